@@ -1,0 +1,52 @@
+"""The base of all errors that promptweave tells its callers about.
+
+    PromptweaveError                    code, reason, message, path, metadata, retry_after_s
+    ├── compiler/errors.py: CompilerError   RequestError, UnsupportedError, TemplateUnknown, TemplateError, SchemaError
+    └── inference/errors.py: InferenceError EngineUnavailable, EngineFailed, ContextOverflow, Overloaded, ...
+
+They know nothing of gRPC or HTTP: `rpc/errors.py` holds the only table to gRPC status, `facade/errors.py` the only one
+to HTTP.
+Any other exception is a fault of ours, and callers see a fixed text instead of it.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+
+
+class Code(Enum):
+    """What went wrong, by gRPC's names (https://grpc.io/docs/guides/status-codes/)."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    OUT_OF_RANGE = "OUT_OF_RANGE"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    NOT_FOUND = "NOT_FOUND"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    UNAVAILABLE = "UNAVAILABLE"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    INTERNAL = "INTERNAL"
+
+
+class PromptweaveError(Exception):
+    """An error that its receiver can act on.
+
+    `reason` is a full name of `promptweave.v1.ErrorReason`; `path` a JSON pointer into the request ("" is the whole of it,
+    None: no place); `message` says what is wrong and what to do, and holds no internals.
+    """
+
+    code: Code = Code.INTERNAL
+    reason: str = "ERROR_REASON_INTERNAL"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        path: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        retry_after_s: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.path = path
+        self.metadata = dict(metadata or {})
+        self.retry_after_s = retry_after_s

@@ -1,0 +1,54 @@
+"""The typed pieces of a message, in the order in which they become certain. Nothing is ever taken back."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ContentDelta:
+    """More of the content. `stoppable`: it is free text, so stop strings apply to it."""
+
+    text: str
+    stoppable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningDelta:
+    """More of the reasoning."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallHeader:
+    """Tool call `index` (from 0) begins. `custom`: its fragments are input text, not JSON arguments."""
+
+    index: int
+    id: str
+    name: str
+    custom: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallFragment:
+    """More of the arguments (or input) of tool call `index`."""
+
+    index: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnd:
+    """Tool call `index` is whole. A call without this was cut."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class SyntaxWarning:
+    """The output left its syntax, `offset` characters after the start of what the engine wrote; the rest is content."""
+
+    offset: int
+    message: str
+
+
+Delta = ContentDelta | ReasoningDelta | CallHeader | CallFragment | CallEnd | SyntaxWarning

@@ -1,0 +1,256 @@
+"""Grammars as values: a small algebra of expressions over Unicode characters, with named rules.
+
+Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Lit:
+    """Exactly this text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chars:
+    """One character of some ranges of code points: inclusive, ascending, apart.
+
+    Always what may come, never what may not: where a token ends inside a character, the engine takes it for a class that
+    says what may come only if some character of the class can still be meant.
+    """
+
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seq:
+    """One after the other; `Seq(())` is the empty text."""
+
+    items: tuple["Expr", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alt:
+    """One of several; `Alt(())` is nothing at all: no text matches."""
+
+    items: tuple["Expr", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rep:
+    """`min` to `max` (None: any number) times `item`, which must not match the empty text."""
+
+    item: "Expr"
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A rule, by name."""
+
+    name: str
+
+
+Expr = Lit | Chars | Seq | Alt | Rep | Ref
+
+EMPTY = Seq(())
+NOTHING = Alt(())
+
+
+def seq(*items: Expr) -> Expr:
+    """A flat sequence: literals side by side are joined, nothing anywhere makes the whole nothing."""
+    flat: list[Expr] = []
+    for item in items:
+        for part in item.items if isinstance(item, Seq) else (item,):
+            if part == NOTHING:
+                return NOTHING
+            if isinstance(part, Lit) and not part.text:
+                continue
+            if isinstance(part, Lit) and flat and isinstance(last := flat[-1], Lit):
+                flat[-1] = Lit(last.text + part.text)
+            else:
+                flat.append(part)
+    return flat[0] if len(flat) == 1 else Seq(tuple(flat))
+
+
+def alt(*items: Expr) -> Expr:
+    """A flat choice without repeats."""
+    flat: dict[Expr, None] = {}
+    for item in items:
+        flat.update(dict.fromkeys(item.items if isinstance(item, Alt) else (item,)))
+    return next(iter(flat)) if len(flat) == 1 else Alt(tuple(flat))
+
+
+def optional(item: Expr) -> Expr:
+    """`item` or the empty text."""
+    return alt(item, EMPTY)
+
+
+def chars(text: str) -> Chars:
+    """One of the characters of `text`."""
+    ranges: list[tuple[int, int]] = []
+    for code in sorted(set(map(ord, text))):
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1] = (ranges[-1][0], code)
+        else:
+            ranges.append((code, code))
+    return Chars(tuple(ranges))
+
+
+def none_of(text: str) -> Chars:
+    """One character that `text` does not hold. Surrogates are no characters."""
+    ranges: list[tuple[int, int]] = []
+    for first, last in _CHARACTERS:
+        low = first
+        for start, end in chars(text).ranges:
+            if first <= start <= last:
+                if low < start:
+                    ranges.append((low, start - 1))
+                low = end + 1
+        if low <= last:
+            ranges.append((low, last))
+    return Chars(tuple(ranges))
+
+
+_CHARACTERS = ((0, 0xD7FF), (0xE000, 0x10FFFF))
+ANY_CHAR = Chars(_CHARACTERS)
+
+
+class Rules:
+    """The named rules of one grammar, as they are made. Names are `[a-z][a-z0-9-]*`, as GBNF wants them, and unique."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[str, Expr] = {}
+        self._by_body: dict[Expr, Ref] = {}
+        self._once: dict[str, Ref] = {}
+        self._count: dict[str, int] = {}
+
+    def reserve(self, hint: str) -> Ref:
+        """A new name, to be defined later: what recursion needs."""
+        base = "".join(char if char.isascii() and char.isalnum() else "-" for char in hint.lower())[:40].strip("-")
+        base = base if base[:1].isalpha() else f"r-{base}".rstrip("-")
+        name = base
+        while name in self._bodies or name == "root":
+            self._count[base] = self._count.get(base, 1) + 1
+            name = f"{base}-{self._count[base]}"
+        self._bodies[name] = NOTHING
+        return Ref(name)
+
+    def define(self, ref: Ref, body: Expr) -> Ref:
+        """Gives a reserved name its body."""
+        self._bodies[ref.name] = body
+        return ref
+
+    def add(self, hint: str, body: Expr) -> Ref:
+        """A rule with this body; the same body gets the same rule."""
+        if body not in self._by_body:
+            self._by_body[body] = self.define(self.reserve(hint), body)
+        return self._by_body[body]
+
+    def once(self, hint: str, make: Callable[[Ref], Expr]) -> Ref:
+        """The rule that all users of `hint` share, made at its first use; `make` is given its name, for recursion."""
+        if hint not in self._once:
+            self._once[hint] = self.reserve(hint)
+            self.define(self._once[hint], make(self._once[hint]))
+        return self._once[hint]
+
+    def grammar(self, root: Expr) -> "Grammar":
+        """The grammar that starts at `root`, with only those rules that can be reached and can end."""
+        return _productive(Grammar(root, _reachable(root, self._bodies)))
+
+
+@dataclass(frozen=True)
+class Grammar:
+    """A start expression and the rules that it leads to. An unsatisfiable grammar has the root `NOTHING`."""
+
+    root: Expr
+    rules: Mapping[str, Expr]
+
+
+def _references(expr: Expr) -> Iterator[str]:
+    match expr:
+        case Ref(name):
+            yield name
+        case Seq(items) | Alt(items):
+            for item in items:
+                yield from _references(item)
+        case Rep(item):
+            yield from _references(item)
+
+
+def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
+    found: set[str] = set()
+    waiting = list(_references(root))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_references(bodies[name]))
+    # The order of definition, which is the order in which a person would read them.
+    return {name: body for name, body in bodies.items() if name in found}
+
+
+def _productive(grammar: Grammar) -> Grammar:
+    """The grammar without what leads to no finite text."""
+    productive: set[str] = set()
+
+    def can_end(expr: Expr) -> bool:
+        match expr:
+            case Ref(name):
+                return name in productive
+            case Seq(items):
+                return all(map(can_end, items))
+            case Alt(items):
+                return any(map(can_end, items))
+            case Rep(item, low, _):
+                return low == 0 or can_end(item)
+        return True
+
+    pending = dict(grammar.rules)
+    while found := [name for name, body in pending.items() if can_end(body)]:
+        productive.update(found)
+        for name in found:
+            del pending[name]
+    if not pending and can_end(grammar.root):
+        return grammar
+
+    def prune(expr: Expr) -> Expr:
+        match expr:
+            case Ref(name):
+                return expr if name in productive else NOTHING
+            case Seq(items):
+                return seq(*map(prune, items))
+            case Alt(items):
+                return alt(*(pruned for item in items if (pruned := prune(item)) != NOTHING))
+            case Rep(item, low, high):
+                pruned = prune(item)
+                return Rep(pruned, low, high) if pruned != NOTHING else (NOTHING if low else EMPTY)
+        return expr
+
+    root = prune(grammar.root)
+    return Grammar(root, _reachable(root, {name: prune(grammar.rules[name]) for name in grammar.rules}))
+
+
+def split_literal(expr: Expr) -> tuple[str, Expr]:
+    """The text that every sentence of `expr` begins with, not looking into rules, and what follows it."""
+    match expr:
+        case Lit(text):
+            return text, EMPTY
+        case Seq(items):
+            prefix = ""
+            for place, item in enumerate(items):
+                text, rest = split_literal(item)
+                prefix += text
+                if rest != EMPTY:
+                    return prefix, seq(rest, *items[place + 1 :])
+            return prefix, EMPTY
+        case Alt(items) if items:
+            splits = [split_literal(item) for item in items]
+            low, high = min(text for text, _ in splits), max(text for text, _ in splits)
+            common = low[: next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))]
+            return common, alt(*(seq(Lit(text[len(common) :]), rest) for text, rest in splits))
+    return "", expr

@@ -1,0 +1,67 @@
+"""Folds deltas into the whole message."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum
+
+from promptweave.output.deltas import (
+    CallEnd,
+    CallFragment,
+    CallHeader,
+    ContentDelta,
+    Delta,
+    ReasoningDelta,
+    SyntaxWarning,
+)
+
+
+class FinishReason(Enum):
+    """Why a message ended, in OpenAI's words."""
+
+    STOP = "stop"
+    LENGTH = "length"
+    TOOL_CALLS = "tool_calls"
+
+
+@dataclass
+class ParsedCall:
+    """A tool call; where `complete` is false it was cut and `arguments` (or the input) is a prefix."""
+
+    id: str
+    name: str
+    arguments: str = ""
+    custom: bool = False
+    complete: bool = False
+
+
+@dataclass
+class ParsedMessage:
+    """A message as it grows. None is absent, "" is empty."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ParsedCall] = field(default_factory=list)
+    warnings: list[SyntaxWarning] = field(default_factory=list)
+
+    def extend(self, deltas: Iterable[Delta]) -> None:
+        """Adds what became certain."""
+        for delta in deltas:
+            match delta:
+                case ContentDelta(text):
+                    self.content = (self.content or "") + text
+                case ReasoningDelta(text):
+                    self.reasoning_content = (self.reasoning_content or "") + text
+                case CallHeader(_, call_id, name, custom):
+                    self.tool_calls.append(ParsedCall(call_id, name, custom=custom))
+                case CallFragment(index, text):
+                    self.tool_calls[index].arguments += text
+                case CallEnd(index):
+                    self.tool_calls[index].complete = True
+                case SyntaxWarning():
+                    self.warnings.append(delta)
+
+    def finish_reason(self, *, ended: bool) -> FinishReason:
+        """`ended`: the engine ended the turn by itself (or at a stop string); otherwise a limit cut it."""
+        if not ended:
+            return FinishReason.LENGTH
+        return FinishReason.TOOL_CALLS if any(call.complete for call in self.tool_calls) else FinishReason.STOP

@@ -1,0 +1,265 @@
+"""Reads a model's output as it comes, along its tree.
+
+The cost is linear in the output, for any split of it; a delta is given as soon as it is certain, and never taken back.
+Where the output leaves its syntax, which a constrained engine does not allow, the rest is content: no text is lost.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import count
+
+from promptweave.output.deltas import ContentDelta, Delta, SyntaxWarning
+from promptweave.output.json_reader import JsonReader
+from promptweave.output.markers import MarkerFinder
+from promptweave.output.sinks import Calls, PartSink, new_call_id
+from promptweave.output.transforms import Transformer, transformer
+from promptweave.output.tree import (
+    Choice,
+    Emit,
+    Json,
+    Literal,
+    Node,
+    Part,
+    Repeat,
+    Sequence,
+    Syntax,
+    Text,
+    starts,
+)
+
+Reading = Iterator[None]
+"""A reading of a node: it stops wherever it needs more text, and ends with the node."""
+
+
+class _Mismatch(Exception):  # noqa: N818 - not an error: a fact about the output
+    """The output is not what the tree says."""
+
+
+class _Cut(Exception):  # noqa: N818 - not an error either
+    """The output ended inside the node."""
+
+
+class OutputParser:
+    """Reads one output: `start`, then `feed` for each piece, then `finish`; each gives the deltas that became certain."""
+
+    def __init__(self, syntax: Syntax, *, new_id: Callable[[], str] = new_call_id) -> None:
+        self._syntax = syntax
+        self._deltas: list[Delta] = []
+        self._calls = Calls(self._put, new_id)
+        # What was read lies before `_place`, and goes when the next text comes.
+        self._buffer = ""
+        self._place = 0
+        self._dropped = -len(syntax.prefix)
+        self._ended = False
+        # Syntax read since the last delta: if the output turns out to be something else, it was text.
+        self._syntax_read = ""
+        self._sinks: list[tuple[PartSink, Transformer]] = []
+        self._reading = self._read_all(syntax.root)
+        self.complete = False
+        """After `finish`: the output reached the end of its syntax."""
+
+    def start(self) -> list[Delta]:
+        """What the part of the output that stands in the prompt makes certain."""
+        deltas = self.feed(self._syntax.prefix)
+        # It stands in the prompt and was not written by the model: it is never given back as content.
+        self._syntax_read = ""
+        return deltas
+
+    def feed(self, text: str) -> list[Delta]:
+        """What more text makes certain."""
+        self._dropped += self._place
+        self._buffer = self._buffer[self._place :] + text
+        self._place = 0
+        next(self._reading, None)
+        return self._take()
+
+    def finish(self) -> list[Delta]:
+        """What the end of the output makes certain."""
+        self._ended = True
+        next(self._reading, None)
+        return self._take()
+
+    # -- the text --
+
+    def _take(self) -> list[Delta]:
+        deltas, self._deltas = self._deltas, []
+        return deltas
+
+    @property
+    def _left(self) -> int:
+        return len(self._buffer) - self._place
+
+    def _consume(self, length: int) -> str:
+        text = self._buffer[self._place : self._place + length]
+        self._place += length
+        return text
+
+    def _put(self, delta: Delta) -> None:
+        self._syntax_read = ""
+        self._deltas.append(delta)
+
+    def _write(self, text: str) -> None:
+        """Text of the innermost part; outside of all parts it is syntax."""
+        self._syntax_read += text
+        if self._sinks:
+            sink, transform = self._sinks[-1]
+            if out := transform.push(text):
+                sink.write(out)
+
+    # -- the tree --
+
+    def _read_all(self, root: Node) -> Reading:
+        try:
+            yield from self._read(root)
+            yield from self._read_end()
+            self.complete = True
+        except _Cut:
+            # What is left belongs to the part in which the output was cut.
+            if self._left and self._sinks:
+                self._write(self._consume(self._left))
+        except _Mismatch as mismatch:
+            yield from self._read_lost(str(mismatch))
+
+    def _read_end(self) -> Reading:
+        """White space after the turn means nothing; anything else should not be there."""
+        self._syntax_read = ""
+        while True:
+            if self._buffer[self._place :].strip():
+                raise _Mismatch("the end of the output")
+            if self._ended:
+                return
+            yield
+
+    def _read_lost(self, expected: str) -> Reading:
+        """The rest is content, and so is the syntax that led nowhere."""
+        lead = self._syntax_read
+        self._put(SyntaxWarning(max(self._dropped + self._place, 0), f"expected {expected}"))
+        if lead:
+            self._put(ContentDelta(lead))
+        while True:
+            if self._left:
+                self._put(ContentDelta(self._consume(self._left)))
+            if self._ended:
+                return
+            yield
+
+    def _read(self, node: Node) -> Reading:
+        match node:
+            case Literal(text):
+                yield from self._read_literal(text)
+            case Json():
+                yield from self._read_json()
+            case Text():
+                yield from self._read_text(node)
+            case Choice(alternatives):
+                yield from self._read_choice(alternatives)
+            case Sequence(items):
+                for item in items:
+                    yield from self._read(item)
+            case Repeat():
+                yield from self._read_repeat(node)
+            case Part():
+                with self._part(node):
+                    yield from self._read(node.body)
+            case Emit(text):
+                if self._sinks:
+                    self._sinks[-1][0].write(text)
+
+    @contextmanager
+    def _part(self, part: Part) -> Iterator[None]:
+        sink = PartSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
+        transform = transformer(part.transform)
+        self._sinks.append((sink, transform))
+        yield
+        # Only a part that was read to its end is closed: a mismatch or a cut leaves it open.
+        if rest := transform.end():
+            sink.write(rest)
+        self._sinks.pop()
+        sink.close()
+
+    def _read_literal(self, text: str) -> Reading:
+        read = 0
+        while read < len(text):
+            while not self._left:
+                yield from self._need_more()
+            length = min(self._left, len(text) - read)
+            if not self._buffer.startswith(text[read : read + length], self._place):
+                raise _Mismatch(repr(text))
+            self._write(self._consume(length))
+            read += length
+
+    def _need_more(self) -> Reading:
+        """Waits for more text; there must be some."""
+        if self._ended:
+            raise _Cut
+        yield
+
+    def _read_json(self) -> Reading:
+        reader = JsonReader()
+        while True:
+            place, wrong = reader.read(self._buffer, self._place)
+            if place > self._place:
+                self._write(self._consume(place - self._place))
+            if wrong:
+                raise _Mismatch("JSON")
+            if reader.done or (self._ended and reader.end()):
+                return
+            yield from self._need_more()
+
+    def _read_text(self, node: Text) -> Reading:
+        finder = MarkerFinder(marker for branch in node.branches for marker in branch.markers)
+        write = self._write if node.kind is None else PartSink(node.kind, self._put, self._calls, stoppable=True).write
+        while True:
+            text_end, marker = finder.find(self._buffer, self._place, last=self._ended)
+            if text_end > self._place:
+                write(self._consume(text_end - self._place))
+            if marker is not None:
+                break
+            if self._ended:
+                if not node.may_end:
+                    raise _Cut
+                return
+            yield
+        self._syntax_read += self._consume(len(marker))
+        yield from self._read(next(branch.then for branch in node.branches if marker in branch.markers))
+
+    def _read_choice(self, alternatives: tuple[Node, ...]) -> Reading:
+        begins = [starts(alternative) for alternative in alternatives]
+        texts = [(text, place) for place, (texts, _) in enumerate(begins) for text in texts]
+        while not self._ended and self._may_become(text for text, _ in texts):
+            yield
+        found = [(len(text), -place) for text, place in texts if self._buffer.startswith(text, self._place)]
+        if found:
+            # The longest beginning decides: `get_more` is not a `get`.
+            yield from self._read(alternatives[-max(found)[1]])
+            return
+        for place, (_, anything) in enumerate(begins):
+            if anything:
+                yield from self._read(alternatives[place])
+                return
+        if self._ended and self._may_become(text for text, _ in texts):
+            raise _Cut
+        raise _Mismatch(" or ".join(sorted(repr(text) for text, _ in texts)))
+
+    def _may_become(self, texts: Iterable[str]) -> bool:
+        """Whether more text may make one of `texts` of what is there."""
+        return any(len(text) > self._left and text.startswith(self._buffer[self._place :]) for text in texts)
+
+    def _read_repeat(self, node: Repeat) -> Reading:
+        texts, _ = starts(node.item)
+        for number in count():
+            if node.max is not None and number == node.max:
+                return
+            separator = node.separator if number else ""
+            if number >= node.min:
+                another = yield from self._comes([separator + start for start in texts])
+                if not another:
+                    return
+            yield from self._read_literal(separator)
+            yield from self._read(node.item)
+
+    def _comes(self, begins: list[str]) -> Generator[None, None, bool]:
+        """Whether the text goes on with one of `begins`."""
+        while not self._ended and self._may_become(begins):
+            yield
+        return any(self._buffer.startswith(begin, self._place) for begin in begins)

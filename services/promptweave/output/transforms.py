@@ -1,0 +1,88 @@
+"""Turns the text of a part into the message's text, piece by piece."""
+
+import json
+import re
+from typing import Protocol
+
+from promptweave.output.tree import Transform
+
+# The first half of a surrogate pair, whose second half is still to come.
+_HIGH_SURROGATE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
+
+
+class Transformer(Protocol):
+    """Takes text in pieces, gives the transformed text as soon as it is certain."""
+
+    def push(self, text: str) -> str:
+        """The transformed text that `text` makes certain."""
+
+    def end(self) -> str:
+        """What is left when the part is whole."""
+
+
+class _Same:
+    def push(self, text: str) -> str:
+        return text
+
+    def end(self) -> str:
+        return ""
+
+
+class _JsonStringDecode:
+    """The text that a JSON string literal spells; its pieces cut no escape. Half a surrogate pair alone becomes U+FFFD."""
+
+    def __init__(self) -> None:
+        self._held = ""
+        self._opened = False
+
+    def push(self, text: str) -> str:
+        if not self._opened:
+            text = text.lstrip(" \t\r\n")
+            self._opened = bool(text)
+            text = text[1:]
+        text = self._held + text
+        pair = _HIGH_SURROGATE.search(text, max(len(text) - 6, 0))
+        cut = pair.start() if pair and _backslashes_before(text, pair.start()) % 2 == 0 else len(text)
+        text, self._held = text[:cut], text[cut:]
+        closed = text.endswith('"') and _backslashes_before(text, len(text) - 1) % 2 == 0
+        return _decode(text[:-1] if closed else text)
+
+    def end(self) -> str:
+        held, self._held = self._held, ""
+        return _decode(held)
+
+
+def _backslashes_before(text: str, place: int) -> int:
+    return place - len(text[:place].rstrip("\\"))
+
+
+def _decode(text: str) -> str:
+    spelled: str = json.loads(f'"{text}"', strict=False)
+    return spelled.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class _JsonStringEncode:
+    """The JSON string literal that spells the text."""
+
+    def __init__(self) -> None:
+        self._opened = False
+
+    def push(self, text: str) -> str:
+        spelled = json.dumps(text, ensure_ascii=False)[1:-1]
+        lead = "" if self._opened else '"'
+        self._opened = True
+        return lead + spelled
+
+    def end(self) -> str:
+        return '"' if self._opened else '""'
+
+
+def transformer(kind: Transform) -> Transformer:
+    """A new transformer of a kind."""
+    match kind:
+        case Transform.NONE:
+            return _Same()
+        case Transform.JSON_STRING_DECODE:
+            return _JsonStringDecode()
+        case Transform.JSON_STRING_ENCODE:
+            return _JsonStringEncode()

@@ -1,0 +1,206 @@
+"""The output tree: a small closed set of combinators that describe everything a model may write in one turn.
+
+    Literal     exactly this text                     Sequence  one after the other
+    Text        free text, up to a marker or the end  Choice    one of several, told apart by how they begin
+    Json        one JSON value                        Repeat    several, with a separator between
+    Part        a part of the message: what is read below it, and not in a deeper part, goes there
+    Emit        text that the message gets although the output does not hold it
+
+A calling style is only a way to build such a tree (`compiler/styles/`).
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from promptweave.output.grammar import Expr
+
+VERSION = 1
+"""The version of the tree's meaning, as `OutputSyntax.version` carries it."""
+
+
+class Region(Enum):
+    """The parts of a message. The names are those of the wire's RegionKind."""
+
+    CONTENT = auto()
+    REASONING = auto()
+    TOOL_CALL = auto()
+    TOOL_NAME = auto()
+    TOOL_ARGUMENTS = auto()
+    TOOL_CALL_ID = auto()
+    CUSTOM_TOOL_NAME = auto()
+    TOOL_INPUT = auto()
+    DISCARD = auto()
+
+
+class Transform(Enum):
+    """How the text of a part becomes the message's. The names are those of the wire's Transform."""
+
+    NONE = auto()
+    JSON_STRING_DECODE = auto()
+    JSON_STRING_ENCODE = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Literal:
+    """Exactly this text."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """One JSON value, beginning with one of the characters `first` ("" = any value).
+
+    `rule` is its grammar, which the parser does not need.
+    """
+
+    first: str = ""
+    rule: Expr | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """Any of `markers` leads to `then`. Markers are syntax: they are no part of the text before them."""
+
+    markers: tuple[str, ...]
+    then: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Free text for the part `kind` (None: the part that it stands in), holding no marker of its branches.
+
+    The first marker ends it; so may the output's end, if `may_end`.
+
+    No marker may hold another one, except as its own end and in the same branch (`\\n<tool_call>` beside `<tool_call>`):
+    so whichever way a reader looks for them, it finds the same one first.
+    """
+
+    kind: Region | None
+    branches: tuple[Branch, ...] = ()
+    may_end: bool = True
+
+    def __post_init__(self) -> None:
+        owner = {marker: place for place, branch in enumerate(self.branches) for marker in branch.markers}
+        if "" in owner:
+            raise ValueError("an empty marker")
+        for outer, outer_place in owner.items():
+            for inner, inner_place in owner.items():
+                found = outer.find(inner)
+                if outer == inner or found < 0:
+                    continue
+                if inner_place != outer_place or found + len(inner) != len(outer):
+                    raise ValueError(f"the marker {outer!r} holds the marker {inner!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of several, told apart by how they begin."""
+
+    alternatives: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """One after the other; `Sequence(())` is empty."""
+
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """`min` to `max` (None: any number) times `item`, with `separator` between."""
+
+    item: "Node"
+    separator: str = ""
+    min: int = 0
+    max: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the message. `stoppable`: it is free text, so stop strings apply to it."""
+
+    kind: Region
+    body: "Node"
+    transform: Transform = Transform.NONE
+    stoppable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Text that the message gets although the output does not hold it."""
+
+    text: str
+
+
+Node = Literal | Json | Text | Choice | Sequence | Repeat | Part | Emit
+
+EMPTY = Sequence(())
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """How to read one output. `prefix` already stands at the end of the prompt; the reader begins with it."""
+
+    root: Node
+    prefix: str = ""
+
+
+JSON_FIRST = '{["-0123456789tfn'
+"""The characters that a JSON value begins with."""
+
+
+def starts(node: Node) -> tuple[frozenset[str], bool]:
+    """How `node` may begin: with one of some texts; and whether it may also be empty, or begin with anything."""
+    match node:
+        case Literal(text):
+            return (frozenset({text}), False) if text else (frozenset(), True)
+        case Json(first):
+            return frozenset(first or JSON_FIRST), False
+        case Text():
+            return frozenset(), True
+        case Choice(alternatives):
+            found = [starts(alternative) for alternative in alternatives]
+            return frozenset().union(*(texts for texts, _ in found)), any(opens for _, opens in found)
+        case Repeat(item, _, low, _):
+            texts, opens = starts(item)
+            return texts, opens or low == 0
+        case Part(_, body):
+            return starts(body)
+        case Emit():
+            return frozenset(), True
+        case Sequence(items):
+            return _sequence_starts(items)
+
+
+def _sequence_starts(items: tuple[Node, ...]) -> tuple[frozenset[str], bool]:
+    lead = ""
+    texts: frozenset[str] = frozenset()
+    for item in items:
+        literal = _literal_text(item)
+        if literal is not None:
+            lead += literal
+            continue
+        more, opens = starts(item)
+        if lead:
+            # Literals side by side count as one; what follows only sharpens it, where it is known.
+            return texts | (frozenset(lead + text for text in more) if more and not opens else {lead}), False
+        texts |= more
+        if not opens:
+            return texts, False
+    return (texts | {lead}, False) if lead else (texts, True)
+
+
+def _literal_text(node: Node) -> str | None:
+    match node:
+        case Literal(text):
+            return text
+        case Part(_, body):
+            return _literal_text(body)
+        case Emit():
+            return ""
+        case Sequence(items):
+            texts = [_literal_text(item) for item in items]
+            return None if None in texts else "".join(text for text in texts if text)
+    return None

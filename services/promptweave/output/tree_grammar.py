@@ -1,0 +1,81 @@
+"""Output tree → grammar."""
+
+from promptweave.output.grammar import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
+from promptweave.output.tree import Branch, Choice, Emit, Json, Literal, Node, Part, Repeat, Sequence, Text
+
+
+def tree_expr(node: Node, rules: Rules) -> Expr:
+    """The language of `node`. Adds the rules that it needs to `rules`; each Json must bring its own rule."""
+    match node:
+        case Literal(text):
+            return Lit(text)
+        case Json(_, rule):
+            if rule is None:
+                raise ValueError("a Json node without a rule has no grammar")
+            return rule
+        case Text(_, branches, may_end):
+            return _text(branches, may_end, rules)
+        case Choice(alternatives):
+            return alt(*(tree_expr(alternative, rules) for alternative in alternatives))
+        case Sequence(items):
+            return seq(*(tree_expr(item, rules) for item in items))
+        case Repeat(item, separator, low, high):
+            return _repeat(tree_expr(item, rules), separator, low, high, rules)
+        case Part(_, body):
+            return tree_expr(body, rules)
+        case Emit():
+            return EMPTY
+
+
+def _repeat(item: Expr, separator: str, low: int, high: int | None, rules: Rules) -> Expr:
+    if high == 0:
+        return EMPTY
+    if high == 1:
+        return item if low else alt(item, EMPTY)
+    shared = rules.add("item", item)
+    # The first item is written out, so that what it certainly begins with can be seen (`split_literal`).
+    more = Rep(rules.add("more", seq(Lit(separator), shared)), max(low - 1, 0), None if high is None else high - 1)
+    return seq(item, more) if low else alt(seq(item, more), EMPTY)
+
+
+def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
+    """Free text as the automaton that finds the first marker (Aho and Corasick, 1975): a right-linear rule for each state.
+
+    It is deterministic, so the engine holds one stack, and it is the exact complement of "holds a marker".
+    """
+    markers = {marker: branch.then for branch in branches for marker in branch.markers}
+    if not markers:
+        return Rep(ANY_CHAR) if may_end else Rep(ANY_CHAR, 1)
+    then: dict[str, Expr] = {}
+    for branch in branches:
+        body = rules.add("after", tree_expr(branch.then, rules))
+        then.update(dict.fromkeys(branch.markers, body))
+    states = sorted({marker[:length] for marker in markers for length in range(len(marker))}, key=len)
+    refs: dict[str, Ref] = {state: rules.reserve("text") for state in states}
+    alphabet = sorted({char for marker in markers for char in marker})
+    for state in states:
+        targets: dict[Expr, list[str]] = {}
+        for char in alphabet:
+            target = _target(state + char, refs, then)
+            if target != refs[""]:
+                targets.setdefault(target, []).append(char)
+        known = "".join(char for group in targets.values() for char in group)
+        steps = [seq(_one_of(group), target) for target, group in targets.items()]
+        steps.append(seq(none_of(known), refs[""]))
+        rules.define(refs[state], alt(*steps, *([EMPTY] if may_end else [])))
+    return refs[""]
+
+
+def _target(seen: str, refs: dict[str, Ref], then: dict[str, Expr]) -> Expr:
+    """Where the automaton stands after `seen`: at the end of a marker, or at the longest beginning of one."""
+    for place in range(len(seen)):
+        tail = seen[place:]
+        if tail in then:
+            return then[tail]
+        if tail in refs:
+            return refs[tail]
+    return refs[""]
+
+
+def _one_of(group: list[str]) -> Expr:
+    return Lit(group[0]) if len(group) == 1 else chars("".join(group))

@@ -1,0 +1,156 @@
+"""The tree, its deltas and messages ↔ protobuf (`promptweave/v1/output.proto`). The tree's grammar does not travel."""
+
+from promptweave.output import tree
+from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SyntaxWarning
+from promptweave.output.message import FinishReason, ParsedMessage
+from promptweave.output.tree import Region, Syntax, Transform
+from promptweave.v1 import chat_pb2, output_pb2
+
+_REGIONS = {region: output_pb2.RegionKind.Value(f"REGION_KIND_{region.name}") for region in Region}
+_REGIONS_BACK = {value: region for region, value in _REGIONS.items()}
+_TRANSFORMS = {
+    transform: output_pb2.Transform.Value(
+        "TRANSFORM_UNSPECIFIED" if transform is Transform.NONE else f"TRANSFORM_{transform.name}"
+    )
+    for transform in Transform
+}
+_TRANSFORMS_BACK = {value: transform for transform, value in _TRANSFORMS.items()}
+
+
+class SyntaxUnreadableError(ValueError):
+    """The message is no output syntax, or one of a version that this release does not know."""
+
+
+def syntax_to_wire(syntax: Syntax) -> output_pb2.OutputSyntax:
+    """A syntax as a message."""
+    return output_pb2.OutputSyntax(version=tree.VERSION, prefix=syntax.prefix, root=_node_to_wire(syntax.root))
+
+
+def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
+    """A syntax from a message. Raises SyntaxUnreadableError."""
+    if message.version != tree.VERSION:
+        raise SyntaxUnreadableError(
+            f"the output syntax has version {message.version}; this release reads version {tree.VERSION}"
+        )
+    try:
+        return Syntax(_node_from_wire(message.root), message.prefix)
+    except (KeyError, ValueError) as error:
+        raise SyntaxUnreadableError(f"not an output syntax: {error}") from None
+
+
+def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
+    """A delta as a message."""
+    match delta:
+        case ContentDelta(text):
+            return output_pb2.OutputDelta(content=text)
+        case ReasoningDelta(text):
+            return output_pb2.OutputDelta(reasoning=text)
+        case CallHeader(index, call_id, name, custom):
+            header = output_pb2.ToolCallHeader(index=index, id=call_id, name=name, custom=custom)
+            return output_pb2.OutputDelta(tool_call=header)
+        case CallFragment(index, text):
+            return output_pb2.OutputDelta(tool_call_fragment=output_pb2.ToolCallFragment(index=index, text=text))
+        case CallEnd(index):
+            return output_pb2.OutputDelta(tool_call_end=output_pb2.ToolCallEnd(index=index))
+        case SyntaxWarning():
+            return output_pb2.OutputDelta(warning=_warning_to_wire(delta))
+
+
+def finish_reason_to_wire(reason: FinishReason) -> output_pb2.FinishReason.ValueType:
+    """A finish reason as its number."""
+    return output_pb2.FinishReason.Value(f"FINISH_REASON_{reason.name}")
+
+
+def message_to_wire(message: ParsedMessage, *, ended: bool, complete: bool) -> output_pb2.ParsedMessage:
+    """A message. `ended`: the engine ended the turn by itself; `complete`: the output reached the end of its syntax."""
+    calls = []
+    for call in message.tool_calls:
+        wire = chat_pb2.ToolCall(id=call.id)
+        if call.custom:
+            wire.custom.name, wire.custom.input = call.name, call.arguments
+        else:
+            wire.function.name, wire.function.arguments = call.name, call.arguments
+        calls.append(output_pb2.ParsedMessage.Call(call=wire, complete=call.complete))
+    return output_pb2.ParsedMessage(
+        content=message.content,
+        reasoning_content=message.reasoning_content,
+        tool_calls=calls,
+        finish_reason=finish_reason_to_wire(message.finish_reason(ended=ended)),
+        complete=complete,
+        warnings=[_warning_to_wire(warning) for warning in message.warnings],
+    )
+
+
+def _warning_to_wire(warning: SyntaxWarning) -> output_pb2.SyntaxWarning:
+    return output_pb2.SyntaxWarning(offset=warning.offset, message=warning.message)
+
+
+def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
+    wire = output_pb2.OutputNode()
+    match node:
+        case tree.Literal(text):
+            wire.literal.text = text
+            wire.literal.SetInParent()
+        case tree.Emit(text):
+            wire.emit.text = text
+            wire.emit.SetInParent()
+        case tree.Json(first):
+            wire.json.first = first
+            wire.json.SetInParent()
+        case tree.Choice(alternatives):
+            wire.choice.alternatives.extend(map(_node_to_wire, alternatives))
+            wire.choice.SetInParent()
+        case tree.Sequence(items):
+            wire.sequence.items.extend(map(_node_to_wire, items))
+            wire.sequence.SetInParent()
+        case tree.Repeat(item, separator, low, high):
+            wire.repeat.CopyFrom(output_pb2.RepeatNode(item=_node_to_wire(item), separator=separator, min=low, max=high))
+        case tree.Part(kind, body, transform, stoppable):
+            wire.region.CopyFrom(
+                output_pb2.RegionNode(
+                    kind=_REGIONS[kind],
+                    body=_node_to_wire(body),
+                    transform=_TRANSFORMS[transform],
+                    stoppable=stoppable,
+                )
+            )
+        case tree.Text(text_kind, branches, may_end):
+            wire.text.CopyFrom(
+                output_pb2.TextNode(
+                    kind=_REGIONS[text_kind] if text_kind else output_pb2.REGION_KIND_UNSPECIFIED,
+                    branches=[
+                        output_pb2.TextNode.Branch(markers=branch.markers, then=_node_to_wire(branch.then))
+                        for branch in branches
+                    ],
+                    may_end=may_end,
+                )
+            )
+    return wire
+
+
+def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
+    match wire.WhichOneof("node"):
+        case "literal":
+            return tree.Literal(wire.literal.text)
+        case "emit":
+            return tree.Emit(wire.emit.text)
+        case "json":
+            return tree.Json(wire.json.first)
+        case "choice":
+            return tree.Choice(tuple(map(_node_from_wire, wire.choice.alternatives)))
+        case "sequence":
+            return tree.Sequence(tuple(map(_node_from_wire, wire.sequence.items)))
+        case "repeat":
+            repeat = wire.repeat
+            high = repeat.max if repeat.HasField("max") else None
+            return tree.Repeat(_node_from_wire(repeat.item), repeat.separator, repeat.min, high)
+        case "region":
+            region = wire.region
+            body, transform = _node_from_wire(region.body), _TRANSFORMS_BACK[region.transform]
+            return tree.Part(_REGIONS_BACK[region.kind], body, transform, region.stoppable)
+        case "text":
+            branches = tuple(
+                tree.Branch(tuple(branch.markers), _node_from_wire(branch.then)) for branch in wire.text.branches
+            )
+            return tree.Text(_REGIONS_BACK.get(wire.text.kind), branches, wire.text.may_end)
+    raise ValueError("an empty node")

@@ -1,0 +1,112 @@
+"""Grammars in tests: does a text belong to one, and random texts of one. Over grammar *values*, apart from any engine."""
+
+import random
+from collections.abc import Iterator
+
+from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+
+
+def accepts(grammar: Grammar, text: str) -> bool:
+    """Whether the whole text is a sentence. Keeps sets of places, so ambiguity costs nothing but time."""
+    known: dict[tuple[Expr, int], frozenset[int]] = {}
+
+    def ends(expr: Expr, start: int) -> frozenset[int]:
+        key = (expr, start)
+        if key not in known:
+            known[key] = frozenset()
+            known[key] = frozenset(_ends(expr, start))
+        return known[key]
+
+    def _ends(expr: Expr, start: int) -> Iterator[int]:
+        match expr:
+            case Lit(literal):
+                if text.startswith(literal, start):
+                    yield start + len(literal)
+            case Chars(ranges):
+                if start < len(text) and any(low <= ord(text[start]) <= high for low, high in ranges):
+                    yield start + 1
+            case Ref(name):
+                yield from ends(grammar.rules[name], start)
+            case Alt(items):
+                for item in items:
+                    yield from ends(item, start)
+            case Seq(items):
+                places = {start}
+                for item in items:
+                    places = {end for place in places for end in ends(item, place)}
+                yield from places
+            case Rep(item, low, high):
+                count, places, seen = 0, {start}, {start} if low == 0 else set()
+                while places and (high is None or count < high):
+                    places = {end for place in places for end in ends(item, place)} - (seen if count >= low else set())
+                    count += 1
+                    if count >= low:
+                        seen |= places
+                yield from seen
+
+    return len(text) in ends(grammar.root, 0)
+
+
+def sample(grammar: Grammar, rng: random.Random, *, budget: int = 200) -> str:
+    """A random sentence. After `budget` choices it takes what ends soonest."""
+    depths = _depths(grammar)
+    written: list[str] = []
+
+    def depth(expr: Expr) -> float:
+        match expr:
+            case Ref(name):
+                return depths[name]
+            case Seq(items):
+                return max(map(depth, items), default=0)
+            case Alt(items):
+                return min(map(depth, items))
+            case Rep(item, low, _):
+                return depth(item) if low else 0
+        return 0
+
+    def write(expr: Expr) -> None:
+        nonlocal budget
+        budget -= 1
+        match expr:
+            case Lit(literal):
+                written.append(literal)
+            case Chars(ranges):
+                low, high = rng.choice(ranges)
+                written.append(chr(rng.randint(low, min(high, low + 200))))
+            case Ref(name):
+                write(grammar.rules[name])
+            case Alt(items):
+                write(rng.choice(items) if budget > 0 else min(items, key=depth))
+            case Seq(items):
+                for item in items:
+                    write(item)
+            case Rep(item, low, high):
+                most = low if budget <= 0 else min(high if high is not None else low + 4, low + 4)
+                for _ in range(rng.randint(low, most)):
+                    write(item)
+
+    write(grammar.root)
+    return "".join(written)
+
+
+def _depths(grammar: Grammar) -> dict[str, float]:
+    """How many rules deep the shallowest sentence of each rule is."""
+    depths = dict.fromkeys(grammar.rules, float("inf"))
+
+    def depth(expr: Expr) -> float:
+        match expr:
+            case Ref(name):
+                return depths[name]
+            case Seq(items):
+                return max(map(depth, items), default=0)
+            case Alt(items):
+                return min(map(depth, items), default=float("inf"))
+            case Rep(item, low, _):
+                return depth(item) if low else 0
+        return 0
+
+    while True:
+        better = {name: 1 + depth(body) for name, body in grammar.rules.items()}
+        if better == depths:
+            return depths
+        depths.update(better)
