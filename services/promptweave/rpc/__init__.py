@@ -1,0 +1,8 @@
+"""What the gRPC servers and their clients share.
+
+errors.py       the one table: PromptweaveError ↔ google.rpc.Status
+interceptor.py  applies it to every call of a server
+server.py       start, run until told to stop, stop; health and reflection
+channel.py      how clients connect
+logs.py         one line a record, on stderr
+"""

@@ -1,0 +1,106 @@
+"""Gives every call of a server the error behaviour that the protos promise."""
+
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn, TypeAlias
+
+import grpc
+import grpc.aio
+from google.rpc import status_pb2
+from grpc_status import rpc_status
+
+from promptweave.errors import Code, PromptweaveError
+from promptweave.rpc.errors import internal_status, to_status
+
+logger = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+# Quoted: only the stubs know it as generic.
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class _UnservedError(PromptweaveError):
+    """A method that the contract has and this version has not."""
+
+    code = Code.UNIMPLEMENTED
+    reason = "ERROR_REASON_UNSUPPORTED"
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Domain errors become their status; anything else INTERNAL with a fixed text, and its own text goes to the log."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None  # No such method: the library answers UNIMPLEMENTED.
+        wrap, make, behaviour = _kind(handler)
+        wrapped: Handler = make(
+            wrap(behaviour, handler_call_details.method),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        return wrapped
+
+
+def _kind(handler: Any) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
+    match handler.request_streaming, handler.response_streaming:
+        case False, False:
+            return _answering, grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        case True, False:
+            return _answering, grpc.stream_unary_rpc_method_handler, handler.stream_unary
+        case False, True:
+            return _streaming, grpc.unary_stream_rpc_method_handler, handler.unary_stream
+    return _streaming, grpc.stream_stream_rpc_method_handler, handler.stream_stream
+
+
+def _answering(behaviour: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+    async def call(request: Any, context: Context) -> Any:
+        try:
+            return await behaviour(request, context)
+        except Exception as error:
+            await _abort(context, error, method)
+
+    return call
+
+
+def _streaming(behaviour: Callable[..., Any], method: str) -> Callable[..., Awaitable[None]]:
+    async def call(request: Any, context: Context) -> None:
+        try:
+            responses: Awaitable[None] | AsyncGenerator[Any, None] = behaviour(request, context)
+            if isinstance(responses, Awaitable):
+                await responses
+                return
+            # Written from here, not handed on: where a call is cancelled while a response is being sent, the
+            # library forgets the generator, and what its `finally` would free stays taken until the collector comes.
+            async with aclosing(responses):
+                async for response in responses:
+                    await context.write(response)
+        except Exception as error:
+            await _abort(context, error, method)
+
+    return call
+
+
+async def _abort(context: Context, error: Exception, method: str) -> NoReturn:
+    """Ends the call. Cancellations do not come here: they are no `Exception`."""
+    if isinstance(error, grpc.aio.AbortError):
+        raise error  # The handler has ended the call itself.
+    await context.abort_with_status(rpc_status.to_status(_status(error, method)))
+    raise AssertionError("abort_with_status returned")
+
+
+def _status(error: Exception, method: str) -> status_pb2.Status:
+    if isinstance(error, PromptweaveError):
+        if error.code is Code.INTERNAL:
+            logger.error("%s: %s", method, error.message)
+        return to_status(error)
+    if isinstance(error, NotImplementedError):
+        # What the generated servicers raise for the methods that nobody wrote.
+        return to_status(_UnservedError(f"{method} is not served by this version"))
+    logger.error("%s failed", method, exc_info=error)
+    return internal_status()

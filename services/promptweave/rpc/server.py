@@ -1,0 +1,154 @@
+"""One gRPC server: start, run until told to stop, stop. With the standard health service and reflection."""
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import grpc.aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+from grpc_reflection.v1alpha import reflection
+
+from promptweave.rpc.channel import LIMITS
+from promptweave.rpc.interceptor import ErrorInterceptor
+
+logger = logging.getLogger(__name__)
+
+Register = Callable[[grpc.aio.Server], Sequence[str]]
+"""Adds servicers to a server and returns their services' full names."""
+
+
+class ListenError(OSError):
+    """The address cannot be listened on; the text says which and why."""
+
+
+class RpcServer:
+    """One server. `grpc` takes the servicers; then `listen`, `start`, and at the end `stop`."""
+
+    def __init__(self) -> None:
+        # Without so_reuseport=0 a second server shares the port silently.
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*LIMITS, ("grpc.so_reuseport", 0)])
+        self._health = HealthServicer()
+        self._services: tuple[str, ...] = ()
+
+    def listen(self, address: str) -> str:
+        """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
+        _refuse_taken(address)
+        try:
+            port = self.grpc.add_insecure_port(address)
+        except RuntimeError as error:
+            raise ListenError(f"cannot listen on {address}: {error}") from None
+        return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+
+    async def start(self, services: Sequence[str], *, serving: bool = True) -> None:
+        """Answers calls from now on. `serving` is what the health service says about `services` and the whole."""
+        self._services = (*services, "")
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
+        health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+        reflection.enable_server_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
+        await self.set_serving(serving)
+        await self.grpc.start()
+
+    async def set_serving(self, serving: bool) -> None:
+        """Says on the health service whether calls have a chance now."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        for service in self._services:
+            await self._health.set(service, status)
+
+    async def stop(self, grace_s: float) -> None:
+        """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest."""
+        await self._health.enter_graceful_shutdown()
+        await self.grpc.stop(grace_s)
+
+
+async def serve(
+    listen: str,
+    register: Register,
+    *,
+    serving: bool = True,
+    grace_s: float = 10.0,
+    on_listening: Callable[[str], None] | None = None,
+    background: Callable[[RpcServer], Awaitable[None]] | None = None,
+    cleanup: Callable[[], Awaitable[None]] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT, or until `background` ends; what it raises is raised.
+
+    `on_listening` gets the address with its real port. `cleanup` runs last, in any case. Raises ListenError.
+    """
+    server, watching = RpcServer(), None
+    try:
+        services = register(server.grpc)
+        address = server.listen(listen)
+        await server.start(services, serving=serving)
+        logger.info("listening on %s", address)
+        if on_listening:
+            on_listening(address)
+        watching = asyncio.ensure_future(background(server)) if background else None
+        with _stop_signals() as stopped:
+            await _first(stopped, watching)
+        logger.info("stopping")
+    finally:
+        # In this order: a running call needs what `background` keeps running.
+        await server.stop(grace_s)
+        if watching:
+            watching.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await watching
+        if cleanup:
+            await cleanup()
+
+
+async def _first(stopped: asyncio.Event, watching: "asyncio.Future[None] | None") -> None:
+    """Waits for the first of the two; raises what `watching` raised."""
+    waiting = asyncio.ensure_future(stopped.wait())
+    tasks: list[asyncio.Future[Any]] = [waiting, watching] if watching else [waiting]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if watching and watching.done():
+            watching.result()
+    finally:
+        waiting.cancel()
+
+
+@contextmanager
+def _stop_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set. Outside of the main thread there are no signals to hear."""
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    heard = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(ValueError, NotImplementedError, RuntimeError):
+            loop.add_signal_handler(number, stopped.set)
+            heard.append(number)
+    try:
+        yield stopped
+    finally:
+        for number in heard:
+            loop.remove_signal_handler(number)
+
+
+def _refuse_taken(address: str) -> None:
+    """Finds out that an address is taken before the library does.
+
+    On a taken port the library writes several lines of its own to stderr, and a UNIX socket it takes away from its owner.
+    """
+    host, _, port = address.rpartition(":")
+    if address.startswith("unix:"):
+        path = address.removeprefix("unix:").removeprefix("//")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
+            probe.connect(path)
+            raise ListenError(f"{address} is in use by another process")
+        return
+    try:
+        infos = socket.getaddrinfo(host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        for family, kind, protocol, _, name in infos[:1]:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(name)
+    except ValueError:
+        raise ListenError(f"{address!r} is no address: give host:port or unix:/path") from None
+    except OSError as error:
+        raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
