@@ -1,0 +1,183 @@
+"""The main path: a chat request and a template → a compiled prompt. One pass after the other, each in its own module.
+
+profile      what the template does                              profile.py, derive.py
+style        how calls are written                               styles/
+normalise    the conversation, as the template accepts it        normalise.py
+render       the prompt                                          shown.py, template.py
+answer       the output tree: grammar and parser come from it    styles/, reasoning.py, ../output/
+prefix       what is certain to come first goes into the prompt
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from promptweave.compiler.compile_schema import embed_schema
+from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.markup import tags
+from promptweave.compiler.normalise import CompileWarning, check_history
+from promptweave.compiler.profile import Profile, profile
+from promptweave.compiler.reasoning import thinking, with_reasoning
+from promptweave.compiler.request import ChatRequest, JsonFormat
+from promptweave.compiler.schema_grammar import scalar
+from promptweave.compiler.shown import Shown
+from promptweave.compiler.styles import generic, hermes
+from promptweave.compiler.styles.calls import CallableTool, calls, content_then_calls
+from promptweave.compiler.template import ChatTemplate
+from promptweave.output.gbnf import to_gbnf
+from promptweave.output.grammar import EMPTY, Expr, Lit, Rules, seq, split_literal
+from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax, Text
+from promptweave.output.tree_grammar import tree_expr
+
+STYLES = ("native", "hermes", "generic")
+"""The calling styles that a request may name."""
+
+_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A compiled prompt. `prompt` includes `syntax.prefix`; `grammar` None: any text may come."""
+
+    prompt: str
+    grammar: str | None
+    stop: tuple[str, ...]
+    syntax: Syntax
+    preserved_tokens: tuple[str, ...]
+    style: str
+    prefix_key: str
+    warnings: tuple[CompileWarning, ...]
+
+
+def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
+    """Compiles a request. Raises CompilerError; paths are JSON pointers into the request."""
+    _check(request)
+    found = profile(template)
+    style = _choose_style(request, found)
+    rules = Rules()
+    tools, warnings = _callable_tools(request, rules)
+    value, value_warnings = _value(request.response_format, rules)
+    shown = Shown(request, found, style if tools else "native", [*warnings, *value_warnings])
+    prompt, stable = shown.render(template)
+    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
+    prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
+    return Compiled(
+        prompt=prompt + prefix,
+        grammar=to_gbnf(rules.grammar(rest)) if rest is not None else None,
+        stop=tuple(tags(found.turn_end)[:1]),
+        syntax=Syntax(tree, prefix),
+        preserved_tokens=_preserved(found, style),
+        style=style if tools else "native",
+        prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
+        warnings=tuple(shown.warnings),
+    )
+
+
+# -- the request --
+
+
+def _check(request: ChatRequest) -> None:
+    check_history(request.messages)
+    names = [tool.name for tool in request.tools]
+    for place, name in enumerate(names):
+        path = f"/tools/{place}/function/name"
+        if not _TOOL_NAME.fullmatch(name):
+            raise RequestError(f"a tool's name is 1 to 64 of a-z, A-Z, 0-9, _ and -, not {name!r}", path=path)
+        if name in names[:place]:
+            raise RequestError(f"there are two tools of the name {name!r}", path=path)
+    choice = request.tool_choice
+    for name in choice.names or ():
+        if name not in names:
+            there = ", ".join(names) or "there are no tools"
+            raise RequestError(f"no tool has the name {name!r} ({there})", path="/tool_choice")
+    if choice.required and not names:
+        raise RequestError("a tool call is required, but there are no tools", path="/tool_choice")
+
+
+def _choose_style(request: ChatRequest, found: Profile) -> str:
+    style = request.style or found.style
+    if style not in STYLES:
+        known = "functionary_v2 is planned; " if style == "functionary_v2" else ""
+        raise UnsupportedError(f"no calling style {style!r}: {known}there are {', '.join(STYLES)}", path="/style")
+    if style == "native" and found.style != "native" and request.style:
+        why = "; ".join(found.notes)
+        raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
+    if style == "native" and request.response_format and found.calls and found.calls.marker.startswith(("{", "[{")):
+        # A call that begins like JSON cannot be told from a JSON answer.
+        return "generic"
+    return style
+
+
+def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTool], list[CompileWarning]]:
+    chosen, warnings = [], []
+    for place, tool in enumerate(request.tools):
+        if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
+            continue
+        base = f"/tools/{place}/function/parameters"
+        try:
+            arguments, ignored = embed_schema(tool.parameters, rules, open_objects=False, object_root=True)
+        except SchemaError as error:
+            raise error.below(base) from None
+        chosen.append(CallableTool(tool.name, arguments))
+        warnings += [CompileWarning("keyword_ignored", base + warning.pointer, warning.message) for warning in ignored]
+    return chosen, warnings
+
+
+def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Expr | None, list[CompileWarning]]:
+    if wanted is None:
+        return None, []
+    try:
+        value, ignored = embed_schema(wanted.schema, rules, open_objects=not wanted.strict)
+    except SchemaError as error:
+        raise error.below(wanted.pointer) from None
+    return value, [
+        CompileWarning("keyword_ignored", wanted.pointer + warning.pointer, warning.message) for warning in ignored
+    ]
+
+
+# -- the output --
+
+
+def _answer(
+    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], value: Expr | None, rules: Rules
+) -> Node:
+    """The tree of the answer itself."""
+    content = None if value is None else Part(Region.CONTENT, Json("", value))
+    if not tools:
+        return content or Text(Region.CONTENT)
+    required, parallel = request.tool_choice.required, request.parallel_tool_calls
+    if style == "generic":
+        string = scalar("string", rules)
+        return generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)
+    syntax = hermes.SYNTAX if style == "hermes" else found.calls
+    assert syntax, "the native style was chosen, so the template has it"
+    if required:
+        return calls(syntax, tools, parallel=parallel)
+    if content:
+        return Choice((calls(syntax, tools, parallel=parallel), content))
+    return content_then_calls(syntax, tools, parallel=parallel)
+
+
+def _forced(answer: Expr) -> tuple[str, Expr]:
+    """What is certain to come first, and the rest: nobody needs to decode the one, so it goes into the prompt.
+
+    It ends where tokens do: not before white space, which tokens begin with, and not inside a word or a tag. Something is
+    always left for the engine to write, or its grammar would be empty.
+    """
+    text, rest = split_literal(answer)
+    if rest == EMPTY:
+        length = text.rfind("\n") if "\n" in text else 0
+    elif text[-1:].isspace():
+        length = len(text.rstrip())
+    else:
+        length = len(re.sub(r"[\w-]+$|<[^<>\s]*$", "", text))
+    return text[:length], seq(Lit(text[length:]), rest)
+
+
+def _preserved(found: Profile, style: str) -> tuple[str, ...]:
+    """The tags that the output may hold: where they are special tokens, engines hide them unless told not to."""
+    syntax = hermes.SYNTAX if style == "hermes" else found.calls
+    texts = [syntax.opening, syntax.middle, syntax.closing, syntax.between] if syntax else []
+    texts += [found.reasoning.opening, found.reasoning.closing] if found.reasoning else []
+    return tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))

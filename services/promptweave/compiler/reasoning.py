@@ -1,0 +1,53 @@
+"""Reasoning before an answer: where the prompt leaves the model, and the tree that lets it think first."""
+
+from dataclasses import replace
+from enum import Enum, auto
+
+from promptweave.compiler.markup import margins
+from promptweave.compiler.profile import Profile, ReasoningSyntax
+from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text
+
+
+class Thinking(Enum):
+    """Where the end of the prompt leaves the model."""
+
+    POSSIBLE = auto()  # it may begin with reasoning
+    OPEN = auto()  # the prompt has begun it
+    CLOSED = auto()  # the template knows none, or the prompt has ended it
+
+
+def thinking(profile: Profile, prompt: str) -> Thinking:
+    """Read off the prompt's last turn, which some templates open with reasoning, or with an empty one to prevent it."""
+    if profile.reasoning is None:
+        return Thinking.CLOSED
+    tail = prompt.rpartition(profile.assistant_head)[2] if profile.assistant_head else prompt
+    opened, closed = tail.rfind(profile.reasoning.opening.strip()), tail.rfind(profile.reasoning.closing.strip())
+    if opened > closed:
+        return Thinking.OPEN
+    return Thinking.CLOSED if closed >= 0 and profile.assistant_head else Thinking.POSSIBLE
+
+
+def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Thinking) -> Node:
+    """The tree of an answer, with reasoning before it where the model may think."""
+    if reasoning is None or state is Thinking.CLOSED:
+        return answer
+    if state is Thinking.OPEN:
+        return _thoughts(reasoning, answer)
+    before, opening, after = margins(reasoning.opening)
+    thoughts = Sequence((_perhaps(after), _thoughts(reasoning, answer)))
+    if isinstance(answer, Text):
+        # The marker decides where text ends and reasoning begins, so no text can be read in two ways.
+        branch = Branch(tuple(dict.fromkeys((before + opening, opening))), thoughts)
+        return replace(answer, branches=(*answer.branches, branch))
+    return Choice((Sequence((_perhaps(before), Literal(opening), thoughts)), answer))
+
+
+def _thoughts(reasoning: ReasoningSyntax, then: Node) -> Node:
+    before, closing, after = margins(reasoning.closing)
+    markers = tuple(dict.fromkeys((before + closing, closing)))
+    return Text(Region.REASONING, (Branch(markers, Sequence((_perhaps(after), then))),), may_end=False)
+
+
+def _perhaps(white: str) -> Node:
+    """White space as the template writes it, if the model does so too."""
+    return Choice((Literal(white), EMPTY)) if white else EMPTY

@@ -1,0 +1,98 @@
+"""A chat request as the compiler sees it: plain values, free of any wire form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+
+class Role(Enum):
+    """Who speaks, by the names that templates use."""
+
+    SYSTEM = "system"
+    DEVELOPER = "developer"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A tool call of the history. `arguments` is JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message. `content` None is OpenAI's null."""
+
+    role: Role
+    content: str | None = None
+    name: str | None = None
+    tool_calls: tuple[Call, ...] = ()
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A function that the model may call. `parameters` is a JSON Schema."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] | bool = field(default_factory=lambda: {"type": "object", "properties": {}})
+
+    def as_openai(self) -> dict[str, Any]:
+        """The tool as OpenAI writes it, which is what chat templates are given."""
+        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
+        return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Which tools may be called. `required`: at least one call and no prose; `names`: only these (None: all)."""
+
+    required: bool = False
+    names: tuple[str, ...] | None = None
+
+    @property
+    def none(self) -> bool:
+        """No tool is to be called."""
+        return self.names == ()
+
+
+@dataclass(frozen=True)
+class JsonFormat:
+    """The content is a JSON value of this schema."""
+
+    schema: dict[str, Any] | bool
+    strict: bool = False
+    pointer: str = "/response_format/json_schema/schema"
+    """Where the schema stands in the request, for errors."""
+
+
+class SchemaStyle(Enum):
+    """How schemas are written in the prompt, where the template does not do it."""
+
+    JSON = "json"
+    TYPESCRIPT = "typescript"
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    """What to compile, apart from the template."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice = ToolChoice()
+    parallel_tool_calls: bool = True
+    response_format: JsonFormat | None = None
+    style: str = ""
+    schema_style: SchemaStyle | None = None
+    template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    prompt_cache_key: str = ""

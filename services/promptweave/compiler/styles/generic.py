@@ -1,0 +1,106 @@
+"""The generic style: a JSON envelope in which the model thinks one step ahead, then calls tools or gives its result.
+
+It works with any template, even one that knows neither tools nor system messages: the tools and the envelope are
+explained in the system turn, the history is written in the same envelope that the grammar asks for.
+"""
+
+from collections.abc import Sequence as Many
+from typing import Any
+
+from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.publish import published
+from promptweave.compiler.request import Call, Message, Role, SchemaStyle, Tool
+from promptweave.compiler.styles.calls import CallableTool
+from promptweave.output.grammar import Expr
+from promptweave.output.tree import Choice, Json, Literal, Node, Part, Region, Repeat, Sequence, Transform
+
+THOUGHT, STEP, CALLS, RESULT = "thought_about_next_step_only", "next_step", "tool_calls", "result"
+
+
+def envelope(tools: Many[CallableTool], *, string: Expr, result: Expr | None, required: bool, parallel: bool) -> Node:
+    """The envelope's tree. `string` is the grammar of a JSON string; `result` that of the result, None for text."""
+    call = Part(
+        Region.TOOL_CALL,
+        Choice(
+            tuple(
+                Sequence(
+                    (
+                        Literal('{"name": "'),
+                        Part(Region.TOOL_NAME, Literal(tool.name)),
+                        Literal('", "arguments": '),
+                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments)),
+                        Literal("}"),
+                    )
+                )
+                for tool in tools
+            )
+        ),
+    )
+    several = Sequence((Literal(f'"{CALLS}": ['), Repeat(call, ", ", 1, None if parallel else 1), Literal("]")))
+    if result is None:
+        answer: Node = Part(Region.CONTENT, Json('"', string), Transform.JSON_STRING_DECODE, stoppable=True)
+    else:
+        answer = Part(Region.CONTENT, Json("", result))
+    given = Sequence((Literal(f'"{RESULT}": '), answer))
+    return Sequence(
+        (
+            Literal(f'{{"{THOUGHT}": '),
+            Part(Region.REASONING, Json('"', string), Transform.JSON_STRING_DECODE),
+            Literal(f', "{STEP}": {{'),
+            several if required else Choice((several, given)),
+            Literal("}}"),
+        )
+    )
+
+
+def instructions(tools: Many[Tool], schemas: SchemaStyle, result_schema: Any, *, parallel: bool) -> str:
+    """What the system turn says about the tools and the envelope."""
+    calls = "one or more calls" if parallel else "one call"
+    result = (
+        "your answer, as text"
+        if result_schema is None
+        else f"your answer, a JSON value of the schema {dumps(result_schema)}"
+    )
+    return (
+        f"You can call these functions:\n\n{published(tools, schemas)}\n\n"
+        "Answer with one JSON object and nothing else. Think about the next step only, then either make "
+        f"{calls}, whose results you will be given, or give the final result:\n"
+        f'{{"{THOUGHT}": "...", "{STEP}": {{"{CALLS}": [{{"name": "...", "arguments": {{...}}}}]}}}}\n'
+        f'{{"{THOUGHT}": "...", "{STEP}": {{"{RESULT}": ...}}}}\n'
+        f'"{RESULT}" is {result}.'
+    )
+
+
+def history(messages: Many[Message], *, result_is_json: bool) -> tuple[Message, ...]:
+    """The conversation in the envelope: what the assistant said and called, and what came back, as plain text turns."""
+    return tuple(_in_envelope(message, result_is_json) for message in messages)
+
+
+def _in_envelope(message: Message, result_is_json: bool) -> Message:
+    if message.role is Role.TOOL:
+        answered = {"tool_call_id": message.tool_call_id} if message.tool_call_id else {}
+        return Message(Role.USER, dumps({"tool_result": {**answered, "content": message.content or ""}}))
+    if message.role is not Role.ASSISTANT:
+        return message
+    step: dict[str, Any]
+    thought = message.reasoning_content or ""
+    if message.tool_calls:
+        step = {CALLS: [_as_json(call) for call in message.tool_calls]}
+        # Text beside calls has no place of its own in the envelope; it was said before them.
+        thought = "\n".join(filter(None, (thought, message.content)))
+    else:
+        step = {RESULT: _result(message.content or "", result_is_json)}
+    return Message(Role.ASSISTANT, dumps({THOUGHT: thought, STEP: step}))
+
+
+def _as_json(call: Call) -> dict[str, Any]:
+    return {"id": call.id, "name": call.name, "arguments": loads(call.arguments)}
+
+
+def _result(content: str, is_json: bool) -> Any:
+    if is_json:
+        try:
+            return loads(content)
+        except ValueError:
+            pass
+    return content

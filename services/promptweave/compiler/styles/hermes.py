@@ -1,0 +1,47 @@
+"""The Hermes style, written out: JSON calls in `<tool_call>` tags, for templates that do not write it themselves."""
+
+from collections.abc import Sequence
+
+from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.publish import published
+from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
+from promptweave.compiler.styles.calls import CallSyntax
+
+SYNTAX = CallSyntax(
+    opening='<tool_call>\n{"name": "',
+    middle='", "arguments": ',
+    closing="}\n</tool_call>",
+    between='}\n</tool_call>\n<tool_call>\n{"name": "',
+    lead="\n",
+)
+
+
+def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
+    """What the system turn says about the tools."""
+    return (
+        "You can call functions to help with the user's request. They are:\n"
+        f"<tools>\n{published(tools, schemas)}\n</tools>\n\n"
+        "To call one, write its name and arguments as JSON between these tags, for each call anew:\n"
+        '<tool_call>\n{"name": "...", "arguments": {...}}\n</tool_call>'
+    )
+
+
+def history(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation with calls and results written out as text."""
+    return tuple(map(_written_out, messages))
+
+
+def _written_out(message: Message) -> Message:
+    if message.role is Role.TOOL:
+        return Message(Role.USER, f"<tool_response>\n{message.content or ''}\n</tool_response>")
+    if not message.tool_calls:
+        return message
+    calls = (
+        f"{SYNTAX.opening}{call.name}{SYNTAX.middle}{dumps(loads(call.arguments))}{SYNTAX.closing}"
+        for call in message.tool_calls
+    )
+    return Message(
+        Role.ASSISTANT,
+        "\n".join(filter(None, (message.content, *calls))),
+        reasoning_content=message.reasoning_content,
+    )

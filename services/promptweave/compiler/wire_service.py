@@ -1,0 +1,186 @@
+"""The service's messages ↔ the compiler's values.
+
+What the contract has and this version does not serve is refused by name.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from promptweave.compiler.compile import Compiled
+from promptweave.compiler.compile_schema import load_schema
+from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.normalise import CompileWarning
+from promptweave.compiler.profile import Profile
+from promptweave.compiler.request import (
+    Call,
+    ChatRequest,
+    JsonFormat,
+    Message,
+    Role,
+    SchemaStyle,
+    Tool,
+    ToolChoice,
+)
+from promptweave.output.wire import syntax_to_wire
+from promptweave.v1 import chat_pb2, prompt_compiler_pb2
+
+COMPILED_VERSION = 1
+"""The version of CompiledPrompt's meaning."""
+
+_ROLES = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_SCHEMA_STYLES = {
+    prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED: None,
+    prompt_compiler_pb2.SCHEMA_STYLE_JSON: SchemaStyle.JSON,
+    prompt_compiler_pb2.SCHEMA_STYLE_TYPESCRIPT: SchemaStyle.TYPESCRIPT,
+}
+
+
+def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequest:
+    """The request as values. Raises RequestError, UnsupportedError or SchemaError, with the place."""
+    if wire.continue_final_message:
+        raise UnsupportedError("continuing the last message is not served yet", path="/continue_final_message")
+    if wire.reasoning.HasField("budget_tokens"):
+        raise UnsupportedError("a budget for reasoning is not served yet", path="/reasoning/budget_tokens")
+    return ChatRequest(
+        messages=tuple(_message(message, f"/messages/{place}") for place, message in enumerate(wire.messages)),
+        tools=tuple(_tool(tool, f"/tools/{place}") for place, tool in enumerate(wire.tools)),
+        tool_choice=_tool_choice(wire.tool_choice),
+        parallel_tool_calls=wire.parallel_tool_calls if wire.HasField("parallel_tool_calls") else True,
+        response_format=_response_format(wire.response_format),
+        style=wire.style,
+        schema_style=_SCHEMA_STYLES.get(wire.schema_style),
+        template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
+        now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
+        prompt_cache_key=wire.prompt_cache_key,
+    )
+
+
+def _message(wire: chat_pb2.Message, path: str) -> Message:
+    role = _ROLES.get(wire.role)
+    if role is None:
+        raise RequestError("a message needs a role", path=f"{path}/role")
+    for place, part in enumerate(wire.content):
+        if part.WhichOneof("part") != "text":
+            raise UnsupportedError("pictures are not served yet; send text", path=f"{path}/content/{place}")
+    return Message(
+        role,
+        content="".join(part.text for part in wire.content) if wire.content else None,
+        name=wire.name if wire.HasField("name") else None,
+        tool_calls=tuple(_call(call, f"{path}/tool_calls/{place}") for place, call in enumerate(wire.tool_calls)),
+        tool_call_id=wire.tool_call_id if wire.HasField("tool_call_id") else None,
+        reasoning_content=wire.reasoning_content if wire.HasField("reasoning_content") else None,
+    )
+
+
+def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
+    if wire.WhichOneof("kind") != "function":
+        raise UnsupportedError("calls of custom tools are not served yet", path=path)
+    return Call(wire.id, wire.function.name, wire.function.arguments)
+
+
+def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
+    if wire.WhichOneof("kind") != "function":
+        raise UnsupportedError("custom tools are not served yet; use a function with a string parameter", path=path)
+    function = wire.function
+    if not function.HasField("parameters"):
+        return Tool(function.name, function.description)
+    try:
+        return Tool(function.name, function.description, load_schema(function.parameters))
+    except SchemaError as error:
+        raise error.below(f"{path}/function/parameters") from None
+
+
+def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
+    match wire.WhichOneof("choice"):
+        case "none":
+            return ToolChoice(names=())
+        case "required":
+            return ToolChoice(required=True)
+        case "named":
+            return ToolChoice(required=True, names=(wire.named.name,))
+        case "allowed":
+            if not wire.allowed.names:
+                raise RequestError("no tool is allowed: use `none` to forbid calls", path="/tool_choice/allowed/names")
+            return ToolChoice(wire.allowed.required, tuple(wire.allowed.names))
+    return ToolChoice()
+
+
+def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | None:
+    match wire.WhichOneof("format"):
+        case "json_object":
+            return JsonFormat({"type": "object"}, pointer="/response_format")
+        case "json_schema":
+            form = JsonFormat({}, wire.json_schema.strict)
+            try:
+                return JsonFormat(load_schema(wire.json_schema.schema), wire.json_schema.strict)
+            except SchemaError as error:
+                raise error.below(form.pointer) from None
+        case "grammar":
+            raise UnsupportedError("grammars and regular expressions are not served yet", path="/response_format/grammar")
+    return None
+
+
+def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
+    """The variables by which templates are told to think or not."""
+    variables: dict[str, Any] = {}
+    if wire.HasField("enabled"):
+        variables["enable_thinking"] = variables["thinking"] = wire.enabled
+    if wire.HasField("effort"):
+        variables["reasoning_effort"] = wire.effort
+    return variables
+
+
+def _kwargs(text: str) -> Mapping[str, Any]:
+    try:
+        value = json.loads(text) if text else {}
+    except ValueError as error:
+        raise RequestError(f"not JSON: {error}", path="/chat_template_kwargs") from None
+    if not isinstance(value, dict):
+        raise RequestError("a JSON object is needed", path="/chat_template_kwargs")
+    return value
+
+
+def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
+    """A compiled prompt as a message."""
+    wire = prompt_compiler_pb2.CompiledPrompt(
+        version=COMPILED_VERSION,
+        segments=[prompt_compiler_pb2.PromptSegment(text=compiled.prompt)],
+        stop=compiled.stop,
+        syntax=syntax_to_wire(compiled.syntax),
+        preserved_tokens=compiled.preserved_tokens,
+        style=compiled.style,
+        prefix_key=compiled.prefix_key,
+    )
+    if compiled.grammar is not None:
+        wire.gbnf = compiled.grammar
+    return wire
+
+
+def warning_to_wire(warning: CompileWarning) -> prompt_compiler_pb2.Warning:
+    """A warning as a message."""
+    return prompt_compiler_pb2.Warning(code=warning.code, path=warning.path, message=warning.message)
+
+
+def profile_to_wire(found: Profile) -> prompt_compiler_pb2.TemplateProfile:
+    """A profile as a message."""
+    wire = prompt_compiler_pb2.TemplateProfile(
+        system_role=found.system_role,
+        tools_published=found.tools_published,
+        arguments_as_object=found.arguments_as_object,
+        tool_results=found.tool_results,
+        generation_prompt=found.generation_prompt,
+        turn_end=found.turn_end,
+        style=found.style,
+        notes=found.notes,
+    )
+    if found.calls:
+        calls = found.calls
+        wire.call_syntax.opening, wire.call_syntax.middle = calls.opening, calls.middle
+        wire.call_syntax.closing, wire.call_syntax.between = calls.closing, calls.between
+        wire.call_syntax.markers.extend(calls.markers)
+        wire.call_example = calls.example()
+    if found.reasoning:
+        wire.reasoning_syntax.opening, wire.reasoning_syntax.closing = found.reasoning.opening, found.reasoning.closing
+    return wire

@@ -1,0 +1,289 @@
+"""The main path: request and template → prompt, grammar, syntax. Templates of our own, and the corpus where it is there."""
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.errors import CompilerError, RequestError, SchemaError, TemplateError, UnsupportedError
+from promptweave.compiler.profile import profile
+from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool, ToolChoice
+from promptweave.compiler.template import ChatTemplate
+from promptweave.output.message import ParsedMessage
+from promptweave.output.parser import OutputParser
+from promptweave.output.wire import syntax_from_wire, syntax_to_wire
+
+from ..gbnf_text import grammar_from_gbnf
+from ..grammars import accepts, sample
+
+HERE = Path(__file__).parent
+CORPUS = HERE.parents[2] / "shared" / "corpus" / "templates"
+
+WEATHER = Tool(
+    "get_weather",
+    "Get the weather",
+    {
+        "type": "object",
+        "properties": {"city": {"type": "string", "description": "The city"}, "unit": {"enum": ["celsius", "fahrenheit"]}},
+        "required": ["city"],
+    },
+)
+FORECAST = Tool(
+    "get_weather_forecast",
+    "Get a forecast",
+    {
+        "type": "object",
+        "properties": {"days": {"type": "integer"}, "city": {"type": "string"}},
+        "required": ["days", "city"],
+    },
+)
+SCHEMA = {
+    "type": "object",
+    "properties": {"answer": {"type": "number"}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+QUESTION = ChatRequest((Message(Role.SYSTEM, "Be brief."), Message(Role.USER, "How is the weather?")), (WEATHER, FORECAST))
+
+
+def template(name: str) -> ChatTemplate:
+    return ChatTemplate((HERE / "templates" / f"{name}.jinja").read_text(), "<s>", "</s>")
+
+
+def read(compiled: Compiled, text: str) -> tuple[ParsedMessage, bool]:
+    parser = OutputParser(syntax_from_wire(syntax_to_wire(compiled.syntax)))
+    message = ParsedMessage()
+    message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
+    return message, parser.complete
+
+
+def calls_of(message: ParsedMessage) -> list[tuple[str, object]]:
+    return [(call.name, json.loads(call.arguments)) for call in message.tool_calls]
+
+
+# -- profiles --
+
+
+def test_derives_a_tagged_syntax() -> None:
+    found = profile(template("tagged"))
+    assert found.style == "native"
+    assert found.calls
+    assert (found.calls.opening, found.calls.middle) == ('<call>\n{"name": "', '", "arguments": ')
+    assert (found.calls.closing, found.calls.markers) == ("}\n</call>", ("\n<call>", "<call>"))
+    assert found.calls.between == '}\n</call>\n<call>\n{"name": "'
+    assert found.reasoning
+    assert (found.reasoning.opening, found.reasoning.closing) == ("<think>\n", "\n</think>\n\n")
+    assert (found.system_role, found.tool_results, found.turn_end) == (True, True, "<|end|>\n")
+
+
+def test_derives_a_listed_syntax() -> None:
+    found = profile(template("listed"))
+    assert found.calls
+    assert found.calls.opening == '[CALLS][{"function": "'
+    assert (found.calls.between, found.calls.closing) == ('}, {"function": "', "}]")
+    assert found.calls.marker == "[CALLS]"
+
+
+def test_says_what_a_bare_template_lacks() -> None:
+    found = profile(template("bare"))
+    assert (found.style, found.calls, found.system_role, found.tools_published) == ("generic", None, False, False)
+    assert found.notes == ("the template does not show tools that it is given",)
+
+
+# -- prompts --
+
+
+def test_forced_call_stands_in_the_prompt() -> None:
+    compiled = compile_prompt(replace(QUESTION, tool_choice=ToolChoice(True, ("get_weather",))), template("listed"))
+    assert compiled.prompt.endswith('[/ASK][CALLS][{"function": "get_weather", "with":')
+    assert compiled.syntax.prefix == '[CALLS][{"function": "get_weather", "with":'
+    message, complete = read(compiled, ' {"city": "Rome"}}]')
+    assert (calls_of(message), complete) == ([("get_weather", {"city": "Rome"})], True)
+
+
+def test_prefix_is_not_cut_inside_a_word_or_a_tag() -> None:
+    required = replace(QUESTION, tool_choice=ToolChoice(required=True))
+    assert compile_prompt(required, template("listed")).syntax.prefix == '[CALLS][{"function": "'
+    # <think> and <call> share their first character.
+    assert compile_prompt(required, template("tagged")).syntax.prefix == ""
+
+
+def test_generic_style_explains_itself_in_the_prompt() -> None:
+    compiled = compile_prompt(replace(QUESTION, schema_style=SchemaStyle.TYPESCRIPT), template("bare"))
+    assert compiled.style == "generic"
+    assert 'unit?: "celsius" | "fahrenheit",' in compiled.prompt
+    assert "Be brief." in compiled.prompt
+    assert compiled.prompt.endswith('ASSISTANT:{"thought_about_next_step_only":')
+    assert [warning.code for warning in compiled.warnings] == ["messages_merged"]
+    message, complete = read(compiled, ' "hm", "next_step": {"result": "fine\\n"}}')
+    assert (message.content, message.reasoning_content, complete) == ("fine\n", "hm", True)
+
+
+@pytest.mark.parametrize("style", ["tagged", "listed", "bare"])
+def test_history_is_shown(style: str) -> None:
+    history = (
+        Message(Role.USER, "q1"),
+        Message(Role.ASSISTANT, "let me see", tool_calls=(Call("c1", "get_weather", '{"city": "Rome"}'),)),
+        Message(Role.TOOL, "sunny", tool_call_id="c1"),
+        Message(Role.ASSISTANT, "It is sunny."),
+        Message(Role.USER, "q2"),
+        Message(Role.DEVELOPER, "Now in French."),
+        Message(Role.USER, "q3"),
+    )
+    compiled = compile_prompt(replace(QUESTION, messages=history), template(style))
+    for said in ("q1", "let me see", "get_weather", "Rome", "sunny", "It is sunny.", "q2", "Now in French.", "q3"):
+        assert said in compiled.prompt
+
+
+def test_a_tool_choice_of_none_shows_no_tools_and_admits_any_text() -> None:
+    compiled = compile_prompt(replace(QUESTION, tool_choice=ToolChoice(names=())), template("tagged"))
+    assert (compiled.grammar, "Functions:" in compiled.prompt) == (None, False)
+    assert read(compiled, "<call> is a tag") == (ParsedMessage("<call> is a tag"), True)
+
+
+def test_the_prefix_key_is_that_of_system_and_tools() -> None:
+    def key(request: ChatRequest) -> str:
+        return compile_prompt(request, template("tagged")).prefix_key
+
+    more = replace(QUESTION, messages=(*QUESTION.messages, Message(Role.ASSISTANT, "Well?"), Message(Role.USER, "Yes")))
+    assert key(QUESTION) == key(more)
+    assert key(QUESTION) != key(replace(QUESTION, tools=(WEATHER,)))
+    assert key(replace(QUESTION, prompt_cache_key="a")) == key(replace(more, prompt_cache_key="a", tools=()))
+
+
+# -- the output: what the grammar can say is what the parser reads, and what the schema allows --
+
+CHOICES = {
+    "auto": ToolChoice(),
+    "required": ToolChoice(required=True),
+    "named": ToolChoice(True, ("get_weather",)),
+    "allowed": ToolChoice(False, ("get_weather_forecast",)),
+}
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+@pytest.mark.parametrize("parallel", [True, False], ids=["parallel", "single"])
+@pytest.mark.parametrize("wanted", [None, JsonFormat(SCHEMA)], ids=["text", "schema"])
+@pytest.mark.parametrize(
+    ("name", "style"),
+    [("tagged", ""), ("tagged", "generic"), ("tagged", "hermes"), ("listed", ""), ("bare", ""), ("bare", "hermes")],
+)
+def test_whatever_the_grammar_says_is_a_valid_message(
+    name: str, style: str, choice: str, parallel: bool, wanted: JsonFormat | None
+) -> None:
+    request = replace(
+        QUESTION, tool_choice=CHOICES[choice], parallel_tool_calls=parallel, response_format=wanted, style=style
+    )
+    check_samples(request, compile_prompt(request, template(name)), 25)
+
+
+def check_samples(request: ChatRequest, compiled: Compiled, number: int) -> None:
+    assert compiled.grammar
+    grammar = grammar_from_gbnf(compiled.grammar)
+    tools = {tool.name: tool for tool in request.tools}
+    allowed = request.tool_choice.names or tuple(tools)
+    for seed in range(number):
+        text = sample(grammar, random.Random(seed), budget=150)
+        message, complete = read(compiled, text)
+        assert complete, (text, message)
+        assert not message.warnings
+        for name, arguments in calls_of(message):
+            assert name in allowed
+            jsonschema.validate(arguments, tools[name].parameters)
+        assert message.tool_calls or not request.tool_choice.required
+        assert len(message.tool_calls) <= 1 or request.parallel_tool_calls
+        if request.response_format and not message.tool_calls:
+            jsonschema.validate(json.loads(message.content or ""), request.response_format.schema)
+        if request.tool_choice.required:
+            assert message.content is None
+
+
+def test_a_marker_in_text_is_always_a_call() -> None:
+    grammar = grammar_from_gbnf(compile_prompt(QUESTION, template("tagged")).grammar or "")
+    assert accepts(grammar, "no call < call> <cal l>")
+    assert accepts(grammar, 'ok\n<call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</call>')
+    for text in ("a <call>", "<call>\n{}", '<call>\n{"name": "get_wind", "arguments": {}}\n</call>', "<<call>x"):
+        assert not accepts(grammar, text)
+
+
+# -- errors --
+
+
+@pytest.mark.parametrize(
+    ("request_", "error", "path"),
+    [
+        pytest.param(replace(QUESTION, messages=()), RequestError, "/messages", id="no-messages"),
+        pytest.param(
+            replace(QUESTION, tools=(WEATHER, WEATHER)), RequestError, "/tools/1/function/name", id="two-of-a-name"
+        ),
+        pytest.param(replace(QUESTION, tools=(Tool("a b"),)), RequestError, "/tools/0/function/name", id="bad-name"),
+        pytest.param(
+            replace(QUESTION, tool_choice=ToolChoice(True, ("x",))), RequestError, "/tool_choice", id="unknown-tool"
+        ),
+        pytest.param(replace(QUESTION, tools=(), tool_choice=ToolChoice(True)), RequestError, "/tool_choice", id="no-tools"),
+        pytest.param(replace(QUESTION, style="x"), UnsupportedError, "/style", id="unknown-style"),
+        pytest.param(
+            replace(QUESTION, tools=(WEATHER, Tool("f", "", {"properties": {"a": {"minimum": 1}}}))),
+            SchemaError,
+            "/tools/1/function/parameters/properties/a/minimum",
+            id="schema-of-a-tool",
+        ),
+        pytest.param(
+            replace(QUESTION, response_format=JsonFormat({"pattern": "x"})),
+            SchemaError,
+            "/response_format/json_schema/schema/pattern",
+            id="schema-of-the-answer",
+        ),
+        pytest.param(
+            replace(
+                QUESTION,
+                messages=(Message(Role.USER, "q"), Message(Role.ASSISTANT, tool_calls=(Call("c", "get_weather", "{"),))),
+            ),
+            RequestError,
+            "/messages/1/tool_calls/0/function/arguments",
+            id="arguments-that-are-no-json",
+        ),
+    ],
+)
+def test_errors_name_the_place(request_: ChatRequest, error: type[CompilerError], path: str) -> None:
+    with pytest.raises(error) as raised:
+        compile_prompt(request_, template("tagged"))
+    assert raised.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{% for %}", "the chat template does not parse: .* \\(line 1 of the template\\)"),
+        (
+            "{% if messages %}\n{{ raise_exception('no') }}{% endif %}",
+            "the chat template raised: no \\(line 2 of the template\\)",
+        ),
+        ("{{ messages.x.y }}", "the chat template raised: .*"),
+        ("{{ 1 / 0 }}", "the chat template failed: ZeroDivisionError"),
+        ("{{ ''.__class__.__mro__ }}", "the chat template raised: access to attribute '__class__'"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "the chat template recurses without end"),
+    ],
+)
+def test_template_errors_name_the_line(source: str, message: str) -> None:
+    with pytest.raises(TemplateError, match=message):
+        compile_prompt(QUESTION, ChatTemplate(source))
+
+
+# -- the corpus --
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="shared/corpus/templates is not here")
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.jinja")) if CORPUS.is_dir() else [], ids=lambda path: path.stem)
+def test_every_real_template_compiles_and_its_calls_are_valid(path: Path) -> None:
+    given = ChatTemplate(path.read_text(), "<s>", "</s>")
+    for choice in CHOICES.values():
+        request = replace(QUESTION, tool_choice=choice)
+        compiled = compile_prompt(request, given)
+        assert "How is the weather?" in compiled.prompt
+        assert "get_weather_forecast" in compiled.prompt
+        check_samples(request, compiled, 5)
