@@ -1,0 +1,105 @@
+"""One run of an engine in a child process: start it, read its log, stop it."""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from promptweave.inference.discovery import EngineProgram
+from promptweave.inference.engine_log import EngineLog
+from promptweave.inference.launcher import Order
+from promptweave.inference.options import InferenceOptions
+
+_LONGEST_LINE = 1 << 16
+
+
+class Child:
+    """A running engine. It has a session of its own: a Ctrl-C at the terminal reaches only us, and we stop it in order."""
+
+    def __init__(self, process: asyncio.subprocess.Process, folder: Path, api_key: str) -> None:
+        self._process = process
+        self._folder = folder
+        self.socket = str(folder / "engine.sock")
+        self.api_key = api_key
+        self.log = EngineLog()
+        self._reading = asyncio.create_task(self._read_log())
+
+    @classmethod
+    async def start(cls, program: EngineProgram, options: InferenceOptions) -> "Child":
+        """Starts the engine. It is up as a process only: whether it serves is to be asked over its socket."""
+        folder = Path(tempfile.mkdtemp(prefix="promptweave-"))
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.inference.launcher"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        child = cls(process, folder, secrets.token_urlsafe(32))
+        order = Order(
+            parent=os.getpid(),
+            binary=program.binary,
+            model=str(options.model),
+            socket=child.socket,
+            api_key=child.api_key,
+            parallel=options.parallel,
+            ctx_size=options.ctx_size and options.ctx_size * options.parallel,
+            args=options.engine_args,
+        )
+        assert process.stdin is not None
+        process.stdin.write(order.to_line())
+        # It may be dead already: the one who waits for it finds out.
+        with suppress(ConnectionError):
+            await process.stdin.drain()
+        return child
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    async def wait(self) -> str:
+        """Waits for its end; says how it ended, for a person."""
+        status = await self._process.wait()
+        await asyncio.wait([self._reading], timeout=1)
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}"
+
+    async def stop(self, grace_s: float) -> None:
+        """Ends it and all that it started: SIGTERM, `grace_s` seconds, SIGKILL."""
+        try:
+            if self._process.returncode is None:
+                self._signal(signal.SIGTERM)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._process.wait(), grace_s)
+        finally:
+            # What it started has its group, too. And whoever cancels us gets no engine left behind.
+            self._signal(signal.SIGKILL)
+            await asyncio.shield(self._process.wait())
+            self._reading.cancel()
+            if self._process.stdin:
+                self._process.stdin.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _read_log(self) -> None:
+        """Always reads on: an engine whose pipe is full stands still."""
+        assert self._process.stdout is not None
+        pending = b""
+        while piece := await self._process.stdout.read(_LONGEST_LINE):
+            *lines, pending = (pending + piece).split(b"\n")
+            for line in lines:
+                self.log.note(line.decode(errors="replace"))
+            if len(pending) > _LONGEST_LINE:
+                pending = b""
+        if pending:
+            self.log.note(pending.decode(errors="replace"))

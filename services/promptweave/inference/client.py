@@ -1,0 +1,172 @@
+"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /health (builds b11434 to b11549).
+
+Nulls are never sent: beside `json_schema` a null `grammar` means "no grammar". `json_schema` is never sent at all.
+"""
+
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Self
+
+import httpx
+
+from promptweave.inference.engine_errors import error_of, unreachable
+
+JsonObject = dict[str, Any]
+
+_SMALL_CALL_S = 60.0
+"""For everything but /completion, which may take as long as it likes: between tokens, and before the first one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a message took up to some chunk: tokens, and milliseconds."""
+
+    prompt_tokens: int
+    cached_tokens: int
+    completion_tokens: int
+    prompt_ms: float
+    predicted_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One event of a completion: usually one token; the last one holds no token, and `stop_type`."""
+
+    text: str
+    tokens: tuple[int, ...]
+    counts: Counts
+    stop_type: str | None = None
+    """In the last chunk: `eos`, `word`, `limit` or `none`."""
+
+
+class EngineClient:
+    """Talks to one engine. Transport errors come out as EngineUnavailableError, the engine's own as what they mean."""
+
+    def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
+        """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
+            # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
+            transport=httpx.AsyncHTTPTransport(
+                uds=socket, limits=httpx.Limits(max_keepalive_connections=8), trust_env=False
+            ),
+            timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
+            trust_env=False,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def healthy(self, *, timeout_s: float = 5.0) -> bool:
+        """Whether it is there and the model is loaded."""
+        try:
+            return (await self._http.get("/health", timeout=timeout_s)).is_success
+        except httpx.HTTPError:
+            return False
+
+    async def props(self) -> JsonObject:
+        """What it says of itself and the model."""
+        return await self._call("GET", "/props")
+
+    async def models(self) -> JsonObject:
+        """Its list of models, in OpenAI's form."""
+        return await self._call("GET", "/v1/models")
+
+    async def tokenize(self, text: str, *, parse_special: bool, add_special: bool) -> list[int]:
+        """Token ids. `parse_special`: special tokens spelled in the text are special tokens; `add_special`: with BOS."""
+        body = {"content": text, "parse_special": parse_special, "add_special": add_special}
+        tokens: list[int] = (await self._call("POST", "/tokenize", body))["tokens"]
+        return tokens
+
+    async def detokenize(self, tokens: list[int]) -> str:
+        """The tokens' text."""
+        text: str = (await self._call("POST", "/detokenize", {"tokens": tokens}))["content"]
+        return text
+
+    @asynccontextmanager
+    async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncGenerator[list[Chunk], None]]:
+        """Writes a message: the chunks, those together that arrived together, up to the last one.
+
+        Leaving the context closes the connection, which cancels the message and frees its slot.
+        """
+        request = self._http.build_request(
+            "POST",
+            "/completion",
+            json={**body, "stream": True, "timings_per_token": True, "response_fields": _LAST_FIELDS},
+            timeout=httpx.Timeout(None, connect=5.0),
+        )
+        try:
+            response = await self._http.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
+        try:
+            if not response.is_success:
+                raise error_of(response.status_code, await _read(response))
+            yield _chunks(response)
+        finally:
+            await response.aclose()
+
+    async def _call(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+        try:
+            response = await self._http.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
+        if not response.is_success:
+            raise error_of(response.status_code, response.content)
+        try:
+            value = response.json()
+        except ValueError:
+            value = None
+        if not isinstance(value, dict):
+            raise error_of(response.status_code, response.content)
+        return value
+
+
+_LAST_FIELDS = ["content", "stop", "stop_type", "tokens", "tokens_predicted", "tokens_evaluated", "timings"]
+"""The last event would otherwise repeat the whole prompt."""
+
+
+async def _read(response: httpx.Response) -> bytes:
+    try:
+        return await response.aread()
+    except httpx.HTTPError as error:
+        raise unreachable(error) from None
+
+
+async def _chunks(response: httpx.Response) -> AsyncGenerator[list[Chunk], None]:
+    """The events of a stream, until the last one. Raises what the engine says went wrong in mid-stream."""
+    pending = b""
+    try:
+        async for piece in response.aiter_raw():
+            *lines, pending = (pending + piece).split(b"\n")
+            # The others are comments, which keep the connection alive, and the empty lines between events.
+            chunks = [_chunk(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: ")]
+            if chunks:
+                yield chunks
+            if chunks and chunks[-1].stop_type is not None:
+                return
+    except httpx.HTTPError as error:
+        raise unreachable(error) from None
+    raise unreachable(None)
+
+
+def _chunk(data: bytes) -> Chunk:
+    event: JsonObject = json.loads(data)
+    if "error" in event:
+        raise error_of(int(event["error"].get("code", 500)), data)
+    timings = event.get("timings") or {}
+    counts = Counts(
+        prompt_tokens=event.get("tokens_evaluated", 0),
+        cached_tokens=timings.get("cache_n", 0),
+        completion_tokens=event.get("tokens_predicted", 0),
+        prompt_ms=timings.get("prompt_ms", 0.0),
+        predicted_ms=timings.get("predicted_ms", 0.0),
+    )
+    stop_type = event.get("stop_type", "none") if event["stop"] else None
+    return Chunk(event.get("content", ""), tuple(event.get("tokens", ())), counts, stop_type)

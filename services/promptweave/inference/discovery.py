@@ -1,0 +1,47 @@
+"""Finds the engine: `--engine PATH`, $PROMPTWEAVE_ENGINE, `llama-server` on PATH, the xllamacpp wheel, in this order."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.util import find_spec
+
+from promptweave.inference.errors import StartError
+
+ENGINE_VARIABLE = "PROMPTWEAVE_ENGINE"
+BINARY = "llama-server"
+WHEEL = "xllamacpp"
+
+
+@dataclass(frozen=True)
+class EngineProgram:
+    """What is run: a llama-server binary, or (`binary` is None) llama.cpp's server from the wheel."""
+
+    binary: str | None
+    version: str
+    """What is known of its version before it runs; "" for a binary, which tells it later."""
+
+
+def find_engine(engine: str | None, engine_args: tuple[str, ...] = ()) -> EngineProgram:
+    """The first engine there is. Raises StartError where there is none, or where it cannot take `engine_args`."""
+    named = engine or os.environ.get(ENGINE_VARIABLE)
+    if named:
+        binary = shutil.which(os.path.expanduser(named))
+        if binary is None:
+            origin = "--engine" if engine else f"${ENGINE_VARIABLE}"
+            raise StartError(f"{origin} names {named}, which is no program that can be run")
+        return EngineProgram(binary, "")
+    if binary := shutil.which(BINARY):
+        return EngineProgram(binary, "")
+    # Looked for, not imported: it is large, and this process lives as long as the service.
+    if find_spec(WHEEL):
+        if engine_args:
+            raise StartError(
+                f"the engine arguments {' '.join(engine_args)!r} need a llama-server binary (--engine PATH); "
+                f"the engine here is the {WHEEL} wheel, which takes none"
+            )
+        return EngineProgram(None, f"{WHEEL} {metadata.version(WHEEL)}")
+    raise StartError(
+        "there is no llama.cpp engine: run pip install 'promptweave[engine]', "
+        f"or put {BINARY} on PATH, or name one with --engine PATH or ${ENGINE_VARIABLE}"
+    )

@@ -1,0 +1,66 @@
+"""Watches over a llama.cpp server that somebody else runs."""
+
+import asyncio
+import logging
+
+from promptweave.errors import PromptweaveError
+from promptweave.inference.client import EngineClient
+from promptweave.inference.engine import OnReady, ReadyEngine
+from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.facts import learn
+from promptweave.inference.gate import Gate
+from promptweave.inference.options import InferenceOptions
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 1.0
+
+
+class Endpoint:
+    """Asks the server's health every second. It may come and go, and come back with another model."""
+
+    def __init__(self, options: InferenceOptions) -> None:
+        assert options.endpoint is not None
+        self._options = options
+        self._url = options.endpoint
+        self._ready: ReadyEngine | None = None
+        self._problem = f"no answer from {self._url} yet"
+
+    def ready(self) -> ReadyEngine:
+        """The engine, if it is ready now. Raises EngineUnavailableError."""
+        if self._ready is None:
+            raise EngineUnavailableError(f"the engine is not there: {self._problem}")
+        return self._ready
+
+    async def run(self, on_ready: OnReady) -> None:
+        """Watches until cancelled."""
+        async with EngineClient(self._url, api_key=self._options.endpoint_api_key) as client:
+            while True:
+                healthy = await client.healthy()
+                if healthy and self._ready is None:
+                    await self._meet(client, on_ready)
+                elif not healthy:
+                    await self._lose(on_ready)
+                await asyncio.sleep(_POLL_S)
+
+    async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
+        try:
+            facts = await learn(client, model=None, model_id=self._options.model_id, engine="")
+        except (PromptweaveError, KeyError) as error:
+            # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
+            self._tell(f"{self._url} answers, but not as a llama.cpp server should: {error}")
+            return
+        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting))
+        logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
+        await on_ready(True)
+
+    async def _lose(self, on_ready: OnReady) -> None:
+        self._tell(f"{self._url} does not answer, or is loading its model")
+        if self._ready is not None:
+            self._ready = None
+            await on_ready(False)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._problem:
+            logger.warning("%s", problem)
+            self._problem = problem

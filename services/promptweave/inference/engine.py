@@ -1,0 +1,36 @@
+"""What the service sees of an engine, whoever runs it."""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from promptweave.inference.client import EngineClient
+from promptweave.inference.facts import Facts
+from promptweave.inference.gate import Gate
+
+OnReady = Callable[[bool], Awaitable[None]]
+"""Hears when the engine becomes ready, and when it is so no more."""
+
+
+@dataclass(frozen=True)
+class ReadyEngine:
+    """An engine with its model loaded. It may go away at any time: calls of `client` then raise EngineUnavailableError."""
+
+    client: EngineClient
+    facts: Facts
+    gate: Gate
+    since: float = field(default_factory=time.time)
+    """When the model was loaded, in seconds of the UNIX epoch."""
+
+
+class Engine(Protocol):
+    """An engine that is watched over."""
+
+    def ready(self) -> ReadyEngine:
+        """The engine, if it is ready now. Raises EngineUnavailableError, which says what it is doing instead."""
+        ...
+
+    async def run(self, on_ready: OnReady) -> None:
+        """Watches over it until cancelled. Raises StartError when there is no hope left."""
+        ...

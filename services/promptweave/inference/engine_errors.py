@@ -1,0 +1,64 @@
+"""The one table from what the engine answers to what it means.
+
+| the engine                                        | the caller                                                 |
+|---------------------------------------------------|------------------------------------------------------------|
+| no connection; closed before the end              | EngineUnavailableError                                     |
+| 503 (loading)                                     | EngineUnavailableError                                     |
+| 400 `exceed_context_size_error`                   | ContextOverflowError                                       |
+| 400 that speaks of a grammar                      | RequestError at /prompt/gbnf                               |
+| 400 `Field 'x': ...`                              | RequestError at /sampling/x                                |
+| other 400, 404, 422                               | RequestError                                               |
+| 401, 403                                          | EngineFailedError: our key is wrong, not the caller's      |
+| anything else                                     | EngineFailedError                                          |
+"""
+
+import json
+import re
+from typing import Any
+
+from promptweave.inference.errors import (
+    ContextOverflowError,
+    EngineFailedError,
+    EngineUnavailableError,
+    InferenceError,
+    RequestError,
+)
+
+_FIELD = re.compile(r"Field '(\w+)'")
+_LONGEST = 500
+
+
+def unreachable(error: Exception | None) -> EngineUnavailableError:
+    """There is no engine, or it went away (`error` None: it ended its answer too early)."""
+    what = f" ({type(error).__name__})" if error else ""
+    return EngineUnavailableError(f"the engine cannot be reached, or went away during the call{what}")
+
+
+def error_of(status: int, body: bytes) -> InferenceError:
+    """What an answer with this HTTP status, or with this error in mid-stream, means."""
+    details = _details(body)
+    message = str(details.get("message") or "it gave no reason")[:_LONGEST]
+    if details.get("type") == "exceed_context_size_error":
+        return ContextOverflowError(int(details.get("n_prompt_tokens", 0)), int(details.get("n_ctx", 0)))
+    if status == 503:
+        return EngineUnavailableError(f"the engine is not ready: {message}")
+    if status in (400, 404, 422):
+        return RequestError(f"the engine refused the request: {message}", path=_path(message))
+    if status in (401, 403):
+        return EngineFailedError("the engine refused the service's API key")
+    return EngineFailedError(f"the engine failed: {message}")
+
+
+def _path(message: str) -> str:
+    if "grammar" in message:
+        return "/prompt/gbnf"
+    field = _FIELD.search(message)
+    return f"/sampling/{field[1]}" if field else ""
+
+
+def _details(body: bytes) -> dict[str, Any]:
+    try:
+        error = json.loads(body)["error"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return error if isinstance(error, dict) else {"message": error}

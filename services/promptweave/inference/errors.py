@@ -1,0 +1,74 @@
+"""The inference service's errors.
+
+PromptweaveError
+└── InferenceError
+    ├── RequestError            a field is missing or malformed                        INVALID_ARGUMENT
+    ├── UnsupportedError        a part of the request that this version does not do    UNIMPLEMENTED
+    ├── ContextOverflowError    the prompt does not fit the context                    OUT_OF_RANGE
+    ├── OverloadedError         too many calls wait                                    RESOURCE_EXHAUSTED
+    ├── EngineUnavailableError  it starts, restarts, or went away                      UNAVAILABLE
+    └── EngineFailedError       it failed, and would again                             INTERNAL
+StartError                      the service cannot start: for the person who starts it, never for a caller
+"""
+
+from promptweave.errors import Code, PromptweaveError
+
+
+class InferenceError(PromptweaveError):
+    """The base of the inference service's errors."""
+
+
+class RequestError(InferenceError):
+    """A field is missing or malformed."""
+
+    code = Code.INVALID_ARGUMENT
+    reason = "ERROR_REASON_REQUEST_INVALID"
+
+
+class UnsupportedError(InferenceError):
+    """The request asks for something that this version does not do."""
+
+    code = Code.UNIMPLEMENTED
+    reason = "ERROR_REASON_UNSUPPORTED"
+
+
+class ContextOverflowError(InferenceError):
+    """The prompt does not fit the context of one slot. Sizes in tokens."""
+
+    code = Code.OUT_OF_RANGE
+    reason = "ERROR_REASON_CONTEXT_OVERFLOW"
+
+    def __init__(self, prompt_tokens: int, context_size: int) -> None:
+        super().__init__(
+            f"the prompt has {prompt_tokens} tokens and the context {context_size}",
+            path="/prompt/segments",
+            metadata={"prompt_tokens": str(prompt_tokens), "context_size": str(context_size)},
+        )
+
+
+class OverloadedError(InferenceError):
+    """Too many calls wait for a slot."""
+
+    code = Code.RESOURCE_EXHAUSTED
+    reason = "ERROR_REASON_OVERLOADED"
+
+
+class EngineUnavailableError(InferenceError):
+    """The engine starts, restarts or stops, or went away during the call. Always says when to try again."""
+
+    code = Code.UNAVAILABLE
+    reason = "ERROR_REASON_ENGINE_UNAVAILABLE"
+
+    def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+
+
+class EngineFailedError(InferenceError):
+    """The engine failed in a way that a retry does not mend."""
+
+    code = Code.INTERNAL
+    reason = "ERROR_REASON_ENGINE_FAILED"
+
+
+class StartError(Exception):
+    """The service, or its engine, cannot start. The text is one line that says what to do."""

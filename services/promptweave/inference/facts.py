@@ -1,0 +1,88 @@
+"""What is known of a loaded model: asked of the engine once, when it is ready."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptweave.inference.client import EngineClient, JsonObject
+from promptweave.inference.gguf_header import read_templates
+
+_SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
+"""What a special token in a chat template looks like."""
+
+_MOST_SPELLINGS = 200
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A loaded model. Sizes in tokens."""
+
+    model_id: str
+    engine: str
+    """The engine's name and version."""
+    context_size: int
+    """Of one slot."""
+    slots: int
+    bos: str
+    eos: str
+    adds_bos: bool
+    """Whether the engine puts BOS before every prompt."""
+    template: str | None
+    named_templates: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+    """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
+
+
+async def learn(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> Facts:
+    """Asks the engine.
+
+    `model`: the file of an engine of our own, which shows all special tokens. None: somebody else's server.
+    `engine`: what is known of the engine's version; "" asks.
+    """
+    props = await client.props()
+    bare = await client.tokenize("a", parse_special=True, add_special=False)
+    whole = await client.tokenize("a", parse_special=True, add_special=True)
+    if model is not None:
+        # It takes some ten milliseconds where the vocabulary is large.
+        templates = await asyncio.to_thread(read_templates, model)
+        hidden: tuple[str, ...] = ()
+    else:
+        keys = {"": "chat_template", "tool_use": "chat_template_tool_use"}
+        templates = {name: props[key] for name, key in keys.items() if props.get(key)}
+        hidden = await _special_spellings(client, "\n".join(templates.values()))
+    return Facts(
+        model_id=model_id or (model.stem if model else await _own_name(client, props)),
+        engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
+        context_size=props["default_generation_settings"]["n_ctx"],
+        slots=props["total_slots"],
+        bos=props.get("bos_token", ""),
+        eos=props.get("eos_token", ""),
+        # An engine may add EOS as well: what counts is how the tokens begin.
+        adds_bos=whole[: len(bare)] != bare,
+        template=templates.pop("", None),
+        named_templates=templates,
+        hidden=hidden,
+    )
+
+
+async def _own_name(client: EngineClient, props: JsonObject) -> str:
+    listed = (await client.models()).get("data") or [{}]
+    name: str = listed[0].get("id") or Path(props.get("model_path", "")).stem or "model"
+    return name
+
+
+async def _special_spellings(client: EngineClient, template: str) -> tuple[str, ...]:
+    """The special tokens that a template spells: the ones that the model may well write.
+
+    A vocabulary cannot be listed over HTTP, so a server without `--special` may still hide others.
+    """
+    spellings = sorted(set(_SPELLINGS.findall(template)))[:_MOST_SPELLINGS]
+    found = []
+    for spelling in spellings:
+        special = await client.tokenize(spelling, parse_special=True, add_special=False)
+        plain = await client.tokenize(spelling, parse_special=False, add_special=False)
+        if len(special) == 1 and special != plain:
+            found.append(spelling)
+    return tuple(found)

@@ -1,0 +1,129 @@
+"""Writes a message: drives the engine, and reads its output as typed pieces. Knows nothing of gRPC."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.inference.client import Chunk, Counts
+from promptweave.inference.engine import ReadyEngine
+from promptweave.inference.errors import RequestError
+from promptweave.inference.facts import Facts
+from promptweave.inference.prompt import EnginePrompt, engine_prompt
+from promptweave.inference.request import Request
+from promptweave.inference.stops import StopFilter
+from promptweave.inference.turn_end import TurnEnd
+from promptweave.output.deltas import CallEnd, Delta
+from promptweave.output.message import FinishReason
+from promptweave.output.parser import OutputParser
+
+_LARGEST_COUNT = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class TokenIds:
+    """Raw token ids of the output, the one that ended the turn included."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How the message ended. `complete`: it reached the end of its syntax, and no limit cut it."""
+
+    reason: FinishReason
+    complete: bool
+    matched_stop: str | None
+    counts: Counts
+
+
+Event = Delta | TokenIds | Finish
+
+
+async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list[Event], None]:
+    """The message's events, those together that are ready together; the last one is the Finish.
+
+    Closing the generator cancels the message and frees its slot. Raises InferenceError.
+    """
+    check(request)
+    async with engine.gate.slot(request.priority):
+        prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+        reader = MessageReader(request, engine.facts.eos)
+        async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
+            async for batch in batches:
+                events = [event for chunk in batch for event in reader.read(chunk)]
+                if events:
+                    yield events
+                if reader.done:
+                    return
+
+
+def check(request: Request) -> None:
+    """Raises RequestError for what the engine would take in another sense than it is meant, or not at all."""
+    request.sampling.check()
+    if request.max_tokens == 0:
+        raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
+    for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
+        for place, stop in enumerate(stops):
+            if not stop:
+                raise RequestError("an empty stop string", path=f"{path}/{place}")
+
+
+def engine_body(request: Request, facts: Facts, prompt: EnginePrompt) -> dict[str, Any]:
+    """The body for `/completion`. Stop strings are not in it: the engine would look for them inside values, too."""
+    program = request.program
+    body: dict[str, Any] = request.sampling.to_engine(facts.context_size)
+    body["prompt"] = prompt
+    body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _LARGEST_COUNT)
+    if program.grammar is not None:
+        body["grammar"] = program.grammar
+    if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):
+        body["preserved_tokens"] = preserved
+    return body
+
+
+class MessageReader:
+    """Turns the engine's chunks into events."""
+
+    def __init__(self, request: Request, eos: str) -> None:
+        self._turn_end = TurnEnd(eos)
+        self._parser = OutputParser(request.program.syntax)
+        self._stops = StopFilter(request.program.stop, request.stop)
+        self._want_tokens = request.want_tokens
+        self._started = False
+        self._whole_calls = False
+        self.done = False
+        """The Finish was given; what the engine still writes is not wanted."""
+
+    def read(self, chunk: Chunk) -> list[Event]:
+        """What this chunk makes certain."""
+        if self.done:
+            return []
+        events: list[Event] = [TokenIds(chunk.tokens)] if self._want_tokens and chunk.tokens else []
+        deltas: list[Delta] = []
+        if not self._started:
+            # Not before the engine has taken the request: an error should come before everything else.
+            self._started = True
+            deltas += self._parser.start()
+        if text := self._turn_end.feed(chunk):
+            deltas += self._parser.feed(text)
+        events += self._pass(deltas)
+        if self._stops.stopped or chunk.stop_type is not None:
+            events += self._finish(chunk)
+        return events
+
+    def _finish(self, chunk: Chunk) -> list[Event]:
+        self.done = True
+        rest = self._parser.finish()
+        events: list[Event] = [*self._pass(rest), *self._stops.finish()]
+        # A message that a limit cut is never passed off as whole, though its syntax might end here.
+        ended = self._stops.stopped or chunk.stop_type != "limit"
+        reason = FinishReason.LENGTH
+        if ended:
+            reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
+        return [*events, Finish(reason, ended and self._parser.complete, self._stops.matched, chunk.counts)]
+
+    def _pass(self, deltas: list[Delta]) -> list[Delta]:
+        passed = self._stops.feed(deltas)
+        self._whole_calls |= any(isinstance(delta, CallEnd) for delta in passed)
+        return passed

@@ -1,0 +1,128 @@
+"""Becomes the engine: `python -m promptweave.inference.launcher`, in a child process, so that its crash is only a child's.
+
+The first line of stdin is a JSON object, the `Order`: secrets do not belong on a command line, which everybody can read.
+Stdin stays open for as long as the parent lives.
+
+When the parent dies, however it dies, the engine goes too: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG,
+which outlives exec); elsewhere the end of stdin tells the wheel's engine.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict, dataclass
+from typing import NoReturn
+
+_PR_SET_PDEATHSIG = 1
+_HTTP_THREADS_BESIDES_SLOTS = 8
+"""For /health, /tokenize and the like, which must not wait for a message to be written."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What to run."""
+
+    parent: int
+    """The parent's process id."""
+    binary: str | None
+    """A llama-server; None: the wheel."""
+    model: str
+    socket: str
+    """The path of the UNIX socket to listen on. No port: nobody else can take it, and no browser can reach it."""
+    api_key: str
+    parallel: int
+    ctx_size: int | None
+    """Of all slots together, in tokens."""
+    args: tuple[str, ...]
+
+    def to_line(self) -> bytes:
+        """The line of stdin."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+def command(order: Order) -> list[str]:
+    """The command line of a llama-server binary.
+
+    `--special` as for the wheel, below.
+    """
+    size = ["--ctx-size", str(order.ctx_size)] if order.ctx_size else []
+    return [
+        *(order.binary or "llama-server", "--model", order.model, "--host", order.socket),
+        *("--parallel", str(order.parallel), "--threads-http", str(order.parallel + _HTTP_THREADS_BESIDES_SLOTS)),
+        *("--special", "--metrics", "--slots"),
+        *size,
+        *order.args,
+    ]
+
+
+def main() -> None:
+    """Runs the engine until it ends, or is ended."""
+    line = _first_line()
+    order = Order(**json.loads(line))
+    _die_with(order.parent)
+    if order.binary is None:
+        threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
+        _run_wheel(order)
+    else:
+        os.environ["LLAMA_API_KEY"] = order.api_key
+        argv = command(order)
+        try:
+            os.execv(argv[0], argv)  # noqa: S606 - to become the engine is what this process is for
+        except OSError as error:
+            sys.exit(f"cannot run {argv[0]}: {error.strerror}")
+
+
+def _first_line() -> bytes:
+    """Byte by byte: what follows belongs to whoever reads stdin next."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            sys.exit("the parent went away")
+        line += byte
+    return line
+
+
+def _die_with(parent: int) -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    # It may have died before the kernel was told.
+    if os.getppid() != parent:
+        sys.exit("the parent went away")
+
+
+def _exit_at_end_of_stdin() -> NoReturn:
+    while os.read(0, 4096):
+        pass
+    os._exit(1)
+
+
+def _run_wheel(order: Order) -> None:
+    from xllamacpp import CommonParams, Server
+
+    params = CommonParams()
+    params.model.path = order.model
+    params.hostnames = [order.socket]
+    params.api_keys = [order.api_key]
+    params.n_parallel = order.parallel
+    params.n_ctx = order.ctx_size or 0
+    params.n_threads_http = order.parallel + _HTTP_THREADS_BESIDES_SLOTS
+    params.endpoint_metrics = True
+    params.endpoint_slots = True
+    params.ui = False
+    # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string
+    # would be accepted and then left out. This shows them all; `turn_end.py` takes away the one that ends the turn.
+    params.special = True
+    try:
+        server = Server(params)
+    except RuntimeError as error:
+        sys.exit(str(error))
+    threading.Event().wait()
+    del server
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Runs the inference service as a process."""
+
+import asyncio
+from collections.abc import Callable
+
+from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.engine import Engine
+from promptweave.inference.errors import StartError
+from promptweave.inference.options import InferenceOptions
+from promptweave.inference.service import register
+from promptweave.inference.supervisor import Supervisor
+from promptweave.rpc.logs import complain, set_up_logs
+from promptweave.rpc.server import ListenError, RpcServer
+from promptweave.rpc.server import serve as serve_rpc
+
+ROLE = "inference"
+
+
+def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1.
+
+    To be called in the main thread: on Linux the engine dies with the thread that started it.
+    """
+    set_up_logs(ROLE)
+    try:
+        asyncio.run(serve(options, on_listening=on_listening))
+    except (StartError, ListenError) as error:
+        complain(ROLE, str(error))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> None:
+    """Serves until told to stop. The port is open before the model is loaded, and health says when it is.
+
+    Raises StartError and ListenError.
+    """
+    engine: Engine = Supervisor(options) if options.model else Endpoint(options)
+
+    async def watch(server: RpcServer) -> None:
+        await engine.run(server.set_serving)
+
+    await serve_rpc(
+        options.listen,
+        lambda server: register(server, engine),
+        serving=False,
+        grace_s=options.grace_s,
+        on_listening=on_listening,
+        background=watch,
+    )

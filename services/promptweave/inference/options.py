@@ -1,0 +1,54 @@
+"""What the inference service is started with."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptweave.inference.errors import StartError
+
+DEFAULT_LISTEN = "127.0.0.1:50052"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions:
+    """One of `model` and `endpoint` is given. Times in seconds."""
+
+    listen: str = DEFAULT_LISTEN
+    """`host:port` (port 0: any) or `unix:/path`."""
+
+    model: Path | None = None
+    """A GGUF file, for an engine of our own."""
+    endpoint: str | None = None
+    """The URL of a llama.cpp server that runs already."""
+    endpoint_api_key: str | None = None
+
+    engine: str | None = None
+    """The path of a llama-server binary. None: `discovery.py` looks for one."""
+    engine_args: tuple[str, ...] = ()
+    """More arguments for a llama-server binary."""
+    ctx_size: int | None = None
+    """The context of one slot, in tokens. None: the engine's choice, the model's training context for all slots together."""
+    parallel: int = 1
+    """How many messages are written at the same time."""
+
+    model_id: str | None = None
+    """The model's name for clients. None: the file's stem, or the endpoint's own name for it."""
+
+    max_waiting: int = 64
+    """How many calls may wait for a slot before more are refused."""
+    start_timeout_s: float = 600.0
+    """How long the engine may take to load the model."""
+    grace_s: float = 10.0
+    """How long running calls have to end, and then the engine, when the service is told to stop."""
+
+    def __post_init__(self) -> None:
+        """Raises StartError for options that contradict each other."""
+        if (self.model is None) == (self.endpoint is None):
+            raise StartError("give either a model file or the endpoint of a running llama.cpp server")
+        if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
+            raise StartError(f"the endpoint {self.endpoint!r} is no http:// or https:// URL")
+        if self.endpoint is not None and (self.engine or self.engine_args):
+            raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")
+        if self.parallel < 1:
+            raise StartError(f"parallel is {self.parallel}: at least 1 is needed")
+        if self.ctx_size is not None and self.ctx_size < 1:
+            raise StartError(f"the context size is {self.ctx_size}: at least 1 is needed")

@@ -1,0 +1,94 @@
+"""How the next token is chosen: checks the parameters, and writes them as llama.cpp wants them."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptweave.inference.errors import RequestError
+
+_ANY = math.inf
+_TINY = math.ulp(0.0)
+
+RANGES: Mapping[str, tuple[float, float]] = {
+    "temperature": (0, _ANY),
+    "top_p": (0, 1),
+    "top_k": (0, _ANY),
+    "min_p": (0, 1),
+    "typical_p": (0, 1),
+    "seed": (0, 2**32 - 1),
+    "repeat_penalty": (_TINY, _ANY),
+    "repeat_last_n": (-1, _ANY),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+    "dry_multiplier": (0, _ANY),
+    "dry_base": (0, _ANY),
+    "dry_allowed_length": (0, _ANY),
+    "xtc_probability": (0, 1),
+    "xtc_threshold": (0, 1),
+    "mirostat": (0, 2),
+    "mirostat_tau": (0, _ANY),
+    "mirostat_eta": (0, _ANY),
+}
+"""What each parameter may be, both ends included; an infinite end excludes infinity itself."""
+
+SAMPLERS = frozenset(
+    {"penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature", "adaptive_p", "infill"}
+)
+"""llama.cpp's names. The engine leaves out a name that it does not know, without a word."""
+
+_MOST_BIAS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LogitBias:
+    """Added to the logit of a token, or of all tokens of a text."""
+
+    target: int | str
+    bias: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """The parameters that were given. What is absent is the engine's default."""
+
+    values: Mapping[str, float] = field(default_factory=dict)
+    """By the names of `RANGES`."""
+    logit_bias: tuple[LogitBias, ...] = ()
+    samplers: tuple[str, ...] = ()
+
+    def check(self) -> None:
+        """Raises RequestError for the first parameter that is out of its range."""
+        for name, value in self.values.items():
+            low, high = RANGES[name]
+            if not low <= value <= high or not math.isfinite(value):
+                raise RequestError(f"{name} is {value:g}: it must be {_range(low, high)}", path=f"/sampling/{name}")
+        for place, item in enumerate(self.logit_bias):
+            path = f"/sampling/logit_bias/{place}"
+            if isinstance(item.target, int) and item.target < 0:
+                raise RequestError(f"{item.target} is no token id", path=f"{path}/token")
+            if item.target == "":
+                raise RequestError("a bias needs a token or a text", path=f"{path}/text")
+            if not -_MOST_BIAS <= item.bias <= _MOST_BIAS:
+                raise RequestError(f"the bias is {item.bias:g}: it must be -100 to 100", path=f"{path}/bias")
+        for place, name in enumerate(self.samplers):
+            if name not in SAMPLERS:
+                known = ", ".join(sorted(SAMPLERS))
+                raise RequestError(f"{name!r} is no sampler; there are {known}", path=f"/sampling/samplers/{place}")
+
+    def to_engine(self, context_size: int) -> dict[str, Any]:
+        """The fields of `/completion`. `context_size` in tokens."""
+        fields: dict[str, Any] = dict(self.values)
+        if fields.get("repeat_last_n") == -1:
+            fields["repeat_last_n"] = context_size  # Builds from b11434 on refuse -1.
+        if self.logit_bias:
+            fields["logit_bias"] = [[item.target, item.bias] for item in self.logit_bias]
+        if self.samplers:
+            fields["samplers"] = list(self.samplers)
+        return fields
+
+
+def _range(low: float, high: float) -> str:
+    if low == _TINY:
+        return "above 0"
+    return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"

@@ -1,0 +1,74 @@
+"""A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
+
+from promptweave.inference.errors import RequestError, UnsupportedError
+from promptweave.inference.request import PlainText, Program, Request, Segment, Text
+from promptweave.inference.sampling import RANGES, LogitBias, Sampling
+from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
+from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+
+PROGRAM_VERSION = 1
+"""The version of CompiledPrompt that this release runs."""
+
+
+def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
+    """The request. Raises RequestError and UnsupportedError."""
+    if message.HasField("n") and message.n != 1:
+        raise UnsupportedError(f"n is {message.n}: one message is written at a time", path="/n")
+    for name in ("top_logprobs", "session_id", "parent_session_id"):
+        if message.HasField(name):
+            raise UnsupportedError(f"{name} is not served by this version", path=f"/{name}")
+    return Request(
+        program=program_from_wire(message.prompt),
+        sampling=sampling_from_wire(message.sampling),
+        max_tokens=message.max_tokens if message.HasField("max_tokens") else None,
+        stop=tuple(message.stop),
+        priority=message.priority,
+        want_tokens=message.return_tokens,
+    )
+
+
+def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
+    """The compiled prompt. Raises RequestError and UnsupportedError."""
+    if message.version != PROGRAM_VERSION:
+        raise RequestError(
+            f"the compiled prompt has version {message.version}; this release runs version {PROGRAM_VERSION}",
+            path="/prompt/version",
+        )
+    if message.HasField("llguidance"):
+        raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
+    if message.HasField("reasoning_budget_tokens"):
+        raise UnsupportedError("a reasoning budget is not served", path="/prompt/reasoning_budget_tokens")
+    try:
+        syntax = syntax_from_wire(message.syntax)
+    except SyntaxUnreadableError as error:
+        raise RequestError(str(error), path="/prompt/syntax") from None
+    return Program(
+        segments=tuple(_segment(place, segment) for place, segment in enumerate(message.segments)),
+        syntax=syntax,
+        grammar=message.gbnf if message.HasField("gbnf") else None,
+        stop=tuple(message.stop),
+        preserved_tokens=tuple(message.preserved_tokens),
+    )
+
+
+def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
+    match message.WhichOneof("segment"):
+        case "text":
+            return Text(message.text)
+        case "plain_text":
+            return PlainText(message.plain_text)
+        case "image":
+            raise UnsupportedError("pictures are not served by this version", path=f"/prompt/segments/{place}")
+    raise RequestError("an empty segment", path=f"/prompt/segments/{place}")
+
+
+def sampling_from_wire(message: inference_pb2.Sampling) -> Sampling:
+    """The sampling parameters that are set."""
+    return Sampling(
+        values={name: getattr(message, name) for name in RANGES if message.HasField(name)},  # type: ignore[arg-type]
+        logit_bias=tuple(
+            LogitBias(item.token if item.WhichOneof("target") == "token" else item.text, item.bias)
+            for item in message.logit_bias
+        ),
+        samplers=tuple(message.samplers),
+    )

@@ -1,0 +1,145 @@
+"""Runs an engine of our own, and runs it again when it crashes."""
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack
+from enum import Enum
+
+from promptweave.inference.child import Child
+from promptweave.inference.client import EngineClient
+from promptweave.inference.discovery import EngineProgram, find_engine
+from promptweave.inference.engine import OnReady, ReadyEngine
+from promptweave.inference.errors import EngineUnavailableError, StartError
+from promptweave.inference.facts import learn
+from promptweave.inference.gate import Gate
+from promptweave.inference.gguf_header import check_model_file
+from promptweave.inference.options import InferenceOptions
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_REPORT_S = 10.0
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 30.0
+_STEADY_S = 60.0
+"""An engine that was ready for so long has earned a quick restart."""
+_MOST_FAILED_STARTS = 3
+
+
+class State(Enum):
+    """What the engine is doing; the value is how a caller hears it."""
+
+    STOPPED = "is not running"
+    STARTING = "is loading the model"
+    READY = "is ready"
+    WAITING = "went down and is about to be started again"
+
+
+class Supervisor:
+    """Owns the engine's process. One task, the one in `run`, changes the state; callers only look.
+
+    | state    | a call gets    | what comes next                                                                  |
+    |----------|----------------|----------------------------------------------------------------------------------|
+    | STOPPED  | UNAVAILABLE    | STARTING by `run`                                                                |
+    | STARTING | UNAVAILABLE    | READY when healthy; died, or too slow: the first time `run` raises, else WAITING |
+    | READY    | the engine     | WAITING when it dies                                                             |
+    | WAITING  | UNAVAILABLE    | STARTING after 0.5 s, 1 s, 2 s, ... 30 s; `run` raises after 3 failed starts     |
+
+    A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the engine from any state.
+    """
+
+    def __init__(self, options: InferenceOptions) -> None:
+        """Raises StartError where there is no model file or no engine."""
+        assert options.model is not None
+        check_model_file(options.model)
+        self._options = options
+        self._program: EngineProgram = find_engine(options.engine, options.engine_args)
+        self._state = State.STOPPED
+        self._since = time.monotonic()
+        self._ready: ReadyEngine | None = None
+        self.pid: int | None = None
+        """The engine's process id, while there is one."""
+
+    def ready(self) -> ReadyEngine:
+        """The engine, if it is ready now. Raises EngineUnavailableError."""
+        if self._ready is None:
+            elapsed = time.monotonic() - self._since
+            raise EngineUnavailableError(f"the engine {self._state.value} (since {elapsed:.0f} s)")
+        return self._ready
+
+    async def run(self, on_ready: OnReady) -> None:
+        """Runs the engine until cancelled. Raises StartError."""
+        delay = _FIRST_DELAY_S
+        failed, was_ready = 0, False
+        try:
+            while True:
+                try:
+                    steady_s = await self._run_once(on_ready)
+                    was_ready, failed = True, 0
+                    if steady_s > _STEADY_S:
+                        delay = _FIRST_DELAY_S
+                except StartError as error:
+                    failed += 1
+                    if not was_ready or failed >= _MOST_FAILED_STARTS:
+                        raise
+                    logger.error("%s", error)
+                self._become(State.WAITING)
+                logger.warning("starting the engine again in %.1f s", delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY_S)
+        finally:
+            self._become(State.STOPPED)
+
+    async def _run_once(self, on_ready: OnReady) -> float:
+        """One life of the engine, to its end; returns for how many seconds it was ready. Raises StartError."""
+        self._become(State.STARTING)
+        async with AsyncExitStack() as stack:
+            child = await Child.start(self._program, self._options)
+            stack.push_async_callback(child.stop, self._options.grace_s)
+            self.pid = child.pid
+            client = await stack.enter_async_context(
+                EngineClient("http://engine", api_key=child.api_key, socket=child.socket)
+            )
+            death = asyncio.create_task(child.wait())
+            stack.callback(death.cancel)
+            ready = await self._wait_until_ready(child, client, death)
+            child.log.quiet = False
+            self._become(State.READY, ready)
+            logger.info(
+                "the engine is ready: %s, %s, %d x %d tokens of context",
+                *(ready.facts.model_id, ready.facts.engine, ready.facts.slots, ready.facts.context_size),
+            )
+            since = time.monotonic()
+            try:
+                await on_ready(True)
+                ending = await death
+            finally:
+                self._ready = None
+                await asyncio.shield(on_ready(False))
+            logger.error("the engine died (%s): %s", ending, child.log.cause() or "it said nothing")
+            return time.monotonic() - since
+
+    async def _wait_until_ready(self, child: Child, client: EngineClient, death: "asyncio.Task[str]") -> ReadyEngine:
+        options, start = self._options, time.monotonic()
+        report = start + _REPORT_S
+        while not await client.healthy():
+            await asyncio.wait([death], timeout=_POLL_S)
+            now = time.monotonic()
+            if death.done():
+                raise StartError(
+                    f"the engine ended while it started ({death.result()}): {child.log.cause() or 'it said nothing'}"
+                )
+            if now - start > options.start_timeout_s:
+                raise StartError(f"the engine was not ready after {options.start_timeout_s:g} s")
+            if now > report:
+                logger.info("the engine is loading the model (%.0f s)", now - start)
+                report = now + _REPORT_S
+        try:
+            facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._program.version)
+        except EngineUnavailableError:
+            raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
+        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting))
+
+    def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
+        self._state, self._since, self._ready = state, time.monotonic(), ready

@@ -1,0 +1,34 @@
+"""Takes the token that ended the turn out of the output.
+
+Measured on build b11549: an engine that shows special tokens (`--special`, or the token named in `preserved_tokens`) writes
+the end-of-generation token's text as well, in a chunk of its own just before the last one. An engine that hides it writes an
+empty chunk there instead. Which tokens end a generation is not told anywhere, so a chunk that may be one waits for the next.
+"""
+
+import re
+
+from promptweave.inference.client import Chunk
+
+_LOOKS_SPECIAL = re.compile(r"[<\[][^\n]{1,80}[>\]]\Z")
+
+
+class TurnEnd:
+    """Passes on the text of chunks, less the end-of-generation token's."""
+
+    def __init__(self, eos: str) -> None:
+        self._eos = eos
+        self._held = ""
+        self._written = -1
+
+    def feed(self, chunk: Chunk) -> str:
+        """The text that certainly is output."""
+        if chunk.stop_type is not None:
+            # The count tells whether the chunk before was the last token's: one that ends in half a character has none.
+            ended = chunk.stop_type == "eos" and chunk.counts.completion_tokens == self._written
+            return ("" if ended else self._held) + chunk.text
+        text, self._held = self._held, ""
+        self._written = chunk.counts.completion_tokens
+        if _LOOKS_SPECIAL.search(chunk.text) or (self._eos and chunk.text.endswith(self._eos)):
+            self._held = chunk.text
+            return text
+        return text + chunk.text

@@ -1,0 +1,136 @@
+"""A llama-server that misbehaves on demand. Where an engine should behave, the tests use a real one.
+
+As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
+`never` (loads forever), `once` (as `well`, but a second start dies). `--stubborn` makes it ignore SIGTERM.
+What `/completion` does is in its prompt: see `_Handler.complete`.
+"""
+
+import argparse
+import json
+import os
+import signal
+import stat
+import sys
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+from typing import Any
+
+PROPS = {
+    "default_generation_settings": {"n_ctx": 512},
+    "total_slots": 1,
+    "bos_token": "<s>",
+    "eos_token": "</s>",
+    "build_info": "b1-fake",
+    "chat_template": "{{ messages }}",
+}
+
+
+def install(folder: Path) -> str:
+    """Makes a program of this file; returns its path."""
+    program = folder / "llama-server"
+    program.write_text(f"#!{sys.executable}\n" + Path(__file__).read_text())
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return str(program)
+
+
+class _Server(ThreadingMixIn, UnixStreamServer):
+    daemon_threads = True
+    loading = False
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+    def do_GET(self) -> None:
+        if self.server.loading:
+            self.answer(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
+        elif self.path == "/props":
+            self.answer(200, PROPS)
+        elif self.path == "/nothing":
+            self.connection.close()
+        else:
+            self.answer(200, {"status": "ok"})
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/tokenize":
+            self.answer(200, {"tokens": [ord(char) for char in body["content"]]})
+        elif self.path == "/completion":
+            self.complete(body["prompt"])
+
+    def answer(self, status: int, value: dict[str, Any]) -> None:
+        data = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def complete(self, prompt: str) -> None:
+        if prompt == "refuse":
+            self.answer(401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}})
+            return
+        if prompt == "gibberish":
+            self.answer(200, {})
+            return
+        self.send_response(200)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.event("a", 1)
+        match prompt:
+            case "error":
+                self.piece('data: {"error": {"code": 500, "message": "it hurts", "type": "server_error"}}\n\n')
+            case "vanish":
+                self.connection.close()
+            case "crash":
+                os._exit(3)
+            case "hang":
+                time.sleep(60)
+            case "short":
+                self.piece("")
+            case "pieces":
+                whole = ": a comment\n\n" + _event("b", 2) + _event("", 2, stop_type="limit")
+                for char in whole:
+                    self.piece(char)
+                self.piece("")
+
+    def event(self, text: str, written: int) -> None:
+        self.piece(_event(text, written))
+
+    def piece(self, text: str) -> None:
+        data = text.encode()
+        self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+        self.wfile.flush()
+
+
+def _event(text: str, written: int, stop_type: str | None = None) -> str:
+    event = {"content": text, "tokens": [97] if text else [], "tokens_predicted": written, "stop": stop_type is not None}
+    return f"data: {json.dumps(event | ({'stop_type': stop_type} if stop_type else {}))}\n\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--host")
+    parser.add_argument("--model")
+    parser.add_argument("--fake", default="well")
+    parser.add_argument("--stubborn", action="store_true")
+    options, _ = parser.parse_known_args()
+    if options.stubborn:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    mark = Path(f"{options.model}.started")
+    if options.fake == "dying" or (options.fake == "once" and mark.exists()):
+        print("0.00.001.000 E fake_load: error loading model: the fake was told to die", file=sys.stderr)
+        print("0.00.002.000 E srv          init: exiting due to model loading error", file=sys.stderr)
+        sys.exit(1)
+    mark.touch()
+    with _Server(options.host, _Handler) as server:
+        server.loading = options.fake == "never"
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
