@@ -1,0 +1,89 @@
+"""`promptweave parse`: a model's output in, the message out."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.json_format import ParseDict, ParseError
+
+from promptweave.cli.jsonl import answer_lines, give_up, print_json
+from promptweave.compiler.errors import RequestError
+from promptweave.output.message import ParsedMessage
+from promptweave.output.parser import OutputParser
+from promptweave.output.tree import Syntax
+from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
+from promptweave.v1 import output_pb2
+
+
+@click.command("parse")
+@click.option("--compiled", type=click.Path(dir_okay=False, path_type=Path), help="What `promptweave compile` printed.")
+@click.option("--cut", is_flag=True, help="The output was cut by a limit: the finish reason is `length`.")
+@click.option(
+    "--jsonl", is_flag=True, help='Read {"compiled", "text", "finished"} a line, print {"result"} or {"error"} for each.'
+)
+def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
+    """Read the model's output on stdin, and print the message that it is.
+
+    \b
+    Example:
+      promptweave compile --model model.gguf < request.json > compiled.json
+      promptweave parse --compiled compiled.json < output.txt
+    """
+    if jsonl:
+        answer_lines(_answer)
+        return
+    if compiled is None:
+        raise click.UsageError("--compiled FILE is needed: what `promptweave compile` printed.")
+    try:
+        syntax = _syntax(json.loads(compiled.read_text()))
+        text = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError as error:
+        give_up(f"invalid: the output on stdin is not UTF-8: {error}")
+    except (OSError, ValueError) as error:
+        give_up(f"invalid: {compiled}: {error}")
+    except RequestError as error:
+        give_up(f"invalid: {compiled}: {error.message}")
+    print_json(_read(syntax, text, finished=not cut))
+
+
+def _answer(line: Any) -> dict[str, Any]:
+    if not isinstance(line, dict) or not isinstance(line.get("text"), str):
+        raise RequestError('a line is an object with the keys "compiled" and "text"', path="")
+    return _read(_syntax(line.get("compiled")), line["text"], finished=line.get("finished", True))
+
+
+def _syntax(compiled: Any) -> Syntax:
+    if not isinstance(compiled, dict) or not isinstance(compiled.get("syntax"), dict):
+        raise RequestError("this is not what `promptweave compile` prints: it has no syntax", path="/compiled")
+    try:
+        return syntax_from_wire(ParseDict(compiled["syntax"], output_pb2.OutputSyntax()))
+    except (ParseError, SyntaxUnreadableError) as error:
+        raise RequestError(str(error), path="/compiled/syntax") from None
+
+
+def _read(syntax: Syntax, text: str, *, finished: bool) -> dict[str, Any]:
+    parser = OutputParser(syntax)
+    message = ParsedMessage()
+    message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
+    calls = [
+        {
+            "id": call.id,
+            "type": "function",
+            "function": {"name": call.name, "arguments": call.arguments},
+            "complete": call.complete,
+        }
+        for call in message.tool_calls
+    ]
+    return {
+        "message": {
+            "role": "assistant",
+            "content": message.content,
+            "reasoning_content": message.reasoning_content,
+            "tool_calls": calls,
+        },
+        "finish_reason": message.finish_reason(ended=finished).value,
+        "complete": finished and parser.complete,
+        "warnings": [{"offset": warning.offset, "message": warning.message} for warning in message.warnings],
+    }

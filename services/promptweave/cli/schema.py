@@ -1,0 +1,58 @@
+"""`promptweave schema`: a JSON Schema in, its grammar out."""
+
+import sys
+from typing import Any
+
+import click
+
+from promptweave.cli.jsonl import answer_lines, give_up
+from promptweave.compiler.compile_schema import CompiledSchema, compile_schema
+from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+
+
+@click.command("schema")
+@click.option(
+    "--dialect", type=click.Choice(["gbnf", "llguidance"]), default="gbnf", show_default=True, help="The grammar's notation."
+)
+@click.option(
+    "--no-strict", is_flag=True, help="Warn about keywords that cannot be enforced, instead of refusing the schema."
+)
+@click.option(
+    "--jsonl", is_flag=True, help='Read {"schema", "dialect", "strict"} a line, print {"result"} or {"error"} for each.'
+)
+def command(dialect: str, no_strict: bool, jsonl: bool) -> None:
+    """Turn the JSON Schema on stdin into a grammar on stdout.
+
+    Every text of the grammar is a valid JSON value of the schema. What cannot be kept to is refused: exit code 2, and one
+    line that names the place and the keyword. Warnings go to stderr.
+
+    \b
+    Example:
+      echo '{"type": "object", "properties": {"city": {"type": "string"}}}' | promptweave schema
+    """
+    if jsonl:
+        answer_lines(lambda line: _answer(line, dialect, strict=not no_strict))
+        return
+    try:
+        compiled = _compile(sys.stdin.buffer.read().decode("utf-8", "replace"), dialect, strict=not no_strict)
+    except (SchemaError, UnsupportedError) as error:
+        give_up(error.message)
+    for warning in compiled.warnings:
+        print(f"warning: {warning.pointer}: {warning.message}", file=sys.stderr)
+    sys.stdout.write(compiled.grammar)
+
+
+def _compile(schema: Any, dialect: str, *, strict: bool) -> CompiledSchema:
+    if dialect != "gbnf":
+        raise UnsupportedError(
+            f"unsupported: --dialect {dialect}: grammars are written in GBNF only, so far", path="/dialect"
+        )
+    return compile_schema(schema, strict=strict)
+
+
+def _answer(line: Any, dialect: str, *, strict: bool) -> dict[str, Any]:
+    if not isinstance(line, dict) or "schema" not in line:
+        raise RequestError('a line is an object with the key "schema"', path="")
+    compiled = _compile(line["schema"], line.get("dialect") or dialect, strict=line.get("strict", strict))
+    warnings = [{"path": warning.pointer, "message": warning.message} for warning in compiled.warnings]
+    return {"grammar": compiled.grammar, "warnings": warnings}
