@@ -19,11 +19,6 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def compiler() -> AsyncIterator[PromptCompilerServiceStub]:
     server = RpcServer()
     services = register(server.grpc)
