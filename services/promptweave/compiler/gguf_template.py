@@ -14,13 +14,23 @@ class NoTemplateError(ValueError):
 
 def template_from_gguf(path: Path) -> ChatTemplate:
     """The file's template, its named ones and its special tokens. Raises NoTemplateError, OSError."""
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise NoTemplateError("this is no GGUF file")
+    try:
+        return _read(path)
+    except NoTemplateError:
+        raise
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        # What the reader and numpy raise for files that are cut or damaged.
+        raise NoTemplateError(f"the GGUF file is cut or damaged: {error}") from None
+
+
+def _read(path: Path) -> ChatTemplate:
     # gguf brings numpy with it, and most commands need neither.
     from gguf import GGUFReader
 
-    try:
-        reader = GGUFReader(path)
-    except ValueError as error:
-        raise NoTemplateError(f"this is no GGUF file: {error}") from None
+    reader = GGUFReader(path)
 
     def text(key: str) -> str | None:
         field = reader.fields.get(key)

@@ -62,10 +62,18 @@ def write_demo_model(path: Path, *, template: str | None = None, vocab: Path | N
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+        # `mkstemp` makes files that only their owner can read; the engine may run as somebody else.
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
         writer.close()
         Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # It can only be read by setting it.
+    os.umask(mask)
+    return mask
 
 
 def _add_weights(writer: "GGUFWriter", tokens: int, random: Any) -> None:
@@ -125,17 +133,18 @@ def _copy_vocabulary(writer: "GGUFWriter", path: Path) -> int:
     """Copies the tokenizer of a GGUF, but for its chat templates. Returns how many tokens it has."""
     from gguf import GGUFReader, GGUFValueType
 
+    reader: GGUFReader
     try:
-        reader: GGUFReader = GGUFReader(path)
-    except (ValueError, IndexError) as error:
-        raise VocabularyError(f"{path} is no GGUF file: {error}") from None
-    tokens = reader.fields.get("tokenizer.ggml.tokens")
+        reader = GGUFReader(path)
+        tokens = reader.fields.get("tokenizer.ggml.tokens")
+        fields = {key: (field, field.contents()) for key, field in reader.fields.items() if key.startswith("tokenizer.")}
+    except (ValueError, IndexError, KeyError, OverflowError) as error:
+        raise VocabularyError(f"{path} is no GGUF file, or a damaged one: {error}") from None
     if tokens is None:
         raise VocabularyError(f"{path} holds no tokenizer")
-    for key, field in reader.fields.items():
-        if not key.startswith("tokenizer.") or key.startswith("tokenizer.chat_template"):
+    for key, (field, value) in fields.items():
+        if key.startswith("tokenizer.chat_template"):
             continue
-        value = field.contents()
         if field.types[0] is GGUFValueType.ARRAY:
             writer.add_key_value(key, value, GGUFValueType.ARRAY, sub_type=field.types[-1])
         else:
