@@ -1,24 +1,18 @@
 """The compiler as a process."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import grpc.aio
 
+from promptweave.compiler.options import CompilerOptions
 from promptweave.compiler.service import PromptCompiler
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.server import ListenError, serve
 from promptweave.v1 import prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import add_PromptCompilerServiceServicer_to_server
 
-
-@dataclass(frozen=True, kw_only=True)
-class CompilerOptions:
-    """`listen`: `host:port` (port 0: any) or `unix:/path`. `grace_s`: how long running calls have to end at a stop."""
-
-    listen: str = "127.0.0.1:50051"
-    grace_s: float = 10.0
+ROLE = "compiler"
 
 
 def register(server: grpc.aio.Server) -> Sequence[str]:
@@ -27,12 +21,12 @@ def register(server: grpc.aio.Server) -> Sequence[str]:
     return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]
 
 
-def run(options: CompilerOptions) -> int:
-    """Serves until told to stop. Returns the exit code; what went wrong is said on stderr, in one line."""
-    set_up_logs("compiler")
+def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
+    set_up_logs(ROLE)
     try:
-        asyncio.run(serve(options.listen, register, grace_s=options.grace_s))
+        asyncio.run(serve(options.listen, register, grace_s=options.grace_s, on_listening=on_listening))
     except ListenError as error:
-        complain("compiler", str(error))
+        complain(ROLE, str(error))
         return 1
     return 0
