@@ -23,7 +23,7 @@ LONG_S = 30.0
 async def eventually(condition: Callable[[], Any]) -> None:
     """Waits until it holds."""
     async with asyncio.timeout(LONG_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for is told nowhere
             await asyncio.sleep(0.01)
 
 
@@ -64,17 +64,23 @@ async def watched(engine: Engine, *, ready: bool = True) -> AsyncIterator[Watch]
 
 
 @asynccontextmanager
-async def calling(engine: Engine) -> AsyncIterator[InferenceServiceStub]:
-    """The service over real gRPC, for an engine that somebody watches."""
+async def listening(engine: Engine) -> AsyncIterator[str]:
+    """The service over real gRPC, for an engine that somebody watches: its address."""
     server = RpcServer()
     services = register(server.grpc, engine)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
     try:
-        async with channel(address) as connection:
-            yield InferenceServiceStub(connection)
+        yield address
     finally:
         await server.stop(0)
+
+
+@asynccontextmanager
+async def calling(engine: Engine) -> AsyncIterator[InferenceServiceStub]:
+    """As `listening`, and a client."""
+    async with listening(engine) as address, channel(address) as connection:
+        yield InferenceServiceStub(connection)
 
 
 def options(model: Path, **given: Any) -> InferenceOptions:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import httpx
 
 from promptweave.inference.engine_errors import error_of, unreachable
+from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
 
@@ -35,7 +36,6 @@ class Chunk:
     """One event of a completion: usually one token; the last one holds no token, and `stop_type`."""
 
     text: str
-    tokens: tuple[int, ...]
     counts: Counts
     stop_type: str | None = None
     """In the last chunk: `eos`, `word`, `limit` or `none`."""
@@ -46,13 +46,14 @@ class EngineClient:
 
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
+        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
+        limits = httpx.Limits(max_keepalive_connections=8)
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-            # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-            transport=httpx.AsyncHTTPTransport(
-                uds=socket, limits=httpx.Limits(max_keepalive_connections=8), trust_env=False
-            ),
+            transport=unix_transport(socket, limits=limits)
+            if socket
+            else httpx.AsyncHTTPTransport(limits=limits, trust_env=False),
             timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
             trust_env=False,
         )
@@ -128,7 +129,7 @@ class EngineClient:
         return value
 
 
-_LAST_FIELDS = ["content", "stop", "stop_type", "tokens", "tokens_predicted", "tokens_evaluated", "timings"]
+_LAST_FIELDS = ["content", "stop", "stop_type", "tokens_predicted", "tokens_evaluated", "timings"]
 """The last event would otherwise repeat the whole prompt."""
 
 
@@ -169,4 +170,4 @@ def _chunk(data: bytes) -> Chunk:
         predicted_ms=timings.get("predicted_ms", 0.0),
     )
     stop_type = event.get("stop_type", "none") if event["stop"] else None
-    return Chunk(event.get("content", ""), tuple(event.get("tokens", ())), counts, stop_type)
+    return Chunk(event.get("content", ""), counts, stop_type)

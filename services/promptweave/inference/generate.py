@@ -21,13 +21,6 @@ _LARGEST_COUNT = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class TokenIds:
-    """Raw token ids of the output, the one that ended the turn included."""
-
-    ids: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Finish:
     """How the message ended. `complete`: it reached the end of its syntax, and no limit cut it."""
 
@@ -37,7 +30,7 @@ class Finish:
     counts: Counts
 
 
-Event = Delta | TokenIds | Finish
+Event = Delta | Finish
 
 
 async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list[Event], None]:
@@ -63,6 +56,10 @@ def check(request: Request) -> None:
     request.sampling.check()
     if request.max_tokens == 0:
         raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
+    grammar = request.program.grammar
+    if grammar is not None and (not grammar.strip() or grammar.startswith("%llguidance")):
+        # To the engine the one is no grammar at all, and the other one of another dialect.
+        raise RequestError("this is no GBNF grammar", path="/prompt/gbnf")
     for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
         for place, stop in enumerate(stops):
             if not stop:
@@ -89,7 +86,6 @@ class MessageReader:
         self._turn_end = TurnEnd(eos)
         self._parser = OutputParser(request.program.syntax)
         self._stops = StopFilter(request.program.stop, request.stop)
-        self._want_tokens = request.want_tokens
         self._started = False
         self._whole_calls = False
         self.done = False
@@ -99,7 +95,6 @@ class MessageReader:
         """What this chunk makes certain."""
         if self.done:
             return []
-        events: list[Event] = [TokenIds(chunk.tokens)] if self._want_tokens and chunk.tokens else []
         deltas: list[Delta] = []
         if not self._started:
             # Not before the engine has taken the request: an error should come before everything else.
@@ -107,7 +102,7 @@ class MessageReader:
             deltas += self._parser.start()
         if text := self._turn_end.feed(chunk):
             deltas += self._parser.feed(text)
-        events += self._pass(deltas)
+        events: list[Event] = [*self._pass(deltas)]
         if self._stops.stopped or chunk.stop_type is not None:
             events += self._finish(chunk)
         return events
@@ -116,8 +111,9 @@ class MessageReader:
         self.done = True
         rest = self._parser.finish()
         events: list[Event] = [*self._pass(rest), *self._stops.finish()]
-        # A message that a limit cut is never passed off as whole, though its syntax might end here.
-        ended = self._stops.stopped or chunk.stop_type != "limit"
+        # A message that was cut, by a limit or for no reason that is told, is never passed off as whole, though its syntax
+        # might end here.
+        ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
         reason = FinishReason.LENGTH
         if ended:
             reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
