@@ -1,6 +1,6 @@
 """Requests by hand, and whole answers to them."""
 
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -84,16 +84,26 @@ class Answer:
 
 async def answer(stub: InferenceServiceStub, asked: inference_pb2.GenerateRequest) -> Answer:
     """The whole answer."""
-    whole = Answer()
-    responses: AsyncIterable[inference_pb2.GenerateResponse] = stub.Generate(asked, timeout=TIMEOUT_S)
-    async for response in responses:
-        whole.add(response.events)
+    whole = await read_on(stub.Generate(asked, timeout=TIMEOUT_S))
     assert whole.finish.reason, "an answer ends with its finish"
     return whole
 
 
+async def read_on(call: Any) -> Answer:
+    """What is left of an answer, after some of it was read."""
+    rest = Answer()
+    while (response := await call.read()) is not grpc.aio.EOF:
+        rest.add(response.events)
+    return rest
+
+
+async def refused_rest(call: Any) -> RemoteError:
+    """The error that ends a call which was read in part."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await read_on(call)
+    return from_rpc_error(raised.value)
+
+
 async def refused(stub: InferenceServiceStub, asked: inference_pb2.GenerateRequest) -> RemoteError:
     """The error that ends the call."""
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await answer(stub, asked)
-    return from_rpc_error(raised.value)
+    return await refused_rest(stub.Generate(asked, timeout=TIMEOUT_S))

@@ -1,7 +1,7 @@
 """Runs engines and services for the tests, and ends them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,16 @@ async def served(given: InferenceOptions) -> AsyncIterator[tuple[InferenceServic
     engine = Supervisor(given)
     async with watched(engine), calling(engine) as stub:
         yield stub, engine
+
+
+def socket_folders(pid: int) -> set[Path]:
+    """The folders that the UNIX sockets of a process are in."""
+    return {Path(link.laddr).parent for link in psutil.Process(pid).net_connections("unix") if link.laddr}
+
+
+def left(folders: Iterable[Path]) -> list[Path]:
+    """Those that are still there."""
+    return [folder for folder in folders if folder.exists()]
 
 
 def alive(pid: int) -> bool:

@@ -102,10 +102,7 @@ class EngineClient:
             json={**body, "stream": True, "timings_per_token": True, "response_fields": _LAST_FIELDS},
             timeout=httpx.Timeout(None, connect=5.0),
         )
-        try:
-            response = await self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise unreachable(error) from None
+        response = await self._send(request, stream=True)
         try:
             if not response.is_success:
                 raise error_of(response.status_code, await _read(response))
@@ -114,10 +111,7 @@ class EngineClient:
             await response.aclose()
 
     async def _call(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        try:
-            response = await self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise unreachable(error) from None
+        response = await self._send(self._http.build_request(method, path, json=body))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
         try:
@@ -127,6 +121,14 @@ class EngineClient:
         if not isinstance(value, dict):
             raise error_of(response.status_code, response.content)
         return value
+
+    async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        if self._http.is_closed:
+            raise unreachable(None)  # Its engine went away while the caller waited for a slot of it.
+        try:
+            return await self._http.send(request, stream=stream)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
 
 
 _LAST_FIELDS = ["content", "stop", "stop_type", "tokens_predicted", "tokens_evaluated", "timings"]

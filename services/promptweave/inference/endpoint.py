@@ -46,9 +46,9 @@ class Endpoint:
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
             facts = await learn(client, model=None, model_id=self._options.model_id, engine="")
-        except (PromptweaveError, KeyError) as error:
+        except PromptweaveError as error:
             # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
-            self._tell(f"{self._url} answers, but not as a llama.cpp server should: {error}")
+            self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
         self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting))
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptweave.inference.client import EngineClient, JsonObject
+from promptweave.inference.errors import EngineFailedError
 from promptweave.inference.gguf_header import read_templates
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
@@ -39,8 +40,15 @@ async def learn(client: EngineClient, *, model: Path | None, model_id: str | Non
     """Asks the engine.
 
     `model`: the file of an engine of our own, which shows all special tokens. None: somebody else's server.
-    `engine`: what is known of the engine's version; "" asks.
+    `engine`: what is known of the engine's version; "" asks. Raises InferenceError.
     """
+    try:
+        return await _learn(client, model, model_id, engine)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EngineFailedError(f"it does not answer as llama.cpp's server does ({error!r})") from None
+
+
+async def _learn(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> Facts:
     props = await client.props()
     bare = await client.tokenize("a", parse_special=True, add_special=False)
     whole = await client.tokenize("a", parse_special=True, add_special=True)

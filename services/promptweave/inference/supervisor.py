@@ -6,6 +6,7 @@ import time
 from contextlib import AsyncExitStack
 from enum import Enum
 
+from promptweave.errors import PromptweaveError
 from promptweave.inference.child import Child
 from promptweave.inference.client import EngineClient
 from promptweave.inference.discovery import EngineProgram, find_engine
@@ -95,8 +96,7 @@ class Supervisor:
         """One life of the engine, to its end; returns for how many seconds it was ready. Raises StartError."""
         self._become(State.STARTING)
         async with AsyncExitStack() as stack:
-            child = await Child.start(self._program, self._options)
-            stack.push_async_callback(child.stop, self._options.grace_s)
+            child = await stack.enter_async_context(Child.running(self._program, self._options))
             self.pid = child.pid
             client = await stack.enter_async_context(
                 EngineClient("http://engine", api_key=child.api_key, socket=child.socket)
@@ -139,6 +139,8 @@ class Supervisor:
             facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._program.version)
         except EngineUnavailableError:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
+        except PromptweaveError as error:
+            raise StartError(f"the engine started, but is of no use: {error.message}") from None
         return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting))
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
