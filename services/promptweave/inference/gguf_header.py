@@ -34,8 +34,10 @@ def read_templates(path: Path) -> dict[str, str]:
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             pairs = _Header(data).read()
-    except (struct.error, ValueError, KeyError) as error:
+    except (struct.error, ValueError, KeyError, RecursionError) as error:
         raise StartError(f"{path} is a broken GGUF file: {error}") from None
+    except OSError as error:
+        raise StartError(f"cannot read the model file {path}: {error.strerror}") from None
     templates = {key.removeprefix(_TEMPLATE).removeprefix("."): text for key, text in pairs.items() if isinstance(text, str)}
     return {name: text for name, text in templates.items() if text}
 
@@ -87,3 +89,5 @@ class _Header:
                 self._skip(item, self._scalar("<Q"))
         else:
             self._place += struct.calcsize(_SCALARS[kind]) * count
+        if self._place > len(self._data):
+            raise ValueError("it ends inside a value")
