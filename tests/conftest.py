@@ -1,10 +1,13 @@
 """What the tests of several packages share."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from promptweave.demo.model import write_demo_model
+
+from .serving import Serving, serving
 
 
 @pytest.fixture(scope="session")
@@ -19,3 +22,10 @@ def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("model") / "demo.gguf"
     write_demo_model(path)
     return path
+
+
+@pytest.fixture(scope="session")
+def served(demo_model: Path) -> Iterator[Serving]:
+    """Everything on this machine, with four slots of 2,048 tokens. Whoever uses it leaves it as it was."""
+    with serving("--model", str(demo_model), "--parallel", "4", "--ctx-size", "2048") as everything:
+        yield everything

@@ -25,7 +25,7 @@ def compiler(listen: str, grace: float) -> None:
     from promptweave.compiler.main import run
     from promptweave.compiler.options import CompilerOptions
 
-    sys.exit(run(CompilerOptions(listen=listen, grace_s=grace)))
+    sys.exit(run(CompilerOptions(listen=listen, grace_s=grace), on_listening=_say))
 
 
 @click.command("inference", context_settings=SETTINGS)
@@ -50,7 +50,7 @@ def inference(listen: str, engine_args: tuple[str, ...], **given: Any) -> None:
     except StartError as error:
         complain("inference", str(error))
         sys.exit(1)
-    sys.exit(run(options))
+    sys.exit(run(options, on_listening=_say))
 
 
 @click.command("facade", context_settings=SETTINGS)
@@ -67,4 +67,9 @@ def facade(compiler: str, inference: str, **given: Any) -> None:
     """
     from promptweave.facade.main import run
 
-    sys.exit(run(to_facade(given, compiler=compiler, inference=inference)))
+    sys.exit(run(to_facade(given, compiler=compiler, inference=inference), on_listening=_say))
+
+
+def _say(address: str) -> None:
+    # On stdout, for whoever started us on port 0.
+    click.echo(f"listening on {address}")

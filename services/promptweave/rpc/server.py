@@ -84,7 +84,6 @@ async def serve(
         services = register(server.grpc)
         address = server.listen(listen)
         await server.start(services, serving=serving)
-        logger.info("listening on %s", address)
         if on_listening:
             on_listening(address)
         watching = asyncio.ensure_future(background(server)) if background else None
