@@ -88,6 +88,14 @@ class _Handler(BaseHTTPRequestHandler):
         match prompt:
             case "error":
                 self.piece('data: {"error": {"code": 500, "message": "it hurts", "type": "server_error"}}\n\n')
+            case "error-text":
+                self.piece('data: {"error": "it hurts"}\n\n')
+            case "no-json":
+                self.piece("data: [DONE]\n\n")
+            case "no-event":
+                self.piece("data: {}\n\n")
+            case "none":
+                self.piece(_event("", 1, stop_type="none"))
             case "vanish":
                 self.connection.close()
             case "crash":

@@ -11,7 +11,8 @@ from typing import Any, Self
 
 import httpx
 
-from promptweave.inference.engine_errors import error_of, unreachable
+from promptweave.inference.engine_errors import error_of, strange, unreachable
+from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
@@ -67,8 +68,8 @@ class EngineClient:
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
         """Whether it is there and the model is loaded."""
         try:
-            return (await self._http.get("/health", timeout=timeout_s)).is_success
-        except httpx.HTTPError:
+            return (await self._send(self._http.build_request("GET", "/health", timeout=timeout_s))).is_success
+        except EngineUnavailableError:
             return False
 
     async def props(self) -> JsonObject:
@@ -119,7 +120,7 @@ class EngineClient:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise error_of(response.status_code, response.content)
+            raise strange()
         return value
 
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
@@ -160,16 +161,23 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[list[Chunk], None]
 
 
 def _chunk(data: bytes) -> Chunk:
-    event: JsonObject = json.loads(data)
-    if "error" in event:
-        raise error_of(int(event["error"].get("code", 500)), data)
+    try:
+        event: JsonObject = json.loads(data)
+        if "error" not in event:
+            return Chunk(event.get("content", ""), _counts(event), event.get("stop_type", "none") if event["stop"] else None)
+        error = event["error"]
+        code = int(error.get("code", 500)) if isinstance(error, dict) else 500
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise strange() from None
+    raise error_of(code, data)
+
+
+def _counts(event: JsonObject) -> Counts:
     timings = event.get("timings") or {}
-    counts = Counts(
+    return Counts(
         prompt_tokens=event.get("tokens_evaluated", 0),
         cached_tokens=timings.get("cache_n", 0),
         completion_tokens=event.get("tokens_predicted", 0),
         prompt_ms=timings.get("prompt_ms", 0.0),
         predicted_ms=timings.get("predicted_ms", 0.0),
     )
-    stop_type = event.get("stop_type", "none") if event["stop"] else None
-    return Chunk(event.get("content", ""), counts, stop_type)

@@ -34,6 +34,11 @@ def unreachable(error: Exception | None) -> EngineUnavailableError:
     return EngineUnavailableError(f"the engine cannot be reached, or went away during the call{what}")
 
 
+def strange() -> EngineFailedError:
+    """It is there, and is no llama.cpp server, or one of a build that we do not know."""
+    return EngineFailedError("the engine does not answer as llama.cpp's server does")
+
+
 def error_of(status: int, body: bytes) -> InferenceError:
     """What an answer with this HTTP status, or with this error in mid-stream, means."""
     details = _details(body)

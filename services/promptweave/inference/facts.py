@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptweave.inference.client import EngineClient, JsonObject
-from promptweave.inference.errors import EngineFailedError
+from promptweave.inference.engine_errors import strange
 from promptweave.inference.gguf_header import read_templates
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
@@ -44,8 +44,8 @@ async def learn(client: EngineClient, *, model: Path | None, model_id: str | Non
     """
     try:
         return await _learn(client, model, model_id, engine)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise EngineFailedError(f"it does not answer as llama.cpp's server does ({error!r})") from None
+    except (KeyError, TypeError, AttributeError):
+        raise strange() from None
 
 
 async def _learn(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> Facts:
