@@ -23,6 +23,8 @@ def to_gbnf(grammar: Grammar) -> str:
 
 def _body(expr: Expr) -> str:
     if isinstance(expr, Alt):
+        if not expr.items:
+            raise ValueError("a choice of nothing matches nothing")
         return " | ".join(_sequence(item) for item in expr.items)
     return _sequence(expr)
 

@@ -215,8 +215,6 @@ def _productive(grammar: Grammar) -> Grammar:
         productive.update(found)
         for name in found:
             del pending[name]
-    if not pending and can_end(grammar.root):
-        return grammar
 
     def prune(expr: Expr) -> Expr:
         match expr:

@@ -4,6 +4,7 @@ The cost is linear in the output, for any split of it; a delta is given as soon 
 Where the output leaves its syntax, which a constrained engine does not allow, the rest is content: no text is lost.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -14,6 +15,7 @@ from promptweave.output.markers import MarkerFinder
 from promptweave.output.sinks import Calls, PartSink, new_call_id
 from promptweave.output.transforms import Transformer, transformer
 from promptweave.output.tree import (
+    JSON_FIRST,
     Choice,
     Emit,
     Json,
@@ -26,6 +28,8 @@ from promptweave.output.tree import (
     Text,
     starts,
 )
+
+_BEGINNING = re.compile(r"[ \t\r\n]*([^ \t\r\n])")
 
 Reading = Iterator[None]
 """A reading of a node: it stops wherever it needs more text, and ends with the node."""
@@ -147,8 +151,8 @@ class OutputParser:
         match node:
             case Literal(text):
                 yield from self._read_literal(text)
-            case Json():
-                yield from self._read_json()
+            case Json(first):
+                yield from self._read_json(first or JSON_FIRST)
             case Text():
                 yield from self._read_text(node)
             case Choice(alternatives):
@@ -194,9 +198,14 @@ class OutputParser:
             raise _Cut
         yield
 
-    def _read_json(self) -> Reading:
+    def _read_json(self, first: str) -> Reading:
         reader = JsonReader()
+        begun = False
         while True:
+            if not begun and (beginning := _BEGINNING.match(self._buffer, self._place)):
+                if beginning[1] not in first:
+                    raise _Mismatch("JSON")
+                begun = True
             place, wrong = reader.read(self._buffer, self._place)
             if place > self._place:
                 self._write(self._consume(place - self._place))

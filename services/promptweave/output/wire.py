@@ -34,7 +34,9 @@ def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
         )
     try:
         return Syntax(_node_from_wire(message.root), message.prefix)
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
+        raise SyntaxUnreadableError(f"not an output syntax: an unknown number {error}") from None
+    except ValueError as error:
         raise SyntaxUnreadableError(f"not an output syntax: {error}") from None
 
 
@@ -152,5 +154,6 @@ def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
             branches = tuple(
                 tree.Branch(tuple(branch.markers), _node_from_wire(branch.then)) for branch in wire.text.branches
             )
-            return tree.Text(_REGIONS_BACK.get(wire.text.kind), branches, wire.text.may_end)
+            kind = _REGIONS_BACK[wire.text.kind] if wire.text.kind else None
+            return tree.Text(kind, branches, wire.text.may_end)
     raise ValueError("an empty node")
