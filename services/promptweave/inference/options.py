@@ -28,7 +28,7 @@ class InferenceOptions:
     engine_args: tuple[str, ...] = ()
     """More arguments for a llama-server binary."""
     ctx_size: int | None = None
-    """The context of one slot, in tokens. None: the engine's choice, the model's training context for all slots together."""
+    """The context of one slot, in tokens. None: the engine's choice (b11549: the model's training context)."""
     parallel: int = 1
     """How many messages are written at the same time."""
 
