@@ -61,7 +61,7 @@ def test_a_request_may_bring_its_template() -> None:
     assert json.loads(run("compile", stdin=own).stdout)["prompt"] == "<b>hi<e>"
     # Before the options' one; and tokens alone go with that.
     assert compiled({"messages": messages, "template": "T"})["prompt"] == "T"
-    assert compiled({"messages": messages, "bos_token": "<b>"})["prompt"].startswith("<b>")
+    assert compiled({"messages": messages, "bos_token": "<b>", "eos_token": None})["prompt"].startswith("<b>")
 
 
 def test_a_style_and_how_schemas_are_shown() -> None:

@@ -80,7 +80,7 @@ def _compile(body: Any, given: ChatTemplate | None, style: str | None, shown_as:
 
 
 def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
-    own = {key: body[key] for key in _TEMPLATE_KEYS if key in body}
+    own = {key: body[key] for key in _TEMPLATE_KEYS if body.get(key) is not None}
     for key, value in own.items():
         if not isinstance(value, str):
             raise RequestError("a text is needed", path=f"/{key}")
