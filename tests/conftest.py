@@ -16,6 +16,11 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@pytest.fixture(scope="session", autouse=True)
+async def one_loop(anyio_backend: str) -> None:
+    """Keeps one event loop for all tests: grpc.aio's poller lives as long as the process, and calls into closed loops."""
+
+
 @pytest.fixture(scope="session")
 def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model with random weights, for a real engine. It is ready in a fraction of a second."""
