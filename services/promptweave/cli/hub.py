@@ -9,64 +9,69 @@ from promptweave.inference.errors import StartError
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
 """A model in several files, of which the engine is given the first."""
 
+_CONNECT_S = 5.0
+
 
 def fetch_model(repo: str, file: str | None) -> Path:
     """The local path of a repository's GGUF file, downloaded if it is not in the cache. Raises StartError."""
     # A heavy library, and most starts need none of it.
-    from huggingface_hub import constants, hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, HFValidationError, RepositoryNotFoundError
+    import httpx
+    from huggingface_hub import constants, hf_hub_download, list_repo_files
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
 
+    # Asked first: the library would try an absent hub again and again, for half a minute.
+    problem = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _unreachable(constants.ENDPOINT)
     try:
-        names = [file] if file else _choose(repo)
-        first, *others = names + (_other_parts(names[0]) if file else [])
-        path = Path(hf_hub_download(repo, first))
-        for other in others:
-            hf_hub_download(repo, other)
-    except EntryNotFoundError as error:
-        if file is not None and "LocalEntryNotFound" not in type(error).__name__:
-            raise StartError(f"{repo} on {constants.ENDPOINT} has no file {file}") from None
-        raise _unreachable(repo, constants.ENDPOINT, error) from None
+        if file:
+            names = [file, *_other_parts(file)]
+        else:
+            names = choose_files(_cached_files(repo) if problem else list_repo_files(repo), repo)
+        first, *_ = [Path(hf_hub_download(repo, name, local_files_only=bool(problem))) for name in names]
     except RepositoryNotFoundError:
         raise StartError(
             f"{constants.ENDPOINT} has no repository {repo}, or it is private: check the name, or set HF_TOKEN"
         ) from None
     except HFValidationError as error:
-        raise StartError(f"{repo!r} is no repository's name: {error}") from None
-    except (HfHubHTTPError, OSError, _transport_error()) as error:
-        raise _unreachable(repo, constants.ENDPOINT, error) from None
-    return path
+        raise StartError(f"{repo!r} is no repository's name: {str(error).splitlines()[0]}") from None
+    except EntryNotFoundError as error:
+        if not isinstance(error, LocalEntryNotFoundError):
+            raise StartError(f"{repo} on {constants.ENDPOINT} has no file {file}") from None
+        raise _failed(repo, constants.ENDPOINT, problem or str(error)) from None
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise _failed(repo, constants.ENDPOINT, problem or str(error)) from None
+    return first
 
 
-def _unreachable(repo: str, endpoint: str, error: Exception) -> StartError:
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+def _unreachable(endpoint: str) -> str:
+    """Why there is no hub; "" if there is one."""
+    import httpx
+
+    try:
+        httpx.head(endpoint, timeout=httpx.Timeout(30.0, connect=_CONNECT_S))
+    except httpx.HTTPError as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _failed(repo: str, endpoint: str, reason: str) -> StartError:
+    short = (reason.splitlines() or ["it gave no reason"])[0][:200]
     return StartError(
-        f"cannot download {repo} from {endpoint}: {reason[:200]}; "
+        f"cannot download {repo} from {endpoint}: {short}; "
         "give a file with --model FILE, or another hub with the variable HF_ENDPOINT"
     )
 
 
-def _transport_error() -> type[Exception]:
-    import httpx
-
-    return httpx.HTTPError
-
-
-def _choose(repo: str) -> list[str]:
-    """The files of the model to take: Q4_K_M if there is one, else the first; all parts, the first one first."""
-    from huggingface_hub import list_repo_files
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        files = list_repo_files(repo)
-    except (HfHubHTTPError, OSError, _transport_error()):
-        files = _cached_files(repo)
-        if not files:
-            raise
-    return choose_files(files, repo)
-
-
 def choose_files(files: Iterable[str], repo: str) -> list[str]:
-    """Of a repository's files those of the model to take. Raises StartError where there is none."""
+    """Of a repository's files the model to take: Q4_K_M if there is one, else the first; all its parts, the first one first.
+
+    Raises StartError where there is none.
+    """
     models = sorted(name for name in files if name.endswith(".gguf") and "mmproj" not in name.lower())
     if not models:
         raise StartError(f"{repo} holds no GGUF file; look for a repository whose name ends in -GGUF")
@@ -84,14 +89,17 @@ def _other_parts(first: str) -> list[str]:
 
 
 def _cached_files(repo: str) -> list[str]:
-    """What of the repository is in the cache already."""
+    """What of the repository is in the cache already. Raises LocalEntryNotFoundError where that is nothing."""
     from huggingface_hub import scan_cache_dir
-    from huggingface_hub.errors import CacheNotFound
+    from huggingface_hub.errors import CacheNotFound, LocalEntryNotFoundError
 
     try:
         repos = scan_cache_dir().repos
     except CacheNotFound:
-        return []
-    return [
+        repos = frozenset()
+    files = [
         file.file_name for found in repos if found.repo_id == repo for revision in found.revisions for file in revision.files
     ]
+    if not files:
+        raise LocalEntryNotFoundError("it is not in the cache")
+    return files
