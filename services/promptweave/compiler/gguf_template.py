@@ -1,11 +1,13 @@
-"""The chat template inside a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)."""
+"""The chat template inside a GGUF file."""
 
 from pathlib import Path
 
 from promptweave.compiler.template import ChatTemplate
+from promptweave.gguf_header import GgufError, read_header
 
 _TEMPLATE = "tokenizer.chat_template"
 _TOKENS = "tokenizer.ggml.tokens"
+_BOS, _EOS = "tokenizer.ggml.bos_token_id", "tokenizer.ggml.eos_token_id"
 
 
 class NoTemplateError(ValueError):
@@ -14,35 +16,23 @@ class NoTemplateError(ValueError):
 
 def template_from_gguf(path: Path) -> ChatTemplate:
     """The file's template, its named ones and its special tokens. Raises NoTemplateError, OSError."""
-    with path.open("rb") as file:
-        if file.read(4) != b"GGUF":
-            raise NoTemplateError("this is no GGUF file")
     try:
-        return _read(path)
-    except NoTemplateError:
-        raise
-    except (ValueError, IndexError, KeyError, OverflowError) as error:
-        # What the reader and numpy raise for files that are cut or damaged.
-        raise NoTemplateError(f"the GGUF file is cut or damaged: {error}") from None
+        pairs = read_header(path, lambda key: key in (_TOKENS, _BOS, _EOS) or key.startswith(_TEMPLATE))
+    except GgufError as error:
+        raise NoTemplateError(str(error)) from None
+    tokens = pairs.get(_TOKENS)
 
+    def token(key: str) -> str:
+        number = pairs.get(key)
+        if isinstance(tokens, list) and isinstance(number, int) and 0 <= number < len(tokens):
+            return str(tokens[number])
+        return ""
 
-def _read(path: Path) -> ChatTemplate:
-    # gguf brings numpy with it, and most commands need neither.
-    from gguf import GGUFReader
-
-    reader = GGUFReader(path)
-
-    def text(key: str) -> str | None:
-        field = reader.fields.get(key)
-        return None if field is None else str(field.contents())
-
-    def token(name: str) -> str:
-        number, tokens = reader.fields.get(f"tokenizer.ggml.{name}_token_id"), reader.fields.get(_TOKENS)
-        return "" if number is None or tokens is None else str(tokens.contents(int(number.contents())))
-
-    source = text(_TEMPLATE)
-    names = reader.fields.get("tokenizer.chat_templates")
-    named = {str(name): text(f"{_TEMPLATE}.{name}") for name in (names.contents() if names else [])}
+    # `tokenizer.chat_templates` lists the names; the keys have them, too.
+    texts = {key.removeprefix(_TEMPLATE): text for key, text in pairs.items() if isinstance(text, str) and text}
+    source = texts.get("")
     if source is None:
         raise NoTemplateError("it holds no chat template; give its text with --template")
-    return ChatTemplate(source, token("bos"), token("eos"), {name: text for name, text in named.items() if text is not None})
+    return ChatTemplate(
+        source, token(_BOS), token(_EOS), {name[1:]: text for name, text in texts.items() if name[:1] == "."}
+    )
