@@ -19,6 +19,7 @@ def body(message: Any = "it hurts", **more: Any) -> bytes:
     return json.dumps({"error": {"message": message, **more}}).encode()
 
 
+EMPTY = "got exception: Unexpected empty grammar stack after accepting piece:  (30)"
 OVERFLOWS = "exceed_context_size_error"
 OVERFLOW = body(type=OVERFLOWS, n_prompt_tokens=600, n_ctx=512)
 
@@ -36,6 +37,7 @@ OVERFLOW = body(type=OVERFLOWS, n_prompt_tokens=600, n_ctx=512)
         pytest.param(401, body("key sk-secret"), EngineFailedError, None, "the service's API key", id="unauthorised"),
         pytest.param(403, body("key sk-secret"), EngineFailedError, None, "the service's API key", id="forbidden"),
         pytest.param(503, body("Loading model"), EngineUnavailableError, None, "Loading model", id="loading"),
+        pytest.param(500, body(EMPTY), RequestError, "/prompt/gbnf", "the grammar has a dead end", id="dead-end"),
         pytest.param(500, body(), EngineFailedError, None, "it hurts", id="failed"),
         pytest.param(200, b"", EngineFailedError, None, "it gave no reason", id="strange"),
         pytest.param(400, b"<html>", RequestError, "", "it gave no reason", id="no-json"),

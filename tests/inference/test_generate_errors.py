@@ -57,6 +57,7 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
         pytest.param(request(program(gbnf="root ::= (")), INVALID, "/prompt/gbnf", id="grammar-syntax"),
         pytest.param(request(program(gbnf="")), INVALID, "/prompt/gbnf", id="grammar-empty"),
         pytest.param(request(program(gbnf=" \n# nothing\n")), INVALID, "/prompt/gbnf", id="grammar-of-nothing"),
+        pytest.param(request(program(gbnf='root ::= <[999999]> "x"')), INVALID, "/prompt/gbnf", id="grammar-dead-end"),
         pytest.param(request(program(gbnf='other ::= "a"')), INVALID, "/prompt/gbnf", id="grammar-without-root"),
         pytest.param(request(program(gbnf="root ::= missing")), INVALID, "/prompt/gbnf", id="grammar-without-a-rule"),
         pytest.param(request(program(gbnf='root ::= root "a" | "a"')), INVALID, "/prompt/gbnf", id="grammar-left-recursive"),

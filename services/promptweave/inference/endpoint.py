@@ -10,6 +10,7 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,8 @@ class Endpoint:
             # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
-        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting))
+        # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
+        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting), Quarantine())
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
         await on_ready(True)
 

@@ -42,13 +42,14 @@ async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list
     async with engine.gate.slot(request.priority):
         prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         reader = MessageReader(request, engine.facts.eos)
-        async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
-            async for batch in batches:
-                events = [event for chunk in batch for event in reader.read(chunk)]
-                if events:
-                    yield events
-                if reader.done:
-                    return
+        with engine.quarantine.watch(request.program.grammar, engine.since):
+            async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
+                async for batch in batches:
+                    events = [event for chunk in batch for event in reader.read(chunk)]
+                    if events:
+                        yield events
+                    if reader.done:
+                        return
 
 
 def check(request: Request) -> None:

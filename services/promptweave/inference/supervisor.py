@@ -16,6 +16,7 @@ from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
 from promptweave.inference.gguf_header import check_model_file
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,7 @@ class Supervisor:
         check_model_file(options.model)
         self._options = options
         self._program: EngineProgram = find_engine(options.engine, options.engine_args)
+        self._quarantine = Quarantine()
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: ReadyEngine | None = None
@@ -141,7 +143,7 @@ class Supervisor:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:
             raise StartError(f"the engine started, but is of no use: {error.message}") from None
-        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting))
+        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine)
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready
