@@ -82,3 +82,8 @@ async def test_a_refusal_leaves_the_slots_free(stub: InferenceServiceStub) -> No
     for _ in range(5):
         await refused(stub, request(program(gbnf="root ::= (")))
     assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
+
+
+async def test_a_request_of_more_than_four_megabytes_arrives(stub: InferenceServiceStub) -> None:
+    error = await refused(stub, request(program(text("x" * 5_000_000))))
+    assert (error.code, error.metadata["prompt_tokens"]) == (Code.OUT_OF_RANGE, "5000000")

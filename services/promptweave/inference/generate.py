@@ -1,6 +1,6 @@
 """Writes a message: drives the engine, and reads its output as typed pieces. Knows nothing of gRPC."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +13,7 @@ from promptweave.inference.prompt import EnginePrompt, engine_prompt
 from promptweave.inference.request import Request
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.turn_end import TurnEnd
-from promptweave.output.deltas import CallEnd, Delta
+from promptweave.output.deltas import CallEnd, CallFragment, ContentDelta, Delta, ReasoningDelta
 from promptweave.output.message import FinishReason
 from promptweave.output.parser import OutputParser
 
@@ -100,18 +100,24 @@ class MessageReader:
         if not self._started:
             # Not before the engine has taken the request: an error should come before everything else.
             self._started = True
-            deltas += self._parser.start()
-        if text := self._turn_end.feed(chunk):
-            deltas += self._parser.feed(text)
-        events: list[Event] = [*self._pass(deltas)]
+            deltas += self._pass(self._parser.start())
+        deltas += self._feed(self._turn_end.feed(chunk))
+        events: list[Event] = [*joined(deltas)]
         if self._stops.stopped or chunk.stop_type is not None:
             events += self._finish(chunk)
         return events
 
+    def _feed(self, text: str) -> Iterator[Delta]:
+        """Where something stops the message, the parser has read just so far, however much comes in one chunk."""
+        for piece in text if self._stops else [text]:
+            if self._stops.stopped:
+                return
+            yield from self._pass(self._parser.feed(piece))
+
     def _finish(self, chunk: Chunk) -> list[Event]:
         self.done = True
         rest = self._parser.finish()
-        events: list[Event] = [*self._pass(rest), *self._stops.finish()]
+        events: list[Event] = [*joined([*self._pass(rest), *self._stops.finish()])]
         # A message that was cut, by a limit or for no reason that is told, is never passed off as whole, though its syntax
         # might end here.
         ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
@@ -124,3 +130,26 @@ class MessageReader:
         passed = self._stops.feed(deltas)
         self._whole_calls |= any(isinstance(delta, CallEnd) for delta in passed)
         return passed
+
+
+def joined(deltas: Iterable[Delta]) -> list[Delta]:
+    """The deltas, with those that follow one another in the same text made one."""
+    whole: list[Delta] = []
+    for delta in deltas:
+        both = _both(whole[-1], delta) if whole else None
+        if both:
+            whole[-1] = both
+        else:
+            whole.append(delta)
+    return whole
+
+
+def _both(first: Delta, second: Delta) -> Delta | None:
+    match first, second:
+        case ContentDelta(text, stoppable), ContentDelta(more, also) if stoppable == also:
+            return ContentDelta(text + more, stoppable)
+        case ReasoningDelta(text), ReasoningDelta(more):
+            return ReasoningDelta(text + more)
+        case CallFragment(index, text), CallFragment(same, more) if index == same:
+            return CallFragment(index, text + more)
+    return None
