@@ -106,15 +106,16 @@ def test_answers_line_by_line(compiled: dict[str, Any]) -> None:
         {"compiled": compiled, "text": "x", "finished": "yes"},
         {"compiled": {}, "text": "x"},
         {"compiled": {"syntax": {"version": 1, "root": {"literal": 3}}}, "text": "x"},
+        {"compiled": {"syntax": {"version": 1, "root": {"text": {"kind": "\ud800"}}}}, "text": "x"},
         "x",
         {"compiled": compiled, "text": "Sunny.", "finished": True},
     )
     got = answers(run("parse", "--jsonl", stdin=given))
-    assert [next(iter(answer)) for answer in got] == ["result"] * 3 + ["error"] * 5 + ["result"]
+    assert [next(iter(answer)) for answer in got] == ["result"] * 3 + ["error"] * 6 + ["result"]
     assert got[0]["result"]["finish_reason"] == "tool_calls"
     assert (got[1]["result"]["finish_reason"], got[1]["result"]["complete"]) == ("length", False)
     assert got[2]["result"]["message"]["content"] == "half \ud800"
-    paths = [answer["error"]["path"] for answer in got[3:8]]
-    assert paths == ["", "/finished", "/compiled", "/compiled/syntax", ""]
-    assert {answer["error"]["reason"] for answer in got[3:8]} == {"ERROR_REASON_REQUEST_INVALID"}
-    assert got[8]["result"]["message"]["content"] == "Sunny."
+    paths = [answer["error"]["path"] for answer in got[3:9]]
+    assert paths == ["", "/finished", "/compiled", "/compiled/syntax", "/compiled/syntax", ""]
+    assert {answer["error"]["reason"] for answer in got[3:9]} == {"ERROR_REASON_REQUEST_INVALID"}
+    assert got[9]["result"]["message"]["content"] == "Sunny."

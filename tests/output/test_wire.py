@@ -7,7 +7,21 @@ from hypothesis import strategies as st
 
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SyntaxWarning
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
-from promptweave.output.tree import VERSION, Region, Syntax
+from promptweave.output.tree import (
+    EMPTY,
+    VERSION,
+    Branch,
+    Choice,
+    Json,
+    Literal,
+    Node,
+    Part,
+    Region,
+    Repeat,
+    Sequence,
+    Syntax,
+    Text,
+)
 from promptweave.output.wire import (
     SyntaxUnreadableError,
     delta_to_wire,
@@ -18,9 +32,9 @@ from promptweave.output.wire import (
 )
 from promptweave.v1 import output_pb2
 
-from .random_trees import TEXTS, trees
+from .random_trees import PLAIN, TEXTS, trees
 
-SYNTAXES = st.builds(Syntax, trees(list(Region)), TEXTS)
+SYNTAXES = st.builds(Syntax, trees(PLAIN), TEXTS)
 
 
 @given(SYNTAXES)
@@ -71,6 +85,53 @@ def test_refuses_other_versions(version: int) -> None:
 def test_refuses_what_is_no_tree(root: output_pb2.OutputNode | None, why: str) -> None:
     with pytest.raises(SyntaxUnreadableError, match=f"not an output syntax: .*{why}"):
         syntax_from_wire(output_pb2.OutputSyntax(version=VERSION, root=root))
+
+
+NAME, INPUT = Part(Region.TOOL_NAME, Literal("f")), Part(Region.TOOL_INPUT, Text(None))
+CUSTOM = Part(Region.CUSTOM_TOOL_NAME, Literal("f"))
+ARGUMENTS = Part(Region.TOOL_ARGUMENTS, Json("{"))
+
+
+def a_call(*items: Node) -> Node:
+    return Part(Region.TOOL_CALL, Sequence(items))
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        pytest.param(a_call(NAME, ARGUMENTS), id="name-first"),
+        pytest.param(a_call(ARGUMENTS, NAME), id="name-last"),
+        pytest.param(a_call(Choice((Sequence((NAME, ARGUMENTS)), Sequence((CUSTOM, INPUT))))), id="either"),
+        pytest.param(a_call(NAME, Repeat(ARGUMENTS)), id="several-arguments"),
+        pytest.param(a_call(Part(Region.DISCARD, NAME), Repeat(NAME, "", 0, 0)), id="inside-another"),
+        pytest.param(a_call(Text(Region.TOOL_ARGUMENTS, (Branch(("<",), NAME),), may_end=False)), id="after-text"),
+        pytest.param(Text(None, (Branch(("<",), Repeat(a_call(NAME), ",", 1)),)), id="several"),
+    ],
+)
+def test_reads_calls_that_name_one_tool(root: Node) -> None:
+    assert syntax_from_wire(syntax_to_wire(Syntax(root))) == Syntax(root)
+
+
+@pytest.mark.parametrize(
+    ("root", "why"),
+    [
+        pytest.param(a_call(ARGUMENTS), "names exactly one tool", id="no-name"),
+        pytest.param(a_call(NAME, NAME), "names exactly one tool", id="two-names"),
+        pytest.param(a_call(Choice((NAME, EMPTY))), "names exactly one tool", id="perhaps-a-name"),
+        pytest.param(a_call(Repeat(NAME, "", 1)), "names exactly one tool", id="names"),
+        pytest.param(a_call(Text(None, (Branch(("<",), NAME),))), "names exactly one tool", id="a-text-may-end-before"),
+        pytest.param(a_call(a_call(NAME), NAME), "a call inside a call", id="call-in-a-call"),
+        pytest.param(a_call(Part(Region.TOOL_NAME, NAME)), "a name inside a name", id="name-in-a-name"),
+        pytest.param(NAME, "TOOL_NAME outside of a call", id="name-outside"),
+        pytest.param(Choice((ARGUMENTS, EMPTY)), "TOOL_ARGUMENTS outside of a call", id="arguments-outside"),
+        pytest.param(Text(Region.TOOL_INPUT), "free text cannot be TOOL_INPUT", id="text-outside"),
+        pytest.param(Text(Region.TOOL_CALL), "free text cannot be TOOL_CALL", id="text-as-a-call"),
+        pytest.param(a_call(Text(Region.TOOL_NAME)), "free text cannot be TOOL_NAME", id="text-as-a-name"),
+    ],
+)
+def test_refuses_calls_that_make_no_sense(root: Node, why: str) -> None:
+    with pytest.raises(SyntaxUnreadableError, match=f"not an output syntax: .*{why}"):
+        syntax_from_wire(syntax_to_wire(Syntax(root)))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 
 from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_text
 from promptweave.compiler.errors import RequestError
-from promptweave.compiler.json_text import loads
+from promptweave.compiler.json_text import dumps, loads
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Syntax
@@ -59,8 +59,10 @@ def _syntax(compiled: Any) -> Syntax:
     if not isinstance(compiled, dict) or not isinstance(compiled.get("syntax"), dict):
         raise RequestError("this is not what `promptweave compile` prints: it has no syntax", path="/compiled")
     try:
+        # Protobuf's reader fails badly on half a surrogate pair, which is no text.
+        dumps(compiled["syntax"]).encode()
         return syntax_from_wire(ParseDict(compiled["syntax"], output_pb2.OutputSyntax()))
-    except (ParseError, SyntaxUnreadableError) as error:
+    except (ParseError, SyntaxUnreadableError, UnicodeEncodeError) as error:
         raise RequestError(str(error), path="/compiled/syntax") from None
 
 

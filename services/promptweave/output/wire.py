@@ -4,6 +4,7 @@ from promptweave.output import tree
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SyntaxWarning
 from promptweave.output.message import FinishReason, ParsedMessage
 from promptweave.output.tree import Region, Syntax, Transform
+from promptweave.output.well_formed import check_calls
 from promptweave.v1 import chat_pb2, output_pb2
 
 _REGIONS = {region: output_pb2.RegionKind.Value(f"REGION_KIND_{region.name}") for region in Region}
@@ -33,7 +34,9 @@ def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
             f"the output syntax has version {message.version}; this release reads version {tree.VERSION}"
         )
     try:
-        return Syntax(_node_from_wire(message.root), message.prefix)
+        root = _node_from_wire(message.root)
+        check_calls(root)
+        return Syntax(root, message.prefix)
     except KeyError as error:
         raise SyntaxUnreadableError(f"not an output syntax: an unknown number {error}") from None
     except ValueError as error:
