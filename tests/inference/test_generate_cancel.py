@@ -1,6 +1,7 @@
 """A call that nobody wants any more frees its slot: at the gate, and in the engine."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from promptweave.errors import Code
 from promptweave.inference.supervisor import Supervisor
+from promptweave.rpc import server
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -148,8 +150,15 @@ async def test_a_deadline_frees_the_slot(one_slot: tuple[InferenceServiceStub, S
     assert await idle(engine)
 
 
-async def test_a_client_that_is_killed_frees_the_slot(one_slot: tuple[InferenceServiceStub, Supervisor]) -> None:
-    """It says no goodbye, and has read only the first piece: the others pile up until the connection takes no more."""
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["killed", "silent"])
+async def test_a_client_that_goes_without_a_word_frees_the_slot(
+    one_slot: tuple[InferenceServiceStub, Supervisor], number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has read only the first piece: the others pile up until the connection takes no more.
+
+    A stopped process is as silent as a machine that is gone: its kernel takes what comes, and nobody answers.
+    """
+    monkeypatch.setattr(server, "_KEEPALIVE", [(name, 300) for name, _ in server._KEEPALIVE])
     _, engine = one_slot
     async with listening(engine) as address:
         client = await asyncio.create_subprocess_exec(
@@ -162,7 +171,9 @@ async def test_a_client_that_is_killed_frees_the_slot(one_slot: tuple[InferenceS
             client.stdin.close()
             assert await client.stdout.readline() == b"writing\n"
             assert await busy(engine) == 1
+            client.send_signal(number)
+            assert await idle(engine)
         finally:
-            client.kill()
+            if client.returncode is None:
+                client.kill()
             await client.wait()
-        assert await idle(engine)

@@ -18,6 +18,9 @@ from promptweave.rpc.interceptor import ErrorInterceptor
 
 logger = logging.getLogger(__name__)
 
+_KEEPALIVE = (("grpc.keepalive_time_ms", 20_000), ("grpc.http2.ping_timeout_ms", 20_000))
+"""A client whose machine or network is gone says nothing; the library would wait two hours before it asks."""
+
 Register = Callable[[grpc.aio.Server], Sequence[str]]
 """Adds servicers to a server and returns their services' full names."""
 
@@ -31,7 +34,8 @@ class RpcServer:
 
     def __init__(self) -> None:
         # Without so_reuseport=0 a second server shares the port silently.
-        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*LIMITS, ("grpc.so_reuseport", 0)])
+        options = [*LIMITS, *_KEEPALIVE, ("grpc.so_reuseport", 0)]
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=options)
         self._health = HealthServicer()
         self._services: tuple[str, ...] = ()
 
