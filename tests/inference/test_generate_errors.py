@@ -85,5 +85,5 @@ async def test_a_refusal_leaves_the_slots_free(stub: InferenceServiceStub) -> No
 
 
 async def test_a_request_of_more_than_four_megabytes_arrives(stub: InferenceServiceStub) -> None:
-    error = await refused(stub, request(program(text("x" * 5_000_000))))
-    assert (error.code, error.metadata["prompt_tokens"]) == (Code.OUT_OF_RANGE, "5000000")
+    """The library's own limit. Refused for something else: the engine would take seconds to count its tokens."""
+    assert (await refused(stub, request(program(text("x" * 5_000_000)), n=2))).path == "/n"
