@@ -43,26 +43,26 @@ def test_the_help_of_a_command_teaches_by_example(name: str) -> None:
 def test_every_option_has_an_environment_variable_of_its_spelling() -> None:
     for name, option in options():
         spelling = max(option.opts, key=len).removeprefix("--")
-        assert option.envvar == f"PROMPTWEAVE_{name}_{spelling}".replace("-", "_").upper()
+        assert option.envvar == f"PROMPTWEAVE_{spelling}".replace("-", "_").upper()
         assert option.envvar in "".join(run(name, "--help").stdout.split())
 
 
 def test_environment_variables_set_options() -> None:
     refused = run("schema", stdin={"minimum": 1})
     assert refused.exit_code == 2
-    assert run("schema", stdin={"minimum": 1}, env={"PROMPTWEAVE_SCHEMA_NO_STRICT": "1"}).exit_code == 0
-    inspect = {"PROMPTWEAVE_INSPECT_TEMPLATE": str(TEMPLATES / "bare.jinja"), "PROMPTWEAVE_INSPECT_JSON": "true"}
+    assert run("schema", stdin={"minimum": 1}, env={"PROMPTWEAVE_NO_STRICT": "1"}).exit_code == 0
+    inspect = {"PROMPTWEAVE_TEMPLATE": str(TEMPLATES / "bare.jinja"), "PROMPTWEAVE_JSON": "true"}
     assert json.loads(run("inspect", env=inspect).stdout)["style"] == "generic"
 
 
 def test_links_of_kubernetes_are_no_options() -> None:
     environment = {
-        "PROMPTWEAVE_FACADE_PORT": "tcp://10.0.0.7:8080",
-        "PROMPTWEAVE_SERVE_PORT": "9000",
+        "PROMPTWEAVE_PORT": "tcp://10.0.0.7:8080",
+        "PROMPTWEAVE_CTX_SIZE": "9000",
         "OTHER_PORT": "tcp://10.0.0.7:8080",
     }
     drop_service_links(environment)
-    assert list(environment) == ["PROMPTWEAVE_SERVE_PORT", "OTHER_PORT"]
+    assert list(environment) == ["PROMPTWEAVE_CTX_SIZE", "OTHER_PORT"]
 
 
 def test_the_version() -> None:

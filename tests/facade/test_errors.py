@@ -86,6 +86,7 @@ NESTED: dict[str, Any] = {"response_format": {"type": "json_schema", "json_schem
         ("/response_format/json_schema/schema/type", NESTED, "/response_format/json_schema/schema/type"),
         ("/response_format/json_schema/schema/type", {"response_format": {}}, "/response_format/schema/type"),
         ("/response_format/grammar", {"grammar": "x"}, "/grammar"),
+        ("/tool_choice/allowed/names", {}, "/tool_choice/allowed_tools/names"),
     ],
 )
 def test_places_in_the_services_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:

@@ -94,6 +94,7 @@ REFUSED = [
     pytest.param(
         {"messages": USER, "modalities": ["text", "audio"]}, "modalities", "unsupported_parameter", id="modalities"
     ),
+    pytest.param({"messages": USER, "modalities": 3}, "modalities", "unsupported_parameter", id="modalities-a-number"),
     pytest.param({"messages": USER, "session_id": "s"}, "session_id", "unsupported_parameter", id="session"),
     pytest.param({"messages": USER, "grammar": 'root ::= "x"'}, "grammar", "unsupported_parameter", id="grammar"),
     pytest.param({"messages": USER, "tool_style": "x"}, "tool_style", "unsupported_parameter", id="unknown-style"),

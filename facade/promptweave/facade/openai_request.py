@@ -42,7 +42,7 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     for name in _NOT_SERVED:
         if extra.get(name):
             raise UnsupportedError(f"{name!r} is not served; see the README for what is", path=f"/{name}")
-    if any(modality != "text" for modality in extra.get("modalities") or ()):
+    if extra.get("modalities") not in (None, [], ["text"]):
         raise UnsupportedError("only text is written", path="/modalities")
     request = prompt_compiler_pb2.CompileRequest(
         messages=[_message(message, f"/messages/{place}") for place, message in enumerate(body.messages)],
@@ -87,6 +87,7 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         ("/style", "/tool_style"),
         ("/reasoning/effort", "/reasoning_effort"),
         ("/response_format/grammar", "/grammar"),
+        ("/tool_choice/allowed", "/tool_choice/allowed_tools"),
         *([] if nested else [("/response_format/json_schema", "/response_format")]),
     ]
     for before, after in moves:

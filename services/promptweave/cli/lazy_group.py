@@ -38,9 +38,10 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         for param in command.params:
             if isinstance(param, click.Option):
-                # By the option's spelling; click's own `auto_envvar_prefix` goes by the Python argument's name.
+                # By the option's spelling, the same for all commands: click's own `auto_envvar_prefix` goes by the names of
+                # the command and of the Python argument.
                 spelling = max(param.opts, key=len).lstrip("-")
-                param.envvar = param.envvar or f"{self.name}_{cmd_name}_{spelling}".replace("-", "_").upper()
+                param.envvar = param.envvar or f"{self.name}_{spelling}".replace("-", "_").upper()
                 param.show_envvar = True
         return command
 
@@ -80,12 +81,12 @@ class LazyGroup(click.Group):
 
 
 def drop_service_links(environment: MutableMapping[str, str]) -> None:
-    """Takes out what Kubernetes puts into a container beside a service of the name `promptweave-facade`.
+    """Takes out what Kubernetes puts into a container beside a service of the name `promptweave`.
 
-    PROMPTWEAVE_FACADE_PORT=tcp://10.0.0.7:8080 is not meant for `facade --port`.
+    PROMPTWEAVE_PORT=tcp://10.0.0.7:8080 is not meant for `--port`.
     """
     for name, value in list(environment.items()):
-        if re.fullmatch(r"PROMPTWEAVE_\w+_PORT", name) and "://" in value:
+        if re.fullmatch(r"PROMPTWEAVE(_\w+)?_PORT", name) and "://" in value:
             del environment[name]
 
 

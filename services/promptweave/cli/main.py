@@ -26,7 +26,7 @@ main = LazyGroup(
       curl http://localhost:8080/v1/chat/completions -H "Content-Type: application/json" \\
         -d '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}'
 
-    Every option has an environment variable, PROMPTWEAVE_COMMAND_OPTION: PROMPTWEAVE_SERVE_PORT is `serve --port`.
+    Every option has an environment variable, the same for all commands: PROMPTWEAVE_CTX_SIZE is `--ctx-size`.
     `promptweave COMMAND --help` explains each command, with an example.
     """,
 )
