@@ -1,8 +1,8 @@
 """A llama-server that misbehaves on demand. Where an engine should behave, the tests use a real one.
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
-`never` (loads forever), `once` (as `well`, but a second start dies), `strange` (is healthy, and no llama.cpp), `locked` (knows
-another key). `--stubborn` makes it ignore SIGTERM.
+`never` (loads forever), `once` (as `well`, but a second start dies), `strange` (is healthy, and no llama.cpp), `locked`
+(knows another key). `--stubborn` makes it ignore SIGTERM.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 

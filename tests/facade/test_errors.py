@@ -7,7 +7,7 @@ import pytest
 from promptweave.errors import Code, PromptweaveError
 from promptweave.facade.errors import to_http, to_param
 from promptweave.facade.openai_request import body_path
-from promptweave.rpc.errors import RemoteError
+from promptweave.rpc.status import RemoteError
 
 TABLE = {
     Code.INVALID_ARGUMENT: (400, "invalid_request_error", "schema_unsupported"),

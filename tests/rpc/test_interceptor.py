@@ -9,7 +9,8 @@ import grpc.aio
 import pytest
 
 from promptweave.errors import Code, PromptweaveError
-from promptweave.rpc.errors import INTERNAL_MESSAGE, from_rpc_error
+from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.status import INTERNAL_MESSAGE
 
 from .serving import SERVICE, call, connected, echo
 

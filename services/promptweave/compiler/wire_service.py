@@ -23,6 +23,7 @@ from promptweave.compiler.request import (
     Tool,
     ToolChoice,
 )
+from promptweave.compiler.template import ChatTemplate
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
 
@@ -55,6 +56,11 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
         prompt_cache_key=wire.prompt_cache_key,
     )
+
+
+def template_from_wire(wire: prompt_compiler_pb2.Template) -> ChatTemplate:
+    """A message's template."""
+    return ChatTemplate(wire.source, wire.bos_token, wire.eos_token, dict(wire.named))
 
 
 def _message(wire: chat_pb2.Message, path: str) -> Message:
@@ -132,6 +138,10 @@ def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
     return variables
 
 
+_RESERVED = ("messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token")
+"""The template's variables that come from elsewhere."""
+
+
 def _kwargs(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text) if text else {}
@@ -139,6 +149,11 @@ def _kwargs(text: str) -> Mapping[str, Any]:
         raise RequestError(f"not JSON: {error}", path="/chat_template_kwargs") from None
     if not isinstance(value, dict):
         raise RequestError("a JSON object is needed", path="/chat_template_kwargs")
+    for name in value:
+        if name in _RESERVED:
+            raise RequestError(
+                f"{name!r} is no variable to set: the request itself says it", path=f"/chat_template_kwargs/{name}"
+            )
     return value
 
 
