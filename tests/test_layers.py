@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 ROOTS = [ROOT / "proto", ROOT / "services", ROOT / "facade"]
 SOURCES = sorted(path for root in ROOTS for path in (root / "promptweave").rglob("*.py") if "_pb2" not in path.name)
 
-BASE = {"promptweave.errors", "promptweave.gguf_header", "promptweave.v1", "promptweave.output"}
+BASE = {"promptweave.errors", "promptweave.gguf_header", "promptweave.parent", "promptweave.v1", "promptweave.output"}
 MAY_IMPORT = {
     # Package → what of ours it may import besides itself.
     "output": {"promptweave.v1"},

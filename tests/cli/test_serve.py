@@ -43,7 +43,8 @@ def test_the_screen_says_what_runs_where(demo_model: Path, nothing_left: None) -
     with serving("--model", str(demo_model), "--model-id", "tiny", "--alias", "small", *ONE_SLOT) as served:
         assert "tiny, also as small" in served.screen
         assert len(served.screen.splitlines()) < 24
-        assert len(served.family) == 5
+        # serve, compiler and its worker, inference and its engine, facade
+        assert len(served.family) == 6
         family = served.family
         served.process.send_signal(signal.SIGINT)
         assert served.process.wait(START_S) == 0
@@ -199,7 +200,7 @@ def test_an_endpoint_instead_of_an_engine_of_our_own(demo_model: Path, nothing_l
         assert engine.stdout is not None
         url = engine.stdout.readline().strip()
         with serving("--endpoint", url) as served:
-            assert len(served.family) == 4
+            assert len(served.family) == 5
     finally:
         engine.kill()
         engine.wait()

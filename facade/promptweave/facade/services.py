@@ -9,7 +9,8 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.rpc.channel import channel
-from promptweave.rpc.errors import RemoteError, from_rpc_error
+from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub

@@ -1,6 +1,6 @@
-"""The process that compiles: `python -m promptweave.compiler.worker_service`. It reads calls on stdin and answers on stdout.
+"""The process that compiles: `python -m promptweave.compiler.worker_service PARENT`.
 
-A call is a frame with the method's name, then one with the request message; the answer a frame with `ok` and one with the
+It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message; the answer a frame with `ok` and one with the
 response message, or `error` and a google.rpc.Status. A frame is four bytes of length (big endian), then so many bytes.
 Messages, never pickles: what a template might do to this process must not reach the one that reads its answers.
 """
@@ -28,6 +28,7 @@ from promptweave.compiler.wire_service import (
     template_from_wire,
     warning_to_wire,
 )
+from promptweave.parent import die_with
 from promptweave.rpc.status import to_status
 from promptweave.v1 import prompt_compiler_pb2
 
@@ -105,6 +106,7 @@ def main() -> None:
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     bound_memory()
+    die_with(int(sys.argv[1]))
     while (method := read_frame(sys.stdin.buffer)) is not None and (data := read_frame(sys.stdin.buffer)) is not None:
         verdict, answered = answer(method, data)
         output.write(frame(verdict) + frame(answered))

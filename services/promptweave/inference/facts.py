@@ -8,7 +8,7 @@ from pathlib import Path
 
 from promptweave.inference.client import EngineClient, JsonObject
 from promptweave.inference.engine_errors import strange
-from promptweave.inference.gguf_header import read_templates
+from promptweave.inference.model_file import ModelFile, read_model_file
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
 """What a special token in a chat template looks like."""
@@ -54,23 +54,25 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
     whole = await client.tokenize("a", parse_special=True, add_special=True)
     if model is not None:
         # It takes some ten milliseconds where the vocabulary is large.
-        templates = await asyncio.to_thread(read_templates, model)
+        file = await asyncio.to_thread(read_model_file, model)
         hidden: tuple[str, ...] = ()
     else:
         keys = {"": "chat_template", "tool_use": "chat_template_tool_use"}
         templates = {name: props[key] for name, key in keys.items() if props.get(key)}
+        # Which tokens a model has is not told over HTTP: the engine's word is taken.
+        file = ModelFile(templates, has_bos=True, has_eos=True)
         hidden = await _special_spellings(client, "\n".join(templates.values()))
     return Facts(
         model_id=model_id or (model.stem if model else await _own_name(client, props)),
         engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
         context_size=props["default_generation_settings"]["n_ctx"],
         slots=props["total_slots"],
-        bos=props.get("bos_token", ""),
-        eos=props.get("eos_token", ""),
+        bos=props.get("bos_token", "") if file.has_bos else "",
+        eos=props.get("eos_token", "") if file.has_eos else "",
         # An engine may add EOS as well: what counts is how the tokens begin.
         adds_bos=whole[: len(bare)] != bare,
-        template=templates.pop("", None),
-        named_templates=templates,
+        template=file.templates.get(""),
+        named_templates={name: text for name, text in file.templates.items() if name},
         hidden=hidden,
     )
 

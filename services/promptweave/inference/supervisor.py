@@ -14,7 +14,7 @@ from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
-from promptweave.inference.gguf_header import check_model_file
+from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.quarantine import Quarantine
 

@@ -1,4 +1,4 @@
-"""The GGUF header, against the `gguf` package's reader and against files that end too early."""
+"""The model's file, against the `gguf` package's reader and against files that end too early."""
 
 import struct
 from pathlib import Path
@@ -8,7 +8,7 @@ from gguf import GGUFReader, GGUFWriter
 
 from promptweave.demo.model import demo_template
 from promptweave.inference.errors import StartError
-from promptweave.inference.gguf_header import check_model_file, read_templates
+from promptweave.inference.model_file import check_model_file, read_model_file
 
 VOCABULARY = Path(__file__).parents[3] / "shared" / "corpus" / "vocab" / "ggml-vocab-llama-spm.gguf"
 
@@ -40,12 +40,12 @@ def write(path: Path, **templates: str) -> Path:
 
 def test_the_demo_model(demo_model: Path) -> None:
     check_model_file(demo_model)
-    assert read_templates(demo_model) == by_the_package(demo_model) == {"": demo_template()}
+    assert read_model_file(demo_model).templates == by_the_package(demo_model) == {"": demo_template()}
 
 
 @pytest.mark.skipif(not VOCABULARY.exists(), reason="shared/corpus/vocab is not here")
 def test_a_real_vocabulary() -> None:
-    assert read_templates(VOCABULARY) == by_the_package(VOCABULARY)
+    assert read_model_file(VOCABULARY).templates == by_the_package(VOCABULARY)
 
 
 @pytest.mark.parametrize(
@@ -58,11 +58,11 @@ def test_a_real_vocabulary() -> None:
     ],
 )
 def test_templates(tmp_path: Path, templates: dict[str, str]) -> None:
-    assert read_templates(write(tmp_path / "a.gguf", **templates)) == templates
+    assert read_model_file(write(tmp_path / "a.gguf", **templates)).templates == templates
 
 
 def test_an_empty_template_is_none(tmp_path: Path) -> None:
-    assert read_templates(write(tmp_path / "a.gguf", **{"": ""})) == {}
+    assert read_model_file(write(tmp_path / "a.gguf", **{"": ""})).templates == {}
 
 
 def test_a_header_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_header_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for length in range(end):
         cut.write_bytes(whole[:length])
         with pytest.raises(StartError, match=r"cut.gguf"):
-            read_templates(cut)
+            read_model_file(cut)
 
 
 @pytest.mark.parametrize(
@@ -80,17 +80,17 @@ def test_a_header_that_is_cut_anywhere_is_refused(tmp_path: Path) -> None:
     [
         pytest.param(struct.pack("<IQQ", 1, 0, 0), "its version is 1", id="old"),
         pytest.param(struct.pack(">IQQ", 3, 0, 0), "its version is", id="big-endian"),
-        pytest.param(struct.pack("<IQQ", 3, 0, 2**60), "broken", id="endless"),
-        pytest.param(struct.pack("<IQQQ", 3, 0, 1, 2**60), "it ends inside a string", id="a-long-key"),
-        pytest.param(struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"a", 99), "broken", id="a-strange-type"),
-        pytest.param(struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 4, 2**62), "broken", id="a-long-array"),
-        pytest.param(struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 8, 2**62), "broken", id="many-strings"),
+        pytest.param(struct.pack("<IQQ", 3, 0, 2**60), "cut or damaged", id="endless"),
+        pytest.param(struct.pack("<IQQQ", 3, 0, 1, 2**60), "cut or damaged: it ends inside a value", id="a-long-key"),
+        pytest.param(struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"a", 99), "cut or damaged", id="a-strange-type"),
+        pytest.param(struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 4, 2**62), "cut or damaged", id="a-long-array"),
+        pytest.param(struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 8, 2**62), "cut or damaged", id="many-strings"),
         pytest.param(struct.pack("<IQQQ1sI", 3, 0, 1, 1, b"a", 9) + struct.pack("<IQ", 9, 1) * 5000, "depth", id="deep"),
-        pytest.param(struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 9, 2**62), "broken", id="many-arrays"),
+        pytest.param(struct.pack("<IQQQ1sIIQ", 3, 0, 1, 1, b"a", 9, 9, 2**62), "cut or damaged", id="many-arrays"),
     ],
 )
 def test_broken_headers(tmp_path: Path, header: bytes, message: str) -> None:
     path = tmp_path / "a.gguf"
     path.write_bytes(b"GGUF" + header)
     with pytest.raises(StartError, match=message):
-        read_templates(path)
+        read_model_file(path)
