@@ -1,8 +1,9 @@
 """The process that compiles: `python -m promptweave.compiler.worker_service PARENT`.
 
-It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message; the answer a frame with `ok` and one with the
-response message, or `error` and a google.rpc.Status. A frame is four bytes of length (big endian), then so many bytes.
-Messages, never pickles: what a template might do to this process must not reach the one that reads its answers.
+It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message;
+the answer a frame with `ok` and one with the response message, or `error` and a google.rpc.Status. A frame is four bytes of
+length (big endian), then so many bytes. Messages, never pickles: what a template might do to this process must not reach the
+one that reads its answers.
 """
 
 import os
