@@ -7,6 +7,7 @@ objects of everything in it: ten seconds for a vocabulary of 128,000 tokens, whe
 import mmap
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,22 @@ class GgufError(ValueError):
     """The file is no GGUF, or a damaged one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value with its type, and its items' where it is a list, by GGUF's numbers."""
+
+    value: Any
+    type: int
+    item_type: int | None = None
+
+
 def read_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, Any]:
     """The pairs whose key is wanted: strings, numbers, booleans, and lists of them. Raises GgufError, OSError."""
+    return {key: pair.value for key, pair in read_typed_header(path, wanted).items()}
+
+
+def read_typed_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, Value]:
+    """As `read_header`, with the types."""
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise GgufError("this is no GGUF file")
@@ -36,7 +51,7 @@ class _Header:
         self._data = data
         self._place = len(_MAGIC)
 
-    def read(self, wanted: Callable[[str], bool]) -> dict[str, Any]:
+    def read(self, wanted: Callable[[str], bool]) -> dict[str, Value]:
         version = self._scalar("<I")
         if version not in (2, 3):
             raise ValueError(f"its version is {version}")
@@ -46,7 +61,8 @@ class _Header:
             key = self._string()
             kind = self._scalar("<I")
             if wanted(key):
-                pairs[key] = self._value(kind)
+                (item,) = struct.unpack_from("<I", self._data, self._place) if kind == _ARRAY else (None,)
+                pairs[key] = Value(self._value(kind), kind, item)
             else:
                 self._skip(kind, 1)
         return pairs

@@ -69,7 +69,7 @@ def test_takes_the_tokenizer_of_another_model(tmp_path: Path) -> None:
 def test_a_bad_vocabulary_leaves_nothing_behind(tmp_path: Path, demo_model: Path, content: bytes | None) -> None:
     bad, folder = tmp_path / "vocab.gguf", tmp_path / "models"
     bad.write_bytes(demo_model.read_bytes()[:3000] if content is None else content)
-    with pytest.raises(VocabularyError, match=r"vocab\.gguf is no GGUF file, or a damaged one"):
+    with pytest.raises(VocabularyError, match=r"vocab\.gguf: (this is no GGUF file|the GGUF file is cut or damaged)"):
         write_demo_model(folder / "m.gguf", vocab=bad)
     assert list(folder.iterdir()) == []
 

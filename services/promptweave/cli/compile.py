@@ -95,7 +95,7 @@ def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
 def _printed(compiled: Compiled, template: ChatTemplate) -> dict[str, Any]:
     return {
         "prompt": compiled.prompt,
-        "segments": [{"text": compiled.prompt, "trusted": True}],
+        "segments": [{"text": segment.text, "trusted": not segment.plain} for segment in compiled.segments],
         "grammar": compiled.grammar,
         "stop": list(compiled.stop),
         "syntax": MessageToDict(syntax_to_wire(compiled.syntax)),

@@ -2,6 +2,7 @@
 
 profile      what the template does                              profile.py, derive.py
 style        how calls are written                               styles/
+mark         what others wrote and would be a special token      marks.py
 normalise    the conversation, as the template accepts it        normalise.py
 render       the prompt                                          shown.py, template.py
 answer       the output tree: grammar and parser come from it    styles/, reasoning.py, ../output/
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
@@ -38,9 +40,9 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A compiled prompt. `prompt` includes `syntax.prefix`; `grammar` None: any text may come."""
+    """A compiled prompt. `segments` include `syntax.prefix`; `grammar` None: any text may come."""
 
-    prompt: str
+    segments: tuple[Segment, ...]
     grammar: str | None
     stop: tuple[str, ...]
     syntax: Syntax
@@ -48,6 +50,11 @@ class Compiled:
     style: str
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
+
+    @property
+    def prompt(self) -> str:
+        """The prompt as one text, which does not tell what of it others wrote."""
+        return "".join(segment.text for segment in self.segments)
 
 
 def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
@@ -58,12 +65,14 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)
     value, value_warnings = _value(request.response_format, rules)
-    shown = Shown(request, found, style if tools else "native", [*warnings, *value_warnings])
+    marks = Marks(template, request)
+    marked = request if request.parse_special_in_content else marks.put(request)
+    shown = Shown(marked, found, style if tools else "native", [*warnings, *value_warnings])
     prompt, stable = shown.render(template)
     tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
-        prompt=prompt + prefix,
+        segments=tuple(_followed_by(marks.take(prompt), prefix)),
         grammar=to_gbnf(rules.grammar(rest)) if rest is not None else None,
         stop=tuple(tags(found.turn_end)[:1]),
         syntax=Syntax(tree, prefix),
@@ -173,6 +182,12 @@ def _forced(answer: Expr) -> tuple[str, Expr]:
     else:
         length = len(re.sub(r"[\w-]+$|<[^<>\s]*$", "", text))
     return text[:length], seq(Lit(text[length:]), rest)
+
+
+def _followed_by(segments: list[Segment], text: str) -> list[Segment]:
+    if not text or not segments or segments[-1].plain:
+        return [*segments, Segment(text)] if text or not segments else segments
+    return [*segments[:-1], Segment(segments[-1].text + text)]
 
 
 def _preserved(found: Profile, style: str) -> tuple[str, ...]:

@@ -96,3 +96,5 @@ class ChatRequest:
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     prompt_cache_key: str = ""
+    parse_special_in_content: bool = False
+    """Special tokens spelled in what others wrote are special tokens."""

@@ -18,17 +18,21 @@ from promptweave.compiler.limits import MAX_PROMPT_CHARS, RENDER_S, TimeIsUp, bo
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A template with what it needs of its model. `named` holds further templates, such as `tool_use`."""
+    """A template with what it needs of its model. `named` holds further templates, such as `tool_use`.
+
+    `special_tokens` are the vocabulary's; empty: not known.
+    """
 
     source: str
     bos_token: str = ""
     eos_token: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
+    special_tokens: tuple[str, ...] = ()
 
     @cached_property
     def content_hash(self) -> str:
         """Names the template and its tokens: sha256, in hexadecimal."""
-        parts = [self.source, self.bos_token, self.eos_token, sorted(self.named.items())]
+        parts = [self.source, self.bos_token, self.eos_token, sorted(self.named.items()), self.special_tokens]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def source_for(self, *, tools: bool) -> str:

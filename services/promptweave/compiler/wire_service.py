@@ -11,6 +11,7 @@ from typing import Any
 from promptweave.compiler.compile import Compiled
 from promptweave.compiler.compile_schema import load_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.marks import Segment
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.profile import Profile
 from promptweave.compiler.request import (
@@ -55,12 +56,13 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
         prompt_cache_key=wire.prompt_cache_key,
+        parse_special_in_content=wire.parse_special_in_content,
     )
 
 
 def template_from_wire(wire: prompt_compiler_pb2.Template) -> ChatTemplate:
     """A message's template."""
-    return ChatTemplate(wire.source, wire.bos_token, wire.eos_token, dict(wire.named))
+    return ChatTemplate(wire.source, wire.bos_token, wire.eos_token, dict(wire.named), tuple(wire.special_tokens))
 
 
 def _message(wire: chat_pb2.Message, path: str) -> Message:
@@ -161,7 +163,7 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
     """A compiled prompt as a message."""
     wire = prompt_compiler_pb2.CompiledPrompt(
         version=COMPILED_VERSION,
-        segments=[prompt_compiler_pb2.PromptSegment(text=compiled.prompt)],
+        segments=map(_segment, compiled.segments),
         stop=compiled.stop,
         syntax=syntax_to_wire(compiled.syntax),
         preserved_tokens=compiled.preserved_tokens,
@@ -171,6 +173,12 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
     if compiled.grammar is not None:
         wire.gbnf = compiled.grammar
     return wire
+
+
+def _segment(segment: Segment) -> prompt_compiler_pb2.PromptSegment:
+    if segment.plain:
+        return prompt_compiler_pb2.PromptSegment(plain_text=segment.text)
+    return prompt_compiler_pb2.PromptSegment(text=segment.text)
 
 
 def warning_to_wire(warning: CompileWarning) -> prompt_compiler_pb2.Warning:

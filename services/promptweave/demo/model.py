@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptweave.gguf_header import GgufError, read_typed_header
+
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
@@ -131,22 +133,18 @@ def _byte_letters() -> list[str]:
 
 def _copy_vocabulary(writer: "GGUFWriter", path: Path) -> int:
     """Copies the tokenizer of a GGUF, but for its chat templates. Returns how many tokens it has."""
-    from gguf import GGUFReader, GGUFValueType
+    from gguf import GGUFValueType
 
-    reader: GGUFReader
     try:
-        reader = GGUFReader(path)
-        tokens = reader.fields.get("tokenizer.ggml.tokens")
-        fields = {key: (field, field.contents()) for key, field in reader.fields.items() if key.startswith("tokenizer.")}
-    except (ValueError, IndexError, KeyError, OverflowError) as error:
-        raise VocabularyError(f"{path} is no GGUF file, or a damaged one: {error}") from None
+        pairs = read_typed_header(
+            path, lambda key: key.startswith("tokenizer.") and not key.startswith("tokenizer.chat_template")
+        )
+    except GgufError as error:
+        raise VocabularyError(f"{path}: {error}") from None
+    tokens = pairs.get("tokenizer.ggml.tokens")
     if tokens is None:
         raise VocabularyError(f"{path} holds no tokenizer")
-    for key, (field, value) in fields.items():
-        if key.startswith("tokenizer.chat_template"):
-            continue
-        if field.types[0] is GGUFValueType.ARRAY:
-            writer.add_key_value(key, value, GGUFValueType.ARRAY, sub_type=field.types[-1])
-        else:
-            writer.add_key_value(key, value, field.types[0])
-    return len(tokens.data)
+    for key, pair in pairs.items():
+        item = None if pair.item_type is None else GGUFValueType(pair.item_type)
+        writer.add_key_value(key, pair.value, GGUFValueType(pair.type), sub_type=item)
+    return len(tokens.value)

@@ -49,6 +49,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             model.template.source = facts.template
             model.template.bos_token, model.template.eos_token = facts.bos, facts.eos
             model.template.named.update(facts.named_templates)
+            model.template.special_tokens.extend(facts.special_tokens)
         return inference_pb2.GetModelResponse(model=model)
 
     async def Tokenize(  # noqa: N802
