@@ -48,7 +48,7 @@ def test_takes_a_template(tmp_path: Path) -> None:
         pytest.param(["m.gguf", "--template", "none"], "invalid: none: No such file or directory", id="no-template"),
         pytest.param(["m.gguf", "--template", "bytes"], "invalid: bytes: it is not UTF-8: ", id="template-of-bytes"),
         pytest.param(["m.gguf", "--vocab", "none"], "invalid: none: No such file or directory", id="no-vocabulary"),
-        pytest.param(["m.gguf", "--vocab", "bytes"], "invalid: bytes is no GGUF file, or a damaged one: ", id="no-gguf"),
+        pytest.param(["m.gguf", "--vocab", "bytes"], "invalid: bytes: this is no GGUF file", id="no-gguf"),
         pytest.param(["bytes/m.gguf"], "invalid: bytes/m.gguf: ", id="no-folder"),
         pytest.param(["/proc/m.gguf"], "invalid: /proc/m.gguf: ", id="no-room"),
     ],
