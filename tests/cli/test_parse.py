@@ -39,6 +39,7 @@ def test_prints_the_message(file: Path) -> None:
         "message": {"role": "assistant", "content": "One moment.", "reasoning_content": "hm"},
         "finish_reason": "tool_calls",
         "complete": True,
+        "violations": [],
         "warnings": [],
     }
 

@@ -57,6 +57,7 @@ class Completion:
         self._head = head
         self._content: list[str] = []
         self._reasoning: list[str] = []
+        self._refusals: list[str] = []
         self._calls: list[tuple[output_pb2.ToolCallHeader, list[str]]] = []
         self._finish = inference_pb2.Finish()
 
@@ -74,12 +75,16 @@ class Completion:
                     self._reasoning.append(delta.reasoning)
                 case "tool_call":
                     self._calls.append((delta.tool_call, []))
+                case "violation":
+                    self._refusals.append(_refusal(delta.violation))
                 case "tool_call_fragment":
                     self._calls[delta.tool_call_fragment.index][1].append(delta.tool_call_fragment.text)
 
     def object(self) -> JsonObject:
         """The chat completion."""
         message: JsonObject = {"role": "assistant", "content": "".join(self._content), "refusal": None}
+        if self._refusals:
+            message["content"], message["refusal"] = message["content"] or None, "\n".join(self._refusals)
         if self._reasoning:
             message["reasoning_content"] = "".join(self._reasoning)
         if self._calls:
@@ -137,12 +142,21 @@ def _delta_object(delta: output_pb2.OutputDelta) -> JsonObject | None:
             return {"content": delta.content}
         case "reasoning":
             return {"reasoning_content": delta.reasoning}
+        case "violation":
+            return {"refusal": _refusal(delta.violation)}
         case "tool_call":
             return {"tool_calls": [{"index": delta.tool_call.index, **_call_object(delta.tool_call, "")}]}
         case "tool_call_fragment":
             fragment = delta.tool_call_fragment
             return {"tool_calls": [{"index": fragment.index, "function": {"arguments": fragment.text}}]}
     return None
+
+
+def _refusal(violation: output_pb2.SchemaViolation) -> str:
+    """OpenAI's word for an answer that is not what was asked for."""
+    what = f"a call of {violation.name!r}" if violation.name else "the answer"
+    at = f" at {violation.path}" if violation.path else ""
+    return f"{what} did not comply with its schema{at}: {violation.message}"
 
 
 def _call_object(header: output_pb2.ToolCallHeader, arguments: str) -> JsonObject:

@@ -88,5 +88,9 @@ def _read(syntax: Syntax, text: str, *, finished: bool) -> dict[str, Any]:
         },
         "finish_reason": message.finish_reason(ended=finished).value,
         "complete": finished and parser.complete,
+        "violations": [
+            {"name": violation.name, "text": violation.text, "path": violation.path, "message": violation.message}
+            for violation in message.violations
+        ],
         "warnings": [{"offset": warning.offset, "message": warning.message} for warning in message.warnings],
     }

@@ -125,12 +125,18 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the message. `stoppable`: it is free text, so stop strings apply to it."""
+    """A part of the message. `stoppable`: it is free text, so stop strings apply to it.
+
+    `schema`: the part is JSON whose grammar is looser than this JSON Schema (as text): it is held back until it is whole,
+    and then validated. What violates the schema becomes a SchemaViolation instead of content, or of a call. "": nothing to
+    check.
+    """
 
     kind: Region
     body: "Node"
     transform: Transform = Transform.NONE
     stoppable: bool = False
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +149,20 @@ class Emit:
 Node = Literal | Json | Text | Choice | Sequence | Repeat | Part | Emit
 
 EMPTY = Sequence(())
+
+
+def is_checked(node: Node) -> bool:
+    """Whether a part of `node` is validated when it is whole."""
+    match node:
+        case Part(_, body):
+            return bool(node.schema) or is_checked(body)
+        case Choice(items) | Sequence(items):
+            return any(map(is_checked, items))
+        case Repeat(item):
+            return is_checked(item)
+        case Text(_, branches):
+            return any(is_checked(branch.then) for branch in branches)
+    return False
 
 
 @dataclass(frozen=True, slots=True)
