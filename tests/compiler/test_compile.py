@@ -227,13 +227,13 @@ def test_a_marker_in_text_is_always_a_call() -> None:
         pytest.param(replace(QUESTION, tools=(), tool_choice=ToolChoice(True)), RequestError, "/tool_choice", id="no-tools"),
         pytest.param(replace(QUESTION, style="x"), UnsupportedError, "/style", id="unknown-style"),
         pytest.param(
-            replace(QUESTION, tools=(WEATHER, Tool("f", "", {"properties": {"a": {"minimum": 1}}}))),
+            replace(QUESTION, tools=(WEATHER, Tool("f", "", {"properties": {"a": {"uniqueItems": True}}}))),
             SchemaError,
-            "/tools/1/function/parameters/properties/a/minimum",
+            "/tools/1/function/parameters/properties/a/uniqueItems",
             id="schema-of-a-tool",
         ),
         pytest.param(
-            replace(QUESTION, response_format=JsonFormat({"pattern": "x"})),
+            replace(QUESTION, response_format=JsonFormat({"pattern": r"(a)\1"})),
             SchemaError,
             "/response_format/json_schema/schema/pattern",
             id="schema-of-the-answer",
