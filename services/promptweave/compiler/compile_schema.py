@@ -11,7 +11,7 @@ from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
 from promptweave.compiler.json_schema.values import Values
 from promptweave.compiler.json_text import loads
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
-from promptweave.output.grammar import NOTHING, Expr, Rules
+from promptweave.output.grammar import Expr, Rules
 
 Dialect = Literal["gbnf", "llguidance"]
 """The notations of grammars: llama.cpp's GBNF, llguidance's Lark."""
@@ -98,7 +98,7 @@ def _embed(
         wanted.append(reader.compound("", types=frozenset({"object"}), about_objects=True))
     values = Values(reader, rules, open_objects=open_objects)
     root = values.whole(wanted, "value")
-    if root == NOTHING or rules.grammar(root).root == NOTHING:
+    if not rules.can_end(root):
         never = values.reason(root)
         raise SchemaError("unsatisfiable", never.pointer, never.why)
     return root, tuple(reader.warnings)

@@ -3,7 +3,7 @@
 Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -165,6 +165,11 @@ class Rules:
             self.define(self._once[hint], make(self._once[hint]))
         return self._once[hint]
 
+    def can_end(self, root: Expr) -> bool:
+        """Whether `root` leads to any finite text."""
+        reachable = Grammar(root, _reachable(root, self._bodies))
+        return _can_end(root, _productive_names(reachable))
+
     def grammar(self, root: Expr) -> "Grammar":
         """The grammar that starts at `root`, with only those rules that can be reached and can end."""
         productive = _productive(Grammar(root, _reachable(root, self._bodies)))
@@ -203,33 +208,40 @@ def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
     return {name: body for name, body in bodies.items() if name in found}
 
 
-def _productive(grammar: Grammar) -> Grammar:
-    """The grammar without what leads to no finite text."""
-    productive: set[str] = set()
+def _can_end(expr: Expr, productive: Collection[str]) -> bool:
+    match expr:
+        case Ref(name):
+            return name in productive
+        case Seq(items):
+            return all(_can_end(item, productive) for item in items)
+        case Alt(items):
+            return any(_can_end(item, productive) for item in items)
+        case Rep(item, low, _):
+            return low == 0 or _can_end(item, productive)
+    return True
 
-    def can_end(expr: Expr) -> bool:
-        match expr:
-            case Ref(name):
-                return name in productive
-            case Seq(items):
-                return all(map(can_end, items))
-            case Alt(items):
-                return any(map(can_end, items))
-            case Rep(item, low, _):
-                return low == 0 or can_end(item)
-        return True
 
+def _productive_names(grammar: Grammar) -> set[str]:
+    """The rules that lead to a finite text."""
     users: dict[str, list[str]] = {}
     for name, body in grammar.rules.items():
         for used in set(references(body)):
             users.setdefault(used, []).append(name)
+    productive: set[str] = set()
+    # The last ones first: they are those that others wait for, mostly.
     waiting = list(grammar.rules)
     while waiting:
         name = waiting.pop()
-        if name not in productive and can_end(grammar.rules[name]):
+        if name not in productive and _can_end(grammar.rules[name], productive):
             productive.add(name)
             waiting.extend(users.get(name, ()))
-    if len(productive) == len(grammar.rules) and can_end(grammar.root):
+    return productive
+
+
+def _productive(grammar: Grammar) -> Grammar:
+    """The grammar without what leads to no finite text."""
+    productive = _productive_names(grammar)
+    if len(productive) == len(grammar.rules) and _can_end(grammar.root, productive):
         return grammar
 
     def prune(expr: Expr) -> Expr:

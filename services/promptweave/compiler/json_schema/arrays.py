@@ -1,7 +1,6 @@
 """The grammar of the arrays for which a formula holds: what is still to be said of the items to come is the state."""
 
 from collections.abc import Iterable
-from itertools import product
 from typing import TYPE_CHECKING
 
 from promptweave.compiler.errors import SchemaError
@@ -19,8 +18,11 @@ if TYPE_CHECKING:
 MAX_STATES = 3_000
 """States of one array."""
 
-MAX_OPTIONS = 64
+MAX_OPTIONS = 1_000
 """Ways on from one state."""
+
+MAX_COMBINATIONS = 20_000
+"""Combinations that are looked at to find them."""
 
 MAX_DISTINCT = 8
 """Values of which no two may be equal: every set of those that were used is a state."""
@@ -186,13 +188,18 @@ class _ArrayPrinter:
         value = self._formulas.values[formula]
         match value:
             case Every(parts):
-                choices = [self._next(part) for part in parts]
-                if _size(choices) > MAX_OPTIONS * 16:
-                    self._too_many()
-                for chosen in product(*choices):
-                    asked = frozenset().union(*(each for each, _ in chosen))
-                    if not any(-literal in asked for literal in asked):
-                        yield asked, self._formulas.every(after for _, after in chosen)
+                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+                for part in parts:
+                    more = self._next(part)
+                    if len(found) * len(more) > MAX_COMBINATIONS:
+                        self._too_many()
+                    found = self._simplest(
+                        (left | right, self._formulas.every([one, other]))
+                        for left, one in found
+                        for right, other in more
+                        if not any(-literal in right for literal in left)
+                    )
+                yield from found
             case Some(parts):
                 for part in parts:
                     yield from self._next(part)
@@ -228,10 +235,3 @@ class _ArrayPrinter:
         while isinstance(value, Every | Some) and value.parts:
             value = self._formulas.values[value.parts[0]]
         return getattr(value, "pointer", "")
-
-
-def _size(choices: list[list[tuple[Asked, int]]]) -> int:
-    size = 1
-    for each in choices:
-        size *= len(each)
-    return size

@@ -114,10 +114,14 @@ class Conditions:
             parts.append(self.of(-node.opposite, kind, names))
         if node.condition is not None:
             test, then, otherwise = node.condition
-            if then != TRUE:
-                parts.append(formulas.some([self.of(-test, kind, names), self.of(then, kind, names)]))
-            if otherwise != TRUE:
-                parts.append(formulas.some([self.of(test, kind, names), self.of(otherwise, kind, names)]))
+            holds = self.of(test, kind, names)
+            yes = formulas.every([holds, self.of(then, kind, names)])
+            if then == TRUE:
+                parts.append(formulas.some([holds, self.of(otherwise, kind, names)]))
+            else:
+                # Two cases that exclude each other, which keeps combinations of many conditions small.
+                no = formulas.every([self.of(-test, kind, names), self.of(otherwise, kind, names)])
+                parts.append(formulas.some([yes, no]))
         return parts
 
     def _exactly_one(self, node: Node, kind: str, names: Names) -> int:
@@ -125,6 +129,8 @@ class Conditions:
         options = [(literal, self.of(literal, kind, names)) for literal in node.one]
         possible = [(literal, formula) for literal, formula in options if formula != Formulas.FALSE]
         if "oneOf" in node.silenced or len(possible) == 1:
+            return formulas.some(formula for _, formula in possible)
+        if self._tell_apart([formula for _, formula in possible], kind):
             return formulas.some(formula for _, formula in possible)
         found = []
         for place, (_, formula) in enumerate(possible):
@@ -135,6 +141,36 @@ class Conditions:
             ]
             found.append(formulas.every([formula, *others]))
         return formulas.some(found)
+
+    def _tell_apart(self, options: Sequence[int], kind: str) -> bool:
+        """Whether listed values tell all options apart: their own, or those of a property that all must have."""
+        if kind == "string":
+            return _all_differ(strings.finite_texts(option, self.formulas) for option in options)
+        if kind == "number":
+            return _all_differ(numbers.finite_spellings(option, self.formulas) for option in options)
+        if kind != "object" or not options:
+            return False
+        found = [self._listed_properties(option) for option in options]
+        return any(_all_differ(listed.get(name) for listed in found) for name in found[0])
+
+    def _listed_properties(self, formula: int) -> dict[str, list[str]]:
+        """The properties that must be there and have one of some strings."""
+        atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
+        required = {atom.name for atom in atoms if isinstance(atom, Has) and atom.wanted}
+        found: dict[str, list[str]] = {}
+        for atom in atoms:
+            if isinstance(atom, Value) and atom.name in required and atom.name not in found:
+                texts = self._listed_strings(atom.value)
+                if texts is not None:
+                    found[atom.name] = texts
+        return found
+
+    def _listed_strings(self, literal: Literal) -> list[str] | None:
+        members = self.reader.node(literal).members if literal > TRUE else ()
+        for each in members:
+            if all(isinstance(value, str) for value in each.values):
+                return list(each.values)
+        return None
 
     # -- values --
 
@@ -219,11 +255,14 @@ class Conditions:
         for name in required:
             literals = asked.get(name, ())
             for place, one in enumerate(literals):
-                if any(self._exclude(one, other, depth - 1) for other in literals[place + 1 :]):
+                if any(self.exclude(one, other, depth - 1) for other in literals[place + 1 :]):
                     return True
         return False
 
-    def _exclude(self, one: Literal, other: Literal, depth: int) -> bool:
+    def exclude(self, one: Literal, other: Literal, depth: int = 2) -> bool:
+        """Whether no value fulfils both literals. False where that is not seen."""
+        if one == -other:
+            return True
         key = (min(one, other), max(one, other))
         if key not in self._disjoint:
             self._disjoint[key] = False
@@ -242,3 +281,13 @@ class Conditions:
     def string_names(self, literal: Literal) -> int:
         """What a schema for property names says, ready for `strings`."""
         return self.formulas.settled(self.of(literal, "string"))
+
+
+def _all_differ(lists: Iterable[list[str] | None]) -> bool:
+    """Whether all are lists, and nothing is in two of them."""
+    seen: set[str] = set()
+    for texts in lists:
+        if texts is None or not seen.isdisjoint(texts):
+            return False
+        seen.update(texts)
+    return True

@@ -39,64 +39,71 @@ _CLASSES = tuple(charset.of(symbol) for symbol in _SYMBOLS)
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """How many digits there may be (None: any number, loops are limited when they are printed).
+    """How many digits a number with a point may have, before and behind it. Numbers without a point have any number."""
 
-    `dotted`: before the point, where there is one.
-    """
-
-    whole: int | None = None
-    dotted: int | None = None
-    fraction: int | None = None
-
-    def joined(self, other: "_Digits") -> "_Digits":
-        """What keeps to both limits."""
-        return _Digits(
-            _least(self.whole, other.whole), _least(self.dotted, other.dotted), _least(self.fraction, other.fraction)
-        )
+    whole: int
+    fraction: int
 
 
-def _least(left: int | None, right: int | None) -> int | None:
-    return right if left is None else left if right is None else min(left, right)
+_ANY_DIGITS = _Digits(10**9, 10**9)
+
+
+def _limit(atom: Machine) -> _Digits:
+    """Up to which length what an atom says of a decimal is also true of the 64-bit float that parsers make of it."""
+    match atom:
+        case Divisible(wanted=True):
+            return _Digits(10**9, atom.scale) if atom.scale else _Digits(-1, -1)
+        case Divisible() | Fractional():
+            fraction = max(_SHORT_FRACTION, getattr(atom, "scale", 0))
+            return _Digits(max(_DOUBLE_DIGITS - fraction, 1), fraction)
+        case Compared() if atom.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
+            # Close to a bound that is itself excluded, decimals of many digits would round to it.
+            return _Digits(10**9, max(_DOUBLE_DIGITS - len(atom.digits[0]), 0))
+    return _ANY_DIGITS
 
 
 class _WellFormed:
-    """Spellings without leading zeros, without exponent and without negative zero, of limited length."""
+    """Spellings without leading zeros, without exponent and without negative zero; counts digits as far as they matter."""
 
-    def __init__(self, digits: _Digits) -> None:
-        self._digits = digits
-        self._counted = max(digits.whole or 0, -1 if digits.dotted is None else digits.dotted + 1)
+    def __init__(self, atoms: Iterable[Machine]) -> None:
+        limits = [limit for atom in atoms if (limit := _limit(atom)) != _ANY_DIGITS]
+        # Multiples go round in the automaton, not in a loop of one state: so their digits are limited here.
+        rounds = any(isinstance(atom, Divisible) and 1 < atom.modulus <= _MAX_COUNTED_MODULUS for atom in atoms)
+        self._most = _MULTIPLE_DIGITS if rounds else None
+        self._whole = max([limit.whole + 1 for limit in limits if limit.whole < 10**9] + [self._most or 0])
+        self._fraction = max([limit.fraction + 1 for limit in limits], default=0)
 
     def start(self) -> State:
-        return ("start", False, 0)
+        return ("start", False, 0, 0)
 
     def step(self, state: State, char: str) -> State:
-        # (phase, negative and all zeros so far, digits in this phase, as far as they are counted)
-        phase, owes, count = state
+        # (phase, negative and all zeros so far, digits before and behind the point, as far as they are counted)
+        phase, owes, whole, fraction = state
         if phase == "start" and char == "-":
-            return ("minus", True, 0)
+            return ("minus", True, 0, 0)
         if char == "-":
             return None
         if phase in ("start", "minus"):
             if char == ".":
                 return None
-            return ("zero", owes, 0) if char == "0" else ("whole", False, min(1, self._counted))
+            one = min(1, self._whole)
+            return ("zero", owes, one, 0) if char == "0" else ("whole", False, one, 0)
         if char == ".":
-            fits = self._digits.dotted is None or count <= self._digits.dotted
-            return ("point", owes, 0) if phase in ("zero", "whole") and self._digits.fraction != 0 and fits else None
-        if phase == "zero":
+            return ("point", owes, whole, 0) if phase in ("zero", "whole") else None
+        if phase == "zero" or (phase == "whole" and whole == self._most):
             return None
         if phase == "whole":
-            if self._digits.whole is not None and count == self._digits.whole:
-                return None
-            return ("whole", False, min(count + 1, self._counted))
-        limit = self._digits.fraction
-        if limit is not None and count == limit:
-            return None
-        return ("fraction", owes and char == "0", count + (limit is not None))
+            return ("whole", False, min(whole + 1, self._whole), 0)
+        return ("fraction", owes and char == "0", whole, min(fraction + 1, self._fraction))
 
     def accepts(self, state: State) -> bool:
-        phase, owes, _ = state
+        phase, owes, _, _ = state
         return phase in ("zero", "whole", "fraction") and not owes
+
+    def keeps_to(self, limit: _Digits, state: State) -> bool:
+        """Whether the number that was read is no longer than this."""
+        phase, _, whole, fraction = state
+        return bool(phase != "fraction") or bool(whole <= limit.whole and fraction <= limit.fraction)
 
 
 def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
@@ -124,50 +131,35 @@ def language(formula: int, formulas: Formulas) -> Dfa:
             why = f"'multipleOf' {spelled(machine.of)} needs {machine.modulus} states, and {MAX_MODULUS} are allowed"
             raise SchemaError("unsupported", machine.pointer, why, keyword="multipleOf")
     order = list(machines)
-    steppers = [_WellFormed(_digit_limits(machines.values())), *machines.values()]
+    limits = {atom: _limit(machine) for atom, machine in machines.items()}
+    well_formed = _WellFormed(list(machines.values()))
+    others = list(machines.values())
 
     def step(state: State, place: int) -> State | None:
-        char, (well_formed, *others) = _SYMBOLS[place], state
-        well_formed = steppers[0].step(well_formed, char)
-        if well_formed is None:
+        char = _SYMBOLS[place]
+        spelling = well_formed.step(state[0], char)
+        if spelling is None:
             return None
-        return (well_formed, *(machine.step(inner, char) for machine, inner in zip(steppers[1:], others, strict=True)))
+        return (spelling, *(machine.step(inner, char) for machine, inner in zip(others, state[1:], strict=True)))
 
     def accepts(state: State) -> bool:
-        well_formed, *others = state
-        if not steppers[0].accepts(well_formed):
+        spelling = state[0]
+        if not well_formed.accepts(spelling):
             return False
-        known = {atom: machines[atom].accepts(inner) for atom, inner in zip(order, others, strict=True)}
+        known = {
+            atom: machines[atom].accepts(inner) and well_formed.keeps_to(limits[atom], spelling)
+            for atom, inner in zip(order, state[1:], strict=True)
+        }
         return _evaluate(formula, formulas, known)
 
     try:
-        return automaton.build(tuple(machine.start() for machine in steppers), step, accepts, _CLASSES)
+        return automaton.build((well_formed.start(), *(machine.start() for machine in others)), step, accepts, _CLASSES)
     except TooManyStatesError as error:
         pointer = next((machine.pointer for machine in machines.values() if isinstance(machine, Divisible)), "")
         pointer = pointer or next((getattr(machine, "pointer", "") for machine in machines.values()), "")
         keyword = pointer.rpartition("/")[2]
         why = f"{keyword!r}: {error} together with what else is said of this number"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
-
-
-def _digit_limits(machines: Iterable[Machine]) -> _Digits:
-    """Limits that keep the spelling's decimal value and the 64-bit float that many parsers make of it on the same side."""
-    digits = _Digits()
-    for machine in machines:
-        match machine:
-            case Divisible(wanted=True) if machine.scale == 0:
-                digits = digits.joined(_Digits(fraction=0))
-            case Divisible() | Fractional():
-                scale = getattr(machine, "scale", 0)
-                fraction = scale if getattr(machine, "wanted", False) else max(_SHORT_FRACTION, scale)
-                digits = digits.joined(_Digits(None, max(_DOUBLE_DIGITS - fraction, 1), fraction))
-            case Compared() if machine.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
-                # Close to a bound that is itself excluded, decimals of many digits would round to it.
-                digits = digits.joined(_Digits(fraction=max(_DOUBLE_DIGITS - len(machine.digits[0]), 0)))
-        if isinstance(machine, Divisible) and 1 < machine.modulus <= _MAX_COUNTED_MODULUS:
-            # Multiples go round in the automaton, not in a loop of one state: so digits are counted.
-            digits = digits.joined(_Digits(whole=_MULTIPLE_DIGITS))
-    return digits
 
 
 def _collect(formula: int, formulas: Formulas, found: dict[int, Machine]) -> None:

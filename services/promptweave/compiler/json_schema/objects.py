@@ -5,8 +5,7 @@ needed. So every condition on what is there (dependencies, alternatives, counts)
 have in common. Free properties come last.
 """
 
-from collections.abc import Iterable
-from itertools import product
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from promptweave.compiler.errors import SchemaError
@@ -25,8 +24,14 @@ if TYPE_CHECKING:
 MAX_STATES = 25_000
 """States of one object."""
 
-MAX_OPTIONS = 128
-"""Ways on from one state; cases that are left for free properties."""
+MAX_OPTIONS = 2_500
+"""Ways on from one state."""
+
+MAX_COMBINATIONS = 20_000
+"""Combinations that are looked at to find them."""
+
+MAX_CLAUSES = 200
+"""Cases that are left for free properties."""
 
 Asked = frozenset[Literal]
 """What a property's value must be."""
@@ -52,6 +57,7 @@ class ObjectPrinter:
         self._ends: dict[tuple[int, bool], Expr] = {}
         self._waiting: list[_State] = []
         self._mentions: dict[int, tuple[frozenset[str], bool]] = {}
+        self._excluded: dict[int, frozenset[str]] = {}
         self._pointer = ""
 
     def expr(self, formula: int) -> Expr:
@@ -77,11 +83,9 @@ class ObjectPrinter:
 
     def _go(self, state: _State) -> Expr:
         place, formula, first = state
+        place, formula = self._skip(place, formula)
         if formula == Formulas.FALSE:
             return NOTHING
-        while place < len(self._names) and self._names[place] in self._forbidden:
-            formula = self._absent(formula, self._names[place])
-            place += 1
         state = (place, formula, first)
         if place == len(self._names):
             return self._end(formula, first)
@@ -92,19 +96,37 @@ class ObjectPrinter:
             self._waiting.append(state)
         return self._refs[state]
 
+    def _skip(self, place: int, formula: int) -> tuple[int, int]:
+        """On to the next property that may be there, all at once: alternatives forbid what others declare."""
+        while True:
+            skipped = set()
+            absent = self._certainly_absent(formula)
+            while place < len(self._names) and ((name := self._names[place]) in self._forbidden or name in absent):
+                if name in self._required:
+                    return place, Formulas.FALSE
+                skipped.add(name)
+                place += 1
+            if not skipped:
+                return place, formula
+            formula = self._absent(formula, skipped)
+
+    def _certainly_absent(self, formula: int) -> frozenset[str]:
+        if formula not in self._excluded:
+            atoms = (self._formulas.values[part] for part in self._formulas.parts(formula))
+            self._excluded[formula] = frozenset(atom.name for atom in atoms if isinstance(atom, Has) and not atom.wanted)
+        return self._excluded[formula]
+
     def _body(self, state: _State) -> Expr:
         items: list[Expr] = []
         place, formula, first = state
         while True:
             check_deadline()
+            place, formula = self._skip(place, formula)
             if formula == Formulas.FALSE:
                 return NOTHING
             if place == len(self._names):
                 return seq(*items, self._end(formula, first))
             name = self._names[place]
-            if name in self._forbidden:
-                place, formula = place + 1, self._absent(formula, name)
-                continue
             ways = self._present(formula, name)
             pairs = {
                 after: seq(EMPTY if first else COMMA, Lit(dumps(name)), COLON, alt(*found)) for after, found in ways.items()
@@ -118,7 +140,7 @@ class ObjectPrinter:
                     continue
                 without: Expr = NOTHING
             else:
-                without = self._go((place + 1, self._absent(formula, name), first))
+                without = self._go((place + 1, self._absent(formula, {name}), first))
             steps = [seq(pair, self._go((place + 1, after, False))) for after, pair in pairs.items()]
             return seq(*items, alt(*(step for step in (*steps, without) if step != NOTHING)))
 
@@ -150,15 +172,16 @@ class ObjectPrinter:
             self._mentions[formula] = found
         return self._mentions[formula]
 
-    def _absent(self, formula: int, name: str) -> int:
-        if name not in self._about(formula)[0]:
+    def _absent(self, formula: int, names: Collection[str]) -> int:
+        """The formula where properties are not there."""
+        if self._about(formula)[0].isdisjoint(names):
             return formula
 
         def change(atom: object) -> int | None:
             match atom:
-                case Has(other, wanted) if other == name:
+                case Has(other, wanted) if other in names:
                     return Formulas.FALSE if wanted else Formulas.TRUE
-                case Value(other) if other == name:
+                case Value(other) if other in names:
                     return Formulas.TRUE
             return None
 
@@ -175,16 +198,20 @@ class ObjectPrinter:
         value = formulas.values[formula]
         match value:
             case Every(parts):
-                choices = [self._ways(part, name) for part in parts]
-                size = 1
-                for each in choices:
-                    size *= len(each)
-                if size > 16 * MAX_OPTIONS:
-                    self._too_many(f"what is said of the property {name!r} combines to too many cases")
-                for chosen in product(*choices):
-                    asked = frozenset().union(*(each for each, _ in chosen))
-                    if not any(-literal in asked for literal in asked):
-                        yield asked, formulas.every(after for _, after in chosen)
+                # One after the other, so that what excludes each other is gone before it multiplies.
+                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+                for part in parts:
+                    more = self._ways(part, name)
+                    if len(found) * len(more) > MAX_COMBINATIONS:
+                        self._too_many(f"what is said of the property {name!r} combines to too many cases")
+                    combined = (
+                        (left | right, formulas.every([one, other]))
+                        for left, one in found
+                        for right, other in more
+                        if not self._conflict(name, left, right)
+                    )
+                    found = self._simplest(combined) if len(more) > 1 else list(combined)
+                yield from found
             case Some(parts):
                 by_asked: dict[Asked, list[int]] = {}
                 for part in parts:
@@ -203,6 +230,13 @@ class ObjectPrinter:
                     yield frozenset(), formulas.atom(fewer) if fewer != Count(0, None) else Formulas.TRUE
             case _:
                 yield frozenset(), formula
+
+    def _conflict(self, name: str, left: Asked, right: Asked) -> bool:
+        """Whether no value can be asked both, as far as that is plain."""
+        if not left or not right:
+            return False
+        exclude = self._values.conditions.exclude
+        return any(exclude(one, other) for one in left for other in right if one != other)
 
     def _simplest(self, ways: Iterable[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
         """The ways on without those that another one includes."""
@@ -245,7 +279,7 @@ class ObjectPrinter:
                 found = [Clause()]
                 for part in parts:
                     found = [left.joined(right) for left in found for right in self._clauses(part)]
-                    if len(found) > MAX_OPTIONS:
+                    if len(found) > MAX_CLAUSES:
                         self._too_many("its alternatives for properties of other names combine to too many cases")
             case Free():
                 found = [Clause(frees=(value,))]

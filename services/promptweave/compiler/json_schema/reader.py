@@ -68,7 +68,7 @@ class Reader:
     silenced: frozenset[str] = frozenset()
     nodes: list[Node | None] = field(default_factory=lambda: [None, Node(TRUE, "")])
     warnings: list[SchemaWarning] = field(default_factory=list)
-    _numbers: dict[tuple[int, str], int] = field(default_factory=dict)
+    _numbers: dict[tuple[int | str, str], int] = field(default_factory=dict)
     _waiting: deque[tuple[dict[str, Json], _Place, int]] = field(default_factory=deque)
     _references: References | None = None
 
@@ -100,7 +100,8 @@ class Reader:
             raise SchemaError("invalid", place.pointer, f"a schema is an object or a boolean, not {kind(schema)}")
         if not schema:
             return TRUE
-        key = (id(schema), place.draft)
+        plain = _plain_type(schema)
+        key = (plain or id(schema), place.draft)
         number = self._numbers.get(key)
         if number is None:
             if place.depth > MAX_DEPTH:
@@ -401,6 +402,17 @@ _ARRAY_KEYWORDS = frozenset(
     {"items", "prefixItems", "additionalItems", "minItems", "maxItems", "uniqueItems", "contains"}
     | {"minContains", "maxContains", "unevaluatedItems"}
 )
+
+
+def _plain_type(schema: dict[str, Json]) -> str | None:
+    """The type of a schema that says nothing else: all such schemas are one."""
+    name = schema.get("type")
+    plain = isinstance(name, str) and name in _PLAIN_TYPES and all(key == "type" or key in _TEXTS for key in schema)
+    return name if plain else None
+
+
+_PLAIN_TYPES = frozenset({"string", "number", "integer", "boolean", "null"})
+_TEXTS = frozenset({"description", "title", "default", "examples", "example", "$comment", "deprecated", "readOnly"})
 
 
 def kind(value: Json) -> str:

@@ -16,7 +16,7 @@ from promptweave.compiler.json_text import dumps
 from promptweave.compiler.schema_grammar import any_char, counted, trie
 from promptweave.output.grammar import NOTHING, Expr, Lit, Rules, seq
 
-MAX_TIGHT_STATES = 4_000
+MAX_TIGHT_STATES = 2_000
 """Where a pattern and a large maxLength would need more states together, longer strings are left out."""
 
 
