@@ -43,16 +43,17 @@ def command(dialect: str, no_strict: bool, jsonl: bool) -> None:
 
 
 def _compile(schema: Any, dialect: str, *, strict: bool) -> CompiledSchema:
-    if dialect != "gbnf":
-        raise UnsupportedError(
-            f"unsupported: --dialect {dialect}: grammars are written in GBNF only, so far", path="/dialect"
-        )
-    return compile_schema(schema, strict=strict)
+    match dialect:
+        case "gbnf" | "llguidance":
+            return compile_schema(schema, strict=strict, dialect=dialect)
+    raise UnsupportedError(f"unsupported: --dialect {dialect}: there are gbnf and llguidance", path="/dialect")
 
 
 def _answer(line: Any, dialect: str, *, strict: bool) -> dict[str, Any]:
     if not isinstance(line, dict) or "schema" not in line:
         raise RequestError('a line is an object with the key "schema"', path="")
     compiled = _compile(line["schema"], line.get("dialect") or dialect, strict=line.get("strict", strict))
-    warnings = [{"path": warning.pointer, "message": warning.message} for warning in compiled.warnings]
+    warnings = [
+        {"path": warning.pointer, "message": warning.message, "loosened": warning.loosened} for warning in compiled.warnings
+    ]
     return {"grammar": compiled.grammar, "warnings": warnings}

@@ -12,6 +12,7 @@ from promptweave.compiler.json_schema.values import Values
 from promptweave.compiler.json_text import loads
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import Expr, Rules
+from promptweave.output.lark import to_lark
 
 Dialect = Literal["gbnf", "llguidance"]
 """The notations of grammars: llama.cpp's GBNF, llguidance's Lark."""
@@ -35,8 +36,9 @@ def compile_schema(schema: str | dict[str, Any] | bool, *, strict: bool = True, 
     """A schema (JSON text, or what it parses to) as a grammar, with JSON Schema's open objects. Raises SchemaError."""
     rules = Rules()
     root, warnings = embed_schema(load_schema(schema) if isinstance(schema, str) else schema, rules, strict=strict)
+    write = to_gbnf if dialect == "gbnf" else to_lark
     try:
-        return CompiledSchema(to_gbnf(rules.grammar(root)), warnings)
+        return CompiledSchema(write(rules.grammar(root)), warnings)
     except GrammarTooLargeError as error:
         raise SchemaError("unsupported", "", str(error)) from None
 

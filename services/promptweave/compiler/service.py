@@ -98,9 +98,11 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.CompileSchemaRequest, context: Context
     ) -> prompt_compiler_pb2.CompileSchemaResponse:
         """Turns a schema into a grammar."""
-        _check_dialects([request.dialect])
+        llguidance = request.dialect == prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE
         strict = request.strict if request.HasField("strict") else True
-        compiled = await asyncio.to_thread(lambda: compile_schema(request.schema, strict=strict))
+        compiled = await asyncio.to_thread(
+            lambda: compile_schema(request.schema, strict=strict, dialect="llguidance" if llguidance else "gbnf")
+        )
         return prompt_compiler_pb2.CompileSchemaResponse(
             grammar=compiled.grammar,
             warnings=[

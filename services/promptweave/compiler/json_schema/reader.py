@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import isfinite
 from typing import Any
 
 from promptweave.compiler.errors import SchemaError
@@ -289,10 +290,10 @@ class _NodeReader:
             found.append(Members((self._schema["const"],), self._place.pointer + "/const"))
         for members in found:
             for place, value in enumerate(members.values):
-                if _holds_surrogate(value):
+                if why := _unspeakable(value):
                     pointer = members.pointer + (f"/{place}" if members.pointer.endswith("/enum") else "")
                     keyword = members.pointer.rpartition("/")[2]
-                    raise SchemaError("unsupported", pointer, "it holds a lone surrogate, which is no text", keyword=keyword)
+                    raise SchemaError("unsupported", pointer, why, keyword=keyword)
         return tuple(found)
 
     def _every(self) -> tuple[Literal, ...]:
@@ -422,7 +423,9 @@ def kind(value: Json) -> str:
 
 
 def _is_number(value: Json) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, float) and isfinite(value))
 
 
 def _is_whole(value: Json) -> bool:
@@ -433,12 +436,16 @@ def _is_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _holds_surrogate(value: Json) -> bool:
+def _unspeakable(value: Json) -> str:
+    """Why a value cannot be written as JSON text; empty if it can."""
     match value:
-        case str():
-            return not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)
+        case str() if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
+            return "it holds a lone surrogate, which is no text"
+        case float() if not isfinite(value):
+            return "it holds a number that is not finite"
         case list():
-            return any(map(_holds_surrogate, value))
+            return next((why for item in value if (why := _unspeakable(item))), "")
         case dict():
-            return any(_holds_surrogate(key) or _holds_surrogate(inner) for key, inner in value.items())
-    return False
+            pairs = (part for pair in value.items() for part in pair)
+            return next((why for part in pairs if (why := _unspeakable(part))), "")
+    return ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # it has none
+from jsonschema_specifications import REGISTRY
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT7, DRAFT202012
 
