@@ -1,4 +1,4 @@
-"""The official JSON-Schema-Test-Suite as a ratchet: worse than `schema_suite.json` says is a failure, better asks to update it.
+"""The official JSON-Schema-Test-Suite as a ratchet: worse than `schema_suite.json` is a failure, better asks to update it.
 
 Our verdict on each schema: exact (every valid instance is accepted, every invalid one rejected), tight (valid ones are
 missing) or refused. An invalid instance that is accepted is never expected.

@@ -38,14 +38,14 @@ from promptweave.compiler.json_schema.regular import (
     sequence,
     to_dfa,
 )
-from promptweave.compiler.json_schema.unicode_sets import word_set
+from promptweave.compiler.json_schema.unicode_sets import word_sets
 
 MAX_UNROLLED = 16
 """Repetitions of what holds an assertion are written out, up to this many."""
 
-START, WORD, OTHER = "start", "word", "other"
+START, WORD, OTHER, UNSURE = "start", "word", "other", "unsure"
 Before = str
-"""What came last: START, WORD, OTHER. Where no `\\b` is about, OTHER is any character."""
+"""What came last. Where no `\\b` is about, OTHER is any character; UNSURE is a part of a word for some validators only."""
 
 Rest = Callable[[Before], Language]
 """What follows, to the end of the text."""
@@ -85,12 +85,7 @@ class _Lowering:
     def _split(self, language: Language, before: Before) -> dict[Before, Language]:
         """A language by what its texts end with; `before` came before it."""
         if self._boundaries:
-            word = OneOf(word_set())
-            other = OneOf(charset.invert(word_set()))
-            parts = {
-                WORD: both(language, sequence(EVERYTHING, word)),
-                OTHER: both(language, sequence(EVERYTHING, other)),
-            }
+            parts = {last: both(language, sequence(EVERYTHING, OneOf(ranges))) for last, ranges in word_sets().items()}
         elif before == OTHER:
             return {OTHER: language}
         else:
@@ -148,9 +143,13 @@ class _Lowering:
         return either(ends, both(rest, OneOf(charset.of("\n")))) if self._wide else ends
 
     def _boundary(self, negated: bool, rest: Language, before: Before) -> Language:
-        begins_word = sequence(OneOf(word_set()), EVERYTHING)
-        inside = (before == WORD) == negated
-        return both(begins_word if inside else Not(begins_word), rest)
+        if before == UNSURE:
+            return rest if self._wide else NOTHING
+        sets = word_sets()
+        wanted = WORD if (before == WORD) == negated else OTHER
+        begins = charset.union(sets[wanted], sets[UNSURE]) if self._wide else sets[wanted]
+        after = sequence(OneOf(begins), EVERYTHING)
+        return both(either(EPSILON, after) if wanted == OTHER else after, rest)
 
     def _times(self, item: Pattern, low: int, high: int | None, rest: Rest, before: Before) -> Language:
         if high is None or high > MAX_UNROLLED:

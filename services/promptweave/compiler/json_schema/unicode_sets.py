@@ -35,9 +35,15 @@ def class_set(letter: str, *, wide: bool) -> Ranges:
     return charset.invert(charset.of("\n") if wide else _LINE_ENDS)
 
 
-def word_set() -> Ranges:
-    """The characters that `\\b` takes for parts of words."""
-    return _WORD
+@cache
+def word_sets() -> dict[str, Ranges]:
+    """All characters by whether they are parts of words for `\\b`: "word", "other", or "unsure" where validators differ."""
+    unicode_word = _unicode_word()
+    return {
+        "word": _WORD,
+        "other": charset.invert(charset.union(_WORD, unicode_word)),
+        "unsure": charset.difference(unicode_word, _WORD),
+    }
 
 
 @cache

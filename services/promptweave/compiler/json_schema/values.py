@@ -82,7 +82,7 @@ class Values:
     def _body(self, asked: tuple[Literal, ...], hint: str) -> Expr:
         names = self.conditions.names(asked)
         said = {kind: self.formulas.settled(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
-        if all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
+        if not names and all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
             return any_value(self.rules)
         found = [
             self._kind(kind, formula, names, asked, hint) for kind, formula in said.items() if formula != Formulas.FALSE
@@ -112,7 +112,7 @@ class Values:
 
     def _object(self, formula: int, names: tuple[str, ...], asked: Sequence[Literal], hint: str) -> Expr:
         closed = self._closing(asked) if self._is_closed(asked) else ()
-        if formula == Formulas.TRUE and not closed:
+        if formula == Formulas.TRUE and not closed and not names:
             return any_object(self.rules)
         if sum(map(len, names)) > MAX_NAME_CHARACTERS:
             at = self._reader.node(asked[0]).pointer + "/properties"
