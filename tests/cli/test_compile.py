@@ -83,8 +83,16 @@ REFUSED = [
     pytest.param({**REQUEST, "template": "{% if %}"}, "invalid: the chat template does not parse: ", id="broken-template"),
     pytest.param({**REQUEST, "tools": [WEATHER, WEATHER]}, "invalid: /tools/1/function/name: ", id="two-tools-of-a-name"),
     pytest.param(
-        {**REQUEST, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"pattern": "x"}}}]},
-        "unsupported: /tools/0/function/parameters/pattern: ",
+        {
+            **REQUEST,
+            "tools": [
+                {
+                    "type": "function",
+                    "function": {"name": "f", "strict": True, "parameters": {"properties": {"a": {"uniqueItems": True}}}},
+                }
+            ],
+        },
+        "unsupported: /tools/0/function/parameters/properties/a/uniqueItems: ",
         id="schema-of-a-tool",
     ),
     pytest.param(
@@ -92,8 +100,11 @@ REFUSED = [
     ),
     pytest.param({**REQUEST, "tool_style": "morse"}, "unsupported: /tool_style: ", id="style"),
     pytest.param(
-        {**REQUEST, "response_format": {"type": "json_schema", "json_schema": {"schema": {"pattern": "x"}}}},
-        "unsupported: /response_format/json_schema/schema/pattern: ",
+        {
+            **REQUEST,
+            "response_format": {"type": "json_schema", "json_schema": {"schema": {"uniqueItems": True}, "strict": True}},
+        },
+        "unsupported: /response_format/json_schema/schema/uniqueItems: ",
         id="schema-of-the-answer",
     ),
     pytest.param(
@@ -146,7 +157,12 @@ def test_answers_line_by_line() -> None:
             **REQUEST,
             "tools": [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"x": {}}}}}}],
         },
-        {**REQUEST, "tools": [{"type": "function", "function": {"name": "f", "parameters": {"maxLength": 1}}}]},
+        {
+            **REQUEST,
+            "tools": [
+                {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"type": "strin"}}}}}
+            ],
+        },
         REQUEST,
     )
     got = answers(run("compile", "--jsonl", *tagged(), stdin=given))
@@ -162,7 +178,7 @@ def test_answers_line_by_line() -> None:
         ("ERROR_REASON_REQUEST_INVALID", ""),
         ("ERROR_REASON_REQUEST_INVALID", got[6]["error"]["path"]),
         ("ERROR_REASON_TEMPLATE_FAILED", None),
-        ("ERROR_REASON_SCHEMA_UNSUPPORTED", "/tools/0/function/parameters/maxLength"),
+        ("ERROR_REASON_SCHEMA_INVALID", "/tools/0/function/parameters/properties/a/type"),
     ]
 
 

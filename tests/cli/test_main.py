@@ -48,9 +48,9 @@ def test_every_option_has_an_environment_variable_of_its_spelling() -> None:
 
 
 def test_environment_variables_set_options() -> None:
-    refused = run("schema", stdin={"minimum": 1})
+    refused = run("schema", stdin={"uniqueItems": True})
     assert refused.exit_code == 2
-    assert run("schema", stdin={"minimum": 1}, env={"PROMPTWEAVE_NO_STRICT": "1"}).exit_code == 0
+    assert run("schema", stdin={"uniqueItems": True}, env={"PROMPTWEAVE_NO_STRICT": "1"}).exit_code == 0
     inspect = {"PROMPTWEAVE_TEMPLATE": str(TEMPLATES / "bare.jinja"), "PROMPTWEAVE_JSON": "true"}
     assert json.loads(run("inspect", env=inspect).stdout)["style"] == "generic"
 

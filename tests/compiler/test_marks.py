@@ -95,7 +95,7 @@ def test_everything_that_others_wrote_is_marked() -> None:
 def test_the_grammar_knows_nothing_of_marks() -> None:
     tool = Tool("f", "", {"type": "object", "properties": {"a": {"enum": ["<|end|>"]}}, "required": ["a"]})
     compiled = compile_prompt(replace(QUESTION, tools=(tool,)), template("tagged"))
-    assert '"\\"<|end|>\\""' in (compiled.grammar or "")
+    assert '\\"<|end|>\\"' in (compiled.grammar or "")
 
 
 def test_one_may_want_it_otherwise() -> None:

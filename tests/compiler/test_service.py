@@ -84,13 +84,15 @@ async def test_a_clock_makes_prompts_reproducible(compiler: PromptCompilerServic
             {
                 "tools": [
                     chat_pb2.Tool(
-                        function=chat_pb2.FunctionTool(name="f", parameters='{"properties": {"a": {"minimum": 1}}}')
+                        function=chat_pb2.FunctionTool(
+                            name="f", parameters='{"properties": {"a": {"uniqueItems": true}}}', strict=True
+                        )
                     )
                 ]
             },
             grpc.StatusCode.INVALID_ARGUMENT,
             "ERROR_REASON_SCHEMA_UNSUPPORTED",
-            "/tools/0/function/parameters/properties/a/minimum",
+            "/tools/0/function/parameters/properties/a/uniqueItems",
             id="schema",
         ),
         pytest.param(
@@ -166,13 +168,13 @@ async def test_a_stream_that_begins_wrong_is_refused(compiler: PromptCompilerSer
 
 
 async def test_compiles_schemas(compiler: PromptCompilerServiceStub) -> None:
-    schema = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "integer", "minimum": 1}', strict=False)
+    schema = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "array", "uniqueItems": true}', strict=False)
     compiled = await compiler.CompileSchema(schema, timeout=10)
-    assert [warning.path for warning in compiled.warnings] == ["/minimum"]
+    assert [warning.path for warning in compiled.warnings] == ["/uniqueItems"]
     schema.strict = True
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await compiler.CompileSchema(schema, timeout=10)
-    assert from_rpc_error(raised.value).metadata == {"keyword": "minimum"}
+    assert from_rpc_error(raised.value).metadata == {"keyword": "uniqueItems"}
 
 
 async def test_describes_templates(compiler: PromptCompilerServiceStub) -> None:

@@ -61,8 +61,8 @@ def test_prints(expr: Expr, text: str) -> None:
 
 def test_prints_the_root_and_then_the_rules() -> None:
     rules = Rules()
-    item = rules.add("item", A)
-    assert to_gbnf(rules.grammar(Rep(item))) == 'root ::= item*\nitem ::= "a"\n'
+    item = rules.add("item", Alt((A, B)))
+    assert to_gbnf(rules.grammar(Rep(item))) == 'root ::= item*\nitem ::= "a" | "b"\n'
 
 
 @pytest.mark.parametrize(

@@ -45,9 +45,10 @@ def command(dialect: str, no_strict: bool, jsonl: bool) -> None:
 
 
 def _compile(schema: Any, dialect: str, *, strict: bool) -> CompiledSchema:
-    if dialect != "gbnf":
-        raise UnsupportedError("grammars are written in GBNF only, so far", path="/dialect")
-    return compile_schema(schema, strict=strict)
+    match dialect:
+        case "gbnf" | "llguidance":
+            return compile_schema(schema, strict=strict, dialect=dialect)
+    raise UnsupportedError(f"there is no dialect {dialect!r}: there are gbnf and llguidance", path="/dialect")
 
 
 def _answer(line: Any, dialect: str, *, strict: bool) -> dict[str, Any]:
@@ -57,5 +58,7 @@ def _answer(line: Any, dialect: str, *, strict: bool) -> dict[str, Any]:
     if not isinstance(strict, bool):
         raise RequestError("true or false is needed", path="/strict")
     compiled = _compile(line["schema"], line.get("dialect", dialect), strict=strict)
-    warnings = [{"path": warning.pointer, "message": warning.message} for warning in compiled.warnings]
+    warnings = [
+        {"path": warning.pointer, "message": warning.message, "loosened": warning.loosened} for warning in compiled.warnings
+    ]
     return {"grammar": compiled.grammar, "warnings": warnings}

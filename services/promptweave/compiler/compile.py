@@ -13,9 +13,12 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.json_schema.reader import SchemaWarning
+from promptweave.compiler.json_text import dumps
 from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
 from promptweave.compiler.normalise import CompileWarning, check_history
@@ -125,23 +128,35 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
             continue
         base = f"/tools/{place}/function/parameters"
         try:
-            arguments, ignored = embed_schema(tool.parameters, rules, open_objects=False, object_root=True)
+            arguments, found = embed_schema(tool.parameters, rules, strict=tool.strict, open_objects=False, object_root=True)
         except SchemaError as error:
             raise error.below(base) from None
-        chosen.append(CallableTool(tool.name, arguments))
-        warnings += [CompileWarning("keyword_ignored", base + warning.pointer, warning.message) for warning in ignored]
+        chosen.append(CallableTool(tool.name, arguments, _to_check(tool.parameters, found)))
+        warnings += _warned(base, found)
     return chosen, warnings
 
 
-def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Expr | None, list[CompileWarning]]:
+def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Part | None, list[CompileWarning]]:
+    """The content's part, where it is a value of a schema."""
     if wanted is None:
         return None, []
     try:
-        value, ignored = embed_schema(wanted.schema, rules, open_objects=not wanted.strict)
+        value, found = embed_schema(wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict)
     except SchemaError as error:
         raise error.below(wanted.pointer) from None
-    return value, [
-        CompileWarning("keyword_ignored", wanted.pointer + warning.pointer, warning.message) for warning in ignored
+    part = Part(Region.CONTENT, Json("", value), schema=_to_check(wanted.schema, found))
+    return part, _warned(wanted.pointer, found)
+
+
+def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> str:
+    """The schema, as text, if its grammar is looser: then the finished value is validated."""
+    return dumps(schema) if any(warning.loosened for warning in warnings) else ""
+
+
+def _warned(base: str, warnings: Sequence[SchemaWarning]) -> list[CompileWarning]:
+    return [
+        CompileWarning("keyword_checked" if warning.loosened else "keyword_ignored", base + warning.pointer, warning.message)
+        for warning in warnings
     ]
 
 
@@ -149,16 +164,15 @@ def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Expr | None, list[C
 
 
 def _answer(
-    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], value: Expr | None, rules: Rules
+    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: Part | None, rules: Rules
 ) -> Node:
-    """The tree of the answer itself."""
-    content = None if value is None else Part(Region.CONTENT, Json("", value))
+    """The tree of the answer itself; `content` None: text."""
     if not tools:
         return content or Text(Region.CONTENT)
     required, parallel = request.tool_choice.required, request.parallel_tool_calls
     if style == "generic":
         string = scalar("string", rules)
-        return generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)
+        return generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)
     syntax = hermes.SYNTAX if style == "hermes" else found.calls
     assert syntax, "the native style was chosen, so the template has it"
     if required:

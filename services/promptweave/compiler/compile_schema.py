@@ -1,33 +1,52 @@
 """JSON Schema → grammar text: what `promptweave schema`, CompileSchema and Python callers use."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+import jsonschema
 
 from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
+from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
+from promptweave.compiler.json_schema.values import Values
 from promptweave.compiler.json_text import loads
-from promptweave.compiler.schema import Schema, SchemaWarning, read_schema
-from promptweave.compiler.schema_grammar import schema_expr
-from promptweave.output.gbnf import to_gbnf
+from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import Expr, Rules
+from promptweave.output.lark import to_lark
+
+Dialect = Literal["gbnf", "llguidance"]
+"""The notations of grammars: llama.cpp's GBNF, llguidance's Lark."""
+
+MAX_SCHEMA_CHARACTERS = 2_000_000
+"""Of a schema's text."""
+
+MAX_LOOSENED = 100
+"""Keywords that are left out of one schema where that is allowed. Above, the schema is refused."""
 
 
 @dataclass(frozen=True, slots=True)
 class CompiledSchema:
-    """A schema's grammar (GBNF, starting at `root`) and what it does not enforce."""
+    """A schema's grammar (starting at `root`, or `start` in Lark) and what it does not enforce."""
 
     grammar: str
     warnings: tuple[SchemaWarning, ...]
 
 
-def compile_schema(schema: str | dict[str, Any] | bool, *, strict: bool = True) -> CompiledSchema:
+def compile_schema(schema: str | dict[str, Any] | bool, *, strict: bool = True, dialect: Dialect = "gbnf") -> CompiledSchema:
     """A schema (JSON text, or what it parses to) as a grammar, with JSON Schema's open objects. Raises SchemaError."""
     rules = Rules()
     root, warnings = embed_schema(load_schema(schema) if isinstance(schema, str) else schema, rules, strict=strict)
-    return CompiledSchema(to_gbnf(rules.grammar(root)), warnings)
+    write = to_gbnf if dialect == "gbnf" else to_lark
+    try:
+        return CompiledSchema(write(rules.grammar(root)), warnings)
+    except GrammarTooLargeError as error:
+        raise SchemaError("unsupported", "", str(error)) from None
 
 
 def load_schema(text: str) -> dict[str, Any] | bool:
     """A schema's text. Raises SchemaError."""
+    if len(text) > MAX_SCHEMA_CHARACTERS:
+        raise SchemaError("unsupported", "", f"a schema of more than {MAX_SCHEMA_CHARACTERS} characters")
     try:
         schema: dict[str, Any] | bool = loads(text)
     except ValueError as error:
@@ -43,12 +62,48 @@ def embed_schema(
     open_objects: bool = True,
     object_root: bool = False,
 ) -> tuple[Expr, tuple[SchemaWarning, ...]]:
-    """A schema as an expression of a larger grammar. The options are those of `read_schema`. Raises SchemaError."""
-    try:
-        values: Schema = read_schema(schema, strict=strict, open_objects=open_objects, object_root=object_root)
-        return schema_expr(values, rules), values.warnings
-    except RecursionError:
-        raise SchemaError("unsupported", "", "the schema is nested too deeply") from None
+    """A schema as an expression of a larger grammar. Raises SchemaError.
+
+    `strict`: a keyword that cannot be enforced exactly is an error; otherwise it is left out, with a warning that is
+    `loosened`. `open_objects`: what an absent additionalProperties means: anything (JSON Schema) or nothing (the policy for
+    tools). `object_root`: only objects are wanted, as for a tool's parameters.
+    """
+    loosened: dict[str, SchemaWarning] = {}
+    while True:
+        try:
+            with deadline():
+                root, warnings = _embed(
+                    schema, rules, frozenset(loosened), open_objects=open_objects, object_root=object_root
+                )
+            return root, (*loosened.values(), *warnings)
+        except RecursionError:
+            raise SchemaError("unsupported", "", "the schema is nested too deeply") from None
+        except SchemaError as error:
+            # What is not exact is left out, and everything else is tried again.
+            if (
+                strict
+                or isinstance(error, DeadlineError)
+                or error.kind != "unsupported"
+                or error.pointer in loosened
+                or len(loosened) >= MAX_LOOSENED
+            ):
+                raise
+            loosened[error.pointer] = SchemaWarning(error.pointer, f"not enforced: {error.why}", loosened=True)
+
+
+def _embed(
+    schema: dict[str, Any] | bool, rules: Rules, silenced: frozenset[str], *, open_objects: bool, object_root: bool
+) -> tuple[Expr, tuple[SchemaWarning, ...]]:
+    reader = Reader(schema, silenced)
+    wanted = [reader.root()]
+    if object_root:
+        wanted.append(reader.compound("", types=frozenset({"object"}), about_objects=True))
+    values = Values(reader, rules, open_objects=open_objects)
+    root = values.whole(wanted, "value")
+    if not rules.can_end(root):
+        never = values.reason(root)
+        raise SchemaError("unsatisfiable", never.pointer, never.why)
+    return root, tuple(reader.warnings)
 
 
 def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = True) -> str:
@@ -58,3 +113,9 @@ def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = T
     text names pointer and keyword. With `strict=False` keywords that are not enforced are left out instead.
     """
     return compile_schema(schema, strict=strict).grammar
+
+
+def validator_for(schema: str | dict[str, Any] | bool) -> jsonschema.protocols.Validator:
+    """What tells whether a finished value is valid, for grammars that had to be loosened. It never fetches anything."""
+    document = load_schema(schema) if isinstance(schema, str) else schema
+    return jsonschema.validators.validator_for(document, default=jsonschema.Draft202012Validator)(document)

@@ -45,6 +45,8 @@ class Tool:
     name: str
     description: str = ""
     parameters: dict[str, Any] | bool = field(default_factory=lambda: {"type": "object", "properties": {}})
+    strict: bool = False
+    """Every keyword of `parameters` is enforced by the grammar, or the request is refused."""
 
     def as_openai(self) -> dict[str, Any]:
         """The tool as OpenAI writes it, which is what chat templates are given."""
@@ -67,7 +69,10 @@ class ToolChoice:
 
 @dataclass(frozen=True)
 class JsonFormat:
-    """The content is a JSON value of this schema."""
+    """The content is a JSON value of this schema.
+
+    `strict` as for tools; it also closes objects that do not say otherwise.
+    """
 
     schema: dict[str, Any] | bool
     strict: bool = False

@@ -1,134 +1,95 @@
-"""Schema values → grammar: exactly the canonical JSON spellings of the valid values, or a documented part of them.
+"""JSON's own grammar, in the one spelling that all schemas share.
 
-The parts left out, for every schema:
-- numbers with an exponent, integers spelled `1.0` or `-0`, and more than 64 digits before or 32 after the point;
-- strings with escapes that JSON does not need; lone surrogates;
-- objects whose declared properties are not in the declared order, before all others.
-Separators are `", "` and `": "`.
+- Separators are `", "` and `": "`; there is no other white space between values.
+- Strings hold raw characters, and escapes only where JSON needs them: the short ones where there are such, else `\\u00xx`.
+- Numbers have no exponent, no negative zero, and at most 64 digits before and 32 behind the point.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.schema import (
-    AnyValue,
-    ArrayOf,
-    Members,
-    Never,
-    Node,
-    ObjectOf,
-    Property,
-    Reference,
-    Scalar,
-    Schema,
-    Union,
-)
 from promptweave.output.grammar import EMPTY, NOTHING, Chars, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, optional, seq
 
 COMMA, COLON = Lit(", "), Lit(": ")
+MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS = 64, 32
+
+MAX_COUNT = 2000
+"""The engine's largest count in `{m,n}`."""
+_BLOCK = 1000
+_MAX_TRIE_DEPTH = 60
 
 _CONTROLS = "".join(map(chr, range(0x20)))
-_DIGIT, _DIGIT_1_9 = Chars(((0x30, 0x39),)), Chars(((0x31, 0x39),))
-_POSITIVE = seq(_DIGIT_1_9, Rep(_DIGIT, 0, 63))
+DIGIT, DIGIT_1_9 = Chars(((0x30, 0x39),)), Chars(((0x31, 0x39),))
 # Characters with an escape of one letter in JSON (RFC 8259, section 7); other control characters are spelled by number.
 _SHORT = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
-def schema_expr(schema: Schema, rules: Rules) -> Expr:
-    """The expression of a schema's values. Raises SchemaError if there are none."""
-    converter = _Converter(schema.definitions, rules)
-    root = converter.convert(schema.root, "value")
-    if rules.grammar(root).root == NOTHING:
-        never = converter.never or Never("", "every value of it would have to hold another one, without end")
-        raise SchemaError("unsatisfiable", never.pointer, never.why)
-    return root
+def char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
+    """One of some characters inside a JSON string, in its only spelling."""
+    ranges = tuple(ranges)
+    if ("char", ranges) not in rules.remembered:
+        rules.remembered["char", ranges] = _char_expr(ranges, rules)
+    return rules.remembered["char", ranges]
 
 
-class _Converter:
-    def __init__(self, definitions: Mapping[str, Node], rules: Rules) -> None:
-        self._definitions = definitions
-        self._rules = rules
-        self._named: dict[str, Ref] = {}
-        self.never: Never | None = None
-
-    def convert(self, node: Node, hint: str) -> Expr:
-        match node:
-            case AnyValue():
-                return any_value(self._rules)
-            case Never():
-                self.never = self.never or node
-                return NOTHING
-            case Scalar(name):
-                return scalar(name, self._rules)
-            case Members(spellings):
-                return self._rules.add(f"{hint}-enum", trie(spellings))
-            case ArrayOf(items):
-                return self._rules.add(hint, array(self.convert(items, f"{hint}-item")))
-            case ObjectOf():
-                return self._object(node, hint)
-            case Union(options):
-                return alt(*(self.convert(option, hint) for option in options))
-            case Reference(name):
-                return self._reference(name)
-
-    def _reference(self, name: str) -> Ref:
-        if name not in self._named:
-            self._named[name] = self._rules.reserve(name.rpartition("/")[2] or "value")
-            self._rules.define(self._named[name], self.convert(self._definitions[name], self._named[name].name))
-        return self._named[name]
-
-    def _object(self, node: ObjectOf, hint: str) -> Expr:
-        """The properties as a chain of states: `first` before anything was written, `next` after it.
-
-        One rule for each property and state, whatever is optional: no nesting, and few live stacks in the engine.
-        """
-        first: Expr = EMPTY
-        following: Expr = EMPTY
-        if node.additional is not None:
-            names = [member.name for member in node.properties]
-            value = self.convert(node.additional, f"{hint}-other")
-            other = self._rules.add(f"{hint}-pair", seq(other_key(names, self._rules), COLON, value))
-            following = Rep(self._rules.add(f"{hint}-more", seq(COMMA, other)))
-            first = optional(seq(other, following))
-        pairs = [self._pair(member, hint) for member in node.properties]
-        for place in reversed(range(len(pairs))):
-            member, pair = node.properties[place], pairs[place]
-            here, later = seq(pair, following), seq(COMMA, pair, following)
-            if member.required:
-                first, following = here, later
-            else:
-                first, following = alt(here, first), alt(later, following)
-            if place:
-                first = self._rules.add(f"{hint}-first", first)
-                following = self._rules.add(f"{hint}-next", following)
-        return self._rules.add(hint, seq(Lit("{"), first, Lit("}")))
-
-    def _pair(self, member: Property, hint: str) -> Expr:
-        value = self.convert(member.value, f"{hint}-{member.name}")
-        return seq(Lit(dumps(member.name)), COLON, value)
+def _char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
+    escaped = [
+        chr(code) for low, high in ranges for code in range(low, min(high, 0x5C) + 1) if code < 0x20 or code in (0x22, 0x5C)
+    ]
+    raw = [part for low, high in ranges for part in _without((max(low, 0x20), high), (0x22, 0x5C)) if part[0] <= part[1]]
+    if not escaped:
+        return Lit(chr(raw[0][0])) if len(raw) == 1 and raw[0][0] == raw[0][1] else Chars(tuple(raw))
+    if len(escaped) == 1 and not raw:
+        return Lit(_escape(escaped[0]))
+    short = "".join(_SHORT[char] for char in escaped if char in _SHORT)
+    numbered = [ord(char) for char in escaped if char not in _SHORT]
+    low = "".join(f"{code & 15:x}" for code in numbered if code < 16)
+    high = "".join(f"{code & 15:x}" for code in numbered if code >= 16)
+    by_number = alt(*(seq(Lit(f"u00{row}"), chars(digits)) for row, digits in ((0, low), (1, high)) if digits))
+    after = alt(*([chars(short)] if short else []), by_number)
+    return rules.add("char", alt(*([Chars(tuple(raw))] if raw else []), seq(Lit("\\"), after)))
 
 
-def array(item: Expr) -> Expr:
-    """Arrays of any number of items."""
-    if item == NOTHING:
-        return Lit("[]")
-    return seq(Lit("["), optional(seq(item, Rep(seq(COMMA, item)))), Lit("]"))
+def _without(part: tuple[int, int], codes: Sequence[int]) -> list[tuple[int, int]]:
+    found, (low, high) = [], part
+    for code in codes:
+        if low <= code <= high:
+            found.append((low, code - 1))
+            low = code + 1
+    return [*found, (low, high)]
+
+
+def _escape(char: str) -> str:
+    return dumps(char)[1:-1]
+
+
+def any_char(rules: Rules) -> Expr:
+    """Any character inside a JSON string."""
+    return char_expr(none_of("").ranges, rules)
 
 
 def scalar(name: str, rules: Rules) -> Expr:
     """A type without parts."""
     match name:
         case "string":
-            return rules.add("string", seq(Lit('"'), Rep(rules.add("char", _char(""))), Lit('"')))
+            return rules.add("string", seq(Lit('"'), Rep(any_char(rules)), Lit('"')))
         case "integer":
-            return rules.add("integer", alt(Lit("0"), seq(optional(Lit("-")), _POSITIVE)))
+            positive = seq(DIGIT_1_9, Rep(DIGIT, 0, MAX_WHOLE_DIGITS - 1))
+            return rules.add("integer", alt(Lit("0"), seq(optional(Lit("-")), positive)))
         case "number":
-            whole = alt(Lit("0"), _POSITIVE)
-            return rules.add("number", seq(optional(Lit("-")), whole, optional(seq(Lit("."), Rep(_DIGIT, 1, 32)))))
+            return rules.add("number", _number())
         case "boolean":
             return alt(Lit("true"), Lit("false"))
     return Lit("null")
+
+
+def _number() -> Expr:
+    positive = seq(DIGIT_1_9, Rep(DIGIT, 0, MAX_WHOLE_DIGITS - 1))
+    fraction = optional(seq(Lit("."), Rep(DIGIT, 1, MAX_FRACTION_DIGITS)))
+    tiny = seq(Rep(Lit("0"), 0, MAX_FRACTION_DIGITS // 2), DIGIT_1_9, Rep(DIGIT, 0, MAX_FRACTION_DIGITS // 2 - 1))
+    return alt(
+        seq(Lit("0"), fraction), seq(positive, fraction), seq(Lit("-"), alt(seq(positive, fraction), seq(Lit("0."), tiny)))
+    )
 
 
 def any_value(rules: Rules) -> Ref:
@@ -143,18 +104,38 @@ def any_value(rules: Rules) -> Ref:
     return rules.once("json", make)
 
 
-def trie(spellings: Sequence[str]) -> Expr:
+def any_object(rules: Rules) -> Ref:
+    """Every JSON object."""
+    pair = seq(scalar("string", rules), COLON, any_value(rules))
+    return rules.add("json-object", seq(Lit("{"), optional(seq(pair, Rep(seq(COMMA, pair)))), Lit("}")))
+
+
+def any_array(rules: Rules) -> Ref:
+    """Every JSON array."""
+    return rules.add("json-array", array(any_value(rules)))
+
+
+def array(item: Expr) -> Expr:
+    """Arrays of any number of items."""
+    if item == NOTHING:
+        return Lit("[]")
+    return seq(Lit("["), optional(seq(item, Rep(seq(COMMA, item)))), Lit("]"))
+
+
+def trie(spellings: Sequence[str], depth: int = 0) -> Expr:
     """One of some texts, with shared beginnings written once: the engine then follows one path instead of all."""
     if len(spellings) == 1:
         return Lit(spellings[0])
     low, high = min(spellings), max(spellings)
     same = next((place for place, char in enumerate(low) if char != high[place]), len(low))
     if same:
-        return seq(Lit(low[:same]), trie([spelling[same:] for spelling in spellings]))
+        return seq(Lit(low[:same]), trie([spelling[same:] for spelling in spellings], depth))
+    if depth > _MAX_TRIE_DEPTH:
+        return alt(*(Lit(spelling) if spelling else EMPTY for spelling in dict.fromkeys(spellings)))
     groups: dict[str, list[str]] = {}
     for spelling in spellings:
         groups.setdefault(spelling[:1], []).append(spelling[1:])
-    return alt(*(seq(Lit(head), trie(tails)) if head else EMPTY for head, tails in groups.items()))
+    return alt(*(seq(Lit(head), trie(tails, depth + 1)) if head else EMPTY for head, tails in groups.items()))
 
 
 def other_key(names: Sequence[str], rules: Rules) -> Expr:
@@ -162,31 +143,58 @@ def other_key(names: Sequence[str], rules: Rules) -> Expr:
 
     Every character has one spelling only, so a name cannot be spelled otherwise to get past this.
     """
-    char = rules.add("char", _char(""))
-    tail = seq(Rep(char), Lit('"'))
-
-    def state(tails: list[str]) -> Expr:
-        groups: dict[str, list[str]] = {}
-        for left in tails:
-            if left:
-                groups.setdefault(left[0], []).append(left[1:])
-        steps = [seq(_spelled(head), state(lefts)) for head, lefts in groups.items()]
-        ends = [] if "" in tails else [Lit('"')]
-        return rules.add("key", alt(*ends, *steps, seq(_char("".join(groups)), tail)))
-
-    return seq(Lit('"'), state(list(names))) if names else scalar("string", rules)
+    if not names:
+        return scalar("string", rules)
+    key = ("other", frozenset(names))
+    if key not in rules.remembered:
+        rules.remembered[key] = _other_key(names, rules)
+    return rules.remembered[key]
 
 
-def _char(excluded: str) -> Expr:
-    """One character inside a JSON string, in its only spelling, but none of `excluded`."""
-    raw = none_of('"\\' + _CONTROLS + excluded)
-    short = "".join(letter for char, letter in _SHORT.items() if char not in excluded)
-    numbered = [code for code in range(0x20) if chr(code) not in _SHORT and chr(code) not in excluded]
-    low = "".join(f"{code & 15:x}" for code in numbered if code < 16)
-    high = "".join(f"{code & 15:x}" for code in numbered if code >= 16)
-    by_number = alt(*(seq(Lit(f"u00{row}"), chars(digits)) for row, digits in ((0, low), (1, high)) if digits))
-    return alt(raw, seq(Lit("\\"), alt(*([chars(short)] if short else []), by_number)))
+def _other_key(names: Sequence[str], rules: Rules) -> Expr:
+    tail = seq(Rep(any_char(rules)), Lit('"'))
+    children: dict[str, list[str]] = {}
+    ends = set(names)
+    for name in names:
+        for length in range(len(name)):
+            following = children.setdefault(name[:length], [])
+            if name[length] not in following:
+                following.append(name[length])
+    # From the longest beginnings to the empty one: no recursion, however long a name is.
+    states: dict[str, Expr] = {}
+    for beginning in sorted({*children, *ends}, key=len, reverse=True):
+        heads = children.get(beginning, [])
+        steps = [seq(Lit(_escape(head)), states[beginning + head]) for head in heads]
+        excluded = ("other char", frozenset(heads))
+        if excluded not in rules.remembered:
+            rules.remembered[excluded] = seq(char_expr(none_of("".join(heads)).ranges, rules), tail)
+        others = rules.remembered[excluded]
+        states[beginning] = rules.add("key", alt(*([] if beginning in ends else [Lit('"')]), *steps, others))
+    return seq(Lit('"'), states[""])
 
 
-def _spelled(char: str) -> Expr:
-    return Lit(dumps(char)[1:-1])
+def counted(item: Expr, low: int, high: int | None, rules: Rules) -> Expr:
+    """`low` to `high` (None: any number) times, in counts that the engine takes. `item`: a rule or one character."""
+    if max(low, high or 0) <= MAX_COUNT:
+        return EMPTY if high == 0 else Rep(item, low, high)
+    return seq(_times(item, low, rules), Rep(item) if high is None else _up_to(item, high - low, rules))
+
+
+def _times(item: Expr, count: int, rules: Rules) -> Expr:
+    if count <= MAX_COUNT:
+        return Rep(item, count, count) if count else EMPTY
+    blocks, rest = divmod(count, _BLOCK)
+    return seq(_times(_block(item, rules), blocks, rules), _times(item, rest, rules))
+
+
+def _up_to(item: Expr, count: int, rules: Rules) -> Expr:
+    if count <= MAX_COUNT:
+        return Rep(item, 0, count) if count else EMPTY
+    blocks, rest = divmod(count, _BLOCK)
+    block = _block(item, rules)
+    fewer = seq(_up_to(block, blocks - 1, rules), Rep(item, 0, _BLOCK - 1))
+    return alt(fewer, seq(_times(block, blocks, rules), _up_to(item, rest, rules)))
+
+
+def _block(item: Expr, rules: Rules) -> Ref:
+    return rules.add("block", Rep(item, _BLOCK, _BLOCK))

@@ -93,7 +93,6 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.CompileSchemaRequest, context: Context
     ) -> prompt_compiler_pb2.CompileSchemaResponse:
         """Turns a schema into a grammar."""
-        _check_dialects([request.dialect])
         return prompt_compiler_pb2.CompileSchemaResponse.FromString(await self._call("CompileSchema", request))
 
     async def DescribeTemplate(  # noqa: N802

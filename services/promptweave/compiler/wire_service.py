@@ -93,9 +93,9 @@ def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
         raise UnsupportedError("custom tools are not served yet; use a function with a string parameter", path=path)
     function = wire.function
     if not function.HasField("parameters"):
-        return Tool(function.name, function.description)
+        return Tool(function.name, function.description, strict=function.strict)
     try:
-        return Tool(function.name, function.description, load_schema(function.parameters))
+        return Tool(function.name, function.description, load_schema(function.parameters), function.strict)
     except SchemaError as error:
         raise error.below(f"{path}/function/parameters") from None
 

@@ -47,7 +47,9 @@ def compile_message(request: prompt_compiler_pb2.CompileRequest) -> prompt_compi
 
 def compile_schema_message(request: prompt_compiler_pb2.CompileSchemaRequest) -> prompt_compiler_pb2.CompileSchemaResponse:
     """CompileSchema."""
-    compiled = compile_schema(request.schema, strict=request.strict if request.HasField("strict") else True)
+    llguidance = request.dialect == prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE
+    strict = request.strict if request.HasField("strict") else True
+    compiled = compile_schema(request.schema, strict=strict, dialect="llguidance" if llguidance else "gbnf")
     return prompt_compiler_pb2.CompileSchemaResponse(
         grammar=compiled.grammar,
         warnings=[

@@ -11,14 +11,27 @@ from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep,
 MAX_REPEAT = 2000
 """The engine's largest count in `{m,n}`."""
 
+MAX_CHARACTERS = 2_000_000
+"""Of a grammar's text."""
+
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
+class GrammarTooLargeError(ValueError):
+    """The grammar's text would be longer than engines should be given."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(f"its grammar has {size} characters, and {MAX_CHARACTERS} are allowed")
+
+
 def to_gbnf(grammar: Grammar) -> str:
-    """The grammar's text. The grammar must be satisfiable; rule `root` is the start."""
+    """The grammar's text. The grammar must be satisfiable; rule `root` is the start. Raises GrammarTooLargeError."""
     lines = [f"root ::= {_body(grammar.root)}"]
     lines += [f"{name} ::= {_body(body)}" for name, body in grammar.rules.items()]
-    return "\n".join(lines) + "\n"
+    text = "\n".join(lines) + "\n"
+    if len(text) > MAX_CHARACTERS:
+        raise GrammarTooLargeError(len(text))
+    return text
 
 
 def _body(expr: Expr) -> str:

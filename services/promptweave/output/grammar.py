@@ -3,7 +3,7 @@
 Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -128,6 +128,13 @@ class Rules:
         self._by_body: dict[Expr, Ref] = {}
         self._once: dict[str, Ref] = {}
         self._count: dict[str, int] = {}
+        self.remembered: dict[object, Expr] = {}
+        """Expressions over these rules that their makers may want again."""
+
+    @property
+    def bodies(self) -> Mapping[str, Expr]:
+        """What every name stands for so far; NOTHING for one that is only reserved."""
+        return self._bodies
 
     def reserve(self, hint: str) -> Ref:
         """A new name, to be defined later: what recursion needs."""
@@ -158,9 +165,15 @@ class Rules:
             self.define(self._once[hint], make(self._once[hint]))
         return self._once[hint]
 
+    def can_end(self, root: Expr) -> bool:
+        """Whether `root` leads to any finite text."""
+        reachable = Grammar(root, _reachable(root, self._bodies))
+        return _can_end(root, _productive_names(reachable))
+
     def grammar(self, root: Expr) -> "Grammar":
         """The grammar that starts at `root`, with only those rules that can be reached and can end."""
-        return _productive(Grammar(root, _reachable(root, self._bodies)))
+        productive = _productive(Grammar(root, _reachable(root, self._bodies)))
+        return _without_aliases(productive)
 
 
 @dataclass(frozen=True)
@@ -171,50 +184,63 @@ class Grammar:
     rules: Mapping[str, Expr]
 
 
-def _references(expr: Expr) -> Iterator[str]:
+def references(expr: Expr) -> Iterator[str]:
+    """The rules that an expression names."""
     match expr:
         case Ref(name):
             yield name
         case Seq(items) | Alt(items):
             for item in items:
-                yield from _references(item)
+                yield from references(item)
         case Rep(item):
-            yield from _references(item)
+            yield from references(item)
 
 
 def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
     found: set[str] = set()
-    waiting = list(_references(root))
+    waiting = list(references(root))
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_references(bodies[name]))
+            waiting.extend(references(bodies[name]))
     # The order of definition, which is the order in which a person would read them.
     return {name: body for name, body in bodies.items() if name in found}
 
 
+def _can_end(expr: Expr, productive: Collection[str]) -> bool:
+    match expr:
+        case Ref(name):
+            return name in productive
+        case Seq(items):
+            return all(_can_end(item, productive) for item in items)
+        case Alt(items):
+            return any(_can_end(item, productive) for item in items)
+        case Rep(item, low, _):
+            return low == 0 or _can_end(item, productive)
+    return True
+
+
+def _productive_names(grammar: Grammar) -> set[str]:
+    """The rules that lead to a finite text."""
+    users: dict[str, list[str]] = {}
+    for name, body in grammar.rules.items():
+        for used in set(references(body)):
+            users.setdefault(used, []).append(name)
+    productive: set[str] = set()
+    # The last ones first: they are those that others wait for, mostly.
+    waiting = list(grammar.rules)
+    while waiting:
+        name = waiting.pop()
+        if name not in productive and _can_end(grammar.rules[name], productive):
+            productive.add(name)
+            waiting.extend(users.get(name, ()))
+    return productive
+
+
 def _productive(grammar: Grammar) -> Grammar:
     """The grammar without what leads to no finite text."""
-    productive: set[str] = set()
-
-    def can_end(expr: Expr) -> bool:
-        match expr:
-            case Ref(name):
-                return name in productive
-            case Seq(items):
-                return all(map(can_end, items))
-            case Alt(items):
-                return any(map(can_end, items))
-            case Rep(item, low, _):
-                return low == 0 or can_end(item)
-        return True
-
-    pending = dict(grammar.rules)
-    while found := [name for name, body in pending.items() if can_end(body)]:
-        productive.update(found)
-        for name in found:
-            del pending[name]
+    productive = _productive_names(grammar)
 
     def prune(expr: Expr) -> Expr:
         match expr:
@@ -231,6 +257,37 @@ def _productive(grammar: Grammar) -> Grammar:
 
     root = prune(grammar.root)
     return Grammar(root, _reachable(root, {name: prune(grammar.rules[name]) for name in grammar.rules}))
+
+
+def _without_aliases(grammar: Grammar) -> Grammar:
+    """The grammar without rules that only stand for another one, or for a short text."""
+    plain = {name: body for name, body in grammar.rules.items() if isinstance(body, Ref | Chars | Lit) or body == EMPTY}
+    if not plain:
+        return grammar
+
+    def target(name: str) -> Expr:
+        seen = set()
+        found: Expr = Ref(name)
+        while isinstance(found, Ref) and found.name in plain and found.name not in seen:
+            seen.add(found.name)
+            found = plain[found.name]
+        return found
+
+    def replaced(expr: Expr) -> Expr:
+        match expr:
+            case Ref(name):
+                return target(name) if name in plain else expr
+            case Seq(items):
+                return seq(*map(replaced, items))
+            case Alt(items):
+                return alt(*map(replaced, items))
+            case Rep(item, low, high):
+                inner = replaced(item)
+                return EMPTY if inner in (EMPTY, Lit("")) else Rep(inner, low, high)
+        return expr
+
+    root = replaced(grammar.root)
+    return Grammar(root, _reachable(root, {name: replaced(body) for name, body in grammar.rules.items()}))
 
 
 def split_literal(expr: Expr) -> tuple[str, Expr]:

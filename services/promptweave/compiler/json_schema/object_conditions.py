@@ -1,0 +1,215 @@
+"""What a schema says of objects, as a formula; and which names schemas declare."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema import automaton, strings
+from promptweave.compiler.json_schema.array_conditions import in_place
+from promptweave.compiler.json_schema.automaton import Dfa, TooManyStatesError
+from promptweave.compiler.json_schema.ecma_pattern import PatternError
+from promptweave.compiler.json_schema.formula import Formulas
+from promptweave.compiler.json_schema.node import FALSE, TRUE, Literal, Node
+from promptweave.compiler.json_schema.object_atoms import Count, Free, Has, value
+from promptweave.compiler.json_schema.pattern_language import pattern_dfa
+from promptweave.compiler.json_text import pointer_token
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.conditions import Conditions
+
+MAX_NAMES_LISTED = 64
+"""Names that `propertyNames` lists: up to so many, they are declared ones."""
+
+MAX_REGIONS = 32
+MAX_CONDITIONAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """Properties that a schema has seen, if `condition` holds: the declared `names` (None: all), the free ones of `free`."""
+
+    condition: int
+    names: frozenset[str] | None
+    free: Dfa
+
+
+class ObjectConditions:
+    """Object conditions of one document."""
+
+    def __init__(self, conditions: "Conditions") -> None:
+        self._all = conditions
+
+    # -- names --
+
+    def names(self, literals: Sequence[Literal]) -> tuple[str, ...]:
+        """The declared names: of properties, in order; then those that are only mentioned."""
+        declared: dict[str, None] = {}
+        mentioned: dict[str, None] = {}
+        seen: set[int] = set()
+        waiting = list(reversed([abs(literal) for literal in literals]))
+        while waiting:
+            number = waiting.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            node = self._all.reader.node(number)
+            part = node.object
+            declared.update((name, None) for name, _ in part.properties)
+            for members in node.members:
+                for each in members.values:
+                    if isinstance(each, dict):
+                        mentioned.update(dict.fromkeys(each))
+            mentioned.update(dict.fromkeys(part.required))
+            for name, others in part.dependent_required:
+                mentioned.update(dict.fromkeys((name, *others)))
+            mentioned.update((name, None) for name, _ in part.dependent_schemas)
+            mentioned.update(dict.fromkeys(self._listed(part.names)))
+            inner = [*node.every, *node.some, *node.one]
+            inner += [node.opposite] if node.opposite is not None else []
+            inner += node.condition or ()
+            inner += [literal for _, literal in part.dependent_schemas]
+            waiting.extend(abs(literal) for literal in reversed(inner))
+        return tuple({**declared, **mentioned})
+
+    def _listed(self, names: Literal | None) -> list[str]:
+        if names is None or names == TRUE:
+            return []
+        listed = strings.finite_texts(self._all.string_names(names), self._all.formulas)
+        return listed if listed is not None and len(listed) <= MAX_NAMES_LISTED else []
+
+    # -- conditions --
+
+    def say(self, node: Node, names: tuple[str, ...]) -> list[int]:
+        """What the node's own keywords say."""
+        part, at, formulas = node.object, node.pointer, self._all.formulas
+        if not node.about_objects:
+            return []
+        parts = [formulas.atom(Has(name, True, at + "/required")) for name in part.required]
+        parts += [
+            value(formulas, name, literal, f"{at}/properties{pointer_token(name)}") for name, literal in part.properties
+        ]
+        if part.patterns or part.additional not in (None, TRUE):
+            parts += self._by_language(node, names)
+        if part.names not in (None, TRUE):
+            parts += self._property_names(part.names, names, at + "/propertyNames")
+        if part.min:
+            parts.append(formulas.atom(Count(part.min, None, at + "/minProperties")))
+        if part.max is not None:
+            parts.append(formulas.atom(Count(0, part.max, at + "/maxProperties")))
+        for name, others in part.dependent_required:
+            needed = formulas.every(formulas.atom(Has(other, True, at + "/dependentRequired")) for other in others)
+            parts.append(formulas.some([formulas.atom(Has(name, False, at + "/dependentRequired")), needed]))
+        for name, literal in part.dependent_schemas:
+            needed = self._all.of(literal, "object", names)
+            parts.append(formulas.some([formulas.atom(Has(name, False, at + "/dependentSchemas")), needed]))
+        if part.unevaluated not in (None, TRUE):
+            parts.append(self._unevaluated(node, part.unevaluated, names))
+        return parts
+
+    def equals(self, pairs: Sequence[tuple[str, Literal]], names: tuple[str, ...], pointer: str) -> int:
+        """Objects of exactly these properties."""
+        formulas, there = self._all.formulas, dict(pairs)
+        parts = [formulas.atom(Has(name, name in there, pointer)) for name in names]
+        parts += [value(formulas, name, literal, pointer) for name, literal in pairs]
+        parts.append(formulas.atom(Free(automaton.ALL, FALSE, pointer)))
+        return formulas.every(parts)
+
+    def _by_language(self, node: Node, names: tuple[str, ...]) -> Iterator[int]:
+        """`patternProperties` and `additionalProperties`."""
+        part, formulas, at = node.object, self._all.formulas, node.pointer
+        patterns = [
+            (*self._pattern(source, f"{at}/patternProperties{pointer_token(source)}"), literal, source)
+            for source, literal in part.patterns
+        ]
+        own = {name for name, _ in part.properties}
+        for name in names:
+            matched = name in own
+            for narrow, wide, literal, source in patterns:
+                if wide.accepts(name):
+                    if not narrow.accepts(name):
+                        why = f"validators do not agree whether it matches the property {name!r}"
+                        raise SchemaError("unsupported", f"{at}/patternProperties{pointer_token(source)}", why)
+                    matched = True
+                    yield value(formulas, name, literal, f"{at}/patternProperties{pointer_token(source)}")
+            if not matched and part.additional is not None:
+                yield value(formulas, name, part.additional, at + "/additionalProperties")
+        rest, agreed = automaton.ALL, True
+        for narrow, wide, literal, source in patterns:
+            pointer = f"{at}/patternProperties{pointer_token(source)}"
+            if literal != TRUE:
+                yield formulas.atom(Free(wide, literal, pointer, narrow == wide))
+            rest, agreed = automaton.difference(rest, narrow), agreed and narrow == wide
+        if part.additional not in (None, TRUE) and not rest.is_empty:
+            yield formulas.atom(Free(rest, part.additional, at + "/additionalProperties", agreed))
+
+    @staticmethod
+    def _pattern(source: str, pointer: str) -> tuple[Dfa, Dfa]:
+        try:
+            return pattern_dfa(source), pattern_dfa(source, wide=True)
+        except (PatternError, TooManyStatesError) as error:
+            raise SchemaError("unsupported", pointer, f"the pattern: {error}", keyword="patternProperties") from None
+
+    def _property_names(self, literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
+        formulas = self._all.formulas
+        formula = self._all.string_names(literal)
+        allowed = strings.language(formula, formulas)
+        for name in names:
+            if not allowed.accepts(name):
+                yield formulas.atom(Has(name, False, pointer))
+        yield formulas.atom(Free(automaton.complement(allowed), FALSE, pointer, self._is_agreed(formula, allowed)))
+
+    def _is_agreed(self, formula: int, allowed: Dfa) -> bool:
+        try:
+            opposite = self._all.formulas.settled(self._all.formulas.opposite(formula))
+            return strings.language(opposite, self._all.formulas) == automaton.complement(allowed)
+        except SchemaError:
+            return False
+
+    # -- unevaluatedProperties --
+
+    def _unevaluated(self, node: Node, rest: Literal, names: tuple[str, ...]) -> int:
+        formulas, pointer = self._all.formulas, node.pointer + "/unevaluatedProperties"
+        seen = [each for each in self._seen(node, Formulas.TRUE, names, own_rest=False) if each.condition != Formulas.FALSE]
+        parts = []
+        for name in names:
+            reasons = [each.condition for each in seen if each.names is None or name in each.names]
+            parts.append(formulas.some([value(formulas, name, rest, pointer), *reasons]))
+        regions: list[tuple[Dfa, list[int]]] = [(automaton.ALL, [])]
+        for each in seen:
+            if each.free.is_empty:
+                continue
+            split = []
+            for region, reasons in regions:
+                inside = automaton.intersection(region, each.free)
+                split.append((inside, [*reasons, each.condition]))
+                split.append((automaton.difference(region, each.free), reasons))
+            regions = [(region, reasons) for region, reasons in split if not region.is_empty]
+            if len(regions) > MAX_REGIONS:
+                why = f"'unevaluatedProperties' depends on more than {MAX_REGIONS} kinds of names"
+                raise SchemaError("unsupported", pointer, why, keyword="unevaluatedProperties")
+        for region, reasons in regions:
+            parts.append(formulas.some([formulas.atom(Free(region, rest, pointer)), *reasons]))
+        return formulas.every(parts)
+
+    def _seen(self, node: Node, condition: int, names: tuple[str, ...], *, own_rest: bool) -> Iterator[_Evaluated]:
+        part, formulas = node.object, self._all.formulas
+        if part.additional is not None or (own_rest and part.unevaluated is not None):
+            yield _Evaluated(condition, None, automaton.ALL)
+        else:
+            if part.properties:
+                yield _Evaluated(condition, frozenset(name for name, _ in part.properties), automaton.EMPTY)
+            for source, _ in part.patterns:
+                narrow, wide = self._pattern(source, f"{node.pointer}/patternProperties{pointer_token(source)}")
+                if narrow != wide:
+                    pointer = f"{node.pointer}/patternProperties{pointer_token(source)}"
+                    raise SchemaError("unsupported", pointer, "validators do not agree what it matches")
+                yield _Evaluated(condition, frozenset(name for name in names if narrow.accepts(name)), narrow)
+        for literal, needed in in_place(node, self._all, "object", names):
+            if literal > TRUE:
+                both = formulas.every([condition, needed])
+                yield from self._seen(self._all.reader.node(literal), both, names, own_rest=True)
+        for name, literal in part.dependent_schemas:
+            if literal > TRUE:
+                both = formulas.every([condition, formulas.atom(Has(name, True, node.pointer + "/dependentSchemas"))])
+                yield from self._seen(self._all.reader.node(literal), both, names, own_rest=True)

@@ -1,0 +1,198 @@
+"""What a schema may say about a string, and the grammar of the strings for which a formula of it holds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import reduce
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema import automaton
+from promptweave.compiler.json_schema.automaton import Dfa, TooManyStatesError
+from promptweave.compiler.json_schema.ecma_pattern import PatternError
+from promptweave.compiler.json_schema.formats import format_dfa
+from promptweave.compiler.json_schema.formula import Every, Formulas, Inexpressible, Some
+from promptweave.compiler.json_schema.pattern_language import pattern_dfa
+from promptweave.compiler.json_schema.spelling import json_string
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.schema_grammar import any_char, counted, trie
+from promptweave.output.grammar import NOTHING, Expr, Lit, Rules, seq
+
+MAX_TIGHT_STATES = 2_000
+"""Where a pattern and a large maxLength would need more states together, longer strings are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Strings of `low` to `high` (None: any number) characters: code points."""
+
+    low: int
+    high: int | None
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        options = []
+        if self.low > 0:
+            options.append(formulas.atom(Length(0, self.low - 1, self.pointer)))
+        if self.high is not None:
+            options.append(formulas.atom(Length(self.high + 1, None, self.pointer)))
+        return formulas.some(options)
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Strings that match a pattern, or do not."""
+
+    source: str
+    wanted: bool = True
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(Matching(self.source, not self.wanted, self.pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class Formatted:
+    """Strings of a format."""
+
+    name: str
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        why = "what is not of a format cannot be said: a validator may take a format for an annotation"
+        return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class Among:
+    """Some strings, or every other one."""
+
+    texts: frozenset[str]
+    wanted: bool = True
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(Among(self.texts, not self.wanted, self.pointer))
+
+
+StringAtom = Length | Matching | Formatted | Among
+
+
+def string_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
+    """The strings for which a (settled) formula holds. NOTHING if there are none."""
+    members = finite_texts(formula, formulas)
+    if members is not None:
+        return trie([dumps(text) for text in members]) if members else NOTHING
+    low, high, at = 0, None, ""
+    rest = []
+    for part in formulas.parts(formula):
+        value = formulas.values[part]
+        if isinstance(value, Length):
+            low = max(low, value.low)
+            if value.high is not None and (high is None or value.high < high):
+                high, at = value.high, value.pointer
+            at = at or value.pointer
+        else:
+            rest.append(part)
+    if high is not None and high < low:
+        return NOTHING
+    if not rest:
+        return seq(Lit('"'), counted(any_char(rules), low, high, rules), Lit('"'))
+    found = language(formulas.every(rest), formulas)
+    dfa = _with_length(found, low, high, at)
+    if dfa.is_empty:
+        return NOTHING
+    return json_string(dfa, rules, hint)
+
+
+def _with_length(dfa: Dfa, low: int, high: int | None, at: str) -> Dfa:
+    if dfa.is_empty:
+        return dfa
+    if high is not None and dfa.longest is None and high * len(dfa.table) > MAX_TIGHT_STATES:
+        high = max(low, MAX_TIGHT_STATES // len(dfa.table), min(high, 2 * dfa.shortest))
+    return _at(at, lambda: automaton.limited(dfa, low, high))
+
+
+def language(formula: int, formulas: Formulas) -> Dfa:
+    """The automaton of the strings for which a formula holds."""
+    value = formulas.values[formula]
+    match value:
+        case Every(parts):
+            # The small ones first, which keeps what comes out small.
+            each = sorted((language(part, formulas) for part in parts), key=lambda dfa: len(dfa.table))
+            return _at(_pointer(formula, formulas), lambda: reduce(automaton.intersection, each, automaton.ALL))
+        case Some(parts):
+            each = [language(part, formulas) for part in parts]
+            return _at(_pointer(formula, formulas), lambda: reduce(automaton.union, each, automaton.EMPTY))
+        case Length(low, high):
+            return _at(value.pointer, lambda: automaton.limited(automaton.ALL, low, high))
+        case Matching(source, wanted):
+            return _at(value.pointer, lambda: _matching(source, wanted))
+        case Formatted(name):
+            return _at(value.pointer, lambda: format_dfa(name))
+        case Among(texts, wanted):
+            return _at(value.pointer, lambda: _among(texts, wanted))
+    raise AssertionError(value)
+
+
+def _matching(source: str, wanted: bool) -> Dfa:
+    return pattern_dfa(source) if wanted else automaton.complement(pattern_dfa(source, wide=True))
+
+
+def _among(texts: frozenset[str], wanted: bool) -> Dfa:
+    dfa = automaton.of_texts(sorted(texts))
+    return dfa if wanted else automaton.complement(dfa)
+
+
+def _pointer(formula: int, formulas: Formulas) -> str:
+    """Where the first thing that a formula says stands."""
+    value = formulas.values[formula]
+    while isinstance(value, Every | Some) and value.parts:
+        value = formulas.values[value.parts[0]]
+    return getattr(value, "pointer", "")
+
+
+def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
+    keyword = pointer.rpartition("/")[2]
+    try:
+        return make()
+    except PatternError as error:
+        raise SchemaError("unsupported", pointer, f"{keyword}: {error}", keyword=keyword) from None
+    except TooManyStatesError as error:
+        why = f"{keyword!r}: {error} together with what else is said of this string; simplify or shorten it"
+        raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
+
+
+def holds(formula: int, formulas: Formulas, text: str) -> bool:
+    """Whether a formula holds for one string."""
+    value = formulas.values[formula]
+    match value:
+        case Every(parts):
+            return all(holds(part, formulas, text) for part in parts)
+        case Some(parts):
+            return any(holds(part, formulas, text) for part in parts)
+        case Length(low, high):
+            return low <= len(text) and (high is None or len(text) <= high)
+        case Among(texts, wanted):
+            return (text in texts) == wanted
+    return language(formula, formulas).accepts(text)
+
+
+def finite_texts(formula: int, formulas: Formulas) -> list[str] | None:
+    """The strings for which a formula holds, where the schema lists them; None where it does not."""
+    value = formulas.values[formula]
+    match value:
+        case Among(texts, True):
+            return sorted(texts)
+        case Some(parts):
+            found: dict[str, None] = {}
+            for part in parts:
+                listed = finite_texts(part, formulas)
+                if listed is None:
+                    return None
+                found.update(dict.fromkeys(listed))
+            return list(found)
+        case Every(parts):
+            for part in parts:
+                listed = finite_texts(part, formulas)
+                if listed is not None:
+                    return [text for text in listed if holds(formula, formulas, text)]
+    return None
