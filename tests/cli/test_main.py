@@ -122,7 +122,8 @@ def test_ctrl_c_ends_a_command_quietly() -> None:
         process.stdin.flush()
         assert "grammar" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 128 + signal.SIGINT
+        # Ended by the signal itself, which a shell calls 130.
+        assert process.wait(20) == -signal.SIGINT
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
 
@@ -69,6 +70,20 @@ def test_nothing_is_left_however_it_ends(demo_model: Path, number: signal.Signal
         family = served.family
         served.process.send_signal(number)
         assert gone(family)
+
+
+def test_a_kill_during_a_request_leaves_nothing(demo_model: Path, nothing_left: None) -> None:
+    with serving("--model", str(demo_model), "--ctx-size", "32768", "--grace", "30") as served:
+        family = served.family
+        endless = {"messages": [{"role": "user", "content": "x"}], "stream": True, "max_tokens": 100_000}
+        never_end = {"logit_bias": {str(token): -100 for token in range(257, 264)}}
+        with httpx.stream("POST", f"{served.url}/chat/completions", json=endless | never_end, timeout=30) as response:
+            pieces = response.iter_raw()
+            next(pieces)
+            served.process.kill()
+            began = time.monotonic()
+            assert gone(family)
+            assert time.monotonic() - began < 15
 
 
 def test_a_hard_ctrl_c_ends_it_at_once(demo_model: Path, nothing_left: None) -> None:
@@ -178,6 +193,8 @@ def test_a_port_in_use_is_one_line(demo_model: Path, option: str, nothing_left: 
     ("arguments", "reason"),
     [
         pytest.param(("--engine", "/nowhere/llama-server"), "--engine names /nowhere/llama-server", id="engine"),
+        pytest.param(("--hf-repo", "a/b"), "give one of --model FILE, --hf-repo REPO and --endpoint URL", id="two-models"),
+        pytest.param(("--hf-file", "a.gguf"), "give --hf-repo, too", id="file-without-repository"),
         pytest.param(("--endpoint", "ftp://x"), "is no http:// or https:// URL", id="endpoint"),
         pytest.param(("--endpoint", "http://127.0.0.1:1", "--engine", "x"), "together with an endpoint", id="contradiction"),
     ],

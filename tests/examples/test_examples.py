@@ -39,7 +39,7 @@ def test_the_readmes_client(served: Serving) -> None:
     source = (EXAMPLES.parent / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
     assert "grpc.insecure_channel" in source
     source = source.replace("127.0.0.1:50051", served.compiler).replace("127.0.0.1:50052", served.inference)
-    assert "finish" in run(sys.executable, "-c", source)
+    assert "weather" in run(sys.executable, "-c", source)
 
 
 @pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node and npm are not here")

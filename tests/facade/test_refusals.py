@@ -8,6 +8,8 @@ import httpx
 import openai
 import pytest
 
+from promptweave.facade import sse
+
 from ..serving import Serving, running
 from .weather import REQUEST
 
@@ -89,7 +91,7 @@ REFUSED = [
     pytest.param({"messages": USER, "max_tokens": 0}, "max_tokens", None, id="no-tokens"),
     pytest.param({"messages": USER, "stop": ""}, "stop[0]", None, id="empty-stop"),
     pytest.param({"messages": USER, "n": 2}, "n", "unsupported_parameter", id="two-choices"),
-    pytest.param({"messages": USER, "logprobs": True}, "top_logprobs", "unsupported_parameter", id="logprobs"),
+    pytest.param({"messages": USER, "logprobs": True}, "logprobs", "unsupported_parameter", id="logprobs"),
     pytest.param({"messages": USER, "functions": [{"name": "f"}]}, "functions", "unsupported_parameter", id="functions"),
     pytest.param(
         {"messages": USER, "modalities": ["text", "audio"]}, "modalities", "unsupported_parameter", id="modalities"
@@ -207,6 +209,24 @@ def test_openais_client_raises_its_own_errors(served: Serving) -> None:
         assert bad.value.param == "messages"
         with pytest.raises(openai.NotFoundError):
             client.models.retrieve("other")
+
+
+def test_half_a_surrogate_pair_in_arguments_is_the_clients_fault(http: httpx.Client) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a": "\\ud800"}'}}
+    body = {"messages": [*USER, {"role": "assistant", "tool_calls": [call]}]}
+    check(http.post("/v1/chat/completions", json=body), 400, "messages[1].tool_calls[0].function.arguments", None)
+
+
+def test_a_limit_beyond_all_contexts_is_no_limit(http: httpx.Client) -> None:
+    for field in ("max_tokens", "max_completion_tokens"):
+        body = {"messages": USER, field: 2**40, "stop": list("abcdefghijklmnopqrstuvwxyz")}
+        assert http.post("/v1/chat/completions", json=body).status_code == 200
+
+
+def test_line_ends_of_unicode_do_not_end_events() -> None:
+    written = sse.event({"content": "a\u2028b\u2029c\x85d\n"})
+    assert written.decode().splitlines()[1:] == [""]
+    assert json.loads(written.removeprefix(b"data: ")) == {"content": "a\u2028b\u2029c\x85d\n"}
 
 
 def test_nulls_and_unknown_fields_mean_nothing(http: httpx.Client) -> None:

@@ -62,7 +62,7 @@ def program(folder: Path, name: str) -> str:
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_order_in_which_an_engine_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StartError, match=r"pip install 'promptweave\[engine\]'"):
+    with pytest.raises(StartError, match=r"pip install '\.\[engine\]'"):
         find_engine(None)
     monkeypatch.setattr(discovery, "find_spec", lambda name: object())
     assert find_engine(None) == EngineProgram(None, f"xllamacpp {metadata.version('xllamacpp')}")

@@ -19,12 +19,14 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     try:
         listening = _listen(options.host, options.port)
     except OSError as error:
-        complain(ROLE, f"cannot listen on {options.host}:{options.port}: {error.strerror or error}")
+        reason = error.strerror or error
+        complain(ROLE, f"cannot listen on {options.host}:{options.port}: {reason}; --port takes another one")
         return 1
     config = uvicorn.Config(
         create_app(options),
         log_config=None,
-        log_level="warning",
+        # It tells of clients that were cut off at a stop; what fails is logged by the facade itself.
+        log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=round(options.grace_s),
     )

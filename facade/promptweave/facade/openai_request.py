@@ -24,6 +24,9 @@ _SAMPLING = {
 _RANDOM_SEED = 2**32 - 1
 """To the engine this seed means: choose one."""
 
+_MOST_TOKENS = 2**31 - 1
+"""More than any context holds."""
+
 _SCHEMA_STYLES = {
     None: prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED,
     "json": prompt_compiler_pb2.SCHEMA_STYLE_JSON,
@@ -65,9 +68,10 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
 
 def to_generate_request(body: ChatBody) -> inference_pb2.GenerateRequest:
     """How to write the answer, without a prompt. Raises RequestError."""
+    limit = body.max_completion_tokens or body.max_tokens
     return inference_pb2.GenerateRequest(
         sampling=_sampling(body),
-        max_tokens=body.max_completion_tokens or body.max_tokens,
+        max_tokens=None if limit is None else min(limit, _MOST_TOKENS),
         stop=body.stop,
         n=body.n if body.n != 1 else None,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs or body.top_logprobs else None,
@@ -85,6 +89,7 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         ("/prompt/gbnf", "/grammar" if body.get("grammar") is not None else ""),
         ("/prompt/", "/messages/"),
         ("/max_tokens", limit),
+        ("/top_logprobs", "/top_logprobs" if body.get("top_logprobs") is not None else "/logprobs"),
         ("/style", "/tool_style"),
         ("/reasoning/effort", "/reasoning_effort"),
         ("/response_format/grammar", "/grammar"),

@@ -38,6 +38,7 @@ def command(path: Path, template: Path | None, vocab: Path | None, seed: int, fo
             give_up(f"invalid: {template}: {error.strerror or error}")
         except UnicodeDecodeError as error:
             give_up(f"invalid: {template}: it is not UTF-8: {error}")
+        _warn_of(source)
     try:
         write_demo_model(path, template=source, vocab=vocab, seed=seed)
     except VocabularyError as error:
@@ -47,3 +48,15 @@ def command(path: Path, template: Path | None, vocab: Path | None, seed: int, fo
         give_up(f"invalid: {place}: {error.strerror or error}")
     click.echo(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB, random weights.", err=True)
     click.echo(f"To serve it: promptweave serve --model {shlex.quote(str(path))}", err=True)
+
+
+def _warn_of(source: str) -> None:
+    """A model may well have a broken template, but its maker should know."""
+    from promptweave.compiler.errors import TemplateError
+    from promptweave.compiler.profile import profile
+    from promptweave.compiler.template import ChatTemplate
+
+    try:
+        profile(ChatTemplate(source))
+    except TemplateError as error:
+        click.echo(f"warning: {error.message}", err=True)

@@ -21,6 +21,8 @@ from promptweave.rpc.logs import LEVEL_VARIABLE
 _POLL_S = 0.1
 _REPORT_S = 10.0
 _STOP_MARGIN_S = 5.0
+_QUIET_STOP_S = 1.5
+"""A stop that takes longer is explained."""
 _INTERRUPTED = 130
 
 
@@ -104,9 +106,14 @@ class Household:
                     await self._first(stopped, self._watch())
             finally:
                 self._stopping = True
+                patience = asyncio.get_running_loop().call_later(_QUIET_STOP_S, self._explain_stop)
                 # The last one first: it uses the others.
                 for service in reversed(self._services):
                     await service.stop(2 * self._inference.grace_s + _STOP_MARGIN_S)
+                patience.cancel()
+
+    def _explain_stop(self) -> None:
+        _tell(f"running requests have up to {self._inference.grace_s:g} s to end; Ctrl-C again stops at once")
 
     async def _start(self, say: Callable[[str], None]) -> None:
         for name, options in (("compiler", self._compiler), ("inference service", self._inference)):
@@ -115,10 +122,10 @@ class Household:
         front = self._facade(compiler, inference)
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
-        waiting = asyncio.ensure_future(_wait_until_ready(facade))
+        what = self._inference.endpoint or "the model to load"
+        waiting = asyncio.ensure_future(_wait_until_ready(facade, front.api_key, what))
         await self._first_of(waiting, self._watch())
-        model = await asyncio.to_thread(_get, facade, "/v1/models", front.api_key)
-        say(_screen(facade, compiler, inference, model["data"][0]["id"], front))
+        say(_screen(facade, compiler, inference, waiting.result(), front))
 
     async def _addresses(self, *services: Service) -> list[str]:
         return list(await asyncio.gather(*(service.address() for service in services)))
@@ -163,14 +170,23 @@ class Household:
                 loop.remove_signal_handler(number)
 
 
-async def _wait_until_ready(facade: str) -> None:
+async def _wait_until_ready(facade: str, api_key: str | None, what: str) -> str:
+    """Waits until everything is; returns the model's name."""
     start = time.monotonic()
     report = start + _REPORT_S
-    while await asyncio.to_thread(_get, facade, "/ready") is None:
+    while True:
+        if await asyncio.to_thread(_get, facade, "/ready"):
+            models = await asyncio.to_thread(_get, facade, "/v1/models", api_key)
+            if models:
+                return str(models["data"][0]["id"])
         if time.monotonic() > report:
-            print(f"promptweave serve: the model is loading ({time.monotonic() - start:.0f} s)", file=sys.stderr, flush=True)
+            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s)")
             report += _REPORT_S
         await asyncio.sleep(_POLL_S)
+
+
+def _tell(message: str) -> None:
+    print(f"promptweave serve: {message}", file=sys.stderr, flush=True)
 
 
 def _get(address: str, path: str, api_key: str | None = None) -> Any:

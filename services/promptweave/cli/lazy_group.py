@@ -52,6 +52,9 @@ class LazyGroup(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command line. However the program was started, it calls itself by its name."""
+        if not args and kwargs.get("args") is None:
+            # A program of its own. Python's own way with a Ctrl-C is an exception, which an import may swallow.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
         kwargs.setdefault("prog_name", self.name)
         return super().main(*args, **kwargs)
 

@@ -75,6 +75,12 @@ def _demo_model() -> Path:
     if path.exists():
         return path
     click.echo(f"no model was given: writing the demo model to {path}", err=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            f"cannot write the demo model to {path.parent}: {error.strerror}; set XDG_CACHE_HOME, or give --model FILE"
+        ) from None
     # In a process of its own: the libraries that it takes would stay in this one.
     writing = [sys.executable, "-P", "-m", "promptweave.cli.main", "demo-model", str(path), "--force"]
     done = subprocess.run(writing, capture_output=True, text=True, check=False)  # noqa: S603 - it is ourselves

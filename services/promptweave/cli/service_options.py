@@ -8,6 +8,7 @@ import click
 
 from promptweave.cli.hub import fetch_model
 from promptweave.facade.options import DEFAULT_ALIASES, FacadeOptions
+from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -88,7 +89,13 @@ facade_options: Decorator[Any] = _all(_FACADE)
 
 def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, ...] = ()) -> InferenceOptions:
     """The inference service's options from the command's. Downloads the model if need be. Raises StartError."""
-    model = fetch_model(given["hf_repo"], given["hf_file"]) if given["hf_repo"] and not given["model"] else given["model"]
+    given_sources = [option for option in ("--model", "--hf-repo", "--endpoint") if given[option[2:].replace("-", "_")]]
+    if len(given_sources) != 1:
+        given_text = " and ".join(given_sources) or "nothing"
+        raise StartError(f"give one of --model FILE, --hf-repo REPO and --endpoint URL, not {given_text}")
+    if given["hf_file"] and not given["hf_repo"]:
+        raise StartError("--hf-file names a file of a repository: give --hf-repo, too")
+    model = fetch_model(given["hf_repo"], given["hf_file"]) if given["hf_repo"] else given["model"]
     return InferenceOptions(
         listen=listen,
         model=model.resolve() if model else None,

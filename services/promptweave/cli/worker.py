@@ -23,6 +23,7 @@ from promptweave.inference.options import InferenceOptions
 Options = CompilerOptions | InferenceOptions | FacadeOptions
 ROLES: dict[str, type[Options]] = {"compiler": CompilerOptions, "inference": InferenceOptions, "facade": FacadeOptions}
 LISTENING = "listening "
+_ORPHANS_GRACE_S = 1.0
 
 
 def order_line(options: Options) -> bytes:
@@ -47,7 +48,7 @@ def main() -> int:
     # Unbuffered: what follows the line is for the thread.
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         options = read_order(stdin.readline())
-    threading.Thread(target=_stop_with_parent, args=(options.grace_s,), daemon=True).start()
+    threading.Thread(target=_stop_with_parent, daemon=True).start()
     return _runner(options)(_say)
 
 
@@ -72,11 +73,12 @@ def _say(address: str) -> None:
     print(f"{LISTENING}{address}", flush=True)
 
 
-def _stop_with_parent(grace_s: float) -> None:
+def _stop_with_parent() -> None:
+    """Nobody waits for what is still running, so it gets a moment only."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(2 * grace_s + 5)
+    time.sleep(_ORPHANS_GRACE_S)
     os._exit(1)
 
 

@@ -169,7 +169,8 @@ def _answer(
     """The tree of the answer itself; `content` None: text."""
     if not tools:
         return content or Text(Region.CONTENT)
-    required, parallel = request.tool_choice.required, request.parallel_tool_calls
+    required = request.tool_choice.required
+    parallel = request.parallel_tool_calls and not request.tool_choice.once
     if style == "generic":
         string = scalar("string", rules)
         return generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)

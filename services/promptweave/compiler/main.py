@@ -28,7 +28,7 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
     try:
         asyncio.run(_serve(options, on_listening))
     except ListenError as error:
-        complain(ROLE, str(error))
+        complain(ROLE, f"{error}; --listen takes another address (--compiler-listen of serve)")
         return 1
     return 0
 

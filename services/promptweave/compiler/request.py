@@ -56,10 +56,14 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Which tools may be called. `required`: at least one call and no prose; `names`: only these (None: all)."""
+    """Which tools may be called. `required`: at least one call and no prose; `names`: only these (None: all).
+
+    `once`: one call, whatever `parallel_tool_calls` says, as when a tool is named.
+    """
 
     required: bool = False
     names: tuple[str, ...] | None = None
+    once: bool = False
 
     @property
     def none(self) -> bool:

@@ -107,7 +107,7 @@ def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
         case "required":
             return ToolChoice(required=True)
         case "named":
-            return ToolChoice(required=True, names=(wire.named.name,))
+            return ToolChoice(required=True, names=(wire.named.name,), once=True)
         case "allowed":
             if not wire.allowed.names:
                 raise RequestError("no tool is allowed: use `none` to forbid calls", path="/tool_choice/allowed/names")
