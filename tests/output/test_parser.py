@@ -48,6 +48,9 @@ CASES = [
         True,
         id="two-calls",
     ),
+    pytest.param(
+        TAGGED, GET + "<tool_c", ParsedMessage(None, None, [call("get", GET_ARGUMENTS)]), False, id="cut-before-another-call"
+    ),
     pytest.param(TAGGED, GET + "\n", ParsedMessage(None, None, [call("get", GET_ARGUMENTS)]), True, id="white-space-after"),
     pytest.param(
         TAGGED,

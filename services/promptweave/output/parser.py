@@ -303,4 +303,8 @@ class OutputParser:
         """Whether the text goes on with one of `begins`."""
         while not self._ended and self._may_become(begins):
             yield
-        return any(self._buffer.startswith(begin, self._place) for begin in begins)
+        if any(self._buffer.startswith(begin, self._place) for begin in begins):
+            return True
+        if self._buffer[self._place :].strip() and self._may_become(begins):
+            raise _Cut
+        return False
