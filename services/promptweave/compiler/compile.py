@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptweave.compiler.compile_schema import embed_schema
+from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
 from promptweave.compiler.markup import tags
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
-from promptweave.compiler.reasoning import thinking, with_reasoning
+from promptweave.compiler.reasoning import Thinking, thinking, with_reasoning
 from promptweave.compiler.request import ChatRequest, JsonFormat
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
@@ -60,7 +61,9 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     value, value_warnings = _value(request.response_format, rules)
     shown = Shown(request, found, style if tools else "native", [*warnings, *value_warnings])
     prompt, stable = shown.render(template)
-    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
+    # A message that goes on is past its reasoning.
+    state = Thinking.CLOSED if request.continue_final_message else thinking(found, prompt)
+    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, state)
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
         prompt=prompt + prefix,
@@ -79,6 +82,8 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 
 def _check(request: ChatRequest) -> None:
     check_history(request.messages)
+    if request.continue_final_message:
+        check_continuation(request)
     names = [tool.name for tool in request.tools]
     for place, name in enumerate(names):
         path = f"/tools/{place}/function/name"
@@ -147,6 +152,8 @@ def _answer(
     if not tools:
         return content or Text(Region.CONTENT)
     required, parallel = request.tool_choice.required, request.parallel_tool_calls
+    if style == "generic" and request.continue_final_message:
+        return Text(Region.CONTENT)  # It has begun as text, and the envelope holds calls only from its beginning.
     if style == "generic":
         string = scalar("string", rules)
         return generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)

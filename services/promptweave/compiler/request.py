@@ -96,3 +96,5 @@ class ChatRequest:
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     prompt_cache_key: str = ""
+    continue_final_message: bool = False
+    """The answer goes on from the last message, which is the assistant's."""

@@ -1,0 +1,275 @@
+"""What conversations a chat template takes, found out by rendering small ones in which every text is one of a kind.
+
+A template takes a conversation if it does not raise and writes every text of it. What it raises on and what it loses in
+silence are the same to us: `normalise.py` turns the conversation into one that is taken.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Any
+
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.template import ChatTemplate
+
+
+class SystemPlace(Enum):
+    """Where a template takes system messages."""
+
+    ANYWHERE = auto()
+    FIRST = auto()  # one, before everything else
+    NOWHERE = auto()
+
+
+class IdForm(Enum):
+    """The ids of calls that a template takes."""
+
+    ANY = auto()
+    NINE = auto()  # exactly nine letters and digits
+    BY_NAME = auto()  # it writes the id in the name's place: `functions.NAME:NUMBER`
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What a template takes. Each of these is about history: what it does with a request's tools is the profile's."""
+
+    system: SystemPlace = SystemPlace.ANYWHERE
+    system_only: bool = True
+    """A conversation of a system message alone."""
+    developer: bool = False
+    """It knows the role: it does more than to write the name of whatever role it is given."""
+    consecutive_users: bool = True
+    consecutive_assistants: bool = True
+    assistant_first: bool = True
+    calls: bool = True
+    """Calls with their results, in a request with tools."""
+    calls_without_tools: bool = True
+    """The same in a request without tools."""
+    parallel_calls: bool = True
+    """Two calls in one turn, and their results one after the other."""
+    content_beside_calls: bool = True
+    content_before_calls: bool = True
+    """An assistant turn of text before one of calls."""
+    user_after_result: bool = True
+    ids_shown: bool = False
+    ids: IdForm = IdForm.ANY
+    arguments_as_object: bool = True
+    reasoning_key: str | None = None
+    """The name by which it takes reasoning; None: it writes none of history, on purpose or not."""
+    reasoning_beside_content: bool = True
+    """Reasoning and text beside calls, both in one turn."""
+    content_as_parts: bool = False
+    """Only a list of parts is taken as content, no text."""
+    tools_undescribed: bool = True
+    """Tools and arguments without description or type."""
+
+    def notes(self) -> tuple[str, ...]:
+        """What the template does not take, for a person."""
+        found = {
+            "system messages after the first": self.system is SystemPlace.FIRST,
+            "system messages": self.system is SystemPlace.NOWHERE,
+            "a system message alone": not self.system_only and self.system is not SystemPlace.NOWHERE,
+            "two user messages in a row": not self.consecutive_users,
+            "two assistant messages in a row": not self.consecutive_assistants,
+            "conversations that the assistant begins": not self.assistant_first,
+            "calls and results of history": not self.calls,
+            "calls and results of history in requests without tools": self.calls and not self.calls_without_tools,
+            "two calls in a turn": self.calls and not self.parallel_calls,
+            "text beside calls": self.calls and not self.content_beside_calls,
+            "a user message right after a result": self.calls and not self.user_after_result,
+            "ids of calls other than nine letters and digits": self.ids is IdForm.NINE,
+            "ids of calls other than `functions.NAME:NUMBER`": self.ids is IdForm.BY_NAME,
+            "arguments as an object": not self.arguments_as_object,
+            "tools without descriptions": not self.tools_undescribed,
+        }
+        return tuple(f"history: the template does not take {what}" for what, true in found.items() if true)
+
+
+def abilities(template: ChatTemplate) -> Abilities:
+    """The abilities of a template, cached by its text."""
+    return _cached(template.source, template.bos_token, template.eos_token, tuple(sorted(template.named.items())))
+
+
+@lru_cache(maxsize=64)
+def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...]) -> Abilities:
+    return _Prober(ChatTemplate(source, bos, eos, dict(named))).abilities()
+
+
+_Turn = Mapping[str, Any]
+
+_ID_FORMS = {IdForm.ANY: ("call_zqid0123456789abcdefgh", "call_zqid9876543210abcdefgh")}
+_ID_FORMS[IdForm.NINE] = ("zqid00001", "zqid00002")
+_ID_FORMS[IdForm.BY_NAME] = ("functions.zqname:0", "functions.zqother:1")
+
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
+
+_NOW = datetime(2024, 7, 26, tzinfo=UTC)
+
+
+def _turn(role: str, content: str) -> _Turn:
+    return {"role": role, "content": content}
+
+
+_SYSTEM, _SYSTEM2 = _turn("system", "zqsystem"), _turn("system", "zqsystwo")
+_USER, _USER2 = _turn("user", "zquser"), _turn("user", "zqusrtwo")
+_ANSWER, _ANSWER2 = _turn("assistant", "zqanswer"), _turn("assistant", "zqanstwo")
+
+
+class _Prober:
+    """Renders one template in many ways."""
+
+    def __init__(self, template: ChatTemplate) -> None:
+        self._template = template
+        self._as_parts = False
+        self._ids: Sequence[str] = _ID_FORMS[IdForm.ANY]
+        self._as_object = True
+
+    def abilities(self) -> Abilities:
+        if not self._takes(_USER):
+            self._as_parts = True
+            self._as_parts = self._takes(_USER)
+        calls, without, form = self._call_history()
+        either = calls or without
+        tools = calls
+        call, result = self._call(0), self._result(0)
+        parallel = self._calls(0, 1), result, self._result(1)
+        beside = {**call, "content": "zqanswer"}
+        key = next((key for key in _REASONING_KEYS if self._keeps_reasoning(key, call, result, either, tools)), None)
+        both = {**beside, key or "": "zqreason"}
+        return Abilities(
+            system=self._system(),
+            system_only=self._takes(_SYSTEM),
+            developer=self._developer(),
+            consecutive_users=self._takes(_USER, _USER2),
+            consecutive_assistants=self._takes(_USER, _ANSWER, _ANSWER2, _USER2),
+            assistant_first=self._takes(_ANSWER, _USER),
+            calls=calls,
+            calls_without_tools=without,
+            parallel_calls=either and self._takes(_USER, *parallel, tools=tools),
+            content_beside_calls=either and self._takes(_USER, beside, result, tools=tools),
+            content_before_calls=either and self._takes(_USER, _ANSWER, call, result, tools=tools),
+            user_after_result=either and self._takes(_USER, call, result, _USER2, tools=tools),
+            ids_shown=either and self._ids[0] in (self._render([_USER, call, result], tools=tools) or ""),
+            ids=form,
+            arguments_as_object=self._as_object,
+            reasoning_key=key,
+            reasoning_beside_content=either and key is not None and self._takes(_USER, both, result, tools=tools),
+            content_as_parts=self._as_parts,
+            tools_undescribed=self._render([_USER], tools=True, described=False) is not None,
+        )
+
+    # -- questions --
+
+    def _system(self) -> SystemPlace:
+        if not self._takes(_SYSTEM, _USER):
+            return SystemPlace.NOWHERE
+        later = self._takes(_SYSTEM, _USER, _ANSWER, _SYSTEM2, _USER2) and self._takes(_SYSTEM, _SYSTEM2, _USER)
+        return SystemPlace.ANYWHERE if later else SystemPlace.FIRST
+
+    def _developer(self) -> bool:
+        """Whether `developer` is more to it than any other word: a header the model has never seen helps nobody."""
+        known = self._render([_turn("developer", "zqsystem"), _USER])
+        other = self._render([_turn("zqrole", "zqsystem"), _USER])
+        if known is None or "zqsystem" not in known:
+            return False
+        return other is None or other.replace("zqrole", "developer") != known
+
+    def _call_history(self) -> tuple[bool, bool, IdForm]:
+        """Whether calls and results are taken, with tools and without, in the first form of ids and arguments that is."""
+        for tools in (True, False):
+            for form, ids in _ID_FORMS.items():
+                for as_object in self._argument_forms(ids, tools=tools):
+                    self._ids, self._as_object = ids, as_object
+                    if self._takes_exchange(tools=tools):
+                        return tools, self._takes_exchange(tools=False), form
+        self._ids, self._as_object = _ID_FORMS[IdForm.ANY], True
+        return False, False, IdForm.ANY
+
+    def _argument_forms(self, ids: Sequence[str], *, tools: bool) -> Sequence[bool]:
+        """An object first, but where that prints Python's spelling of it and text would print JSON."""
+        self._ids, self._as_object = ids, True
+        shown = self._render([_USER, self._call(0), self._result(0)], tools=tools) or ""
+        if "{'zqkey': " not in shown:
+            return (True, False)
+        self._as_object = False
+        as_text = self._render([_USER, self._call(0), self._result(0)], tools=tools) or ""
+        return (False, True) if '{"zqkey": "zqvalue"}' in as_text else (True, False)
+
+    def _takes_exchange(self, *, tools: bool) -> bool:
+        call, result = self._call(0), self._result(0)
+        return self._takes(_USER, call, result, tools=tools) and (
+            self._takes(_USER, call, result, _ANSWER, _USER2, tools=tools)
+        )
+
+    def _keeps_reasoning(self, key: str, call: _Turn, result: _Turn, calls: bool, tools: bool) -> bool:
+        thought = {key: "zqreason"}
+        if calls and "zqreason" in (self._render([_USER, {**call, **thought}, result], tools=tools) or ""):
+            return True
+        return "zqreason" in (self._render([_USER, {**_ANSWER, **thought}]) or "")
+
+    # -- renders --
+
+    def _takes(self, *turns: _Turn, tools: bool = False) -> bool:
+        shown = self._render(turns, tools=tools)
+        return shown is not None and all(text in shown for turn in turns for text in _texts(turn))
+
+    def _render(self, turns: Sequence[_Turn], *, tools: bool = False, described: bool = True) -> str | None:
+        messages = [in_parts(turn) for turn in turns] if self._as_parts else turns
+        try:
+            return self._template.render(messages, tools=[_tool(described)] if tools else (), now=_NOW)
+        except TemplateLimitError:
+            raise
+        except TemplateError:
+            return None
+
+    def _calls(self, *places: int) -> _Turn:
+        names = ("zqname", "zqother")
+        arguments = ({"zqkey": "zqvalue"}, {"zqkey": "zqvaltwo"})
+        written = [
+            {
+                "id": self._ids[place],
+                "type": "function",
+                "function": {
+                    "name": names[place],
+                    "arguments": arguments[place] if self._as_object else dumps(arguments[place]),
+                },
+            }
+            for place in places
+        ]
+        return {"role": "assistant", "content": "", "tool_calls": written}
+
+    def _call(self, place: int) -> _Turn:
+        return self._calls(place)
+
+    def _result(self, place: int) -> _Turn:
+        # Another name than the call's: where only results show it, the call has lost it.
+        return {"role": "tool", "tool_call_id": self._ids[place], "name": "zqanswered", "content": f"zqresult{place}"}
+
+
+def _texts(turn: _Turn) -> list[str]:
+    """What must be found of a turn. The reasoning is looked for apart from it, but for `reasoning_beside_content`."""
+    found = [turn["content"], *(turn[key] for key in _REASONING_KEYS if key in turn)]
+    for call in turn.get("tool_calls", ()):
+        arguments = call["function"]["arguments"]
+        value = arguments["zqkey"] if isinstance(arguments, dict) else arguments.split('"')[3]
+        found += [call["function"]["name"], value]
+    return found
+
+
+def in_parts(turn: _Turn) -> dict[str, Any]:
+    """A message with its content as a list of parts."""
+    return {**turn, "content": [{"type": "text", "text": turn["content"]}] if turn["content"] else []}
+
+
+def _tool(described: bool) -> dict[str, Any]:
+    if described:
+        key = {"type": "string", "description": "zq"}
+        parameters = {"type": "object", "properties": {"zqkey": key}, "required": ["zqkey"]}
+    else:
+        parameters = {"type": "object", "properties": {"zqkey": {"enum": ["a"]}, "zqany": {}}}
+    # Another name than the calls of history have: the one must not be taken for the other.
+    function = {"name": "zqtool", "description": "zq" if described else "", "parameters": parameters}
+    return {"type": "function", "function": function}
