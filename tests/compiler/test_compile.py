@@ -118,7 +118,7 @@ def test_generic_style_explains_itself_in_the_prompt() -> None:
     assert 'unit?: "celsius" | "fahrenheit",' in compiled.prompt
     assert "Be brief." in compiled.prompt
     assert compiled.prompt.endswith('ASSISTANT:{"thought_about_next_step_only":')
-    assert [warning.code for warning in compiled.warnings] == ["messages_merged"]
+    assert [warning.code for warning in compiled.warnings] == ["system_moved"]
     message, complete = read(compiled, ' "hm", "next_step": {"result": "fine\\n"}}')
     assert (message.content, message.reasoning_content, complete) == ("fine\n", "hm", True)
 

@@ -40,7 +40,7 @@ class Abilities:
     system_only: bool = True
     """A conversation of a system message alone."""
     developer: bool = False
-    """It knows the role: it does more than to write the name of whatever role it is given."""
+    """It knows the role `developer`: it does more than to write the name of whatever role it is given."""
     consecutive_users: bool = True
     consecutive_assistants: bool = True
     assistant_first: bool = True
@@ -51,9 +51,12 @@ class Abilities:
     parallel_calls: bool = True
     """Two calls in one turn, and their results one after the other."""
     content_beside_calls: bool = True
+    """Text in a turn of calls, written before them."""
     content_before_calls: bool = True
     """An assistant turn of text before one of calls."""
     user_after_result: bool = True
+    results_in_call: bool = False
+    """Results are given as `tool_responses` of the message that calls: it knows no role `tool`, and writes them there."""
     ids_shown: bool = False
     ids: IdForm = IdForm.ANY
     arguments_as_object: bool = True
@@ -126,6 +129,7 @@ class _Prober:
         self._as_parts = False
         self._ids: Sequence[str] = _ID_FORMS[IdForm.ANY]
         self._as_object = True
+        self._in_call = False
 
     def abilities(self) -> Abilities:
         if not self._takes(_USER):
@@ -134,6 +138,7 @@ class _Prober:
         calls, without, form = self._call_history()
         either = calls or without
         tools = calls
+        self._in_call = either and self._knows_results_in_calls(tools=tools)
         call, result = self._call(0), self._result(0)
         parallel = self._calls(0, 1), result, self._result(1)
         beside = {**call, "content": "zqanswer"}
@@ -142,16 +147,17 @@ class _Prober:
         return Abilities(
             system=self._system(),
             system_only=self._takes(_SYSTEM),
-            developer=self._developer(),
+            developer=self._knows("developer", _turn("developer", "zqsystem"), _USER),
             consecutive_users=self._takes(_USER, _USER2),
             consecutive_assistants=self._takes(_USER, _ANSWER, _ANSWER2, _USER2),
             assistant_first=self._takes(_ANSWER, _USER),
             calls=calls,
             calls_without_tools=without,
             parallel_calls=either and self._takes(_USER, *parallel, tools=tools),
-            content_beside_calls=either and self._takes(_USER, beside, result, tools=tools),
+            content_beside_calls=either and self._takes_beside(beside, result, tools=tools),
             content_before_calls=either and self._takes(_USER, _ANSWER, call, result, tools=tools),
             user_after_result=either and self._takes(_USER, call, result, _USER2, tools=tools),
+            results_in_call=self._in_call,
             ids_shown=either and self._ids[0] in (self._render([_USER, call, result], tools=tools) or ""),
             ids=form,
             arguments_as_object=self._as_object,
@@ -169,13 +175,24 @@ class _Prober:
         later = self._takes(_SYSTEM, _USER, _ANSWER, _SYSTEM2, _USER2) and self._takes(_SYSTEM, _SYSTEM2, _USER)
         return SystemPlace.ANYWHERE if later else SystemPlace.FIRST
 
-    def _developer(self) -> bool:
-        """Whether `developer` is more to it than any other word: a header the model has never seen helps nobody."""
-        known = self._render([_turn("developer", "zqsystem"), _USER])
-        other = self._render([_turn("zqrole", "zqsystem"), _USER])
-        if known is None or "zqsystem" not in known:
+    def _knows(self, role: str, *turns: _Turn, tools: bool = False) -> bool:
+        """Whether the role is more to it than any other word: a header the model has never seen helps nobody."""
+        if not self._takes(*turns, tools=tools):
             return False
-        return other is None or other.replace("zqrole", "developer") != known
+        other = [{**turn, "role": "zqrole"} if turn["role"] == role else turn for turn in turns]
+        shown, other_shown = self._render(turns, tools=tools), self._render(other, tools=tools)
+        return other_shown is None or other_shown.replace("zqrole", role) != shown
+
+    def _knows_results_in_calls(self, *, tools: bool) -> bool:
+        call, result = self._call(0), self._result(0)
+        inside = results_in_calls([call, result])
+        shown = self._render([_USER, *inside], tools=tools) or ""
+        return result["content"] in shown and not self._knows("tool", _USER, call, result, tools=tools)
+
+    def _takes_beside(self, beside: _Turn, result: _Turn, *, tools: bool) -> bool:
+        shown = self._render([_USER, beside, result], tools=tools) or ""
+        order = [shown.find(text) for text in ("zqanswer", "zqname", result["content"])]
+        return self._takes(_USER, beside, result, tools=tools) and order == sorted(order)
 
     def _call_history(self) -> tuple[bool, bool, IdForm]:
         """Whether calls and results are taken, with tools and without, in the first form of ids and arguments that is."""
@@ -218,6 +235,7 @@ class _Prober:
 
     def _render(self, turns: Sequence[_Turn], *, tools: bool = False, described: bool = True) -> str | None:
         messages = [in_parts(turn) for turn in turns] if self._as_parts else turns
+        messages = results_in_calls(messages) if self._in_call else messages
         try:
             return self._template.render(messages, tools=[_tool(described)] if tools else (), now=_NOW)
         except TemplateLimitError:
@@ -262,6 +280,18 @@ def _texts(turn: _Turn) -> list[str]:
 def in_parts(turn: _Turn) -> dict[str, Any]:
     """A message with its content as a list of parts."""
     return {**turn, "content": [{"type": "text", "text": turn["content"]}] if turn["content"] else []}
+
+
+def results_in_calls(messages: Sequence[_Turn]) -> list[_Turn]:
+    """Messages with the results of calls as `tool_responses` of the message that calls; those of no call stay."""
+    done: list[_Turn] = []
+    for message in messages:
+        if message["role"] == "tool" and done and done[-1].get("tool_calls"):
+            response = {"name": message.get("name", "unknown"), "response": message["content"]}
+            done[-1] = {**done[-1], "tool_responses": [*done[-1].get("tool_responses", ()), response]}
+        else:
+            done.append(message)
+    return done
 
 
 def _tool(described: bool) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 In this order, since each may make work for those after it:
 
-    roles        developer → system, where the template does not know the role
+    roles        developer → system
     ids          calls and results without an id get one; ids in the form that the template takes    tool_history.py
     exchange     calls and results, one call a turn, text in a turn of its own, or all of it as text tool_history.py
     system       after the first place: in front of the next user message; or everywhere
@@ -13,11 +13,11 @@ In this order, since each may make work for those after it:
 Nothing is dropped. What changes what the model sees is said in a warning, with the message's place.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from promptweave.compiler.abilities import Abilities, SystemPlace, in_parts
+from promptweave.compiler.abilities import Abilities, SystemPlace, in_parts, results_in_calls
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.request import Message, Role
@@ -64,8 +64,8 @@ def normalise(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
 
 
 def roles(turns: Turns, able: Abilities) -> Passed:
-    """Developer messages as system messages, which is what they are to templates that do not know the role: no warning."""
-    if able.developer:
+    """Developer messages are system messages by a newer name: no warning. A few templates take them and no system message."""
+    if able.developer and able.system is SystemPlace.NOWHERE:
         return turns, []
     as_system = {Role.DEVELOPER: Role.SYSTEM}
     return tuple(replaced(turn, role=as_system.get(turn.role, turn.role)) for turn in turns), []
@@ -155,10 +155,10 @@ def transcript(turns: Turns) -> Passed:
 # -- for the template --
 
 
-def as_template_messages(turns: Turns, able: Abilities) -> list[dict[str, Any]]:
+def as_template_messages(turns: Turns, able: Abilities) -> list[Mapping[str, Any]]:
     """The messages as the dictionaries that templates are given."""
     names = {call.id: call.name for turn in turns for call in turn.message.tool_calls}
-    written = []
+    written: list[Mapping[str, Any]] = []
     for turn in turns:
         message = turn.message
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or ""}
@@ -168,9 +168,8 @@ def as_template_messages(turns: Turns, able: Abilities) -> list[dict[str, Any]]:
             entry[able.reasoning_key or "reasoning_content"] = message.reasoning_content
         if message.role is Role.TOOL and message.tool_call_id is not None:
             entry["tool_call_id"] = message.tool_call_id
-            entry["name"] = message.name or names.get(message.tool_call_id, "")
-        elif message.name is not None:
-            entry["name"] = message.name
+        if name := message.name or names.get(message.tool_call_id or ""):
+            entry["name"] = name
         if message.tool_calls:
             entry["tool_calls"] = [
                 {
@@ -184,4 +183,4 @@ def as_template_messages(turns: Turns, able: Abilities) -> list[dict[str, Any]]:
                 for call in message.tool_calls
             ]
         written.append(entry)
-    return written
+    return results_in_calls(written) if able.results_in_call else written

@@ -16,6 +16,7 @@ from promptweave.compiler.reasoning import Thinking, thinking
 from promptweave.compiler.request import ChatRequest, Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles import generic, hermes
 from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.tool_history import unmatched
 from promptweave.compiler.turns import Turn, Turns, with_system_text
 
 
@@ -38,7 +39,7 @@ class Shown:
             # Calls of the history look like those that the model is made to write.
             able = replace(able, arguments_as_object=self._profile.arguments_as_object)
         fitted = self._continued(template, able) if self._request.continue_final_message else self._asked(template, able)
-        self.warnings += fitted.warnings
+        self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
         first = fitted.turns[0]
         return fitted.prompt, dumps([first.role.value, first.content, self._template_tools(able)])
 

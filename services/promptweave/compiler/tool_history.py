@@ -3,7 +3,7 @@
 import hashlib
 import re
 import string
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from promptweave.compiler.abilities import Abilities, IdForm
@@ -18,22 +18,28 @@ def ids(turns: Turns, able: Abilities) -> Passed:
     """Ids for calls and results that have none, in the order of the calls; then all ids in the form that is taken.
 
     The same id always becomes the same other one, and one that has the form stays: what a model writes in it comes back
-    as it was. Ids are no text: no warning, but where a result answers a call that is not there.
+    as it was. Ids are no text: no warning.
     """
     turns = _with_ids(turns)
-    known = {call.id for turn in turns for call in turn.message.tool_calls}
-    warnings = [
-        CompileWarning("result_unmatched", f"/messages/{turn.place}/tool_call_id", "no call before it has this id")
-        for turn in turns
-        if turn.role is Role.TOOL and turn.place is not None and turn.message.tool_call_id not in known
-    ]
     if able.ids is IdForm.ANY:
-        return turns, warnings
+        return turns, []
     if able.ids is IdForm.NINE:
-        return tuple(_renamed(turn, _NineForm()) for turn in turns), warnings
+        return tuple(_renamed(turn, _NineForm()) for turn in turns), []
     calls = [call for turn in turns for call in turn.message.tool_calls]
     by_name = {call.id: f"functions.{call.name}:{number}" for number, call in enumerate(calls)}
-    return tuple(_renamed(turn, by_name) for turn in turns), warnings
+    return tuple(_renamed(turn, by_name) for turn in turns), []
+
+
+def unmatched(messages: Sequence[Message]) -> list[CompileWarning]:
+    """Warnings about results whose call is not there: they are shown all the same."""
+    known: set[str] = set()
+    warnings = []
+    for place, message in enumerate(messages):
+        known |= {call.id for call in message.tool_calls}
+        if message.role is Role.TOOL and message.tool_call_id and message.tool_call_id not in known:
+            path = f"/messages/{place}/tool_call_id"
+            warnings.append(CompileWarning("result_unmatched", path, "no call before it has this id"))
+    return warnings
 
 
 def _with_ids(turns: Turns) -> Turns:
