@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
-from promptweave.compiler.json_text import dumps
+from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.template import ChatTemplate
 
 
@@ -44,6 +44,7 @@ class Abilities:
     consecutive_users: bool = True
     consecutive_assistants: bool = True
     assistant_first: bool = True
+    """The assistant may begin the conversation."""
     calls: bool = True
     """Calls with their results, in a request with tools."""
     calls_without_tools: bool = True
@@ -55,9 +56,12 @@ class Abilities:
     content_before_calls: bool = True
     """An assistant turn of text before one of calls."""
     user_after_result: bool = True
+    bridged: bool = True
+    """Where one of the last two is not taken: with an empty turn of the other speaker between, it is."""
     results_in_call: bool = False
     """Results are given as `tool_responses` of the message that calls: it knows no role `tool`, and writes them there."""
     ids_shown: bool = False
+    """Results show the id of their call."""
     ids: IdForm = IdForm.ANY
     arguments_as_object: bool = True
     reasoning_key: str | None = None
@@ -158,7 +162,8 @@ class _Prober:
             content_before_calls=either and self._takes(_USER, _ANSWER, call, result, tools=tools),
             user_after_result=either and self._takes(_USER, call, result, _USER2, tools=tools),
             results_in_call=self._in_call,
-            ids_shown=either and self._ids[0] in (self._render([_USER, call, result], tools=tools) or ""),
+            bridged=either and self._takes_bridged(call, result, tools=tools),
+            ids_shown=either and (self._render([_USER, call, result], tools=tools) or "").count(self._ids[0]) > 1,
             ids=form,
             arguments_as_object=self._as_object,
             reasoning_key=key,
@@ -227,6 +232,12 @@ class _Prober:
             return True
         return "zqreason" in (self._render([_USER, {**_ANSWER, **thought}]) or "")
 
+    def _takes_bridged(self, call: _Turn, result: _Turn, *, tools: bool) -> bool:
+        before = (_USER, _ANSWER, _turn("user", ""), call, result)
+        return self._takes(*before, tools=tools) and (
+            self._takes(_USER, call, result, _turn("assistant", ""), _USER2, tools=tools)
+        )
+
     # -- renders --
 
     def _takes(self, *turns: _Turn, tools: bool = False) -> bool:
@@ -234,8 +245,8 @@ class _Prober:
         return shown is not None and all(text in shown for turn in turns for text in _texts(turn))
 
     def _render(self, turns: Sequence[_Turn], *, tools: bool = False, described: bool = True) -> str | None:
-        messages = [in_parts(turn) for turn in turns] if self._as_parts else turns
-        messages = results_in_calls(messages) if self._in_call else messages
+        messages = results_in_calls(turns) if self._in_call else turns
+        messages = [in_parts(turn) for turn in messages] if self._as_parts else messages
         try:
             return self._template.render(messages, tools=[_tool(described)] if tools else (), now=_NOW)
         except TemplateLimitError:
@@ -283,15 +294,29 @@ def in_parts(turn: _Turn) -> dict[str, Any]:
 
 
 def results_in_calls(messages: Sequence[_Turn]) -> list[_Turn]:
-    """Messages with the results of calls as `tool_responses` of the message that calls; those of no call stay."""
+    """Messages with the results of calls as `tool_responses` of the message that calls; those of no call stay.
+
+    The answer after them becomes that message's content: to such templates all of it is one turn of the model.
+    """
     done: list[_Turn] = []
     for message in messages:
-        if message["role"] == "tool" and done and done[-1].get("tool_calls"):
-            response = {"name": message.get("name", "unknown"), "response": message["content"]}
-            done[-1] = {**done[-1], "tool_responses": [*done[-1].get("tool_responses", ()), response]}
+        last = done[-1] if done and done[-1].get("tool_calls") else {}
+        responses = last.get("tool_responses", ())
+        if message["role"] == "tool" and last:
+            response = {"name": message.get("name", "unknown"), "response": _parsed(message["content"])}
+            done[-1] = {**last, "tool_responses": [*responses, response]}
+        elif set(message) == {"role", "content"} and message["role"] == "assistant" and responses and not last["content"]:
+            done[-1] = {**last, "content": message["content"]}
         else:
             done.append(message)
     return done
+
+
+def _parsed(content: Any) -> Any:
+    try:
+        return loads(content) if isinstance(content, str) else content
+    except ValueError:
+        return content
 
 
 def _tool(described: bool) -> dict[str, Any]:

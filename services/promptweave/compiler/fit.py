@@ -107,9 +107,11 @@ def _steps(able: Abilities) -> Iterator[tuple[Abilities, bool]]:
             "consecutive_assistants": False,
             "assistant_first": False,
             "user_after_result": False,
+            "content_before_calls": False,
             "system_only": False,
             "system": SystemPlace.FIRST if able.system is SystemPlace.ANYWHERE else able.system,
         },
+        {"bridged": False},
         {"calls": False, "calls_without_tools": False},
         {"system": SystemPlace.NOWHERE},
     ):

@@ -34,7 +34,7 @@ class Kept:
 
     def missing(self, pieces: Sequence[Piece]) -> list[Piece]:
         """The pieces that it does not hold."""
-        return [piece for piece in pieces if not self._holds(piece.text)]
+        return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
 
     def certain(self, pieces: Sequence[Piece]) -> bool:
         """Whether what was found cannot have been found by chance."""
@@ -45,6 +45,15 @@ class Kept:
             return True
         squashed = _squash(text)
         return bool(squashed) and (squashed in self._squashed or _squash(dumps(text)) in self._squashed)
+
+    def _holds_parts(self, text: str) -> bool:
+        """Some templates take JSON apart, and write it in another order."""
+        if not text.lstrip().startswith(("{", "[")):
+            return False
+        try:
+            return all(map(self._holds, _leaves(loads(text))))
+        except ValueError:
+            return False
 
     @cached_property
     def _squashed(self) -> str:

@@ -64,7 +64,7 @@ def normalise(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
 
 
 def roles(turns: Turns, able: Abilities) -> Passed:
-    """Developer messages are system messages by a newer name: no warning. A few templates take them and no system message."""
+    """Developer messages are system messages by a newer name: no warning. Some template may take nothing else."""
     if able.developer and able.system is SystemPlace.NOWHERE:
         return turns, []
     as_system = {Role.DEVELOPER: Role.SYSTEM}
@@ -116,13 +116,14 @@ def alone(turns: Turns, able: Abilities) -> Passed:
 
 
 def neighbours(turns: Turns, able: Abilities) -> Passed:
-    """Neighbours of one role joined, where the template wants roles to alternate."""
+    """Neighbours of one role joined, where the template wants roles to alternate; it may count no turns of calls."""
     wanted = {Role.USER: able.consecutive_users, Role.ASSISTANT: able.consecutive_assistants}
     done: list[Turn] = []
     warnings: list[CompileWarning] = []
     for turn in turns:
         last = done[-1] if done else None
-        if last and last.role is turn.role and not wanted.get(turn.role, True):
+        apart = last and (last.message.tool_calls or turn.message.tool_calls) and able.content_before_calls
+        if last and last.role is turn.role and not wanted.get(turn.role, True) and not apart:
             done[-1] = joined(last, turn)
             warnings += turn.warning(
                 "messages_merged", "joined with the message before: the template wants roles to alternate"
@@ -162,8 +163,6 @@ def as_template_messages(turns: Turns, able: Abilities) -> list[Mapping[str, Any
     for turn in turns:
         message = turn.message
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or ""}
-        if able.content_as_parts:
-            entry = in_parts(entry)
         if message.reasoning_content is not None:
             entry[able.reasoning_key or "reasoning_content"] = message.reasoning_content
         if message.role is Role.TOOL and message.tool_call_id is not None:
@@ -183,4 +182,5 @@ def as_template_messages(turns: Turns, able: Abilities) -> list[Mapping[str, Any
                 for call in message.tool_calls
             ]
         written.append(entry)
-    return results_in_calls(written) if able.results_in_call else written
+    written = results_in_calls(written) if able.results_in_call else written
+    return [in_parts(entry) for entry in written] if able.content_as_parts else written

@@ -61,13 +61,13 @@ class Shown:
             return (*shown, Turn(mark.put(messages[-1]), len(messages) - 1))
 
         def write(turns: Turns, able: Abilities) -> str:
-            return mark.cut(self._render(template, turns, able, add_generation_prompt=False))
+            prompt, content = mark.cut(self._render(template, turns, able, add_generation_prompt=False)), turns[-1].content
+            said = mark.cut(content)
+            return self._past_thought(prompt.removesuffix(said)) + said if prompt.endswith(said) else prompt
 
         def write_as_answer(turns: Turns, able: Abilities) -> str:
             asked = self._render(template, turns[:-1] or (Turn(Message(Role.USER, "")),), able)
-            open_thought = self._profile.reasoning and thinking(self._profile, asked) is Thinking.OPEN
-            closing = self._profile.reasoning.closing if self._profile.reasoning and open_thought else ""
-            return asked + closing + mark.cut(turns[-1].content)
+            return self._past_thought(asked) + mark.cut(turns[-1].content)
 
         conversation = Conversation(self._request.messages, self._tools, self._style == "native", turns_of, write)
         try:
@@ -77,6 +77,11 @@ class Shown:
         except TemplateError:
             # It does not write such a message, or not at the end: then it stands where an answer would.
             return replace(conversation, write=write_as_answer).fit(able)
+
+    def _past_thought(self, prompt: str) -> str:
+        """The prompt, with the reasoning ended that the template may have begun: what follows is content."""
+        reasoning = self._profile.reasoning
+        return prompt + reasoning.closing if reasoning and thinking(self._profile, prompt) is Thinking.OPEN else prompt
 
     def _turns(self, messages: Sequence[Message]) -> Turns:
         """The messages in the style's words, and what the style has to say of the tools."""

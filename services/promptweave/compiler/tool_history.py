@@ -92,21 +92,25 @@ def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
     if not (able.calls if tools else able.calls_without_tools):
         return _as_text(turns, lambda called, after: True)
     beside = able.content_beside_calls and (able.reasoning_beside_content or able.reasoning_key is None)
-    apart = beside or able.content_before_calls
+    apart = beside or able.content_before_calls or able.bridged
+    after_result = able.user_after_result or able.bridged
 
     def unfit(called: Turn | None, after: Turn | None) -> bool:
-        speaks = after is not None and (after.role is Role.USER or after.role in SYSTEM_ROLES)
+        speaks = after is not None and _speaks(after)
         said = called is not None and bool(called.content)
-        return (speaks and not able.user_after_result) or (said and not apart) or called is None
+        return (speaks and not after_result) or (said and not apart) or called is None
 
     turns, warnings = _as_text(turns, unfit)
     if not able.ids_shown:
         turns = _results_in_order(turns)
     if not beside:
-        turns, more = _content_apart(turns, always=not able.content_beside_calls)
+        turns, more = _content_apart(turns, able)
         warnings += more
     if not able.parallel_calls:
         turns, more = _one_call_a_turn(turns)
+        warnings += more
+    if not able.user_after_result:
+        turns, more = _answered(turns)
         warnings += more
     return turns, warnings
 
@@ -133,17 +137,38 @@ def _rounds(turns: Turns) -> Iterator[tuple[list[Turn], Turn | None]]:
     yield results, None
 
 
-def _content_apart(turns: Turns, *, always: bool) -> Passed:
+def _content_apart(turns: Turns, able: Abilities) -> Passed:
     """Text beside calls, or only beside calls and reasoning, as a turn of its own, before them: the template loses it."""
     done: list[Turn] = []
     warnings: list[CompileWarning] = []
     for turn in turns:
-        if turn.message.tool_calls and turn.content and (always or turn.message.reasoning_content):
-            done += [replaced(turn, tool_calls=(), reasoning_content=None), replaced(turn, content=None)]
+        message = turn.message
+        if message.tool_calls and message.content and not (able.content_beside_calls and not message.reasoning_content):
+            done.append(replaced(turn, tool_calls=(), reasoning_content=None))
+            if not able.content_before_calls:
+                done.append(Turn(Message(Role.USER, "")))
+            done.append(replaced(turn, content=None))
             warnings += turn.warning("content_moved", "text beside calls in a turn of its own: the template loses it there")
         else:
             done.append(turn)
     return tuple(done), warnings
+
+
+def _answered(turns: Turns) -> Passed:
+    """An empty assistant turn between a result and the user, where the template wants an answer there."""
+    done: list[Turn] = []
+    warnings: list[CompileWarning] = []
+    for turn in turns:
+        if done and done[-1].role is Role.TOOL and _speaks(turn):
+            done.append(Turn(Message(Role.ASSISTANT, "")))
+            sentence = "an empty assistant turn stands before: the template wants an answer to a result"
+            warnings += turn.warning("turn_added", sentence)
+        done.append(turn)
+    return tuple(done), warnings
+
+
+def _speaks(turn: Turn) -> bool:
+    return turn.role is Role.USER or turn.role in SYSTEM_ROLES
 
 
 def _one_call_a_turn(turns: Turns) -> Passed:
