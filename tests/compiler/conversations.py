@@ -4,7 +4,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from promptweave.compiler.normalise import CompileWarning
+from promptweave.compiler.profile import profile
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
+from promptweave.compiler.shown import Shown
+from promptweave.compiler.template import ChatTemplate
 
 TOOLS = (
     Tool(
@@ -19,7 +23,7 @@ TOOLS = (
 
 @dataclass(frozen=True)
 class Shape:
-    """A conversation. `arguments_as_parsed` is only for the oracle, which is given requests in OpenAI's form."""
+    """A conversation and its tools."""
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
@@ -114,7 +118,9 @@ SHAPES: dict[str, Shape] = {
     "no id": Shape((ASK, assistant(None, call("Vaduz", "")), result("17 degrees, drizzle", None)), TOOLS),
     "result alone": Shape((ASK, result("17 degrees, drizzle", "abcdefgh1")), TOOLS),
     "result first": Shape((result("17 degrees, drizzle", "abcdefgh1"),)),
-    "unknown tool": Shape((ASK, assistant(None, call("Vaduz", "abcdefgh1", "get_tide")), result("high", "abcdefgh1")), TOOLS),
+    "unknown tool": Shape(
+        (ASK, assistant(None, call("Vaduz", "abcdefgh1", "get_tide")), result("high", "abcdefgh1")), TOOLS
+    ),
     "empty result": Shape((ASK, assistant(None, ONE), result("", ONE.id)), TOOLS),
     "system after call": Shape(
         (ASK, assistant(None, ONE), result("17 degrees, drizzle", ONE.id), system("From now on in French.")), TOOLS
@@ -150,3 +156,10 @@ def lost(request: ChatRequest, prompt: str) -> list[str]:
     """The pointers of what the prompt does not hold. A text that also stands in a tool's definition may fool it."""
     wanted = [*texts(request), *filter(None, [last_thought(request)])]
     return [pointer for pointer, text in wanted if text not in prompt]
+
+
+def shown(request: ChatRequest, template: ChatTemplate) -> tuple[str, list[CompileWarning]]:
+    """The prompt with tools and calls in the template's own words, whether or not the output could be read, and warnings."""
+    warnings: list[CompileWarning] = []
+    prompt, _ = Shown(request, profile(template), "native", warnings).render(template)
+    return prompt, warnings

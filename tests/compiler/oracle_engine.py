@@ -1,4 +1,4 @@
-"""The engine's own rendering, as an oracle: `python oracle_engine.py MODEL`, run as a process of its own by `test_oracle.py`.
+"""The engine renders, as an oracle: `python oracle_engine.py MODEL`, run as a process of its own by `test_oracle.py`.
 
 A line of stdin holds a chat template and chat requests; the line of stdout that answers it what `/apply-template` made of
 each (null: it refused), and the texts of BOS and EOS that the template was given.
