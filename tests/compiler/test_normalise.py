@@ -231,6 +231,16 @@ def test_reasoning_of_the_turn_that_is_going_on_is_missed_and_older_one_is_not()
     assert shown(SHAPES["old reasoning"].request(), template("listed"))[1] == []
 
 
+def test_thoughts_in_old_contents_go_where_the_template_drops_them_and_stay_where_not() -> None:
+    messages = (ASK, assistant("<think>\nLet me see.\n</think>\n\nIt is pouring."), user("And now?"))
+    source = "{% for m in messages %}<{{ (m.content | string).split('</think>') | last }}>{% endfor %}"
+    prompt, warnings = shown(ChatRequest(messages), ChatTemplate(source))
+    assert prompt == "<Is it raining there?><It is pouring.><And now?>"
+    assert warnings == []
+    prompt, _ = shown(ChatRequest(messages), template("listed"))
+    assert "<think>\nLet me see.\n</think>\n\nIt is pouring." in prompt
+
+
 def test_calls_without_ids_are_answered_in_order() -> None:
     calls = (Call("", "get_weather", '{"city": "Vaduz"}'), Call("", "get_weather", '{"city": "Quito"}'))
     messages = (ASK, assistant(None, *calls), result("17 drizzle", None), result("25 sun", None))
@@ -299,7 +309,7 @@ def conversations(draw: st.DrawFn) -> ChatRequest:
     return ChatRequest(tuple(message() for _ in range(draw(st.integers(0, 6)))), draw(st.sampled_from([(), TOOLS])))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(conversations())
 @pytest.mark.parametrize("name", NAMES)
 def test_random_conversations(name: str, request_: ChatRequest) -> None:

@@ -66,6 +66,8 @@ class Abilities:
     arguments_as_object: bool = True
     reasoning_key: str | None = None
     """The name by which it takes reasoning; None: it writes none of history, on purpose or not."""
+    thoughts_dropped: bool = False
+    """It drops `<think>...</think>` from the beginning of older contents, as models are taught to forget it."""
     reasoning_beside_content: bool = True
     """Reasoning and text beside calls, both in one turn."""
     content_as_parts: bool = False
@@ -112,6 +114,9 @@ _ID_FORMS[IdForm.NINE] = ("zqid00001", "zqid00002")
 _ID_FORMS[IdForm.BY_NAME] = ("functions.zqname:0", "functions.zqother:1")
 
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
+
+THOUGHT = ("<think>", "</think>")
+"""What clients that know nothing of reasoning send back as content."""
 
 _NOW = datetime(2024, 7, 26, tzinfo=UTC)
 
@@ -167,6 +172,7 @@ class _Prober:
             ids=form,
             arguments_as_object=self._as_object,
             reasoning_key=key,
+            thoughts_dropped=self._drops_thoughts(),
             reasoning_beside_content=either and key is not None and self._takes(_USER, both, result, tools=tools),
             content_as_parts=self._as_parts,
             tools_undescribed=self._render([_USER], tools=True, described=False) is not None,
@@ -231,6 +237,11 @@ class _Prober:
         if calls and "zqreason" in (self._render([_USER, {**call, **thought}, result], tools=tools) or ""):
             return True
         return "zqreason" in (self._render([_USER, {**_ANSWER, **thought}]) or "")
+
+    def _drops_thoughts(self) -> bool:
+        begun = _turn("assistant", "zqreason".join(THOUGHT) + "zqanswer")
+        shown = self._render([_USER, begun, _USER2]) or "zqreason"
+        return "zqanswer" in shown and "zqreason" not in shown
 
     def _takes_bridged(self, call: _Turn, result: _Turn, *, tools: bool) -> bool:
         before = (_USER, _ANSWER, _turn("user", ""), call, result)

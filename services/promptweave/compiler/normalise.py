@@ -14,10 +14,11 @@ Nothing is dropped. What changes what the model sees is said in a warning, with 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from promptweave.compiler.abilities import Abilities, SystemPlace, in_parts, results_in_calls
+from promptweave.compiler.abilities import THOUGHT, Abilities, SystemPlace, in_parts, results_in_calls
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.request import Message, Role
@@ -58,6 +59,20 @@ def normalise(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
         turns, more = one(turns, able)
         warnings += more
     return turns, warnings
+
+
+def thoughts_apart(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Messages with a thought at the beginning of their content as their reasoning, which is what it was."""
+    opening, closing = THOUGHT
+
+    def apart(message: Message) -> Message:
+        text = (message.content or "").lstrip()
+        if message.role is not Role.ASSISTANT or message.reasoning_content or not text.startswith(opening):
+            return message
+        thought, found, said = text.removeprefix(opening).partition(closing)
+        return replace(message, content=said.lstrip(), reasoning_content=thought.strip()) if found else message
+
+    return tuple(map(apart, messages))
 
 
 # -- the passes --

@@ -9,7 +9,7 @@ from promptweave.compiler.continuation import Mark
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.fit import Conversation, Fitted
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.normalise import CompileWarning, as_template_messages
+from promptweave.compiler.normalise import CompileWarning, as_template_messages, thoughts_apart
 from promptweave.compiler.profile import Profile
 from promptweave.compiler.publish import described
 from promptweave.compiler.reasoning import Thinking, thinking
@@ -38,6 +38,8 @@ class Shown:
         if self._profile.calls:
             # Calls of the history look like those that the model is made to write.
             able = replace(able, arguments_as_object=self._profile.arguments_as_object)
+        if able.thoughts_dropped:
+            self._request = replace(self._request, messages=thoughts_apart(self._request.messages))
         fitted = self._continued(template, able) if self._request.continue_final_message else self._asked(template, able)
         self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
         first = fitted.turns[0]
