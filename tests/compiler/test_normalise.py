@@ -6,9 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptweave.compiler.abilities import Abilities, IdForm, SystemPlace, abilities
+from promptweave.compiler.abilities import Abilities, IdForm, SystemPlace
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError, TemplateError
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
 from promptweave.compiler.template import ChatTemplate
 

@@ -13,13 +13,14 @@ In this order, since each may make work for those after it:
 Nothing is dropped. What changes what the model sees is said in a warning, with the message's place.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from promptweave.compiler.abilities import THOUGHT, Abilities, SystemPlace, in_parts, results_in_calls
+from promptweave.compiler.abilities import THOUGHT, Abilities, SystemPlace
 from promptweave.compiler.errors import RequestError
+from promptweave.compiler.forms import TemplateMessage, in_parts, results_in_calls
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.tool_history import exchange, ids
@@ -171,10 +172,10 @@ def transcript(turns: Turns) -> Passed:
 # -- for the template --
 
 
-def as_template_messages(turns: Turns, able: Abilities) -> list[Mapping[str, Any]]:
+def as_template_messages(turns: Turns, able: Abilities) -> list[TemplateMessage]:
     """The messages as the dictionaries that templates are given."""
     names = {call.id: call.name for turn in turns for call in turn.message.tool_calls}
-    written: list[Mapping[str, Any]] = []
+    written: list[TemplateMessage] = []
     for turn in turns:
         message = turn.message
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or ""}

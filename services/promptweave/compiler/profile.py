@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from promptweave.compiler.abilities import abilities, in_parts
 from promptweave.compiler.derive import Derivation, derive_calls
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.forms import in_parts
 from promptweave.compiler.markup import common_prefix, tags
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.styles.calls import CallSyntax
 from promptweave.compiler.template import ChatTemplate
 

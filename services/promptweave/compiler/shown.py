@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from promptweave.compiler.abilities import Abilities, abilities
+from promptweave.compiler.abilities import Abilities
 from promptweave.compiler.continuation import Mark
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.fit import Conversation, Fitted
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.normalise import CompileWarning, as_template_messages, thoughts_apart
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.profile import Profile
 from promptweave.compiler.publish import described
 from promptweave.compiler.reasoning import Thinking, thinking
