@@ -5,6 +5,7 @@ short text, or one that stands in several places, can be found although it was l
 words, each one of a kind, tells (`stand_in`).
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -41,7 +42,9 @@ class Kept:
         return all(len(piece.text) >= _CERTAIN and self._prompt.count(piece.text) <= 1 for piece in pieces)
 
     def _holds(self, text: str) -> bool:
-        if text in self._prompt or (text := text.strip()) in self._prompt or dumps(text)[1:-1] in self._prompt:
+        if text in self._prompt or (text := text.strip()) in self._prompt:
+            return True
+        if dumps(text)[1:-1] in self._prompt or json.dumps(text)[1:-1] in self._prompt:
             return True
         squashed = _squash(text)
         return bool(squashed) and (squashed in self._squashed or _squash(dumps(text)) in self._squashed)
