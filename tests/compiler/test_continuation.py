@@ -9,8 +9,10 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError, UnsupportedError
 from promptweave.compiler.request import ChatRequest, JsonFormat, ToolChoice
 from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.wire_service import chat_request_from_wire
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parser import OutputParser
+from promptweave.v1 import prompt_compiler_pb2
 
 from .conversations import ASK, ONE, SAID, TOOLS, assistant, result, system, user
 from .test_normalise import CORPUS, NAMES, template
@@ -113,3 +115,8 @@ def test_the_word_that_marks_the_end_is_one_of_a_kind() -> None:
     messages = (user("zqend000zq"), assistant("zqend001zq "))
     compiled = compile_prompt(replace(REQUEST, messages=messages), template("tagged"))
     assert compiled.prompt.endswith("<|turn|>user\nzqend000zq<|end|>\n<|turn|>assistant\nzqend001zq ")
+
+
+def test_the_contract_carries_it() -> None:
+    wire = prompt_compiler_pb2.CompileRequest(continue_final_message=True)
+    assert chat_request_from_wire(wire).continue_final_message
