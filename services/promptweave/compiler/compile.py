@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
 from promptweave.compiler.markup import tags
+from promptweave.compiler.native_tools import described, native_tools
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.reasoning import thinking, with_reasoning
@@ -23,11 +24,12 @@ from promptweave.compiler.request import ChatRequest, JsonFormat
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
 from promptweave.compiler.styles import generic, hermes
-from promptweave.compiler.styles.calls import CallableTool, calls, content_then_calls
+from promptweave.compiler.styles.answer import PLAIN, answer_node
+from promptweave.compiler.styles.calls import CallableTool, calls
 from promptweave.compiler.template import ChatTemplate
 from promptweave.output.gbnf import to_gbnf
 from promptweave.output.grammar import EMPTY, Expr, Lit, Rules, seq, split_literal
-from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax, Text
+from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax
 from promptweave.output.tree_grammar import tree_expr
 
 STYLES = ("native", "hermes", "generic")
@@ -57,15 +59,24 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     style = _choose_style(request, found)
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)
+    if style == "native":
+        style, tools, fallback = native_tools(request, found, tools, rules)
+        warnings += fallback
     value, value_warnings = _value(request.response_format, rules)
-    shown = Shown(request, found, style if tools else "native", [*warnings, *value_warnings])
+    shown_request = described(request) if found.needs_descriptions else request
+    shown = Shown(
+        shown_request,
+        found,
+        style if tools else "native",
+        [*warnings, *value_warnings],
+    )
     prompt, stable = shown.render(template)
     tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
         prompt=prompt + prefix,
         grammar=to_gbnf(rules.grammar(rest)) if rest is not None else None,
-        stop=tuple(tags(found.turn_end)[:1]),
+        stop=found.stops,
         syntax=Syntax(tree, prefix),
         preserved_tokens=_preserved(found, style),
         style=style if tools else "native",
@@ -144,19 +155,23 @@ def _answer(
 ) -> Node:
     """The tree of the answer itself."""
     content = None if value is None else Part(Region.CONTENT, Json("", value))
+    answer = PLAIN if style == "hermes" else found.answer
     if not tools:
-        return content or Text(Region.CONTENT)
+        return answer.around(content) if content else answer.alone()
     required, parallel = request.tool_choice.required, request.parallel_tool_calls
     if style == "generic":
         string = scalar("string", rules)
-        return generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)
+        # The envelope is content to the template, so it stands where content does.
+        return found.answer.around(
+            generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)
+        )
     syntax = hermes.SYNTAX if style == "hermes" else found.calls
     assert syntax, "the native style was chosen, so the template has it"
     if required:
         return calls(syntax, tools, parallel=parallel)
     if content:
-        return Choice((calls(syntax, tools, parallel=parallel), content))
-    return content_then_calls(syntax, tools, parallel=parallel)
+        return Choice((calls(syntax, tools, parallel=parallel), answer.around(content)))
+    return answer_node(answer, syntax, tools, parallel=parallel)
 
 
 def _forced(answer: Expr) -> tuple[str, Expr]:
@@ -179,5 +194,11 @@ def _preserved(found: Profile, style: str) -> tuple[str, ...]:
     """The tags that the output may hold: where they are special tokens, engines hide them unless told not to."""
     syntax = hermes.SYNTAX if style == "hermes" else found.calls
     texts = [syntax.opening, syntax.middle, syntax.closing, syntax.between] if syntax else []
+    texts += (
+        [text for form in syntax.arguments.forms.values() for text in (form.middle, form.end)]
+        if syntax and syntax.arguments
+        else []
+    )
+    texts += [found.answer.header, found.answer.end]
     texts += [found.reasoning.opening, found.reasoning.closing] if found.reasoning else []
     return tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))
