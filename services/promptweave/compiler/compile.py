@@ -11,10 +11,10 @@ prefix       what is certain to come first goes into the prompt
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptweave.compiler.compile_schema import embed_schema
-from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.errors import RequestError, SchemaError, TemplateError, TemplateLimitError, UnsupportedError
 from promptweave.compiler.markup import tags
 from promptweave.compiler.native_tools import described, native_tools
 from promptweave.compiler.normalise import CompileWarning, check_history
@@ -56,6 +56,24 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     """Compiles a request. Raises CompilerError; paths are JSON pointers into the request."""
     _check(request)
     found = profile(template)
+    try:
+        return _compile(request, template, found)
+    except TemplateLimitError:
+        raise
+    except TemplateError as error:
+        if request.style or found.style != "native" or not request.tools:
+            raise
+        why = error
+    # Some templates cannot write every tool that is a tool: one with a reference in its schema, say.
+    try:
+        compiled = _compile(replace(request, style="generic"), template, found)
+    except TemplateError:
+        raise why from None
+    warning = CompileWarning("style_fallback", "/tools", f"{why.message}; the generic style is used")
+    return replace(compiled, warnings=(*compiled.warnings, warning))
+
+
+def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
     style = _choose_style(request, found)
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)

@@ -1,6 +1,6 @@
 """Derives how arguments are written that are not one JSON object: by renders of no, one and two of them, of each type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,29 +89,37 @@ def _string_form(body: Body) -> tuple[bool | None, str]:
 
 def _form(body: Body, name: str, before_key: str, closing: str, notes: list[str]) -> Form | None:
     """The form of values of a type that is not string."""
-    found: list[tuple[str, str, str]] = []
+    found: list[dict[tuple[str, str], str]] = []
     for value in VALUES[name]:
         written = body({"zqkey": value})
         if written is None or not written.startswith(before_key + "zqkey") or not written.endswith(closing):
             return None
         text = written[len(before_key) + len("zqkey") : len(written) - len(closing)].replace("zqkey", KEY)
-        for spelled in dict.fromkeys((dumps(value), str(value), _unspaced(value))):
-            if spelled in text:
-                middle, _, end = text.partition(spelled)
-                found.append((middle, end, spelled))
-                break
-        else:
-            return None
-    middle, end, _ = found[0]
-    if any((before, after) != (middle, end) for before, after, _ in found):
+        found.append(_splits(text, dict.fromkeys((dumps(value), str(value), _unspaced(value)))))
+    # The same texts stand around all values of a type; the word of one may stand in a tag, too (`string="false"`).
+    around = [split for split in found[0] if all(split in others for others in found)]
+    if not around:
         return None
+    middle, end = max(around, key=lambda split: len(split[0]))
+    spelled = [splits[middle, end] for splits in found]
     words: tuple[tuple[str, str], ...] = ()
     if name in ("boolean", "null"):
-        pairs = [(dumps(value), text) for value, (_, _, text) in zip(VALUES[name], found, strict=True)]
+        pairs = [(dumps(value), text) for value, text in zip(VALUES[name], spelled, strict=True)]
         words = tuple((meant, text) for meant, text in pairs if meant != text)
-    elif not _is_json(found[0][2]):
+    elif not _is_json(spelled[0]):
         notes.append(f"the template prints values of the type {name} as Python does; JSON is asked for")
     return Form(middle, end, words=words)
+
+
+def _splits(text: str, spellings: Iterable[str]) -> dict[tuple[str, str], str]:
+    """What stands around each occurrence of a value."""
+    splits: dict[tuple[str, str], str] = {}
+    for spelled in spellings:
+        start = text.find(spelled)
+        while start >= 0:
+            splits.setdefault((text[:start], text[start + len(spelled) :]), spelled)
+            start = text.find(spelled, start + 1)
+    return splits
 
 
 def _unspaced(value: Any) -> str:

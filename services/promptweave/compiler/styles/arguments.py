@@ -136,49 +136,63 @@ class _Reader:
         return _Member(key, required, _replaced(self._value(schema, at), key))
 
     def _value(self, schema: Any, at: str) -> "_Value":
-        types = self._types(schema, at)
-        groups: dict[tuple[str, str], list[str]] = {}
-        for name in types:
-            form = self._syntax.forms.get(name)
-            if form is None:
-                raise NotExactError(at, f"the template does not show how a value of the type {name} is written")
-            groups.setdefault((form.middle, form.end), []).append(name)
-        if "string" in types and self._syntax.forms["string"].raw:
-            return self._raw(schema, types, groups, at)
-        if len(groups) > 1:
-            raise NotExactError(at, f"values of the types {', '.join(types)} are written in different ways")
-        ((middle, end),) = groups
-        words = self._words(types)
-        if words:
-            if set(types) - {"boolean", "null"} or not _only_types(schema):
-                raise NotExactError(at, "truth values are written in words that are not JSON")
-            return _Value(tuple(_Way(middle, end, word=word) for word in words))
-        first = "".join(dict.fromkeys("".join(FIRST.get(name, NUMBER_FIRST) for name in types)))
-        return _Value((_Way(middle, end, json=Json(first, self._embed(self._rooted(schema)))),))
+        """The ways to write a value: words, JSON in each of its forms, and text last, which takes what is nothing else."""
+        words: list[_Way] = []
+        json: dict[tuple[str, str], tuple[list[Any], list[str]]] = {}
+        text: list[_Way] = []
+        for option in _options(schema):
+            types = self._types(option, at)
+            forms = [self._form(name, at) for name in types]
+            spelled = [_words_of(name, form) for name, form in zip(types, forms, strict=True)]
+            if types == ["string"] and forms[0].raw:
+                text += self._raw(option, forms[0], at)
+            elif len(types) == 1 and any(word != meant for word, meant in spelled[0]) and _only_types(option):
+                words += [_Way(forms[0].middle, forms[0].end, word=word) for word in spelled[0]]
+            elif any(form.raw for form in forms) or any(word != meant for some in spelled for word, meant in some):
+                raise NotExactError(at, f"values of the types {', '.join(types)} cannot be told apart in it")
+            elif len({(form.middle, form.end) for form in forms}) > 1:
+                raise NotExactError(at, f"values of the types {', '.join(types)} are written in different ways")
+            else:
+                options, names = json.setdefault((forms[0].middle, forms[0].end), ([], []))
+                options.append(option)
+                names += types
+        ways = words + self._ways(json, text, at) + text
+        if any(_clash(one, other) for one in ways for other in ways if one is not other):
+            raise NotExactError(at, "the ways in which its values are written cannot be told apart")
+        return _Value(tuple(ways))
 
-    def _raw(self, schema: Any, types: list[str], groups: dict[tuple[str, str], list[str]], at: str) -> "_Value":
-        """Strings as they are. Beside them only words can be told from strings, and those then mean what they spell."""
-        form = self._syntax.forms["string"]
+    def _ways(
+        self, json: Mapping[tuple[str, str], tuple[list[Any], list[str]]], text: "list[_Way]", at: str
+    ) -> "list[_Way]":
+        """The ways that are JSON. Beside text only words can be told from it, and they then mean what they spell."""
+        ways: list[_Way] = []
+        for (middle, end), (options, names) in json.items():
+            if any(way.middle == middle for way in text):
+                if set(names) - {"boolean", "null"} or not all(map(_only_types, options)):
+                    raise NotExactError(at, f"text cannot be told from a value of the type {' or '.join(names)}")
+                ways += [_Way(middle, end, word=(word, word)) for name in names for _, word in _words_of(name, Form("", ""))]
+                continue
+            first = "".join(dict.fromkeys("".join(FIRST.get(name, NUMBER_FIRST) for name in names)))
+            schema = options[0] if len(options) == 1 else {"anyOf": options}
+            ways.append(_Way(middle, end, json=Json(first, self._embed(self._rooted(schema)))))
+        return ways
+
+    def _form(self, name: str, at: str) -> Form:
+        form = self._syntax.forms.get(name)
+        if form is None:
+            raise NotExactError(at, f"the template does not show how a value of the type {name} is written")
+        return form
+
+    def _raw(self, schema: Any, form: Form, at: str) -> "list[_Way]":
+        """Strings as they are."""
         members = _string_members(schema)
         if members is not None:
-            return _Value(tuple(_Way(form.middle, form.end, text=text) for text in sorted(members, key=len, reverse=True)))
+            if any(form.end.strip() in text for text in members):
+                raise NotExactError(at, f"a value holds the text {form.end.strip()!r}, which ends it")
+            return [_Way(form.middle, form.end, text=text) for text in members]
         if not _only_types(schema):
             raise NotExactError(at, "strings are written as they are, and this schema limits which")
-        others = [name for name in types if name != "string"]
-        if set(others) - {"boolean", "null"} and len(groups) == 1:
-            raise NotExactError(at, f"text cannot be told from a value of the type {' or '.join(others)}")
-        if set(others) - {"boolean", "null"}:
-            raise NotExactError(at, "text and other values together are not supported in it")
-        ways = []
-        for name in others:
-            other = self._syntax.forms[name]
-            ways += [_Way(other.middle, other.end, word=word) for word in _words_of(name, other)]
-        return _Value((*ways, _Way(form.middle, form.end)))
-
-    def _words(self, types: list[str]) -> list[tuple[str, str]]:
-        """The words for truth values, if any of them is not JSON."""
-        found = [word for name in types for word in _words_of(name, self._syntax.forms[name])]
-        return found if any(spelled != meant for spelled, meant in found) else []
+        return [_Way(form.middle, form.end)]
 
     def _types(self, schema: Any, at: str, depth: int = 0) -> list[str]:
         """Which types the values of a schema may have."""
@@ -222,6 +236,17 @@ class _Way:
     text: str | None = None
 
 
+def _clash(one: _Way, other: _Way) -> bool:
+    """Whether `one` may begin like `other`, whose texts after the key are shorter."""
+    if one.middle == other.middle or not one.middle.startswith(other.middle):
+        return False
+    more = one.middle[len(other.middle) :]
+    if other.json:
+        return more[0] in other.json.first
+    known = other.word[0] if other.word else other.text
+    return known is None or known[:1] == more[0] or not known
+
+
 @dataclass(frozen=True, slots=True)
 class _Value:
     ways: tuple[_Way, ...]
@@ -243,9 +268,24 @@ def _written(way: _Way, middle: str, end: str) -> Node:
         written: Node = Part(Region.TOOL_ARGUMENTS, Literal(way.text), Transform.JSON_STRING_ENCODE)
         return Sequence((Literal(middle), written, Literal(end)))
     # Closed with the white space that the template writes, or without: a text holds neither.
-    ends = tuple(dict.fromkeys((end, end.strip())))
+    ends = tuple(dict.fromkeys((end, end.lstrip())))
     text = Text(None, (Branch(ends, EMPTY),), may_end=False)
     return Sequence((Literal(middle), Part(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE)))
+
+
+def _options(schema: Any) -> list[Any]:
+    """A schema as alternatives, each of one type where that can be seen."""
+    if not isinstance(schema, dict):
+        return [schema]
+    rest = schema.keys() - ANNOTATIONS
+    if rest == {"anyOf"}:
+        return [option for some in schema["anyOf"] for option in _options(some)]
+    if rest == {"type"} and isinstance(schema["type"], list):
+        return [{"type": name} for name in schema["type"]]
+    if rest == {"enum"}:
+        kinds = dict.fromkeys(map(_type_of, schema["enum"]))
+        return [{"enum": [member for member in schema["enum"] if _type_of(member) == kind]} for kind in kinds]
+    return [schema]
 
 
 def _only_types(schema: Any) -> bool:
