@@ -213,6 +213,11 @@ class _Deriver:
         both = two and shape_of(two, self._written("zqtool", 1), self._written("zqother", 2))
         if not both or both.slots != shape.slots * 2 or both.texts[0] != opening or both.texts[-1] != closing:
             return alone
+        turned = self.body(("zqother", SEEN), ("zqtool", SEEN))
+        other = turned and shape_of(turned, self._written("zqother", 1), self._written("zqtool", 2))
+        if not other or other.texts != both.texts:
+            # What stands between depends on the calls.
+            return alone
         number = len(shape.slots)
         texts: list[str] = list(shape.texts)
         pieces: list[Piece] = [shape.slots[0]]
