@@ -298,6 +298,35 @@ def test_without_tools_headers_are_taken_off_where_they_are(name: str) -> None:
     assert read(compiled, f"{thought}hello")[0].content == "hello"
 
 
+# -- functionary_v2, by name, on any template --
+
+
+@pytest.mark.parametrize("name", ["tagged", "bare", "keyed", "closed"])
+@pytest.mark.parametrize("choice", CHOICES)
+def test_functionary_v2_works_with_any_template(name: str, choice: str) -> None:
+    request = replace(WIDE_QUESTION, tool_choice=CHOICES[choice], style="functionary_v2")
+    compiled = compile_prompt(request, template(name))
+    assert compiled.style == "functionary_v2"
+    assert "get_weather_forecast" in compiled.prompt
+    check_samples(request, compiled, 5)
+    check_splits(compiled, 3)
+
+
+def test_functionary_v2_says_to_whom() -> None:
+    history = (
+        Message(Role.USER, "q"),
+        Message(Role.ASSISTANT, "wait", tool_calls=(Call("c", "get_weather", '{"unit": "c"}'),)),
+        Message(Role.TOOL, "sunny", tool_call_id="c"),
+    )
+    compiled = compile_prompt(replace(WIDE_QUESTION, messages=history, style="functionary_v2"), template("tagged"))
+    call = '<|from|>assistant\n<|recipient|>get_weather\n<|content|>\n{"unit": "c"}'
+    assert f"<|recipient|>all\n<|content|>wait\n{call}" in compiled.prompt
+    assert "<|from|>get_weather\n<|recipient|>all\n<|content|>sunny" in compiled.prompt
+    text = "<|recipient|>all\n<|content|>hi\n<|from|>assistant\n<|recipient|>get_weather_forecast\n<|content|>\n{}"
+    message, complete = read(compiled, text)
+    assert (message.content, calls_of(message), complete) == ("hi", [("get_weather_forecast", {})], True)
+
+
 # -- what must not be derived: quietly wrong for calls that the derivation did not see --
 
 _AROUND = (

@@ -23,7 +23,7 @@ from promptweave.compiler.reasoning import thinking, with_reasoning
 from promptweave.compiler.request import ChatRequest, JsonFormat
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
-from promptweave.compiler.styles import generic, hermes
+from promptweave.compiler.styles import functionary_v2, generic, hermes
 from promptweave.compiler.styles.answer import PLAIN, answer_node
 from promptweave.compiler.styles.calls import CallableTool, calls
 from promptweave.compiler.template import ChatTemplate
@@ -32,8 +32,11 @@ from promptweave.output.grammar import EMPTY, Expr, Lit, Rules, seq, split_liter
 from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax
 from promptweave.output.tree_grammar import tree_expr
 
-STYLES = ("native", "hermes", "generic")
+STYLES = ("native", "hermes", "functionary_v2", "generic")
 """The calling styles that a request may name."""
+
+_WRITTEN = {"hermes": (hermes.SYNTAX, PLAIN), "functionary_v2": (functionary_v2.SYNTAX, functionary_v2.ANSWER)}
+"""The styles that are written out: their calls, and what stands around content."""
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -77,17 +80,16 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     style = _choose_style(request, found)
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)
-    if style == "native":
-        style, tools, fallback = native_tools(request, found, tools, rules)
-        warnings += fallback
+    if style in ("native", "functionary_v2"):
+        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+        exact, fallback = native_tools(request, syntax, around, tools, rules)
+        style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
     value, value_warnings = _value(request.response_format, rules)
     shown_request = described(request) if found.needs_descriptions else request
-    shown = Shown(
-        shown_request,
-        found,
-        style if tools else "native",
-        [*warnings, *value_warnings],
-    )
+    if style == "functionary_v2" and tools:
+        shown_request = functionary_v2.shown(request)
+    shown_style = style if tools and style in ("hermes", "generic") else "native"
+    shown = Shown(shown_request, found, shown_style, [*warnings, *value_warnings])
     prompt, stable = shown.render(template)
     tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
@@ -127,8 +129,7 @@ def _check(request: ChatRequest) -> None:
 def _choose_style(request: ChatRequest, found: Profile) -> str:
     style = request.style or found.style
     if style not in STYLES:
-        known = "functionary_v2 is planned; " if style == "functionary_v2" else ""
-        raise UnsupportedError(f"no calling style {style!r}: {known}there are {', '.join(STYLES)}", path="/style")
+        raise UnsupportedError(f"no calling style {style!r}: there are {', '.join(STYLES)}", path="/style")
     if style == "native" and found.style != "native" and request.style:
         why = "; ".join(found.notes)
         raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
@@ -173,7 +174,7 @@ def _answer(
 ) -> Node:
     """The tree of the answer itself."""
     content = None if value is None else Part(Region.CONTENT, Json("", value))
-    answer = PLAIN if style == "hermes" else found.answer
+    syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
     if not tools:
         return answer.around(content) if content else answer.alone()
     required, parallel = request.tool_choice.required, request.parallel_tool_calls
@@ -183,7 +184,6 @@ def _answer(
         return found.answer.around(
             generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)
         )
-    syntax = hermes.SYNTAX if style == "hermes" else found.calls
     assert syntax, "the native style was chosen, so the template has it"
     if required:
         return calls(syntax, tools, parallel=parallel)
@@ -210,13 +210,13 @@ def _forced(answer: Expr) -> tuple[str, Expr]:
 
 def _preserved(found: Profile, style: str) -> tuple[str, ...]:
     """The tags that the output may hold: where they are special tokens, engines hide them unless told not to."""
-    syntax = hermes.SYNTAX if style == "hermes" else found.calls
+    syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
     texts = [syntax.opening, syntax.middle, syntax.closing, syntax.between] if syntax else []
     texts += (
         [text for form in syntax.arguments.forms.values() for text in (form.middle, form.end)]
         if syntax and syntax.arguments
         else []
     )
-    texts += [found.answer.header, found.answer.end]
+    texts += [answer.header, answer.end]
     texts += [found.reasoning.opening, found.reasoning.closing] if found.reasoning else []
     return tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))

@@ -85,7 +85,8 @@ class CallSyntax:
     def markers(self) -> tuple[str, ...]:
         """The marker, with the white space before it as the template writes it, and bare."""
         if self.lead.strip():
-            return (self.marker,)
+            before = self.lead[: len(self.lead) - len(self.lead.lstrip())]
+            return tuple(dict.fromkeys((before + self.marker, self.marker)))
         white = self.opening[: len(self.opening) - len(self.opening.lstrip())]
         return tuple(dict.fromkeys((self.lead + white + self.marker, white + self.marker, self.marker)))
 
