@@ -146,7 +146,7 @@ def test_reads_what_the_template_writes(name: str) -> None:
     written = written[: written.find(calls.closing) + len(calls.closing)]
     request = replace(WIDE_QUESTION, tool_choice=CHOICES["named"])
     compiled = compile_prompt(replace(request, template_kwargs={"thinking": False}), template(name))
-    lead = {"sections": "<|close|>thought<|sep|><|open|>reply<|sep|>", "closed": "</x:think>"}.get(name, "")
+    lead = "</x:think>" if name == "closed" else ""
     message, complete = read(compiled, (lead + written).removeprefix(compiled.syntax.prefix))
     assert (calls_of(message), complete) == ([("get_weather", {"unit": "c", "n": 3})], True)
 
@@ -286,6 +286,16 @@ def test_reads_answers(name: str, text: str, reasoning: str | None, content: str
     assert (message.reasoning_content, message.content, len(message.tool_calls)) == (reasoning, content, calls)
     assert complete or text == "<|text|>hi"
     assert accepts(grammar_from_gbnf(compiled.grammar or ""), text)
+
+
+def test_a_prompt_that_forbids_thoughts_leaves_none() -> None:
+    request = replace(WIDE_QUESTION, template_kwargs={"thinking": False})
+    compiled = compile_prompt(request, template("sections"))
+    grammar = grammar_from_gbnf(compiled.grammar or "")
+    end = "<|close|>reply<|sep|><|close|>assistant<|sep|>"
+    assert accepts(grammar, f"hi{end}")
+    assert not accepts(grammar, "<|open|>thought<|sep|>hm<|close|>thought<|sep|><|open|>reply<|sep|>hi<|close|>reply<|sep|>")
+    assert "thinking=False asks for an answer with '<|open|>assistant<|sep|><|open|>reply<|sep|>'" in found("sections").notes
 
 
 @pytest.mark.parametrize("name", CONTENT)

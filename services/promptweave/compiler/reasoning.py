@@ -25,6 +25,9 @@ def thinking(profile: Profile, prompt: str) -> Thinking:
     opened, closed = tail.rfind(profile.reasoning.opening.strip()), tail.rfind(profile.reasoning.closing.strip())
     if opened > closed:
         return Thinking.OPEN
+    if tail.strip() and profile.reasoning.closing.strip().endswith(tail.strip()):
+        # The prompt stands where a thought would have ended: behind the header that follows one.
+        return Thinking.CLOSED
     return Thinking.CLOSED if closed >= 0 and profile.assistant_head else Thinking.POSSIBLE
 
 
