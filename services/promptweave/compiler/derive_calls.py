@@ -7,6 +7,9 @@ from typing import Any
 from promptweave.compiler.markup import common_prefix, common_suffix
 from promptweave.compiler.styles.calls import Piece, Slot
 
+ID = "zqid0000{}"
+"""The ids of probes, with a call's place: nine letters and digits, which even picky templates take."""
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
