@@ -2,6 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,10 +30,19 @@ def command(model: Path | None, template: Path | None, bos: str, eos: str, as_js
     except TemplateError as error:
         give_up(f"invalid: {template or model}: {error.message}")
     if as_json:
-        example = found.calls.example() if found.calls else None
-        print_json({**asdict(found), "style": found.style, "call_example": example, "template_hash": given.content_hash})
+        print_json({**_plain(found), "style": found.style, "template_hash": given.content_hash})
     else:
         click.echo(_page(found, given.content_hash))
+
+
+def _plain(found: Profile) -> dict[str, Any]:
+    """The profile as JSON: a call's pieces are its texts, and NAME, ID and the like for what is filled in."""
+    plain = asdict(found)
+    plain["call_example"] = found.calls.example() if found.calls else None
+    if found.calls:
+        pieces = [piece if isinstance(piece, str) else piece.name for piece in found.calls.call]
+        plain["calls"] |= {"call": pieces, "middle": found.calls.middle, "markers": found.calls.markers}
+    return plain
 
 
 def _page(found: Profile, content_hash: str) -> str:
@@ -46,7 +56,12 @@ def _page(found: Profile, content_hash: str) -> str:
         ("asks for an answer with", repr(found.generation_prompt)),
         ("ends an answer with", repr(found.turn_end)),
     ]
+    if found.answer.header or found.answer.end:
+        lines.append(("content", f"{found.answer.header!r} ... {found.answer.end!r}"))
+    if found.stops:
+        lines.append(("stops at", ", ".join(map(repr, found.stops))))
     if found.calls:
+        lines.append(("several calls at once", "yes" if found.calls.between else "no"))
         lines += [("a call is known by", repr(found.calls.marker)), ("calls", "\n" + found.calls.example())]
     if found.reasoning:
         lines.append(("reasoning", f"{found.reasoning.opening!r} ... {found.reasoning.closing!r}"))

@@ -12,32 +12,37 @@ prefix       what is certain to come first goes into the prompt
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.continuation import check_continuation
-from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.errors import RequestError, SchemaError, TemplateError, TemplateLimitError, UnsupportedError
 from promptweave.compiler.json_schema.reader import SchemaWarning
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
+from promptweave.compiler.native_tools import native_tools
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.reasoning import Thinking, thinking, with_reasoning
 from promptweave.compiler.request import ChatRequest, JsonFormat
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
-from promptweave.compiler.styles import generic, hermes
-from promptweave.compiler.styles.calls import CallableTool, calls, content_then_calls
+from promptweave.compiler.styles import functionary_v2, generic, hermes
+from promptweave.compiler.styles.answer import PLAIN, answer_node
+from promptweave.compiler.styles.calls import CallableTool, calls
 from promptweave.compiler.template import ChatTemplate
 from promptweave.output.gbnf import to_gbnf
 from promptweave.output.grammar import EMPTY, Expr, Lit, Rules, seq, split_literal
-from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax, Text
+from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax
 from promptweave.output.tree_grammar import tree_expr
 
-STYLES = ("native", "hermes", "generic")
+STYLES = ("native", "hermes", "functionary_v2", "generic")
 """The calling styles that a request may name."""
+
+_WRITTEN = {"hermes": (hermes.SYNTAX, PLAIN), "functionary_v2": (functionary_v2.SYNTAX, functionary_v2.ANSWER)}
+"""The styles that are written out: their calls, and what stands around content."""
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
@@ -65,9 +70,31 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     """Compiles a request. Raises CompilerError; paths are JSON pointers into the request."""
     _check(request)
     found = profile(template)
+    try:
+        return _compile(request, template, found)
+    except TemplateLimitError:
+        raise
+    except TemplateError as error:
+        if request.style or found.style != "native" or not request.tools:
+            raise
+        why = error
+    # Some templates cannot write every tool that is a tool: one with a reference in its schema, say.
+    try:
+        compiled = _compile(replace(request, style="generic"), template, found)
+    except TemplateError:
+        raise why from None
+    warning = CompileWarning("style_fallback", "/tools", f"{why.message}; the generic style is used")
+    return replace(compiled, warnings=(*compiled.warnings, warning))
+
+
+def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
     style = _choose_style(request, found)
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)
+    if style in ("native", "functionary_v2"):
+        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+        exact, fallback = native_tools(request, syntax, around, tools, rules)
+        style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
     value, value_warnings = _value(request.response_format, rules)
     marks = Marks(template, request)
     marked = request if request.parse_special_in_content else marks.put(request)
@@ -80,7 +107,7 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     return Compiled(
         segments=tuple(_followed_by(marks.take(prompt), prefix)),
         grammar=to_gbnf(rules.grammar(rest)) if rest is not None else None,
-        stop=tuple(tags(found.turn_end)[:1]),
+        stop=found.stops,
         syntax=Syntax(tree, prefix),
         preserved_tokens=_preserved(found, style),
         style=style if tools else "native",
@@ -115,8 +142,7 @@ def _check(request: ChatRequest) -> None:
 def _choose_style(request: ChatRequest, found: Profile) -> str:
     style = request.style or found.style
     if style not in STYLES:
-        known = "functionary_v2 is planned; " if style == "functionary_v2" else ""
-        raise UnsupportedError(f"no calling style {style!r}: {known}there are {', '.join(STYLES)}", path="/style")
+        raise UnsupportedError(f"no calling style {style!r}: there are {', '.join(STYLES)}", path="/style")
     if style == "native" and found.style != "native" and request.style:
         why = "; ".join(found.notes)
         raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
@@ -136,7 +162,7 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
             arguments, found = embed_schema(tool.parameters, rules, strict=tool.strict, open_objects=False, object_root=True)
         except SchemaError as error:
             raise error.below(base) from None
-        chosen.append(CallableTool(tool.name, arguments, _to_check(tool.parameters, found)))
+        chosen.append(CallableTool(tool.name, arguments, schema=_to_check(tool.parameters, found)))
         warnings += _warned(base, found)
     return chosen, warnings
 
@@ -172,22 +198,26 @@ def _answer(
     request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: Part | None, rules: Rules
 ) -> Node:
     """The tree of the answer itself; `content` None: text."""
+    syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
+    if request.continue_final_message:
+        answer = replace(answer, header="")  # It has been written.
     if not tools:
-        return content or Text(Region.CONTENT)
+        return answer.around(content) if content else answer.alone()
     required = request.tool_choice.required
     parallel = request.parallel_tool_calls and not request.tool_choice.once
     if style == "generic" and request.continue_final_message:
-        return Text(Region.CONTENT)  # It has begun as text, and the envelope holds calls only from its beginning.
+        return answer.alone()  # It has begun as text, and the envelope holds calls only from its beginning.
     if style == "generic":
         string = scalar("string", rules)
-        return generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)
-    syntax = hermes.SYNTAX if style == "hermes" else found.calls
+        envelope = generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)
+        # The envelope is content to the template, so it stands where content does.
+        return found.answer.around(envelope)
     assert syntax, "the native style was chosen, so the template has it"
     if required:
         return calls(syntax, tools, parallel=parallel)
     if content:
-        return Choice((calls(syntax, tools, parallel=parallel), content))
-    return content_then_calls(syntax, tools, parallel=parallel)
+        return Choice((calls(syntax, tools, parallel=parallel), answer.around(content)))
+    return answer_node(answer, syntax, tools, parallel=parallel)
 
 
 def _forced(answer: Expr) -> tuple[str, Expr]:
@@ -214,7 +244,13 @@ def _followed_by(segments: list[Segment], text: str) -> list[Segment]:
 
 def _preserved(found: Profile, style: str) -> tuple[str, ...]:
     """The tags that the output may hold: where they are special tokens, engines hide them unless told not to."""
-    syntax = hermes.SYNTAX if style == "hermes" else found.calls
+    syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
     texts = [syntax.opening, syntax.middle, syntax.closing, syntax.between] if syntax else []
+    texts += (
+        [text for form in syntax.arguments.forms.values() for text in (form.middle, form.end)]
+        if syntax and syntax.arguments
+        else []
+    )
+    texts += [answer.header, answer.end]
     texts += [found.reasoning.opening, found.reasoning.closing] if found.reasoning else []
     return tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))

@@ -22,3 +22,15 @@ def margins(text: str) -> tuple[str, str, str]:
     core = text.strip()
     before = text[: len(text) - len(text.lstrip())]
     return before, core, text[len(before) + len(core) :]
+
+
+def common_suffix(one: str, other: str) -> str:
+    """The longest text that both end with."""
+    length = len(common_prefix(one[::-1], other[::-1]))
+    return one[len(one) - length :]
+
+
+def whole_tags(text: str) -> str:
+    """`text` up to the end of its last whole tag, and of what else closes like one; all of it where there is no tag."""
+    end = max(text.rfind(">"), text.rfind("]"))
+    return text[: end + 1] if end >= 0 else text

@@ -3,8 +3,9 @@
 from dataclasses import replace
 from enum import Enum, auto
 
+from promptweave.compiler.derive_reasoning import ReasoningSyntax
 from promptweave.compiler.markup import margins
-from promptweave.compiler.profile import Profile, ReasoningSyntax
+from promptweave.compiler.profile import Profile
 from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text
 
 
@@ -24,6 +25,9 @@ def thinking(profile: Profile, prompt: str) -> Thinking:
     opened, closed = tail.rfind(profile.reasoning.opening.strip()), tail.rfind(profile.reasoning.closing.strip())
     if opened > closed:
         return Thinking.OPEN
+    if tail.strip() and profile.reasoning.closing.strip().endswith(tail.strip()):
+        # The prompt stands where a thought would have ended: behind the header that follows one.
+        return Thinking.CLOSED
     return Thinking.CLOSED if closed >= 0 and profile.assistant_head else Thinking.POSSIBLE
 
 
@@ -31,6 +35,12 @@ def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Think
     """The tree of an answer, with reasoning before it where the model may think."""
     if reasoning is None or state is Thinking.CLOSED:
         return answer
+    if reasoning.without and state is Thinking.POSSIBLE:
+        # An answer without a thought says so: it begins with what closes one.
+        before, opening, after = margins(reasoning.opening)
+        thoughts = Sequence((Literal(opening), _perhaps(after), _thoughts(reasoning, answer)))
+        without = Sequence((Literal(reasoning.without.strip()), _perhaps(margins(reasoning.without)[2]), answer))
+        return Choice((Sequence((_perhaps(before), thoughts)), without))
     if state is Thinking.OPEN:
         return _thoughts(reasoning, answer)
     before, opening, after = margins(reasoning.opening)

@@ -15,7 +15,7 @@ from promptweave.compiler.profile import Profile
 from promptweave.compiler.publish import described
 from promptweave.compiler.reasoning import Thinking, thinking
 from promptweave.compiler.request import ChatRequest, Message, Role, SchemaStyle, Tool
-from promptweave.compiler.styles import generic, hermes
+from promptweave.compiler.styles import functionary_v2, generic, hermes
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.tool_history import unmatched
 from promptweave.compiler.turns import Turn, Turns, with_system_text
@@ -94,6 +94,8 @@ class Shown:
         shown, instructions = tuple(messages), ""
         if self._style == "hermes":
             shown, instructions = hermes.history(messages), hermes.instructions(self._tools, schemas)
+        elif self._style == "functionary_v2":
+            shown, instructions = functionary_v2.history(messages), functionary_v2.instructions(self._tools, schemas)
         elif self._style == "generic":
             shown = generic.history(messages, result_is_json=wanted is not None)
             instructions = generic.instructions(self._tools, schemas, wanted, parallel=request.parallel_tool_calls)

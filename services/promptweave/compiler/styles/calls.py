@@ -1,13 +1,17 @@
-"""Calls written as name, then JSON arguments, in any surroundings: four texts say all about such a syntax."""
+"""Calls in any surroundings: what stands around them, and the pieces of one call."""
 
 from collections.abc import Sequence as Many
 from dataclasses import dataclass
+from enum import Enum
 
 from promptweave.compiler.markup import TAG
-from promptweave.output.grammar import Expr
+from promptweave.compiler.styles.arguments import ArgumentSyntax
+from promptweave.output.grammar import Chars, Expr, Rep, alt, seq
 from promptweave.output.tree import (
+    EMPTY,
     Branch,
     Choice,
+    Emit,
     Json,
     Literal,
     Node,
@@ -19,65 +23,126 @@ from promptweave.output.tree import (
 )
 
 
+class Slot(Enum):
+    """What is filled in when a call is written."""
+
+    NAME = "NAME"
+    ID = "ID"
+    """An id that the model makes up."""
+    INDEX = "0"
+    """The number of the call."""
+    ARGUMENTS = '{"key": "value"}'
+
+
+Piece = str | Slot
+
+
+@dataclass(frozen=True, slots=True)
+class IdForm:
+    """Which ids a model may write: `length` characters of `alphabet`, or any number up to 40 where `length` is 0."""
+
+    alphabet: str
+    length: int = 0
+
+    def node(self) -> Node:
+        """The tree of an id."""
+        char = Choice(tuple(map(Literal, self.alphabet)))
+        return Repeat(char, "", self.length or 1, self.length or 40)
+
+
 @dataclass(frozen=True, slots=True)
 class CallSyntax:
-    """`opening` NAME `middle` ARGUMENTS (`between` NAME `middle` ARGUMENTS)* `closing`.
+    """`opening` CALL (`between` CALL)* `closing`, where `call` says what a CALL is made of, from its first slot to its last.
 
-    `between` "" means one call only. `lead` is what stands between content and calls, `markers` what a call is known by.
+    `between` "" means one call only. `lead` is what stands between content and calls. `ids`: which ids the model writes, if
+    it does. `indexed_ids`: its ids are the call's name and number, with the texts around. `arguments` None: they are JSON.
     """
 
     opening: str
-    middle: str
+    call: tuple[Piece, ...]
     closing: str
     between: str = ""
     lead: str = ""
+    ids: IdForm | None = None
+    indexed_ids: tuple[str, str] | None = None
+    arguments: ArgumentSyntax | None = None
+
+    @property
+    def middle(self) -> str:
+        """What stands between a call's name and its arguments."""
+        pieces = [piece if isinstance(piece, str) else piece.value for piece in self.call]
+        start, end = self.call.index(Slot.NAME) + 1, self.call.index(Slot.ARGUMENTS)
+        return "".join(pieces[start:end])
 
     @property
     def marker(self) -> str:
         """The shortest text that tells a call from content: a tag, if the opening begins with one."""
-        text = self.opening.lstrip()
+        text = (self.lead + self.opening).lstrip() if self.lead.strip() else self.opening.lstrip()
         tag = TAG.match(text)
         return tag.group() if tag else text
 
     @property
     def markers(self) -> tuple[str, ...]:
         """The marker, with the white space before it as the template writes it, and bare."""
+        if self.lead.strip():
+            before = self.lead[: len(self.lead) - len(self.lead.lstrip())]
+            return tuple(dict.fromkeys((before + self.marker, self.marker)))
         white = self.opening[: len(self.opening) - len(self.opening.lstrip())]
         return tuple(dict.fromkeys((self.lead + white + self.marker, white + self.marker, self.marker)))
 
+    @property
+    def tail(self) -> str:
+        """What follows the marker, up to the first call's first slot."""
+        text = self.lead + self.opening if self.lead.strip() else self.opening
+        return text.lstrip().removeprefix(self.marker)
+
     def example(self) -> str:
         """Two calls, or one where only one can be written."""
-        call = 'NAME{0}{{"key": "value"}}'
-        first = call.format(self.middle)
-        return self.opening + first + (self.between + first if self.between else "") + self.closing
+        first, second = self._example(0), self._example(1)
+        return self.opening + first + (self.between + second if self.between else "") + self.closing
+
+    def _example(self, index: int) -> str:
+        written = ""
+        for piece in self.call:
+            match piece:
+                case str():
+                    written += piece
+                case Slot.INDEX:
+                    written += str(index)
+                case Slot.ARGUMENTS if self.arguments:
+                    written += self.arguments.example()
+                case _:
+                    written += piece.value
+        return written
 
 
 @dataclass(frozen=True, slots=True)
 class CallableTool:
-    """A tool that may be called, and the grammar of its arguments (None where only reading is wanted).
+    """A tool that may be called, and its arguments: as a grammar of JSON (None: only reading is wanted), or as a tree.
 
     `schema`: what finished arguments are to be validated against, where the grammar is looser; "" where it is not.
     """
 
     name: str
     arguments: Expr | None = None
+    tree: Node | None = None
     schema: str = ""
 
 
 def calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
     """One call or more."""
-    return Sequence((Literal(syntax.opening), _after_opening(syntax, tools, parallel)))
+    return Sequence((Literal(syntax.opening), after_opening(syntax, tools, parallel=parallel)))
 
 
 def content_then_calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Text:
     """Text, then perhaps calls."""
-    tail = syntax.opening.lstrip().removeprefix(syntax.marker)
-    then = Sequence((Literal(tail), _after_opening(syntax, tools, parallel)))
+    then = Sequence((Literal(syntax.tail), after_opening(syntax, tools, parallel=parallel)))
     return Text(Region.CONTENT, (Branch(syntax.markers, then),))
 
 
-def _after_opening(syntax: CallSyntax, tools: Many[CallableTool], parallel: bool) -> Node:
-    call = _call(syntax.middle, tools)
+def after_opening(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
+    """The calls themselves, and what closes them."""
+    call = _call(syntax, tools)
     if not (parallel and syntax.between):
         return Sequence((call, Literal(syntax.closing)))
     if syntax.between.startswith(syntax.closing):
@@ -88,19 +153,52 @@ def _after_opening(syntax: CallSyntax, tools: Many[CallableTool], parallel: bool
     return Sequence((Repeat(call, syntax.between, 1), Literal(syntax.closing)))
 
 
-def _call(middle: str, tools: Many[CallableTool]) -> Node:
-    return Part(
-        Region.TOOL_CALL,
-        Choice(
-            tuple(
-                Sequence(
-                    (
-                        Part(Region.TOOL_NAME, Literal(tool.name)),
-                        Literal(middle),
-                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema),
-                    )
-                )
-                for tool in tools
-            )
-        ),
-    )
+def _call(syntax: CallSyntax, tools: Many[CallableTool]) -> Node:
+    # What stands before the name is the same for all tools: they are told apart by their names.
+    place = syntax.call.index(Slot.NAME)
+    before = tuple(_piece(piece, syntax) for piece in syntax.call[:place])
+    return Part(Region.TOOL_CALL, Sequence((*before, Choice(tuple(_named(syntax, tool, place) for tool in tools)))))
+
+
+def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
+    """A call of one tool, from its name on. A call's header is given with its name, so the name is told after the id."""
+    pieces = syntax.call[place + 1 :]
+    told = max((at for at, piece in enumerate(pieces) if _tells_id(piece, syntax)), default=-1)
+    name = Part(Region.TOOL_NAME, Literal(tool.name))
+    if told >= 0:
+        name = Part(Region.TOOL_NAME, Emit(tool.name))
+    nodes: list[Node] = [Literal(tool.name)] if told >= 0 else [name]
+    if syntax.indexed_ids:
+        before, after = syntax.indexed_ids
+        nodes.append(Part(Region.TOOL_CALL_ID, Emit(before + tool.name + after)))
+    for at, piece in enumerate(pieces):
+        if piece is Slot.NAME:
+            nodes.append(Literal(tool.name))
+        elif piece is Slot.ARGUMENTS:
+            nodes.append(tool.tree or Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema))
+        else:
+            nodes.append(_piece(piece, syntax))
+        if at == told:
+            nodes.append(name)
+    return Sequence(tuple(nodes))
+
+
+def _tells_id(piece: Piece, syntax: CallSyntax) -> bool:
+    return piece is Slot.ID or (piece is Slot.INDEX and syntax.indexed_ids is not None)
+
+
+def _piece(piece: Piece, syntax: CallSyntax) -> Node:
+    match piece:
+        case str():
+            return Literal(piece)
+        case Slot.ID:
+            assert syntax.ids, "a syntax with ids says which"
+            return Part(Region.TOOL_CALL_ID, syntax.ids.node())
+        case Slot.INDEX:
+            kind = Region.TOOL_CALL_ID if syntax.indexed_ids else Region.DISCARD
+            return Part(kind, Json("0123456789", _INDEX))
+    return EMPTY
+
+
+_INDEX = alt(Chars(((0x30, 0x30),)), seq(Chars(((0x31, 0x39),)), Rep(Chars(((0x30, 0x39),)), 0, 2)))
+"""Numbers of calls: some models count from 0, some from 1, some through the whole conversation."""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.publish import published
 from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
-from promptweave.compiler.styles.calls import CallSyntax
+from promptweave.compiler.styles.calls import CallSyntax, Slot
 
 SYNTAX = CallSyntax(
     opening='<tool_call>\n{"name": "',
-    middle='", "arguments": ',
+    call=(Slot.NAME, '", "arguments": ', Slot.ARGUMENTS),
     closing="}\n</tool_call>",
     between='}\n</tool_call>\n<tool_call>\n{"name": "',
     lead="\n",

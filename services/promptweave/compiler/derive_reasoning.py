@@ -1,0 +1,112 @@
+"""Derives how a template writes reasoning, from renders with it and without, and from how it asks for an answer."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.compiler.markup import TAG, common_prefix, common_suffix, margins, tags
+
+FIELDS = ("reasoning_content", "reasoning", "thinking")
+"""The fields of a message that templates read reasoning from."""
+
+TOGGLES: Mapping[str, tuple[Any, ...]] = {
+    "enable_thinking": (True, False),
+    "thinking": (True, False),
+    "reasoning_effort": ("high", "none"),
+}
+"""The variables by which templates are told to think, and values that make a difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningSyntax:
+    """`opening` reasoning `closing`, before the content. `without`: what stands there instead where there is none."""
+
+    opening: str
+    closing: str
+    without: str = ""
+
+
+Turn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]
+"""What the template makes of a message, with some of its variables set."""
+
+
+def derive_reasoning(
+    turn: Turn, asked: Callable[[Mapping[str, Any]], str], messages: list[dict[str, Any]], source: str
+) -> ReasoningSyntax | None:
+    """The syntax of reasoning. `asked` gives the generation prompt; `messages` are an answer, and one with a call."""
+    settings: list[dict[str, Any]] = [{}, {"enable_thinking": True}, {"thinking": True}]
+    for variables in settings:
+        for message in messages:
+            plain = turn(message, variables) or ""
+            for field in FIELDS:
+                shown = turn({**message, field: "zqreason"}, variables) or ""
+                if "zqreason" in shown and (found := _between(shown, plain, asked(variables))):
+                    return found
+    return _opened(turn(messages[0], {}) or "", [asked(variables) for variables in settings], source)
+
+
+def _between(shown: str, plain: str, asked: str) -> ReasoningSyntax | None:
+    """The texts around reasoning that was shown."""
+    before, _, after = shown.partition("zqreason")
+    if "zqcontent" in before or "zqtool" in before:
+        return None
+    closing = _closing(after, plain, asked)
+    if not closing.strip():
+        return None
+    # What comes before the thought, but not before an answer in general; a prompt may have begun it.
+    candidates = [before[_border(before, len(common_prefix(before, known))) :] for known in (asked, plain)]
+    candidates += [_opening_like(before, closing), asked.removeprefix(before) if asked.startswith(before) else ""]
+    opening = next((text for text in candidates if text.strip() and closing.strip() not in text), "")
+    return ReasoningSyntax(opening, closing) if opening else None
+
+
+def _closing(after: str, plain: str, asked: str) -> str:
+    """What stands between reasoning and the answer: what follows it, without what a plain answer holds, too."""
+    if "zqcontent" in after:
+        closing = after[: after.find("zqcontent")]
+        header = plain[: plain.find("zqcontent")].removeprefix(asked)
+        start = _border_after(closing, len(closing) - len(common_suffix(closing, header)))
+        # A plain answer may hold an empty thought, and then it holds the closing text, too.
+        return closing[:start] if closing[:start].strip() and closing[start:].strip() else closing
+    same = common_suffix(after, plain)
+    if same == plain and plain.startswith(asked):
+        # The answer is a turn of its own, after the thought's.
+        return after[: len(after) - len(plain) + len(asked)]
+    closing = after[: _border_after(after, len(after) - len(same))]
+    if closing.strip():
+        return closing
+    first = TAG.search(after)
+    return after[: first.end()] if first else ""
+
+
+def _border(text: str, place: int) -> int:
+    """`place`, or the start of the tag that it is in."""
+    return next((tag.start() for tag in TAG.finditer(text) if tag.start() < place < tag.end()), place)
+
+
+def _border_after(text: str, place: int) -> int:
+    """`place`, or the end of the tag that it is in."""
+    return next((tag.end() for tag in TAG.finditer(text) if tag.start() < place < tag.end()), place)
+
+
+def _opening_like(before: str, closing: str) -> str:
+    """What opens a thought where each answer begins with one: the text that looks most like the closing one."""
+    before, core = before.rstrip() or before, margins(closing)[1]
+    cores = [core[: tag.end()] for tag in TAG.finditer(core)]
+    start = len(before) - max((len(common_suffix(before, core)) for core in cores), default=0)
+    found = [tag.start() for tag in TAG.finditer(before) if tag.start() < start <= tag.end()]
+    return before[found[-1] :] if found and start < len(before) else ""
+
+
+def _opened(plain: str, asked: list[str], source: str) -> ReasoningSyntax | None:
+    """Reasoning that the prompt opens, by the last tag of the generation prompt, where the template knows a closing one."""
+    for prompt in asked:
+        found = tags(prompt)
+        if not found or not prompt.rstrip().endswith(found[-1]):
+            continue
+        closing = re.sub(r"^([<\[])", r"\1/", found[-1])
+        if closing in source and not found[-1].startswith(("</", "[/")):
+            white = prompt[len(prompt.rstrip()) :]
+            return ReasoningSyntax(found[-1] + white, white + closing)
+    return None

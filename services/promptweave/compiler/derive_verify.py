@@ -1,0 +1,124 @@
+"""Verifies a derived syntax: renders calls that the derivation has not seen, and reads them back."""
+
+from collections.abc import Callable
+from typing import Any
+
+from promptweave.compiler.derive_calls import ID
+from promptweave.compiler.json_text import loads
+from promptweave.compiler.styles.answer import AnswerSyntax, answer_node
+from promptweave.compiler.styles.arguments import NotExactError, arguments_node
+from promptweave.compiler.styles.calls import CallableTool, CallSyntax, calls
+from promptweave.output.message import ParsedMessage
+from promptweave.output.parser import OutputParser
+from promptweave.output.tree import Node, Syntax
+
+Call = tuple[str, dict[str, Any]]
+
+UNSEEN: dict[str, Any] = {
+    "flag": False,
+    "list": [1, {"a": "b c"}],
+    "nested": {"list": [1, 2.5, True, None], "empty": {}},
+    "number": -2.5,
+    "text": "é \"quoted\" \\ </x> 'it' 😀\n & <|y|>",
+    "whole": 12,
+}
+
+
+class Verifier:
+    """`body`: what the assistant writes for calls, perhaps beside content. `python`: lists are not JSON there."""
+
+    def __init__(self, body: Callable[..., str | None], answer: AnswerSyntax, *, python: bool) -> None:
+        self._body = body
+        self._answer = answer
+        self._python = python
+
+    def verify(self, syntax: CallSyntax) -> str:
+        """Reads back calls that the derivation has not seen; returns "" or what went wrong."""
+        unseen = self._unseen(syntax)
+        one: Call = ("zqother", unseen)
+        other: Call = ("zqtool", {})
+        lists: list[list[Call]] = [[one], [other]]
+        if syntax.between:
+            lists += [[one, other], [other, one, one]]
+        for some in lists:
+            if why := self._read_back(syntax, some):
+                return why
+        return self._read_content(syntax)
+
+    def _unseen(self, syntax: CallSyntax) -> dict[str, Any]:
+        """Arguments of all types that can be written."""
+        if not syntax.arguments:
+            return UNSEEN
+        forms = syntax.arguments.forms
+        kinds = {key: _NAMES[type(value)] for key, value in UNSEEN.items()}
+        return {
+            key: value
+            for key, value in UNSEEN.items()
+            if kinds[key] in forms and not (self._python and kinds[key] in ("array", "object"))
+        }
+
+    def _read_back(self, syntax: CallSyntax, some: list[Call]) -> str:
+        written = self._body(*some)
+        if written is None:
+            return "calls of other shapes are not written"
+        whole = written[: written.rfind(syntax.closing) + len(syntax.closing)] if syntax.closing else written
+        if written[len(whole) :].strip():
+            return "what closes calls depends on them"
+        message = _read(calls(syntax, self._tools(syntax), parallel=True), whole)
+        if message is None or [(call.name, loads(call.arguments)) for call in message.tool_calls] != some:
+            return "calls of other shapes could not be read back"
+        if syntax.ids and [call.id for call in message.tool_calls] != [ID.format(n) for n in range(1, len(some) + 1)]:
+            return "ids of calls could not be read back"
+        return ""
+
+    def _read_content(self, syntax: CallSyntax) -> str:
+        """Content is content, with a call beside it or without."""
+        tools = self._tools(syntax)
+        try:
+            tree = answer_node(self._answer, syntax, tools, parallel=True)
+        except ValueError as error:
+            return f"what tells content from calls is ambiguous: {error}"
+        answer = self._answer
+        message = _read(tree, f"{answer.header}zqcontent{answer.end.strip()}")
+        if message is None or (message.content, message.tool_calls) != ("zqcontent", []):
+            return "content could not be read back"
+        if not answer.beside:
+            return ""
+        beside = self._body(("zqother", self._unseen(syntax)), content="zqcontent") or ""
+        if not beside.startswith(f"{answer.header}zqcontent"):
+            return ""
+        message = _read(tree, beside[: beside.rfind(syntax.closing) + len(syntax.closing)] if syntax.closing else beside)
+        if message is None or message.content != "zqcontent" or len(message.tool_calls) != 1:
+            return "a call beside content could not be read back"
+        return ""
+
+    def _tools(self, syntax: CallSyntax) -> list[CallableTool]:
+        tree = None
+        if syntax.arguments:
+            try:
+                tree = arguments_node(syntax.arguments, _schema(self._unseen(syntax)), lambda _: None)
+            except NotExactError:
+                tree = None
+        return [CallableTool(name, tree=tree) for name in ("zqtool", "zqother")]
+
+
+def _schema(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {key: {"type": _NAMES[type(value)]} for key, value in arguments.items()}}
+
+
+_NAMES: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+
+
+def _read(tree: Node, text: str) -> ParsedMessage | None:
+    """The message that `text` is, if it is one to its end."""
+    parser = OutputParser(Syntax(tree))
+    message = ParsedMessage()
+    message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
+    return message if parser.complete else None

@@ -1,0 +1,46 @@
+"""The style of Functionary v2, written out: every part of an answer says to whom it goes, and `all` is the user."""
+
+from collections.abc import Sequence
+
+from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.publish import published
+from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
+from promptweave.compiler.styles.answer import AnswerSyntax
+from promptweave.compiler.styles.calls import CallSyntax, Slot
+
+_AGAIN = "\n<|from|>assistant\n"
+
+SYNTAX = CallSyntax(
+    opening="<|recipient|>",
+    call=(Slot.NAME, "\n<|content|>\n", Slot.ARGUMENTS),
+    closing="",
+    between=f"{_AGAIN}<|recipient|>",
+    lead=_AGAIN,
+)
+ANSWER = AnswerSyntax(header="<|recipient|>all\n<|content|>")
+
+
+def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
+    """What the system turn says about the tools."""
+    return (
+        f"You can call these functions:\n\n{published(tools, schemas)}\n\n"
+        "Say to whom each part of your answer goes: to `all`, then its content is text for the user, or to a function, then "
+        "its content are the arguments as JSON. For example:\n"
+        f"{ANSWER.header}...{_AGAIN}{SYNTAX.opening}FUNCTION{SYNTAX.middle}{{...}}"
+    )
+
+
+def history(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation with calls and results written out as text."""
+    names = {call.id: call.name for message in messages for call in message.tool_calls}
+    return tuple(_written_out(message, names.get(message.tool_call_id or "", "tool")) for message in messages)
+
+
+def _written_out(message: Message, name: str) -> Message:
+    if message.role is Role.TOOL:
+        return Message(Role.USER, f"<|from|>{message.name or name}\n{ANSWER.header}{message.content or ''}")
+    if message.role is not Role.ASSISTANT:
+        return message
+    parts = [ANSWER.header + (message.content or "")] if message.content or not message.tool_calls else []
+    parts += [f"{SYNTAX.opening}{call.name}{SYNTAX.middle}{dumps(loads(call.arguments))}" for call in message.tool_calls]
+    return Message(Role.ASSISTANT, _AGAIN.join(parts), reasoning_content=message.reasoning_content)
