@@ -7,9 +7,7 @@
 """
 
 from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
-
-MAX_REPEAT = 2000
-"""The engine's largest count in `{m,n}`."""
+from promptweave.output.safety import check_safe
 
 MAX_CHARACTERS = 2_000_000
 """Of a grammar's text."""
@@ -25,7 +23,11 @@ class GrammarTooLargeError(ValueError):
 
 
 def to_gbnf(grammar: Grammar) -> str:
-    """The grammar's text. The grammar must be satisfiable; rule `root` is the start. Raises GrammarTooLargeError."""
+    """The grammar's text. The grammar must be satisfiable; rule `root` is the start.
+
+    Raises GrammarTooLargeError, and UnsafeGrammarError for what would harm the engine (`safety.py`).
+    """
+    check_safe(grammar)
     lines = [f"root ::= {_body(grammar.root)}"]
     lines += [f"{name} ::= {_body(body)}" for name, body in grammar.rules.items()]
     text = "\n".join(lines) + "\n"
@@ -51,14 +53,10 @@ def _item(expr: Expr) -> str:
         case Lit(text):
             return '"' + "".join(_ESCAPES.get(char) or _literal_char(char) for char in text) + '"'
         case Chars(ranges):
-            if not ranges:
-                raise ValueError("an empty character class matches nothing")
             return f"[{''.join(_range(low, high) for low, high in ranges)}]"
         case Ref(name):
             return name
         case Rep(item, low, high):
-            if low > MAX_REPEAT or (high or 0) > MAX_REPEAT:
-                raise ValueError(f"a count above {MAX_REPEAT}")
             body = _item(item) if isinstance(item, Ref | Chars) else f"({_body(item)})"
             return body + _count(low, high)
         case Seq() | Alt():
