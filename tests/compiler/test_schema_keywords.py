@@ -115,6 +115,14 @@ ARRAYS = [
         ["[2]", "[1, 1]"],
     ),
 ]
+ARRAYS.append(
+    case(
+        "one-of-kinds-of-items",
+        {"oneOf": [{"type": "array", "items": {"type": t}, "minItems": 1, "maxItems": 2048} for t in ("string", "integer")]},
+        ['["a"]', "[1, 2]"],
+        ["[]", '["a", 1]'],
+    )
+)
 OBJECTS = [
     case(
         "order",

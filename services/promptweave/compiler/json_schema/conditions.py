@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import numbers, strings
+from promptweave.compiler.json_schema.array_atoms import AtLeast, AtMost, ItemAt
 from promptweave.compiler.json_schema.array_conditions import ArrayConditions
 from promptweave.compiler.json_schema.formula import Formulas, Unchecked
 from promptweave.compiler.json_schema.node import TRUE, Literal, Members, Node
@@ -237,6 +238,8 @@ class Conditions:
                     return not spellings if spellings is not None else numbers.language(both, self.formulas).is_empty
                 case "object":
                     return depth > 0 and self._conflict(both, depth)
+                case "array":
+                    return depth > 0 and self._first_items_conflict(both, depth)
         except (SchemaError, KeyError, AssertionError):
             return False
         return False
@@ -258,6 +261,15 @@ class Conditions:
                 if any(self.exclude(one, other, depth - 1) for other in literals[place + 1 :]):
                     return True
         return False
+
+    def _first_items_conflict(self, formula: int, depth: int) -> bool:
+        """Whether there must be an item, and the first one can have no value."""
+        atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
+        if not any(isinstance(atom, AtLeast) and atom.item == TRUE and atom.place == 0 for atom in atoms):
+            return False
+        asked = [atom.item for atom in atoms if isinstance(atom, ItemAt) and atom.place == 0]
+        asked += [-atom.item for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
+        return any(self.exclude(one, other, depth - 1) for n, one in enumerate(asked) for other in asked[n + 1 :])
 
     def exclude(self, one: Literal, other: Literal, depth: int = 2) -> bool:
         """Whether no value fulfils both literals. False where that is not seen."""

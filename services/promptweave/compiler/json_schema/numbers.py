@@ -42,10 +42,11 @@ _CLASSES = tuple(charset.of(symbol) for symbol in _SYMBOLS)
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """How many digits a number with a point may have, before and behind it. Numbers without a point have any number."""
+    """How many digits a number with a point may have, before and behind it; and how many one without a point."""
 
     whole: int
     fraction: int
+    plain: int = 10**9
 
 
 _ANY_DIGITS = _Digits(10**9, 10**9)
@@ -58,7 +59,9 @@ def _limit(atom: Machine) -> _Digits:
             return _Digits(10**9, atom.scale) if atom.scale else _Digits(-1, -1)
         case Divisible() | Fractional():
             fraction = max(_SHORT_FRACTION, getattr(atom, "scale", 0))
-            return _Digits(max(_DOUBLE_DIGITS - fraction, 1), fraction)
+            # A large integer divided by a decimal is an integer, in floats.
+            plain = _DOUBLE_DIGITS if getattr(atom, "scale", 0) else 10**9
+            return _Digits(max(_DOUBLE_DIGITS - fraction, 1), fraction, plain)
         case Compared() if atom.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
             # Close to a bound that is itself excluded, decimals of many digits would round to it.
             return _Digits(10**9, max(_DOUBLE_DIGITS - len(atom.digits[0]), 0))
@@ -71,6 +74,8 @@ class _WellFormed:
     def __init__(self, limit: _Digits) -> None:
         self._limit = limit
         self._whole = limit.whole + 1 if limit.whole < 10**9 else 0
+        if limit.plain < 10**9:
+            self._whole = max(self._whole, limit.plain + 1)
         self._fraction = limit.fraction + 1 if limit.fraction < 10**9 else 0
 
     def start(self) -> State:
@@ -96,8 +101,8 @@ class _WellFormed:
         return ("fraction", owes and char == "0", min(count + 1, self._fraction))
 
     def accepts(self, state: State) -> bool:
-        phase, owes, _ = state
-        return phase in ("zero", "whole", "fraction") and not owes
+        phase, owes, count = state
+        return (phase in ("zero", "fraction") or (phase == "whole" and count <= self._limit.plain)) and not owes
 
 
 def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
