@@ -141,6 +141,28 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     raise AssertionError(value)
 
 
+def widest(formula: int, formulas: Formulas) -> Dfa:
+    """All spellings, of any length, of the numbers for which a formula holds. Raises TooManyStatesError."""
+    value = formulas.values[formula]
+    match value:
+        case Every(parts):
+            return reduce(automaton.intersection, (widest(part, formulas) for part in parts), _spellings())
+        case Some(parts):
+            return reduce(automaton.union, (widest(part, formulas) for part in parts), automaton.EMPTY)
+        case Whole():
+            return automaton.difference(_spellings(), _any_length(Fractional()))
+        case Divisible() if value.modulus > MAX_MODULUS:
+            return _spellings()
+        case Fractional() | Compared() | Divisible():
+            return _any_length(value)
+    return _spellings()
+
+
+@lru_cache(maxsize=512)
+def _any_length(atom: NumberAtom) -> Dfa:
+    return _read(_WellFormed(_ANY_DIGITS), atom)
+
+
 @lru_cache(maxsize=2048)
 def _atom(atom: NumberAtom) -> Dfa:
     return _read(_WellFormed(_limit(atom)), atom)
@@ -247,13 +269,14 @@ def holds(formula: int, formulas: Formulas, text: str) -> bool:
 
 def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
     """The spellings of the numbers for which a formula holds, where the schema lists them; None where it does not."""
-    values = _listed(formula, formulas)
+    values = listed(formula, formulas)
     if values is None:
         return None
     return [text for text in map(spelled, values) if holds(formula, formulas, text)]
 
 
-def _listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
+def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
+    """The numbers that the schema lists, of which a formula admits some or all; None where it lists none."""
     value = formulas.values[formula]
     match value:
         case Compared(number, signs) if signs == frozenset({0}):
@@ -261,14 +284,14 @@ def _listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
         case Some(parts):
             found: dict[Fraction, None] = {}
             for part in parts:
-                values = _listed(part, formulas)
+                values = listed(part, formulas)
                 if values is None:
                     return None
                 found.update(dict.fromkeys(values))
             return list(found)
         case Every(parts):
             for part in parts:
-                values = _listed(part, formulas)
+                values = listed(part, formulas)
                 if values is not None:
                     return values
     return None
