@@ -1,7 +1,8 @@
 """A llama-server that misbehaves on demand. Where an engine should behave, the tests use a real one.
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
-`never` (loads forever), `once` (as `well`, but a second start dies). `--stubborn` makes it ignore SIGTERM.
+`never` (loads forever), `once` (as `well`, but a second start dies), `strange` (is healthy, and no llama.cpp), `locked`
+(knows another key). `--stubborn` makes it ignore SIGTERM.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 
@@ -25,6 +26,7 @@ PROPS = {
     "build_info": "b1-fake",
     "chat_template": "{{ messages }}",
 }
+LOCKED = (401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}})
 
 
 def install(folder: Path) -> str:
@@ -37,7 +39,7 @@ def install(folder: Path) -> str:
 
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
-    loading = False
+    manner = "well"
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -47,9 +49,11 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        if self.server.loading:
+        if self.server.manner == "never":
             self.answer(503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}})
-        elif self.path == "/props":
+        elif self.path == "/props" and self.server.manner == "locked":
+            self.answer(*LOCKED)
+        elif self.path == "/props" and self.server.manner != "strange":
             self.answer(200, PROPS)
         elif self.path == "/nothing":
             self.connection.close()
@@ -72,7 +76,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def complete(self, prompt: str) -> None:
         if prompt == "refuse":
-            self.answer(401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}})
+            self.answer(*LOCKED)
             return
         if prompt == "gibberish":
             self.answer(200, {})
@@ -84,6 +88,14 @@ class _Handler(BaseHTTPRequestHandler):
         match prompt:
             case "error":
                 self.piece('data: {"error": {"code": 500, "message": "it hurts", "type": "server_error"}}\n\n')
+            case "error-text":
+                self.piece('data: {"error": "it hurts"}\n\n')
+            case "no-json":
+                self.piece("data: [DONE]\n\n")
+            case "no-event":
+                self.piece("data: {}\n\n")
+            case "none":
+                self.piece(_event("", 1, stop_type="none"))
             case "vanish":
                 self.connection.close()
             case "crash":
@@ -128,7 +140,7 @@ def main() -> None:
         sys.exit(1)
     mark.touch()
     with _Server(options.host, _Handler) as server:
-        server.loading = options.fake == "never"
+        server.manner = options.fake
         server.serve_forever()
 
 

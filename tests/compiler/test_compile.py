@@ -210,6 +210,28 @@ def test_a_marker_in_text_is_always_a_call() -> None:
         assert not accepts(grammar, text)
 
 
+def test_what_is_not_exact_is_said_and_checked() -> None:
+    unique = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}}}
+    request = replace(
+        QUESTION,
+        tools=(WEATHER, Tool("f", "", unique)),
+        response_format=JsonFormat(unique),
+        tool_choice=ToolChoice(names=("f",)),
+    )
+    compiled = compile_prompt(request, template("tagged"))
+    assert [(warning.code, warning.path) for warning in compiled.warnings] == [
+        ("keyword_checked", "/tools/1/function/parameters/properties/a/uniqueItems"),
+        ("keyword_checked", "/response_format/json_schema/schema/properties/a/uniqueItems"),
+    ]
+    call = '<call>\n{{"name": "f", "arguments": {}}}\n</call>'
+    message, complete = read(compiled, call.format('{"a": [1, 2]}'))
+    assert (calls_of(message), complete) == ([("f", {"a": [1, 2]})], True)
+    message, complete = read(compiled, call.format('{"a": [1, 1]}'))
+    assert (message.tool_calls, complete, message.violations[0].name) == ([], False, "f")
+    message, complete = read(compiled, '{"a": [1, 1]}')
+    assert (message.content, complete, message.violations[0].path) == (None, False, "/a")
+
+
 # -- errors --
 
 
@@ -227,13 +249,13 @@ def test_a_marker_in_text_is_always_a_call() -> None:
         pytest.param(replace(QUESTION, tools=(), tool_choice=ToolChoice(True)), RequestError, "/tool_choice", id="no-tools"),
         pytest.param(replace(QUESTION, style="x"), UnsupportedError, "/style", id="unknown-style"),
         pytest.param(
-            replace(QUESTION, tools=(WEATHER, Tool("f", "", {"properties": {"a": {"uniqueItems": True}}}))),
+            replace(QUESTION, tools=(WEATHER, Tool("f", "", {"properties": {"a": {"uniqueItems": True}}}, strict=True))),
             SchemaError,
             "/tools/1/function/parameters/properties/a/uniqueItems",
             id="schema-of-a-tool",
         ),
         pytest.param(
-            replace(QUESTION, response_format=JsonFormat({"pattern": r"(a)\1"})),
+            replace(QUESTION, response_format=JsonFormat({"pattern": r"(a)\1"}, strict=True)),
             SchemaError,
             "/response_format/json_schema/schema/pattern",
             id="schema-of-the-answer",

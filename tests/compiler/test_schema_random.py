@@ -14,6 +14,7 @@ import pytest
 
 from promptweave.compiler import SchemaError
 from promptweave.output.gbnf import to_gbnf
+from promptweave.output.safety import check_safe
 
 from ..grammars import accepts, sample
 from .test_schema import grammar_of
@@ -140,6 +141,7 @@ def check(seed: int, *, open_objects: bool = True) -> str:
         if refusal.kind == "unsatisfiable" and open_objects:
             assert not [instance for instance in instances if validator.is_valid(instance)], json.dumps(made)
         return refusal.kind
+    check_safe(grammar)
     assert len(to_gbnf(grammar)) <= 2_000_000
     for _ in range(8):
         text = sample(grammar, rng, budget=60)

@@ -7,6 +7,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from promptweave.compiler.main import register
+from promptweave.compiler.pool import Pool
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
@@ -19,19 +20,15 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def compiler() -> AsyncIterator[PromptCompilerServiceStub]:
-    server = RpcServer()
-    services = register(server.grpc)
+    server, pool = RpcServer(), Pool()
+    services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
     async with channel(address) as connection:
         yield PromptCompilerServiceStub(connection)
     await server.stop(0)
+    await pool.close()
 
 
 def inline(name: str = "tagged") -> prompt_compiler_pb2.TemplateRef:
@@ -87,7 +84,9 @@ async def test_a_clock_makes_prompts_reproducible(compiler: PromptCompilerServic
             {
                 "tools": [
                     chat_pb2.Tool(
-                        function=chat_pb2.FunctionTool(name="f", parameters='{"properties": {"a": {"uniqueItems": true}}}')
+                        function=chat_pb2.FunctionTool(
+                            name="f", parameters='{"properties": {"a": {"uniqueItems": true}}}', strict=True
+                        )
                     )
                 ]
             },

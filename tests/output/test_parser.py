@@ -13,6 +13,7 @@ from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Json as JsonNode
 from promptweave.output.tree import Node, Part, Region, Syntax, Text
 
+from .random_trees import PLAIN, TEXTS, trees
 from .trees import ENVELOPE, LISTED, RAW, TAGGED, THINKING
 
 
@@ -46,6 +47,9 @@ CASES = [
         ParsedMessage(None, None, [call("get", GET_ARGUMENTS), call("get_more", "{}", 1)]),
         True,
         id="two-calls",
+    ),
+    pytest.param(
+        TAGGED, GET + "<tool_c", ParsedMessage(None, None, [call("get", GET_ARGUMENTS)]), False, id="cut-before-another-call"
     ),
     pytest.param(TAGGED, GET + "\n", ParsedMessage(None, None, [call("get", GET_ARGUMENTS)]), True, id="white-space-after"),
     pytest.param(
@@ -97,6 +101,15 @@ CASES = [
         ParsedMessage("line\né\\", 'a"b 😀'),
         True,
         id="envelope-result",
+    ),
+    pytest.param(ENVELOPE, '{"thought": "a\\u00', ParsedMessage(None, "a"), False, id="envelope-cut-in-an-escape"),
+    pytest.param(ENVELOPE, '{"thought": "a\\ud83d\\ud', ParsedMessage(None, "a"), False, id="envelope-cut-in-a-pair"),
+    pytest.param(
+        ENVELOPE,
+        '{"thought": 12',
+        ParsedMessage('{"thought": 12', warnings=[SyntaxWarning(12, "expected JSON")]),
+        False,
+        id="envelope-with-another-kind-of-json",
     ),
     pytest.param(
         ENVELOPE,
@@ -155,6 +168,31 @@ def test_loses_no_character_of_any_text(text: str, cuts: list[int]) -> None:
         rest = rest[cut:]
     message, _ = read(TAGGED, [*pieces, rest])
     assert (message.content or "") == text
+
+
+@given(st.sampled_from(CASES), st.integers(0, 200), st.booleans())
+def test_reads_whatever_was_cut(case: object, length: int, by_characters: bool) -> None:
+    root, text, expected, _ = case.values  # type: ignore[attr-defined]
+    cut = text[: length % (len(text) + 1)]
+    message, _ = read(root, list(cut) if by_characters else [cut])
+    for number, got in enumerate(message.tool_calls):
+        whole = expected.tool_calls[number]
+        assert got.name == whole.name
+        # A raw value that was cut may hold the beginning of its closing tag: nobody can tell.
+        assert whole.arguments.startswith(got.arguments) or root is RAW
+        assert got.complete <= whole.complete
+
+
+@given(st.builds(Syntax, trees(PLAIN), TEXTS), st.lists(TEXTS | st.sampled_from(['"a\\u00', '{"a": 1}', "<a>", "[b]"])))
+def test_no_tree_and_no_text_make_it_fail(syntax: Syntax, pieces: list[str]) -> None:
+    parser = OutputParser(syntax)
+    message = ParsedMessage()
+    message.extend(parser.start())
+    for piece in pieces:
+        message.extend(parser.feed(piece))
+    message.extend(parser.finish())
+    assert len(message.warnings) <= 1
+    assert not (parser.complete and message.warnings)
 
 
 def test_gives_a_call_as_early_as_it_is_certain() -> None:

@@ -475,7 +475,7 @@ class ToolChoice(_message.Message):
 
     @_typing.final
     class Named(_message.Message):
-        """The named tool, no prose."""
+        """One call of the named tool, no prose."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -538,7 +538,7 @@ class ToolChoice(_message.Message):
 
     @_builtins.property
     def named(self) -> Global___ToolChoice.Named:
-        """The named tool, no prose."""
+        """One call of the named tool, no prose."""
 
     @_builtins.property
     def allowed(self) -> Global___ToolChoice.Allowed:

@@ -427,12 +427,17 @@ class RegionNode(_message.Message):
     BODY_FIELD_NUMBER: _builtins.int
     TRANSFORM_FIELD_NUMBER: _builtins.int
     STOPPABLE_FIELD_NUMBER: _builtins.int
+    SCHEMA_FIELD_NUMBER: _builtins.int
     kind: Global___RegionKind.ValueType
     """Which part."""
     transform: Global___Transform.ValueType
     """How the text becomes the message's."""
     stoppable: _builtins.bool
     """Whether the text is free, so that stop strings apply to it."""
+    schema: _builtins.str
+    """A JSON Schema, as text, that the part's grammar does not enforce whole: the part is held back until it is complete, and
+    validated. A violation becomes a SchemaViolation instead of content, or of a call. Empty: nothing to check.
+    """
     @_builtins.property
     def body(self) -> Global___OutputNode:
         """What it is made of."""
@@ -444,10 +449,11 @@ class RegionNode(_message.Message):
         body: Global___OutputNode | None = ...,
         transform: Global___Transform.ValueType = ...,
         stoppable: _builtins.bool = ...,
+        schema: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "kind", b"kind", "stoppable", b"stoppable", "transform", b"transform"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "kind", b"kind", "schema", b"schema", "stoppable", b"stoppable", "transform", b"transform"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -487,6 +493,7 @@ class OutputDelta(_message.Message):
     TOOL_CALL_FRAGMENT_FIELD_NUMBER: _builtins.int
     TOOL_CALL_END_FIELD_NUMBER: _builtins.int
     WARNING_FIELD_NUMBER: _builtins.int
+    VIOLATION_FIELD_NUMBER: _builtins.int
     content: _builtins.str
     """More of the content."""
     reasoning: _builtins.str
@@ -507,6 +514,10 @@ class OutputDelta(_message.Message):
     def warning(self) -> Global___SyntaxWarning:
         """The output left its syntax, which only an unconstrained engine can do."""
 
+    @_builtins.property
+    def violation(self) -> Global___SchemaViolation:
+        """A value that its grammar admits and its schema does not. Only schemas that are not strict can lead to it."""
+
     def __init__(
         self,
         *,
@@ -516,12 +527,13 @@ class OutputDelta(_message.Message):
         tool_call_fragment: Global___ToolCallFragment | None = ...,
         tool_call_end: Global___ToolCallEnd | None = ...,
         warning: Global___SyntaxWarning | None = ...,
+        violation: Global___SchemaViolation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "delta", b"delta", "reasoning", b"reasoning", "tool_call", b"tool_call", "tool_call_end", b"tool_call_end", "tool_call_fragment", b"tool_call_fragment", "warning", b"warning"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "delta", b"delta", "reasoning", b"reasoning", "tool_call", b"tool_call", "tool_call_end", b"tool_call_end", "tool_call_fragment", b"tool_call_fragment", "violation", b"violation", "warning", b"warning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "delta", b"delta", "reasoning", b"reasoning", "tool_call", b"tool_call", "tool_call_end", b"tool_call_end", "tool_call_fragment", b"tool_call_fragment", "warning", b"warning"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "delta", b"delta", "reasoning", b"reasoning", "tool_call", b"tool_call", "tool_call_end", b"tool_call_end", "tool_call_fragment", b"tool_call_fragment", "violation", b"violation", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_delta: _TypeAlias = _typing.Literal["content", "reasoning", "tool_call", "tool_call_fragment", "tool_call_end", "warning"]  # noqa: Y015
+    _WhichOneofReturnType_delta: _TypeAlias = _typing.Literal["content", "reasoning", "tool_call", "tool_call_fragment", "tool_call_end", "warning", "violation"]  # noqa: Y015
     _WhichOneofArgType_delta: _TypeAlias = _typing.Literal["delta", b"delta"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_delta) -> _WhichOneofReturnType_delta | None: ...
 
@@ -610,6 +622,40 @@ class ToolCallEnd(_message.Message):
 Global___ToolCallEnd: _TypeAlias = ToolCallEnd  # noqa: Y015
 
 @_typing.final
+class SchemaViolation(_message.Message):
+    """A value that its grammar admits and its schema does not: given as this, and not as content or as a call."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The tool that would have been called; empty: it would have been the content."""
+    text: _builtins.str
+    """The value, as JSON text."""
+    path: _builtins.str
+    """Where in the value, as a JSON pointer."""
+    message: _builtins.str
+    """What is wrong there."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        text: _builtins.str = ...,
+        path: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "name", b"name", "path", b"path", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SchemaViolation: _TypeAlias = SchemaViolation  # noqa: Y015
+
+@_typing.final
 class SyntaxWarning(_message.Message):
     """The output left its syntax: the rest is content."""
 
@@ -673,6 +719,7 @@ class ParsedMessage(_message.Message):
     FINISH_REASON_FIELD_NUMBER: _builtins.int
     COMPLETE_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    VIOLATIONS_FIELD_NUMBER: _builtins.int
     content: _builtins.str
     """The content; absent: none."""
     reasoning_content: _builtins.str
@@ -680,7 +727,7 @@ class ParsedMessage(_message.Message):
     finish_reason: Global___FinishReason.ValueType
     """Why the message ended."""
     complete: _builtins.bool
-    """True: the output reached the end of its syntax, so all promises hold for it."""
+    """True: the output reached the end of its syntax and violates no schema, so all promises hold for it."""
     @_builtins.property
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ParsedMessage.Call]:
         """The calls, in order."""
@@ -688,6 +735,10 @@ class ParsedMessage(_message.Message):
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___SyntaxWarning]:
         """Where the output left its syntax."""
+
+    @_builtins.property
+    def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___SchemaViolation]:
+        """Values that violate their schema, and are neither content nor calls."""
 
     def __init__(
         self,
@@ -698,10 +749,11 @@ class ParsedMessage(_message.Message):
         finish_reason: Global___FinishReason.ValueType = ...,
         complete: _builtins.bool = ...,
         warnings: _abc.Iterable[Global___SyntaxWarning] | None = ...,
+        violations: _abc.Iterable[Global___SchemaViolation] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "_reasoning_content", b"_reasoning_content", "content", b"content", "reasoning_content", b"reasoning_content"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "_reasoning_content", b"_reasoning_content", "complete", b"complete", "content", b"content", "finish_reason", b"finish_reason", "reasoning_content", b"reasoning_content", "tool_calls", b"tool_calls", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_content", b"_content", "_reasoning_content", b"_reasoning_content", "complete", b"complete", "content", b"content", "finish_reason", b"finish_reason", "reasoning_content", b"reasoning_content", "tool_calls", b"tool_calls", "violations", b"violations", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__content: _TypeAlias = _typing.Literal["content"]  # noqa: Y015
     _WhichOneofArgType__content: _TypeAlias = _typing.Literal["_content", b"_content"]  # noqa: Y015

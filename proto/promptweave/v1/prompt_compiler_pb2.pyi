@@ -100,6 +100,7 @@ class Template(_message.Message):
     BOS_TOKEN_FIELD_NUMBER: _builtins.int
     EOS_TOKEN_FIELD_NUMBER: _builtins.int
     NAMED_FIELD_NUMBER: _builtins.int
+    SPECIAL_TOKENS_FIELD_NUMBER: _builtins.int
     source: _builtins.str
     """The Jinja2 text, as in GGUF's `tokenizer.chat_template`."""
     bos_token: _builtins.str
@@ -110,6 +111,12 @@ class Template(_message.Message):
     def named(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The model's further templates by name, as in GGUF's `tokenizer.chat_template.{name}`; `tool_use` is taken for requests with tools."""
 
+    @_builtins.property
+    def special_tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The vocabulary's special tokens. What spells one in text of others is kept from becoming it. Empty: not known; then it is
+        the tags that the template itself writes, and what looks like `<|...|>`.
+        """
+
     def __init__(
         self,
         *,
@@ -117,10 +124,11 @@ class Template(_message.Message):
         bos_token: _builtins.str = ...,
         eos_token: _builtins.str = ...,
         named: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        special_tokens: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bos_token", b"bos_token", "eos_token", b"eos_token", "named", b"named", "source", b"source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bos_token", b"bos_token", "eos_token", b"eos_token", "named", b"named", "source", b"source", "special_tokens", b"special_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -305,7 +313,9 @@ class PromptSegment(_message.Message):
     text: _builtins.str
     """Text of the template, or text that spells no special token: special tokens in it are special tokens."""
     plain_text: _builtins.str
-    """Text of others that spells a special token and must stay text."""
+    """Text of others that spells a special token, or a part of the spelling, and must stay text: to be tokenised by itself,
+    without special tokens. A spelling comes in two pieces at least, since some tokens are parsed even so.
+    """
     @_builtins.property
     def image(self) -> _chat_pb2.Image:
         """A picture stands here."""

@@ -6,16 +6,13 @@ from pathlib import Path
 import click
 
 from promptweave.cli.jsonl import give_up, print_json
-from promptweave.cli.template_options import FILE, read_template
+from promptweave.cli.template_options import read_template, template_options
 from promptweave.compiler.errors import TemplateError
 from promptweave.compiler.profile import Profile, profile
 
 
 @click.command("inspect")
-@click.option("--model", type=FILE, help="A GGUF file, whose template is described.")
-@click.option("--template", type=FILE, help="A chat template's Jinja text.")
-@click.option("--bos", default="", help="With --template: the spelling of the beginning-of-sequence token.")
-@click.option("--eos", default="", help="With --template: the spelling of the end-of-sequence token.")
+@template_options
 @click.option("--json", "as_json", is_flag=True, help="For a program: one JSON object.")
 def command(model: Path | None, template: Path | None, bos: str, eos: str, as_json: bool) -> None:
     """Describe a chat template: roles, tools, how it writes calls and reasoning, and what falls back and why.
@@ -25,6 +22,8 @@ def command(model: Path | None, template: Path | None, bos: str, eos: str, as_js
       promptweave inspect --model model.gguf
     """
     given = read_template(model, template, bos, eos)
+    if given is None:
+        give_up("invalid: no chat template: give --model FILE (a GGUF) or --template FILE (its Jinja text)")
     try:
         found = profile(given)
     except TemplateError as error:
@@ -53,4 +52,5 @@ def _page(found: Profile, content_hash: str) -> str:
         lines.append(("reasoning", f"{found.reasoning.opening!r} ... {found.reasoning.closing!r}"))
     width = max(len(name) for name, _ in lines) + 2
     page = [f"{name:<{width}}" + value.replace("\n", "\n" + " " * width) for name, value in lines]
-    return "\n".join([*page, "", *(f"- {note}" for note in found.notes)])
+    page += ["", *(f"- {note}" for note in found.notes)]
+    return "\n".join(line.rstrip() for line in "\n".join(page).split("\n"))

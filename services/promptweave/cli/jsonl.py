@@ -2,10 +2,13 @@
 
 import json
 import sys
+import traceback
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
-from promptweave.errors import PromptweaveError
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_text import loads
+from promptweave.errors import Code, PromptweaveError
 
 INVALID = 2
 """The exit code for input that cannot be done."""
@@ -17,31 +20,74 @@ def give_up(message: str) -> NoReturn:
     sys.exit(INVALID)
 
 
+def refuse(error: PromptweaveError) -> NoReturn:
+    """Ends the command with one line that names the place: `invalid: /messages/0/role: why`."""
+    if isinstance(error, SchemaError):
+        give_up(f"{error.kind}: {error.path or '/'}: {error.why}")
+    kind = "unsupported" if error.code is Code.UNIMPLEMENTED else "invalid"
+    place = f"{error.path or '/'}: "
+    told = error.path is None or error.message.startswith(place)
+    give_up(f"{kind}: {'' if told else place}{error.message}")
+
+
+def _stdin(what: str) -> IO[bytes]:
+    if sys.stdin is None:
+        give_up(f"invalid: stdin is closed; the {what} is read from there")
+    if sys.stdin.isatty():
+        print(f"Reading the {what} from the terminal; Ctrl-D ends it.", file=sys.stderr)
+    return sys.stdin.buffer
+
+
+def read_text(what: str) -> str:
+    """The text on stdin."""
+    try:
+        return _stdin(what).read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        give_up(f"invalid: the {what} on stdin is not UTF-8: {error}")
+
+
 def read_document(what: str) -> Any:
     """The JSON document on stdin."""
     try:
-        return json.loads(sys.stdin.buffer.read())
-    except (ValueError, RecursionError) as error:
+        return loads(read_text(what))
+    except ValueError as error:
         give_up(f"invalid: the {what} on stdin is not JSON: {error}")
 
 
 def print_json(value: Any) -> None:
     """One line of JSON, at once."""
-    sys.stdout.buffer.write(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace") + b"\n")
+    try:
+        line = json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        # Half a surrogate pair, which only an escape can write.
+        line = json.dumps(value).encode()
+    sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
 
 
 def answer_lines(answer: Callable[[Any], Any]) -> None:
-    """Reads a document a line, prints `{"result": ...}` or `{"error": {"reason", "message", "path"}}` for each."""
-    for line in sys.stdin.buffer:
+    """Reads a document a line, prints `{"result": ...}` or `{"error": {"reason", "message", "path"}}` for each.
+
+    No line ends the command, whatever is wrong with it, or with us. Empty lines are no input.
+    """
+    for line in _stdin("lines"):
         if not line.strip():
             continue
-        try:
-            print_json({"result": answer(json.loads(line))})
-        except PromptweaveError as error:
-            print_json(_error(error.reason, error.message, error.path))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            print_json(_error("ERROR_REASON_REQUEST_INVALID", f"the line is no such input: {error}", None))
+        print_json(_answered(answer, line))
+
+
+def _answered(answer: Callable[[Any], Any], line: bytes) -> dict[str, Any]:
+    try:
+        document = loads(line.decode("utf-8-sig"))
+    except ValueError as error:
+        return _error("ERROR_REASON_REQUEST_INVALID", f"the line is not JSON: {error}", "")
+    try:
+        return {"result": answer(document)}
+    except PromptweaveError as error:
+        return _error(error.reason, error.message, error.path)
+    except Exception:
+        traceback.print_exc()
+        return _error(PromptweaveError.reason, "a fault of promptweave's own; stderr says more", None)
 
 
 def _error(reason: str, message: str, path: str | None) -> dict[str, Any]:

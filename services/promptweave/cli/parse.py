@@ -1,15 +1,14 @@
 """`promptweave parse`: a model's output in, the message out."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 from google.protobuf.json_format import ParseDict, ParseError
 
-from promptweave.cli.jsonl import answer_lines, give_up, print_json
+from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_text
 from promptweave.compiler.errors import RequestError
+from promptweave.compiler.json_text import dumps, loads
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Syntax
@@ -35,31 +34,35 @@ def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
         answer_lines(_answer)
         return
     if compiled is None:
-        raise click.UsageError("--compiled FILE is needed: what `promptweave compile` printed.")
+        give_up("invalid: --compiled FILE is needed: what `promptweave compile` printed")
     try:
-        syntax = _syntax(json.loads(compiled.read_text()))
-        text = sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        give_up(f"invalid: the output on stdin is not UTF-8: {error}")
-    except (OSError, ValueError) as error:
-        give_up(f"invalid: {compiled}: {error}")
+        syntax = _syntax(loads(compiled.read_text(encoding="utf-8")))
+    except OSError as error:
+        give_up(f"invalid: {compiled}: {error.strerror or error}")
+    except ValueError as error:
+        give_up(f"invalid: {compiled}: not JSON: {error}")
     except RequestError as error:
         give_up(f"invalid: {compiled}: {error.message}")
-    print_json(_read(syntax, text, finished=not cut))
+    print_json(_read(syntax, read_text("output"), finished=not cut))
 
 
 def _answer(line: Any) -> dict[str, Any]:
     if not isinstance(line, dict) or not isinstance(line.get("text"), str):
         raise RequestError('a line is an object with the keys "compiled" and "text"', path="")
-    return _read(_syntax(line.get("compiled")), line["text"], finished=line.get("finished", True))
+    finished = line.get("finished", True)
+    if not isinstance(finished, bool):
+        raise RequestError("true or false is needed", path="/finished")
+    return _read(_syntax(line.get("compiled")), line["text"], finished=finished)
 
 
 def _syntax(compiled: Any) -> Syntax:
     if not isinstance(compiled, dict) or not isinstance(compiled.get("syntax"), dict):
         raise RequestError("this is not what `promptweave compile` prints: it has no syntax", path="/compiled")
     try:
+        # Protobuf's reader fails badly on half a surrogate pair, which is no text.
+        dumps(compiled["syntax"]).encode()
         return syntax_from_wire(ParseDict(compiled["syntax"], output_pb2.OutputSyntax()))
-    except (ParseError, SyntaxUnreadableError) as error:
+    except (ParseError, SyntaxUnreadableError, UnicodeEncodeError) as error:
         raise RequestError(str(error), path="/compiled/syntax") from None
 
 
@@ -85,5 +88,9 @@ def _read(syntax: Syntax, text: str, *, finished: bool) -> dict[str, Any]:
         },
         "finish_reason": message.finish_reason(ended=finished).value,
         "complete": finished and parser.complete,
+        "violations": [
+            {"name": violation.name, "text": violation.text, "path": violation.path, "message": violation.message}
+            for violation in message.violations
+        ],
         "warnings": [{"offset": warning.offset, "message": warning.message} for warning in message.warnings],
     }

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from promptweave.cli.jsonl import answer_lines, give_up
+from promptweave.cli.jsonl import answer_lines, give_up, read_text, refuse
 from promptweave.compiler.compile_schema import CompiledSchema, compile_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
 
@@ -34,9 +34,11 @@ def command(dialect: str, no_strict: bool, jsonl: bool) -> None:
         answer_lines(lambda line: _answer(line, dialect, strict=not no_strict))
         return
     try:
-        compiled = _compile(sys.stdin.buffer.read().decode("utf-8", "replace"), dialect, strict=not no_strict)
-    except (SchemaError, UnsupportedError) as error:
-        give_up(error.message)
+        compiled = _compile(read_text("schema"), dialect, strict=not no_strict)
+    except UnsupportedError as error:
+        give_up(f"unsupported: --dialect {dialect}: {error.message}")
+    except SchemaError as error:
+        refuse(error)
     for warning in compiled.warnings:
         print(f"warning: {warning.pointer}: {warning.message}", file=sys.stderr)
     sys.stdout.write(compiled.grammar)
@@ -46,13 +48,16 @@ def _compile(schema: Any, dialect: str, *, strict: bool) -> CompiledSchema:
     match dialect:
         case "gbnf" | "llguidance":
             return compile_schema(schema, strict=strict, dialect=dialect)
-    raise UnsupportedError(f"unsupported: --dialect {dialect}: there are gbnf and llguidance", path="/dialect")
+    raise UnsupportedError(f"there is no dialect {dialect!r}: there are gbnf and llguidance", path="/dialect")
 
 
 def _answer(line: Any, dialect: str, *, strict: bool) -> dict[str, Any]:
     if not isinstance(line, dict) or "schema" not in line:
         raise RequestError('a line is an object with the key "schema"', path="")
-    compiled = _compile(line["schema"], line.get("dialect") or dialect, strict=line.get("strict", strict))
+    strict = line.get("strict", strict)
+    if not isinstance(strict, bool):
+        raise RequestError("true or false is needed", path="/strict")
+    compiled = _compile(line["schema"], line.get("dialect", dialect), strict=strict)
     warnings = [
         {"path": warning.pointer, "message": warning.message, "loosened": warning.loosened} for warning in compiled.warnings
     ]

@@ -2,6 +2,7 @@
 
 profile      what the template does                              profile.py, derive.py
 style        how calls are written                               styles/
+mark         what others wrote and would be a special token      marks.py
 normalise    the conversation, as the template accepts it        normalise.py
 render       the prompt                                          shown.py, template.py
 answer       the output tree: grammar and parser come from it    styles/, reasoning.py, ../output/
@@ -12,9 +13,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.json_schema.reader import SchemaWarning
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
@@ -38,9 +43,9 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A compiled prompt. `prompt` includes `syntax.prefix`; `grammar` None: any text may come."""
+    """A compiled prompt. `segments` include `syntax.prefix`; `grammar` None: any text may come."""
 
-    prompt: str
+    segments: tuple[Segment, ...]
     grammar: str | None
     stop: tuple[str, ...]
     syntax: Syntax
@@ -48,6 +53,11 @@ class Compiled:
     style: str
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
+
+    @property
+    def prompt(self) -> str:
+        """The prompt as one text, which does not tell what of it others wrote."""
+        return "".join(segment.text for segment in self.segments)
 
 
 def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
@@ -58,12 +68,14 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)
     value, value_warnings = _value(request.response_format, rules)
-    shown = Shown(request, found, style if tools else "native", [*warnings, *value_warnings])
+    marks = Marks(template, request)
+    marked = request if request.parse_special_in_content else marks.put(request)
+    shown = Shown(marked, found, style if tools else "native", [*warnings, *value_warnings])
     prompt, stable = shown.render(template)
     tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
-        prompt=prompt + prefix,
+        segments=tuple(_followed_by(marks.take(prompt), prefix)),
         grammar=to_gbnf(rules.grammar(rest)) if rest is not None else None,
         stop=tuple(tags(found.turn_end)[:1]),
         syntax=Syntax(tree, prefix),
@@ -116,23 +128,35 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
             continue
         base = f"/tools/{place}/function/parameters"
         try:
-            arguments, ignored = embed_schema(tool.parameters, rules, open_objects=False, object_root=True)
+            arguments, found = embed_schema(tool.parameters, rules, strict=tool.strict, open_objects=False, object_root=True)
         except SchemaError as error:
             raise error.below(base) from None
-        chosen.append(CallableTool(tool.name, arguments))
-        warnings += [CompileWarning("keyword_ignored", base + warning.pointer, warning.message) for warning in ignored]
+        chosen.append(CallableTool(tool.name, arguments, _to_check(tool.parameters, found)))
+        warnings += _warned(base, found)
     return chosen, warnings
 
 
-def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Expr | None, list[CompileWarning]]:
+def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Part | None, list[CompileWarning]]:
+    """The content's part, where it is a value of a schema."""
     if wanted is None:
         return None, []
     try:
-        value, ignored = embed_schema(wanted.schema, rules, open_objects=not wanted.strict)
+        value, found = embed_schema(wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict)
     except SchemaError as error:
         raise error.below(wanted.pointer) from None
-    return value, [
-        CompileWarning("keyword_ignored", wanted.pointer + warning.pointer, warning.message) for warning in ignored
+    part = Part(Region.CONTENT, Json("", value), schema=_to_check(wanted.schema, found))
+    return part, _warned(wanted.pointer, found)
+
+
+def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> str:
+    """The schema, as text, if its grammar is looser: then the finished value is validated."""
+    return dumps(schema) if any(warning.loosened for warning in warnings) else ""
+
+
+def _warned(base: str, warnings: Sequence[SchemaWarning]) -> list[CompileWarning]:
+    return [
+        CompileWarning("keyword_checked" if warning.loosened else "keyword_ignored", base + warning.pointer, warning.message)
+        for warning in warnings
     ]
 
 
@@ -140,16 +164,16 @@ def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Expr | None, list[C
 
 
 def _answer(
-    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], value: Expr | None, rules: Rules
+    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: Part | None, rules: Rules
 ) -> Node:
-    """The tree of the answer itself."""
-    content = None if value is None else Part(Region.CONTENT, Json("", value))
+    """The tree of the answer itself; `content` None: text."""
     if not tools:
         return content or Text(Region.CONTENT)
-    required, parallel = request.tool_choice.required, request.parallel_tool_calls
+    required = request.tool_choice.required
+    parallel = request.parallel_tool_calls and not request.tool_choice.once
     if style == "generic":
         string = scalar("string", rules)
-        return generic.envelope(tools, string=string, result=value, required=required, parallel=parallel)
+        return generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)
     syntax = hermes.SYNTAX if style == "hermes" else found.calls
     assert syntax, "the native style was chosen, so the template has it"
     if required:
@@ -173,6 +197,12 @@ def _forced(answer: Expr) -> tuple[str, Expr]:
     else:
         length = len(re.sub(r"[\w-]+$|<[^<>\s]*$", "", text))
     return text[:length], seq(Lit(text[length:]), rest)
+
+
+def _followed_by(segments: list[Segment], text: str) -> list[Segment]:
+    if not text or not segments or segments[-1].plain:
+        return [*segments, Segment(text)] if text or not segments else segments
+    return [*segments[:-1], Segment(segments[-1].text + text)]
 
 
 def _preserved(found: Profile, style: str) -> tuple[str, ...]:

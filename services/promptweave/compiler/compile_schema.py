@@ -15,6 +15,7 @@ from promptweave.compiler.json_text import dumps, loads
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import Expr, Rules
 from promptweave.output.lark import to_lark
+from promptweave.output.safety import check_safe
 
 Dialect = Literal["gbnf", "llguidance"]
 """The notations of grammars: llama.cpp's GBNF, llguidance's Lark."""
@@ -55,8 +56,10 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
     rules = Rules()
     root, warnings = embed_schema(load_schema(schema) if isinstance(schema, str) else schema, rules, strict=strict)
     write = to_gbnf if dialect == "gbnf" else to_lark
+    grammar = rules.grammar(root)
+    check_safe(grammar)
     try:
-        return CompiledSchema(write(rules.grammar(root)), warnings)
+        return CompiledSchema(write(grammar), warnings)
     except GrammarTooLargeError as error:
         raise SchemaError("unsupported", "", str(error)) from None
 

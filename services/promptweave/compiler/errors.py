@@ -6,6 +6,7 @@ PromptweaveError
     ├── UnsupportedError      a part of the request that this version does not serve         UNIMPLEMENTED
     ├── TemplateUnknownError  a hash that this replica does not hold: send the text          FAILED_PRECONDITION
     ├── TemplateError         the template does not parse, or raised                         INVALID_ARGUMENT
+    │   └── TemplateLimitError    it takes too much time or memory, or writes too much
     └── SchemaError           a JSON Schema that is invalid, unsupported or unsatisfiable    INVALID_ARGUMENT
 """
 
@@ -44,6 +45,10 @@ class TemplateError(CompilerError):
     """The template does not parse, or raised while rendering."""
 
     reason = "ERROR_REASON_TEMPLATE_FAILED"
+
+
+class TemplateLimitError(TemplateError):
+    """The template takes too much time or memory, or writes too much: trying it in another way would be no better."""
 
 
 Kind = Literal["invalid", "unsupported", "unsatisfiable"]

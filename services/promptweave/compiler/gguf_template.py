@@ -1,11 +1,10 @@
-"""The chat template inside a GGUF file (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md)."""
+"""The chat template inside a GGUF file."""
 
 from pathlib import Path
 
 from promptweave.compiler.template import ChatTemplate
-
-_TEMPLATE = "tokenizer.chat_template"
-_TOKENS = "tokenizer.ggml.tokens"
+from promptweave.gguf_header import GgufError
+from promptweave.gguf_tokenizer import read_text_facts
 
 
 class NoTemplateError(ValueError):
@@ -14,25 +13,12 @@ class NoTemplateError(ValueError):
 
 def template_from_gguf(path: Path) -> ChatTemplate:
     """The file's template, its named ones and its special tokens. Raises NoTemplateError, OSError."""
-    # gguf brings numpy with it, and most commands need neither.
-    from gguf import GGUFReader
-
     try:
-        reader = GGUFReader(path)
-    except ValueError as error:
-        raise NoTemplateError(f"this is no GGUF file: {error}") from None
-
-    def text(key: str) -> str | None:
-        field = reader.fields.get(key)
-        return None if field is None else str(field.contents())
-
-    def token(name: str) -> str:
-        number, tokens = reader.fields.get(f"tokenizer.ggml.{name}_token_id"), reader.fields.get(_TOKENS)
-        return "" if number is None or tokens is None else str(tokens.contents(int(number.contents())))
-
-    source = text(_TEMPLATE)
-    names = reader.fields.get("tokenizer.chat_templates")
-    named = {str(name): text(f"{_TEMPLATE}.{name}") for name in (names.contents() if names else [])}
+        facts = read_text_facts(path)
+    except GgufError as error:
+        raise NoTemplateError(str(error)) from None
+    named = dict(facts.templates)
+    source = named.pop("", None)
     if source is None:
         raise NoTemplateError("it holds no chat template; give its text with --template")
-    return ChatTemplate(source, token("bos"), token("eos"), {name: text for name, text in named.items() if text is not None})
+    return ChatTemplate(source, facts.bos, facts.eos, named, facts.special_tokens)

@@ -1,38 +1,53 @@
 """The compiler as a process."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import grpc.aio
 
+from promptweave.compiler.options import CompilerOptions
+from promptweave.compiler.pool import Pool
 from promptweave.compiler.service import PromptCompiler
 from promptweave.rpc.logs import complain, set_up_logs
-from promptweave.rpc.server import ListenError, serve
+from promptweave.rpc.server import ListenError, RpcServer, serve
 from promptweave.v1 import prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import add_PromptCompilerServiceServicer_to_server
 
-
-@dataclass(frozen=True, kw_only=True)
-class CompilerOptions:
-    """`listen`: `host:port` (port 0: any) or `unix:/path`. `grace_s`: how long running calls have to end at a stop."""
-
-    listen: str = "127.0.0.1:50051"
-    grace_s: float = 10.0
+ROLE = "compiler"
 
 
-def register(server: grpc.aio.Server) -> Sequence[str]:
+def register(server: grpc.aio.Server, pool: Pool) -> Sequence[str]:
     """Adds the service to a server; returns its full name."""
-    add_PromptCompilerServiceServicer_to_server(PromptCompiler(), server)
+    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool), server)
     return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]
 
 
-def run(options: CompilerOptions) -> int:
-    """Serves until told to stop. Returns the exit code; what went wrong is said on stderr, in one line."""
-    set_up_logs("compiler")
+def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
+    set_up_logs(ROLE)
     try:
-        asyncio.run(serve(options.listen, register, grace_s=options.grace_s))
+        asyncio.run(_serve(options, on_listening))
     except ListenError as error:
-        complain("compiler", str(error))
+        complain(ROLE, f"{error}; --listen takes another address (--compiler-listen of serve)")
         return 1
     return 0
+
+
+async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
+    pool = Pool()
+
+    async def start(server: RpcServer) -> None:
+        # Ready is when the first worker is: the first call should not wait for it.
+        await pool.warm_up()
+        await server.set_serving(True)
+        await asyncio.Event().wait()
+
+    await serve(
+        options.listen,
+        lambda server: register(server, pool),
+        serving=False,
+        grace_s=options.grace_s,
+        on_listening=on_listening,
+        background=start,
+        cleanup=pool.close,
+    )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from promptweave.compiler.errors import RequestError
-from promptweave.compiler.json_text import loads
+from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import Message, Role
 
 
@@ -27,6 +27,9 @@ def check_history(messages: Sequence[Message]) -> None:
             path = f"/messages/{place}/tool_calls/{number}/function/arguments"
             try:
                 arguments = loads(call.arguments)
+                dumps(arguments).encode()
+            except UnicodeEncodeError:
+                raise RequestError("the arguments hold half a surrogate pair, which is no text", path=path) from None
             except ValueError as error:
                 raise RequestError(f"the arguments are not JSON: {error}", path=path) from None
             if not isinstance(arguments, dict):

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from promptweave.compiler.derive import Derivation, derive_calls
-from promptweave.compiler.errors import TemplateError
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.markup import common_prefix, tags
 from promptweave.compiler.styles.calls import CallSyntax
 from promptweave.compiler.template import ChatTemplate
@@ -71,6 +71,8 @@ class Probe:
         shown = [tool("zqtool"), tool("zqother")] if tools else []
         try:
             return self._template.render(messages, tools=shown, add_generation_prompt=prompt, now=CLOCK)
+        except TemplateLimitError:
+            raise
         except TemplateError:
             return None
 

@@ -32,8 +32,10 @@ def published(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
 
 def _signatures(tools: Sequence[Tool]) -> str:
     lines = ["namespace functions {"]
+    # One namespace for all: a type is never named like a function, or like another function's type.
+    taken = {tool.name for tool in tools}
     for tool in tools:
-        types = _Types(tool.parameters)
+        types = _Types(tool.parameters, taken)
         body = types.write(tool.parameters, "")
         lines += [f"type {name} = {text};" for name, text in types.named.items()]
         lines += _comment(tool.description, "")
@@ -48,8 +50,9 @@ def _comment(text: object, indent: str) -> list[str]:
 class _Types:
     """Writes the types of one schema. What references lead to gets a name, so that recursion ends."""
 
-    def __init__(self, document: Any) -> None:
+    def __init__(self, document: Any, taken: set[str]) -> None:
         self._document = document
+        self._taken = taken
         self._names: dict[str, str] = {}
         self.named: dict[str, str] = {}
 
@@ -91,14 +94,20 @@ class _Types:
 
     def _reference(self, target: str) -> str:
         if target not in self._names:
-            base = re.sub(r"\W", "_", target.rpartition("/")[2]) or "Root"
-            name = base
-            while name in self._names.values():
-                name += "_"
-            self._names[target] = name
+            name = self._names[target] = self._new_name(target)
             schema = self._document
             for token in target.lstrip("#").split("/")[1:]:
                 key = token.replace("~1", "/").replace("~0", "~")
                 schema = schema.get(key, True) if isinstance(schema, dict) else True
             self.named[name] = self.write(schema, "")
         return self._names[target]
+
+    def _new_name(self, target: str) -> str:
+        base = re.sub(r"\W", "_", target.lstrip("#").rpartition("/")[2]) or "Root"
+        name = base = f"_{base}" if base[0].isdigit() else base
+        number = 1
+        while name in self._taken:
+            number += 1
+            name = f"{base}_{number}"
+        self._taken.add(name)
+        return name

@@ -45,6 +45,8 @@ class Tool:
     name: str
     description: str = ""
     parameters: dict[str, Any] | bool = field(default_factory=lambda: {"type": "object", "properties": {}})
+    strict: bool = False
+    """Every keyword of `parameters` is enforced by the grammar, or the request is refused."""
 
     def as_openai(self) -> dict[str, Any]:
         """The tool as OpenAI writes it, which is what chat templates are given."""
@@ -54,10 +56,14 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Which tools may be called. `required`: at least one call and no prose; `names`: only these (None: all)."""
+    """Which tools may be called. `required`: at least one call and no prose; `names`: only these (None: all).
+
+    `once`: one call, whatever `parallel_tool_calls` says, as when a tool is named.
+    """
 
     required: bool = False
     names: tuple[str, ...] | None = None
+    once: bool = False
 
     @property
     def none(self) -> bool:
@@ -67,7 +73,10 @@ class ToolChoice:
 
 @dataclass(frozen=True)
 class JsonFormat:
-    """The content is a JSON value of this schema."""
+    """The content is a JSON value of this schema.
+
+    `strict` as for tools; it also closes objects that do not say otherwise.
+    """
 
     schema: dict[str, Any] | bool
     strict: bool = False
@@ -96,3 +105,5 @@ class ChatRequest:
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     prompt_cache_key: str = ""
+    parse_special_in_content: bool = False
+    """Special tokens spelled in what others wrote are special tokens."""

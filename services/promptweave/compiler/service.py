@@ -1,22 +1,20 @@
-"""PromptCompilerService: messages in, the compiler's plain values inside, messages out.
+"""PromptCompilerService: compiling happens in the pool's workers (`worker_service.py`), reading outputs here.
 
-Compiling is CPU work, so it runs in threads: the event loop stays free for health checks and for other calls' bytes.
+A template or a schema can cost anything; reading is linear in the output.
 """
 
-import asyncio
 import codecs
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
+from google.protobuf.message import Message
+from google.rpc import code_pb2, status_pb2
 
-from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.compile_schema import compile_schema
 from promptweave.compiler.errors import RequestError, TemplateUnknownError, UnsupportedError
-from promptweave.compiler.normalise import CompileWarning
-from promptweave.compiler.profile import profile
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import chat_request_from_wire, compiled_to_wire, profile_to_wire, warning_to_wire
+from promptweave.compiler.pool import OK, Pool
+from promptweave.compiler.wire_service import template_from_wire
+from promptweave.errors import Code
 from promptweave.output.deltas import Delta
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parser import OutputParser
@@ -26,6 +24,7 @@ from promptweave.output.wire import (
     message_to_wire,
     syntax_from_wire,
 )
+from promptweave.rpc.status import from_status
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceServicer
 
@@ -38,21 +37,17 @@ Context = grpc.aio.ServicerContext[object, object]
 class PromptCompiler(PromptCompilerServiceServicer):
     """The service. Its only state is a cache: any replica can answer any call."""
 
-    def __init__(self) -> None:
-        self._templates: OrderedDict[str, ChatTemplate] = OrderedDict()
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._templates: OrderedDict[str, prompt_compiler_pb2.Template] = OrderedDict()
 
     async def Compile(  # noqa: N802 - the contract's name
         self, request: prompt_compiler_pb2.CompileRequest, context: Context
     ) -> prompt_compiler_pb2.CompileResponse:
         """Compiles a chat request."""
         _check_dialects(request.dialects)
-        template = self._template(request.template)
-        compiled = await asyncio.to_thread(lambda: compile_prompt(chat_request_from_wire(request), template))
-        return prompt_compiler_pb2.CompileResponse(
-            prompt=compiled_to_wire(compiled),
-            warnings=map(warning_to_wire, compiled.warnings),
-            template_hash=template.content_hash,
-        )
+        self._put_template_into(request.template)
+        return prompt_compiler_pb2.CompileResponse.FromString(await self._call("Compile", request))
 
     async def Parse(  # noqa: N802
         self, request: prompt_compiler_pb2.ParseRequest, context: Context
@@ -98,47 +93,39 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.CompileSchemaRequest, context: Context
     ) -> prompt_compiler_pb2.CompileSchemaResponse:
         """Turns a schema into a grammar."""
-        llguidance = request.dialect == prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE
-        strict = request.strict if request.HasField("strict") else True
-        compiled = await asyncio.to_thread(
-            lambda: compile_schema(request.schema, strict=strict, dialect="llguidance" if llguidance else "gbnf")
-        )
-        return prompt_compiler_pb2.CompileSchemaResponse(
-            grammar=compiled.grammar,
-            warnings=[
-                warning_to_wire(CompileWarning("keyword_ignored", warning.pointer, warning.message))
-                for warning in compiled.warnings
-            ],
-        )
+        return prompt_compiler_pb2.CompileSchemaResponse.FromString(await self._call("CompileSchema", request))
 
     async def DescribeTemplate(  # noqa: N802
         self, request: prompt_compiler_pb2.DescribeTemplateRequest, context: Context
     ) -> prompt_compiler_pb2.DescribeTemplateResponse:
         """Tells what a template does."""
-        template = self._template(request.template)
-        found = await asyncio.to_thread(profile, template)
-        return prompt_compiler_pb2.DescribeTemplateResponse(
-            profile=profile_to_wire(found), template_hash=template.content_hash
-        )
+        self._put_template_into(request.template)
+        return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._call("DescribeTemplate", request))
 
-    def _template(self, ref: prompt_compiler_pb2.TemplateRef) -> ChatTemplate:
+    async def _call(self, method: str, request: Message) -> bytes:
+        verdict, answer = await self._pool.call(method, request.SerializeToString())
+        if verdict == OK:
+            return answer
+        status = status_pb2.Status.FromString(answer)
+        raise from_status(Code[code_pb2.Code.Name(status.code)], status.message, status)
+
+    def _put_template_into(self, ref: prompt_compiler_pb2.TemplateRef) -> None:
+        """Remembers an inline template; puts the one that a hash names in the hash's place."""
         match ref.WhichOneof("ref"):
             case "inline":
-                inline = ref.inline
-                template = ChatTemplate(inline.source, inline.bos_token, inline.eos_token, dict(inline.named))
-                self._templates[template.content_hash] = template
+                content_hash = template_from_wire(ref.inline).content_hash
+                self._templates[content_hash] = ref.inline
             case "content_hash":
-                found = self._templates.get(ref.content_hash)
-                if found is None:
+                content_hash = ref.content_hash
+                if content_hash not in self._templates:
                     message = "this replica does not know the template of that hash: send its text inline, once"
-                    raise TemplateUnknownError(message, metadata={"content_hash": ref.content_hash})
-                template = found
+                    raise TemplateUnknownError(message, metadata={"content_hash": content_hash})
+                ref.inline.CopyFrom(self._templates[content_hash])
             case _:
                 raise RequestError("a template is needed, inline or by hash", path="/template")
-        self._templates.move_to_end(template.content_hash)
+        self._templates.move_to_end(content_hash)
         while len(self._templates) > MAX_TEMPLATES:
             self._templates.popitem(last=False)
-        return template
 
 
 class _Reading:

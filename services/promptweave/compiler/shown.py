@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from promptweave.compiler.errors import TemplateError
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.normalise import (
     CompileWarning,
@@ -35,6 +35,8 @@ class Shown:
             messages = self._changed(messages, without_system(messages), "the template knows no system role")
         try:
             prompt = self._render(template, messages, tools)
+        except TemplateLimitError:
+            raise
         except TemplateError:
             # Most templates that raise want roles to alternate. If it was something else, the first error says it.
             merged = alternating(messages)

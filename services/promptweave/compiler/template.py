@@ -1,40 +1,38 @@
-"""Chat templates: the Jinja2 text stored in a GGUF, rendered in a sandbox.
-
-The environment is the one that Hugging Face's `apply_chat_template` gives and that templates are written for.
-The sandbox keeps a template from reaching Python; it does not yet bound its time and memory.
-"""
+"""Chat templates: the Jinja2 text stored in a GGUF, rendered within bounds. Errors name the template's line."""
 
 import copy
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 import jinja2
-from jinja2 import nodes
-from jinja2.ext import Extension, loopcontrols
-from jinja2.parser import Parser
-from jinja2.sandbox import SandboxedEnvironment
 
-from promptweave.compiler.errors import TemplateError
+from promptweave.compiler.environment import ENVIRONMENT
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.limits import MAX_PROMPT_CHARS, RENDER_S, TimeIsUp, bounded
 
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A template with what it needs of its model. `named` holds further templates, such as `tool_use`."""
+    """A template with what it needs of its model. `named` holds further templates, such as `tool_use`.
+
+    `special_tokens` are the vocabulary's; empty: not known.
+    """
 
     source: str
     bos_token: str = ""
     eos_token: str = ""
     named: Mapping[str, str] = field(default_factory=dict)
+    special_tokens: tuple[str, ...] = ()
 
     @cached_property
     def content_hash(self) -> str:
         """Names the template and its tokens: sha256, in hexadecimal."""
-        parts = [self.source, self.bos_token, self.eos_token, sorted(self.named.items())]
+        parts = [self.source, self.bos_token, self.eos_token, sorted(self.named.items()), self.special_tokens]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     def source_for(self, *, tools: bool) -> str:
@@ -66,6 +64,8 @@ class ChatTemplate:
         }
         try:
             return _render(template, context)
+        except TemplateLimitError:
+            raise
         except TemplateError:
             if tools:
                 raise
@@ -74,9 +74,23 @@ class ChatTemplate:
 
 
 def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
+    # Some templates change what they are given.
+    given = {**context, **copy.deepcopy({key: context[key] for key in ("messages", "tools")})}
+    written: list[str] = []
+    length = 0
     try:
-        # Some templates change what they are given.
-        return template.render({**context, **copy.deepcopy({key: context[key] for key in ("messages", "tools")})})
+        with bounded():
+            for piece in template.generate(given):
+                length += len(piece)
+                if length > MAX_PROMPT_CHARS:
+                    raise TemplateLimitError(f"the chat template writes more than {MAX_PROMPT_CHARS} characters")
+                written.append(piece)
+    except TemplateError:
+        raise
+    except TimeIsUp as error:
+        raise TemplateLimitError(_at(error, f"the chat template took longer than {RENDER_S:g} s")) from None
+    except MemoryError as error:
+        raise TemplateLimitError(_at(error, "the chat template takes too much memory")) from None
     except jinja2.TemplateError as error:
         raise TemplateError(_at(error, f"the chat template raised: {error.message or 'no message'}")) from None
     except RecursionError:
@@ -84,14 +98,16 @@ def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
     except Exception as error:
         # Whatever a template makes Python raise is the template's fault, and its author wants to read it.
         raise TemplateError(_at(error, f"the chat template failed: {type(error).__name__}: {error}")) from None
+    return "".join(written)
 
 
 def _at(error: BaseException, message: str) -> str:
-    """The message with the template's line, which Jinja writes into the traceback."""
+    """The message with the template's line, which Jinja writes into the traceback, or can tell."""
     line, step = getattr(error, "lineno", None), error.__traceback__
     while step:
         if step.tb_frame.f_code.co_filename == "<template>":
-            line = step.tb_lineno
+            template = step.tb_frame.f_globals.get("__jinja_template__")
+            line = template.get_corresponding_lineno(step.tb_lineno) if template else step.tb_lineno
         step = step.tb_next
     return f"{message} (line {line} of the template)" if line else message
 
@@ -99,47 +115,14 @@ def _at(error: BaseException, message: str) -> str:
 @lru_cache(maxsize=64)
 def _parse(source: str) -> jinja2.Template:
     try:
-        return _ENVIRONMENT.from_string(source)
+        # Jinja computes constant expressions here, so the bounds of rendering hold here, too.
+        with bounded():
+            return ENVIRONMENT.from_string(source)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(_at(error, f"the chat template does not parse: {error.message}")) from None
-
-
-class _Generation(Extension):
-    """`{% generation %}`, with which some templates mark what the model writes: transparent here."""
-
-    tags = {"generation"}  # noqa: RUF012 - Jinja's own protocol
-
-    def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return list(parser.parse_statements(("name:endgeneration",), drop_needle=True))
-
-
-def _raise_exception(message: str) -> NoReturn:
-    raise jinja2.TemplateError(message)
-
-
-def _to_json(
-    value: Any,
-    ensure_ascii: bool = False,
-    indent: int | None = None,
-    separators: tuple[str, str] | None = None,
-    sort_keys: bool = False,
-) -> str:
-    """As Hugging Face's: no HTML escapes, no sorting."""
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | Sequence):
-        value = list(value)
-    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
-
-
-def _environment() -> SandboxedEnvironment:
-    environment = SandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[loopcontrols, _Generation], autoescape=False
-    )
-    environment.filters["tojson"] = _to_json
-    environment.filters["from_json"] = json.loads
-    environment.filters["safe"] = str
-    environment.globals["raise_exception"] = _raise_exception
-    return environment
-
-
-_ENVIRONMENT = _environment()
+    except (TimeIsUp, MemoryError):
+        raise TemplateLimitError("the chat template takes too much time or memory to parse") from None
+    except RecursionError:
+        raise TemplateError("the chat template is nested too deeply") from None
+    except Exception as error:
+        raise TemplateError(_at(error, f"the chat template does not parse: {type(error).__name__}: {error}")) from None

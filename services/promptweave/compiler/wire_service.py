@@ -11,6 +11,7 @@ from typing import Any
 from promptweave.compiler.compile import Compiled
 from promptweave.compiler.compile_schema import load_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.marks import Segment
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.profile import Profile
 from promptweave.compiler.request import (
@@ -23,6 +24,7 @@ from promptweave.compiler.request import (
     Tool,
     ToolChoice,
 )
+from promptweave.compiler.template import ChatTemplate
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
 
@@ -54,7 +56,13 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
         prompt_cache_key=wire.prompt_cache_key,
+        parse_special_in_content=wire.parse_special_in_content,
     )
+
+
+def template_from_wire(wire: prompt_compiler_pb2.Template) -> ChatTemplate:
+    """A message's template."""
+    return ChatTemplate(wire.source, wire.bos_token, wire.eos_token, dict(wire.named), tuple(wire.special_tokens))
 
 
 def _message(wire: chat_pb2.Message, path: str) -> Message:
@@ -85,9 +93,9 @@ def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
         raise UnsupportedError("custom tools are not served yet; use a function with a string parameter", path=path)
     function = wire.function
     if not function.HasField("parameters"):
-        return Tool(function.name, function.description)
+        return Tool(function.name, function.description, strict=function.strict)
     try:
-        return Tool(function.name, function.description, load_schema(function.parameters))
+        return Tool(function.name, function.description, load_schema(function.parameters), function.strict)
     except SchemaError as error:
         raise error.below(f"{path}/function/parameters") from None
 
@@ -99,7 +107,7 @@ def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
         case "required":
             return ToolChoice(required=True)
         case "named":
-            return ToolChoice(required=True, names=(wire.named.name,))
+            return ToolChoice(required=True, names=(wire.named.name,), once=True)
         case "allowed":
             if not wire.allowed.names:
                 raise RequestError("no tool is allowed: use `none` to forbid calls", path="/tool_choice/allowed/names")
@@ -132,6 +140,10 @@ def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
     return variables
 
 
+_RESERVED = ("messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token")
+"""The template's variables that come from elsewhere."""
+
+
 def _kwargs(text: str) -> Mapping[str, Any]:
     try:
         value = json.loads(text) if text else {}
@@ -139,6 +151,11 @@ def _kwargs(text: str) -> Mapping[str, Any]:
         raise RequestError(f"not JSON: {error}", path="/chat_template_kwargs") from None
     if not isinstance(value, dict):
         raise RequestError("a JSON object is needed", path="/chat_template_kwargs")
+    for name in value:
+        if name in _RESERVED:
+            raise RequestError(
+                f"{name!r} is no variable to set: the request itself says it", path=f"/chat_template_kwargs/{name}"
+            )
     return value
 
 
@@ -146,7 +163,7 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
     """A compiled prompt as a message."""
     wire = prompt_compiler_pb2.CompiledPrompt(
         version=COMPILED_VERSION,
-        segments=[prompt_compiler_pb2.PromptSegment(text=compiled.prompt)],
+        segments=map(_segment, compiled.segments),
         stop=compiled.stop,
         syntax=syntax_to_wire(compiled.syntax),
         preserved_tokens=compiled.preserved_tokens,
@@ -156,6 +173,12 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
     if compiled.grammar is not None:
         wire.gbnf = compiled.grammar
     return wire
+
+
+def _segment(segment: Segment) -> prompt_compiler_pb2.PromptSegment:
+    if segment.plain:
+        return prompt_compiler_pb2.PromptSegment(plain_text=segment.text)
+    return prompt_compiler_pb2.PromptSegment(text=segment.text)
 
 
 def warning_to_wire(warning: CompileWarning) -> prompt_compiler_pb2.Warning:

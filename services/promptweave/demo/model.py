@@ -10,6 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptweave.gguf_header import GgufError, read_typed_header
+
 if TYPE_CHECKING:
     from gguf import GGUFWriter
 
@@ -62,10 +64,18 @@ def write_demo_model(path: Path, *, template: str | None = None, vocab: Path | N
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
+        # `mkstemp` makes files that only their owner can read; the engine may run as somebody else.
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
         writer.close()
         Path(temporary).unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)  # It can only be read by setting it.
+    os.umask(mask)
+    return mask
 
 
 def _add_weights(writer: "GGUFWriter", tokens: int, random: Any) -> None:
@@ -123,21 +133,18 @@ def _byte_letters() -> list[str]:
 
 def _copy_vocabulary(writer: "GGUFWriter", path: Path) -> int:
     """Copies the tokenizer of a GGUF, but for its chat templates. Returns how many tokens it has."""
-    from gguf import GGUFReader, GGUFValueType
+    from gguf import GGUFValueType
 
     try:
-        reader: GGUFReader = GGUFReader(path)
-    except (ValueError, IndexError) as error:
-        raise VocabularyError(f"{path} is no GGUF file: {error}") from None
-    tokens = reader.fields.get("tokenizer.ggml.tokens")
+        pairs = read_typed_header(
+            path, lambda key: key.startswith("tokenizer.") and not key.startswith("tokenizer.chat_template")
+        )
+    except GgufError as error:
+        raise VocabularyError(f"{path}: {error}") from None
+    tokens = pairs.get("tokenizer.ggml.tokens")
     if tokens is None:
         raise VocabularyError(f"{path} holds no tokenizer")
-    for key, field in reader.fields.items():
-        if not key.startswith("tokenizer.") or key.startswith("tokenizer.chat_template"):
-            continue
-        value = field.contents()
-        if field.types[0] is GGUFValueType.ARRAY:
-            writer.add_key_value(key, value, GGUFValueType.ARRAY, sub_type=field.types[-1])
-        else:
-            writer.add_key_value(key, value, field.types[0])
-    return len(tokens.data)
+    for key, pair in pairs.items():
+        item = None if pair.item_type is None else GGUFValueType(pair.item_type)
+        writer.add_key_value(key, pair.value, GGUFValueType(pair.type), sub_type=item)
+    return len(tokens.value)

@@ -4,10 +4,11 @@
                   │
                generate.py ── prompt.py sampling.py    what the engine is sent
                   │       └── turn_end.py stops.py     what of its output is the message
-               client.py                               the engine's HTTP
+               client.py ── unix_socket.py              the engine's HTTP
                   │
                engine.py ─┬─ supervisor.py ── child.py ── launcher.py    an engine of our own, in a child process
                           └─ endpoint.py                                 a server that somebody else runs
 
-`facts.py` and `gguf_header.py` find out what the model is; `gate.py` keeps calls waiting until a slot is free.
+`facts.py` and `model_file.py` find out what the model is; `gate.py` keeps calls waiting until a slot is free;
+`quarantine.py` refuses grammars that take the engine down.
 """

@@ -3,11 +3,11 @@
 import asyncio
 import os
 import secrets
-import shutil
 import signal
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from promptweave.inference.discovery import EngineProgram
@@ -23,40 +23,46 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path, api_key: str) -> None:
         self._process = process
-        self._folder = folder
         self.socket = str(folder / "engine.sock")
         self.api_key = api_key
         self.log = EngineLog()
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
-    async def start(cls, program: EngineProgram, options: InferenceOptions) -> "Child":
-        """Starts the engine. It is up as a process only: whether it serves is to be asked over its socket."""
-        folder = Path(tempfile.mkdtemp(prefix="promptweave-"))
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "promptweave.inference.launcher"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
-        child = cls(process, folder, secrets.token_urlsafe(32))
+    @asynccontextmanager
+    async def running(cls, program: EngineProgram, options: InferenceOptions) -> AsyncIterator["Child"]:
+        """Starts the engine, and ends it with the block. It is up as a process only: ask its socket whether it serves."""
+        with tempfile.TemporaryDirectory(prefix="promptweave-", ignore_cleanup_errors=True) as folder:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "promptweave.inference.launcher"),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+            child = cls(process, Path(folder), secrets.token_urlsafe(32))
+            try:
+                await child._order(program, options)
+                yield child
+            finally:
+                await child._stop(options.grace_s)
+
+    async def _order(self, program: EngineProgram, options: InferenceOptions) -> None:
         order = Order(
             parent=os.getpid(),
             binary=program.binary,
             model=str(options.model),
-            socket=child.socket,
-            api_key=child.api_key,
+            socket=self.socket,
+            api_key=self.api_key,
             parallel=options.parallel,
             ctx_size=options.ctx_size and options.ctx_size * options.parallel,
             args=options.engine_args,
         )
-        assert process.stdin is not None
-        process.stdin.write(order.to_line())
+        assert self._process.stdin is not None
+        self._process.stdin.write(order.to_line())
         # It may be dead already: the one who waits for it finds out.
         with suppress(ConnectionError):
-            await process.stdin.drain()
-        return child
+            await self._process.stdin.drain()
 
     @property
     def pid(self) -> int:
@@ -71,21 +77,21 @@ class Child:
             return f"killed by {signal.Signals(-status).name}"
         return f"exit status {status}"
 
-    async def stop(self, grace_s: float) -> None:
+    async def _stop(self, grace_s: float) -> None:
         """Ends it and all that it started: SIGTERM, `grace_s` seconds, SIGKILL."""
         try:
             if self._process.returncode is None:
                 self._signal(signal.SIGTERM)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._process.wait(), grace_s)
+                    async with asyncio.timeout(grace_s):
+                        await self._process.wait()
         finally:
             # What it started has its group, too. And whoever cancels us gets no engine left behind.
             self._signal(signal.SIGKILL)
-            await asyncio.shield(self._process.wait())
             self._reading.cancel()
             if self._process.stdin:
                 self._process.stdin.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            await asyncio.shield(self._process.wait())
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):

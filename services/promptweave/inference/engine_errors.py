@@ -6,6 +6,7 @@
 | 503 (loading)                                     | EngineUnavailableError                                     |
 | 400 `exceed_context_size_error`                   | ContextOverflowError                                       |
 | 400 that speaks of a grammar                      | RequestError at /prompt/gbnf                               |
+| 500 "Unexpected empty grammar stack"              | RequestError at /prompt/gbnf: no token fits it any more    |
 | 400 `Field 'x': ...`                              | RequestError at /sampling/x                                |
 | other 400, 404, 422                               | RequestError                                               |
 | 401, 403                                          | EngineFailedError: our key is wrong, not the caller's      |
@@ -34,6 +35,11 @@ def unreachable(error: Exception | None) -> EngineUnavailableError:
     return EngineUnavailableError(f"the engine cannot be reached, or went away during the call{what}")
 
 
+def strange() -> EngineFailedError:
+    """It is there, and is no llama.cpp server, or one of a build that we do not know."""
+    return EngineFailedError("the engine does not answer as llama.cpp's server does")
+
+
 def error_of(status: int, body: bytes) -> InferenceError:
     """What an answer with this HTTP status, or with this error in mid-stream, means."""
     details = _details(body)
@@ -44,6 +50,8 @@ def error_of(status: int, body: bytes) -> InferenceError:
         return EngineUnavailableError(f"the engine is not ready: {message}")
     if status in (400, 404, 422):
         return RequestError(f"the engine refused the request: {message}", path=_path(message))
+    if "empty grammar stack" in message:
+        return RequestError("the grammar has a dead end: no token fits it any more", path="/prompt/gbnf")
     if status in (401, 403):
         return EngineFailedError("the engine refused the service's API key")
     return EngineFailedError(f"the engine failed: {message}")

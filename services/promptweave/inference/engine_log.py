@@ -16,6 +16,9 @@ _AFTERMATH = re.compile(r"^(?:srv|main|cmn)\b|failed to load model|exiting due t
 # The engine says at INFO what it does for every request, and at WARNING that a client went away.
 _LEVELS = {"D": logging.DEBUG, "I": logging.DEBUG, "W": logging.INFO, "E": logging.ERROR}
 
+_REFUSAL = re.compile(r"^srv\s+send_error\b")
+"""What a caller did wrong, and is told."""
+
 _KEPT = 50
 _LONGEST = 400
 
@@ -39,7 +42,9 @@ class EngineLog:
         self._last.append(text)
         if level == "E" or (level is None and _ERROR.search(text)):
             self._errors = [*self._errors[-_KEPT:], text]
-        logger.log(logging.DEBUG if self.quiet else _LEVELS.get(level or "I", logging.DEBUG), "engine: %s", text)
+        if self.quiet or _REFUSAL.match(text):
+            level = "D"
+        logger.log(_LEVELS.get(level or "I", logging.DEBUG), "engine: %s", text)
 
     def cause(self) -> str:
         """The line that says best why the engine died; "" if it said nothing.

@@ -3,6 +3,7 @@
 PromptweaveError
 └── InferenceError
     ├── RequestError            a field is missing or malformed                        INVALID_ARGUMENT
+    ├── GrammarQuarantinedError the grammar took the engine down before                INVALID_ARGUMENT
     ├── UnsupportedError        a part of the request that this version does not do    UNIMPLEMENTED
     ├── ContextOverflowError    the prompt does not fit the context                    OUT_OF_RANGE
     ├── OverloadedError         too many calls wait                                    RESOURCE_EXHAUSTED
@@ -23,6 +24,20 @@ class RequestError(InferenceError):
 
     code = Code.INVALID_ARGUMENT
     reason = "ERROR_REASON_REQUEST_INVALID"
+
+
+class GrammarQuarantinedError(InferenceError):
+    """The grammar took the engine down more than once."""
+
+    code = Code.INVALID_ARGUMENT
+    reason = "ERROR_REASON_GRAMMAR_QUARANTINED"
+
+    def __init__(self, grammar_hash: str) -> None:
+        super().__init__(
+            "this grammar took the engine down before, and is refused until the service is started again",
+            path="/prompt/gbnf",
+            metadata={"grammar_hash": grammar_hash},
+        )
 
 
 class UnsupportedError(InferenceError):

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptweave.gguf_tokenizer import TextFacts
 from promptweave.inference.client import EngineClient, JsonObject
-from promptweave.inference.gguf_header import read_templates
+from promptweave.inference.engine_errors import strange
+from promptweave.inference.model_file import read_model_file
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
 """What a special token in a chat template looks like."""
 
 _MOST_SPELLINGS = 200
+
+SEPARATOR = "\n"
+"""A text that no vocabulary joins with what follows: what stands behind it is tokenised as in the middle of a text."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +36,10 @@ class Facts:
     """Whether the engine puts BOS before every prompt."""
     template: str | None
     named_templates: Mapping[str, str] = field(default_factory=dict)
+    special_tokens: tuple[str, ...] = ()
+    """Those that text may spell by accident; empty: not known."""
+    separator: tuple[int, ...] = ()
+    """The tokens of `SEPARATOR` at the start of a text, where the vocabulary puts a space before every text; else empty."""
     hidden: tuple[str, ...] = ()
     """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
 
@@ -39,32 +48,50 @@ async def learn(client: EngineClient, *, model: Path | None, model_id: str | Non
     """Asks the engine.
 
     `model`: the file of an engine of our own, which shows all special tokens. None: somebody else's server.
-    `engine`: what is known of the engine's version; "" asks.
+    `engine`: what is known of the engine's version; "" asks. Raises InferenceError.
     """
+    try:
+        return await _learn(client, model, model_id, engine)
+    except (KeyError, TypeError, AttributeError):
+        raise strange() from None
+
+
+async def _learn(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> Facts:
     props = await client.props()
     bare = await client.tokenize("a", parse_special=True, add_special=False)
     whole = await client.tokenize("a", parse_special=True, add_special=True)
     if model is not None:
         # It takes some ten milliseconds where the vocabulary is large.
-        templates = await asyncio.to_thread(read_templates, model)
+        file = await asyncio.to_thread(read_model_file, model)
         hidden: tuple[str, ...] = ()
     else:
         keys = {"": "chat_template", "tool_use": "chat_template_tool_use"}
         templates = {name: props[key] for name, key in keys.items() if props.get(key)}
+        # A model that names no BOS has one all the same, to hear the engine; over HTTP nothing else is told.
+        file = TextFacts(templates, props.get("bos_token", ""), props.get("eos_token", ""))
         hidden = await _special_spellings(client, "\n".join(templates.values()))
     return Facts(
         model_id=model_id or (model.stem if model else await _own_name(client, props)),
         engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
         context_size=props["default_generation_settings"]["n_ctx"],
         slots=props["total_slots"],
-        bos=props.get("bos_token", ""),
-        eos=props.get("eos_token", ""),
+        bos=file.bos,
+        eos=file.eos,
         # An engine may add EOS as well: what counts is how the tokens begin.
         adds_bos=whole[: len(bare)] != bare,
-        template=templates.pop("", None),
-        named_templates=templates,
+        template=file.templates.get(""),
+        named_templates={name: text for name, text in file.templates.items() if name},
+        special_tokens=file.special_tokens,
+        separator=await _separator(client, bare),
         hidden=hidden,
     )
+
+
+async def _separator(client: EngineClient, alone: list[int]) -> tuple[int, ...]:
+    """See `Facts.separator`; `alone` are the tokens of "a" alone."""
+    separator = await client.tokenize(SEPARATOR, parse_special=True, add_special=False)
+    both = await client.tokenize(f"{SEPARATOR}a", parse_special=True, add_special=False)
+    return tuple(separator) if both != [*separator, *alone] and both[: len(separator)] == separator else ()
 
 
 async def _own_name(client: EngineClient, props: JsonObject) -> str:

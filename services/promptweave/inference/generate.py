@@ -1,6 +1,6 @@
 """Writes a message: drives the engine, and reads its output as typed pieces. Knows nothing of gRPC."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -13,18 +13,11 @@ from promptweave.inference.prompt import EnginePrompt, engine_prompt
 from promptweave.inference.request import Request
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.turn_end import TurnEnd
-from promptweave.output.deltas import CallEnd, Delta
+from promptweave.output.deltas import CallEnd, CallFragment, ContentDelta, Delta, ReasoningDelta
 from promptweave.output.message import FinishReason
 from promptweave.output.parser import OutputParser
 
 _LARGEST_COUNT = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class TokenIds:
-    """Raw token ids of the output, the one that ended the turn included."""
-
-    ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +30,7 @@ class Finish:
     counts: Counts
 
 
-Event = Delta | TokenIds | Finish
+Event = Delta | Finish
 
 
 async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list[Event], None]:
@@ -49,13 +42,14 @@ async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list
     async with engine.gate.slot(request.priority):
         prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         reader = MessageReader(request, engine.facts.eos)
-        async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
-            async for batch in batches:
-                events = [event for chunk in batch for event in reader.read(chunk)]
-                if events:
-                    yield events
-                if reader.done:
-                    return
+        with engine.quarantine.watch(request.program.grammar, engine.since):
+            async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
+                async for batch in batches:
+                    events = [event for chunk in batch for event in reader.read(chunk)]
+                    if events:
+                        yield events
+                    if reader.done:
+                        return
 
 
 def check(request: Request) -> None:
@@ -63,6 +57,10 @@ def check(request: Request) -> None:
     request.sampling.check()
     if request.max_tokens == 0:
         raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
+    grammar = request.program.grammar
+    if grammar is not None and (not grammar.strip() or grammar.startswith("%llguidance")):
+        # To the engine the one is no grammar at all, and the other one of another dialect.
+        raise RequestError("this is no GBNF grammar", path="/prompt/gbnf")
     for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
         for place, stop in enumerate(stops):
             if not stop:
@@ -89,7 +87,6 @@ class MessageReader:
         self._turn_end = TurnEnd(eos)
         self._parser = OutputParser(request.program.syntax)
         self._stops = StopFilter(request.program.stop, request.stop)
-        self._want_tokens = request.want_tokens
         self._started = False
         self._whole_calls = False
         self.done = False
@@ -99,25 +96,31 @@ class MessageReader:
         """What this chunk makes certain."""
         if self.done:
             return []
-        events: list[Event] = [TokenIds(chunk.tokens)] if self._want_tokens and chunk.tokens else []
         deltas: list[Delta] = []
         if not self._started:
             # Not before the engine has taken the request: an error should come before everything else.
             self._started = True
-            deltas += self._parser.start()
-        if text := self._turn_end.feed(chunk):
-            deltas += self._parser.feed(text)
-        events += self._pass(deltas)
+            deltas += self._pass(self._parser.start())
+        deltas += self._feed(self._turn_end.feed(chunk))
+        events: list[Event] = [*joined(deltas)]
         if self._stops.stopped or chunk.stop_type is not None:
             events += self._finish(chunk)
         return events
 
+    def _feed(self, text: str) -> Iterator[Delta]:
+        """Where something stops the message, the parser has read just so far, however much comes in one chunk."""
+        for piece in text if self._stops else [text]:
+            if self._stops.stopped:
+                return
+            yield from self._pass(self._parser.feed(piece))
+
     def _finish(self, chunk: Chunk) -> list[Event]:
         self.done = True
         rest = self._parser.finish()
-        events: list[Event] = [*self._pass(rest), *self._stops.finish()]
-        # A message that a limit cut is never passed off as whole, though its syntax might end here.
-        ended = self._stops.stopped or chunk.stop_type != "limit"
+        events: list[Event] = [*joined([*self._pass(rest), *self._stops.finish()])]
+        # A message that was cut, by a limit or for no reason that is told, is never passed off as whole, though its syntax
+        # might end here.
+        ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
         reason = FinishReason.LENGTH
         if ended:
             reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
@@ -127,3 +130,26 @@ class MessageReader:
         passed = self._stops.feed(deltas)
         self._whole_calls |= any(isinstance(delta, CallEnd) for delta in passed)
         return passed
+
+
+def joined(deltas: Iterable[Delta]) -> list[Delta]:
+    """The deltas, with those that follow one another in the same text made one."""
+    whole: list[Delta] = []
+    for delta in deltas:
+        both = _both(whole[-1], delta) if whole else None
+        if both:
+            whole[-1] = both
+        else:
+            whole.append(delta)
+    return whole
+
+
+def _both(first: Delta, second: Delta) -> Delta | None:
+    match first, second:
+        case ContentDelta(text, stoppable), ContentDelta(more, also) if stoppable == also:
+            return ContentDelta(text + more, stoppable)
+        case ReasoningDelta(text), ReasoningDelta(more):
+            return ReasoningDelta(text + more)
+        case CallFragment(index, text), CallFragment(same, more) if index == same:
+            return CallFragment(index, text + more)
+    return None

@@ -7,16 +7,15 @@ When the parent dies, however it dies, the engine goes too: on Linux the kernel 
 which outlives exec); elsewhere the end of stdin tells the wheel's engine.
 """
 
-import ctypes
 import json
 import os
-import signal
 import sys
 import threading
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
-_PR_SET_PDEATHSIG = 1
+from promptweave.parent import die_with
+
 _HTTP_THREADS_BESIDES_SLOTS = 8
 """For /health, /tokenize and the like, which must not wait for a message to be written."""
 
@@ -62,7 +61,7 @@ def main() -> None:
     """Runs the engine until it ends, or is ended."""
     line = _first_line()
     order = Order(**json.loads(line))
-    _die_with(order.parent)
+    die_with(order.parent)
     if order.binary is None:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
         _run_wheel(order)
@@ -84,14 +83,6 @@ def _first_line() -> bytes:
             sys.exit("the parent went away")
         line += byte
     return line
-
-
-def _die_with(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    # It may have died before the kernel was told.
-    if os.getppid() != parent:
-        sys.exit("the parent went away")
 
 
 def _exit_at_end_of_stdin() -> NoReturn:

@@ -24,7 +24,10 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
     set_up_logs(ROLE)
     try:
         asyncio.run(serve(options, on_listening=on_listening))
-    except (StartError, ListenError) as error:
+    except ListenError as error:
+        complain(ROLE, f"{error}; --listen takes another address (--inference-listen of serve)")
+        return 1
+    except StartError as error:
         complain(ROLE, str(error))
         return 1
     except KeyboardInterrupt:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from promptweave.inference.errors import StartError
 
 DEFAULT_LISTEN = "127.0.0.1:50052"
@@ -26,7 +28,7 @@ class InferenceOptions:
     engine_args: tuple[str, ...] = ()
     """More arguments for a llama-server binary."""
     ctx_size: int | None = None
-    """The context of one slot, in tokens. None: the engine's choice, the model's training context for all slots together."""
+    """The context of one slot, in tokens. None: the engine's choice (b11549: the model's training context)."""
     parallel: int = 1
     """How many messages are written at the same time."""
 
@@ -44,7 +46,7 @@ class InferenceOptions:
         """Raises StartError for options that contradict each other."""
         if (self.model is None) == (self.endpoint is None):
             raise StartError("give either a model file or the endpoint of a running llama.cpp server")
-        if self.endpoint is not None and not self.endpoint.startswith(("http://", "https://")):
+        if self.endpoint is not None and not _is_url(self.endpoint):
             raise StartError(f"the endpoint {self.endpoint!r} is no http:// or https:// URL")
         if self.endpoint is not None and (self.engine or self.engine_args):
             raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")
@@ -52,3 +54,13 @@ class InferenceOptions:
             raise StartError(f"parallel is {self.parallel}: at least 1 is needed")
         if self.ctx_size is not None and self.ctx_size < 1:
             raise StartError(f"the context size is {self.ctx_size}: at least 1 is needed")
+        if self.max_waiting < 0:
+            raise StartError(f"max_waiting is {self.max_waiting}: at least 0 is needed")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        url = httpx.URL(text)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and (url.port or 0) < 1 << 16

@@ -46,4 +46,3 @@ class Request:
     stop: tuple[str, ...] = ()
     """The caller's own stop strings."""
     priority: int = 0
-    want_tokens: bool = False

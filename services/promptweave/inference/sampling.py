@@ -16,7 +16,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "top_k": (0, _ANY),
     "min_p": (0, 1),
     "typical_p": (0, 1),
-    "seed": (0, 2**32 - 1),
+    "seed": (0, 2**32 - 2),  # The engine takes the next one as none.
     "repeat_penalty": (_TINY, _ANY),
     "repeat_last_n": (-1, _ANY),
     "presence_penalty": (-2, 2),
@@ -62,7 +62,7 @@ class Sampling:
         for name, value in self.values.items():
             low, high = RANGES[name]
             if not low <= value <= high or not math.isfinite(value):
-                raise RequestError(f"{name} is {value:g}: it must be {_range(low, high)}", path=f"/sampling/{name}")
+                raise RequestError(f"{name} is {value:.10g}: it must be {_range(low, high)}", path=f"/sampling/{name}")
         for place, item in enumerate(self.logit_bias):
             path = f"/sampling/logit_bias/{place}"
             if isinstance(item.target, int) and item.target < 0:
@@ -91,4 +91,4 @@ class Sampling:
 def _range(low: float, high: float) -> str:
     if low == _TINY:
         return "above 0"
-    return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:g}"
+    return f"at least {low:g}" if math.isinf(high) else f"{low:g} to {high:.10g}"

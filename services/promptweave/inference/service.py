@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
-from promptweave.inference.generate import Event, Finish, TokenIds, generate
+from promptweave.inference.generate import Event, Finish, generate
 from promptweave.inference.service_request import request_from_wire
 from promptweave.output.wire import delta_to_wire, finish_reason_to_wire
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
@@ -49,6 +49,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             model.template.source = facts.template
             model.template.bos_token, model.template.eos_token = facts.bos, facts.eos
             model.template.named.update(facts.named_templates)
+            model.template.special_tokens.extend(facts.special_tokens)
         return inference_pb2.GetModelResponse(model=model)
 
     async def Tokenize(  # noqa: N802
@@ -117,21 +118,18 @@ def register(server: grpc.aio.Server, engine: Engine) -> Sequence[str]:
 
 def event_to_wire(event: Event) -> inference_pb2.GenerateEvent:
     """An event as a message."""
-    match event:
-        case TokenIds(ids):
-            return inference_pb2.GenerateEvent(tokens=inference_pb2.Tokens(ids=ids))
-        case Finish():
-            counts = event.counts
-            finish = inference_pb2.Finish(
-                reason=finish_reason_to_wire(event.reason),
-                complete=event.complete,
-                matched_stop=event.matched_stop,
-                usage=inference_pb2.Usage(
-                    prompt_tokens=counts.prompt_tokens,
-                    cached_tokens=counts.cached_tokens,
-                    completion_tokens=counts.completion_tokens,
-                ),
-                timings=inference_pb2.Timings(prompt_ms=counts.prompt_ms, predicted_ms=counts.predicted_ms),
-            )
-            return inference_pb2.GenerateEvent(finish=finish)
-    return inference_pb2.GenerateEvent(delta=delta_to_wire(event))
+    if not isinstance(event, Finish):
+        return inference_pb2.GenerateEvent(delta=delta_to_wire(event))
+    counts = event.counts
+    finish = inference_pb2.Finish(
+        reason=finish_reason_to_wire(event.reason),
+        complete=event.complete,
+        matched_stop=event.matched_stop,
+        usage=inference_pb2.Usage(
+            prompt_tokens=counts.prompt_tokens,
+            cached_tokens=counts.cached_tokens,
+            completion_tokens=counts.completion_tokens,
+        ),
+        timings=inference_pb2.Timings(prompt_ms=counts.prompt_ms, predicted_ms=counts.predicted_ms),
+    )
+    return inference_pb2.GenerateEvent(finish=finish)

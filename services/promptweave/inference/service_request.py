@@ -17,13 +17,15 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     for name in ("top_logprobs", "session_id", "parent_session_id"):
         if message.HasField(name):
             raise UnsupportedError(f"{name} is not served by this version", path=f"/{name}")
+    if message.return_tokens:
+        # Of a character that is several tokens it tells only the last one's id.
+        raise UnsupportedError("the engine does not tell all token ids of a stream", path="/return_tokens")
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
         max_tokens=message.max_tokens if message.HasField("max_tokens") else None,
         stop=tuple(message.stop),
         priority=message.priority,
-        want_tokens=message.return_tokens,
     )
 
 

@@ -24,6 +24,10 @@ class StopFilter:
         self.matched: str | None = None
         """The stop string that came, if it is the caller's."""
 
+    def __bool__(self) -> bool:
+        """Whether there are stop strings."""
+        return bool(self._stops)
+
     def feed(self, deltas: Iterable[Delta]) -> list[Delta]:
         """What certainly stands before any stop string."""
         passed: list[Delta] = []

@@ -6,6 +6,7 @@ import time
 from contextlib import AsyncExitStack
 from enum import Enum
 
+from promptweave.errors import PromptweaveError
 from promptweave.inference.child import Child
 from promptweave.inference.client import EngineClient
 from promptweave.inference.discovery import EngineProgram, find_engine
@@ -13,8 +14,9 @@ from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
-from promptweave.inference.gguf_header import check_model_file
+from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ class Supervisor:
         check_model_file(options.model)
         self._options = options
         self._program: EngineProgram = find_engine(options.engine, options.engine_args)
+        self._quarantine = Quarantine()
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: ReadyEngine | None = None
@@ -95,8 +98,7 @@ class Supervisor:
         """One life of the engine, to its end; returns for how many seconds it was ready. Raises StartError."""
         self._become(State.STARTING)
         async with AsyncExitStack() as stack:
-            child = await Child.start(self._program, self._options)
-            stack.push_async_callback(child.stop, self._options.grace_s)
+            child = await stack.enter_async_context(Child.running(self._program, self._options))
             self.pid = child.pid
             client = await stack.enter_async_context(
                 EngineClient("http://engine", api_key=child.api_key, socket=child.socket)
@@ -139,7 +141,9 @@ class Supervisor:
             facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._program.version)
         except EngineUnavailableError:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
-        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting))
+        except PromptweaveError as error:
+            raise StartError(f"the engine started, but is of no use: {error.message}") from None
+        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine)
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready

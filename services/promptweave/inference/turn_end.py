@@ -18,6 +18,7 @@ class TurnEnd:
     def __init__(self, eos: str) -> None:
         self._eos = eos
         self._held = ""
+        self._before = ""
         self._written = -1
 
     def feed(self, chunk: Chunk) -> str:
@@ -25,10 +26,18 @@ class TurnEnd:
         if chunk.stop_type is not None:
             # The count tells whether the chunk before was the last token's: one that ends in half a character has none.
             ended = chunk.stop_type == "eos" and chunk.counts.completion_tokens == self._written
-            return ("" if ended else self._held) + chunk.text
+            return (self._before if ended else self._held) + chunk.text
         text, self._held = self._held, ""
         self._written = chunk.counts.completion_tokens
-        if _LOOKS_SPECIAL.search(chunk.text) or (self._eos and chunk.text.endswith(self._eos)):
-            self._held = chunk.text
+        if (place := self._place(chunk.text)) is not None:
+            # Half a character before it comes in the same chunk.
+            self._held, self._before = chunk.text, chunk.text[:place]
             return text
         return text + chunk.text
+
+    def _place(self, text: str) -> int | None:
+        """Where in the text an end token's may begin."""
+        if self._eos and text.endswith(self._eos):
+            return len(text) - len(self._eos)
+        found = _LOOKS_SPECIAL.search(text)
+        return found.start() if found else None

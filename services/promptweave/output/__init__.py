@@ -2,7 +2,7 @@
 
     tree.py ─┬─ tree_grammar.py → grammar.py → gbnf.py   what the engine may write
              ├─ parser.py → deltas.py → message.py       how it is read, as it comes
-             └─ wire.py                                  the tree as a message, for whoever reads
+             └─ wire.py, well_formed.py                  the tree as a message, for whoever reads
 
 Pure: imports nothing from the services; only `wire.py` knows protobuf.
 """

@@ -44,6 +44,19 @@ class CallEnd:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaViolation:
+    """A value that its grammar admits and its schema does not: it is given as this, and not as content or as a call.
+
+    `name`: the tool that would have been called; "" for content. `text`: the value. `path`: a JSON pointer into it.
+    """
+
+    name: str
+    text: str
+    path: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class SyntaxWarning:
     """The output left its syntax, `offset` characters after the start of what the engine wrote; the rest is content."""
 
@@ -51,4 +64,4 @@ class SyntaxWarning:
     message: str
 
 
-Delta = ContentDelta | ReasoningDelta | CallHeader | CallFragment | CallEnd | SyntaxWarning
+Delta = ContentDelta | ReasoningDelta | CallHeader | CallFragment | CallEnd | SchemaViolation | SyntaxWarning

@@ -7,7 +7,9 @@
 """
 
 from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
-from promptweave.output.safety import check_safe
+
+MAX_REPEAT = 2000
+"""The engine's largest count in `{m,n}`."""
 
 MAX_CHARACTERS = 2_000_000
 """Of a grammar's text."""
@@ -23,11 +25,7 @@ class GrammarTooLargeError(ValueError):
 
 
 def to_gbnf(grammar: Grammar) -> str:
-    """The grammar's text. The grammar must be satisfiable; rule `root` is the start.
-
-    Raises GrammarTooLargeError, and UnsafeGrammarError for what would harm the engine (`safety.py`).
-    """
-    check_safe(grammar)
+    """The grammar's text. The grammar must be satisfiable; rule `root` is the start. Raises GrammarTooLargeError."""
     lines = [f"root ::= {_body(grammar.root)}"]
     lines += [f"{name} ::= {_body(body)}" for name, body in grammar.rules.items()]
     text = "\n".join(lines) + "\n"
@@ -38,6 +36,8 @@ def to_gbnf(grammar: Grammar) -> str:
 
 def _body(expr: Expr) -> str:
     if isinstance(expr, Alt):
+        if not expr.items:
+            raise ValueError("a choice of nothing matches nothing")
         return " | ".join(_sequence(item) for item in expr.items)
     return _sequence(expr)
 
@@ -53,10 +53,14 @@ def _item(expr: Expr) -> str:
         case Lit(text):
             return '"' + "".join(_ESCAPES.get(char) or _literal_char(char) for char in text) + '"'
         case Chars(ranges):
+            if not ranges:
+                raise ValueError("an empty character class matches nothing")
             return f"[{''.join(_range(low, high) for low, high in ranges)}]"
         case Ref(name):
             return name
         case Rep(item, low, high):
+            if low > MAX_REPEAT or (high or 0) > MAX_REPEAT:
+                raise ValueError(f"a count above {MAX_REPEAT}")
             body = _item(item) if isinstance(item, Ref | Chars) else f"({_body(item)})"
             return body + _count(low, high)
         case Seq() | Alt():

@@ -241,8 +241,6 @@ def _productive_names(grammar: Grammar) -> set[str]:
 def _productive(grammar: Grammar) -> Grammar:
     """The grammar without what leads to no finite text."""
     productive = _productive_names(grammar)
-    if len(productive) == len(grammar.rules) and _can_end(grammar.root, productive):
-        return grammar
 
     def prune(expr: Expr) -> Expr:
         match expr:
@@ -285,7 +283,7 @@ def _without_aliases(grammar: Grammar) -> Grammar:
                 return alt(*map(replaced, items))
             case Rep(item, low, high):
                 inner = replaced(item)
-                return EMPTY if inner == EMPTY else Rep(inner, low, high)
+                return EMPTY if inner in (EMPTY, Lit("")) else Rep(inner, low, high)
         return expr
 
     root = replaced(grammar.root)

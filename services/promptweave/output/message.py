@@ -11,6 +11,7 @@ from promptweave.output.deltas import (
     ContentDelta,
     Delta,
     ReasoningDelta,
+    SchemaViolation,
     SyntaxWarning,
 )
 
@@ -42,6 +43,7 @@ class ParsedMessage:
     reasoning_content: str | None = None
     tool_calls: list[ParsedCall] = field(default_factory=list)
     warnings: list[SyntaxWarning] = field(default_factory=list)
+    violations: list[SchemaViolation] = field(default_factory=list)
 
     def extend(self, deltas: Iterable[Delta]) -> None:
         """Adds what became certain."""
@@ -59,6 +61,8 @@ class ParsedMessage:
                     self.tool_calls[index].complete = True
                 case SyntaxWarning():
                     self.warnings.append(delta)
+                case SchemaViolation():
+                    self.violations.append(delta)
 
     def finish_reason(self, *, ended: bool) -> FinishReason:
         """`ended`: the engine ended the turn by itself (or at a stop string); otherwise a limit cut it."""

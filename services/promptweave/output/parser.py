@@ -4,28 +4,36 @@ The cost is linear in the output, for any split of it; a delta is given as soon 
 Where the output leaves its syntax, which a constrained engine does not allow, the rest is content: no text is lost.
 """
 
+import re
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import count
 
-from promptweave.output.deltas import ContentDelta, Delta, SyntaxWarning
+from promptweave.output.check import find_violation
+from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, SyntaxWarning
 from promptweave.output.json_reader import JsonReader
 from promptweave.output.markers import MarkerFinder
 from promptweave.output.sinks import Calls, PartSink, new_call_id
 from promptweave.output.transforms import Transformer, transformer
 from promptweave.output.tree import (
+    JSON_FIRST,
     Choice,
     Emit,
     Json,
     Literal,
     Node,
     Part,
+    Region,
     Repeat,
     Sequence,
     Syntax,
     Text,
+    is_checked,
     starts,
 )
+
+_BEGINNING = re.compile(r"[ \t\r\n]*([^ \t\r\n])")
 
 Reading = Iterator[None]
 """A reading of a node: it stops wherever it needs more text, and ends with the node."""
@@ -54,9 +62,13 @@ class OutputParser:
         # Syntax read since the last delta: if the output turns out to be something else, it was text.
         self._syntax_read = ""
         self._sinks: list[tuple[PartSink, Transformer]] = []
+        # Deltas of a part that is to be validated, and what was found.
+        self._violated = False
+        self._held: list[Delta] | None = None
+        self._violation: SchemaViolation | None = None
         self._reading = self._read_all(syntax.root)
         self.complete = False
-        """After `finish`: the output reached the end of its syntax."""
+        """After `finish`: the output reached the end of its syntax, and nothing in it violates a schema."""
 
     def start(self) -> list[Delta]:
         """What the part of the output that stands in the prompt makes certain."""
@@ -96,7 +108,11 @@ class OutputParser:
 
     def _put(self, delta: Delta) -> None:
         self._syntax_read = ""
-        self._deltas.append(delta)
+        (self._deltas if self._held is None else self._held).append(delta)
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        self._deltas += held or []
 
     def _write(self, text: str) -> None:
         """Text of the innermost part; outside of all parts it is syntax."""
@@ -112,11 +128,12 @@ class OutputParser:
         try:
             yield from self._read(root)
             yield from self._read_end()
-            self.complete = True
+            self.complete = not self._violated
         except _Cut:
             # What is left belongs to the part in which the output was cut.
             if self._left and self._sinks:
                 self._write(self._consume(self._left))
+            self._release()
         except _Mismatch as mismatch:
             yield from self._read_lost(str(mismatch))
 
@@ -133,6 +150,7 @@ class OutputParser:
     def _read_lost(self, expected: str) -> Reading:
         """The rest is content, and so is the syntax that led nowhere."""
         lead = self._syntax_read
+        self._release()
         self._put(SyntaxWarning(max(self._dropped + self._place, 0), f"expected {expected}"))
         if lead:
             self._put(ContentDelta(lead))
@@ -147,8 +165,8 @@ class OutputParser:
         match node:
             case Literal(text):
                 yield from self._read_literal(text)
-            case Json():
-                yield from self._read_json()
+            case Json(first):
+                yield from self._read_json(first or JSON_FIRST)
             case Text():
                 yield from self._read_text(node)
             case Choice(alternatives):
@@ -170,12 +188,30 @@ class OutputParser:
         sink = PartSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
         transform = transformer(part.transform)
         self._sinks.append((sink, transform))
+        sink.keep = bool(part.schema)
+        outermost = self._held is None and part.kind in (Region.TOOL_CALL, Region.CONTENT) and is_checked(part)
+        if outermost:
+            self._held = []
         yield
         # Only a part that was read to its end is closed: a mismatch or a cut leaves it open.
         if rest := transform.end():
             sink.write(rest)
         self._sinks.pop()
         sink.close()
+        if part.schema and (found := find_violation("".join(sink.text), part.schema)):
+            self._violation = SchemaViolation("", "".join(sink.text), *found)
+        if outermost:
+            self._judge(part.kind)
+
+    def _judge(self, kind: Region) -> None:
+        """Gives what was held back, or what is wrong with it."""
+        if self._violation is None:
+            self._release()
+            return
+        name = self._calls.take_back() if kind is Region.TOOL_CALL else ""
+        self._held = None
+        self._put(replace(self._violation, name=name))
+        self._violation, self._violated = None, True
 
     def _read_literal(self, text: str) -> Reading:
         read = 0
@@ -194,9 +230,14 @@ class OutputParser:
             raise _Cut
         yield
 
-    def _read_json(self) -> Reading:
+    def _read_json(self, first: str) -> Reading:
         reader = JsonReader()
+        begun = False
         while True:
+            if not begun and (beginning := _BEGINNING.match(self._buffer, self._place)):
+                if beginning[1] not in first:
+                    raise _Mismatch("JSON")
+                begun = True
             place, wrong = reader.read(self._buffer, self._place)
             if place > self._place:
                 self._write(self._consume(place - self._place))
@@ -262,4 +303,8 @@ class OutputParser:
         """Whether the text goes on with one of `begins`."""
         while not self._ended and self._may_become(begins):
             yield
-        return any(self._buffer.startswith(begin, self._place) for begin in begins)
+        if any(self._buffer.startswith(begin, self._place) for begin in begins):
+            return True
+        if self._buffer[self._place :].strip() and self._may_become(begins):
+            raise _Cut
+        return False

@@ -7,10 +7,8 @@ eats its memory.
 import re
 from collections.abc import Iterator, Mapping
 
+from promptweave.output.gbnf import MAX_REPEAT
 from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
-
-MAX_COUNT = 2000
-"""The engine's largest count in `{m,n}`."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -42,8 +40,8 @@ def _check_part(expr: Expr, name: str, rules: Mapping[str, Expr], nullable: set[
                 raise UnsafeGrammarError(f"{name} repeats what may be empty")
             if high is not None and (high < low or high == 0):
                 raise UnsafeGrammarError(f"{name} repeats {low} to {high} times")
-            if max(low, high or 0) > MAX_COUNT:
-                raise UnsafeGrammarError(f"{name}: a count above {MAX_COUNT}")
+            if max(low, high or 0) > MAX_REPEAT:
+                raise UnsafeGrammarError(f"{name}: a count above {MAX_REPEAT}")
 
 
 def _parts(expr: Expr) -> Iterator[Expr]:

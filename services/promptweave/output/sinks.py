@@ -57,6 +57,11 @@ class Calls:
         """The call is whole."""
         self._put(CallEnd(self._index))
 
+    def take_back(self) -> str:
+        """Nothing was given of the call, and it is none; returns the name that it had."""
+        self._index -= 1
+        return self._name
+
     def write(self, kind: Region, text: str) -> None:
         """More text of one of the call's parts."""
         match kind:
@@ -89,11 +94,16 @@ class PartSink:
         self._put = put
         self._calls = calls
         self._stoppable = stoppable
+        self.text: list[str] = []
+        """What was written, where `keep` is set."""
+        self.keep = False
         if kind is Region.TOOL_CALL:
             calls.open()
 
     def write(self, text: str) -> None:
         """More of the part's text."""
+        if self.keep:
+            self.text.append(text)
         if self._kind is Region.CONTENT:
             self._put(ContentDelta(text, self._stoppable))
         elif self._kind is Region.REASONING:

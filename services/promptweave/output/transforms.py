@@ -6,6 +6,8 @@ from typing import Protocol
 
 from promptweave.output.tree import Transform
 
+# Whole characters and whole escapes.
+_WHOLE = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*")
 # The first half of a surrogate pair, whose second half is still to come.
 _HIGH_SURROGATE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 
@@ -29,7 +31,10 @@ class _Same:
 
 
 class _JsonStringDecode:
-    """The text that a JSON string literal spells; its pieces cut no escape. Half a surrogate pair alone becomes U+FFFD."""
+    """The text that a JSON string literal spells. Half a surrogate pair alone becomes U+FFFD.
+
+    An escape that is cut is held back: where the output ends there, it spells nothing.
+    """
 
     def __init__(self) -> None:
         self._held = ""
@@ -41,8 +46,12 @@ class _JsonStringDecode:
             self._opened = bool(text)
             text = text[1:]
         text = self._held + text
-        pair = _HIGH_SURROGATE.search(text, max(len(text) - 6, 0))
-        cut = pair.start() if pair and _backslashes_before(text, pair.start()) % 2 == 0 else len(text)
+        whole = _WHOLE.match(text)
+        assert whole
+        cut = whole.end()
+        pair = _HIGH_SURROGATE.search(text[:cut], max(cut - 6, 0))
+        if pair and _backslashes_before(text, pair.start()) % 2 == 0:
+            cut = pair.start()
         text, self._held = text[:cut], text[cut:]
         closed = text.endswith('"') and _backslashes_before(text, len(text) - 1) % 2 == 0
         return _decode(text[:-1] if closed else text)

@@ -11,6 +11,7 @@ A calling style is only a way to build such a tree (`compiler/styles/`).
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import NamedTuple
 
 from promptweave.output.grammar import Expr
 
@@ -81,9 +82,14 @@ class Text:
     may_end: bool = True
 
     def __post_init__(self) -> None:
-        owner = {marker: place for place, branch in enumerate(self.branches) for marker in branch.markers}
-        if "" in owner:
+        markers = [marker for branch in self.branches for marker in branch.markers]
+        if not markers and not self.may_end:
+            raise ValueError("a text that nothing ends")
+        if "" in markers:
             raise ValueError("an empty marker")
+        if len(set(markers)) < len(markers):
+            raise ValueError("the same marker twice")
+        owner = {marker: place for place, branch in enumerate(self.branches) for marker in branch.markers}
         for outer, outer_place in owner.items():
             for inner, inner_place in owner.items():
                 found = outer.find(inner)
@@ -119,12 +125,18 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the message. `stoppable`: it is free text, so stop strings apply to it."""
+    """A part of the message. `stoppable`: it is free text, so stop strings apply to it.
+
+    `schema`: the part is JSON whose grammar is looser than this JSON Schema (as text): it is held back until it is whole,
+    and then validated. What violates the schema becomes a SchemaViolation instead of content, or of a call. "": nothing to
+    check.
+    """
 
     kind: Region
     body: "Node"
     transform: Transform = Transform.NONE
     stoppable: bool = False
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +149,20 @@ class Emit:
 Node = Literal | Json | Text | Choice | Sequence | Repeat | Part | Emit
 
 EMPTY = Sequence(())
+
+
+def is_checked(node: Node) -> bool:
+    """Whether a part of `node` is validated when it is whole."""
+    match node:
+        case Part(_, body):
+            return bool(node.schema) or is_checked(body)
+        case Choice(items) | Sequence(items):
+            return any(map(is_checked, items))
+        case Repeat(item):
+            return is_checked(item)
+        case Text(_, branches):
+            return any(is_checked(branch.then) for branch in branches)
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,28 +179,41 @@ JSON_FIRST = '{["-0123456789tfn'
 
 def starts(node: Node) -> tuple[frozenset[str], bool]:
     """How `node` may begin: with one of some texts; and whether it may also be empty, or begin with anything."""
+    begins = _begins(node)
+    return begins.texts, begins.empty or begins.anything
+
+
+class _Begins(NamedTuple):
+    texts: frozenset[str] = frozenset()
+    empty: bool = False
+    anything: bool = False
+
+
+def _begins(node: Node) -> _Begins:
     match node:
         case Literal(text):
-            return (frozenset({text}), False) if text else (frozenset(), True)
+            return _Begins(frozenset({text})) if text else _Begins(empty=True)
         case Json(first):
-            return frozenset(first or JSON_FIRST), False
+            return _Begins(frozenset(first or JSON_FIRST))
         case Text():
-            return frozenset(), True
+            return _Begins(anything=True)
         case Choice(alternatives):
-            found = [starts(alternative) for alternative in alternatives]
-            return frozenset().union(*(texts for texts, _ in found)), any(opens for _, opens in found)
-        case Repeat(item, _, low, _):
-            texts, opens = starts(item)
-            return texts, opens or low == 0
+            found = [_begins(alternative) for alternative in alternatives]
+            texts = frozenset().union(*(begins.texts for begins in found))
+            return _Begins(texts, any(begins.empty for begins in found), any(begins.anything for begins in found))
+        case Repeat(item, separator, low, _):
+            texts, empty, anything = _begins(item)
+            # Where an item may be empty, a separator may come first.
+            return _Begins(texts, empty or low == 0, anything or (empty and bool(separator)))
         case Part(_, body):
-            return starts(body)
+            return _begins(body)
         case Emit():
-            return frozenset(), True
+            return _Begins(empty=True)
         case Sequence(items):
-            return _sequence_starts(items)
+            return _sequence_begins(items)
 
 
-def _sequence_starts(items: tuple[Node, ...]) -> tuple[frozenset[str], bool]:
+def _sequence_begins(items: tuple[Node, ...]) -> _Begins:
     lead = ""
     texts: frozenset[str] = frozenset()
     for item in items:
@@ -182,14 +221,15 @@ def _sequence_starts(items: tuple[Node, ...]) -> tuple[frozenset[str], bool]:
         if literal is not None:
             lead += literal
             continue
-        more, opens = starts(item)
+        more, empty, anything = _begins(item)
         if lead:
             # Literals side by side count as one; what follows only sharpens it, where it is known.
-            return texts | (frozenset(lead + text for text in more) if more and not opens else {lead}), False
+            known = more and not (empty or anything)
+            return _Begins(texts | (frozenset(lead + text for text in more) if known else {lead}))
         texts |= more
-        if not opens:
-            return texts, False
-    return (texts | {lead}, False) if lead else (texts, True)
+        if anything or not empty:
+            return _Begins(texts, False, anything)
+    return _Begins(texts | {lead}) if lead else _Begins(texts, empty=True)
 
 
 def _literal_text(node: Node) -> str | None:

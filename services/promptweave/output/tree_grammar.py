@@ -45,7 +45,7 @@ def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
     """
     markers = {marker: branch.then for branch in branches for marker in branch.markers}
     if not markers:
-        return Rep(ANY_CHAR) if may_end else Rep(ANY_CHAR, 1)
+        return Rep(ANY_CHAR)
     then: dict[str, Expr] = {}
     for branch in branches:
         body = rules.add("after", tree_expr(branch.then, rules))

@@ -1,9 +1,19 @@
 """The tree, its deltas and messages ↔ protobuf (`promptweave/v1/output.proto`). The tree's grammar does not travel."""
 
 from promptweave.output import tree
-from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SyntaxWarning
+from promptweave.output.deltas import (
+    CallEnd,
+    CallFragment,
+    CallHeader,
+    ContentDelta,
+    Delta,
+    ReasoningDelta,
+    SchemaViolation,
+    SyntaxWarning,
+)
 from promptweave.output.message import FinishReason, ParsedMessage
 from promptweave.output.tree import Region, Syntax, Transform
+from promptweave.output.well_formed import check_calls
 from promptweave.v1 import chat_pb2, output_pb2
 
 _REGIONS = {region: output_pb2.RegionKind.Value(f"REGION_KIND_{region.name}") for region in Region}
@@ -33,8 +43,12 @@ def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
             f"the output syntax has version {message.version}; this release reads version {tree.VERSION}"
         )
     try:
-        return Syntax(_node_from_wire(message.root), message.prefix)
-    except (KeyError, ValueError) as error:
+        root = _node_from_wire(message.root)
+        check_calls(root)
+        return Syntax(root, message.prefix)
+    except KeyError as error:
+        raise SyntaxUnreadableError(f"not an output syntax: an unknown number {error}") from None
+    except ValueError as error:
         raise SyntaxUnreadableError(f"not an output syntax: {error}") from None
 
 
@@ -52,6 +66,8 @@ def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
             return output_pb2.OutputDelta(tool_call_fragment=output_pb2.ToolCallFragment(index=index, text=text))
         case CallEnd(index):
             return output_pb2.OutputDelta(tool_call_end=output_pb2.ToolCallEnd(index=index))
+        case SchemaViolation():
+            return output_pb2.OutputDelta(violation=_violation_to_wire(delta))
         case SyntaxWarning():
             return output_pb2.OutputDelta(warning=_warning_to_wire(delta))
 
@@ -78,6 +94,13 @@ def message_to_wire(message: ParsedMessage, *, ended: bool, complete: bool) -> o
         finish_reason=finish_reason_to_wire(message.finish_reason(ended=ended)),
         complete=complete,
         warnings=[_warning_to_wire(warning) for warning in message.warnings],
+        violations=[_violation_to_wire(violation) for violation in message.violations],
+    )
+
+
+def _violation_to_wire(violation: SchemaViolation) -> output_pb2.SchemaViolation:
+    return output_pb2.SchemaViolation(
+        name=violation.name, text=violation.text, path=violation.path, message=violation.message
     )
 
 
@@ -105,13 +128,14 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
             wire.sequence.SetInParent()
         case tree.Repeat(item, separator, low, high):
             wire.repeat.CopyFrom(output_pb2.RepeatNode(item=_node_to_wire(item), separator=separator, min=low, max=high))
-        case tree.Part(kind, body, transform, stoppable):
+        case tree.Part(kind, body, transform, stoppable, schema):
             wire.region.CopyFrom(
                 output_pb2.RegionNode(
                     kind=_REGIONS[kind],
                     body=_node_to_wire(body),
                     transform=_TRANSFORMS[transform],
                     stoppable=stoppable,
+                    schema=schema,
                 )
             )
         case tree.Text(text_kind, branches, may_end):
@@ -147,10 +171,11 @@ def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
         case "region":
             region = wire.region
             body, transform = _node_from_wire(region.body), _TRANSFORMS_BACK[region.transform]
-            return tree.Part(_REGIONS_BACK[region.kind], body, transform, region.stoppable)
+            return tree.Part(_REGIONS_BACK[region.kind], body, transform, region.stoppable, region.schema)
         case "text":
             branches = tuple(
                 tree.Branch(tuple(branch.markers), _node_from_wire(branch.then)) for branch in wire.text.branches
             )
-            return tree.Text(_REGIONS_BACK.get(wire.text.kind), branches, wire.text.may_end)
+            kind = _REGIONS_BACK[wire.text.kind] if wire.text.kind else None
+            return tree.Text(kind, branches, wire.text.may_end)
     raise ValueError("an empty node")

@@ -1,6 +1,7 @@
 """What the gRPC servers and their clients share.
 
-errors.py       the one table: PromptweaveError ↔ google.rpc.Status
+status.py       the one table: PromptweaveError ↔ google.rpc.Status
+errors.py       what a failed call means, by that table
 interceptor.py  applies it to every call of a server
 server.py       start, run until told to stop, stop; health and reflection
 channel.py      how clients connect

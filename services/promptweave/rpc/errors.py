@@ -1,83 +1,34 @@
-"""The one table between domain errors and gRPC: `PromptweaveError` ↔ `google.rpc.Status` with its details.
+"""What a failed call means to its caller."""
 
-reason, metadata   google.rpc.ErrorInfo, domain "promptweave"
-path               google.rpc.BadRequest, one field violation whose `field` is the JSON pointer
-retry_after_s      google.rpc.RetryInfo
-"""
+import logging
 
-import grpc
 import grpc.aio
-from google.protobuf.duration_pb2 import Duration
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.protobuf.message import DecodeError
+from google.rpc import status_pb2
 from grpc_status import rpc_status
 
-from promptweave.errors import Code, PromptweaveError
+from promptweave.errors import Code
+from promptweave.rpc.status import RemoteError, from_status
 
-DOMAIN = "promptweave"
-UNKNOWN_REASON = "ERROR_REASON_UNSPECIFIED"
-"""The reason of an error that no service of ours sent: there is no connection, a deadline passed, ..."""
-
-INTERNAL_MESSAGE = "an internal error; the service's log has the details"
-
-
-class RemoteError(PromptweaveError):
-    """An error that a service answered, or that kept its answer from arriving."""
-
-    def __init__(
-        self,
-        code: Code,
-        reason: str,
-        message: str,
-        *,
-        path: str | None = None,
-        metadata: dict[str, str] | None = None,
-        retry_after_s: float | None = None,
-    ) -> None:
-        super().__init__(message, path=path, metadata=metadata, retry_after_s=retry_after_s)
-        self.code = code
-        self.reason = reason
-
-
-def to_status(error: PromptweaveError) -> status_pb2.Status:
-    """The error as a status with details."""
-    status = status_pb2.Status(code=code_pb2.Code.Value(error.code.value), message=error.message)
-    status.details.add().Pack(
-        error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata),
-    )
-    if error.path is not None:
-        violation = error_details_pb2.BadRequest.FieldViolation(field=error.path, description=error.message)
-        status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
-    if error.retry_after_s is not None:
-        delay = Duration()
-        delay.FromNanoseconds(round(error.retry_after_s * 1e9))
-        status.details.add().Pack(error_details_pb2.RetryInfo(retry_delay=delay))
-    return status
-
-
-def internal_status() -> status_pb2.Status:
-    """What callers see of a fault of ours."""
-    return to_status(PromptweaveError(INTERNAL_MESSAGE))
+logger = logging.getLogger(__name__)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
-    """The error that a failed call means to its caller. Codes outside of `Code` (CANCELLED, UNKNOWN, ...) are INTERNAL."""
+    """The error of a failed call. Codes outside of `Code` (CANCELLED, UNKNOWN, ...) are INTERNAL."""
     code = Code.__members__.get(error.code().name, Code.INTERNAL)
-    message = error.details() or error.code().name
-    reason, metadata, path, retry_after_s = UNKNOWN_REASON, {}, None, None
     status = _status(error)
-    for detail in status.details if status else ():
-        info, bad_request, retry = (
-            error_details_pb2.ErrorInfo(),
-            error_details_pb2.BadRequest(),
-            error_details_pb2.RetryInfo(),
-        )
-        if detail.Unpack(info):
-            reason, metadata = info.reason, dict(info.metadata)
-        elif detail.Unpack(bad_request) and bad_request.field_violations:
-            path = bad_request.field_violations[0].field
-        elif detail.Unpack(retry):
-            retry_after_s = retry.retry_delay.ToNanoseconds() / 1e9
-    return RemoteError(code, reason, message, path=path, metadata=metadata, retry_after_s=retry_after_s)
+    if status is None and code in _WITHOUT_STATUS:
+        # What the library says of it is for its own developers.
+        logger.info("%s: %s", error.code().name, error.details())
+        return from_status(code, _WITHOUT_STATUS[code], None)
+    return from_status(code, error.details() or error.code().name, status)
+
+
+_WITHOUT_STATUS = {
+    Code.UNAVAILABLE: "a service that this request needs cannot be reached, or is stopping",
+    Code.DEADLINE_EXCEEDED: "the request took longer than it may",
+}
+"""What a call means that no service answered."""
 
 
 def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
@@ -87,7 +38,7 @@ def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
             status = status_pb2.Status()
             try:
                 status.ParseFromString(value)
-            except ValueError:
+            except DecodeError:
                 return None
             return status if status.code == error.code().value[0] else None
     return None

@@ -11,7 +11,7 @@ from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from promptweave.errors import Code, PromptweaveError
-from promptweave.rpc.errors import internal_status, to_status
+from promptweave.rpc.status import internal_status, to_status
 
 logger = logging.getLogger(__name__)
 

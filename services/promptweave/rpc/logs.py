@@ -19,13 +19,15 @@ def set_up_logs(role: str) -> None:
 
     The level is $PROMPTWEAVE_LOG_LEVEL (debug, info, warning, error; default info).
     """
-    name = os.environ.get(LEVEL_VARIABLE, "info").upper()
-    level = logging.getLevelNamesMapping().get(name, logging.INFO)
+    name = os.environ.get(LEVEL_VARIABLE) or "info"
+    level = logging.getLevelNamesMapping().get(name.upper(), logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine(f"promptweave {role} %(levelname)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    if name.upper() not in logging.getLevelNamesMapping():
+        root.warning("%s is %r: it may be debug, info, warning or error", LEVEL_VARIABLE, name)
     # They log every request, and what matters of it is logged by the service.
     for chatty in ("httpx", "httpcore", "asyncio", "grpc"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

@@ -18,6 +18,9 @@ from promptweave.rpc.interceptor import ErrorInterceptor
 
 logger = logging.getLogger(__name__)
 
+_KEEPALIVE = (("grpc.keepalive_time_ms", 20_000), ("grpc.http2.ping_timeout_ms", 20_000))
+"""A client whose machine or network is gone says nothing; the library would wait two hours before it asks."""
+
 Register = Callable[[grpc.aio.Server], Sequence[str]]
 """Adds servicers to a server and returns their services' full names."""
 
@@ -31,7 +34,8 @@ class RpcServer:
 
     def __init__(self) -> None:
         # Without so_reuseport=0 a second server shares the port silently.
-        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=[*LIMITS, ("grpc.so_reuseport", 0)])
+        options = [*LIMITS, *_KEEPALIVE, ("grpc.so_reuseport", 0)]
+        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=options)
         self._health = HealthServicer()
         self._services: tuple[str, ...] = ()
 
@@ -84,7 +88,6 @@ async def serve(
         services = register(server.grpc)
         address = server.listen(listen)
         await server.start(services, serving=serving)
-        logger.info("listening on %s", address)
         if on_listening:
             on_listening(address)
         watching = asyncio.ensure_future(background(server)) if background else None
@@ -136,19 +139,32 @@ def _refuse_taken(address: str) -> None:
     On a taken port the library writes several lines of its own to stderr, and a UNIX socket it takes away from its owner.
     """
     host, _, port = address.rpartition(":")
-    if address.startswith("unix:"):
-        path = address.removeprefix("unix:").removeprefix("//")
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
-            probe.connect(path)
-            raise ListenError(f"{address} is in use by another process")
-        return
     try:
-        infos = socket.getaddrinfo(host.strip("[]") or None, int(port), type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        for family, kind, protocol, _, name in infos[:1]:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(name)
+        if address.startswith("unix:"):
+            _refuse_taken_socket(address, address.removeprefix("unix:").removeprefix("//"))
+        else:
+            _refuse_taken_port(host.strip("[]"), int(port))
     except ValueError:
         raise ListenError(f"{address!r} is no address: give host:port or unix:/path") from None
+    except ListenError:
+        raise
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
+
+
+def _refuse_taken_socket(address: str, path: str) -> None:
+    if not path:
+        raise ValueError(address)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
+        probe.connect(path)
+        raise ListenError(f"{address} is in use by another process")
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    if not 0 <= port < 1 << 16:
+        raise ValueError(port)
+    infos = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, kind, protocol, _, name in infos[:1]:
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(name)

@@ -54,10 +54,14 @@ class CallSyntax:
 
 @dataclass(frozen=True, slots=True)
 class CallableTool:
-    """A tool that may be called, and the grammar of its arguments (None where only reading is wanted)."""
+    """A tool that may be called, and the grammar of its arguments (None where only reading is wanted).
+
+    `schema`: what finished arguments are to be validated against, where the grammar is looser; "" where it is not.
+    """
 
     name: str
     arguments: Expr | None = None
+    schema: str = ""
 
 
 def calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
@@ -93,7 +97,7 @@ def _call(middle: str, tools: Many[CallableTool]) -> Node:
                     (
                         Part(Region.TOOL_NAME, Literal(tool.name)),
                         Literal(middle),
-                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments)),
+                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema),
                     )
                 )
                 for tool in tools

@@ -17,8 +17,8 @@ from promptweave.output.tree import Choice, Json, Literal, Node, Part, Region, R
 THOUGHT, STEP, CALLS, RESULT = "thought_about_next_step_only", "next_step", "tool_calls", "result"
 
 
-def envelope(tools: Many[CallableTool], *, string: Expr, result: Expr | None, required: bool, parallel: bool) -> Node:
-    """The envelope's tree. `string` is the grammar of a JSON string; `result` that of the result, None for text."""
+def envelope(tools: Many[CallableTool], *, string: Expr, result: Part | None, required: bool, parallel: bool) -> Node:
+    """The envelope's tree. `string` is the grammar of a JSON string; `result` the result's part, None for text."""
     call = Part(
         Region.TOOL_CALL,
         Choice(
@@ -28,7 +28,7 @@ def envelope(tools: Many[CallableTool], *, string: Expr, result: Expr | None, re
                         Literal('{"name": "'),
                         Part(Region.TOOL_NAME, Literal(tool.name)),
                         Literal('", "arguments": '),
-                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments)),
+                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema),
                         Literal("}"),
                     )
                 )
@@ -40,7 +40,7 @@ def envelope(tools: Many[CallableTool], *, string: Expr, result: Expr | None, re
     if result is None:
         answer: Node = Part(Region.CONTENT, Json('"', string), Transform.JSON_STRING_DECODE, stoppable=True)
     else:
-        answer = Part(Region.CONTENT, Json("", result))
+        answer = result
     given = Sequence((Literal(f'"{RESULT}": '), answer))
     return Sequence(
         (

@@ -1,0 +1,225 @@
+"""The body of a chat completion request, as OpenAI's clients write it.
+
+Null means absent, unknown fields are tolerated. A field that is of a wrong type is a RequestError with its place.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from promptweave.facade.errors import RequestError, to_param
+
+
+class _Body(BaseModel):
+    # Strict: "0.5" is no number. What the model does not declare stays in `model_extra`.
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: Any) -> Any:
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+class FunctionCall(_Body):
+    """A call of a function. Some clients send the arguments as an object; "" is a call without arguments."""
+
+    name: str
+    arguments: str | dict[str, Any] = ""
+
+
+class CustomCall(_Body):
+    """A call of a custom tool."""
+
+    name: str
+    input: str = ""
+
+
+class ToolCall(_Body):
+    """A call in the history."""
+
+    id: str = ""
+    type: Literal["function", "custom"] = "function"
+    function: FunctionCall | None = None
+    custom: CustomCall | None = None
+
+
+class ImageUrl(_Body):
+    """Where a picture is: a data URL."""
+
+    url: str
+
+
+class ContentPart(_Body):
+    """A piece of a message's content."""
+
+    type: str
+    text: str = ""
+    refusal: str = ""
+    image_url: ImageUrl | None = None
+
+
+class Message(_Body):
+    """One message of any role."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[ContentPart] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCall] = []
+    tool_call_id: str | None = None
+    reasoning_content: str | None = None
+
+
+class Function(_Body):
+    """A function that may be called."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] | bool | None = None
+    strict: bool | None = None
+
+
+class GrammarDefinition(_Body):
+    """The grammar of a custom tool's input."""
+
+    syntax: Literal["lark", "regex"]
+    definition: str
+
+
+class CustomFormat(_Body):
+    """The form of a custom tool's input."""
+
+    type: Literal["text", "grammar"]
+    grammar: GrammarDefinition | None = None
+
+
+class Custom(_Body):
+    """A tool whose input is text."""
+
+    name: str
+    description: str = ""
+    format: CustomFormat | None = None
+
+
+class Tool(_Body):
+    """Something that may be called."""
+
+    type: Literal["function", "custom"]
+    function: Function | None = None
+    custom: Custom | None = None
+
+
+class Named(_Body):
+    """A tool's name, in a choice."""
+
+    name: str
+
+
+class ToolName(_Body):
+    """A tool, in a choice."""
+
+    type: Literal["function", "custom"]
+    function: Named | None = None
+    custom: Named | None = None
+
+
+class AllowedTools(_Body):
+    """Some of the tools."""
+
+    mode: Literal["auto", "required"]
+    tools: list[ToolName]
+
+
+class ToolChoiceObject(_Body):
+    """A choice that names tools."""
+
+    type: Literal["function", "custom", "allowed_tools"]
+    function: Named | None = None
+    custom: Named | None = None
+    allowed_tools: AllowedTools | None = None
+
+
+class JsonSchema(_Body):
+    """The schema of an answer."""
+
+    name: str = ""
+    description: str = ""
+    schema_: dict[str, Any] | bool | None = Field(None, alias="schema")
+    strict: bool | None = None
+
+
+class ResponseFormat(JsonSchema):
+    """The form of the answer; the schema nested in `json_schema` as OpenAI has it, or flat as some clients send it."""
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: JsonSchema | None = None
+
+
+class StreamOptions(_Body):
+    """How to stream."""
+
+    include_usage: bool = False
+
+
+def _one_as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+class ChatBody(_Body):
+    """The request. What only other servers of OpenAI's API know (`user`, `store`, ...) is tolerated."""
+
+    messages: list[Message]
+    model: str | None = None
+    tools: list[Tool] = []
+    tool_choice: Literal["none", "auto", "required"] | ToolChoiceObject | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: ResponseFormat | None = None
+    stream: bool = False
+    stream_options: StreamOptions = StreamOptions()
+    stop: Annotated[list[str], BeforeValidator(_one_as_list)] = []
+    max_tokens: int | None = Field(None, ge=1)
+    max_completion_tokens: int | None = Field(None, ge=1)
+    n: int = Field(1, ge=1, le=128)
+    seed: int | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = Field(None, ge=0, le=20)
+    logit_bias: dict[str, float] = {}
+    reasoning_effort: str | None = None
+    prompt_cache_key: str | None = None
+    # What we have in addition.
+    grammar: str | None = None
+    chat_template_kwargs: dict[str, Any] = {}
+    tool_style: str = ""
+    parse_special_in_content: bool = False
+    schema_style: Literal["json", "typescript"] | None = None
+    session_id: str | None = None
+    parent_session_id: str | None = None
+
+
+def read_chat_body(body: Any) -> ChatBody:
+    """The request in a JSON value. Raises RequestError, whose path is the place in `body`."""
+    if not isinstance(body, dict):
+        raise RequestError("the body is no JSON object", path="")
+    try:
+        return ChatBody.model_validate(body)
+    except ValidationError as error:
+        # Where alternatives fail, each of them tells its reason; the one that came furthest was meant.
+        reasons = [(_place(item["loc"], body), item["msg"]) for item in error.errors(include_url=False)]
+        path, message = max(reasons, key=lambda reason: reason[0].count("/"))
+        message = message[:1].lower() + message[1:]
+        raise RequestError(f"invalid value for {to_param(path) or 'the body'}: {message}", path=path) from None
+
+
+def _place(steps: Sequence[int | str], body: Any) -> str:
+    """The JSON pointer of a validation error. Pydantic's own steps, such as the names of alternatives, are left out."""
+    path, value = "", body
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        there = (isinstance(value, Mapping) and step in value) or (
+            isinstance(value, list) and isinstance(step, int) and step < len(value)
+        )
+        # A step that leads nowhere is a missing key, if it comes last.
+        if there or (last and isinstance(value, Mapping) and isinstance(step, str) and "[" not in step):
+            path += "/" + str(step).replace("~", "~0").replace("/", "~1")
+            value = value[step] if there else None
+    return path

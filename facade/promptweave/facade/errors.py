@@ -1,0 +1,130 @@
+"""The one table: a promptweave error → HTTP status and OpenAI's error body.
+
+| error                | HTTP | type                  | code                                          |
+|----------------------|------|-----------------------|-----------------------------------------------|
+| INVALID_ARGUMENT     | 400  | invalid_request_error | the reason's own, such as `schema_unsupported` |
+| FAILED_PRECONDITION  | 400  | invalid_request_error | likewise                                      |
+| OUT_OF_RANGE         | 400  | invalid_request_error | `context_length_exceeded`, param `messages`   |
+| UNIMPLEMENTED, place | 400  | invalid_request_error | `unsupported_parameter`                       |
+| UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                 |
+| UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                             |
+| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`, ...                        |
+| too large            | 413  | invalid_request_error | `request_too_large`                           |
+| RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After       |
+| UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After        |
+| DEADLINE_EXCEEDED    | 504  | server_error          | `timeout`                                     |
+| INTERNAL             | 500  | server_error          | a fixed text, no internals                    |
+
+Clients repeat what is answered with 408, 409, 429 and 500 or more, so nothing of the user's own making is among these.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.errors import Code, PromptweaveError
+
+
+class RequestError(PromptweaveError):
+    """The request's fault; `path` is a JSON pointer into its body."""
+
+    code = Code.INVALID_ARGUMENT
+    reason = "ERROR_REASON_REQUEST_INVALID"
+
+
+class UnsupportedError(PromptweaveError):
+    """A field that this version does not serve."""
+
+    code = Code.UNIMPLEMENTED
+    reason = "ERROR_REASON_UNSUPPORTED"
+
+
+class ModelNotFoundError(PromptweaveError):
+    """A name that is not that of the loaded model."""
+
+    code = Code.NOT_FOUND
+    reason = "ERROR_REASON_MODEL_NOT_FOUND"
+
+
+@dataclass(frozen=True, slots=True)
+class HttpError:
+    """An answer. `param` is written as OpenAI writes it: `tools[3].function.name`."""
+
+    status: int
+    type: str
+    code: str | None
+    message: str
+    param: str | None = None
+    retry_after_s: float | None = None
+
+    def body(self) -> dict[str, Any]:
+        """OpenAI's error object."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+    def headers(self) -> dict[str, str]:
+        """What tells clients when to come again."""
+        if self.retry_after_s is None:
+            return {}
+        return {
+            "retry-after": str(max(1, round(self.retry_after_s))),
+            "retry-after-ms": str(round(self.retry_after_s * 1000)),
+        }
+
+
+INVALID, SERVER = "invalid_request_error", "server_error"
+
+_TABLE: Mapping[Code, tuple[int, str, str | None]] = {
+    Code.INVALID_ARGUMENT: (400, INVALID, None),
+    Code.FAILED_PRECONDITION: (400, INVALID, None),
+    Code.OUT_OF_RANGE: (400, INVALID, "context_length_exceeded"),
+    Code.UNIMPLEMENTED: (400, INVALID, "unsupported_parameter"),
+    Code.NOT_FOUND: (404, INVALID, None),
+    Code.RESOURCE_EXHAUSTED: (429, "rate_limit_error", "rate_limit_exceeded"),
+    Code.UNAVAILABLE: (503, SERVER, None),
+    Code.DEADLINE_EXCEEDED: (504, SERVER, "timeout"),
+    Code.INTERNAL: (500, SERVER, None),
+}
+
+_GENERAL = {"ERROR_REASON_REQUEST_INVALID", "ERROR_REASON_UNSPECIFIED", "ERROR_REASON_INTERNAL"}
+
+UNAUTHENTICATED = HttpError(
+    401, INVALID, "invalid_api_key", "a valid API key is needed: send it in the header 'Authorization: Bearer KEY'"
+)
+TOO_LARGE = HttpError(413, INVALID, "request_too_large", "the request's body is too large")
+
+
+def internal(request_id: str) -> HttpError:
+    """A fault of ours: the log has the rest, under the same id."""
+    return HttpError(500, SERVER, None, f"an internal error; the server's log has it under the request id {request_id}")
+
+
+def to_http(error: PromptweaveError, request_id: str) -> HttpError:
+    """What a client is told. Places are still those of the services' requests: see `openai_request.body_path`."""
+    if error.code is Code.INTERNAL:
+        return internal(request_id)
+    status, kind, code = _TABLE[error.code]
+    if code is None and error.reason not in _GENERAL:
+        code = error.reason.removeprefix("ERROR_REASON_").lower()
+    if error.code is Code.UNIMPLEMENTED and not error.path:
+        status, code = 501, "unsupported"
+    retry = error.retry_after_s
+    if status in (429, 503) and retry is None:
+        retry = 1.0
+    return HttpError(status, kind, code, error.message, to_param(error.path), retry)
+
+
+def to_param(path: str | None) -> str | None:
+    """A JSON pointer as OpenAI writes places. A key that is no plain name is quoted."""
+    if not path:
+        return None
+    steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
+    written = ""
+    for step in steps:
+        if step.isdecimal() and written:
+            written += f"[{step}]"
+        elif re.fullmatch(r"[^.\[\]'\s]+", step):
+            written += f".{step}"
+        else:
+            written += f"[{step!r}]"
+    return written.removeprefix(".")

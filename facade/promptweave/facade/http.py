@@ -1,0 +1,169 @@
+"""What all requests and answers have: an id, the API key, a body of bounded size, errors in OpenAI's form."""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from promptweave.errors import PromptweaveError
+from promptweave.facade.errors import INVALID, TOO_LARGE, UNAUTHENTICATED, HttpError, RequestError, internal, to_http
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = "x-request-id"
+_OPEN_PATHS = frozenset({"/health", "/ready"})
+"""Whoever watches the process needs no key."""
+
+Result = TypeVar("Result")
+
+
+class TooLargeError(Exception):
+    """The body is larger than the facade takes."""
+
+
+class ClientGoneError(Exception):
+    """The client hung up: nobody reads the answer."""
+
+
+class Envelope:
+    """Around the whole application: request ids, the API key, and the log of what failed.
+
+    Plain ASGI, so streams pass as they are.
+    """
+
+    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
+        self._app = app
+        self._api_key = api_key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = f"req_{secrets.token_hex(12)}"
+        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        if self._api_key is not None and scope["path"] not in _OPEN_PATHS and not self._knows_key(scope):
+            await answer(UNAUTHENTICATED)(scope, receive, send_with_id)
+            return
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            # It was answered already, by `handle_errors`, or its stream breaks off.
+            logger.exception("request %s failed", request_id)
+
+    def _knows_key(self, scope: Scope) -> bool:
+        headers = dict(scope["headers"])
+        given = headers.get(b"authorization", b"").partition(b" ")
+        assert self._api_key is not None
+        return given[0].lower() == b"bearer" and secrets.compare_digest(given[2].strip(), self._api_key.encode())
+
+
+def request_id(request: Request) -> str:
+    """The id of a request, as its answer carries it."""
+    return str(request.state.request_id)
+
+
+def answer(error: HttpError) -> JSONResponse:
+    """An error as an answer."""
+    return JSONResponse(error.body(), status_code=error.status, headers=error.headers())
+
+
+async def read_json(request: Request, max_bytes: int) -> Any:
+    """The request's body. Raises RequestError and TooLargeError."""
+    data = bytearray()
+    if int(request.headers.get("content-length") or 0) > max_bytes:
+        raise TooLargeError
+    async for piece in request.stream():
+        data += piece
+        if len(data) > max_bytes:
+            raise TooLargeError
+    try:
+        value = json.loads(bytes(data), parse_constant=_no_constant)
+        if b"\\u" in data:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise RequestError(
+            "the body holds half a surrogate pair (\\ud800 to \\udfff alone), which is no text", path=""
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"the body is not JSON: {error or 'it is nested too deeply'}", path="") from None
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, which is cancelled when the client hangs up: then ClientGoneError."""
+    task = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        raise ClientGoneError
+    finally:
+        for one in (task, watching):
+            one.cancel()
+            with suppress(asyncio.CancelledError, Exception):
+                await one
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Every way of being wrong gets OpenAI's error body."""
+
+    @app.exception_handler(PromptweaveError)
+    async def told(request: Request, error: PromptweaveError) -> JSONResponse:
+        return answer(http_error(error, request_id(request)))
+
+    @app.exception_handler(TooLargeError)
+    async def too_large(request: Request, error: TooLargeError) -> JSONResponse:
+        # What is not read of the body would be taken for the next request.
+        return JSONResponse(TOO_LARGE.body(), status_code=TOO_LARGE.status, headers={"connection": "close"})
+
+    @app.exception_handler(ClientGoneError)
+    async def gone(request: Request, error: ClientGoneError) -> JSONResponse:
+        return JSONResponse({}, status_code=499)  # Seen by nobody.
+
+    @app.exception_handler(HTTPException)
+    async def no_route(request: Request, error: HTTPException) -> JSONResponse:
+        known: Mapping[int, str] = {
+            404: f"there is no {request.url.path} here",
+            405: f"{request.method} is not for {request.url.path}",
+        }
+        message = known.get(error.status_code, str(error.detail))
+        refusal = HttpError(error.status_code, INVALID, "unknown_url" if error.status_code == 404 else None, message)
+        return JSONResponse(refusal.body(), status_code=refusal.status, headers=error.headers)
+
+    @app.exception_handler(Exception)
+    async def fault(request: Request, error: Exception) -> JSONResponse:
+        return answer(internal(request_id(request)))
+
+
+def http_error(error: PromptweaveError, request_id: str) -> HttpError:
+    """An error as an answer; what the client is not told goes to the log."""
+    told = to_http(error, request_id)
+    if told.status == 500:
+        logger.error("request %s failed: %s", request_id, error.message)
+    return told

@@ -1,0 +1,285 @@
+"""OpenAI's chat request → the two services' requests; and the places of their errors → places in OpenAI's request."""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from promptweave.facade.chat_body import ChatBody, ContentPart, Function, Message, ToolCall, ToolChoiceObject, read_chat_body
+from promptweave.facade.chat_body import Tool as ToolBody
+from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
+
+_NOT_SERVED = ("functions", "function_call", "audio", "web_search_options")
+"""Fields with a meaning that nothing here can give them."""
+
+_SAMPLING = {
+    field.name: field
+    for field in inference_pb2.Sampling.DESCRIPTOR.fields
+    if field.name not in ("seed", "logit_bias", "samplers")
+}
+"""The sampling parameters of the contract that are plain numbers; their names are llama.cpp's and OpenAI's."""
+
+_RANDOM_SEED = 2**32 - 1
+"""To the engine this seed means: choose one."""
+
+_MOST_TOKENS = 2**31 - 1
+"""More than any context holds."""
+
+_SCHEMA_STYLES = {
+    None: prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED,
+    "json": prompt_compiler_pb2.SCHEMA_STYLE_JSON,
+    "typescript": prompt_compiler_pb2.SCHEMA_STYLE_TYPESCRIPT,
+}
+
+
+def compile_request_from_openai(body: dict[str, Any]) -> prompt_compiler_pb2.CompileRequest:
+    """What to compile, without a template. Raises RequestError and UnsupportedError; paths are pointers into `body`."""
+    return to_compile_request(read_chat_body(body))
+
+
+def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
+    """What to compile, without a template. Raises RequestError and UnsupportedError."""
+    extra = body.model_extra or {}
+    for name in _NOT_SERVED:
+        if extra.get(name):
+            raise UnsupportedError(f"{name!r} is not served; see the README for what is", path=f"/{name}")
+    if extra.get("modalities") not in (None, [], ["text"]):
+        raise UnsupportedError("only text is written", path="/modalities")
+    request = prompt_compiler_pb2.CompileRequest(
+        messages=[_message(message, f"/messages/{place}") for place, message in enumerate(body.messages)],
+        tools=[_tool(tool, f"/tools/{place}") for place, tool in enumerate(body.tools)],
+        tool_choice=_tool_choice(body.tool_choice),
+        parallel_tool_calls=body.parallel_tool_calls,
+        response_format=_response_format(body),
+        style=body.tool_style,
+        schema_style=_SCHEMA_STYLES[body.schema_style],
+        chat_template_kwargs=_dumps(body.chat_template_kwargs, "/chat_template_kwargs") if body.chat_template_kwargs else "",
+        prompt_cache_key=body.prompt_cache_key or "",
+        parse_special_in_content=body.parse_special_in_content,
+    )
+    if body.reasoning_effort is not None:
+        request.reasoning.effort = body.reasoning_effort
+        if body.reasoning_effort == "none":
+            request.reasoning.enabled = False
+    return request
+
+
+def to_generate_request(body: ChatBody) -> inference_pb2.GenerateRequest:
+    """How to write the answer, without a prompt. Raises RequestError."""
+    limit = body.max_completion_tokens or body.max_tokens
+    return inference_pb2.GenerateRequest(
+        sampling=_sampling(body),
+        max_tokens=None if limit is None else min(limit, _MOST_TOKENS),
+        stop=body.stop,
+        n=body.n if body.n != 1 else None,
+        top_logprobs=(body.top_logprobs or 0) if body.logprobs or body.top_logprobs else None,
+        session_id=body.session_id,
+        parent_session_id=body.parent_session_id,
+    )
+
+
+def body_path(path: str, body: dict[str, Any]) -> str:
+    """The place in OpenAI's request that a place in one of the services' requests came from."""
+    limit = "/max_completion_tokens" if body.get("max_completion_tokens") is not None else "/max_tokens"
+    nested = isinstance(body.get("response_format"), dict) and isinstance(body["response_format"].get("json_schema"), dict)
+    moves = [
+        ("/sampling/", "/"),
+        ("/prompt/gbnf", "/grammar" if body.get("grammar") is not None else ""),
+        ("/prompt/", "/messages/"),
+        ("/max_tokens", limit),
+        ("/top_logprobs", "/top_logprobs" if body.get("top_logprobs") is not None else "/logprobs"),
+        ("/style", "/tool_style"),
+        ("/reasoning/effort", "/reasoning_effort"),
+        ("/response_format/grammar", "/grammar"),
+        ("/tool_choice/allowed", "/tool_choice/allowed_tools"),
+        *([] if nested else [("/response_format/json_schema", "/response_format")]),
+    ]
+    for before, after in moves:
+        if path.startswith(before):
+            # Places inside a prompt are places in no message.
+            return "/messages" if after == "/messages/" else after + path.removeprefix(before)
+    return path
+
+
+# -- messages --
+
+
+def _message(body: Message, path: str) -> chat_pb2.Message:
+    if body.role == "tool" and body.tool_call_id is None:
+        raise RequestError("a tool message needs the id of the call that it answers", path=f"{path}/tool_call_id")
+    return chat_pb2.Message(
+        role=chat_pb2.Role.Value(f"ROLE_{body.role.upper()}"),
+        content=list(_content(body.content, f"{path}/content")),
+        name=body.name,
+        tool_calls=[_call(call, f"{path}/tool_calls/{place}") for place, call in enumerate(body.tool_calls)],
+        tool_call_id=body.tool_call_id,
+        reasoning_content=body.reasoning_content or (body.model_extra or {}).get("reasoning"),
+    )
+
+
+def _content(content: str | list[ContentPart] | None, path: str) -> Iterable[chat_pb2.ContentPart]:
+    if isinstance(content, str):
+        yield chat_pb2.ContentPart(text=content)
+        return
+    for place, part in enumerate(content or ()):
+        match part.type:
+            case "text":
+                yield chat_pb2.ContentPart(text=part.text)
+            case "refusal":
+                yield chat_pb2.ContentPart(text=part.refusal)
+            case "image_url":
+                yield chat_pb2.ContentPart(image=_image(part, f"{path}/{place}/image_url"))
+            case _:
+                raise UnsupportedError(f"content of the type {part.type!r} is not served; send text", path=f"{path}/{place}")
+
+
+def _image(part: ContentPart, path: str) -> chat_pb2.Image:
+    url = part.image_url.url if part.image_url else ""
+    head, comma, data = url.partition(",")
+    if not (head.startswith("data:") and head.endswith(";base64") and comma):
+        raise RequestError("a picture comes in a data URL: data:image/png;base64,...; nothing is fetched", path=path)
+    try:
+        decoded = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise RequestError(f"the data URL is not base64: {error}", path=path) from None
+    return chat_pb2.Image(data=decoded, mime_type=head.removeprefix("data:").removesuffix(";base64"))
+
+
+def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
+    if call.custom is not None:
+        return chat_pb2.ToolCall(id=call.id, custom=chat_pb2.CustomCall(name=call.custom.name, input=call.custom.input))
+    if call.function is None:
+        raise RequestError("a tool call needs its function", path=f"{path}/function")
+    arguments = call.function.arguments
+    text = arguments if isinstance(arguments, str) else _dumps(arguments, f"{path}/function/arguments")
+    # Clients send back "" for a call without arguments.
+    function = chat_pb2.FunctionCall(name=call.function.name, arguments=text if text.strip() else "{}")
+    return chat_pb2.ToolCall(id=call.id, function=function)
+
+
+# -- tools and formats --
+
+
+def _tool(tool: ToolBody, path: str) -> chat_pb2.Tool:
+    if tool.type == "custom":
+        if tool.custom is None:
+            raise RequestError("a custom tool needs its 'custom' object", path=f"{path}/custom")
+        custom = chat_pb2.CustomTool(name=tool.custom.name, description=tool.custom.description)
+        if tool.custom.format and tool.custom.format.grammar:
+            grammar = tool.custom.format.grammar
+            custom.grammar.syntax = chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{grammar.syntax.upper()}")
+            custom.grammar.definition = grammar.definition
+        return chat_pb2.Tool(custom=custom)
+    function = tool.function
+    if function is None:
+        # The Responses API's flat form, which some clients send here, too.
+        if "name" not in (tool.model_extra or {}):
+            raise RequestError("a function tool needs its 'function' object", path=f"{path}/function")
+        raise RequestError(
+            "the function's fields stand in the tool itself; put them into its 'function' object", path=f"{path}/function"
+        )
+    return chat_pb2.Tool(function=_function(function, f"{path}/function"))
+
+
+def _function(function: Function, path: str) -> chat_pb2.FunctionTool:
+    return chat_pb2.FunctionTool(
+        name=function.name,
+        description=function.description,
+        parameters=None if function.parameters is None else _dumps(function.parameters, f"{path}/parameters"),
+        strict=function.strict,
+    )
+
+
+def _tool_choice(choice: str | ToolChoiceObject | None) -> chat_pb2.ToolChoice | None:
+    match choice:
+        case None:
+            return None
+        case "none":
+            none = chat_pb2.ToolChoice()
+            none.none.SetInParent()  # The message is called None, which Python has another meaning for.
+            return none
+        case "auto":
+            return chat_pb2.ToolChoice(auto=chat_pb2.ToolChoice.Auto())
+        case "required":
+            return chat_pb2.ToolChoice(required=chat_pb2.ToolChoice.Required())
+        case ToolChoiceObject(type="allowed_tools", allowed_tools=allowed) if allowed:
+            names = [(tool.function or tool.custom) for tool in allowed.tools]
+            if None in names:
+                raise RequestError("an allowed tool needs its name", path="/tool_choice/allowed_tools/tools")
+            return chat_pb2.ToolChoice(
+                allowed=chat_pb2.ToolChoice.Allowed(
+                    required=allowed.mode == "required", names=[name.name for name in names if name]
+                )
+            )
+        case ToolChoiceObject(function=named, custom=custom) if named or custom:
+            name = (named or custom).name  # type: ignore[union-attr] # the guard says that there is one
+            return chat_pb2.ToolChoice(named=chat_pb2.ToolChoice.Named(name=name))
+    raise RequestError("the choice names no tool", path="/tool_choice")
+
+
+def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
+    wanted = body.response_format
+    if body.grammar is not None:
+        if wanted is not None and wanted.type != "text":
+            raise RequestError("give either a response_format or a grammar", path="/grammar")
+        grammar = chat_pb2.TextGrammar(syntax=chat_pb2.TextGrammar.SYNTAX_GBNF, definition=body.grammar)
+        return chat_pb2.ResponseFormat(grammar=grammar)
+    if wanted is None:
+        return None
+    if wanted.type == "text":
+        return chat_pb2.ResponseFormat(text=chat_pb2.ResponseFormat.Text())
+    if wanted.type == "json_object":
+        return chat_pb2.ResponseFormat(json_object=chat_pb2.ResponseFormat.JsonObject())
+    form = wanted.json_schema or wanted
+    at = "/response_format/json_schema/schema" if wanted.json_schema else "/response_format/schema"
+    if form.schema_ is None:
+        raise RequestError("a JSON schema is needed", path=at)
+    return chat_pb2.ResponseFormat(
+        json_schema=chat_pb2.ResponseFormat.JsonSchema(
+            name=form.name, description=form.description, schema=_dumps(form.schema_, at), strict=form.strict
+        )
+    )
+
+
+# -- sampling --
+
+
+def _sampling(body: ChatBody) -> inference_pb2.Sampling:
+    sampling = inference_pb2.Sampling()
+    extra = body.model_extra or {}
+    for name, field in _SAMPLING.items():
+        value = extra.get(name)
+        if value is None:
+            continue
+        whole = field.cpp_type not in (field.CPPTYPE_FLOAT, field.CPPTYPE_DOUBLE)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise RequestError(f"{name} is a{' whole' if whole else ''} number, not {json.dumps(value)}", path=f"/{name}")
+        try:
+            setattr(sampling, name, value)
+        except (ValueError, OverflowError):
+            raise RequestError(f"{name} is {value}: out of range", path=f"/{name}") from None
+    if body.seed is not None:
+        sampling.seed = body.seed % _RANDOM_SEED
+    for token, bias in body.logit_bias.items():
+        item = sampling.logit_bias.add(bias=bias)
+        if token.lstrip("-").isdecimal() and abs(int(token)) < 2**31:
+            item.token = int(token)
+        else:
+            item.text = token
+    samplers = extra.get("samplers")
+    if samplers is not None:
+        if not isinstance(samplers, list) or not all(isinstance(name, str) for name in samplers):
+            raise RequestError("samplers is a list of names", path="/samplers")
+        sampling.samplers.extend(samplers)
+    return sampling
+
+
+def _dumps(value: Any, path: str) -> str:
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except (ValueError, RecursionError) as error:
+        raise RequestError(f"this is no JSON that can be passed on: {error}", path=path) from None
+    return text

@@ -1,0 +1,26 @@
+"""What the facade is started with."""
+
+from dataclasses import dataclass
+
+DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*")
+"""OpenAI's own model names: clients have them built in."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FacadeOptions:
+    """Addresses of the services are `host:port` or `unix:/path`. Times in seconds, sizes in bytes."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0: any free port."""
+    compiler: str = "127.0.0.1:50051"
+    inference: str = "127.0.0.1:50052"
+    api_key: str | None = None
+    """What clients must send as `Authorization: Bearer`. None: nothing is asked for."""
+    aliases: tuple[str, ...] = DEFAULT_ALIASES
+    """More names of the loaded model, with shell wildcards."""
+    request_timeout_s: float = 600.0
+    """The deadline of a whole request."""
+    max_body_bytes: int = 32 * 1024 * 1024
+    grace_s: float = 10.0
+    """How long running requests have to end at a stop."""

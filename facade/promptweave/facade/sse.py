@@ -1,0 +1,17 @@
+"""Server-sent events, as OpenAI streams write them (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+
+import json
+from typing import Any
+
+MEDIA_TYPE = "text/event-stream"
+DONE = b"data: [DONE]\n\n"
+
+
+_LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
+"""What JSON allows in strings and some clients take for the end of a line."""
+
+
+def event(value: Any) -> bytes:
+    """One event, in one line."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
+    return f"data: {text}\n\n".encode()

@@ -1,0 +1,221 @@
+"""The services of one machine as child processes: started together, watched, stopped together."""
+
+import asyncio
+import http.client
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from importlib.metadata import version
+from typing import Any
+
+from promptweave.cli.worker import LISTENING, Options, order_line
+from promptweave.compiler.options import CompilerOptions
+from promptweave.facade.options import FacadeOptions
+from promptweave.inference.options import InferenceOptions
+from promptweave.rpc.logs import LEVEL_VARIABLE
+
+_POLL_S = 0.1
+_REPORT_S = 10.0
+_STOP_MARGIN_S = 5.0
+_QUIET_STOP_S = 1.5
+"""A stop that takes longer is explained."""
+_INTERRUPTED = 130
+
+
+class ServiceEndedError(Exception):
+    """A service ended that should run on; `status` is its process's exit status."""
+
+    def __init__(self, name: str, status: int) -> None:
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+        super().__init__(f"the {name} {how}; stopped the others")
+        self.status = status
+
+
+class Service:
+    """One service in a child process. It has a session of its own, so that a Ctrl-C reaches only us."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self._process = process
+
+    @classmethod
+    async def start(cls, name: str, options: Options) -> "Service":
+        """Starts it."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.cli.worker"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            # The screen is for what runs where; who wants every step sets the variable.
+            env={LEVEL_VARIABLE: "warning", **os.environ},
+        )
+        assert process.stdin is not None
+        # Left open: its end tells the child that we are gone.
+        process.stdin.write(order_line(options))
+        with suppress(ConnectionError):
+            await process.stdin.drain()
+        return cls(name, process)
+
+    async def address(self) -> str:
+        """Where it listens, once it does. Raises ServiceEndedError."""
+        assert self._process.stdout is not None
+        line = (await self._process.stdout.readline()).decode()
+        if not line.startswith(LISTENING):
+            await self.ended()
+        return line.removeprefix(LISTENING).strip()
+
+    async def ended(self) -> None:
+        """Waits for its end, which is an error whenever it comes."""
+        raise ServiceEndedError(self.name, await self._process.wait())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal, if it still lives."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def stop(self, patience_s: float) -> None:
+        """SIGTERM, then SIGKILL if it takes too long. Its own children end with it."""
+        self.signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), patience_s)
+        self.signal(signal.SIGKILL)
+        await self._process.wait()
+
+
+class Household:
+    """Compiler, inference and facade."""
+
+    def __init__(
+        self, compiler: CompilerOptions, inference: InferenceOptions, facade: Callable[[str, str], FacadeOptions]
+    ) -> None:
+        """`facade` makes its options of the addresses of the two."""
+        self._compiler, self._inference, self._facade = compiler, inference, facade
+        self._services: list[Service] = []
+        self._stopping = False
+
+    async def run(self, say: Callable[[str], None]) -> None:
+        """Runs them until told to stop. `say` gets the screen that tells what runs where. Raises ServiceEndedError."""
+        async with self._stop_signals() as stopped:
+            try:
+                await self._first(stopped, self._start(say))
+                if not stopped.is_set():
+                    await self._first(stopped, self._watch())
+            finally:
+                self._stopping = True
+                patience = asyncio.get_running_loop().call_later(_QUIET_STOP_S, self._explain_stop)
+                # The last one first: it uses the others.
+                for service in reversed(self._services):
+                    await service.stop(2 * self._inference.grace_s + _STOP_MARGIN_S)
+                patience.cancel()
+
+    def _explain_stop(self) -> None:
+        _tell(f"running requests have up to {self._inference.grace_s:g} s to end; Ctrl-C again stops at once")
+
+    async def _start(self, say: Callable[[str], None]) -> None:
+        for name, options in (("compiler", self._compiler), ("inference service", self._inference)):
+            self._services.append(await Service.start(name, options))
+        compiler, inference = await self._addresses(*self._services)
+        front = self._facade(compiler, inference)
+        self._services.append(await Service.start("facade", front))
+        (facade,) = await self._addresses(self._services[-1])
+        what = self._inference.endpoint or "the model to load"
+        waiting = asyncio.ensure_future(_wait_until_ready(facade, front.api_key, what))
+        await self._first_of(waiting, self._watch())
+        say(_screen(facade, compiler, inference, waiting.result(), front))
+
+    async def _addresses(self, *services: Service) -> list[str]:
+        return list(await asyncio.gather(*(service.address() for service in services)))
+
+    async def _watch(self) -> None:
+        """Waits until one of them ends."""
+        await self._first_of(*(asyncio.ensure_future(service.ended()) for service in self._services))
+
+    async def _first_of(self, *work: Any) -> None:
+        """Waits for the first of several; raises what it raised; cancels the others."""
+        tasks = [asyncio.ensure_future(one) for one in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _first(self, stopped: asyncio.Event, work: Any) -> None:
+        await self._first_of(stopped.wait(), work)
+
+    @asynccontextmanager
+    async def _stop_signals(self) -> AsyncIterator[asyncio.Event]:
+        """An event that SIGINT, SIGTERM and SIGHUP set. The second one kills at once."""
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def hear() -> None:
+            if self._stopping:
+                for service in self._services:
+                    service.signal(signal.SIGKILL)
+            stopped.set()
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in numbers:
+            loop.add_signal_handler(number, hear)
+        try:
+            yield stopped
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+async def _wait_until_ready(facade: str, api_key: str | None, what: str) -> str:
+    """Waits until everything is; returns the model's name."""
+    start = time.monotonic()
+    report = start + _REPORT_S
+    while True:
+        if await asyncio.to_thread(_get, facade, "/ready"):
+            models = await asyncio.to_thread(_get, facade, "/v1/models", api_key)
+            if models:
+                return str(models["data"][0]["id"])
+        if time.monotonic() > report:
+            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s)")
+            report += _REPORT_S
+        await asyncio.sleep(_POLL_S)
+
+
+def _tell(message: str) -> None:
+    print(f"promptweave serve: {message}", file=sys.stderr, flush=True)
+
+
+def _get(address: str, path: str, api_key: str | None = None) -> Any:
+    """A JSON answer of the facade; None where it is no success."""
+    connection = http.client.HTTPConnection(_reachable(address), timeout=10)
+    try:
+        connection.request("GET", path, headers={"Authorization": f"Bearer {api_key}"} if api_key else {})
+        response = connection.getresponse()
+        return json.load(response) if response.status == 200 else None
+    except OSError:
+        return None
+    finally:
+        connection.close()
+
+
+def _reachable(address: str) -> str:
+    """Where to reach what listens on all addresses."""
+    return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+
+
+def _screen(facade: str, compiler: str, inference: str, model: str, options: FacadeOptions) -> str:
+    host, _, port = facade.rpartition(":")
+    shown = f"localhost:{port}" if host in ("127.0.0.1", "0.0.0.0", "[::]") else facade  # noqa: S104 - a comparison
+    key = "with your API key" if options.api_key else "no API key is asked for"
+    aliases = f", also as {', '.join(options.aliases)}" if options.aliases else ""
+    return f"""
+promptweave {version("promptweave")}
+
+  OpenAI API   http://{shown}/v1   ({key})
+  compiler     {compiler}   (gRPC)
+  inference    {inference}   (gRPC)
+  model        {model}{aliases}"""

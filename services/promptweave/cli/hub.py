@@ -1,0 +1,105 @@
+"""Models from the Hugging Face hub, through its own library: progress bar, cache, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from promptweave.inference.errors import StartError
+
+_PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
+"""A model in several files, of which the engine is given the first."""
+
+_CONNECT_S = 5.0
+
+
+def fetch_model(repo: str, file: str | None) -> Path:
+    """The local path of a repository's GGUF file, downloaded if it is not in the cache. Raises StartError."""
+    # A heavy library, and most starts need none of it.
+    import httpx
+    from huggingface_hub import constants, hf_hub_download, list_repo_files
+    from huggingface_hub.errors import (
+        EntryNotFoundError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    # Asked first: the library would try an absent hub again and again, for half a minute.
+    problem = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _unreachable(constants.ENDPOINT)
+    try:
+        if file:
+            names = [file, *_other_parts(file)]
+        else:
+            names = choose_files(_cached_files(repo) if problem else list_repo_files(repo), repo)
+        first, *_ = [Path(hf_hub_download(repo, name, local_files_only=bool(problem))) for name in names]
+    except RepositoryNotFoundError:
+        raise StartError(
+            f"{constants.ENDPOINT} has no repository {repo}, or it is private: check the name, or set HF_TOKEN"
+        ) from None
+    except HFValidationError as error:
+        raise StartError(f"{repo!r} is no repository's name: {str(error).splitlines()[0]}") from None
+    except EntryNotFoundError as error:
+        if not isinstance(error, LocalEntryNotFoundError):
+            raise StartError(f"{repo} on {constants.ENDPOINT} has no file {file}") from None
+        raise _failed(repo, constants.ENDPOINT, problem or str(error)) from None
+    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+        raise _failed(repo, constants.ENDPOINT, problem or str(error)) from None
+    return first
+
+
+def _unreachable(endpoint: str) -> str:
+    """Why there is no hub; "" if there is one."""
+    import httpx
+
+    try:
+        httpx.head(endpoint, timeout=httpx.Timeout(30.0, connect=_CONNECT_S))
+    except httpx.HTTPError as error:
+        return str(error) or type(error).__name__
+    return ""
+
+
+def _failed(repo: str, endpoint: str, reason: str) -> StartError:
+    short = (reason.splitlines() or ["it gave no reason"])[0][:200]
+    return StartError(
+        f"cannot download {repo} from {endpoint}: {short}; "
+        "give a file with --model FILE, or another hub with the variable HF_ENDPOINT"
+    )
+
+
+def choose_files(files: Iterable[str], repo: str) -> list[str]:
+    """Of a repository's files the model to take: Q4_K_M if there is one, else the first; all its parts, the first one first.
+
+    Raises StartError where there is none.
+    """
+    models = sorted(name for name in files if name.endswith(".gguf") and "mmproj" not in name.lower())
+    if not models:
+        raise StartError(f"{repo} holds no GGUF file; look for a repository whose name ends in -GGUF")
+    firsts = [name for name in models if not (part := _PART.search(name)) or int(part[1]) == 1]
+    first = next((name for name in firsts if "q4_k_m" in name.lower()), (firsts or models)[0])
+    return [first, *_other_parts(first)]
+
+
+def _other_parts(first: str) -> list[str]:
+    part = _PART.search(first)
+    if not part:
+        return []
+    head = first[: part.start()]
+    return [f"{head}-{number:05}-of-{part[2]}.gguf" for number in range(2, int(part[2]) + 1)]
+
+
+def _cached_files(repo: str) -> list[str]:
+    """What of the repository is in the cache already. Raises LocalEntryNotFoundError where that is nothing."""
+    from huggingface_hub import scan_cache_dir
+    from huggingface_hub.errors import CacheNotFound, LocalEntryNotFoundError
+
+    try:
+        repos = scan_cache_dir().repos
+    except CacheNotFound:
+        repos = frozenset()
+    files = [
+        file.file_name for found in repos if found.repo_id == repo for revision in found.revisions for file in revision.files
+    ]
+    if not files:
+        raise LocalEntryNotFoundError("it is not in the cache")
+    return files

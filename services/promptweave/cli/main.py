@@ -1,0 +1,35 @@
+"""The command `promptweave`."""
+
+from promptweave.cli.lazy_group import LazyGroup
+
+COMMANDS = {
+    "serve": ("promptweave.cli.serve:command", "Everything on one machine: http://localhost:8080."),
+    "compiler": ("promptweave.cli.services:compiler", "The compiler alone, over gRPC."),
+    "inference": ("promptweave.cli.services:inference", "The inference service alone, over gRPC, with its engine."),
+    "facade": ("promptweave.cli.services:facade", "The OpenAI facade alone, over HTTP."),
+    "compile": ("promptweave.cli.compile:command", "A chat request in, the compiled prompt out."),
+    "parse": ("promptweave.cli.parse:command", "A model's output in, the message out."),
+    "schema": ("promptweave.cli.schema:command", "A JSON Schema in, its grammar out."),
+    "inspect": ("promptweave.cli.inspect:command", "What a chat template does: roles, tools, how it writes calls."),
+    "demo-model": ("promptweave.cli.demo_model:command", "Write a tiny model with random weights, to try things with."),
+}
+"""Name → where the command is, and what it does."""
+
+main = LazyGroup(
+    "promptweave",
+    COMMANDS,
+    help="""Tool calls and structured output that comply with the schema, for any model that llama.cpp runs.
+
+    \b
+    Start here (Ctrl-C stops it):
+      promptweave serve
+      curl http://localhost:8080/v1/chat/completions -H "Content-Type: application/json" \\
+        -d '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}'
+
+    Every option has an environment variable, the same for all commands: PROMPTWEAVE_CTX_SIZE is `--ctx-size`.
+    `promptweave COMMAND --help` explains each command, with an example.
+    """,
+)
+
+if __name__ == "__main__":
+    main()

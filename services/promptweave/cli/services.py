@@ -1,0 +1,75 @@
+"""`promptweave compiler | inference | facade`: each service by itself, as containers start them."""
+
+import sys
+from typing import Any
+
+import click
+
+from promptweave.cli.service_options import GRACE, SETTINGS, engine_options, facade_options, to_facade, to_inference
+from promptweave.inference.errors import StartError
+from promptweave.rpc.logs import complain
+
+ENGINE_ARGS = click.argument("engine_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE ARGUMENTS]")
+
+
+@click.command("compiler", context_settings=SETTINGS)
+@click.option("--listen", default="127.0.0.1:50051", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
+@GRACE
+def compiler(listen: str, grace: float) -> None:
+    """Run the prompt compiler (gRPC). It needs no model and no GPU, and any number of replicas can share the work.
+
+    \b
+    Example:
+      promptweave compiler --listen 0.0.0.0:50051
+    """
+    from promptweave.compiler.main import run
+    from promptweave.compiler.options import CompilerOptions
+
+    sys.exit(run(CompilerOptions(listen=listen, grace_s=grace), on_listening=_say))
+
+
+@click.command("inference", context_settings=SETTINGS)
+@click.option("--listen", default="127.0.0.1:50052", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
+@engine_options
+@GRACE
+@ENGINE_ARGS
+def inference(listen: str, engine_args: tuple[str, ...], **given: Any) -> None:
+    """Run the inference service (gRPC), with a llama.cpp server as its child, or in front of a running one.
+
+    What follows `--` goes to the engine as it is, where the engine is a llama-server binary.
+
+    \b
+    Examples:
+      promptweave inference --listen 0.0.0.0:50052 --model model.gguf --parallel 4
+      promptweave inference --endpoint http://127.0.0.1:8081
+    """
+    from promptweave.inference.main import run
+
+    try:
+        options = to_inference(given, listen=listen, engine_args=engine_args)
+    except StartError as error:
+        complain("inference", str(error))
+        sys.exit(1)
+    sys.exit(run(options, on_listening=_say))
+
+
+@click.command("facade", context_settings=SETTINGS)
+@click.option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="The compiler's address.")
+@click.option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="The inference service's address.")
+@facade_options
+@GRACE
+def facade(compiler: str, inference: str, **given: Any) -> None:
+    """Run the OpenAI API in front of the two services.
+
+    \b
+    Example:
+      promptweave facade --compiler compiler:50051 --inference inference:50052 --host 0.0.0.0 --port 8080
+    """
+    from promptweave.facade.main import run
+
+    sys.exit(run(to_facade(given, compiler=compiler, inference=inference), on_listening=_say))
+
+
+def _say(address: str) -> None:
+    # On stdout, for whoever started us on port 0.
+    click.echo(f"listening on {address}")

@@ -1,0 +1,161 @@
+"""Keeps text of others from becoming special tokens: `<|im_end|>` in a message stays ten characters of text.
+
+Provenance has to survive what templates do to text (trimming, JSON, joining), so a mark travels *inside* the text: a
+character that nobody uses, after the first one of each spelling. After the render the marks are taken out, and the prompt is
+cut where they stood. A special token that is cut is none: engines tokenise the pieces apart.
+
+Only spellings are marked: everywhere else the prompt stays in one piece, since text that is tokenised in pieces gives other
+tokens.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+from promptweave.compiler.markup import TAG
+from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Tool
+from promptweave.compiler.template import ChatTemplate
+
+_USUAL = re.compile(r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>")
+"""How most special tokens look: for vocabularies that are not known, or not whole."""
+
+_PRIVATE = range(0xE000, 0xF900)
+"""Characters without a meaning (the Unicode Standard, section 23.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a prompt. `plain`: what it spells is no special token, whatever it looks like."""
+
+    text: str
+    plain: bool = False
+
+
+class Marks:
+    """The marks of one request."""
+
+    def __init__(self, template: ChatTemplate, request: ChatRequest) -> None:
+        ends = (template.bos_token, template.eos_token)
+        self._spellings = _spellings(template.source, template.special_tokens, ends)
+        texts = repr((template.source, template.named, request))
+        # A request that uses them all has no character left to be marked with; then the last one is lost.
+        # `repr` writes them as escapes.
+        code = next((code for code in _PRIVATE if f"\\u{code:04x}" not in texts), _PRIVATE[-1])
+        self._mark = chr(code)
+        # As templates write it that escape what is not ASCII.
+        self._marks = re.compile(f"{self._mark}|\\\\u{code:04x}", re.IGNORECASE)
+
+    def put(self, request: ChatRequest) -> ChatRequest:
+        """The request with marks in everything that is shown and comes from others: contents, calls, tools, variables."""
+        return replace(
+            request,
+            messages=tuple(map(self._message, request.messages)),
+            tools=tuple(self._tool(tool) for tool in request.tools),
+            response_format=self._format(request.response_format),
+            template_kwargs={name: self._deep(value) for name, value in request.template_kwargs.items()},
+        )
+
+    def take(self, prompt: str) -> list[Segment]:
+        """The rendered prompt without its marks, cut where special tokens would be spelled."""
+        pieces = self._marks.split(prompt)
+        text, cuts = "", set[int]()
+        for piece in pieces[:-1]:
+            text += piece
+            cuts.add(len(text))
+        text += pieces[-1]
+        # Filters may have changed what was spelled there: only what still is a special token needs a cut.
+        starts = [(cut - 1, self._spellings.longest(text, cut - 1)) for cut in sorted(cuts) if cut]
+        spans = [(start, start + length) for start, length in starts if length]
+        segments: list[Segment] = []
+        start = 0
+        for low, high in _merged(spans):
+            segments += _text(text[start:low])
+            edges = [low, *(cut for cut in sorted(cuts) if low < cut < high), high]
+            segments += [Segment(text[a:b], plain=True) for a, b in pairwise(edges)]
+            start = high
+        return [*segments, *_text(text[start:])]
+
+    def _message(self, message: Message) -> Message:
+        return replace(
+            message,
+            content=self._maybe(message.content),
+            name=self._maybe(message.name),
+            reasoning_content=self._maybe(message.reasoning_content),
+            tool_call_id=self._maybe(message.tool_call_id),
+            tool_calls=tuple(
+                Call(self._insert(call.id), self._insert(call.name), self._insert(call.arguments))
+                for call in message.tool_calls
+            ),
+        )
+
+    def _tool(self, tool: Tool) -> Tool:
+        return replace(tool, description=self._insert(tool.description), parameters=self._deep(tool.parameters))
+
+    def _format(self, wanted: JsonFormat | None) -> JsonFormat | None:
+        return None if wanted is None else replace(wanted, schema=self._deep(wanted.schema))
+
+    def _maybe(self, text: str | None) -> str | None:
+        return None if text is None else self._insert(text)
+
+    def _insert(self, text: str) -> str:
+        for place in reversed(self._spellings.places(text)):
+            text = text[: place + 1] + self._mark + text[place + 1 :]
+        return text
+
+    def _deep(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._insert(value)
+            case dict():
+                return {self._deep(key): self._deep(item) for key, item in value.items()}
+            case list():
+                return [self._deep(item) for item in value]
+        return value
+
+
+class _Spellings:
+    """The special tokens that text may spell by accident, or on purpose.
+
+    Of a known vocabulary those are its special tokens; of one that is not, the tags that the template itself writes.
+    """
+
+    def __init__(self, source: str, special_tokens: tuple[str, ...], ends: tuple[str, ...]) -> None:
+        # One character cannot be cut in two.
+        self._known = frozenset(text for text in (*(special_tokens or TAG.findall(source)), *ends) if len(text) > 1)
+        self._lengths = sorted({len(text) for text in self._known}, reverse=True)
+        firsts = {text[0] for text in self._known} | {"<"}
+        self._first = re.compile("[" + "".join(map(re.escape, sorted(firsts))) + "]")
+
+    def longest(self, text: str, place: int) -> int:
+        """The length of the longest one that stands at `place`; 0: none does."""
+        known = next((length for length in self._lengths if text[place : place + length] in self._known), 0)
+        usual = _USUAL.match(text, place)
+        return max(known, len(usual.group()) if usual else 0)
+
+    def places(self, text: str) -> list[int]:
+        """Where one stands. They may overlap."""
+        return [found.start() for found in self._first.finditer(text) if self.longest(text, found.start())]
+
+
+_spellings = lru_cache(maxsize=64)(_Spellings)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Ascending spans, those that overlap as one."""
+    current: tuple[int, int] | None = None
+    for low, high in spans:
+        if current and low < current[1]:
+            current = (current[0], max(current[1], high))
+            continue
+        if current:
+            yield current
+        current = (low, high)
+    if current:
+        yield current
+
+
+def _text(text: str) -> list[Segment]:
+    return [Segment(text)] if text else []

@@ -1,0 +1,11 @@
+"""What the compiler is started with."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompilerOptions:
+    """`listen`: `host:port` (port 0: any) or `unix:/path`. `grace_s`: how long running calls have to end at a stop."""
+
+    listen: str = "127.0.0.1:50051"
+    grace_s: float = 10.0

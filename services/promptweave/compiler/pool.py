@@ -1,0 +1,128 @@
+"""Worker processes that compile, so that no template and no schema can hold up the service or take it down.
+
+A call gets a worker to itself. One that takes too long, or dies, is killed and replaced; its call is told so.
+"""
+
+import asyncio
+import logging
+import os
+import struct
+import sys
+from contextlib import suppress
+
+from promptweave.compiler.errors import CompilerError
+
+logger = logging.getLogger(__name__)
+
+CALL_S = 15.0
+"""Wall-clock seconds of one call. A render has its own, smaller bound, of CPU time."""
+
+OK, ERROR = b"ok", b"error"
+"""The verdicts of an answer."""
+
+MODULE = "promptweave.compiler.worker_service"
+
+
+class CallTooLongError(CompilerError):
+    """The call was given up."""
+
+    reason = "ERROR_REASON_REQUEST_INVALID"
+
+
+class Worker:
+    """One process."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+
+    @classmethod
+    async def start(cls) -> "Worker":
+        """Starts one."""
+        return cls(
+            await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", MODULE, str(os.getpid())),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        )
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can be given a call."""
+        return self._process.returncode is None
+
+    async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
+        """The answer: a verdict and a message. Raises EOFError or ConnectionError if the process dies."""
+        assert self._process.stdin is not None
+        for part in (method.encode(), data):
+            self._process.stdin.write(struct.pack(">I", len(part)) + part)
+        await self._process.stdin.drain()
+        return await self._frame(), await self._frame()
+
+    async def _frame(self) -> bytes:
+        assert self._process.stdout is not None
+        (length,) = struct.unpack(">I", await self._process.stdout.readexactly(4))
+        return await self._process.stdout.readexactly(length)
+
+    async def kill(self) -> None:
+        """Ends it, whatever it is doing."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        if self._process.stdin:
+            self._process.stdin.close()
+
+
+class Pool:
+    """Up to `size` workers, started when they are needed."""
+
+    def __init__(self, size: int | None = None, call_s: float = CALL_S) -> None:
+        self._permits = asyncio.Semaphore(size or max(4, os.cpu_count() or 1))
+        self._idle: list[Worker] = []
+        self._calls: set[asyncio.Task[tuple[bytes, bytes]]] = set()
+        self._call_s = call_s
+
+    async def warm_up(self) -> None:
+        """Has a worker ready for the first call."""
+        self._idle.append(await Worker.start())
+
+    async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
+        """The answer of a worker. Raises CallTooLongError; RuntimeError if the worker died."""
+        task = asyncio.ensure_future(self._call(method, data))
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+        # A caller who goes away leaves the worker in mid-call: it has to finish, or it would answer the next call with this.
+        return await asyncio.shield(task)
+
+    async def _call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
+        async with self._permits:
+            worker = self._idle.pop() if self._idle else await Worker.start()
+            if not worker.alive:
+                await worker.kill()
+                worker = await Worker.start()
+            try:
+                async with asyncio.timeout(self._call_s):
+                    answer = await worker.call(method, data)
+            except TimeoutError:
+                await worker.kill()
+                raise CallTooLongError(
+                    f"compiling took longer than {self._call_s:g} s and was given up: the template or a schema is too much",
+                    path="",
+                ) from None
+            except (EOFError, ConnectionError) as error:
+                await worker.kill()
+                raise RuntimeError(f"a worker died in {method}") from error
+            except BaseException:
+                await worker.kill()
+                raise
+            self._idle.append(worker)
+            return answer
+
+    async def close(self) -> None:
+        """Ends all workers."""
+        for task in list(self._calls):
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        for worker in self._idle:
+            await worker.kill()
+        self._idle.clear()

@@ -1,0 +1,56 @@
+"""`promptweave inspect`."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from .running import TEMPLATES, run
+
+
+def test_describes_a_template_for_a_person() -> None:
+    result = run("inspect", "--template", TEMPLATES / "tagged.jinja")
+    assert (result.exit_code, result.stderr) == (0, "")
+    page = dict(line.split("  ", 1) for line in result.stdout.splitlines() if re.match(r"\w.*  ", line))
+    assert page["style"].strip() == "native"
+    assert page["a call is known by"].strip() == "'<call>'"
+    assert page["reasoning"].strip() == r"'<think>\n' ... '\n</think>\n\n'"
+    assert "\n- the template shows tools\n" in result.stdout
+    assert not any(line != line.rstrip() for line in result.stdout.splitlines())
+
+
+def test_says_what_falls_back() -> None:
+    result = run("inspect", "--template", TEMPLATES / "bare.jinja")
+    assert "not shown; put before the user's" in result.stdout
+    assert "- the template does not show tools that it is given" in result.stdout
+
+
+def test_describes_a_template_for_a_program(demo_model: Path) -> None:
+    found = json.loads(run("inspect", "--json", "--model", demo_model).stdout)
+    assert (found["style"], found["system_role"], found["tools_published"]) == ("native", True, True)
+    assert found["calls"]["opening"] == '<tool_call>\n{"name": "'
+    assert found["call_example"].startswith('<tool_call>\n{"name": "NAME"')
+    assert len(found["template_hash"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        pytest.param("{% for %}", "the chat template does not parse: ", id="syntax"),
+        pytest.param("{{ raise_exception('never') }}", "the chat template raised: never", id="raises"),
+    ],
+)
+def test_refuses_in_one_line(tmp_path: Path, source: str, line: str) -> None:
+    path = tmp_path / "chat.jinja"
+    path.write_text(source)
+    result = run("inspect", "--template", path)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith(f"invalid: {path}: {line}")
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_needs_a_template() -> None:
+    result = run("inspect")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("invalid: no chat template: give --model FILE")

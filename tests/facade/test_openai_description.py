@@ -1,0 +1,67 @@
+"""Our answers against OpenAI's own description of its API."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import referencing
+from referencing.jsonschema import DRAFT202012
+
+from ..serving import Serving
+from .weather import CHOICES, REQUEST
+
+DESCRIPTION = Path(__file__).parents[3] / "shared" / "corpus" / "openai-openapi.json"
+
+pytestmark = pytest.mark.skipif(not DESCRIPTION.exists(), reason="shared/corpus/openai-openapi.json is not here")
+
+
+def nullable(schema: Any) -> Any:
+    """OpenAPI 3.0's `nullable`, which JSON Schema does not know, written out."""
+    if isinstance(schema, list):
+        return [nullable(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    rest = {key: nullable(value) for key, value in schema.items() if key != "nullable"}
+    return {"anyOf": [rest, {"type": "null"}]} if schema.get("nullable") is True else rest
+
+
+@pytest.fixture(scope="module")
+def registry() -> referencing.Registry[Any]:
+    document = nullable(json.loads(DESCRIPTION.read_text()))
+    return referencing.Registry().with_resource("urn:openai", DRAFT202012.create_resource(document))
+
+
+def check(registry: referencing.Registry[Any], name: str, value: Any) -> None:
+    validator = jsonschema.Draft202012Validator({"$ref": f"urn:openai#/components/schemas/{name}"}, registry=registry)
+    validator.validate(value)
+
+
+@pytest.mark.parametrize("kind", [*CHOICES, "none"])
+@pytest.mark.parametrize("limit", [3, 3000])
+def test_completions(served: Serving, registry: referencing.Registry[Any], kind: str, limit: int) -> None:
+    body = {**REQUEST, "tool_choice": CHOICES.get(kind, "none"), "max_tokens": limit if kind != "none" else 30}
+    check(registry, "CreateChatCompletionRequest", body)
+    url = f"{served.url}/chat/completions"
+    answer = httpx.post(url, json=body, timeout=120).json()
+    check(registry, "CreateChatCompletionResponse", answer)
+    assert answer["choices"][0]["logprobs"] is None
+    assert answer["choices"][0]["message"]["refusal"] is None
+    for usage in (True, False):
+        streamed = httpx.post(url, json={**body, "stream": True, "stream_options": {"include_usage": usage}}, timeout=120)
+        *events, done, rest = streamed.text.split("\n\n")
+        assert (done, rest) == ("data: [DONE]", "")
+        for event in events:
+            check(registry, "CreateChatCompletionStreamResponse", json.loads(event.removeprefix("data: ")))
+
+
+def test_models(served: Serving, registry: referencing.Registry[Any]) -> None:
+    check(registry, "ListModelsResponse", httpx.get(f"{served.url}/models").json())
+    check(registry, "Model", httpx.get(f"{served.url}/models/gpt-4o").json())
+
+
+def test_errors(served: Serving, registry: referencing.Registry[Any]) -> None:
+    check(registry, "Error", httpx.post(f"{served.url}/chat/completions", json={}).json()["error"])
+    check(registry, "Error", httpx.get(f"{served.url}/nothing").json()["error"])

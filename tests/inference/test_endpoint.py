@@ -1,0 +1,132 @@
+"""A llama.cpp server that somebody else runs: it comes, goes and comes back, and may be no llama.cpp at all."""
+
+import asyncio
+import json
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from promptweave.demo.model import demo_template
+from promptweave.errors import Code
+from promptweave.inference import endpoint as module
+from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.options import InferenceOptions
+from promptweave.v1.inference_pb2 import GetModelRequest
+
+from .requests import answer, program, refused, request
+from .running import LONG_S, calling, eventually, watched
+
+pytestmark = pytest.mark.anyio
+
+SERVER = """
+import json, sys, threading
+from xllamacpp import CommonParams, Server
+given = json.loads(sys.argv[1])
+params = CommonParams()
+params.model.path, params.hostnames, params.port = given["model"], ["127.0.0.1"], given["port"]
+params.api_keys = given["keys"]
+params.n_ctx, params.n_parallel, params.ui = 512, 1, False
+server = Server(params)
+threading.Event().wait()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_POLL_S", 0.05)
+
+
+@pytest.fixture
+def port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+@asynccontextmanager
+async def somebodys_server(model: Path, port: int, keys: list[str] | None = None) -> AsyncIterator[None]:
+    """llama.cpp's server as others start it: on a port, without `--special`."""
+    order = json.dumps({"model": str(model), "port": port, "keys": keys or []})
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", SERVER, order),
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def endpoint(port: int, **given: str) -> Endpoint:
+    return Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}", **given))  # type: ignore[arg-type]
+
+
+def problem(engine: Endpoint) -> str:
+    with pytest.raises(EngineUnavailableError) as raised:
+        engine.ready()
+    return raised.value.message
+
+
+async def test_comes_goes_and_comes_back(demo_model: Path, port: int) -> None:
+    engine = endpoint(port)
+    async with watched(engine, ready=False) as watch, calling(engine) as stub:
+        error = await refused(stub, request())
+        assert (error.code, error.reason) == (Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE")
+        await eventually(lambda: "does not answer" in problem(engine))
+        for heard in ([True], [True, False, True]):
+            async with somebodys_server(demo_model, port):
+                await watch.until_heard(*heard)
+                # The tag and the end are special tokens, which this server hides unless it is told not to.
+                got = await answer(stub, request(program(gbnf='root ::= "a<|im_start|>b"')))
+                assert (got.content, got.finish.complete) == ("a<|im_start|>b", True)
+                model = (await stub.GetModel(GetModelRequest(), timeout=LONG_S)).model
+                assert (model.template.source, model.context_size) == (demo_template().rstrip("\n"), 512)
+            await watch.until_heard(*heard, False)
+        assert (await refused(stub, request())).code is Code.UNAVAILABLE
+
+
+async def test_a_key(demo_model: Path, port: int) -> None:
+    wrong, right = endpoint(port, endpoint_api_key="wrong"), endpoint(port, endpoint_api_key="right", model_id="mine")
+    async with (
+        somebodys_server(demo_model, port, ["right"]),
+        watched(right),
+        watched(wrong, ready=False),
+        calling(right) as stub,
+    ):
+        assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
+        assert right.ready().facts.model_id == "mine"
+        await eventually(lambda: "refused the service's API key" in problem(wrong))
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "does not answer as llama.cpp's", id="an-object"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "does not answer as llama.cpp's", id="a-list"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhey!", "does not answer as llama.cpp's", id="words"),
+        pytest.param(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "does not answer, or is loading", id="not-found"),
+        pytest.param(b"SSH-2.0\r\n", "does not answer, or is loading", id="no-http"),
+        pytest.param(b"", "does not answer, or is loading", id="silent"),
+    ],
+)
+async def test_what_is_no_llama_cpp_server(reply: bytes, words: str) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(reply)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        engine = endpoint(server.sockets[0].getsockname()[1])
+        async with watched(engine, ready=False) as watch:
+            await eventually(lambda: words in problem(engine))
+            assert not watch.heard
+            assert not watch.task.done()

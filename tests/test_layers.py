@@ -1,0 +1,98 @@
+"""The layers of the design, as the imports tell: who may know whom, and who may know gRPC."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+ROOTS = [ROOT / "proto", ROOT / "services", ROOT / "facade"]
+SOURCES = sorted(path for root in ROOTS for path in (root / "promptweave").rglob("*.py") if "_pb2" not in path.name)
+
+SHARED = {"promptweave.errors", "promptweave.gguf_header", "promptweave.gguf_tokenizer", "promptweave.parent"}
+BASE = SHARED | {"promptweave.v1", "promptweave.output"}
+MAY_IMPORT = {
+    # Package → what of ours it may import besides itself.
+    "output": {"promptweave.v1"},
+    "compiler": BASE | {"promptweave.rpc"},
+    "inference": BASE | {"promptweave.rpc"},
+    "rpc": {"promptweave.errors", "promptweave.v1"},
+    "demo": SHARED,
+    "facade": {"promptweave.v1", "promptweave.rpc", "promptweave.errors"},
+}
+"""The command line is not here: it puts everything together."""
+
+KNOWS_THE_WIRE = {"rpc", "cli", "facade"}
+"""Packages that may know gRPC and protobuf in any module; elsewhere only `*service*.py`, `main.py` and `output/wire.py`."""
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The modules that a file imports, wherever in the file."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module
+            assert not node.level, f"{path}: write the whole name"
+            yield node.module
+            # `from promptweave.v1 import chat_pb2` imports a module, too.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def package(path: Path) -> str:
+    """The package below `promptweave`: "" for a module directly in it."""
+    inner = path.relative_to(next(root for root in ROOTS if path.is_relative_to(root)) / "promptweave")
+    return inner.parts[0] if len(inner.parts) > 1 else ""
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_sources_are_where_this_test_looks() -> None:
+    assert set(map(package, SOURCES)) == {"", "cli", *MAY_IMPORT}
+
+
+@pytest.mark.parametrize("root", ROOTS, ids=lambda root: root.name)
+def test_the_namespace_is_shared(root: Path) -> None:
+    # An `__init__.py` there would hide the other two roots.
+    assert (root / "promptweave").is_dir()
+    assert not (root / "promptweave" / "__init__.py").exists()
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_packages_import_only_what_their_layer_may(path: Path) -> None:
+    layer = package(path)
+    allowed = SHARED if layer == "" else MAY_IMPORT.get(layer, {"promptweave"}) | {f"promptweave.{layer}"}
+    for module in imports(path):
+        if module == "promptweave" or module.startswith("promptweave."):
+            assert any(module == prefix or module.startswith(f"{prefix}.") for prefix in allowed), module
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_only_some_modules_know_grpc_and_protobuf(path: Path) -> None:
+    knows = (
+        package(path) in KNOWS_THE_WIRE
+        or "service" in path.name
+        or path.name == "main.py"
+        or name_of(path).endswith("output/wire.py")
+    )
+    wire = [
+        module
+        for module in imports(path)
+        if module.split(".")[0] in ("grpc", "grpc_status", "grpc_health", "grpc_reflection")
+        or module.startswith(("google.protobuf", "google.rpc"))
+        or "_pb2" in module
+    ]
+    assert knows or not wire
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_files_are_short(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 600
+
+
+def test_most_files_are_very_short() -> None:
+    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in SOURCES)
+    assert lengths[len(lengths) // 2] < 150
