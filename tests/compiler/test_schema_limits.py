@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.compile_schema import compile_schema, embed_schema, validator_for
+from promptweave.compiler.compile_schema import compile_schema, embed_schema
 from promptweave.compiler.json_schema.deadline import deadline
+from promptweave.output.check import find_violation
 from promptweave.output.gbnf import MAX_CHARACTERS
 from promptweave.output.grammar import Alt, Grammar, Lit, Ref, Rep, Rules, Seq
 from promptweave.output.safety import UnsafeGrammarError, check_safe
@@ -148,9 +149,8 @@ def test_what_is_loosened_is_marked_and_can_be_validated() -> None:
         ("/x-note", False),
     }
     del schema["properties"]["x"]  # type: ignore[attr-defined]
-    validator = validator_for(schema)
-    assert validator.is_valid({"tags": ["a", "b"]})
-    assert not validator.is_valid({"tags": ["a", "a"]})
+    assert find_violation('{"tags": ["a", "b"]}', json.dumps(schema)) is None
+    assert find_violation('{"tags": ["a", "a"]}', json.dumps(schema))
 
 
 def test_one_of_that_cannot_be_told_apart_becomes_any_of_where_that_is_allowed() -> None:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal
 
-import jsonschema
-
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
 from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
@@ -157,9 +155,3 @@ def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = T
     text names pointer and keyword. With `strict=False` keywords that are not enforced are left out instead.
     """
     return compile_schema(schema, strict=strict).grammar
-
-
-def validator_for(schema: str | dict[str, Any] | bool) -> jsonschema.protocols.Validator:
-    """What tells whether a finished value is valid, for grammars that had to be loosened. It never fetches anything."""
-    document = load_schema(schema) if isinstance(schema, str) else schema
-    return jsonschema.validators.validator_for(document, default=jsonschema.Draft202012Validator)(document)
