@@ -91,7 +91,8 @@ def test_derives_a_listed_syntax() -> None:
 def test_says_what_a_bare_template_lacks() -> None:
     found = profile(template("bare"))
     assert (found.style, found.calls, found.system_role, found.tools_published) == ("generic", None, False, False)
-    assert found.notes == ("the template does not show tools that it is given",)
+    assert found.notes[0] == "the template does not show tools that it is given"
+    assert "history: the template does not take system messages" in found.notes
 
 
 # -- prompts --
@@ -118,7 +119,7 @@ def test_generic_style_explains_itself_in_the_prompt() -> None:
     assert 'unit?: "celsius" | "fahrenheit",' in compiled.prompt
     assert "Be brief." in compiled.prompt
     assert compiled.prompt.endswith('ASSISTANT:{"thought_about_next_step_only":')
-    assert [warning.code for warning in compiled.warnings] == ["messages_merged"]
+    assert [warning.code for warning in compiled.warnings] == ["system_moved"]
     message, complete = read(compiled, ' "hm", "next_step": {"result": "fine\\n"}}')
     assert (message.content, message.reasoning_content, complete) == ("fine\n", "hm", True)
 

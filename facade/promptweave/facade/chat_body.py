@@ -191,6 +191,7 @@ class ChatBody(_Body):
     chat_template_kwargs: dict[str, Any] = {}
     tool_style: str = ""
     parse_special_in_content: bool = False
+    continue_final_message: bool = False
     schema_style: Literal["json", "typescript"] | None = None
     session_id: str | None = None
     parent_session_id: str | None = None

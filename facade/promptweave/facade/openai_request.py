@@ -58,6 +58,7 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
         chat_template_kwargs=_dumps(body.chat_template_kwargs, "/chat_template_kwargs") if body.chat_template_kwargs else "",
         prompt_cache_key=body.prompt_cache_key or "",
         parse_special_in_content=body.parse_special_in_content,
+        continue_final_message=body.continue_final_message,
     )
     if body.reasoning_effort is not None:
         request.reasoning.effort = body.reasoning_effort

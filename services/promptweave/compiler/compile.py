@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.compiler.compile_schema import embed_schema
+from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
 from promptweave.compiler.json_schema.reader import SchemaWarning
 from promptweave.compiler.json_text import dumps
@@ -23,7 +24,7 @@ from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
-from promptweave.compiler.reasoning import thinking, with_reasoning
+from promptweave.compiler.reasoning import Thinking, thinking, with_reasoning
 from promptweave.compiler.request import ChatRequest, JsonFormat
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
@@ -72,7 +73,9 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     marked = request if request.parse_special_in_content else marks.put(request)
     shown = Shown(marked, found, style if tools else "native", [*warnings, *value_warnings])
     prompt, stable = shown.render(template)
-    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, thinking(found, prompt))
+    # A message that goes on is past its reasoning.
+    state = Thinking.CLOSED if request.continue_final_message else thinking(found, prompt)
+    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, state)
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
         segments=tuple(_followed_by(marks.take(prompt), prefix)),
@@ -91,6 +94,8 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 
 def _check(request: ChatRequest) -> None:
     check_history(request.messages)
+    if request.continue_final_message:
+        check_continuation(request)
     names = [tool.name for tool in request.tools]
     for place, name in enumerate(names):
         path = f"/tools/{place}/function/name"
@@ -171,6 +176,8 @@ def _answer(
         return content or Text(Region.CONTENT)
     required = request.tool_choice.required
     parallel = request.parallel_tool_calls and not request.tool_choice.once
+    if style == "generic" and request.continue_final_message:
+        return Text(Region.CONTENT)  # It has begun as text, and the envelope holds calls only from its beginning.
     if style == "generic":
         string = scalar("string", rules)
         return generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)

@@ -8,7 +8,9 @@ from typing import Any
 
 from promptweave.compiler.derive import Derivation, derive_calls
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.forms import in_parts
 from promptweave.compiler.markup import common_prefix, tags
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.styles.calls import CallSyntax
 from promptweave.compiler.template import ChatTemplate
 
@@ -65,12 +67,14 @@ class Probe:
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
+        self._abilities = abilities(template)
 
     def render(self, *messages: dict[str, Any], tools: bool = False, prompt: bool = False) -> str | None:
         """A render, or None where the template raises."""
         shown = [tool("zqtool"), tool("zqother")] if tools else []
+        given = [in_parts(message) for message in messages] if self._abilities.content_as_parts else messages
         try:
-            return self._template.render(messages, tools=shown, add_generation_prompt=prompt, now=CLOCK)
+            return self._template.render(given, tools=shown, add_generation_prompt=prompt, now=CLOCK)
         except TemplateLimitError:
             raise
         except TemplateError:
@@ -83,7 +87,10 @@ class Probe:
 
     def profile(self) -> Profile:
         """All that can be found out."""
-        bare = self._template.render([USER], add_generation_prompt=False, now=CLOCK)
+        bare = self.render(USER)
+        if bare is None:
+            # For the template's own words on it.
+            bare = self._template.render([USER], add_generation_prompt=False, now=CLOCK)
         asked = self.render(USER, prompt=True) or bare
         generation_prompt = asked.removeprefix(bare) if asked.startswith(bare) else ""
         plain_head, _, turn_end = (self.turn(ANSWER) or generation_prompt).partition("zqcontent")
@@ -115,7 +122,7 @@ class Probe:
             turn_end=turn_end,
             calls=found.syntax,
             reasoning=reasoning,
-            notes=(*notes, *found.notes),
+            notes=(*notes, *found.notes, *self._abilities.notes()),
         )
 
     def _reasoning(self, head: str) -> ReasoningSyntax | None:

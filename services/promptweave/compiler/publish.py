@@ -30,6 +30,18 @@ def published(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
     return "\n".join(dumps(tool.as_openai()["function"]) for tool in tools)
 
 
+def described(tool: dict[str, Any]) -> dict[str, Any]:
+    """A tool as OpenAI writes it, for templates that insist on a type and a description of every argument."""
+    function = tool["function"]
+    parameters = function["parameters"] if isinstance(function["parameters"], dict) else {}
+    properties = {
+        name: {"type": "string" if "enum" in value else "object", "description": "", **value}
+        for name, value in parameters.get("properties", {}).items()
+        if isinstance(value, dict)
+    }
+    return {**tool, "function": {**function, "parameters": {"type": "object", **parameters, "properties": properties}}}
+
+
 def _signatures(tools: Sequence[Tool]) -> str:
     lines = ["namespace functions {"]
     # One namespace for all: a type is never named like a function, or like another function's type.

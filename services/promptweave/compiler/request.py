@@ -107,3 +107,5 @@ class ChatRequest:
     prompt_cache_key: str = ""
     parse_special_in_content: bool = False
     """Special tokens spelled in what others wrote are special tokens."""
+    continue_final_message: bool = False
+    """The answer goes on from the last message, which is the assistant's."""

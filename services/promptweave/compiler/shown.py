@@ -1,21 +1,24 @@
 """The prompt: what the model is shown, in the words of the template and of the style."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from promptweave.compiler.abilities import Abilities
+from promptweave.compiler.continuation import Mark
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.fit import Conversation, Fitted
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.normalise import (
-    CompileWarning,
-    alternating,
-    as_template_messages,
-    with_system_text,
-    without_system,
-)
+from promptweave.compiler.normalise import CompileWarning, as_template_messages, thoughts_apart
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.profile import Profile
-from promptweave.compiler.request import ChatRequest, Message, SchemaStyle, Tool
+from promptweave.compiler.publish import described
+from promptweave.compiler.reasoning import Thinking, thinking
+from promptweave.compiler.request import ChatRequest, Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles import generic, hermes
 from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.tool_history import unmatched
+from promptweave.compiler.turns import Turn, Turns, with_system_text
 
 
 class Shown:
@@ -24,58 +27,91 @@ class Shown:
     def __init__(self, request: ChatRequest, found: Profile, style: str, warnings: list[CompileWarning]) -> None:
         self._request = request
         self._profile = found
-        self._style = style
+        self._tools: Sequence[Tool] = () if request.tool_choice.none else request.tools
+        native = style == "native" or (style == "hermes" and found.calls == hermes.SYNTAX)
+        self._style = "native" if native or not self._tools else style
         self.warnings = warnings
         """Grows while the prompt is made."""
 
     def render(self, template: ChatTemplate) -> tuple[str, str]:
         """The prompt, and its stable beginning: what a next turn of the conversation would share for sure."""
-        messages, tools = self._conversation()
-        if not self._profile.system_role:
-            messages = self._changed(messages, without_system(messages), "the template knows no system role")
+        able = abilities(template)
+        if self._profile.calls:
+            # Calls of the history look like those that the model is made to write.
+            able = replace(able, arguments_as_object=self._profile.arguments_as_object)
+        if able.thoughts_dropped:
+            self._request = replace(self._request, messages=thoughts_apart(self._request.messages))
+        fitted = self._continued(template, able) if self._request.continue_final_message else self._asked(template, able)
+        self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
+        first = fitted.turns[0]
+        return fitted.prompt, dumps([first.role.value, first.content, self._template_tools(able)])
+
+    def _asked(self, template: ChatTemplate, able: Abilities) -> Fitted:
+        """The conversation, and what asks for an answer."""
+
+        def write(turns: Turns, able: Abilities) -> str:
+            return self._render(template, turns, able)
+
+        return Conversation(self._request.messages, self._tools, self._style == "native", self._turns, write).fit(able)
+
+    def _continued(self, template: ChatTemplate, able: Abilities) -> Fitted:
+        """The conversation, with its last message left open."""
+        mark = Mark.for_messages(self._request.messages)
+
+        def turns_of(messages: Sequence[Message]) -> Turns:
+            # The last message is what the model has begun to write, not a step of the history in a style's words.
+            shown = self._turns(messages[:-1])
+            return (*shown, Turn(mark.put(messages[-1]), len(messages) - 1))
+
+        def write(turns: Turns, able: Abilities) -> str:
+            prompt, content = mark.cut(self._render(template, turns, able, add_generation_prompt=False)), turns[-1].content
+            said = mark.cut(content)
+            return self._past_thought(prompt.removesuffix(said)) + said if prompt.endswith(said) else prompt
+
+        def write_as_answer(turns: Turns, able: Abilities) -> str:
+            asked = self._render(template, turns[:-1] or (Turn(Message(Role.USER, "")),), able)
+            return self._past_thought(asked) + mark.cut(turns[-1].content)
+
+        conversation = Conversation(self._request.messages, self._tools, self._style == "native", turns_of, write)
         try:
-            prompt = self._render(template, messages, tools)
+            return conversation.fit(able)
         except TemplateLimitError:
             raise
         except TemplateError:
-            # Most templates that raise want roles to alternate. If it was something else, the first error says it.
-            merged = alternating(messages)
-            if merged == tuple(messages):
-                raise
-            try:
-                prompt = self._render(template, merged, tools)
-            except TemplateError:
-                merged = ()
-            if not merged:
-                raise
-            self._changed(messages, merged, "the template wants roles to alternate")
-        first = messages[0]
-        return prompt, dumps([first.role.value, first.content, tools])
+            # It does not write such a message, or not at the end: then it stands where an answer would.
+            return replace(conversation, write=write_as_answer).fit(able)
 
-    def _conversation(self) -> tuple[Sequence[Message], list[dict[str, Any]]]:
+    def _past_thought(self, prompt: str) -> str:
+        """The prompt, with the reasoning ended that the template may have begun: what follows is content."""
+        reasoning = self._profile.reasoning
+        return prompt + reasoning.closing if reasoning and thinking(self._profile, prompt) is Thinking.OPEN else prompt
+
+    def _turns(self, messages: Sequence[Message]) -> Turns:
+        """The messages in the style's words, and what the style has to say of the tools."""
         request = self._request
-        tools: Sequence[Tool] = () if request.tool_choice.none else request.tools
-        if self._style == "native" or not tools:
-            return request.messages, [tool.as_openai() for tool in tools]
-        schemas = request.schema_style or SchemaStyle.JSON
         wanted = request.response_format.schema if request.response_format else None
+        schemas = request.schema_style or SchemaStyle.JSON
+        shown, instructions = tuple(messages), ""
         if self._style == "hermes":
-            if self._profile.calls == hermes.SYNTAX:
-                return request.messages, [tool.as_openai() for tool in tools]
-            text = hermes.instructions(tools, schemas)
-            return with_system_text(hermes.history(request.messages), text), []
-        text = generic.instructions(tools, schemas, wanted, parallel=request.parallel_tool_calls)
-        return with_system_text(generic.history(request.messages, result_is_json=wanted is not None), text), []
+            shown, instructions = hermes.history(messages), hermes.instructions(self._tools, schemas)
+        elif self._style == "generic":
+            shown = generic.history(messages, result_is_json=wanted is not None)
+            instructions = generic.instructions(self._tools, schemas, wanted, parallel=request.parallel_tool_calls)
+        turns = tuple(Turn(message, place) for place, message in enumerate(shown))
+        return with_system_text(turns, instructions) if instructions else turns
 
-    def _render(self, template: ChatTemplate, messages: Sequence[Message], tools: list[dict[str, Any]]) -> str:
+    def _render(self, template: ChatTemplate, turns: Turns, able: Abilities, *, add_generation_prompt: bool = True) -> str:
         return template.render(
-            as_template_messages(messages, arguments_as_object=self._profile.arguments_as_object),
-            tools=tools,
+            as_template_messages(turns, able),
+            tools=self._template_tools(able),
+            add_generation_prompt=add_generation_prompt,
             now=self._request.now,
             variables=self._request.template_kwargs,
         )
 
-    def _changed(self, before: Sequence[Message], after: Sequence[Message], why: str) -> Sequence[Message]:
-        if tuple(before) != tuple(after):
-            self.warnings.append(CompileWarning("messages_merged", "/messages", f"messages were merged: {why}"))
-        return after
+    def _template_tools(self, able: Abilities) -> list[dict[str, Any]]:
+        """What the template is given to show."""
+        if self._style != "native":
+            return []
+        written = [tool.as_openai() for tool in self._tools]
+        return written if able.tools_undescribed else [described(tool) for tool in written]

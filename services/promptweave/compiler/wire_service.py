@@ -41,8 +41,6 @@ _SCHEMA_STYLES = {
 
 def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequest:
     """The request as values. Raises RequestError, UnsupportedError or SchemaError, with the place."""
-    if wire.continue_final_message:
-        raise UnsupportedError("continuing the last message is not served yet", path="/continue_final_message")
     if wire.reasoning.HasField("budget_tokens"):
         raise UnsupportedError("a budget for reasoning is not served yet", path="/reasoning/budget_tokens")
     return ChatRequest(
@@ -57,6 +55,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
         prompt_cache_key=wire.prompt_cache_key,
         parse_special_in_content=wire.parse_special_in_content,
+        continue_final_message=wire.continue_final_message,
     )
 
 

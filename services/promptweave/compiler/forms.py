@@ -1,0 +1,40 @@
+"""Forms in which some templates want messages: content as a list of parts, results inside the message that calls."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from promptweave.compiler.json_text import loads
+
+TemplateMessage = Mapping[str, Any]
+"""A message as templates are given it."""
+
+
+def in_parts(turn: TemplateMessage) -> dict[str, Any]:
+    """A message with its content as a list of parts."""
+    return {**turn, "content": [{"type": "text", "text": turn["content"]}] if turn["content"] else []}
+
+
+def results_in_calls(messages: Sequence[TemplateMessage]) -> list[TemplateMessage]:
+    """Messages with the results of calls as `tool_responses` of the message that calls; those of no call stay.
+
+    The answer after them becomes that message's content: to such templates all of it is one turn of the model.
+    """
+    done: list[TemplateMessage] = []
+    for message in messages:
+        last = done[-1] if done and done[-1].get("tool_calls") else {}
+        responses = last.get("tool_responses", ())
+        if message["role"] == "tool" and last:
+            response = {"name": message.get("name", "unknown"), "response": _parsed(message["content"])}
+            done[-1] = {**last, "tool_responses": [*responses, response]}
+        elif set(message) == {"role", "content"} and message["role"] == "assistant" and responses and not last["content"]:
+            done[-1] = {**last, "content": message["content"]}
+        else:
+            done.append(message)
+    return done
+
+
+def _parsed(content: Any) -> Any:
+    try:
+        return loads(content) if isinstance(content, str) else content
+    except ValueError:
+        return content

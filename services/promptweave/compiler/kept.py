@@ -1,0 +1,138 @@
+"""Whether a prompt holds everything that people and tools said: the check that nothing was lost on the way.
+
+Each text is looked for as it is, and as a template may have written it: trimmed, escaped for JSON, with other white space. A
+short text, or one that stands in several places, can be found although it was lost; then the same conversation with other
+words, each one of a kind, tells (`stand_in`).
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.request import Call, Message, Role, Tool
+
+_CERTAIN = 16
+"""So many characters are not found by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A text that must be in the prompt, and its place in the request."""
+
+    path: str
+    text: str
+
+
+class Kept:
+    """What a prompt holds."""
+
+    def __init__(self, prompt: str) -> None:
+        self._prompt = prompt
+
+    def missing(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """The pieces that it does not hold."""
+        return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
+
+    def certain(self, pieces: Sequence[Piece]) -> bool:
+        """Whether what was found cannot have been found by chance."""
+        return all(len(piece.text) >= _CERTAIN and self._prompt.count(piece.text) <= 1 for piece in pieces)
+
+    def _holds(self, text: str) -> bool:
+        if text in self._prompt or (text := text.strip()) in self._prompt:
+            return True
+        if dumps(text)[1:-1] in self._prompt or json.dumps(text)[1:-1] in self._prompt:
+            return True
+        squashed = _squash(text)
+        return bool(squashed) and (squashed in self._squashed or _squash(dumps(text)) in self._squashed)
+
+    def _holds_parts(self, text: str) -> bool:
+        """Some templates take JSON apart, and write it in another order."""
+        if not text.lstrip().startswith(("{", "[")):
+            return False
+        try:
+            return all(map(self._holds, _leaves(loads(text))))
+        except ValueError:
+            return False
+
+    @cached_property
+    def _squashed(self) -> str:
+        return _squash(self._prompt)
+
+
+def _squash(text: str) -> str:
+    """Letters and digits alone: what no escaping and no trimming changes."""
+    return re.sub(r"[\W_]+", "", text)
+
+
+def pieces(messages: Sequence[Message], tools: Sequence[Tool]) -> list[Piece]:
+    """What must be found: contents, calls and tools. Reasoning is a template's to drop."""
+    return [*_of_messages(messages), *_of_tools(tools)]
+
+
+def _of_tools(tools: Sequence[Tool]) -> Iterator[Piece]:
+    for place, tool in enumerate(tools):
+        yield Piece(f"/tools/{place}/function/name", tool.name)
+        if tool.description.strip():
+            yield Piece(f"/tools/{place}/function/description", tool.description)
+
+
+def _of_messages(messages: Sequence[Message]) -> Iterator[Piece]:
+    for place, message in enumerate(messages):
+        if message.content and message.content.strip():
+            yield Piece(f"/messages/{place}/content", message.content)
+        for number, call in enumerate(message.tool_calls):
+            path = f"/messages/{place}/tool_calls/{number}/function"
+            yield Piece(f"{path}/name", call.name)
+            for leaf in dict.fromkeys(_leaves(loads(call.arguments))):
+                yield Piece(f"{path}/arguments", leaf)
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The keys, texts and numbers of a JSON value; a template may write the rest in its own way (`True`, `none`)."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(key)
+            yield from _leaves(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    elif isinstance(value, str):
+        if value.strip():
+            yield value
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield dumps(value)
+
+
+def last_reasoning(messages: Sequence[Message]) -> Piece | None:
+    """The reasoning of the turn that is going on, which the model still needs; older reasoning may go."""
+    for place, message in reversed(list(enumerate(messages))):
+        if message.role is Role.USER:
+            return None
+        if message.reasoning_content and message.reasoning_content.strip():
+            return Piece(f"/messages/{place}/reasoning_content", message.reasoning_content)
+    return None
+
+
+def stand_in(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The same conversation with other words, each one of a kind."""
+    words = (f"zq{number:06}zq" for number in range(10**6))
+
+    def other(text: str | None) -> str | None:
+        return next(words) if text and text.strip() else text
+
+    return tuple(
+        replace(
+            message,
+            content=other(message.content),
+            reasoning_content=other(message.reasoning_content),
+            tool_calls=tuple(
+                Call(call.id, next(words), dumps({next(words): next(words)} if call.arguments.strip("{} \n\t\r") else {}))
+                for call in message.tool_calls
+            ),
+        )
+        for message in messages
+    )
