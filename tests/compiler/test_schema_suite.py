@@ -19,6 +19,7 @@ from promptweave.compiler import SchemaError
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.output.gbnf import to_gbnf
 from promptweave.output.grammar import Rules
+from promptweave.output.safety import check_safe
 
 from ..engine import engine_or_reader
 
@@ -104,6 +105,7 @@ def verdict(engine: Any, case: dict[str, Any], validator: Any) -> str:
             return "refused"
         return "WRONG: not unsatisfiable" if any(test["valid"] for test in tests) else "exact"
     grammar = rules.grammar(root)
+    check_safe(grammar)
     texts = [(number, text) for number, test in enumerate(tests) for text in spellings(test["data"]) if is_text(text)]
     hostile = list(
         tricks([test["data"] for test in tests if test["valid"]], [test["data"] for test in tests if not test["valid"]])

@@ -33,8 +33,9 @@ from promptweave.compiler.styles import functionary_v2, generic, hermes
 from promptweave.compiler.styles.answer import PLAIN, answer_node
 from promptweave.compiler.styles.calls import CallableTool, calls
 from promptweave.compiler.template import ChatTemplate
-from promptweave.output.gbnf import to_gbnf
-from promptweave.output.grammar import EMPTY, Expr, Lit, Rules, seq, split_literal
+from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
+from promptweave.output.grammar import EMPTY, Expr, Grammar, Lit, Rules, seq, split_literal
+from promptweave.output.safety import check_safe
 from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax
 from promptweave.output.tree_grammar import tree_expr
 
@@ -106,7 +107,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
         segments=tuple(_followed_by(marks.take(prompt), prefix)),
-        grammar=to_gbnf(rules.grammar(rest)) if rest is not None else None,
+        grammar=_printed(rules.grammar(rest)) if rest is not None else None,
         stop=found.stops,
         syntax=Syntax(tree, prefix),
         preserved_tokens=_preserved(found, style),
@@ -234,6 +235,14 @@ def _forced(answer: Expr) -> tuple[str, Expr]:
     else:
         length = len(re.sub(r"[\w-]+$|<[^<>\s]*$", "", text))
     return text[:length], seq(Lit(text[length:]), rest)
+
+
+def _printed(grammar: Grammar) -> str:
+    check_safe(grammar)
+    try:
+        return to_gbnf(grammar)
+    except GrammarTooLargeError as error:
+        raise SchemaError("unsupported", "", f"all tools together: {error}").below("/tools") from None
 
 
 def _followed_by(segments: list[Segment], text: str) -> list[Segment]:

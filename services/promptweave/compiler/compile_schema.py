@@ -1,24 +1,28 @@
 """JSON Schema → grammar text: what `promptweave schema`, CompileSchema and Python callers use."""
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Literal
-
-import jsonschema
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
 from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
 from promptweave.compiler.json_schema.values import Values
-from promptweave.compiler.json_text import loads
+from promptweave.compiler.json_text import dumps, loads
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import Expr, Rules
 from promptweave.output.lark import to_lark
+from promptweave.output.safety import check_safe
 
 Dialect = Literal["gbnf", "llguidance"]
 """The notations of grammars: llama.cpp's GBNF, llguidance's Lark."""
 
 MAX_SCHEMA_CHARACTERS = 2_000_000
 """Of a schema's text."""
+
+MAX_CACHED_CHARACTERS = 16_000_000
+"""Of schemas and grammars that are remembered."""
 
 MAX_LOOSENED = 100
 """Keywords that are left out of one schema where that is allowed. Above, the schema is refused."""
@@ -34,13 +38,56 @@ class CompiledSchema:
 
 def compile_schema(schema: str | dict[str, Any] | bool, *, strict: bool = True, dialect: Dialect = "gbnf") -> CompiledSchema:
     """A schema (JSON text, or what it parses to) as a grammar, with JSON Schema's open objects. Raises SchemaError."""
+    try:
+        text = schema if isinstance(schema, str) else dumps(schema)
+    except (ValueError, TypeError, RecursionError):
+        # What is no JSON is told apart by its reader.
+        return _compile(schema, strict, dialect)
+    known = _cache.get((text, strict, dialect))
+    if known is None:
+        known = _compile(schema, strict, dialect)
+        _cache.put((text, strict, dialect), known)
+    return known
+
+
+def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect) -> CompiledSchema:
     rules = Rules()
     root, warnings = embed_schema(load_schema(schema) if isinstance(schema, str) else schema, rules, strict=strict)
     write = to_gbnf if dialect == "gbnf" else to_lark
+    grammar = rules.grammar(root)
+    check_safe(grammar)
     try:
-        return CompiledSchema(write(rules.grammar(root)), warnings)
+        return CompiledSchema(write(grammar), warnings)
     except GrammarTooLargeError as error:
         raise SchemaError("unsupported", "", str(error)) from None
+
+
+class _Cache:
+    """Compiled schemas by their text; those used longest ago go first."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._known: OrderedDict[tuple[str, bool, str], CompiledSchema] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: tuple[str, bool, str]) -> CompiledSchema | None:
+        with self._lock:
+            found = self._known.get(key)
+            if found is not None:
+                self._known.move_to_end(key)
+            return found
+
+    def put(self, key: tuple[str, bool, str], compiled: CompiledSchema) -> None:
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = compiled
+                self._size += len(key[0]) + len(compiled.grammar)
+            while self._size > MAX_CACHED_CHARACTERS:
+                (text, *_), oldest = self._known.popitem(last=False)
+                self._size -= len(text) + len(oldest.grammar)
+
+
+_cache = _Cache()
 
 
 def load_schema(text: str) -> dict[str, Any] | bool:
@@ -69,26 +116,21 @@ def embed_schema(
     tools). `object_root`: only objects are wanted, as for a tool's parameters.
     """
     loosened: dict[str, SchemaWarning] = {}
-    while True:
-        try:
-            with deadline():
+    with deadline():
+        while True:
+            try:
                 root, warnings = _embed(
                     schema, rules, frozenset(loosened), open_objects=open_objects, object_root=object_root
                 )
-            return root, (*loosened.values(), *warnings)
-        except RecursionError:
-            raise SchemaError("unsupported", "", "the schema is nested too deeply") from None
-        except SchemaError as error:
-            # What is not exact is left out, and everything else is tried again.
-            if (
-                strict
-                or isinstance(error, DeadlineError)
-                or error.kind != "unsupported"
-                or error.pointer in loosened
-                or len(loosened) >= MAX_LOOSENED
-            ):
-                raise
-            loosened[error.pointer] = SchemaWarning(error.pointer, f"not enforced: {error.why}", loosened=True)
+                return root, (*loosened.values(), *warnings)
+            except RecursionError:
+                raise SchemaError("unsupported", "", "the schema is nested too deeply") from None
+            except SchemaError as error:
+                # What is not exact is left out, and everything else is tried again.
+                final = strict or error.kind != "unsupported" or isinstance(error, DeadlineError)
+                if final or error.pointer in loosened or len(loosened) >= MAX_LOOSENED:
+                    raise
+                loosened[error.pointer] = SchemaWarning(error.pointer, f"not enforced: {error.why}", loosened=True)
 
 
 def _embed(
@@ -113,9 +155,3 @@ def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = T
     text names pointer and keyword. With `strict=False` keywords that are not enforced are left out instead.
     """
     return compile_schema(schema, strict=strict).grammar
-
-
-def validator_for(schema: str | dict[str, Any] | bool) -> jsonschema.protocols.Validator:
-    """What tells whether a finished value is valid, for grammars that had to be loosened. It never fetches anything."""
-    document = load_schema(schema) if isinstance(schema, str) else schema
-    return jsonschema.validators.validator_for(document, default=jsonschema.Draft202012Validator)(document)

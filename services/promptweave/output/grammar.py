@@ -173,7 +173,7 @@ class Rules:
     def grammar(self, root: Expr) -> "Grammar":
         """The grammar that starts at `root`, with only those rules that can be reached and can end."""
         productive = _productive(Grammar(root, _reachable(root, self._bodies)))
-        return _without_aliases(productive)
+        return _factored(_without_aliases(productive))
 
 
 @dataclass(frozen=True)
@@ -288,6 +288,42 @@ def _without_aliases(grammar: Grammar) -> Grammar:
 
     root = replaced(grammar.root)
     return Grammar(root, _reachable(root, {name: replaced(body) for name, body in grammar.rules.items()}))
+
+
+_MIN_FACTORED, _MAX_FACTORED_DEPTH = 8, 60
+
+
+def _factored(grammar: Grammar) -> Grammar:
+    """The grammar with long choices written as tries of what their alternatives begin with: engines follow one path then."""
+    return Grammar(_factor(grammar.root), {name: _factor(body) for name, body in grammar.rules.items()})
+
+
+def _factor(expr: Expr) -> Expr:
+    match expr:
+        case Alt(items) if len(items) >= _MIN_FACTORED:
+            return _trie(list(items), 0)
+        case Seq(items) if any(isinstance(item, Alt) for item in items):
+            return seq(*map(_factor, items))
+    return expr
+
+
+def _trie(items: list[Expr], depth: int) -> Expr:
+    groups: dict[str, list[tuple[str, Expr]]] = {}
+    others: list[Expr] = []
+    for item in items:
+        head, *rest = item.items if isinstance(item, Seq) and item.items else (item,)
+        if isinstance(head, Lit) and head.text:
+            groups.setdefault(head.text[0], []).append((head.text, seq(*rest)))
+        else:
+            others.append(item)
+    if depth > _MAX_FACTORED_DEPTH or len(groups) + len(others) == len(items):
+        return alt(*items)
+    for group in groups.values():
+        low, high = min(text for text, _ in group), max(text for text, _ in group)
+        same = next((n for n, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), len(low))
+        tails = [seq(Lit(text[same:]), rest) for text, rest in group]
+        others.append(seq(Lit(low[:same]), tails[0] if len(tails) == 1 else _trie(tails, depth + 1)))
+    return alt(*others)
 
 
 def split_literal(expr: Expr) -> tuple[str, Expr]:

@@ -4,12 +4,15 @@ A kind is one of JSON's types, `true` and `false` apart. For objects it matters 
 what is said of them is said by name, of all others by language.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import numbers, strings
+from promptweave.compiler.json_schema.array_atoms import AtLeast, AtMost, ItemAt
 from promptweave.compiler.json_schema.array_conditions import ArrayConditions
+from promptweave.compiler.json_schema.automaton import TooManyStatesError
+from promptweave.compiler.json_schema.ecma_pattern import PatternError
 from promptweave.compiler.json_schema.formula import Formulas, Unchecked
 from promptweave.compiler.json_schema.node import TRUE, Literal, Members, Node
 from promptweave.compiler.json_schema.number_atoms import Compared, Divisible, Whole, exact
@@ -145,9 +148,9 @@ class Conditions:
     def _tell_apart(self, options: Sequence[int], kind: str) -> bool:
         """Whether listed values tell all options apart: their own, or those of a property that all must have."""
         if kind == "string":
-            return _all_differ(strings.finite_texts(option, self.formulas) for option in options)
+            return _all_differ(strings.listed(option, self.formulas) for option in options)
         if kind == "number":
-            return _all_differ(numbers.finite_spellings(option, self.formulas) for option in options)
+            return _all_differ(numbers.listed(option, self.formulas) for option in options)
         if kind != "object" or not options:
             return False
         found = [self._listed_properties(option) for option in options]
@@ -223,21 +226,21 @@ class Conditions:
     # -- disjointness --
 
     def are_disjoint(self, left: int, right: int, kind: str, depth: int = 3) -> bool:
-        """Whether no value of the kind fulfils both formulas. False where that is not seen."""
+        """Whether no value of the kind fulfils both formulas, whoever judges. False where that is not seen."""
         both = self.formulas.every([left, right])
         if both == Formulas.FALSE:
             return True
         try:
             match kind:
                 case "string":
-                    texts = strings.finite_texts(both, self.formulas)
-                    return not texts if texts is not None else strings.language(both, self.formulas).is_empty
+                    return strings.widest(both, self.formulas).is_empty
                 case "number":
-                    spellings = numbers.finite_spellings(both, self.formulas)
-                    return not spellings if spellings is not None else numbers.language(both, self.formulas).is_empty
+                    return numbers.widest(both, self.formulas).is_empty
                 case "object":
                     return depth > 0 and self._conflict(both, depth)
-        except (SchemaError, KeyError, AssertionError):
+                case "array":
+                    return depth > 0 and self._first_items_conflict(both, depth)
+        except (PatternError, TooManyStatesError):
             return False
         return False
 
@@ -258,6 +261,15 @@ class Conditions:
                 if any(self.exclude(one, other, depth - 1) for other in literals[place + 1 :]):
                     return True
         return False
+
+    def _first_items_conflict(self, formula: int, depth: int) -> bool:
+        """Whether there must be an item, and the first one can have no value."""
+        atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
+        if not any(isinstance(atom, AtLeast) and atom.item == TRUE and atom.place == 0 for atom in atoms):
+            return False
+        asked = [atom.item for atom in atoms if isinstance(atom, ItemAt) and atom.place == 0]
+        asked += [-atom.item for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
+        return any(self.exclude(one, other, depth - 1) for n, one in enumerate(asked) for other in asked[n + 1 :])
 
     def exclude(self, one: Literal, other: Literal, depth: int = 2) -> bool:
         """Whether no value fulfils both literals. False where that is not seen."""
@@ -283,9 +295,9 @@ class Conditions:
         return self.formulas.settled(self.of(literal, "string"))
 
 
-def _all_differ(lists: Iterable[list[str] | None]) -> bool:
+def _all_differ(lists: Iterable[Sequence[Hashable] | None]) -> bool:
     """Whether all are lists, and nothing is in two of them."""
-    seen: set[str] = set()
+    seen: set[Hashable] = set()
     for texts in lists:
         if texts is None or not seen.isdisjoint(texts):
             return False

@@ -15,8 +15,9 @@ _ends: ContextVar[float | None] = ContextVar("ends", default=None)
 
 @contextmanager
 def deadline(seconds: float = MAX_SECONDS) -> Iterator[None]:
-    """What is done inside may take so long."""
-    token = _ends.set(time.monotonic() + seconds)
+    """What is done inside may take so long; inside another deadline, the earlier one counts."""
+    outer, ends = _ends.get(), time.monotonic() + seconds
+    token = _ends.set(ends if outer is None else min(outer, ends))
     try:
         yield
     finally:

@@ -1,18 +1,21 @@
 """The grammar of the numbers for which a formula holds: one automaton that reads all that is said of them at once."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, lru_cache, reduce
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import automaton, charset
-from promptweave.compiler.json_schema.automaton import Dfa, State, TooManyStatesError
+from promptweave.compiler.json_schema.automaton import DEAD, Dfa, State, TooManyStatesError
 from promptweave.compiler.json_schema.formula import Every, Formulas, Some
 from promptweave.compiler.json_schema.number_atoms import (
     Compared,
     Divisible,
     Fractional,
     Machine,
+    NumberAtom,
     Whole,
     spelled,
 )
@@ -30,8 +33,8 @@ _SHORT_FRACTION = 6
 """Digits behind the point, where it matters that the number is no integer or no multiple."""
 
 _MULTIPLE_DIGITS = 18
-_MAX_COUNTED_MODULUS = 64
-"""Multiples of small numbers have at most so many digits before the point; of larger ones, any number."""
+_MAX_COUNTED_STATES = 2_000
+"""Multiples have at most so many digits before the point, where that does not take too many states."""
 
 _SYMBOLS = "-.0123456789"
 _CLASSES = tuple(charset.of(symbol) for symbol in _SYMBOLS)
@@ -39,10 +42,11 @@ _CLASSES = tuple(charset.of(symbol) for symbol in _SYMBOLS)
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """How many digits a number with a point may have, before and behind it. Numbers without a point have any number."""
+    """How many digits a number with a point may have, before and behind it; and how many one without a point."""
 
     whole: int
     fraction: int
+    plain: int = 10**9
 
 
 _ANY_DIGITS = _Digits(10**9, 10**9)
@@ -55,7 +59,9 @@ def _limit(atom: Machine) -> _Digits:
             return _Digits(10**9, atom.scale) if atom.scale else _Digits(-1, -1)
         case Divisible() | Fractional():
             fraction = max(_SHORT_FRACTION, getattr(atom, "scale", 0))
-            return _Digits(max(_DOUBLE_DIGITS - fraction, 1), fraction)
+            # A large integer divided by a decimal is an integer, in floats.
+            plain = _DOUBLE_DIGITS if getattr(atom, "scale", 0) else 10**9
+            return _Digits(max(_DOUBLE_DIGITS - fraction, 1), fraction, plain)
         case Compared() if atom.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
             # Close to a bound that is itself excluded, decimals of many digits would round to it.
             return _Digits(10**9, max(_DOUBLE_DIGITS - len(atom.digits[0]), 0))
@@ -63,47 +69,40 @@ def _limit(atom: Machine) -> _Digits:
 
 
 class _WellFormed:
-    """Spellings without leading zeros, without exponent and without negative zero; counts digits as far as they matter."""
+    """Spellings without leading zeros, without exponent and without negative zero; of limited length with a point."""
 
-    def __init__(self, atoms: Iterable[Machine]) -> None:
-        limits = [limit for atom in atoms if (limit := _limit(atom)) != _ANY_DIGITS]
-        # Multiples go round in the automaton, not in a loop of one state: so their digits are limited here.
-        rounds = any(isinstance(atom, Divisible) and 1 < atom.modulus <= _MAX_COUNTED_MODULUS for atom in atoms)
-        self._most = _MULTIPLE_DIGITS if rounds else None
-        self._whole = max([limit.whole + 1 for limit in limits if limit.whole < 10**9] + [self._most or 0])
-        self._fraction = max([limit.fraction + 1 for limit in limits], default=0)
+    def __init__(self, limit: _Digits) -> None:
+        self._limit = limit
+        self._whole = limit.whole + 1 if limit.whole < 10**9 else 0
+        if limit.plain < 10**9:
+            self._whole = max(self._whole, limit.plain + 1)
+        self._fraction = limit.fraction + 1 if limit.fraction < 10**9 else 0
 
     def start(self) -> State:
-        return ("start", False, 0, 0)
+        return ("start", False, 0)
 
     def step(self, state: State, char: str) -> State:
-        # (phase, negative and all zeros so far, digits before and behind the point, as far as they are counted)
-        phase, owes, whole, fraction = state
-        if phase == "start" and char == "-":
-            return ("minus", True, 0, 0)
+        # (phase, negative and all zeros so far, digits in this phase, as far as they are counted)
+        phase, owes, count = state
         if char == "-":
-            return None
-        if phase in ("start", "minus"):
-            if char == ".":
-                return None
-            one = min(1, self._whole)
-            return ("zero", owes, one, 0) if char == "0" else ("whole", False, one, 0)
+            return ("minus", True, 0) if phase == "start" else None
         if char == ".":
-            return ("point", owes, whole, 0) if phase in ("zero", "whole") else None
-        if phase == "zero" or (phase == "whole" and whole == self._most):
+            fits = not self._whole or count <= self._limit.whole
+            return ("point", owes, 0) if phase in ("zero", "whole") and fits and self._limit.fraction > 0 else None
+        if phase in ("start", "minus"):
+            one = min(1, self._whole)
+            return ("zero", owes, one) if char == "0" else ("whole", False, one)
+        if phase == "zero":
             return None
         if phase == "whole":
-            return ("whole", False, min(whole + 1, self._whole), 0)
-        return ("fraction", owes and char == "0", whole, min(fraction + 1, self._fraction))
+            return ("whole", False, min(count + 1, self._whole))
+        if self._fraction and count == self._limit.fraction:
+            return None
+        return ("fraction", owes and char == "0", min(count + 1, self._fraction))
 
     def accepts(self, state: State) -> bool:
-        phase, owes, _, _ = state
-        return phase in ("zero", "whole", "fraction") and not owes
-
-    def keeps_to(self, limit: _Digits, state: State) -> bool:
-        """Whether the number that was read is no longer than this."""
-        phase, _, whole, fraction = state
-        return bool(phase != "fraction") or bool(whole <= limit.whole and fraction <= limit.fraction)
+        phase, owes, count = state
+        return (phase in ("zero", "fraction") or (phase == "whole" and count <= self._limit.plain)) and not owes
 
 
 def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
@@ -119,47 +118,120 @@ def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Ex
     if dfa.is_empty:
         return NOTHING
     limits = (MAX_WHOLE_DIGITS - 1, MAX_FRACTION_DIGITS - 1)
-    return automaton_expr(dfa, rules, hint, end=EMPTY, loop_limits=limits)
+    return automaton_expr(_that_ends(dfa), rules, hint, end=EMPTY, loop_limits=limits)
 
 
 def language(formula: int, formulas: Formulas) -> Dfa:
     """The automaton of the spellings of the numbers for which a formula holds."""
-    machines: dict[int, Machine] = {}
-    _collect(formula, formulas, machines)
-    for machine in machines.values():
-        if isinstance(machine, Divisible) and machine.modulus > MAX_MODULUS:
-            why = f"'multipleOf' {spelled(machine.of)} needs {machine.modulus} states, and {MAX_MODULUS} are allowed"
-            raise SchemaError("unsupported", machine.pointer, why, keyword="multipleOf")
-    order = list(machines)
-    limits = {atom: _limit(machine) for atom, machine in machines.items()}
-    well_formed = _WellFormed(list(machines.values()))
-    others = list(machines.values())
+    value = formulas.values[formula]
+    match value:
+        case Every(()):
+            return _spellings()
+        case Every(parts):
+            each = sorted((language(part, formulas) for part in parts), key=lambda dfa: len(dfa.table))
+            return _at(_pointer(formula, formulas), lambda: reduce(automaton.intersection, each))
+        case Some(parts):
+            each = [language(part, formulas) for part in parts]
+            return _at(_pointer(formula, formulas), lambda: reduce(automaton.union, each, automaton.EMPTY))
+        case Divisible() if value.modulus > MAX_MODULUS:
+            why = f"'multipleOf' {spelled(value.of)} needs {value.modulus} states, and {MAX_MODULUS} are allowed"
+            raise SchemaError("unsupported", value.pointer, why, keyword="multipleOf")
+        case Whole() | Fractional() | Compared() | Divisible():
+            return _at(value.pointer, lambda: _atom(value))
+    raise AssertionError(value)
 
+
+def widest(formula: int, formulas: Formulas) -> Dfa:
+    """All spellings, of any length, of the numbers for which a formula holds. Raises TooManyStatesError."""
+    value = formulas.values[formula]
+    match value:
+        case Every(parts):
+            return reduce(automaton.intersection, (widest(part, formulas) for part in parts), _spellings())
+        case Some(parts):
+            return reduce(automaton.union, (widest(part, formulas) for part in parts), automaton.EMPTY)
+        case Whole():
+            return automaton.difference(_spellings(), _any_length(Fractional()))
+        case Divisible() if value.modulus > MAX_MODULUS:
+            return _spellings()
+        case Fractional() | Compared() | Divisible():
+            return _any_length(value)
+    return _spellings()
+
+
+@lru_cache(maxsize=512)
+def _any_length(atom: NumberAtom) -> Dfa:
+    return _read(_WellFormed(_ANY_DIGITS), atom)
+
+
+@lru_cache(maxsize=2048)
+def _atom(atom: NumberAtom) -> Dfa:
+    return _read(_WellFormed(_limit(atom)), atom)
+
+
+@cache
+def _spellings() -> Dfa:
+    return _read(_WellFormed(_ANY_DIGITS), Compared(Fraction(0), frozenset({-1, 0, 1})))
+
+
+def _read(spelling: _WellFormed, atom: NumberAtom) -> Dfa:
     def step(state: State, place: int) -> State | None:
         char = _SYMBOLS[place]
-        spelling = well_formed.step(state[0], char)
-        if spelling is None:
-            return None
-        return (spelling, *(machine.step(inner, char) for machine, inner in zip(others, state[1:], strict=True)))
+        outer = spelling.step(state[0], char)
+        return None if outer is None else (outer, atom.step(state[1], char))
 
     def accepts(state: State) -> bool:
-        spelling = state[0]
-        if not well_formed.accepts(spelling):
-            return False
-        known = {
-            atom: machines[atom].accepts(inner) and well_formed.keeps_to(limits[atom], spelling)
-            for atom, inner in zip(order, state[1:], strict=True)
-        }
-        return _evaluate(formula, formulas, known)
+        return spelling.accepts(state[0]) and atom.accepts(state[1])
 
+    return automaton.build((spelling.start(), atom.start()), step, accepts, _CLASSES)
+
+
+def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
     try:
-        return automaton.build((well_formed.start(), *(machine.start() for machine in others)), step, accepts, _CLASSES)
+        return make()
     except TooManyStatesError as error:
-        pointer = next((machine.pointer for machine in machines.values() if isinstance(machine, Divisible)), "")
-        pointer = pointer or next((getattr(machine, "pointer", "") for machine in machines.values()), "")
         keyword = pointer.rpartition("/")[2]
         why = f"{keyword!r}: {error} together with what else is said of this number"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
+
+
+def _pointer(formula: int, formulas: Formulas) -> str:
+    """Where the first thing that a formula says stands."""
+    value = formulas.values[formula]
+    while isinstance(value, Every | Some) and value.parts:
+        value = formulas.values[value.parts[0]]
+    return getattr(value, "pointer", "")
+
+
+def _that_ends(dfa: Dfa) -> Dfa:
+    """The numbers of `dfa`, of limited length if its states lead round: loops of one state are limited when printed."""
+    if dfa.longest is not None or len(dfa.table) * _MULTIPLE_DIGITS > _MAX_COUNTED_STATES or not _goes_round(dfa):
+        return dfa
+    behind = {place for place, ranges in enumerate(dfa.classes) if charset.holds(ranges, 0x2E)}
+
+    def step(state: State, place: int) -> State | None:
+        inner, count = state
+        target = dfa.table[inner][place]
+        if target == DEAD or (count == _MULTIPLE_DIGITS and place not in behind):
+            return None
+        # Behind the point nothing is counted.
+        return (target, -1 if place in behind or count < 0 else count + 1)
+
+    return automaton.build((0, 0), step, lambda state: state[0] in dfa.accepting, dfa.classes)
+
+
+def _goes_round(dfa: Dfa) -> bool:
+    """Whether some states lead round, by more than one step."""
+    targets = [{target for target in row if target not in (DEAD, state)} for state, row in enumerate(dfa.table)]
+    entries = Counter(target for each in targets for target in each)
+    waiting = [state for state in range(len(targets)) if not entries[state]]
+    done = 0
+    while waiting:
+        done += 1
+        for target in targets[waiting.pop()]:
+            entries[target] -= 1
+            if not entries[target]:
+                waiting.append(target)
+    return done < len(targets)
 
 
 def _collect(formula: int, formulas: Formulas, found: dict[int, Machine]) -> None:
@@ -197,13 +269,14 @@ def holds(formula: int, formulas: Formulas, text: str) -> bool:
 
 def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
     """The spellings of the numbers for which a formula holds, where the schema lists them; None where it does not."""
-    values = _listed(formula, formulas)
+    values = listed(formula, formulas)
     if values is None:
         return None
     return [text for text in map(spelled, values) if holds(formula, formulas, text)]
 
 
-def _listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
+def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
+    """The numbers that the schema lists, of which a formula admits some or all; None where it lists none."""
     value = formulas.values[formula]
     match value:
         case Compared(number, signs) if signs == frozenset({0}):
@@ -211,14 +284,14 @@ def _listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
         case Some(parts):
             found: dict[Fraction, None] = {}
             for part in parts:
-                values = _listed(part, formulas)
+                values = listed(part, formulas)
                 if values is None:
                     return None
                 found.update(dict.fromkeys(values))
             return list(found)
         case Every(parts):
             for part in parts:
-                values = _listed(part, formulas)
+                values = listed(part, formulas)
                 if values is not None:
                     return values
     return None

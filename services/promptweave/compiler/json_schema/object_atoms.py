@@ -13,13 +13,17 @@ from promptweave.compiler.json_schema.node import TRUE, Literal
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """A declared property is there, or is not."""
+    """A declared property is there, or is not. `exact`: validators agree about it, so its opposite can be said."""
 
     name: str
     wanted: bool = True
     pointer: str = field(default="", compare=False)
+    exact: bool = True
 
     def opposite(self, formulas: Formulas) -> int:
+        if not self.exact:
+            why = "validators do not agree whether the name is allowed, so its opposite cannot be said"
+            return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
         return formulas.atom(Has(self.name, not self.wanted, self.pointer))
 
 

@@ -154,10 +154,11 @@ class ObjectConditions:
         formulas = self._all.formulas
         formula = self._all.string_names(literal)
         allowed = strings.language(formula, formulas)
+        agreed = self._is_agreed(formula, allowed)
         for name in names:
             if not allowed.accepts(name):
-                yield formulas.atom(Has(name, False, pointer))
-        yield formulas.atom(Free(automaton.complement(allowed), FALSE, pointer, self._is_agreed(formula, allowed)))
+                yield formulas.atom(Has(name, False, pointer, agreed))
+        yield formulas.atom(Free(automaton.complement(allowed), FALSE, pointer, agreed))
 
     def _is_agreed(self, formula: int, allowed: Dfa) -> bool:
         try:

@@ -149,7 +149,9 @@ class _Lowering:
         wanted = WORD if (before == WORD) == negated else OTHER
         begins = charset.union(sets[wanted], sets[UNSURE]) if self._wide else sets[wanted]
         after = sequence(OneOf(begins), EVERYTHING)
-        return both(either(EPSILON, after) if wanted == OTHER else after, rest)
+        # Python's re finds no \\B in an empty text.
+        may_end = wanted == OTHER and (self._wide or not (negated and before == START))
+        return both(either(EPSILON, after) if may_end else after, rest)
 
     def _times(self, item: Pattern, low: int, high: int | None, rest: Rest, before: Before) -> Language:
         if high is None or high > MAX_UNROLLED:

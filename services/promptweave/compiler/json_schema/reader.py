@@ -97,6 +97,8 @@ class Reader:
             return TRUE
         if schema is False:
             return FALSE
+        if place.pointer in self.silenced and isinstance(schema, dict):
+            return self.compound(place.pointer, silenced=frozenset({"all"}))
         if not isinstance(schema, dict):
             raise SchemaError("invalid", place.pointer, f"a schema is an object or a boolean, not {kind(schema)}")
         if not schema:
@@ -191,6 +193,11 @@ class _NodeReader:
         self._silenced = frozenset(
             key for key in schema if place.pointer + pointer_token(key) in reader.silenced and key in enforced
         )
+        patterns = schema.get("patternProperties")
+        base = place.pointer + "/patternProperties"
+        if isinstance(patterns, dict) and any(base + pointer_token(source) in reader.silenced for source in patterns):
+            # Which names are additional hangs on all patterns.
+            self._silenced |= {"patternProperties", "additionalProperties"}
         # `oneOf` without "only one" is `anyOf`, which says more than nothing.
         self._schema = {
             key: value for key, value in schema.items() if key in enforced and (key not in self._silenced or key == "oneOf")

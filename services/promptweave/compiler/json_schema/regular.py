@@ -155,6 +155,12 @@ class _Positions:
         classes = charset.partition(distinct)
         readers = [sum(masks[place] for place in _bits(member)) for _, member in classes]
         known: dict[int, tuple[int, bool]] = {}
+        # Where any text may follow, it does not matter what else was under way.
+        anything = sum(
+            1 << position
+            for position in _bits(whole.last)
+            if self.ranges[position] == UNIVERSE and self.follow[position] >> position & 1
+        )
 
         def step(state: State, place: int) -> State | None:
             hit = state[0] & readers[place]
@@ -164,7 +170,8 @@ class _Positions:
                 after = 0
                 for position in _bits(hit):
                     after |= self.follow[position]
-                known[hit] = (after, bool(hit & whole.last))
+                ends = bool(hit & whole.last)
+                known[hit] = (after & anything & -(after & anything), True) if ends and after & anything else (after, ends)
             return known[hit]
 
         return automaton.build(

@@ -133,6 +133,40 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     raise AssertionError(value)
 
 
+def widest(formula: int, formulas: Formulas) -> Dfa:
+    """All strings for which some validator may hold a formula to be true: what proofs that nothing is in common need.
+
+    Raises PatternError and TooManyStatesError.
+    """
+    value = formulas.values[formula]
+    match value:
+        case Every(parts):
+            return reduce(automaton.intersection, (widest(part, formulas) for part in parts), automaton.ALL)
+        case Some(parts):
+            return reduce(automaton.union, (widest(part, formulas) for part in parts), automaton.EMPTY)
+        case Length(low, high):
+            return automaton.limited(automaton.ALL, low, high)
+        case Matching(source, wanted):
+            return pattern_dfa(source, wide=True) if wanted else automaton.complement(pattern_dfa(source))
+        case Among(texts, wanted):
+            return _among(texts, wanted)
+    return automaton.ALL
+
+
+def listed(formula: int, formulas: Formulas) -> list[str] | None:
+    """The strings that the schema lists, of which a formula admits some or all; None where it lists none."""
+    value = formulas.values[formula]
+    match value:
+        case Among(texts, True):
+            return list(texts)
+        case Every(parts):
+            return next((found for part in parts if (found := listed(part, formulas)) is not None), None)
+        case Some(parts):
+            every = [listed(part, formulas) for part in parts]
+            return None if None in every else [text for texts in every for text in texts or ()]
+    return None
+
+
 def _matching(source: str, wanted: bool) -> Dfa:
     return pattern_dfa(source) if wanted else automaton.complement(pattern_dfa(source, wide=True))
 

@@ -1,0 +1,163 @@
+"""No schema hangs the compiler or blows it up: it becomes a grammar of bearable size, or an error says what is too much."""
+
+import json
+import random
+import threading
+from typing import Any
+
+import pytest
+
+from promptweave.compiler import SchemaError
+from promptweave.compiler.compile_schema import compile_schema, embed_schema
+from promptweave.compiler.json_schema.deadline import deadline
+from promptweave.output.check import find_violation
+from promptweave.output.gbnf import MAX_CHARACTERS
+from promptweave.output.grammar import Alt, Grammar, Lit, Ref, Rep, Rules, Seq
+from promptweave.output.safety import UnsafeGrammarError, check_safe
+
+from ..grammars import accepts, sample
+from .test_schema import grammar_of
+
+
+def _doubled(levels: int, level: Any, last: Any) -> dict[str, Any]:
+    """Schemas that each refer to the next one, more than once."""
+    return {
+        "$ref": "#/$defs/a0",
+        "$defs": {**{f"a{n}": level({"$ref": f"#/$defs/a{n + 1}"}) for n in range(levels)}, f"a{levels}": last},
+    }
+
+
+def _nested(levels: int, level: Any, inner: Any) -> Any:
+    for _ in range(levels):
+        inner = level(inner)
+    return inner
+
+
+HOSTILE = [
+    pytest.param(_doubled(40, lambda ref: {"allOf": [ref, ref]}, {"type": "string"}), "ok", id="all-of-doubled"),
+    pytest.param(
+        _doubled(60, lambda ref: {"properties": {"x": ref, "y": ref}}, {"type": "null"}), "ok", id="properties-doubled"
+    ),
+    pytest.param(_doubled(40, lambda ref: {"oneOf": [ref, {"not": ref}]}, {"required": ["x"]}), "ok", id="one-of-doubled"),
+    pytest.param(_doubled(3000, lambda ref: ref, {"type": "null"}), "lead to each other", id="long-chain-in-one-place"),
+    pytest.param(
+        _doubled(1500, lambda ref: {"type": "array", "items": ref}, {"type": "null"}), "ok", id="long-chain-of-arrays"
+    ),
+    pytest.param(_nested(500, lambda inner: {"not": inner}, {}), "deep", id="deep-not"),
+    pytest.param(
+        _nested(90, lambda inner: {"type": "object", "properties": {"a": inner}}, {}), "ok", id="nested-properties"
+    ),
+    pytest.param({"type": "string", "maxLength": 10**9}, "ok", id="max-length"),
+    pytest.param({"type": "string", "minLength": 10**9}, "ok", id="min-length"),
+    pytest.param({"type": "string", "pattern": "^[a-z]+$", "maxLength": 10**9}, "ok", id="pattern-and-max-length"),
+    pytest.param({"type": "string", "pattern": "^[a-z]+$", "minLength": 10**9}, "states", id="pattern-and-min-length"),
+    pytest.param({"type": "array", "maxItems": 10**9, "minItems": 10**6}, "ok", id="items"),
+    pytest.param({"type": "array", "contains": {"type": "null"}, "minContains": 10**6}, "states", id="contains"),
+    pytest.param({"type": "object", "maxProperties": 10**9}, "ok", id="max-properties"),
+    pytest.param({"pattern": "^(a{1000}){1000}$"}, "states", id="counts-of-counts"),
+    pytest.param({"pattern": "^(((((a{0,9}){0,9}){0,9}){0,9}){0,9}){0,9}$"}, "states", id="nested-counts"),
+    pytest.param({"pattern": "^(a|aa)+$"}, "ok", id="ambiguous"),
+    pytest.param({"pattern": "(x+x+)+y"}, "ok", id="backtracking"),
+    pytest.param({"pattern": "a.{25}$"}, "states", id="exponential-automaton"),
+    pytest.param({"pattern": "(" * 500 + ")" * 500}, "nested", id="nested-groups"),
+    pytest.param({"enum": [f"value number {n}" for n in range(20_000)]}, "ok", id="enum"),
+    pytest.param({"oneOf": [{"const": f"k{n}"} for n in range(1000)]}, "ok", id="one-of-constants"),
+    pytest.param(
+        {"type": "object", "properties": {f"p{n}": {"type": "string"} for n in range(3000)}}, "ok", id="properties"
+    ),
+    pytest.param(
+        {
+            "allOf": [{"anyOf": [{"required": [f"a{n}"]}, {"required": [f"b{n * 7 % 30}"]}]} for n in range(30)],
+            "type": "object",
+        },
+        "ok",
+        id="crossed-alternatives",
+    ),
+    pytest.param({"type": "integer", "minimum": 10**3000}, "ok", id="huge-bound"),
+    pytest.param({"type": "number", "minimum": -1e308, "maximum": 1e308, "multipleOf": 0.001}, "ok", id="huge-range"),
+]
+
+
+@pytest.mark.parametrize(("schema", "outcome"), HOSTILE)
+def test_hostile_schemas(schema: Any, outcome: str) -> None:
+    try:
+        grammar = compile_schema(json.loads(json.dumps(schema))).grammar
+    except SchemaError as refusal:
+        found = refusal.message
+    else:
+        found = "ok"
+        assert len(grammar) <= MAX_CHARACTERS
+    assert outcome in found
+
+
+def test_time_is_limited() -> None:
+    properties = {f"p{n}": {"type": "integer", "minimum": n} for n in range(3000)}
+    with deadline(0.01), pytest.raises(SchemaError, match="seconds"):
+        embed_schema({"type": "object", "properties": properties}, Rules())
+
+
+def test_counts_beyond_the_engines_are_exact() -> None:
+    grammar = grammar_of({"type": "string", "minLength": 2500, "maxLength": 6100})
+    for length in (2499, 2500, 2501, 3000, 4500, 6099, 6100, 6101):
+        assert accepts(grammar, f'"{"x" * length}"') == (2500 <= length <= 6100), length
+
+
+def test_schemas_compile_in_threads() -> None:
+    # Deeply nested ones need Python's stack; threads have the same limit as the main one.
+    schema = _nested(80, lambda inner: {"type": "object", "properties": {"a": inner}}, {"type": "string"})
+    found: list[str] = []
+    threads = [threading.Thread(target=lambda: found.append(compile_schema(schema).grammar)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(found)) == 1
+    assert len(found) == 4
+
+
+UNSAFE = [
+    pytest.param({"a": Ref("a")}, "left recursion", id="left-recursion"),
+    pytest.param({"a": Seq((Rep(Lit("x")), Ref("b"))), "b": Ref("a")}, "left recursion", id="hidden-left-recursion"),
+    pytest.param({"a": Rep(Ref("b")), "b": Rep(Lit("x"))}, "may be empty", id="nullable-repeat"),
+    pytest.param({"a": Rep(Lit("x"), 0, 2001)}, "count", id="count"),
+    pytest.param({"a": Rep(Lit("x"), 3, 2)}, "3 to 2", id="out-of-order"),
+    pytest.param({"a": Ref("c")}, "no rule", id="unknown"),
+    pytest.param({"a": Alt(())}, "nothing", id="nothing"),
+    pytest.param({"a": Lit("x"), "B": Lit("y")}, "name", id="name"),
+]
+
+
+@pytest.mark.parametrize(("rules", "message"), UNSAFE)
+def test_unsafe_grammars_are_found(rules: Any, message: str) -> None:
+    with pytest.raises(UnsafeGrammarError, match=message):
+        check_safe(Grammar(Ref("a"), rules))
+
+
+def test_what_is_loosened_is_marked_and_can_be_validated() -> None:
+    schema = {
+        "type": "object",
+        "properties": {
+            "tags": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+            "x": {"$ref": "https://a.test/"},
+        },
+        "x-note": 1,
+    }
+    compiled = compile_schema(schema, strict=False)
+    assert {(warning.pointer, warning.loosened) for warning in compiled.warnings} == {
+        ("/properties/tags/uniqueItems", True),
+        ("/properties/x/$ref", True),
+        ("/x-note", False),
+    }
+    del schema["properties"]["x"]  # type: ignore[attr-defined]
+    assert find_violation('{"tags": ["a", "b"]}', json.dumps(schema)) is None
+    assert find_violation('{"tags": ["a", "a"]}', json.dumps(schema))
+
+
+def test_one_of_that_cannot_be_told_apart_becomes_any_of_where_that_is_allowed() -> None:
+    schema = {"oneOf": [{"type": "array", "uniqueItems": True}, {"type": "array", "minItems": 2}]}
+    with pytest.raises(SchemaError):
+        grammar_of(schema)
+    compiled = compile_schema(schema, strict=False)
+    assert any(warning.loosened for warning in compiled.warnings)
+    grammar = grammar_of(schema, strict=False)
+    assert json.loads(sample(grammar, random.Random(1))) is not None
