@@ -161,3 +161,37 @@ def test_one_of_that_cannot_be_told_apart_becomes_any_of_where_that_is_allowed()
     assert any(warning.loosened for warning in compiled.warnings)
     grammar = grammar_of(schema, strict=False)
     assert json.loads(sample(grammar, random.Random(1))) is not None
+
+
+@pytest.mark.parametrize(
+    ("schema", "good", "bad"),
+    [
+        pytest.param({"const": 1e23}, "99999999999999991611392", "1" + "0" * 23, id="a-float-is-the-integer-that-it-is"),
+        pytest.param({"type": "number", "not": {"multipleOf": 0.07}}, "1", "561079264689639", id="large-quotients"),
+        pytest.param({"enum": [*range(5000), "x"]}, "4999", "5000", id="a-long-enum-of-numbers"),
+        pytest.param({"enum": [*range(5000)], "not": {"enum": [*range(4999)]}}, "4999", "7", id="long-lists"),
+        pytest.param({"type": "string", "format": "uri-template"}, '"/{a}"', '"{%fa_A:1}"', id="uri-template"),
+    ],
+)
+def test_what_an_adversary_found(schema: Any, good: str, bad: str) -> None:
+    grammar = grammar_of(schema)
+    assert accepts(grammar, good)
+    assert not accepts(grammar, bad)
+
+
+@pytest.mark.parametrize(
+    ("schema", "why"),
+    [
+        pytest.param({"maximum": 10**5000}, "a number in it is too long", id="a-number-that-python-cannot-print"),
+        pytest.param({"pattern": "\\ud83d\\ude00"}, "write the character itself", id="a-surrogate-pair-in-a-pattern"),
+    ],
+)
+def test_what_an_adversary_found_is_refused(schema: Any, why: str) -> None:
+    with pytest.raises(SchemaError, match=why):
+        compile_schema(schema)
+
+
+def test_decimal_multiples_are_said_to_be_decimal() -> None:
+    (warning,) = compile_schema({"type": "number", "multipleOf": 0.01}).warnings
+    assert (warning.pointer, warning.loosened) == ("/multipleOf", False)
+    assert compile_schema({"type": "number", "multipleOf": 0.25}).warnings == ()

@@ -187,7 +187,7 @@ def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> str:
 
 def _warned(base: str, warnings: Sequence[SchemaWarning]) -> list[CompileWarning]:
     return [
-        CompileWarning("keyword_checked" if warning.loosened else "keyword_ignored", base + warning.pointer, warning.message)
+        CompileWarning("keyword_checked" if warning.loosened else "keyword_note", base + warning.pointer, warning.message)
         for warning in warnings
     ]
 

@@ -124,7 +124,11 @@ def embed_schema(
                 )
                 return root, (*loosened.values(), *warnings)
             except RecursionError:
-                raise SchemaError("unsupported", "", "the schema is nested too deeply") from None
+                why = "the schema, or a pattern or number in it, is nested too deeply or too long"
+                raise SchemaError("unsupported", "", why) from None
+            except ValueError as error:
+                # Python does not print integers of more than 4,300 digits.
+                raise SchemaError("unsupported", "", f"a number in it is too long: {error}") from None
             except SchemaError as error:
                 # What is not exact is left out, and everything else is tried again.
                 final = strict or error.kind != "unsupported" or isinstance(error, DeadlineError)

@@ -53,7 +53,7 @@ def compile_schema_message(request: prompt_compiler_pb2.CompileSchemaRequest) ->
     return prompt_compiler_pb2.CompileSchemaResponse(
         grammar=compiled.grammar,
         warnings=[
-            warning_to_wire(CompileWarning("keyword_ignored", warning.pointer, warning.message))
+            warning_to_wire(CompileWarning("keyword_note", warning.pointer, warning.message))
             for warning in compiled.warnings
         ],
     )

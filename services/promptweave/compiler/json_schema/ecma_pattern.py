@@ -241,12 +241,9 @@ class _Reader:
             code = int(digits, 16)
         else:
             code = self._hex(4)
-            if 0xD800 <= code <= 0xDBFF and self._peek("\\u"):
-                self._place += 2
-                low = self._hex(4)
-                if not 0xDC00 <= low <= 0xDFFF:
-                    raise PatternError("a surrogate stands alone")
-                code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00)
+            if 0xD800 <= code <= 0xDFFF:
+                # Validators disagree on whether two of them are one character.
+                raise PatternError("a surrogate stands in it; write the character itself, or \\u{...}")
         if code > 0x10FFFF:
             raise PatternError("\\u{...} is beyond Unicode")
         return chr(code)

@@ -192,10 +192,19 @@ def _sign(left: str, right: str) -> int:
 
 
 def exact(value: float | int | Decimal) -> Fraction:
-    """A JSON number as what its shortest spelling says (0.1 is a tenth)."""
+    """A JSON number as what its shortest spelling says (0.1 is a tenth).
+
+    A float beyond 2^53 is the integer that it is: 1e23 is equal to that one, and not to 10^23.
+    """
+    if isinstance(value, float) and abs(value) >= _LARGE:
+        return Fraction(int(value))
     return (
         Fraction(value) if isinstance(value, int) else Fraction(Decimal(repr(value) if isinstance(value, float) else value))
     )
+
+
+_LARGE = 2.0**53
+"""From here on every 64-bit float is an integer."""
 
 
 def decimal_digits(value: Fraction) -> tuple[str, str]:

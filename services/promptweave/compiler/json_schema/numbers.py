@@ -1,14 +1,16 @@
 """The grammar of the numbers for which a formula holds: one automaton that reads all that is said of them at once."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache, reduce
+from math import ceil
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import automaton, charset
 from promptweave.compiler.json_schema.automaton import DEAD, Dfa, State, TooManyStatesError
+from promptweave.compiler.json_schema.deadline import check_deadline
 from promptweave.compiler.json_schema.formula import Every, Formulas, Some
 from promptweave.compiler.json_schema.number_atoms import (
     Compared,
@@ -36,6 +38,8 @@ _MULTIPLE_DIGITS = 18
 _MAX_COUNTED_STATES = 2_000
 """Multiples have at most so many digits before the point, where that does not take too many states."""
 
+_EQUAL, _DIFFERENT = frozenset({0}), frozenset({-1, 1})
+
 _SYMBOLS = "-.0123456789"
 _CLASSES = tuple(charset.of(symbol) for symbol in _SYMBOLS)
 
@@ -59,9 +63,10 @@ def _limit(atom: Machine) -> _Digits:
             return _Digits(10**9, atom.scale) if atom.scale else _Digits(-1, -1)
         case Divisible() | Fractional():
             fraction = max(_SHORT_FRACTION, getattr(atom, "scale", 0))
-            # A large integer divided by a decimal is an integer, in floats.
-            plain = _DOUBLE_DIGITS if getattr(atom, "scale", 0) else 10**9
-            return _Digits(max(_DOUBLE_DIGITS - fraction, 1), fraction, plain)
+            # A large quotient is an integer, in floats; it has more digits than the number by those of 1 / `of`.
+            more = len(str(ceil(1 / atom.of))) if isinstance(atom, Divisible) else 0
+            plain = max(_DOUBLE_DIGITS - more, 1) if getattr(atom, "scale", 0) else 10**9
+            return _Digits(max(_DOUBLE_DIGITS - fraction - more, 1), fraction, plain)
         case Compared() if atom.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
             # Close to a bound that is itself excluded, decimals of many digits would round to it.
             return _Digits(10**9, max(_DOUBLE_DIGITS - len(atom.digits[0]), 0))
@@ -234,45 +239,50 @@ def _goes_round(dfa: Dfa) -> bool:
     return done < len(targets)
 
 
-def _collect(formula: int, formulas: Formulas, found: dict[int, Machine]) -> None:
-    value = formulas.values[formula]
-    match value:
-        case Every(parts) | Some(parts):
-            for part in parts:
-                _collect(part, formulas, found)
-        case Whole() | Fractional() | Compared() | Divisible():
-            found[formula] = value
-
-
-def _evaluate(formula: int, formulas: Formulas, known: dict[int, bool]) -> bool:
-    value = formulas.values[formula]
-    match value:
-        case Every(parts):
-            return all(_evaluate(part, formulas, known) for part in parts)
-        case Some(parts):
-            return any(_evaluate(part, formulas, known) for part in parts)
-    return known[formula]
-
-
-def holds(formula: int, formulas: Formulas, text: str) -> bool:
-    """Whether a formula holds for the number of this spelling."""
-    machines: dict[int, Machine] = {}
-    _collect(formula, formulas, machines)
-    known = {}
-    for atom, machine in machines.items():
-        state = machine.start()
-        for char in text:
-            state = machine.step(state, char)
-        known[atom] = machine.accepts(state)
-    return _evaluate(formula, formulas, known)
-
-
 def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
     """The spellings of the numbers for which a formula holds, where the schema lists them; None where it does not."""
     values = listed(formula, formulas)
     if values is None:
         return None
-    return [text for text in map(spelled, values) if holds(formula, formulas, text)]
+    apart = cache(lambda parts, signs: _apart(parts, signs, formulas))
+
+    def holds(part: int, number: Fraction) -> bool:
+        value = formulas.values[part]
+        match value:
+            case Every(parts):
+                different, others = apart(parts, _DIFFERENT)
+                return number not in different and all(holds(other, number) for other in others)
+            case Some(parts):
+                equal, others = apart(parts, _EQUAL)
+                return number in equal or any(holds(other, number) for other in others)
+            case Whole():
+                return number.denominator == 1
+            case Fractional():
+                return number.denominator != 1
+            case Compared():
+                return ((number > value.value) - (number < value.value)) in value.signs
+            case Divisible():
+                return (number % value.of == 0) == value.wanted
+        raise AssertionError(value)
+
+    found = []
+    for number in values:
+        check_deadline()
+        if holds(formula, number):
+            found.append(spelled(number))
+    return found
+
+
+def _apart(parts: Iterable[int], signs: frozenset[int], formulas: Formulas) -> tuple[frozenset[Fraction], tuple[int, ...]]:
+    """The numbers that parts compare with in this way, and the other parts: a list is long, a look into a set is not."""
+    numbers, others = set(), []
+    for part in parts:
+        match formulas.values[part]:
+            case Compared(number, found) if found == signs:
+                numbers.add(number)
+            case _:
+                others.append(part)
+    return frozenset(numbers), tuple(others)
 
 
 def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:

@@ -332,7 +332,15 @@ class _NodeReader:
 
     def _multiple_of(self) -> Fraction | None:
         value = self._value("multipleOf", "a number above 0", lambda value: _is_number(value) and value > 0)
-        return None if value is None else exact(value)
+        if value is None:
+            return None
+        step = exact(value)
+        if step.denominator & (step.denominator - 1):
+            # 4.35 / 0.01 is no integer in binary floats.
+            pointer = self._place.pointer + "/multipleOf"
+            why = "its multiples are meant as decimals; validators that divide binary floats reject some of them"
+            self._reader.warn(SchemaWarning(pointer, why))
+        return step
 
     def _format(self) -> str | None:
         name = self._text("format")
