@@ -90,3 +90,33 @@ def test_content(text: str, valid: bool) -> None:
 def test_find_violation(value: Any, schema: Any, pointer: str | None) -> None:
     found = find_violation(json.dumps(value), json.dumps(schema))
     assert (found and found[0]) == pointer
+
+
+SHORT = json.dumps({"properties": {"s": {"maxLength": 2}}})
+
+
+def exact_call(name: str) -> Node:
+    arguments = Part(Region.TOOL_ARGUMENTS, Json("{"), schema=SHORT, exact=True)
+    return Part(Region.TOOL_CALL, Sequence((Part(Region.TOOL_NAME, Literal(name)), Literal(":"), arguments)))
+
+
+def test_what_the_grammar_enforces_is_given_as_it_comes() -> None:
+    deltas, complete = read(exact_call("f"), 'f:{"s": "a', '\ufffd"}')
+    assert deltas[1] == [CallHeader(0, "id", "f"), CallFragment(0, '{"s": "a')]
+    assert deltas[2] == [CallFragment(0, '\ufffd"}'), CallEnd(0)]
+    assert complete
+
+
+def test_bytes_that_were_no_text_may_break_a_limit_and_then_the_call_has_no_end() -> None:
+    deltas, complete = read(exact_call("f"), 'f:{"s": "a\ufffd\ufffd"}')
+    *given, violation = deltas[1]
+    assert given == [CallHeader(0, "id", "f"), CallFragment(0, '{"s": "a\ufffd\ufffd"}')]
+    assert isinstance(violation, SchemaViolation)
+    assert (violation.name, violation.path, complete) == ("f", "/s", False)
+
+
+def test_bytes_that_were_no_text_in_content() -> None:
+    content = Part(Region.CONTENT, Json(), schema=SHORT, exact=True)
+    deltas, complete = read(content, '{"s": "\ufffd\ufffd\ufffd"}')
+    assert isinstance(deltas[1][-1], SchemaViolation)
+    assert not complete

@@ -58,6 +58,7 @@ class Completion:
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._refusals: list[str] = []
+        self._whole_calls = 0
         self._calls: list[tuple[output_pb2.ToolCallHeader, list[str]]] = []
         self._finish = inference_pb2.Finish()
 
@@ -77,6 +78,12 @@ class Completion:
                     self._calls.append((delta.tool_call, []))
                 case "violation":
                     self._refusals.append(_refusal(delta.violation))
+                    if not delta.violation.name:
+                        self._content.clear()
+                    elif len(self._calls) > self._whole_calls:
+                        self._calls.pop()
+                case "tool_call_end":
+                    self._whole_calls = delta.tool_call_end.index + 1
                 case "tool_call_fragment":
                     self._calls[delta.tool_call_fragment.index][1].append(delta.tool_call_fragment.text)
 

@@ -25,19 +25,19 @@ _sym_db = _symbol_database.Default()
 from promptweave.v1 import chat_pb2 as promptweave_dot_v1_dot_chat__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpromptweave/v1/output.proto\x12\x0epromptweave.v1\x1a\x19promptweave/v1/chat.proto\"Y\n\x0cOutputSyntax\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12(\n\x04root\x18\x03 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\"\xfe\x02\n\nOutputNode\x12.\n\x07literal\x18\x01 \x01(\x0b\x32\x1b.promptweave.v1.LiteralNodeH\x00\x12(\n\x04text\x18\x02 \x01(\x0b\x32\x18.promptweave.v1.TextNodeH\x00\x12(\n\x04json\x18\x03 \x01(\x0b\x32\x18.promptweave.v1.JsonNodeH\x00\x12,\n\x06\x63hoice\x18\x04 \x01(\x0b\x32\x1a.promptweave.v1.ChoiceNodeH\x00\x12\x30\n\x08sequence\x18\x05 \x01(\x0b\x32\x1c.promptweave.v1.SequenceNodeH\x00\x12,\n\x06repeat\x18\x06 \x01(\x0b\x32\x1a.promptweave.v1.RepeatNodeH\x00\x12,\n\x06region\x18\x07 \x01(\x0b\x32\x1a.promptweave.v1.RegionNodeH\x00\x12(\n\x04\x65mit\x18\x08 \x01(\x0b\x32\x18.promptweave.v1.EmitNodeH\x00\x42\x06\n\x04node\"\x1b\n\x0bLiteralNode\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xbd\x01\n\x08TextNode\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.promptweave.v1.RegionKind\x12\x31\n\x08\x62ranches\x18\x02 \x03(\x0b\x32\x1f.promptweave.v1.TextNode.Branch\x12\x0f\n\x07may_end\x18\x03 \x01(\x08\x1a\x43\n\x06\x42ranch\x12\x0f\n\x07markers\x18\x01 \x03(\t\x12(\n\x04then\x18\x02 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\"\x19\n\x08JsonNode\x12\r\n\x05\x66irst\x18\x01 \x01(\t\">\n\nChoiceNode\x12\x30\n\x0c\x61lternatives\x18\x01 \x03(\x0b\x32\x1a.promptweave.v1.OutputNode\"9\n\x0cSequenceNode\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.promptweave.v1.OutputNode\"p\n\nRepeatNode\x12(\n\x04item\x18\x01 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\x12\x11\n\tseparator\x18\x02 \x01(\t\x12\x0b\n\x03min\x18\x03 \x01(\r\x12\x10\n\x03max\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x06\n\x04_max\"\xb1\x01\n\nRegionNode\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.promptweave.v1.RegionKind\x12(\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\x12,\n\ttransform\x18\x03 \x01(\x0e\x32\x19.promptweave.v1.Transform\x12\x11\n\tstoppable\x18\x04 \x01(\x08\x12\x0e\n\x06schema\x18\x05 \x01(\t\"\x18\n\x08\x45mitNode\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xd1\x02\n\x0bOutputDelta\x12\x11\n\x07\x63ontent\x18\x01 \x01(\tH\x00\x12\x13\n\treasoning\x18\x02 \x01(\tH\x00\x12\x33\n\ttool_call\x18\x03 \x01(\x0b\x32\x1e.promptweave.v1.ToolCallHeaderH\x00\x12>\n\x12tool_call_fragment\x18\x04 \x01(\x0b\x32 .promptweave.v1.ToolCallFragmentH\x00\x12\x34\n\rtool_call_end\x18\x05 \x01(\x0b\x32\x1b.promptweave.v1.ToolCallEndH\x00\x12\x30\n\x07warning\x18\x06 \x01(\x0b\x32\x1d.promptweave.v1.SyntaxWarningH\x00\x12\x34\n\tviolation\x18\x07 \x01(\x0b\x32\x1f.promptweave.v1.SchemaViolationH\x00\x42\x07\n\x05\x64\x65lta\"I\n\x0eToolCallHeader\x12\r\n\x05index\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x63ustom\x18\x04 \x01(\x08\"/\n\x10ToolCallFragment\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x1c\n\x0bToolCallEnd\x12\r\n\x05index\x18\x01 \x01(\r\"L\n\x0fSchemaViolation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"0\n\rSyntaxWarning\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x8e\x03\n\rParsedMessage\x12\x14\n\x07\x63ontent\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1e\n\x11reasoning_content\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x36\n\ntool_calls\x18\x03 \x03(\x0b\x32\".promptweave.v1.ParsedMessage.Call\x12\x33\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x1c.promptweave.v1.FinishReason\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\x12/\n\x08warnings\x18\x06 \x03(\x0b\x32\x1d.promptweave.v1.SyntaxWarning\x12\x33\n\nviolations\x18\x07 \x03(\x0b\x32\x1f.promptweave.v1.SchemaViolation\x1a@\n\x04\x43\x61ll\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.promptweave.v1.ToolCall\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x42\n\n\x08_contentB\x14\n\x12_reasoning_content*\xa8\x02\n\nRegionKind\x12\x1b\n\x17REGION_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13REGION_KIND_CONTENT\x10\x01\x12\x19\n\x15REGION_KIND_REASONING\x10\x02\x12\x19\n\x15REGION_KIND_TOOL_CALL\x10\x03\x12\x19\n\x15REGION_KIND_TOOL_NAME\x10\x04\x12\x1e\n\x1aREGION_KIND_TOOL_ARGUMENTS\x10\x05\x12\x1c\n\x18REGION_KIND_TOOL_CALL_ID\x10\x06\x12 \n\x1cREGION_KIND_CUSTOM_TOOL_NAME\x10\x07\x12\x1a\n\x16REGION_KIND_TOOL_INPUT\x10\x08\x12\x17\n\x13REGION_KIND_DISCARD\x10\t*j\n\tTransform\x12\x19\n\x15TRANSFORM_UNSPECIFIED\x10\x00\x12 \n\x1cTRANSFORM_JSON_STRING_DECODE\x10\x01\x12 \n\x1cTRANSFORM_JSON_STRING_ENCODE\x10\x02*}\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bpromptweave/v1/output.proto\x12\x0epromptweave.v1\x1a\x19promptweave/v1/chat.proto\"Y\n\x0cOutputSyntax\x12\x0f\n\x07version\x18\x01 \x01(\r\x12\x0e\n\x06prefix\x18\x02 \x01(\t\x12(\n\x04root\x18\x03 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\"\xfe\x02\n\nOutputNode\x12.\n\x07literal\x18\x01 \x01(\x0b\x32\x1b.promptweave.v1.LiteralNodeH\x00\x12(\n\x04text\x18\x02 \x01(\x0b\x32\x18.promptweave.v1.TextNodeH\x00\x12(\n\x04json\x18\x03 \x01(\x0b\x32\x18.promptweave.v1.JsonNodeH\x00\x12,\n\x06\x63hoice\x18\x04 \x01(\x0b\x32\x1a.promptweave.v1.ChoiceNodeH\x00\x12\x30\n\x08sequence\x18\x05 \x01(\x0b\x32\x1c.promptweave.v1.SequenceNodeH\x00\x12,\n\x06repeat\x18\x06 \x01(\x0b\x32\x1a.promptweave.v1.RepeatNodeH\x00\x12,\n\x06region\x18\x07 \x01(\x0b\x32\x1a.promptweave.v1.RegionNodeH\x00\x12(\n\x04\x65mit\x18\x08 \x01(\x0b\x32\x18.promptweave.v1.EmitNodeH\x00\x42\x06\n\x04node\"\x1b\n\x0bLiteralNode\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xbd\x01\n\x08TextNode\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.promptweave.v1.RegionKind\x12\x31\n\x08\x62ranches\x18\x02 \x03(\x0b\x32\x1f.promptweave.v1.TextNode.Branch\x12\x0f\n\x07may_end\x18\x03 \x01(\x08\x1a\x43\n\x06\x42ranch\x12\x0f\n\x07markers\x18\x01 \x03(\t\x12(\n\x04then\x18\x02 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\"\x19\n\x08JsonNode\x12\r\n\x05\x66irst\x18\x01 \x01(\t\">\n\nChoiceNode\x12\x30\n\x0c\x61lternatives\x18\x01 \x03(\x0b\x32\x1a.promptweave.v1.OutputNode\"9\n\x0cSequenceNode\x12)\n\x05items\x18\x01 \x03(\x0b\x32\x1a.promptweave.v1.OutputNode\"p\n\nRepeatNode\x12(\n\x04item\x18\x01 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\x12\x11\n\tseparator\x18\x02 \x01(\t\x12\x0b\n\x03min\x18\x03 \x01(\r\x12\x10\n\x03max\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x06\n\x04_max\"\xc0\x01\n\nRegionNode\x12(\n\x04kind\x18\x01 \x01(\x0e\x32\x1a.promptweave.v1.RegionKind\x12(\n\x04\x62ody\x18\x02 \x01(\x0b\x32\x1a.promptweave.v1.OutputNode\x12,\n\ttransform\x18\x03 \x01(\x0e\x32\x19.promptweave.v1.Transform\x12\x11\n\tstoppable\x18\x04 \x01(\x08\x12\x0e\n\x06schema\x18\x05 \x01(\t\x12\r\n\x05\x65xact\x18\x06 \x01(\x08\"\x18\n\x08\x45mitNode\x12\x0c\n\x04text\x18\x01 \x01(\t\"\xd1\x02\n\x0bOutputDelta\x12\x11\n\x07\x63ontent\x18\x01 \x01(\tH\x00\x12\x13\n\treasoning\x18\x02 \x01(\tH\x00\x12\x33\n\ttool_call\x18\x03 \x01(\x0b\x32\x1e.promptweave.v1.ToolCallHeaderH\x00\x12>\n\x12tool_call_fragment\x18\x04 \x01(\x0b\x32 .promptweave.v1.ToolCallFragmentH\x00\x12\x34\n\rtool_call_end\x18\x05 \x01(\x0b\x32\x1b.promptweave.v1.ToolCallEndH\x00\x12\x30\n\x07warning\x18\x06 \x01(\x0b\x32\x1d.promptweave.v1.SyntaxWarningH\x00\x12\x34\n\tviolation\x18\x07 \x01(\x0b\x32\x1f.promptweave.v1.SchemaViolationH\x00\x42\x07\n\x05\x64\x65lta\"I\n\x0eToolCallHeader\x12\r\n\x05index\x18\x01 \x01(\r\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x63ustom\x18\x04 \x01(\x08\"/\n\x10ToolCallFragment\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\"\x1c\n\x0bToolCallEnd\x12\r\n\x05index\x18\x01 \x01(\r\"L\n\x0fSchemaViolation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\"0\n\rSyntaxWarning\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x0f\n\x07message\x18\x02 \x01(\t\"\x8e\x03\n\rParsedMessage\x12\x14\n\x07\x63ontent\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1e\n\x11reasoning_content\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x36\n\ntool_calls\x18\x03 \x03(\x0b\x32\".promptweave.v1.ParsedMessage.Call\x12\x33\n\rfinish_reason\x18\x04 \x01(\x0e\x32\x1c.promptweave.v1.FinishReason\x12\x10\n\x08\x63omplete\x18\x05 \x01(\x08\x12/\n\x08warnings\x18\x06 \x03(\x0b\x32\x1d.promptweave.v1.SyntaxWarning\x12\x33\n\nviolations\x18\x07 \x03(\x0b\x32\x1f.promptweave.v1.SchemaViolation\x1a@\n\x04\x43\x61ll\x12&\n\x04\x63\x61ll\x18\x01 \x01(\x0b\x32\x18.promptweave.v1.ToolCall\x12\x10\n\x08\x63omplete\x18\x02 \x01(\x08\x42\n\n\x08_contentB\x14\n\x12_reasoning_content*\xa8\x02\n\nRegionKind\x12\x1b\n\x17REGION_KIND_UNSPECIFIED\x10\x00\x12\x17\n\x13REGION_KIND_CONTENT\x10\x01\x12\x19\n\x15REGION_KIND_REASONING\x10\x02\x12\x19\n\x15REGION_KIND_TOOL_CALL\x10\x03\x12\x19\n\x15REGION_KIND_TOOL_NAME\x10\x04\x12\x1e\n\x1aREGION_KIND_TOOL_ARGUMENTS\x10\x05\x12\x1c\n\x18REGION_KIND_TOOL_CALL_ID\x10\x06\x12 \n\x1cREGION_KIND_CUSTOM_TOOL_NAME\x10\x07\x12\x1a\n\x16REGION_KIND_TOOL_INPUT\x10\x08\x12\x17\n\x13REGION_KIND_DISCARD\x10\t*j\n\tTransform\x12\x19\n\x15TRANSFORM_UNSPECIFIED\x10\x00\x12 \n\x1cTRANSFORM_JSON_STRING_DECODE\x10\x01\x12 \n\x1cTRANSFORM_JSON_STRING_ENCODE\x10\x02*}\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'promptweave.v1.output_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REGIONKIND']._serialized_start=2265
-  _globals['_REGIONKIND']._serialized_end=2561
-  _globals['_TRANSFORM']._serialized_start=2563
-  _globals['_TRANSFORM']._serialized_end=2669
-  _globals['_FINISHREASON']._serialized_start=2671
-  _globals['_FINISHREASON']._serialized_end=2796
+  _globals['_REGIONKIND']._serialized_start=2280
+  _globals['_REGIONKIND']._serialized_end=2576
+  _globals['_TRANSFORM']._serialized_start=2578
+  _globals['_TRANSFORM']._serialized_end=2684
+  _globals['_FINISHREASON']._serialized_start=2686
+  _globals['_FINISHREASON']._serialized_end=2811
   _globals['_OUTPUTSYNTAX']._serialized_start=74
   _globals['_OUTPUTSYNTAX']._serialized_end=163
   _globals['_OUTPUTNODE']._serialized_start=166
@@ -57,23 +57,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPEATNODE']._serialized_start=921
   _globals['_REPEATNODE']._serialized_end=1033
   _globals['_REGIONNODE']._serialized_start=1036
-  _globals['_REGIONNODE']._serialized_end=1213
-  _globals['_EMITNODE']._serialized_start=1215
-  _globals['_EMITNODE']._serialized_end=1239
-  _globals['_OUTPUTDELTA']._serialized_start=1242
-  _globals['_OUTPUTDELTA']._serialized_end=1579
-  _globals['_TOOLCALLHEADER']._serialized_start=1581
-  _globals['_TOOLCALLHEADER']._serialized_end=1654
-  _globals['_TOOLCALLFRAGMENT']._serialized_start=1656
-  _globals['_TOOLCALLFRAGMENT']._serialized_end=1703
-  _globals['_TOOLCALLEND']._serialized_start=1705
-  _globals['_TOOLCALLEND']._serialized_end=1733
-  _globals['_SCHEMAVIOLATION']._serialized_start=1735
-  _globals['_SCHEMAVIOLATION']._serialized_end=1811
-  _globals['_SYNTAXWARNING']._serialized_start=1813
-  _globals['_SYNTAXWARNING']._serialized_end=1861
-  _globals['_PARSEDMESSAGE']._serialized_start=1864
-  _globals['_PARSEDMESSAGE']._serialized_end=2262
-  _globals['_PARSEDMESSAGE_CALL']._serialized_start=2164
-  _globals['_PARSEDMESSAGE_CALL']._serialized_end=2228
+  _globals['_REGIONNODE']._serialized_end=1228
+  _globals['_EMITNODE']._serialized_start=1230
+  _globals['_EMITNODE']._serialized_end=1254
+  _globals['_OUTPUTDELTA']._serialized_start=1257
+  _globals['_OUTPUTDELTA']._serialized_end=1594
+  _globals['_TOOLCALLHEADER']._serialized_start=1596
+  _globals['_TOOLCALLHEADER']._serialized_end=1669
+  _globals['_TOOLCALLFRAGMENT']._serialized_start=1671
+  _globals['_TOOLCALLFRAGMENT']._serialized_end=1718
+  _globals['_TOOLCALLEND']._serialized_start=1720
+  _globals['_TOOLCALLEND']._serialized_end=1748
+  _globals['_SCHEMAVIOLATION']._serialized_start=1750
+  _globals['_SCHEMAVIOLATION']._serialized_end=1826
+  _globals['_SYNTAXWARNING']._serialized_start=1828
+  _globals['_SYNTAXWARNING']._serialized_end=1876
+  _globals['_PARSEDMESSAGE']._serialized_start=1879
+  _globals['_PARSEDMESSAGE']._serialized_end=2277
+  _globals['_PARSEDMESSAGE_CALL']._serialized_start=2179
+  _globals['_PARSEDMESSAGE_CALL']._serialized_end=2243
 # @@protoc_insertion_point(module_scope)

@@ -428,6 +428,7 @@ class RegionNode(_message.Message):
     TRANSFORM_FIELD_NUMBER: _builtins.int
     STOPPABLE_FIELD_NUMBER: _builtins.int
     SCHEMA_FIELD_NUMBER: _builtins.int
+    EXACT_FIELD_NUMBER: _builtins.int
     kind: Global___RegionKind.ValueType
     """Which part."""
     transform: Global___Transform.ValueType
@@ -437,6 +438,10 @@ class RegionNode(_message.Message):
     schema: _builtins.str
     """A JSON Schema, as text, that the part's grammar does not enforce whole: the part is held back until it is complete, and
     validated. A violation becomes a SchemaViolation instead of content, or of a call. Empty: nothing to check.
+    """
+    exact: _builtins.bool
+    """True: the grammar enforces the schema, but for bytes that are no text, which engines let pass: the part is validated only
+    where it holds U+FFFD, and it is not held back. A violation then leaves the part without an end.
     """
     @_builtins.property
     def body(self) -> Global___OutputNode:
@@ -450,10 +455,11 @@ class RegionNode(_message.Message):
         transform: Global___Transform.ValueType = ...,
         stoppable: _builtins.bool = ...,
         schema: _builtins.str = ...,
+        exact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["body", b"body"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "kind", b"kind", "schema", b"schema", "stoppable", b"stoppable", "transform", b"transform"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "exact", b"exact", "kind", b"kind", "schema", b"schema", "stoppable", b"stoppable", "transform", b"transform"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

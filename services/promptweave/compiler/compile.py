@@ -163,7 +163,8 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
             arguments, found = embed_schema(tool.parameters, rules, strict=tool.strict, open_objects=False, object_root=True)
         except SchemaError as error:
             raise error.below(base) from None
-        chosen.append(CallableTool(tool.name, arguments, schema=_to_check(tool.parameters, found)))
+        schema, exact = _to_check(tool.parameters, found)
+        chosen.append(CallableTool(tool.name, arguments, schema=schema, exact=exact))
         warnings += _warned(base, found)
     return chosen, warnings
 
@@ -176,13 +177,33 @@ def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Part | None, list[C
         value, found = embed_schema(wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict)
     except SchemaError as error:
         raise error.below(wanted.pointer) from None
-    part = Part(Region.CONTENT, Json("", value), schema=_to_check(wanted.schema, found))
+    schema, exact = _to_check(wanted.schema, found)
+    part = Part(Region.CONTENT, Json("", value), schema=schema, exact=exact)
     return part, _warned(wanted.pointer, found)
 
 
-def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> str:
-    """The schema, as text, if its grammar is looser: then the finished value is validated."""
-    return dumps(schema) if any(warning.loosened for warning in warnings) else ""
+def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> tuple[str, bool]:
+    """The schema, as text, and whether its grammar is exact. "": nothing has to be validated.
+
+    Where the grammar is looser every finished value is; where strings are limited, those whose bytes were no text.
+    """
+    if any(warning.loosened for warning in warnings):
+        return dumps(schema), False
+    text = dumps(schema)
+    return (text, True) if any(f'"{keyword}"' in text for keyword in _LIMITS_OF_STRINGS) else ("", True)
+
+
+_LIMITS_OF_STRINGS = (
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "patternProperties",
+    "propertyNames",
+    "not",
+    "oneOf",
+    "if",
+)
 
 
 def _warned(base: str, warnings: Sequence[SchemaWarning]) -> list[CompileWarning]:

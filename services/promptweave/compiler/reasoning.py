@@ -6,7 +6,7 @@ from enum import Enum, auto
 from promptweave.compiler.derive_reasoning import ReasoningSyntax
 from promptweave.compiler.markup import margins
 from promptweave.compiler.profile import Profile
-from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text
+from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text, starts
 
 
 class Thinking(Enum):
@@ -39,7 +39,7 @@ def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Think
         # An answer without a thought says so: it begins with what closes one.
         before, opening, after = margins(reasoning.opening)
         thoughts = Sequence((Literal(opening), _perhaps(after), _thoughts(reasoning, answer)))
-        without = Sequence((Literal(reasoning.without.strip()), _perhaps(margins(reasoning.without)[2]), answer))
+        without = Sequence((Literal(reasoning.without.strip()), _after(margins(reasoning.without)[2], answer)))
         return Choice((Sequence((_perhaps(before), thoughts)), without))
     if state is Thinking.OPEN:
         return _thoughts(reasoning, answer)
@@ -55,7 +55,15 @@ def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Think
 def _thoughts(reasoning: ReasoningSyntax, then: Node) -> Node:
     before, closing, after = margins(reasoning.closing)
     markers = tuple(dict.fromkeys((before + closing, closing)))
-    return Text(Region.REASONING, (Branch(markers, Sequence((_perhaps(after), then))),), may_end=False)
+    return Text(Region.REASONING, (Branch(markers, _after(after, then)),), may_end=False)
+
+
+def _after(white: str, node: Node) -> Node:
+    """A node after white space, if there is some. One that begins with white space itself is told apart as a whole."""
+    texts, _ = starts(node)
+    if white and any(text.startswith(white) for text in texts):
+        return Choice((Sequence((Literal(white), node)), node))
+    return Sequence((_perhaps(white), node))
 
 
 def _perhaps(white: str) -> Node:

@@ -13,7 +13,7 @@ from promptweave.inference.prompt import EnginePrompt, engine_prompt
 from promptweave.inference.request import Request
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.turn_end import TurnEnd
-from promptweave.output.deltas import CallEnd, CallFragment, ContentDelta, Delta, ReasoningDelta
+from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SchemaViolation
 from promptweave.output.message import FinishReason
 from promptweave.output.parser import OutputParser
 
@@ -89,6 +89,9 @@ class MessageReader:
         self._stops = StopFilter(request.program.stop, request.stop)
         self._started = False
         self._whole_calls = False
+        # A call or a value was given in part, and may stay without an end.
+        self._open = False
+        self._value_begun = False
         self.done = False
         """The Finish was given; what the engine still writes is not wanted."""
 
@@ -122,13 +125,23 @@ class MessageReader:
         # might end here.
         ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
         reason = FinishReason.LENGTH
-        if ended:
+        if ended and not self._open:
             reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
         return [*events, Finish(reason, ended and self._parser.complete, self._stops.matched, chunk.counts)]
 
     def _pass(self, deltas: list[Delta]) -> list[Delta]:
         passed = self._stops.feed(deltas)
-        self._whole_calls |= any(isinstance(delta, CallEnd) for delta in passed)
+        for delta in passed:
+            match delta:
+                case CallEnd():
+                    self._whole_calls, self._open = True, False
+                case CallHeader():
+                    self._open = True
+                case SchemaViolation(name):
+                    # Of a value that was held back nothing was given.
+                    self._open = self._open or (not name and self._value_begun)
+                case ContentDelta(_, stoppable) if not stoppable:
+                    self._value_begun = True
         return passed
 
 

@@ -197,9 +197,17 @@ class OutputParser:
         if rest := transform.end():
             sink.write(rest)
         self._sinks.pop()
+        text = "".join(sink.text)
+        # Engines let some byte sequences pass that are no UTF-8: they count as one character, and are read as several.
+        if part.schema and (not part.exact or "\ufffd" in text) and (found := find_violation(text, part.schema)):
+            self._violation = SchemaViolation("", text, *found)
+        if self._violation and self._held is None and part.kind in (Region.TOOL_CALL, Region.CONTENT):
+            # It was given already, and stays without an end.
+            name = self._calls.name if part.kind is Region.TOOL_CALL else ""
+            self._put(replace(self._violation, name=name))
+            self._violation, self._violated = None, True
+            return
         sink.close()
-        if part.schema and (found := find_violation("".join(sink.text), part.schema)):
-            self._violation = SchemaViolation("", "".join(sink.text), *found)
         if outermost:
             self._judge(part.kind)
 

@@ -62,6 +62,11 @@ class Calls:
         self._index -= 1
         return self._name
 
+    @property
+    def name(self) -> str:
+        """The name of the call that is being read."""
+        return self._name
+
     def write(self, kind: Region, text: str) -> None:
         """More text of one of the call's parts."""
         match kind:

@@ -137,6 +137,8 @@ class Part:
     transform: Transform = Transform.NONE
     stoppable: bool = False
     schema: str = ""
+    exact: bool = False
+    """The grammar enforces the schema, but for bytes that are no text: only what holds U+FFFD is validated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def is_checked(node: Node) -> bool:
     """Whether a part of `node` is validated when it is whole."""
     match node:
         case Part(_, body):
-            return bool(node.schema) or is_checked(body)
+            return (bool(node.schema) and not node.exact) or is_checked(body)
         case Choice(items) | Sequence(items):
             return any(map(is_checked, items))
         case Repeat(item):

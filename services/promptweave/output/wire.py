@@ -128,7 +128,7 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
             wire.sequence.SetInParent()
         case tree.Repeat(item, separator, low, high):
             wire.repeat.CopyFrom(output_pb2.RepeatNode(item=_node_to_wire(item), separator=separator, min=low, max=high))
-        case tree.Part(kind, body, transform, stoppable, schema):
+        case tree.Part(kind, body, transform, stoppable, schema, exact):
             wire.region.CopyFrom(
                 output_pb2.RegionNode(
                     kind=_REGIONS[kind],
@@ -136,6 +136,7 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
                     transform=_TRANSFORMS[transform],
                     stoppable=stoppable,
                     schema=schema,
+                    exact=exact,
                 )
             )
         case tree.Text(text_kind, branches, may_end):
@@ -171,7 +172,7 @@ def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
         case "region":
             region = wire.region
             body, transform = _node_from_wire(region.body), _TRANSFORMS_BACK[region.transform]
-            return tree.Part(_REGIONS_BACK[region.kind], body, transform, region.stoppable, region.schema)
+            return tree.Part(_REGIONS_BACK[region.kind], body, transform, region.stoppable, region.schema, region.exact)
         case "text":
             branches = tuple(
                 tree.Branch(tuple(branch.markers), _node_from_wire(branch.then)) for branch in wire.text.branches

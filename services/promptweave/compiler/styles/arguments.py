@@ -174,7 +174,8 @@ class _Reader:
                 continue
             first = "".join(dict.fromkeys("".join(FIRST.get(name, NUMBER_FIRST) for name in names)))
             schema = options[0] if len(options) == 1 else {"anyOf": options}
-            ways.append(_Way(middle, end, json=Json(first, self._embed(self._rooted(schema)))))
+            rooted = self._rooted(schema)
+            ways.append(_Way(middle, end, json=Json(first, self._embed(rooted)), schema=dumps(rooted)))
         return ways
 
     def _form(self, name: str, at: str) -> Form:
@@ -234,6 +235,7 @@ class _Way:
     json: Json | None = None
     word: tuple[str, str] | None = None
     text: str | None = None
+    schema: str = ""
 
 
 def _clash(one: _Way, other: _Way) -> bool:
@@ -260,7 +262,8 @@ def _replaced(value: _Value, key: str) -> Node:
 
 def _written(way: _Way, middle: str, end: str) -> Node:
     if way.json:
-        return Sequence((Literal(middle), Part(Region.TOOL_ARGUMENTS, way.json), Literal(end)))
+        value = Part(Region.TOOL_ARGUMENTS, way.json, schema=way.schema, exact=True)
+        return Sequence((Literal(middle), value, Literal(end)))
     if way.word:
         spelled, meant = way.word
         return Sequence((Literal(middle + spelled), _json(meant), Literal(end)))

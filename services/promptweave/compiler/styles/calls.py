@@ -120,13 +120,14 @@ class CallSyntax:
 class CallableTool:
     """A tool that may be called, and its arguments: as a grammar of JSON (None: only reading is wanted), or as a tree.
 
-    `schema`: what finished arguments are to be validated against, where the grammar is looser; "" where it is not.
+    `schema`, `exact`: what finished arguments are to be validated against, and when, as in `output.tree.Part`.
     """
 
     name: str
     arguments: Expr | None = None
     tree: Node | None = None
     schema: str = ""
+    exact: bool = False
 
 
 def calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
@@ -175,7 +176,9 @@ def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
         if piece is Slot.NAME:
             nodes.append(Literal(tool.name))
         elif piece is Slot.ARGUMENTS:
-            nodes.append(tool.tree or Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema))
+            nodes.append(
+                tool.tree or Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema, exact=tool.exact)
+            )
         else:
             nodes.append(_piece(piece, syntax))
         if at == told:

@@ -28,7 +28,7 @@ def envelope(tools: Many[CallableTool], *, string: Expr, result: Part | None, re
                         Literal('{"name": "'),
                         Part(Region.TOOL_NAME, Literal(tool.name)),
                         Literal('", "arguments": '),
-                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema),
+                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema, exact=tool.exact),
                         Literal("}"),
                     )
                 )
