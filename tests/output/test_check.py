@@ -120,3 +120,12 @@ def test_bytes_that_were_no_text_in_content() -> None:
     deltas, complete = read(content, '{"s": "\ufffd\ufffd\ufffd"}')
     assert isinstance(deltas[1][-1], SchemaViolation)
     assert not complete
+
+
+def test_ids_that_the_model_writes_twice_are_told_apart() -> None:
+    numbered = Part(
+        Region.TOOL_CALL,
+        Sequence((Part(Region.TOOL_CALL_ID, Literal("7")), Literal(":"), Part(Region.TOOL_NAME, Literal("f")))),
+    )
+    deltas, _ = read(Repeat(numbered, ";", 1), "7:f;7:f")
+    assert [delta.id for delta in deltas[1] if isinstance(delta, CallHeader)] == ["7", "id"]

@@ -39,6 +39,7 @@ class Calls:
         self._put = put
         self._new_id = new_id
         self._index = -1
+        self._given: set[str] = set()
         self._reset()
 
     def _reset(self) -> None:
@@ -86,7 +87,10 @@ class Calls:
         """One of the call's parts is whole."""
         if kind in (Region.TOOL_NAME, Region.CUSTOM_TOOL_NAME):
             self._named = True
-            self._put(CallHeader(self._index, self._id or self._new_id(), self._name, self._custom))
+            # Where the model writes ids it may write one twice, and results could not be told apart.
+            call_id = self._id if self._id and self._id not in self._given else self._new_id()
+            self._given.add(call_id)
+            self._put(CallHeader(self._index, call_id, self._name, self._custom))
             if self._waiting:
                 self._put(CallFragment(self._index, self._waiting))
 
