@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable
-from typing import Protocol
 
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta
 from promptweave.output.tree import Region
@@ -20,16 +19,6 @@ CALL_PARTS = {
 def new_call_id() -> str:
     """An id as OpenAI's look: `call_` and 24 random characters."""
     return f"call_{secrets.token_hex(12)}"
-
-
-class Sink(Protocol):
-    """Takes the text of one part."""
-
-    def write(self, text: str) -> None:
-        """More of the part's text."""
-
-    def close(self) -> None:
-        """The part is whole."""
 
 
 class Calls:
