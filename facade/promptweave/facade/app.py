@@ -12,7 +12,8 @@ from starlette.types import ASGIApp
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
-from promptweave.facade.http import Envelope, handle_errors, http_error, read_json, request_id, unless_gone
+from promptweave.facade.envelope import in_envelope
+from promptweave.facade.http import handle_errors, http_error, read_json, request_id, unless_gone
 from promptweave.facade.models import check_model, model_list, model_object
 from promptweave.facade.openai_request import body_path, to_compile_request, to_generate_request
 from promptweave.facade.openai_response import Chunks, Completion, Head
@@ -24,7 +25,7 @@ Answers = AsyncGenerator[inference_pb2.GenerateResponse, None]
 
 
 def create_app(options: FacadeOptions) -> ASGIApp:
-    """The facade as an ASGI application."""
+    """The facade as an ASGI application. Raises KeyFileError."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -64,7 +65,7 @@ def create_app(options: FacadeOptions) -> ASGIApp:
         """A chat completion, whole or as a stream."""
         return await ChatCompletion(request, options).respond()
 
-    return Envelope(app, options.api_key)
+    return in_envelope(app, options)
 
 
 def _services(request: Request) -> Services:

@@ -1,11 +1,13 @@
 """The facade as a process."""
 
 import socket
+import ssl
 from collections.abc import Callable
 
 import uvicorn
 
 from promptweave.facade.app import create_app
+from promptweave.facade.errors import KeyFileError
 from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.logs import complain, set_up_logs
 
@@ -16,20 +18,37 @@ _BACKLOG = 2048
 def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
     set_up_logs(ROLE)
+    if (options.tls_cert is None) != (options.tls_key is None):
+        complain(ROLE, "--tls-cert and --tls-key go together: give both, or none")
+        return 1
     try:
         listening = _listen(options.host, options.port)
     except OSError as error:
         reason = error.strerror or error
         complain(ROLE, f"cannot listen on {options.host}:{options.port}: {reason}; --port takes another one")
         return 1
+    try:
+        app = create_app(options)
+    except KeyFileError as error:
+        complain(ROLE, error.message)
+        return 1
     config = uvicorn.Config(
-        create_app(options),
+        app,
+        ssl_certfile=options.tls_cert,
+        ssl_keyfile=options.tls_key,
         log_config=None,
         # It tells of clients that were cut off at a stop; what fails is logged by the facade itself.
         log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=round(options.grace_s),
     )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        complain(
+            ROLE, f"cannot use --tls-cert {options.tls_cert} with --tls-key {options.tls_key}: {error.strerror or error}"
+        )
+        return 1
     host, port = listening.getsockname()[:2]
     if on_listening:
         on_listening(f"{f'[{host}]' if ':' in host else host}:{port}")

@@ -4,11 +4,14 @@ import asyncio
 import http.client
 import json
 import os
+import secrets
 import signal
+import ssl
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from importlib.metadata import version
 from typing import Any
 
@@ -120,10 +123,14 @@ class Household:
             self._services.append(await Service.start(name, options))
         compiler, inference = await self._addresses(*self._services)
         front = self._facade(compiler, inference)
+        key = secrets.token_urlsafe() if front.asks_for_keys else None
+        if key:
+            # One for ourselves, to ask whether all is ready.
+            front = replace(front, api_keys=(*front.api_keys, key))
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
         what = self._inference.endpoint or "the model to load"
-        waiting = asyncio.ensure_future(_wait_until_ready(facade, front.api_key, what))
+        waiting = asyncio.ensure_future(_wait_until_ready(Facade(facade, key, tls=front.tls_cert is not None), what))
         await self._first_of(waiting, self._watch())
         say(_screen(facade, compiler, inference, waiting.result(), front))
 
@@ -170,13 +177,13 @@ class Household:
                 loop.remove_signal_handler(number)
 
 
-async def _wait_until_ready(facade: str, api_key: str | None, what: str) -> str:
+async def _wait_until_ready(facade: "Facade", what: str) -> str:
     """Waits until everything is; returns the model's name."""
     start = time.monotonic()
     report = start + _REPORT_S
     while True:
-        if await asyncio.to_thread(_get, facade, "/ready"):
-            models = await asyncio.to_thread(_get, facade, "/v1/models", api_key)
+        if await asyncio.to_thread(facade.get, "/ready"):
+            models = await asyncio.to_thread(facade.get, "/v1/models")
             if models:
                 return str(models["data"][0]["id"])
         if time.monotonic() > report:
@@ -189,17 +196,32 @@ def _tell(message: str) -> None:
     print(f"promptweave serve: {message}", file=sys.stderr, flush=True)
 
 
-def _get(address: str, path: str, api_key: str | None = None) -> Any:
-    """A JSON answer of the facade; None where it is no success."""
-    connection = http.client.HTTPConnection(_reachable(address), timeout=10)
-    try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {api_key}"} if api_key else {})
-        response = connection.getresponse()
-        return json.load(response) if response.status == 200 else None
-    except OSError:
-        return None
-    finally:
-        connection.close()
+class Facade:
+    """The facade that we started, asked over HTTP."""
+
+    def __init__(self, address: str, key: str | None, *, tls: bool) -> None:
+        self._address, self._tls = _reachable(address), tls
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def get(self, path: str) -> Any:
+        """A JSON answer; None where it is no success."""
+        connection = self._connect()
+        try:
+            connection.request("GET", path, headers=self._headers)
+            response = connection.getresponse()
+            return json.load(response) if response.status == 200 else None
+        except OSError:
+            return None
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if not self._tls:
+            return http.client.HTTPConnection(self._address, timeout=10)
+        # Its certificate is for the name that clients know it by, not for this address.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(self._address, timeout=10, context=context)
 
 
 def _reachable(address: str) -> str:
@@ -210,12 +232,12 @@ def _reachable(address: str) -> str:
 def _screen(facade: str, compiler: str, inference: str, model: str, options: FacadeOptions) -> str:
     host, _, port = facade.rpartition(":")
     shown = f"localhost:{port}" if host in ("127.0.0.1", "0.0.0.0", "[::]") else facade  # noqa: S104 - a comparison
-    key = "with your API key" if options.api_key else "no API key is asked for"
+    key = "with your API key" if options.asks_for_keys else "no API key is asked for"
     aliases = f", also as {', '.join(options.aliases)}" if options.aliases else ""
     return f"""
 promptweave {version("promptweave")}
 
-  OpenAI API   http://{shown}/v1   ({key})
+  OpenAI API   {"https" if options.tls_cert else "http"}://{shown}/v1   ({key})
   compiler     {compiler}   (gRPC)
   inference    {inference}   (gRPC)
   model        {model}{aliases}"""
