@@ -13,7 +13,7 @@ from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
 from promptweave.facade.envelope import in_envelope
-from promptweave.facade.http import handle_errors, http_error, read_json, request_id, unless_gone
+from promptweave.facade.http import handle_errors, http_error, owner, read_json, request_id, unless_gone
 from promptweave.facade.models import check_model, model_list, model_object
 from promptweave.facade.openai_request import body_path, to_compile_request, to_generate_request
 from promptweave.facade.openai_response import Chunks, Completion, Head
@@ -97,7 +97,7 @@ class ChatCompletion:
         return error
 
     async def _respond(self, body: ChatBody) -> Response:
-        compile_request, generate_request = to_compile_request(body), to_generate_request(body)
+        compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner(self._request))
         model = await self._services.model()
         check_model(body.model, model, self._options.aliases)
         compiled = await self._services.compile(compile_request, model)

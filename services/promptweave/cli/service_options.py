@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import platformdirs
 
 from promptweave.cli.hub import fetch_model
 from promptweave.facade.options import DEFAULT_ALIASES, FacadeOptions
@@ -37,6 +38,26 @@ _ENGINE = [
         default=64,
         metavar="N",
         help="How many requests may wait before more are refused.",
+    ),
+    click.option(
+        "--session-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where sessions are kept (requests that give a session_id).  [default: in the user's cache]",
+    ),
+    click.option(
+        "--session-max-gib",
+        type=click.FloatRange(0, min_open=True),
+        default=10.0,
+        metavar="GIB",
+        help="What all sessions may take; then the least used go.",
+    ),
+    click.option(
+        "--session-max-days",
+        type=click.FloatRange(0, min_open=True),
+        default=7.0,
+        metavar="DAYS",
+        help="Sessions that were not used for so long are forgotten.",
     ),
     click.option("--model-id", metavar="NAME", help="The model's name for clients.  [default: the file's]"),
     click.option(
@@ -143,11 +164,26 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
         engine_args=engine_args,
         ctx_size=given["ctx_size"],
         parallel=given["parallel"],
+        session_dir=_session_dir(given["session_dir"]) if model else None,
+        session_max_bytes=round(given["session_max_gib"] * 1024**3),
+        session_max_age_s=given["session_max_days"] * 24 * 3600,
         model_id=given["model_id"],
         max_waiting=given["queue"],
         start_timeout_s=given["start_timeout"],
         grace_s=given["grace"],
     )
+
+
+def _session_dir(given: Path | None) -> Path | None:
+    """None where nothing was given and the user has no cache: then there are no sessions."""
+    if given:
+        return given.absolute()
+    folder = platformdirs.user_cache_path("promptweave") / "sessions"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder
 
 
 def to_facade(given: dict[str, Any], *, compiler: str, inference: str) -> FacadeOptions:

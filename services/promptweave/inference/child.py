@@ -56,6 +56,8 @@ class Child:
             api_key=self.api_key,
             parallel=options.parallel,
             ctx_size=options.ctx_size and options.ctx_size * options.parallel,
+            # The wheel's server puts the two together as they are.
+            slot_save_path=f"{options.session_dir.absolute()}{os.sep}" if options.session_dir else None,
             args=options.engine_args,
         )
         assert self._process.stdin is not None

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from promptweave.inference.engine_errors import error_of, strange, unreachable
-from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.errors import EngineFailedError, EngineUnavailableError
 from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
@@ -40,6 +40,16 @@ class Chunk:
     counts: Counts
     stop_type: str | None = None
     """In the last chunk: `eos`, `word`, `limit` or `none`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One of the engine's slots, at some moment."""
+
+    id: int
+    processing: bool
+    task: int
+    """The last one that it did, or does; -1: none."""
 
 
 class EngineClient:
@@ -91,6 +101,25 @@ class EngineClient:
         text: str = (await self._call("POST", "/detokenize", {"tokens": tokens}))["content"]
         return text
 
+    async def slots(self) -> list[Slot]:
+        """What its slots do."""
+        listed = await self._json("GET", "/slots")
+        return [Slot(slot["id"], slot["is_processing"], slot.get("id_task", -1)) for slot in listed]
+
+    async def save_slot(self, slot: int, file: str) -> int:
+        """Writes a slot's state into a file of the folder for that; returns how many tokens it holds."""
+        saved = await self._call("POST", f"/slots/{slot}?action=save", {"filename": file})
+        tokens: int = saved["n_saved"]
+        if not tokens or not saved["n_written"]:
+            raise EngineFailedError("the engine wrote nothing")
+        return tokens
+
+    async def restore_slot(self, slot: int, file: str) -> int:
+        """Reads a slot's state from a file, which must be whole; returns how many tokens it holds."""
+        restored = await self._call("POST", f"/slots/{slot}?action=restore", {"filename": file})
+        tokens: int = restored["n_restored"]
+        return tokens
+
     @asynccontextmanager
     async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncGenerator[list[Chunk], None]]:
         """Writes a message: the chunks, those together that arrived together, up to the last one.
@@ -112,16 +141,19 @@ class EngineClient:
             await response.aclose()
 
     async def _call(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
+        value = await self._json(method, path, body)
+        if not isinstance(value, dict):
+            raise strange()
+        return value
+
+    async def _json(self, method: str, path: str, body: JsonObject | None = None) -> Any:
         response = await self._send(self._http.build_request(method, path, json=body))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
         try:
-            value = response.json()
+            return response.json()
         except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise strange()
-        return value
+            raise strange() from None
 
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         if self._http.is_closed:

@@ -9,6 +9,7 @@ from promptweave.inference.client import EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Gate
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.sessions import Sessions
 
 OnReady = Callable[[bool], Awaitable[None]]
 """Hears when the engine becomes ready, and when it is so no more."""
@@ -22,6 +23,8 @@ class ReadyEngine:
     facts: Facts
     gate: Gate
     quarantine: Quarantine
+    sessions: Sessions | None = None
+    """None: this engine keeps none."""
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 

@@ -32,6 +32,13 @@ class InferenceOptions:
     parallel: int = 1
     """How many messages are written at the same time."""
 
+    session_dir: Path | None = None
+    """Where sessions are kept. None: there are none."""
+    session_max_bytes: int = 10 * 1024**3
+    """What all sessions may take on disk; then those go that were not used for longest."""
+    session_max_age_s: float = 7 * 24 * 3600.0
+    """A session that was not used for so long is forgotten."""
+
     model_id: str | None = None
     """The model's name for clients. None: the file's stem, or the endpoint's own name for it."""
 

@@ -17,6 +17,8 @@ from promptweave.inference.gate import Gate
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.session_files import SessionFiles, fingerprint
+from promptweave.inference.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Supervisor:
         self._options = options
         self._program: EngineProgram = find_engine(options.engine, options.engine_args)
         self._quarantine = Quarantine()
+        self._session_files = _session_files(options, self._program)
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: ReadyEngine | None = None
@@ -143,7 +146,18 @@ class Supervisor:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:
             raise StartError(f"the engine started, but is of no use: {error.message}") from None
-        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine)
+        sessions = Sessions(client, self._session_files) if self._session_files else None
+        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine, sessions)
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready
+
+
+def _session_files(options: InferenceOptions, program: EngineProgram) -> SessionFiles | None:
+    if options.session_dir is None or options.model is None:
+        return None
+    try:
+        model = fingerprint(options.model, program.version, options.ctx_size, options.engine_args)
+    except OSError as error:
+        raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
+    return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)
