@@ -7,12 +7,14 @@ import os
 import secrets
 import signal
 import ssl
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from promptweave.cli.worker import LISTENING, Options, order_line
@@ -93,10 +95,15 @@ class Household:
     """Compiler, inference and facade."""
 
     def __init__(
-        self, compiler: CompilerOptions, inference: InferenceOptions, facade: Callable[[str, str], FacadeOptions]
+        self,
+        compiler: CompilerOptions,
+        inference: InferenceOptions,
+        facade: Callable[[str, str], FacadeOptions],
+        precache: Path | None = None,
     ) -> None:
-        """`facade` makes its options of the addresses of the two."""
+        """`facade` makes its options of the addresses of the two; `precache` is a file of prompts to evaluate first."""
         self._compiler, self._inference, self._facade = compiler, inference, facade
+        self._precache = precache
         self._services: list[Service] = []
         self._stopping = False
 
@@ -132,7 +139,21 @@ class Household:
         what = self._inference.endpoint or "the model to load"
         waiting = asyncio.ensure_future(_wait_until_ready(Facade(facade, key, tls=front.tls_cert is not None), what))
         await self._first_of(waiting, self._watch())
+        if self._precache:
+            await self._first_of(self._evaluate(self._precache, compiler, inference), self._watch())
         say(_screen(facade, compiler, inference, waiting.result(), front))
+
+    async def _evaluate(self, prompts: Path, compiler: str, inference: str) -> None:
+        """Without them all is served as well, only later: what is wrong with them is told, and no more."""
+        where = ("--compiler", compiler, "--inference", inference)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.cli.main", "precache", str(prompts), *where), stdin=subprocess.DEVNULL
+        )
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
 
     async def _addresses(self, *services: Service) -> list[str]:
         return list(await asyncio.gather(*(service.address() for service in services)))

@@ -29,9 +29,17 @@ _DEMO_NOTICE = """
 @engine_options
 @click.option("--compiler-listen", default="127.0.0.1:50051", metavar="ADDR", help="Where the compiler listens for gRPC.")
 @click.option("--inference-listen", default="127.0.0.1:50052", metavar="ADDR", help="Where inference listens for gRPC.")
+@click.option(
+    "--precache",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Chat requests, one on each line, to evaluate once and load at each start: see `promptweave precache --help`.",
+)
 @GRACE
 @ENGINE_ARGS
-def command(compiler_listen: str, inference_listen: str, engine_args: tuple[str, ...], **given: Any) -> None:
+def command(
+    compiler_listen: str, inference_listen: str, precache: Path | None, engine_args: tuple[str, ...], **given: Any
+) -> None:
     """Run everything on one machine: compiler, inference with a llama.cpp engine, and the OpenAI API on port 8080.
 
     Without a model it makes a tiny one with random weights, once. What follows `--` goes to the engine as it is, where the
@@ -53,7 +61,9 @@ def command(compiler_listen: str, inference_listen: str, engine_args: tuple[str,
         complain("serve", str(error))
         sys.exit(1)
     compiler = CompilerOptions(listen=compiler_listen, grace_s=given["grace"])
-    household = Household(compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]))
+    household = Household(
+        compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
+    )
     try:
         asyncio.run(
             household.run(
