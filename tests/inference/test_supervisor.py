@@ -195,6 +195,41 @@ async def test_cancelling_stops_the_engine(
     assert not left(used)
 
 
+@pytest.mark.usefixtures("quick")
+async def test_an_engine_that_hangs_is_replaced(demo_model: Path) -> None:
+    engine = Supervisor(options(demo_model, ctx_size=32_768, hang_timeout_s=1.0))
+    async with watched(engine) as watch, calling(engine) as stub:
+        writing = stub.Generate(endless(), timeout=LONG_S)
+        await writing.read()
+        pid = engine.pid or 0
+        os.kill(pid, signal.SIGSTOP)
+        assert (await refused_rest(writing)).code is Code.UNAVAILABLE
+        await watch.until_heard(True, False, True)
+        assert not alive(pid)
+        assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
+
+
+@pytest.mark.usefixtures("quick")
+async def test_an_engine_that_does_not_get_on_is_replaced(demo_model: Path, fake: str) -> None:
+    async with watched(Supervisor(fake_options(demo_model, fake, "--fake", "stuck", hang_timeout_s=0.05))) as watch:
+        await eventually(lambda: watch.heard[:3] == [True, False, True])
+
+
+async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
+    """It evaluates a long prompt, and answers all the while."""
+    engine = Supervisor(options(demo_model, parallel=1, ctx_size=32_768, hang_timeout_s=5.0))
+    async with watched(engine) as watch, calling(engine) as stub:
+        asked = request(program(text("word " * 800), gbnf='root ::= "x"'))
+        writing, used = asyncio.create_task(answer(stub, asked)), []
+        while not writing.done():
+            await engine.ready().pulse.take()
+            used.append(engine.ready().pulse.context_use)
+            await asyncio.sleep(0.01)
+        assert (await writing).content == "x"
+        assert 0.1 < max(used) <= 1
+        assert watch.heard == [True]
+
+
 async def test_cancelling_while_it_waits_for_a_restart(demo_model: Path, fake: str) -> None:
     engine = Supervisor(fake_options(demo_model, fake))
     async with watched(engine) as watch:

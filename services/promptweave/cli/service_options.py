@@ -46,6 +46,13 @@ _ENGINE = [
         metavar="S",
         help="Seconds that loading the model may take.",
     ),
+    click.option(
+        "--hang-timeout",
+        type=click.FloatRange(1),
+        default=60.0,
+        metavar="S",
+        help="Seconds that the engine may be silent before it is replaced; ten times that for work without progress.",
+    ),
 ]
 
 _FACADE = [
@@ -108,6 +115,7 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
         model_id=given["model_id"],
         max_waiting=given["queue"],
         start_timeout_s=given["start_timeout"],
+        hang_timeout_s=given["hang_timeout"],
         grace_s=given["grace"],
     )
 

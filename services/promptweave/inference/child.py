@@ -69,6 +69,10 @@ class Child:
         """The process id."""
         return self._process.pid
 
+    def kill(self) -> None:
+        """Ends it at once, with all that it started."""
+        self._signal(signal.SIGKILL)
+
     async def wait(self) -> str:
         """Waits for its end; says how it ended, for a person."""
         status = await self._process.wait()
@@ -87,7 +91,7 @@ class Child:
                         await self._process.wait()
         finally:
             # What it started has its group, too. And whoever cancels us gets no engine left behind.
-            self._signal(signal.SIGKILL)
+            self.kill()
             self._reading.cancel()
             if self._process.stdin:
                 self._process.stdin.close()

@@ -1,4 +1,4 @@
-"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /health (builds b11434 to b11549).
+"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /slots, /health (builds b11434 to b11549).
 
 Nulls are never sent: beside `json_schema` a null `grammar` means "no grammar". `json_schema` is never sent at all.
 """
@@ -71,6 +71,18 @@ class EngineClient:
             return (await self._send(self._http.build_request("GET", "/health", timeout=timeout_s))).is_success
         except EngineUnavailableError:
             return False
+
+    async def slots(self, *, timeout_s: float = 5.0) -> list[JsonObject] | None:
+        """What each slot is doing: [] from a server that does not tell, None where there is no answer in time."""
+        try:
+            response = await self._send(self._http.build_request("GET", "/slots", timeout=timeout_s))
+        except EngineUnavailableError:
+            return None
+        try:
+            slots = response.json() if response.is_success else []
+        except ValueError:
+            slots = []
+        return slots if isinstance(slots, list) and all(isinstance(slot, dict) for slot in slots) else []
 
     async def props(self) -> JsonObject:
         """What it says of itself and the model."""

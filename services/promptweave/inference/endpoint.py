@@ -10,6 +10,7 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ class Endpoint:
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
         # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
-        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting), Quarantine())
+        gate, pulse = Gate(facts.slots, self._options.max_waiting), Pulse(client, self._options.hang_timeout_s)
+        self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse)
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
         await on_ready(True)
 

@@ -8,6 +8,7 @@ from typing import Protocol
 from promptweave.inference.client import EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Gate
+from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
 
 OnReady = Callable[[bool], Awaitable[None]]
@@ -22,6 +23,7 @@ class ReadyEngine:
     facts: Facts
     gate: Gate
     quarantine: Quarantine
+    pulse: Pulse
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 

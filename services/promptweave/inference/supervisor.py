@@ -16,11 +16,13 @@ from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
+_PULSE_S = 1.0
 _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
@@ -45,7 +47,7 @@ class Supervisor:
     |----------|----------------|----------------------------------------------------------------------------------|
     | STOPPED  | UNAVAILABLE    | STARTING by `run`                                                                |
     | STARTING | UNAVAILABLE    | READY when healthy; died, or too slow: the first time `run` raises, else WAITING |
-    | READY    | the engine     | WAITING when it dies                                                             |
+    | READY    | the engine     | WAITING when it dies; one that hangs (see `pulse.py`) is killed, and so dies     |
     | WAITING  | UNAVAILABLE    | STARTING after 0.5 s, 1 s, 2 s, ... 30 s; `run` raises after 3 failed starts     |
 
     A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the engine from any state.
@@ -115,12 +117,23 @@ class Supervisor:
             since = time.monotonic()
             try:
                 await on_ready(True)
-                ending = await death
+                ending = await self._until_it_dies(child, ready.pulse, death)
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
             logger.error("the engine died (%s): %s", ending, child.log.cause() or "it said nothing")
             return time.monotonic() - since
+
+    async def _until_it_dies(self, child: Child, pulse: Pulse, death: "asyncio.Task[str]") -> str:
+        """Watches the engine; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
+        while not death.done():
+            await pulse.take()
+            if trouble := pulse.trouble():
+                logger.error("the engine hangs: %s; it is replaced", trouble)
+                child.kill()
+                return f"{await death}, since {trouble}"
+            await asyncio.wait([death], timeout=_PULSE_S)
+        return death.result()
 
     async def _wait_until_ready(self, child: Child, client: EngineClient, death: "asyncio.Task[str]") -> ReadyEngine:
         options, start = self._options, time.monotonic()
@@ -143,7 +156,8 @@ class Supervisor:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:
             raise StartError(f"the engine started, but is of no use: {error.message}") from None
-        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine)
+        pulse = Pulse(client, options.hang_timeout_s)
+        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine, pulse)
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready
