@@ -44,7 +44,7 @@ async def test_calls_are_told_what_the_engine_does_meanwhile(demo_model: Path, f
         await eventually(lambda: engine.pid)
         error = await refused(stub, request())
         assert (error.code, error.reason) == (Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE")
-        assert "is loading the model" in error.message
+        assert "is loading the model (100%, since " in error.message  # Of a file as small as the fake's program is large.
         assert error.retry_after_s
     assert not alive(engine.pid or 0)
 
@@ -64,6 +64,30 @@ async def test_a_model_that_the_engine_cannot_load(tmp_path: Path, content: byte
         async with watched(Supervisor(options(path))):
             pass
     assert time.monotonic() - began < LONG_S
+
+
+@pytest.fixture(params=[0.01, 0.5, 0.99])
+def cut_model(demo_model: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A part of the demo model."""
+    path, whole = tmp_path / "model.gguf", demo_model.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * request.param)])
+    return path
+
+
+async def test_a_model_that_is_cut(cut_model: Path) -> None:
+    with pytest.raises(StartError, match=r"corrupted or incomplete|failed to read"):
+        async with watched(Supervisor(options(cut_model))):
+            pass
+
+
+async def test_an_engine_that_the_kernel_kills_while_it_starts(demo_model: Path, fake: str) -> None:
+    engine = Supervisor(fake_options(demo_model, fake, "--fake", "never"))
+    async with watched(engine, ready=False) as watch:
+        await eventually(lambda: engine.pid)
+        os.kill(engine.pid or 0, signal.SIGKILL)
+        await asyncio.wait([watch.task], timeout=LONG_S)
+        with pytest.raises(StartError, match=r"killed by SIGKILL, as the kernel does when memory runs out\)"):
+            watch.task.result()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from http import HTTPStatus
 from importlib.metadata import version
 from typing import Any
 
@@ -180,7 +181,8 @@ async def _wait_until_ready(facade: str, api_key: str | None, what: str) -> str:
             if models:
                 return str(models["data"][0]["id"])
         if time.monotonic() > report:
-            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s)")
+            reason = await asyncio.to_thread(_problem, facade, api_key)
+            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s){f': {reason}' if reason else ''}")
             report += _REPORT_S
         await asyncio.sleep(_POLL_S)
 
@@ -191,13 +193,26 @@ def _tell(message: str) -> None:
 
 def _get(address: str, path: str, api_key: str | None = None) -> Any:
     """A JSON answer of the facade; None where it is no success."""
+    status, answer = _ask(address, path, api_key)
+    return answer if status == HTTPStatus.OK else None
+
+
+def _problem(address: str, api_key: str | None) -> str:
+    """Why there is no model yet, in the words of the service that has none; how far it is with loading among them."""
+    _, answer = _ask(address, "/v1/models", api_key)
+    error = answer.get("error") if isinstance(answer, dict) else None
+    return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+
+def _ask(address: str, path: str, api_key: str | None) -> tuple[int, Any]:
+    """Status and JSON of an answer of the facade; (0, None) where there is none."""
     connection = http.client.HTTPConnection(_reachable(address), timeout=10)
     try:
         connection.request("GET", path, headers={"Authorization": f"Bearer {api_key}"} if api_key else {})
         response = connection.getresponse()
-        return json.load(response) if response.status == 200 else None
-    except OSError:
-        return None
+        return response.status, json.load(response)
+    except (OSError, ValueError):
+        return 0, None
     finally:
         connection.close()
 

@@ -77,6 +77,8 @@ class Child:
         """Waits for its end; says how it ended, for a person."""
         status = await self._process.wait()
         await asyncio.wait([self._reading], timeout=1)
+        if status == -signal.SIGKILL:
+            return "killed by SIGKILL, as the kernel does when memory runs out"
         if status < 0:
             return f"killed by {signal.Signals(-status).name}"
         return f"exit status {status}"

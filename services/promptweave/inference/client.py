@@ -1,4 +1,6 @@
-"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /slots, /health (builds b11434 to b11549).
+"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /slots, /health.
+
+Builds b11434 to b11549.
 
 Nulls are never sent: beside `json_schema` a null `grammar` means "no grammar". `json_schema` is never sent at all.
 """

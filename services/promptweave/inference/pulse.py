@@ -1,9 +1,9 @@
 """Feels an engine's pulse: whether it answers, whether its work goes on, how full its context is.
 
 Measured on the wheel's engine (xllamacpp 2026.10): `/health` and `/slots` answer within 20 ms from threads of their own,
-while two prompts of 21,000 tokens are evaluated, and even while the thread that computes stands still. So an answer says that
-the process lives, and only what `/slots` counts (`n_prompt_tokens`: the tokens in the context so far) says that it works on.
-These counts move once for each batch, of up to 2,048 tokens: minutes, on a slow machine with a large model.
+while two prompts of 21,000 tokens are evaluated, and even while the thread that computes stands still. So an answer says
+that the process lives, and only what `/slots` counts (`n_prompt_tokens`: the tokens in the context so far) says that it
+works on. These counts move once for each batch, of up to 2,048 tokens: minutes, on a slow machine with a large model.
 """
 
 import time

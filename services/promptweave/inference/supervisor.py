@@ -14,6 +14,7 @@ from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
+from promptweave.inference.load_progress import loaded_part
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.pulse import Pulse
@@ -70,7 +71,7 @@ class Supervisor:
         """The engine, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
             elapsed = time.monotonic() - self._since
-            raise EngineUnavailableError(f"the engine {self._state.value} (since {elapsed:.0f} s)")
+            raise EngineUnavailableError(f"the engine {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
@@ -131,7 +132,8 @@ class Supervisor:
             if trouble := pulse.trouble():
                 logger.error("the engine hangs: %s; it is replaced", trouble)
                 child.kill()
-                return f"{await death}, since {trouble}"
+                await death
+                return f"killed by us: {trouble}"
             await asyncio.wait([death], timeout=_PULSE_S)
         return death.result()
 
@@ -148,7 +150,7 @@ class Supervisor:
             if now - start > options.start_timeout_s:
                 raise StartError(f"the engine was not ready after {options.start_timeout_s:g} s")
             if now > report:
-                logger.info("the engine is loading the model (%.0f s)", now - start)
+                logger.info("the engine is loading the model (%s%.0f s)", self._progress(), now - start)
                 report = now + _REPORT_S
         try:
             facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._program.version)
@@ -158,6 +160,13 @@ class Supervisor:
             raise StartError(f"the engine started, but is of no use: {error.message}") from None
         pulse = Pulse(client, options.hang_timeout_s)
         return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine, pulse)
+
+    def _progress(self) -> str:
+        """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
+        if self._state is not State.STARTING or self.pid is None or self._options.model is None:
+            return ""
+        part = loaded_part(self.pid, self._options.model)
+        return "" if part is None else f"{part:.0%}, "
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready
