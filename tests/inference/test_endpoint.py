@@ -5,7 +5,7 @@ import json
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,56 @@ async def test_comes_goes_and_comes_back(demo_model: Path, port: int) -> None:
                 assert (model.template.source, model.context_size) == (demo_template().rstrip("\n"), 512)
             await watch.until_heard(*heard, False)
         assert (await refused(stub, request())).code is Code.UNAVAILABLE
+
+
+class Switch:
+    """A port behind which one server takes another one's place in no time."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def to(self, target: int) -> None:
+        """From now on, that one answers."""
+        self._target = target
+        for writer in self._open:
+            writer.close()
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one connection."""
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, back}
+        await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+        self._open -= {writer, back}
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
+
+
+async def test_a_restart_that_nobody_sees_is_noticed(demo_model: Path, port: int) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        other: int = probe.getsockname()[1]
+    switch = Switch(port)
+    async with (
+        somebodys_server(demo_model, port),
+        somebodys_server(demo_model, other),
+        await asyncio.start_server(switch.connect, "127.0.0.1", 0) as server,
+    ):
+        for each in (port, other):
+            async with watched(endpoint(each)):
+                pass  # Both are there.
+        engine = endpoint(server.sockets[0].getsockname()[1])
+        async with watched(engine) as watch, calling(engine) as stub:
+            first = engine.ready()
+            switch.to(other)
+            await watch.until_heard(True, False, True)
+            assert engine.ready() is not first
+            assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
 
 
 async def test_a_key(demo_model: Path, port: int) -> None:
