@@ -14,8 +14,9 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from promptweave.rpc.address import ListenError
 from promptweave.rpc.channel import MAX_MESSAGE_BYTES, channel
-from promptweave.rpc.server import ListenError, RpcServer, serve
+from promptweave.rpc.server import RpcServer, serve
 
 from .serving import SERVICE, TIMEOUT_S, call, connected, echo, serving
 

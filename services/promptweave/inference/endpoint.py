@@ -30,6 +30,7 @@ class Endpoint:
         self._url = options.endpoint
         self._ready: ReadyEngine | None = None
         self._identity: JsonObject = {}
+        self.losses = 0
         self._problem = f"no answer from {self._url} yet"
 
     def ready(self) -> ReadyEngine:
@@ -80,6 +81,7 @@ class Endpoint:
 
     async def _lose(self, on_ready: OnReady) -> None:
         self._ready = None
+        self.losses += 1
         await on_ready(False)
 
     def _tell(self, problem: str) -> None:

@@ -31,6 +31,9 @@ class ReadyEngine:
 class Engine(Protocol):
     """An engine that is watched over."""
 
+    losses: int
+    """How often it was ready and then no more, but for the last time, when it is told to stop."""
+
     def ready(self) -> ReadyEngine:
         """The engine, if it is ready now. Raises EngineUnavailableError, which says what it is doing instead."""
         ...

@@ -17,6 +17,9 @@ class InferenceOptions:
     listen: str = DEFAULT_LISTEN
     """`host:port` (port 0: any) or `unix:/path`."""
 
+    metrics: str | None = None
+    """`host:port` where Prometheus may ask. None: nowhere."""
+
     model: Path | None = None
     """A GGUF file, for an engine of our own."""
     endpoint: str | None = None

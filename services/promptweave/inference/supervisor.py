@@ -64,6 +64,7 @@ class Supervisor:
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: ReadyEngine | None = None
+        self.losses = 0
         self.pid: int | None = None
         """The engine's process id, while there is one."""
 
@@ -122,6 +123,7 @@ class Supervisor:
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
+            self.losses += 1
             logger.error("the engine died (%s): %s", ending, child.log.cause() or "it said nothing")
             return time.monotonic() - since
 
