@@ -1,11 +1,7 @@
 """A llama.cpp server that somebody else runs: it comes, goes and comes back, and may be no llama.cpp at all."""
 
 import asyncio
-import json
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,22 +14,11 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.options import InferenceOptions
 from promptweave.v1.inference_pb2 import GetModelRequest
 
+from .processes import free_port, somebodys_server
 from .requests import answer, program, refused, request
 from .running import LONG_S, calling, eventually, watched
 
 pytestmark = pytest.mark.anyio
-
-SERVER = """
-import json, sys, threading
-from xllamacpp import CommonParams, Server
-given = json.loads(sys.argv[1])
-params = CommonParams()
-params.model.path, params.hostnames, params.port = given["model"], ["127.0.0.1"], given["port"]
-params.api_keys = given["keys"]
-params.n_ctx, params.n_parallel, params.ui = 512, 1, False
-server = Server(params)
-threading.Event().wait()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -44,26 +29,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def port() -> int:
     """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
-@asynccontextmanager
-async def somebodys_server(model: Path, port: int, keys: list[str] | None = None) -> AsyncIterator[None]:
-    """llama.cpp's server as others start it: on a port, without `--special`."""
-    order = json.dumps({"model": str(model), "port": port, "keys": keys or []})
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVER, order),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        await process.wait()
+    return free_port()
 
 
 def endpoint(port: int, **given: str) -> Endpoint:
@@ -123,10 +89,7 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 
 
 async def test_a_restart_that_nobody_sees_is_noticed(demo_model: Path, port: int) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        other: int = probe.getsockname()[1]
-    switch = Switch(port)
+    other, switch = free_port(), Switch(port)
     async with (
         somebodys_server(demo_model, port),
         somebodys_server(demo_model, other),

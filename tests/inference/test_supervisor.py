@@ -80,16 +80,6 @@ async def test_a_model_that_is_cut(cut_model: Path) -> None:
             pass
 
 
-async def test_an_engine_that_the_kernel_kills_while_it_starts(demo_model: Path, fake: str) -> None:
-    engine = Supervisor(fake_options(demo_model, fake, "--fake", "never"))
-    async with watched(engine, ready=False) as watch:
-        await eventually(lambda: engine.pid)
-        os.kill(engine.pid or 0, signal.SIGKILL)
-        await asyncio.wait([watch.task], timeout=LONG_S)
-        with pytest.raises(StartError, match=r"killed by SIGKILL, as the kernel does when memory runs out\)"):
-            watch.task.result()
-
-
 @pytest.mark.parametrize(
     ("args", "given", "message"),
     [
@@ -217,26 +207,6 @@ async def test_cancelling_stops_the_engine(
         pid, used = engine.pid or 0, socket_folders(engine.pid or 0)
     assert not alive(pid)
     assert not left(used)
-
-
-@pytest.mark.usefixtures("quick")
-async def test_an_engine_that_hangs_is_replaced(demo_model: Path) -> None:
-    engine = Supervisor(options(demo_model, ctx_size=32_768, hang_timeout_s=1.0))
-    async with watched(engine) as watch, calling(engine) as stub:
-        writing = stub.Generate(endless(), timeout=LONG_S)
-        await writing.read()
-        pid = engine.pid or 0
-        os.kill(pid, signal.SIGSTOP)
-        assert (await refused_rest(writing)).code is Code.UNAVAILABLE
-        await watch.until_heard(True, False, True)
-        assert not alive(pid)
-        assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
-
-
-@pytest.mark.usefixtures("quick")
-async def test_an_engine_that_does_not_get_on_is_replaced(demo_model: Path, fake: str) -> None:
-    async with watched(Supervisor(fake_options(demo_model, fake, "--fake", "stuck", hang_timeout_s=0.05))) as watch:
-        await eventually(lambda: watch.heard[:3] == [True, False, True])
 
 
 async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
