@@ -21,7 +21,8 @@ Written by `python -m tests.inference.fault_table`, which injects each fault for
 `tests/inference/test_faults.py` does the same at every run of the tests, and asserts what is seen. *Back after*: from the
 fault to the next whole answer, with the demo model, which loads in a fraction of a second, on two cores that had other work;
 a real model adds the time that it takes to load. Errors of calls are gRPC's code and the reason in its details; the facade's
-clients see the same as HTTP status, or as the last event of a stream. UNAVAILABLE from a living service says when to try again.
+clients see the same as HTTP status, or as the last event of a stream. UNAVAILABLE from a living service says when to try
+again.
 
 | fault | how it is injected | what is seen | back after | what is lost |
 |---|---|---|---|---|
