@@ -175,18 +175,37 @@ async def test_restarts_that_fail_are_given_up(once: Supervisor) -> None:
     assert await killed_once_ready(once) == [True, False]
 
 
-async def test_the_wait_before_a_restart_doubles(once: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    delays: list[float] = []
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits before restarts, which then are short."""
+    noted: list[float] = []
     sleep = asyncio.sleep
 
-    async def noted(delay: float) -> None:
+    async def note(delay: float) -> None:
         if delay >= 0.5:  # The tests' own ones are shorter.
-            delays.append(delay)
+            noted.append(delay)
         await sleep(min(delay, 0.01))
 
-    monkeypatch.setattr(module.asyncio, "sleep", noted)
+    monkeypatch.setattr(module.asyncio, "sleep", note)
+    return noted
+
+
+async def test_the_wait_before_a_restart_doubles(once: Supervisor, delays: list[float]) -> None:
     await killed_once_ready(once)
     assert delays == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(("steady_s", "expected"), [(0, [0.5, 0.5]), (1000, [0.5, 1.0])], ids=["steady", "crashing"])
+async def test_an_engine_that_was_steady_is_started_again_soon(
+    demo_model: Path, fake: str, delays: list[float], monkeypatch: pytest.MonkeyPatch, steady_s: float, expected: list[float]
+) -> None:
+    monkeypatch.setattr(module, "_STEADY_S", steady_s)
+    engine = Supervisor(fake_options(demo_model, fake))
+    async with watched(engine) as watch:
+        for lives in (1, 2):
+            os.kill(engine.pid or 0, signal.SIGKILL)
+            await watch.until_heard(*[True, False] * lives, True)
+    assert delays == expected
 
 
 @pytest.mark.parametrize(

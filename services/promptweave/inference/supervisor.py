@@ -28,7 +28,7 @@ _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
 _STEADY_S = 10.0
-"""An engine that was ready for so long has earned a quick restart: one crash in ten seconds costs a twentieth of the time."""
+"""An engine that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
 _MOST_FAILED_STARTS = 3
 
 
