@@ -29,7 +29,7 @@ LET_IN = 404  # A route that is not there needs no service.
 
 @asynccontextmanager
 async def facade(**options: Any) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(create_app(FacadeOptions(**options)))
+    transport = httpx.ASGITransport(create_app(FacadeOptions(**options), asyncio.Event()))
     async with httpx.AsyncClient(transport=transport, base_url="http://facade") as client:
         yield client
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from prometheus_client import CollectorRegistry
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.options import InferenceOptions
@@ -64,10 +65,10 @@ async def watched(engine: Engine, *, ready: bool = True) -> AsyncIterator[Watch]
 
 
 @asynccontextmanager
-async def listening(engine: Engine) -> AsyncIterator[str]:
-    """The service over real gRPC, for an engine that somebody watches: its address."""
+async def listening(engine: Engine, registry: CollectorRegistry | None = None) -> AsyncIterator[str]:
+    """The service over real gRPC, for an engine that somebody watches: its address. `registry`: where it counts."""
     server = RpcServer()
-    services = register(server.grpc, engine)
+    services = register(server.grpc, engine, registry)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
     try:
@@ -77,9 +78,9 @@ async def listening(engine: Engine) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def calling(engine: Engine) -> AsyncIterator[InferenceServiceStub]:
+async def calling(engine: Engine, registry: CollectorRegistry | None = None) -> AsyncIterator[InferenceServiceStub]:
     """As `listening`, and a client."""
-    async with listening(engine) as address, channel(address) as connection:
+    async with listening(engine, registry) as address, channel(address) as connection:
         yield InferenceServiceStub(connection)
 
 

@@ -1,5 +1,6 @@
 """The routes."""
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
@@ -7,6 +8,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from promptweave.errors import PromptweaveError
@@ -14,6 +16,7 @@ from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
 from promptweave.facade.envelope import in_envelope
 from promptweave.facade.http import handle_errors, http_error, owner, read_json, request_id, unless_gone
+from promptweave.facade.metrics import HttpMetrics, shown
 from promptweave.facade.models import check_model, model_list, model_object
 from promptweave.facade.openai_request import body_path, to_compile_request, to_generate_request
 from promptweave.facade.openai_response import Chunks, Completion, Head
@@ -24,15 +27,21 @@ from promptweave.v1 import inference_pb2
 Answers = AsyncGenerator[inference_pb2.GenerateResponse, None]
 
 
-def create_app(options: FacadeOptions) -> ASGIApp:
-    """The facade as an ASGI application. Raises KeyFileError."""
+def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
+    """The facade as an ASGI application. `stop`: when answers that are still being written end with an error.
+
+    Raises KeyFileError.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Services(options.compiler, options.inference) as services:
+            ending = asyncio.create_task(services.end_at(stop))
             app.state.services = services
             yield
+            ending.cancel()
 
+    registry = CollectorRegistry()
     # Requests are read by `chat_body.py`: what FastAPI would describe of them is not what they are.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None)
     handle_errors(app)
@@ -65,7 +74,12 @@ def create_app(options: FacadeOptions) -> ASGIApp:
         """A chat completion, whole or as a stream."""
         return await ChatCompletion(request, options).respond()
 
-    return in_envelope(app, options)
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """The facade's metrics, for Prometheus."""
+        return shown(registry)
+
+    return HttpMetrics(in_envelope(app, options), registry)
 
 
 def _services(request: Request) -> Services:

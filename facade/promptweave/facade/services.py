@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from promptweave.errors import Code
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
@@ -34,6 +35,8 @@ class Services:
         self._inference = InferenceServiceStub(self._channels["inference"])
         self._model: tuple[float, inference_pb2.ModelInfo] | None = None
         self._hashes: dict[bytes, str] = {}
+        self._writing: set[grpc.aio.UnaryStreamCall[inference_pb2.GenerateRequest, inference_pb2.GenerateResponse]] = set()
+        self._stopping = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,6 +44,13 @@ class Services:
     async def __aexit__(self, *_: object) -> None:
         for connection in self._channels.values():
             await connection.close()
+
+    async def end_at(self, stop: asyncio.Event) -> None:
+        """From then on, prompts that are run end with an error that says why."""
+        await stop.wait()
+        self._stopping = True
+        for call in self._writing:
+            call.cancel()
 
     async def model(self) -> inference_pb2.ModelInfo:
         """The loaded model."""
@@ -76,13 +86,22 @@ class Services:
         self, request: inference_pb2.GenerateRequest, timeout_s: float
     ) -> AsyncGenerator[inference_pb2.GenerateResponse, None]:
         """Runs a prompt. Closing the generator cancels the call, which frees the engine's slot."""
+        if self._stopping:
+            raise _stopped()
         call = self._inference.Generate(request, timeout=timeout_s)
+        self._writing.add(call)
         try:
             async for response in call:
                 yield response
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._stopping or (task and task.cancelling()):
+                raise
+            raise _stopped() from None
         finally:
+            self._writing.discard(call)
             call.cancel()
 
     async def not_serving(self) -> list[str]:
@@ -97,6 +116,10 @@ class Services:
         except grpc.aio.AioRpcError:
             return False
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _stopped() -> RemoteError:
+    return RemoteError(Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE", "the service is stopping", retry_after_s=1.0)
 
 
 async def _answer(call: Awaitable[Answer]) -> Answer:

@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -208,7 +209,8 @@ async def _wait_until_ready(facade: "Facade", what: str) -> str:
             if models:
                 return str(models["data"][0]["id"])
         if time.monotonic() > report:
-            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s)")
+            reason = await asyncio.to_thread(facade.problem)
+            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s){f': {reason}' if reason else ''}")
             report += _REPORT_S
         await asyncio.sleep(_POLL_S)
 
@@ -226,13 +228,24 @@ class Facade:
 
     def get(self, path: str) -> Any:
         """A JSON answer; None where it is no success."""
+        status, answer = self._ask(path)
+        return answer if status == HTTPStatus.OK else None
+
+    def problem(self) -> str:
+        """Why there is no model yet, in the words of the service that has none; how far it is with loading among them."""
+        _, answer = self._ask("/v1/models")
+        error = answer.get("error") if isinstance(answer, dict) else None
+        return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+    def _ask(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of an answer; (0, None) where there is none."""
         connection = self._connect()
         try:
             connection.request("GET", path, headers=self._headers)
             response = connection.getresponse()
-            return json.load(response) if response.status == 200 else None
-        except OSError:
-            return None
+            return response.status, json.load(response)
+        except (OSError, ValueError):
+            return 0, None
         finally:
             connection.close()
 

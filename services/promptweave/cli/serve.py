@@ -35,6 +35,8 @@ _DEMO_NOTICE = """
     metavar="FILE",
     help="Chat requests, one on each line, to evaluate once and load at each start: see `promptweave precache --help`.",
 )
+@click.option("--compiler-metrics", metavar="HOST:PORT", help="The compiler's metrics for Prometheus.  [default: nowhere]")
+@click.option("--inference-metrics", metavar="HOST:PORT", help="Those of the inference service.  [default: nowhere]")
 @GRACE
 @ENGINE_ARGS
 def command(
@@ -56,11 +58,11 @@ def command(
     try:
         if demo:
             given["model"] = _demo_model()
-        engine = to_inference(given, listen=inference_listen, engine_args=engine_args)
+        engine = to_inference(given, listen=inference_listen, metrics=given["inference_metrics"], engine_args=engine_args)
     except StartError as error:
         complain("serve", str(error))
         sys.exit(1)
-    compiler = CompilerOptions(listen=compiler_listen, grace_s=given["grace"])
+    compiler = CompilerOptions(listen=compiler_listen, metrics=given["compiler_metrics"], grace_s=given["grace"])
     household = Household(
         compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
     )

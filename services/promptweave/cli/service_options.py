@@ -67,6 +67,13 @@ _ENGINE = [
         metavar="S",
         help="Seconds that loading the model may take.",
     ),
+    click.option(
+        "--hang-timeout",
+        type=click.FloatRange(1),
+        default=60.0,
+        metavar="S",
+        help="Seconds that the engine may be silent before it is replaced; ten times that for work without progress.",
+    ),
 ]
 
 _FACADE = [
@@ -146,7 +153,9 @@ engine_options: Decorator[Any] = _all(_ENGINE)
 facade_options: Decorator[Any] = _all(_FACADE)
 
 
-def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, ...] = ()) -> InferenceOptions:
+def to_inference(
+    given: dict[str, Any], *, listen: str, metrics: str | None, engine_args: tuple[str, ...] = ()
+) -> InferenceOptions:
     """The inference service's options from the command's. Downloads the model if need be. Raises StartError."""
     given_sources = [option for option in ("--model", "--hf-repo", "--endpoint") if given[option[2:].replace("-", "_")]]
     if len(given_sources) != 1:
@@ -157,6 +166,7 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
     model = fetch_model(given["hf_repo"], given["hf_file"]) if given["hf_repo"] else given["model"]
     return InferenceOptions(
         listen=listen,
+        metrics=metrics,
         model=model.resolve() if model else None,
         endpoint=given["endpoint"],
         endpoint_api_key=given["endpoint_api_key"],
@@ -170,6 +180,7 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
         model_id=given["model_id"],
         max_waiting=given["queue"],
         start_timeout_s=given["start_timeout"],
+        hang_timeout_s=given["hang_timeout"],
         grace_s=given["grace"],
     )
 

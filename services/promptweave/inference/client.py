@@ -1,4 +1,6 @@
-"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /health (builds b11434 to b11549).
+"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /slots, /health.
+
+Builds b11434 to b11549.
 
 Nulls are never sent: beside `json_schema` a null `grammar` means "no grammar". `json_schema` is never sent at all.
 """
@@ -50,6 +52,10 @@ class Slot:
     processing: bool
     task: int
     """The last one that it did, or does; -1: none."""
+    tokens: int
+    """How many it holds."""
+    context_size: int
+    """How many it can hold."""
 
 
 class EngineClient:
@@ -101,10 +107,22 @@ class EngineClient:
         text: str = (await self._call("POST", "/detokenize", {"tokens": tokens}))["content"]
         return text
 
-    async def slots(self) -> list[Slot]:
+    async def slots(self, *, timeout_s: float = _SMALL_CALL_S) -> list[Slot]:
         """What its slots do."""
-        listed = await self._json("GET", "/slots")
-        return [Slot(slot["id"], slot["is_processing"], slot.get("id_task", -1)) for slot in listed]
+        listed = await self._json("GET", "/slots", timeout_s=timeout_s)
+        try:
+            return [
+                Slot(
+                    id=slot["id"],
+                    processing=slot["is_processing"],
+                    task=slot.get("id_task", -1),
+                    tokens=slot.get("n_prompt_tokens", 0),
+                    context_size=slot.get("n_ctx", 0),
+                )
+                for slot in listed
+            ]
+        except (KeyError, TypeError, AttributeError):
+            raise strange() from None
 
     async def save_slot(self, slot: int, file: str) -> int:
         """Writes a slot's state into a file of the folder for that; returns how many tokens it holds."""
@@ -146,8 +164,10 @@ class EngineClient:
             raise strange()
         return value
 
-    async def _json(self, method: str, path: str, body: JsonObject | None = None) -> Any:
-        response = await self._send(self._http.build_request(method, path, json=body))
+    async def _json(
+        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float = _SMALL_CALL_S
+    ) -> Any:
+        response = await self._send(self._http.build_request(method, path, json=body, timeout=timeout_s))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
         try:

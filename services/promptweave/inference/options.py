@@ -17,6 +17,9 @@ class InferenceOptions:
     listen: str = DEFAULT_LISTEN
     """`host:port` (port 0: any) or `unix:/path`."""
 
+    metrics: str | None = None
+    """`host:port` where Prometheus may ask. None: nowhere."""
+
     model: Path | None = None
     """A GGUF file, for an engine of our own."""
     endpoint: str | None = None
@@ -46,6 +49,8 @@ class InferenceOptions:
     """How many calls may wait for a slot before more are refused."""
     start_timeout_s: float = 600.0
     """How long the engine may take to load the model."""
+    hang_timeout_s: float = 60.0
+    """How long the engine may be silent before it is replaced; ten times that, where it answers but does not get on."""
     grace_s: float = 10.0
     """How long running calls have to end, and then the engine, when the service is told to stop."""
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import CollectorRegistry
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
 from promptweave.inference.generate import Event, Finish, generate
+from promptweave.inference.metrics import EngineMetrics, MessageMetrics
 from promptweave.inference.service_request import request_from_wire
 from promptweave.inference.session_files import SavedSession
 from promptweave.inference.sessions import Sessions
@@ -22,14 +24,16 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     """Serves one engine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, metrics: MessageMetrics) -> None:
         self._engine = engine
+        self._metrics = metrics
 
     async def Generate(  # type: ignore[override] # noqa: N802 - the contract's name
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        async with aclosing(generate(self._engine.ready(), request_from_wire(request))) as batches:
+        message = generate(self._engine.ready(), request_from_wire(request))
+        async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
                 await context.write(inference_pb2.GenerateResponse(events=map(event_to_wire, events)))
 
@@ -134,10 +138,13 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         return sessions
 
 
-def register(server: grpc.aio.Server, engine: Engine) -> Sequence[str]:
-    """Adds the service to a server; returns its full name."""
+def register(server: grpc.aio.Server, engine: Engine, registry: CollectorRegistry | None = None) -> Sequence[str]:
+    """Adds the service to a server; returns its full name. `registry`: where it counts."""
+    registry = registry or CollectorRegistry()
+    registry.register(EngineMetrics(engine))
     # The generated types know only the synchronous servicers' signatures.
-    inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(engine), server)
+    servicer = InferenceServicer(engine, MessageMetrics(registry))
+    inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)
 
 
