@@ -35,6 +35,27 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+_HEAR_S = 1.0
+"""How long those who watch the health have to hear of a stop."""
+
+
+class _Health(HealthServicer):  # type: ignore[misc]  # it has no types
+    """The standard servicer, but for one thing: whoever watches would hold a stop up for the whole grace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopping = asyncio.Event()
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
+        watching = asyncio.ensure_future(super().Watch(request, context))
+        try:
+            await _first(self.stopping, watching)
+            await asyncio.wait([watching], timeout=_HEAR_S)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
 class RpcServer:
     """One server. `grpc` takes the servicers; then `listen`, `start`, and at the end `stop`."""
 
@@ -45,9 +66,8 @@ class RpcServer:
         self.grpc = grpc.aio.server(
             interceptors=[CallMetrics(registry or CollectorRegistry()), ErrorInterceptor()], options=options
         )
-        self._health = HealthServicer()
+        self._health = _Health()
         self._services: tuple[str, ...] = ()
-        self._stopping = False
 
     def listen(self, address: str) -> str:
         """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
@@ -70,14 +90,14 @@ class RpcServer:
 
     async def set_serving(self, serving: bool) -> None:
         """Says on the health service whether calls have a chance now."""
-        if serving and self._stopping:
+        if serving and self._health.stopping.is_set():
             return
         for service in self._services:
             await self._health.set(service, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest. Health says so first."""
-        self._stopping = True
+        self._health.stopping.set()
         await self.set_serving(False)
         await self.grpc.stop(grace_s)
 
