@@ -52,6 +52,12 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
         pytest.param(request(max_tokens=0), INVALID, "/max_tokens", id="max-tokens"),
         pytest.param(request(stop=["a", ""]), INVALID, "/stop/1", id="stop"),
         pytest.param(request(program(stop=[""])), INVALID, "/prompt/stop/0", id="template-stop"),
+        pytest.param(
+            request(sampling=sampling(logit_bias=[{"token": 5, "bias": 1}, {"token": 264, "bias": 1}])),
+            INVALID,
+            "/sampling/logit_bias/1/token",
+            id="token",
+        ),
         pytest.param(request(sampling=sampling(top_p=2)), INVALID, "/sampling/top_p", id="sampling"),
         pytest.param(request(program(gbnf="root ::= (")), INVALID, "/prompt/gbnf", id="grammar-syntax"),
         pytest.param(request(program(gbnf="")), INVALID, "/prompt/gbnf", id="grammar-empty"),

@@ -6,7 +6,11 @@ from collections import Counter
 import pytest
 
 from promptweave.errors import Code
+from promptweave.inference.messages import _choice
+from promptweave.inference.request import Program, Request
+from promptweave.inference.sampling import Sampling
 from promptweave.inference.supervisor import Supervisor
+from promptweave.output.tree import Region, Syntax, Text
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -24,14 +28,15 @@ async def test_each_message_is_whole(stub: InferenceServiceStub, engine: Supervi
     assert engine.ready().gate._free == 2
 
 
-async def test_a_seed_gives_each_message_one_of_its_own(stub: InferenceServiceStub) -> None:
-    """Message i is what a request of one message with the i-th next seed gets."""
-    got = await answers(stub, request(max_tokens=20, n=3, sampling=sampling(seed=2**32 - 3, temperature=1.5)))
-    alone = [
-        await answer(stub, request(max_tokens=20, sampling=sampling(seed=seed, temperature=1.5)))
-        for seed in (2**32 - 3, 2**32 - 2, 0)
-    ]
-    assert [each.content for each in got] == [each.content for each in alone]
+def test_a_seed_gives_each_message_one_of_its_own() -> None:
+    """Message i is what a request of one message with the i-th next seed asks for."""
+    asked = Request(Program((), Syntax(Text(Region.CONTENT))), Sampling({"seed": 2**32 - 3, "top_p": 0.5}), n=3)
+    seeds = [_choice(asked, index).sampling.values for index in range(3)]
+    assert seeds == [{"seed": seed, "top_p": 0.5} for seed in (2**32 - 3, 2**32 - 2, 0)]
+
+
+async def test_with_a_seed_they_differ_too(stub: InferenceServiceStub) -> None:
+    got = await answers(stub, request(max_tokens=20, n=3, sampling=sampling(seed=7, temperature=1.5)))
     assert len({each.content for each in got}) == 3
 
 

@@ -32,6 +32,7 @@ async def generate(engine: Engine, request: Request) -> AsyncGenerator[list[Numb
     """
     check(request)
     ready, party = engine.ready(), Party(request.priority)
+    request.sampling.check_tokens(ready.facts.vocabulary)
     buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)
 
     async def write(index: int) -> None:

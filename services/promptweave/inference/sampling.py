@@ -84,6 +84,14 @@ class Sampling:
                 known = ", ".join(sorted(SAMPLERS))
                 raise RequestError(f"{name!r} is no sampler; there are {known}", path=f"/sampling/samplers/{place}")
 
+    def check_tokens(self, vocabulary: int | None) -> None:
+        """Raises RequestError for a bias of a token that there is not: the engine leaves it out without a word."""
+        for place, item in enumerate(self.logit_bias):
+            if vocabulary is not None and isinstance(item.target, int) and item.target >= vocabulary:
+                raise RequestError(
+                    f"{item.target} is no token id: there are {vocabulary}", path=f"/sampling/logit_bias/{place}/token"
+                )
+
     def to_engine(self, context_size: int) -> dict[str, Any]:
         """The fields of `/completion`. `context_size` in tokens."""
         fields: dict[str, Any] = dict(self.values)
