@@ -148,6 +148,25 @@ async def test_what_was_let_in_once_is_not_refused() -> None:
     assert (gate._free, many.held) == (1, 0)
 
 
+async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
+    """The slot is not for it: it must not be given on by it, either."""
+    gate = Gate(1, 10)
+    first, second, third = Party(), Caller(gate), None
+    await settle()
+    assert second.inside
+    third = Caller(gate)
+    await settle()
+    third.task.cancel()
+    gate._leave(second.party)  # Before the cancelled one hears of it.
+    await settle()
+    assert gate._free == 1
+    await gate._enter(first)
+    assert gate._free == 0
+    second.task.cancel()
+    with suppress(asyncio.CancelledError):
+        await second.task
+
+
 @given(
     slots=st.integers(1, 3),
     steps=st.lists(st.tuples(st.sampled_from(["come", "join", "leave", "cancel", "run"]), st.integers(-2, 2)), max_size=40),

@@ -35,7 +35,8 @@ class Buffer(Generic[Item]):
         while self._size >= _ROOM:
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), _PATIENCE_S)
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._changed.wait()
             except TimeoutError:
                 raise OverloadedError(f"the answer was not read for {_PATIENCE_S:g} s", retry_after_s=1.0) from None
         self._items.append((size, item))

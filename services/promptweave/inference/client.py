@@ -72,7 +72,8 @@ class EngineClient:
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
         # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-        limits = httpx.Limits(max_keepalive_connections=8)
+        # None is kept: a message that finds its connection closed could not tell whether the engine saw it.
+        limits = httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
@@ -82,6 +83,8 @@ class EngineClient:
             timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
             trust_env=False,
         )
+        # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
+        self._lost = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -92,9 +95,11 @@ class EngineClient:
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
         """Whether it is there and the model is loaded."""
         try:
-            return (await self._send(self._http.build_request("GET", "/health", timeout=timeout_s))).is_success
-        except EngineUnavailableError:
+            answer = await self._http.send(self._http.build_request("GET", "/health", timeout=timeout_s))
+        except (httpx.HTTPError, RuntimeError):  # The client is closed.
             return False
+        self._lost = self._lost and not answer.is_success
+        return answer.is_success
 
     async def props(self) -> JsonObject:
         """What it says of itself and the model."""
@@ -132,6 +137,9 @@ class EngineClient:
             if not response.is_success:
                 raise error_of(response.status_code, await _read(response))
             yield _chunks(response)
+        except EngineUnavailableError:
+            self._lost = True
+            raise
         finally:
             await response.aclose()
 
@@ -148,13 +156,14 @@ class EngineClient:
         return value
 
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        if self._http.is_closed:
+        if self._http.is_closed or (stream and self._lost):
             raise EngineAwayError  # It went away while the caller waited for a slot of it.
         try:
             return await self._http.send(request, stream=stream)
         except httpx.ConnectError:
             raise EngineAwayError from None
         except httpx.HTTPError as error:
+            self._lost = True
             raise unreachable(error) from None
 
 

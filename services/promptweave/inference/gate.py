@@ -65,10 +65,10 @@ class Gate:
         try:
             await waiting.turn
         except asyncio.CancelledError:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
-            else:
+            if not waiting.turn.cancelled():
                 self._leave(party)  # The slot came together with the cancellation.
+            elif waiting in self._waiting:
+                self._waiting.remove(waiting)
             raise
 
     def _leave(self, party: Party) -> None:

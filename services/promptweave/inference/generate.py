@@ -1,12 +1,12 @@
 """Writes one message: drives the engine, and reads its output. Knows nothing of gRPC."""
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, aclosing
+from contextlib import aclosing
 from typing import Any
 
 from promptweave.inference.client import Chunk
 from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.errors import RequestError
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
 from promptweave.inference.events import Event
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
@@ -26,15 +26,16 @@ async def write_message(engine: ReadyEngine, request: Request, party: Party) -> 
     Closing the generator cancels the message and frees its slot. Raises InferenceError.
     """
     grammar = request.program.grammar
-    async with engine.gate.slot(party), AsyncExitStack() as alone:
-        prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+    async with engine.gate.slot(party), engine.quarantine.alone(grammar):
+        try:
+            prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+        except EngineUnavailableError:
+            raise EngineAwayError from None  # It never saw the message.
         reader = MessageReader(request, engine.facts.eos)
-        await alone.enter_async_context(engine.quarantine.alone(grammar))
         with engine.quarantine.watch(grammar, engine.since):
             async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
                 written = 0
                 async for batch in batches:
-                    await alone.aclose()
                     events: list[Event] = []
                     for chunk in batch:
                         ids = await _ids(engine, chunk, written) if request.return_tokens else ()

@@ -22,16 +22,20 @@ class Quarantine:
 
     @asynccontextmanager
     async def alone(self, grammar: str | None) -> AsyncIterator[None]:
-        """Around the beginning of a message: of the grammars that were in use at a crash only one begins at a time.
+        """Around a message: of the grammars that were in use at a crash only one is in use at a time, until acquitted.
 
         Calls that lost the engine are repeated together. The guilty one would take the others down again, and with it they
         would be refused.
         """
-        if grammar is None or _key(grammar) not in self._crashes:
-            yield
-            return
-        async with self._trial:
-            yield
+        if self._suspects(grammar):
+            async with self._trial:
+                if self._suspects(grammar):
+                    yield
+                    return
+        yield
+
+    def _suspects(self, grammar: str | None) -> bool:
+        return grammar is not None and _key(grammar) in self._crashes
 
     @contextmanager
     def watch(self, grammar: str | None, life: float) -> Iterator[None]:
