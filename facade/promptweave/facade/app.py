@@ -116,18 +116,18 @@ class ChatCompletion:
         check_model(body.model, model, self._options.aliases)
         compiled = await self._services.compile(compile_request, model)
         generate_request.prompt.CopyFrom(compiled.prompt)
-        head = Head(model.id, int(time.time()), compiled.warnings)
+        head = Head(model.id, int(time.time()), compiled.warnings, {"service_tier": "default"} if body.service_tier else {})
         headers = {"x-promptweave-warnings": str(len(compiled.warnings))} if compiled.warnings else {}
         answers = self._services.generate(generate_request, self._options.request_timeout_s)
         if not body.stream:
             async with aclosing(answers):
-                completion = Completion(head)
+                completion = Completion(head, n=body.n, logprobs=body.logprobs)
                 async for answer in answers:
                     completion.add(answer.events)
             return JSONResponse(completion.object(), headers=headers)
         # The first events come before the headers: what fails until then is a plain error.
         first = await anext(answers, inference_pb2.GenerateResponse())
-        chunks = Chunks(head, include_usage=body.stream_options.include_usage)
+        chunks = Chunks(head, include_usage=body.stream_options.include_usage, n=body.n)
         stream = self._stream(first, answers, chunks)
         headers["cache-control"] = "no-cache"
         return StreamingResponse(stream, media_type=sse.MEDIA_TYPE, headers=headers)
@@ -136,7 +136,7 @@ class ChatCompletion:
         """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
         async with aclosing(answers):
             try:
-                yield b"".join(map(sse.event, (chunks.first(), *chunks.of(first.events))))
+                yield b"".join(map(sse.event, (*chunks.first(), *chunks.of(first.events))))
                 async for answer in answers:
                     if data := b"".join(map(sse.event, chunks.of(answer.events))):
                         yield data

@@ -16,7 +16,8 @@ from prometheus_client.registry import Collector
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineUnavailableError
-from promptweave.inference.generate import Event, Finish
+from promptweave.inference.events import Finish
+from promptweave.inference.messages import Numbered
 
 _FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _TOKEN_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -45,15 +46,15 @@ class MessageMetrics:
             registry=registry,
         )
 
-    async def measured(self, message: AsyncGenerator[list[Event], None]) -> AsyncGenerator[list[Event], None]:
-        """The message, as it is."""
+    async def measured(self, messages: AsyncGenerator[list[Numbered], None]) -> AsyncGenerator[list[Numbered], None]:
+        """The messages, as they are."""
         start, begun = time.perf_counter(), False
-        async with aclosing(message):
-            async for events in message:
+        async with aclosing(messages):
+            async for events in messages:
                 if not begun:
                     self._first_token.observe(time.perf_counter() - start)
                     begun = True
-                for event in events:
+                for _, event in events:
                     if isinstance(event, Finish):
                         self._finish(event)
                 yield events

@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
-from promptweave.inference.generate import Event, Finish, generate
+from promptweave.inference.gate import Party
+from promptweave.inference.messages import generate
 from promptweave.inference.metrics import EngineMetrics, MessageMetrics
+from promptweave.inference.service_events import event_to_wire, session_to_wire
 from promptweave.inference.service_request import request_from_wire
-from promptweave.inference.session_files import SavedSession
 from promptweave.inference.sessions import Sessions
-from promptweave.output.wire import delta_to_wire, finish_reason_to_wire
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -32,10 +32,10 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        message = generate(self._engine.ready(), request_from_wire(request))
+        message = generate(self._engine, request_from_wire(request))
         async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
-                await context.write(inference_pb2.GenerateResponse(events=map(event_to_wire, events)))
+                await context.write(inference_pb2.GenerateResponse(events=[event_to_wire(*event) for event in events]))
 
     async def GetModel(  # noqa: N802
         self, request: inference_pb2.GetModelRequest, context: Context
@@ -88,22 +88,22 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.SaveSessionRequest, context: Context
     ) -> inference_pb2.SaveSessionResponse:
         """Each message saves its session: this tells whether it is there."""
-        return inference_pb2.SaveSessionResponse(session=_session_to_wire(await self._sessions().find(request.id)))
+        return inference_pb2.SaveSessionResponse(session=session_to_wire(await self._sessions().find(request.id)))
 
     async def RestoreSession(  # noqa: N802
         self, request: inference_pb2.RestoreSessionRequest, context: Context
     ) -> inference_pb2.RestoreSessionResponse:
         """Loads a session ahead of its next message."""
         sessions = self._sessions()
-        async with self._engine.ready().gate.slot():
-            return inference_pb2.RestoreSessionResponse(session=_session_to_wire(await sessions.restore(request.id)))
+        async with self._engine.ready().gate.slot(Party()):
+            return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
 
     async def ForkSession(  # noqa: N802
         self, request: inference_pb2.ForkSessionRequest, context: Context
     ) -> inference_pb2.ForkSessionResponse:
         """Copies a session."""
         forked = await self._sessions().fork(request.parent_id, request.id)
-        return inference_pb2.ForkSessionResponse(session=_session_to_wire(forked))
+        return inference_pb2.ForkSessionResponse(session=session_to_wire(forked))
 
     async def ListSessions(  # noqa: N802
         self, request: inference_pb2.ListSessionsRequest, context: Context
@@ -120,7 +120,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         page = listed[: request.page_size] if request.page_size else listed
         more = len(page) < len(listed)
         return inference_pb2.ListSessionsResponse(
-            sessions=map(_session_to_wire, page),
+            sessions=map(session_to_wire, page),
             next_page_token=f"{page[-1].last_used!r} {page[-1].id}" if more else "",
         )
 
@@ -146,30 +146,3 @@ def register(server: grpc.aio.Server, engine: Engine, registry: CollectorRegistr
     servicer = InferenceServicer(engine, MessageMetrics(registry))
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)
-
-
-def event_to_wire(event: Event) -> inference_pb2.GenerateEvent:
-    """An event as a message."""
-    if not isinstance(event, Finish):
-        return inference_pb2.GenerateEvent(delta=delta_to_wire(event))
-    counts = event.counts
-    finish = inference_pb2.Finish(
-        reason=finish_reason_to_wire(event.reason),
-        complete=event.complete,
-        matched_stop=event.matched_stop,
-        usage=inference_pb2.Usage(
-            prompt_tokens=counts.prompt_tokens,
-            cached_tokens=counts.cached_tokens,
-            completion_tokens=counts.completion_tokens,
-        ),
-        timings=inference_pb2.Timings(prompt_ms=counts.prompt_ms, predicted_ms=counts.predicted_ms),
-    )
-    return inference_pb2.GenerateEvent(finish=finish)
-
-
-def _session_to_wire(session: SavedSession) -> inference_pb2.Session:
-    last_used = Timestamp()
-    last_used.FromNanoseconds(int(session.last_used * 1e9))
-    return inference_pb2.Session(
-        id=session.id, parent_id=session.parent_id, tokens=session.tokens, bytes=session.bytes, last_used=last_used
-    )

@@ -13,13 +13,9 @@ PROGRAM_VERSION = 1
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     """The request. Raises RequestError and UnsupportedError."""
-    if message.HasField("n") and message.n != 1:
-        raise UnsupportedError(f"n is {message.n}: one message is written at a time", path="/n")
-    if message.HasField("top_logprobs"):
-        raise UnsupportedError("top_logprobs is not served by this version", path="/top_logprobs")
-    if message.return_tokens:
-        # Of a character that is several tokens it tells only the last one's id.
-        raise UnsupportedError("the engine does not tell all token ids of a stream", path="/return_tokens")
+    for name in ("session_id", "parent_session_id"):
+        if message.HasField(name):
+            raise UnsupportedError(f"{name} is not served by this version", path=f"/{name}")
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
@@ -27,6 +23,9 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
         stop=tuple(message.stop),
         priority=message.priority,
         session=_session(message),
+        n=message.n if message.HasField("n") else 1,
+        top_logprobs=message.top_logprobs if message.HasField("top_logprobs") else None,
+        return_tokens=message.return_tokens,
     )
 
 
@@ -83,4 +82,5 @@ def sampling_from_wire(message: inference_pb2.Sampling) -> Sampling:
             for item in message.logit_bias
         ),
         samplers=tuple(message.samplers),
+        dry_sequence_breakers=tuple(message.dry_sequence_breakers),
     )
