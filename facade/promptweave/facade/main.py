@@ -15,7 +15,7 @@ from promptweave.rpc.logs import complain, set_up_logs
 
 ROLE = "facade"
 _BACKLOG = 2048
-_LAST_WORDS_S = 2
+_LAST_WORDS_S = 4
 """How long answers that are stopped have to say so. Then their connections are broken off."""
 
 

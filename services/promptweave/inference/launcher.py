@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+import time
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
@@ -18,6 +19,10 @@ from promptweave.parent import die_with
 
 _HTTP_THREADS_BESIDES_SLOTS = 8
 """For /health, /tokenize and the like, which must not wait for a message to be written."""
+
+_LAST_WORDS_S = 0.5
+"""The engine's log has a thread of its own, for which the end of the process does not wait: on a busy machine it had not yet
+written why a start failed, in 9 of 150."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ def _run_wheel(order: Order) -> None:
     try:
         server = Server(params)
     except RuntimeError as error:
+        time.sleep(_LAST_WORDS_S)
         sys.exit(str(error))
     threading.Event().wait()
     del server

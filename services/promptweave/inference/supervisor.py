@@ -127,7 +127,7 @@ class Supervisor:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
             self.losses += 1
-            logger.error("the engine died (%s): %s", ending, child.log.cause() or "it said nothing")
+            logger.error("the engine died (%s); its last words: %s", ending, child.log.cause() or "none")
             return time.monotonic() - since
 
     async def _until_it_dies(self, child: Child, pulse: Pulse, death: "asyncio.Task[str]") -> str:
