@@ -11,6 +11,7 @@ import psutil
 from promptweave.inference.engine import Engine
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.service import register
+from promptweave.inference.side_engines import NO_SIDE_ENGINES, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
@@ -64,10 +65,10 @@ async def watched(engine: Engine, *, ready: bool = True) -> AsyncIterator[Watch]
 
 
 @asynccontextmanager
-async def listening(engine: Engine) -> AsyncIterator[str]:
+async def listening(engine: Engine, side: SideEngines = NO_SIDE_ENGINES) -> AsyncIterator[str]:
     """The service over real gRPC, for an engine that somebody watches: its address."""
     server = RpcServer()
-    services = register(server.grpc, engine)
+    services = register(server.grpc, engine, side)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
     try:
@@ -77,9 +78,9 @@ async def listening(engine: Engine) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def calling(engine: Engine) -> AsyncIterator[InferenceServiceStub]:
+async def calling(engine: Engine, side: SideEngines = NO_SIDE_ENGINES) -> AsyncIterator[InferenceServiceStub]:
     """As `listening`, and a client."""
-    async with listening(engine) as address, channel(address) as connection:
+    async with listening(engine, side) as address, channel(address) as connection:
         yield InferenceServiceStub(connection)
 
 

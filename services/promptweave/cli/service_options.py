@@ -38,6 +38,29 @@ _ENGINE = [
         metavar="N",
         help="How many requests may wait before more are refused.",
     ),
+    click.option(
+        "--embedding-model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The GGUF file of an embedding model, for a second engine.",
+    ),
+    click.option(
+        "--embedding-pooling",
+        type=click.Choice(["mean", "cls", "last"]),
+        help="How the embedding model pools.  [default: as its file says]",
+    ),
+    click.option(
+        "--rerank-model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The GGUF file of a reranker, for an engine of its own.",
+    ),
+    click.option(
+        "--embedding-ctx-size",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Tokens of the longest text for these two.  [default: the model's, at most 8192]",
+    ),
     click.option("--model-id", metavar="NAME", help="The model's name for clients.  [default: the file's]"),
     click.option(
         "--start-timeout",
@@ -98,9 +121,13 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
     model = fetch_model(given["hf_repo"], given["hf_file"]) if given["hf_repo"] else given["model"]
     return InferenceOptions(
         listen=listen,
-        model=model.resolve() if model else None,
+        model=_resolved(model),
         endpoint=given["endpoint"],
         endpoint_api_key=given["endpoint_api_key"],
+        embedding_model=_resolved(given["embedding_model"]),
+        embedding_pooling=given["embedding_pooling"],
+        rerank_model=_resolved(given["rerank_model"]),
+        embedding_ctx_size=given["embedding_ctx_size"],
         engine=given["engine"],
         engine_args=engine_args,
         ctx_size=given["ctx_size"],
@@ -110,6 +137,10 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
         start_timeout_s=given["start_timeout"],
         grace_s=given["grace"],
     )
+
+
+def _resolved(path: Path | None) -> Path | None:
+    return path.resolve() if path else None
 
 
 def to_facade(given: dict[str, Any], *, compiler: str, inference: str) -> FacadeOptions:

@@ -38,8 +38,9 @@ def read_order(line: bytes) -> Options:
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in order["options"].items()
     }
-    if given.get("model"):
-        given["model"] = Path(given["model"])
+    for name in ("model", "embedding_model", "rerank_model"):
+        if given.get(name):
+            given[name] = Path(given[name])
     return ROLES[order["role"]](**given)
 
 

@@ -55,8 +55,10 @@ class Child:
             socket=self.socket,
             api_key=self.api_key,
             parallel=options.parallel,
-            ctx_size=options.ctx_size and options.ctx_size * options.parallel,
+            # Engines with a pooling let their slots share one context.
+            ctx_size=options.ctx_size and options.ctx_size * (1 if options.pooling else options.parallel),
             args=options.engine_args,
+            pooling=options.pooling,
         )
         assert self._process.stdin is not None
         self._process.stdin.write(order.to_line())

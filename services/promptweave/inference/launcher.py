@@ -36,6 +36,8 @@ class Order:
     ctx_size: int | None
     """Of all slots together, in tokens."""
     args: tuple[str, ...]
+    pooling: str | None = None
+    """Of an engine that gives vectors, or ranks ("rank"), and writes no text; by llama.cpp's names."""
 
     def to_line(self) -> bytes:
         """The line of stdin."""
@@ -45,7 +47,7 @@ class Order:
 def command(order: Order) -> list[str]:
     """The command line of a llama-server binary.
 
-    `--special` as for the wheel, below.
+    `--special`, and all that pooling takes, as for the wheel, below.
     """
     size = ["--ctx-size", str(order.ctx_size)] if order.ctx_size else []
     return [
@@ -53,7 +55,18 @@ def command(order: Order) -> list[str]:
         *("--parallel", str(order.parallel), "--threads-http", str(order.parallel + _HTTP_THREADS_BESIDES_SLOTS)),
         *("--special", "--metrics", "--slots"),
         *size,
+        *_pooling_arguments(order),
         *order.args,
+    ]
+
+
+def _pooling_arguments(order: Order) -> list[str]:
+    if order.pooling is None:
+        return []
+    batch = str(order.ctx_size)
+    return [
+        *("--embedding", "--pooling", order.pooling, "--kv-unified", "--batch-size", batch, "--ubatch-size", batch),
+        *(["--reranking"] if order.pooling == "rank" else []),
     ]
 
 
@@ -92,7 +105,7 @@ def _exit_at_end_of_stdin() -> NoReturn:
 
 
 def _run_wheel(order: Order) -> None:
-    from xllamacpp import CommonParams, Server
+    from xllamacpp import CommonParams, Server, llama_pooling_type
 
     params = CommonParams()
     params.model.path = order.model
@@ -107,6 +120,13 @@ def _run_wheel(order: Order) -> None:
     # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string
     # would be accepted and then left out. This shows them all; `turn_end.py` takes away the one that ends the turn.
     params.special = True
+    if order.pooling is not None:
+        params.embedding = True
+        params.pooling_type = getattr(llama_pooling_type, f"LLAMA_POOLING_TYPE_{order.pooling.upper()}")
+        # A text is evaluated in one piece, for its tokens may look at each other both ways: the batch holds the longest
+        # one. The slots share the context, so that each of them takes such a text.
+        params.kv_unified = True
+        params.n_batch = params.n_ubatch = params.n_ctx
     try:
         server = Server(params)
     except RuntimeError as error:

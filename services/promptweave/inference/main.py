@@ -2,18 +2,22 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from promptweave.inference.endpoint import Endpoint
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.service import register
+from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.server import ListenError, RpcServer
 from promptweave.rpc.server import serve as serve_rpc
 
 ROLE = "inference"
+CALLS = {Role.EMBEDDING: "promptweave.v1.InferenceService.Embed", Role.RERANK: "promptweave.v1.InferenceService.Rerank"}
+"""The names under which the health service tells of the engines beside the one that writes."""
 
 
 def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
@@ -41,13 +45,24 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
     Raises StartError and ListenError.
     """
     engine: Engine = Supervisor(options) if options.model else Endpoint(options)
+    side = SideEngines.supervised(options)
 
     async def watch(server: RpcServer) -> None:
-        await engine.run(server.set_serving)
+        watching = [asyncio.ensure_future(engine.run(server.set_serving))]
+        for role, call in CALLS.items():
+            if role in side.engines:
+                await server.set_part(call, False)
+                watching.append(asyncio.ensure_future(side.run(role, partial(server.set_part, call))))
+        try:
+            await asyncio.gather(*watching)
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
 
     await serve_rpc(
         options.listen,
-        lambda server: register(server, engine),
+        lambda server: register(server, engine, side),
         serving=False,
         grace_s=options.grace_s,
         on_listening=on_listening,

@@ -63,6 +63,11 @@ class RpcServer:
         for service in self._services:
             await self._health.set(service, status)
 
+    async def set_part(self, name: str, serving: bool) -> None:
+        """The same of a part with a name of its own, whose state says nothing of the rest."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        await self._health.set(name, status)
+
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest."""
         await self._health.enter_graceful_shutdown()
