@@ -12,9 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from promptweave.compiler.options import CompilerOptions
 from promptweave.facade.options import FacadeOptions
@@ -35,13 +35,15 @@ def order_line(options: Options) -> bytes:
 def read_order(line: bytes) -> Options:
     """The options of a line."""
     order = json.loads(line)
-    given: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in order["options"].items()
-    }
-    for name in ("model", "embedding_model", "rerank_model"):
-        if given.get(name):
-            given[name] = Path(given[name])
-    return ROLES[order["role"]](**given)
+    kind = ROLES[order["role"]]
+    paths = {field.name for field in fields(kind) if Path in get_args(field.type)}
+    return kind(**{name: _from_json(value, name in paths) for name, value in order["options"].items()})
+
+
+def _from_json(value: Any, is_path: bool) -> Any:
+    if isinstance(value, list):
+        return tuple(value)
+    return Path(value) if is_path and value is not None else value
 
 
 def main() -> int:
