@@ -10,9 +10,10 @@ from starlette.types import ASGIApp
 
 from promptweave.facade.chat_route import ChatCompletion
 from promptweave.facade.http import Envelope, handle_errors, services_of
-from promptweave.facade.models import check_model, model_list, model_object
+from promptweave.facade.models import find_model, loaded_models, model_list, model_object
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.services import Services
+from promptweave.facade.vector_routes import add_vector_routes
 
 
 def create_app(options: FacadeOptions) -> ASGIApp:
@@ -35,25 +36,25 @@ def create_app(options: FacadeOptions) -> ASGIApp:
 
     @app.get("/ready")
     async def ready(request: Request) -> JSONResponse:
-        """Both services are ready: the model is loaded."""
+        """Both services are ready: the model is loaded. What only some requests need may be missing."""
         missing = await services_of(request).not_serving()
-        return JSONResponse({"status": "waiting" if missing else "ok", "waiting_for": missing}, 503 if missing else 200)
+        status = 503 if {"compiler", "inference"} & {*missing} else 200
+        return JSONResponse({"status": "waiting" if missing else "ok", "waiting_for": missing}, status)
 
     @app.get("/v1/models")
     async def models(request: Request) -> dict[str, Any]:
-        """The loaded model."""
-        return model_list(await services_of(request).model(), options.aliases)
+        """The loaded models."""
+        return model_list(await loaded_models(services_of(request), options.aliases))
 
     @app.get("/v1/models/{name:path}")
     async def model(request: Request, name: str) -> dict[str, Any]:
-        """The loaded model, by any of its names."""
-        loaded = await services_of(request).model()
-        check_model(name, loaded, options.aliases)
-        return model_object(name, loaded)
+        """A loaded model, by any of its names."""
+        return model_object(name, find_model(name, await loaded_models(services_of(request), options.aliases)))
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
         """A chat completion, whole or as a stream."""
         return await ChatCompletion(request, options).respond()
 
+    add_vector_routes(app, options)
     return Envelope(app, options.api_key)

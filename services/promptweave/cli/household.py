@@ -175,7 +175,8 @@ async def _wait_until_ready(facade: str, api_key: str | None, what: str) -> str:
     start = time.monotonic()
     report = start + _REPORT_S
     while True:
-        if await asyncio.to_thread(_get, facade, "/ready"):
+        ready = await asyncio.to_thread(_get, facade, "/ready")
+        if ready and not ready["waiting_for"]:
             models = await asyncio.to_thread(_get, facade, "/v1/models", api_key)
             if models:
                 return str(models["data"][0]["id"])
