@@ -9,9 +9,13 @@ from fastapi.responses import JSONResponse, Response
 from starlette.types import ASGIApp
 
 from promptweave.facade.chat_route import ChatCompletion
+from promptweave.facade.completion_body import CompletionBody
+from promptweave.facade.completion_route import complete, completion_place
 from promptweave.facade.http import Envelope, handle_errors, services_of
+from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
 from promptweave.facade.models import find_model, loaded_models, model_list, model_object
 from promptweave.facade.options import FacadeOptions
+from promptweave.facade.route import route
 from promptweave.facade.services import Services
 from promptweave.facade.vector_routes import add_vector_routes
 
@@ -57,4 +61,6 @@ def create_app(options: FacadeOptions) -> ASGIApp:
         return await ChatCompletion(request, options).respond()
 
     add_vector_routes(app, options)
+    add_llama_cpp_routes(app, options)
+    app.add_api_route("/v1/completions", route(CompletionBody, complete, options, completion_place), methods=["POST"])
     return Envelope(app, options.api_key)
