@@ -13,7 +13,7 @@ import pytest
 from promptweave.demo.embedding_model import CONTEXT, WIDTH, write_embedding_model
 from promptweave.errors import Code
 from promptweave.inference.embed import embed
-from promptweave.inference.errors import OverloadedError
+from promptweave.inference.errors import OverloadedError, RequestError
 from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.errors import from_rpc_error
@@ -250,3 +250,19 @@ async def test_a_deadline_ends_the_call(vectors: InferenceServiceStub) -> None:
         await vectors.Embed(request, timeout=0.2)
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert (await embedded(vectors, "a")).embeddings
+
+
+@pytest.mark.parametrize("pooling", ["last", "mean"])
+async def test_a_model_that_writes_can_embed(demo_model: Path, pooling: str) -> None:
+    """Its tokens look back only, and have a cache, which all texts share."""
+    given = options(demo_model, embedding_model=demo_model, embedding_pooling=pooling, embedding_ctx_size=64)
+    side = SideEngines.supervised(given)
+    async with watched(side.engines[Role.EMBEDDING]):
+        ready = side.ready(Role.EMBEDDING)
+        texts = [f"{number} " + "x" * (number % 61) for number in range(40, 100)]
+        together = (await embed(ready, texts)).vectors
+        for place in (0, 20, 59):
+            assert together[place] == near((await embed(ready, [texts[place]])).vectors[0])
+        assert len((await embed(ready, ["x" * 64] * 5)).vectors) == 5
+        with pytest.raises(RequestError, match="has 65 tokens, and the model takes 64"):
+            await embed(ready, ["x" * 65])
