@@ -231,14 +231,14 @@ async def test_calls_wait_for_each_other_and_not_too_many(models: Path) -> None:
     side = SideEngines.supervised(options(models / "no.gguf", embedding_model=models / "embedding.gguf", max_waiting=1))
     async with watched(side.engines[Role.EMBEDDING]):
         ready = side.ready(Role.EMBEDDING)
-        calls = [asyncio.ensure_future(embed(ready, ["ab" * 60] * 200)) for _ in range(ready.facts.slots + 2)]
+        calls = [asyncio.ensure_future(embed(ready, ["ab" * 60] * 50)) for _ in range(ready.facts.slots + 2)]
         done, others = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         (refusal,) = done
         assert isinstance(refusal.exception(), OverloadedError)
         cancelled, *rest = others
         cancelled.cancel()
         results = await asyncio.gather(*rest)
-        assert {len(result.vectors) for result in results} == {200}
+        assert {len(result.vectors) for result in results} == {50}
         assert cancelled.cancelled()
         # The slot is free again.
         assert len((await embed(ready, ["a"])).vectors) == 1
@@ -255,14 +255,16 @@ async def test_a_deadline_ends_the_call(vectors: InferenceServiceStub) -> None:
 @pytest.mark.parametrize("pooling", ["last", "mean"])
 async def test_a_model_that_writes_can_embed(demo_model: Path, pooling: str) -> None:
     """Its tokens look back only, and have a cache, which all texts share."""
-    given = options(demo_model, embedding_model=demo_model, embedding_pooling=pooling, embedding_ctx_size=64)
+    given = options(demo_model, embedding_model=demo_model, embedding_pooling=pooling, embedding_ctx_size=200)
     side = SideEngines.supervised(given)
     async with watched(side.engines[Role.EMBEDDING]):
         ready = side.ready(Role.EMBEDDING)
-        texts = [f"{number} " + "x" * (number % 61) for number in range(40, 100)]
+        texts = [f"{number} " + "x" * (number * 4 % 241) for number in range(40, 60)]
         together = (await embed(ready, texts)).vectors
-        for place in (0, 20, 59):
+        for place in (0, 10, 19):
             assert together[place] == near((await embed(ready, [texts[place]])).vectors[0])
-        assert len((await embed(ready, ["x" * 64] * 5)).vectors) == 5
-        with pytest.raises(RequestError, match="has 65 tokens, and the model takes 64"):
-            await embed(ready, ["x" * 65])
+        longest = 255 if pooling == "last" else 256
+        assert len((await embed(ready, ["x" * longest] * 3)).vectors) == 3
+        with pytest.raises(RequestError, match=f"has {longest + 1} tokens, and the model takes {longest}") as raised:
+            await embed(ready, ["x", "x" * (longest + 1)])
+        assert raised.value.path == "/inputs/1"

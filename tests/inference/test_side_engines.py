@@ -39,11 +39,11 @@ def given(folder: Path, **fields: Any) -> InferenceOptions:
 @pytest.mark.parametrize(
     ("pooling", "fields", "expected"),
     [
-        pytest.param("MEAN", {}, ("mean", 128), id="as-the-file-says"),
-        pytest.param("CLS", {}, ("cls", 128), id="cls"),
-        pytest.param("MEAN", {"embedding_pooling": "last"}, ("last", 128), id="as-asked"),
-        pytest.param(None, {"embedding_pooling": "mean"}, ("mean", 128), id="the-file-does-not-say"),
-        pytest.param("MEAN", {"embedding_ctx_size": 64}, ("mean", 64), id="shorter"),
+        pytest.param("MEAN", {}, ("mean", 256), id="as-the-file-says"),
+        pytest.param("CLS", {}, ("cls", 256), id="cls"),
+        pytest.param("MEAN", {"embedding_pooling": "last"}, ("last", 256), id="as-asked"),
+        pytest.param(None, {"embedding_pooling": "mean"}, ("mean", 256), id="the-file-does-not-say"),
+        pytest.param("MEAN", {"embedding_ctx_size": 600}, ("mean", 768), id="longer"),
     ],
 )
 def test_an_engines_own_options(
@@ -54,15 +54,16 @@ def test_an_engines_own_options(
     assert [*chosen] == [Role.EMBEDDING]
     own = chosen[Role.EMBEDDING]
     assert (own.model, own.pooling, own.ctx_size) == (path, *expected)
-    assert (own.engine, own.engine_args, own.endpoint) == ("e", (), None)
+    assert (own.engine, own.engine_args, own.endpoint, own.parallel) == ("e", (), None, 4)
 
 
-def test_a_long_context_is_taken_when_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(side_engines, "_LONGEST_TEXT", 100)
-    path = model(tmp_path, "MEAN")
-    assert side_options(given(tmp_path, embedding_model=path))[Role.EMBEDDING].ctx_size == 100
-    asked = given(tmp_path, embedding_model=path, embedding_ctx_size=120)
-    assert side_options(asked)[Role.EMBEDDING].ctx_size == 120
+def test_a_long_context_is_taken_when_asked_for(demo_model: Path) -> None:
+    assert (
+        side_options(given(demo_model, embedding_model=demo_model, embedding_pooling="last"))[Role.EMBEDDING].ctx_size
+        == 8192
+    )
+    asked = given(demo_model, embedding_model=demo_model, embedding_pooling="last", embedding_ctx_size=20_000)
+    assert side_options(asked)[Role.EMBEDDING].ctx_size == 20_224
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,6 @@
                  ├─ openai_response.py       events → completion, or chunks of a stream
                  └─ errors.py                the one table: error → HTTP status and OpenAI's error body
 
-`vector_routes.py`, `completion_route.py` and `llama_cpp_routes.py` are the routes without a chat, `route.py` what they share.
+`vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
 `models.py` says which names mean which loaded model; `sse.py` writes event streams; `http.py` holds what every answer has.
 """

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from promptweave.inference.client import EngineClient
 from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.errors import EngineFailedError, RequestError
+from promptweave.inference.errors import ContextOverflowError, EngineFailedError, RequestError
 
 Tokens = Sequence[int]
 
@@ -69,6 +69,11 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
             except RequestError as error:
                 # The engine does not say which one it means.
                 raise RequestError(error.message, path="/inputs") from None
+            except ContextOverflowError:
+                # Where a model keeps what it saw, the engine leaves room for one token more (b11549).
+                for place, ids in enumerate(tokens):
+                    _check_length(len(ids), engine.facts.context_size - 1, f"/inputs/{place}")
+                raise
             _check_dimensions(dimensions, vectors[-1])
     if not all(math.isfinite(sum(vector)) for vector in vectors):
         raise EngineFailedError("the embedding model gave a vector that holds no numbers")

@@ -39,7 +39,8 @@ class InferenceOptions:
     rerank_model: Path | None = None
     """A GGUF file, for an engine that ranks documents."""
     embedding_ctx_size: int | None = None
-    """The longest input of these two engines, in tokens. None: the model's training context, at most 8,192."""
+    """The longest input of these two engines, in tokens; rounded up to a multiple of 256, and never more than the model was
+    trained for. None: as much as that, at most 8,192."""
     pooling: str | None = None
     """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `side_engines.py`."""
 

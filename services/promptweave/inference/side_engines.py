@@ -19,8 +19,12 @@ logger = logging.getLogger(__name__)
 _LONGEST_TEXT = 8192
 """In tokens, unless asked for. A text is evaluated in one piece, and the memory for it is taken at the start."""
 
+_CONTEXT_UNIT = 256
+"""The engine makes every context a multiple of it (b11549), and tells that size; the batch has to be as large."""
+
 _SLOTS = 4
-"""How many short texts are evaluated together. They share the memory of one long one."""
+"""How many short texts are evaluated together, where the model takes no memory for them. A model whose tokens look back only
+keeps what it saw of each text, and texts that share its context exceed it (b11549: an error for all of them)."""
 
 _HOPELESS_S = 30.0
 """For so long an engine that ran, and cannot be started any more, is left alone."""
@@ -110,10 +114,14 @@ def _engine_options(options: InferenceOptions, role: Role, model: Path) -> Infer
         model_id=None,
         # They are for the engine that writes.
         engine_args=(),
-        parallel=_SLOTS,
-        ctx_size=options.embedding_ctx_size or min(file.context_size, _LONGEST_TEXT),
+        parallel=1 if file.causal else _SLOTS,
+        ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _LONGEST_TEXT)),
         pooling=pooling,
         embedding_model=None,
         embedding_pooling=None,
         rerank_model=None,
     )
+
+
+def _rounded(context_size: int) -> int:
+    return -(-context_size // _CONTEXT_UNIT) * _CONTEXT_UNIT

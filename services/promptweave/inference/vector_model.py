@@ -12,6 +12,7 @@ POOLINGS = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 RANK = "rank"
 
 _ARCHITECTURE = "general.architecture"
+_KEYS = (".context_length", ".pooling_type", ".attention.causal")
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,14 @@ class VectorModel:
     """The longest text that it was trained with, in tokens."""
     pooling: str | None
     """How the vectors of a text's tokens become one; "rank": they become a score. None: the file does not say."""
+    causal: bool
+    """Whether its tokens look back only, as those of models that write."""
 
 
 def read_vector_model(path: Path) -> VectorModel:
     """Reads a file's header. Raises StartError."""
     try:
-        pairs = read_header(path, lambda key: key == _ARCHITECTURE or key.endswith((".context_length", ".pooling_type")))
+        pairs = read_header(path, lambda key: key == _ARCHITECTURE or key.endswith(_KEYS))
     except GgufError as error:
         raise StartError(f"{path}: {error}") from None
     except OSError as error:
@@ -36,4 +39,5 @@ def read_vector_model(path: Path) -> VectorModel:
     context = pairs.get(f"{architecture}.context_length")
     if not isinstance(context, int) or context < 1:
         raise StartError(f"{path} does not say how long its context is, so it is no model")
-    return VectorModel(context, POOLINGS.get(pairs.get(f"{architecture}.pooling_type", 0)))
+    pooling = POOLINGS.get(pairs.get(f"{architecture}.pooling_type", 0))
+    return VectorModel(context, pooling, causal=pairs.get(f"{architecture}.attention.causal") is not False)
