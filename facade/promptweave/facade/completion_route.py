@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -128,7 +128,7 @@ async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Hea
     return {**head.of("text_completion"), "choices": [item for item, _ in written], "usage": usage_object(usage)}
 
 
-async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head) -> AsyncIterator[bytes]:
+async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head) -> AsyncGenerator[bytes, None]:
     """The events, one choice after the other."""
     with_usage = asked.body.stream_options.include_usage
     usages = []
@@ -161,8 +161,8 @@ async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: He
         yield sse.event(http_error(error, request_id(asked.request)).body())
 
 
-async def _after(first: bytes, stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async with aclosing(stream):  # type: ignore[type-var]
+async def _after(first: bytes, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(stream):
         yield first
         async for data in stream:
             yield data
