@@ -30,7 +30,10 @@ def demo_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def served(demo_model: Path) -> Iterator[Serving]:
+def served(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Everything on this machine, with four slots of 2,048 tokens. Whoever uses it leaves it as it was."""
-    with serving("--model", str(demo_model), "--parallel", "4", "--ctx-size", "2048") as everything:
+    sessions = str(tmp_path_factory.mktemp("sessions"))
+    with serving(
+        "--model", str(demo_model), "--parallel", "4", "--ctx-size", "2048", "--session-dir", sessions
+    ) as everything:
         yield everything

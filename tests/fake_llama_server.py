@@ -2,7 +2,7 @@
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
 `never` (loads forever), `once` (as `well`, but a second start dies), `strange` (is healthy, and no llama.cpp), `locked`
-(knows another key). `--stubborn` makes it ignore SIGTERM.
+(knows another key), `stuck` (works on one message forever). `--stubborn` makes it ignore SIGTERM.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 
@@ -55,6 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(*LOCKED)
         elif self.path == "/props" and self.server.manner != "strange":
             self.answer(200, PROPS)
+        elif self.path == "/slots" and self.server.manner == "stuck":
+            self.answer(200, [{"id": 0, "n_ctx": 512, "is_processing": True, "n_prompt_tokens": 256}])
         elif self.path == "/nothing":
             self.connection.close()
         else:
@@ -67,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/completion":
             self.complete(body["prompt"])
 
-    def answer(self, status: int, value: dict[str, Any]) -> None:
+    def answer(self, status: int, value: Any) -> None:
         data = json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Length", str(len(data)))

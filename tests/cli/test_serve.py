@@ -216,12 +216,24 @@ def test_an_endpoint_instead_of_an_engine_of_our_own(demo_model: Path, nothing_l
     try:
         assert engine.stdout is not None
         url = engine.stdout.readline().strip()
-        with serving("--endpoint", url) as served:
+        shown = {name: f"127.0.0.1:{free_port()}" for name in ("compiler", "inference")}
+        metrics = [word for name, address in shown.items() for word in (f"--{name}-metrics", address)]
+        with serving("--endpoint", url, *metrics) as served:
             assert len(served.family) == 5
+            assert "promptweave_compiler_workers_busy 0.0" in httpx.get(f"http://{shown['compiler']}/metrics").text
+            assert "promptweave_engine_ready 1.0" in httpx.get(f"http://{shown['inference']}/metrics").text
     finally:
         engine.kill()
         engine.wait()
         engine.stdout.close()  # type: ignore[union-attr]
+
+
+def free_port() -> int:
+    """A port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
 
 
 _SERVER = """

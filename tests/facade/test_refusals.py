@@ -97,7 +97,8 @@ REFUSED = [
         {"messages": USER, "modalities": ["text", "audio"]}, "modalities", "unsupported_parameter", id="modalities"
     ),
     pytest.param({"messages": USER, "modalities": 3}, "modalities", "unsupported_parameter", id="modalities-a-number"),
-    pytest.param({"messages": USER, "session_id": "s"}, "session_id", "unsupported_parameter", id="session"),
+    pytest.param({"messages": USER, "session_id": ""}, "session_id", None, id="empty-session"),
+    pytest.param({"messages": USER, "parent_session_id": "s"}, "parent_session_id", None, id="parent-without-session"),
     pytest.param({"messages": USER, "grammar": 'root ::= "x"'}, "grammar", "unsupported_parameter", id="grammar"),
     pytest.param({"messages": USER, "tool_style": "x"}, "tool_style", "unsupported_parameter", id="unknown-style"),
     pytest.param({"messages": USER, "tools": [tool(name="a b")]}, "tools[0].function.name", None, id="tool-name"),

@@ -90,9 +90,9 @@ async def answer(stub: InferenceServiceStub, asked: inference_pb2.GenerateReques
     return whole
 
 
-async def read_on(call: Any) -> Answer:
-    """What is left of an answer, after some of it was read."""
-    rest = Answer()
+async def read_on(call: Any, rest: Answer | None = None) -> Answer:
+    """What is left of an answer, after some of it was read. `rest`: gets it, also where an error ends the call."""
+    rest = rest or Answer()
     while (response := await call.read()) is not grpc.aio.EOF:
         rest.add(response.events)
     return rest

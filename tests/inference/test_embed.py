@@ -52,7 +52,7 @@ async def side(anyio_backend: str, models: Path) -> AsyncIterator[SideEngines]:
 @pytest.fixture(scope="module")
 async def vectors(engine: Supervisor, side: SideEngines) -> AsyncIterator[InferenceServiceStub]:
     """A service that has everything."""
-    async with calling(engine, side) as stub:
+    async with calling(engine, side=side) as stub:
         yield stub
 
 

@@ -1,11 +1,7 @@
 """A llama.cpp server that somebody else runs: it comes, goes and comes back, and may be no llama.cpp at all."""
 
 import asyncio
-import json
-import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,22 +14,11 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.options import InferenceOptions
 from promptweave.v1.inference_pb2 import GetModelRequest
 
+from .processes import free_port, somebodys_server
 from .requests import answer, program, refused, request
 from .running import LONG_S, calling, eventually, watched
 
 pytestmark = pytest.mark.anyio
-
-SERVER = """
-import json, sys, threading
-from xllamacpp import CommonParams, Server
-given = json.loads(sys.argv[1])
-params = CommonParams()
-params.model.path, params.hostnames, params.port = given["model"], ["127.0.0.1"], given["port"]
-params.api_keys = given["keys"]
-params.n_ctx, params.n_parallel, params.ui = 512, 1, False
-server = Server(params)
-threading.Event().wait()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -44,26 +29,7 @@ def _often(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def port() -> int:
     """A port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
-
-
-@asynccontextmanager
-async def somebodys_server(model: Path, port: int, keys: list[str] | None = None) -> AsyncIterator[None]:
-    """llama.cpp's server as others start it: on a port, without `--special`."""
-    order = json.dumps({"model": str(model), "port": port, "keys": keys or []})
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVER, order),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        yield
-    finally:
-        process.kill()
-        await process.wait()
+    return free_port()
 
 
 def endpoint(port: int, **given: str) -> Endpoint:
@@ -92,6 +58,53 @@ async def test_comes_goes_and_comes_back(demo_model: Path, port: int) -> None:
                 assert (model.template.source, model.context_size) == (demo_template().rstrip("\n"), 512)
             await watch.until_heard(*heard, False)
         assert (await refused(stub, request())).code is Code.UNAVAILABLE
+
+
+class Switch:
+    """A port behind which one server takes another one's place in no time."""
+
+    def __init__(self, target: int) -> None:
+        self._target = target
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def to(self, target: int) -> None:
+        """From now on, that one answers."""
+        self._target = target
+        for writer in self._open:
+            writer.close()
+
+    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serves one connection."""
+        there, back = await asyncio.open_connection("127.0.0.1", self._target)
+        self._open |= {writer, back}
+        await asyncio.gather(_pass_on(reader, back), _pass_on(there, writer))
+        self._open -= {writer, back}
+
+
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+    writer.close()
+
+
+async def test_a_restart_that_nobody_sees_is_noticed(demo_model: Path, port: int) -> None:
+    other, switch = free_port(), Switch(port)
+    async with (
+        somebodys_server(demo_model, port),
+        somebodys_server(demo_model, other),
+        await asyncio.start_server(switch.connect, "127.0.0.1", 0) as server,
+    ):
+        for each in (port, other):
+            async with watched(endpoint(each)):
+                pass  # Both are there.
+        engine = endpoint(server.sockets[0].getsockname()[1])
+        async with watched(engine) as watch, calling(engine) as stub:
+            first = engine.ready()
+            switch.to(other)
+            await watch.until_heard(True, False, True)
+            assert engine.ready() is not first
+            assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
 
 
 async def test_a_key(demo_model: Path, port: int) -> None:

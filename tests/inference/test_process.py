@@ -1,85 +1,26 @@
 """The service as a process of its own: what it leaves behind when it ends, however it ends."""
 
-import asyncio
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
-import grpc.aio
 import psutil
 import pytest
 
 from promptweave.errors import Code
 from promptweave.rpc.channel import channel
-from promptweave.v1.inference_pb2 import GetModelRequest
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
+from .processes import address_of, engine_of, ready, service
 from .requests import endless, program, read_on, refused_rest, request
 from .running import LONG_S, alive, eventually
 
 pytestmark = pytest.mark.anyio
-
-SERVICE = """
-import sys
-from pathlib import Path
-from promptweave.inference.main import run
-from promptweave.inference.options import InferenceOptions
-
-listen, model, engine, grace, *args = sys.argv[1:]
-options = InferenceOptions(
-    listen=listen, model=Path(model), engine=engine or None, engine_args=tuple(args), ctx_size=32768, grace_s=float(grace)
-)
-sys.exit(run(options, on_listening=lambda address: print(address, flush=True)))
-"""
 
 
 @pytest.fixture(autouse=True)
 def _folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a killed service leaves its socket's folder. Its name is short: a socket's path has hardly 100 characters."""
     monkeypatch.setenv("TMPDIR", str(tmp_path_factory.mktemp("s")))
-
-
-@asynccontextmanager
-async def service(
-    model: Path, *args: str, listen: str = "127.0.0.1:0", engine: str = "", grace_s: float = 5.0
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The process; killed at the end if it still runs."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVICE, listen, str(model), engine, str(grace_s), *args),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
-
-
-async def address_of(process: asyncio.subprocess.Process) -> str:
-    assert process.stdout
-    return (await process.stdout.readline()).decode().strip()
-
-
-async def ready(stub: InferenceServiceStub) -> None:
-    """Waits until the model is loaded."""
-    async with asyncio.timeout(LONG_S):
-        while True:
-            try:
-                await stub.GetModel(GetModelRequest(), timeout=LONG_S)
-                return
-            except grpc.aio.AioRpcError as error:
-                if error.code() is not grpc.StatusCode.UNAVAILABLE:
-                    raise
-            await asyncio.sleep(0.02)
-
-
-def engine_of(process: asyncio.subprocess.Process) -> int:
-    (child,) = psutil.Process(process.pid).children()
-    return child.pid
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)

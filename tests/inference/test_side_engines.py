@@ -106,7 +106,7 @@ def test_a_file_without_a_context(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pooling", ["mean", "rank"])
 def test_the_command_line_of_a_binary(pooling: str) -> None:
-    argv = command(Order(1, "/bin/e", "/m.gguf", "/s.sock", "secret", 4, 512, (), pooling))
+    argv = command(Order(1, "/bin/e", "/m.gguf", "/s.sock", "secret", 4, 512, None, (), pooling))
     assert argv[argv.index("--pooling") + 1] == pooling
     assert [argv[argv.index(name) + 1] for name in ("--ctx-size", "--batch-size", "--ubatch-size")] == ["512"] * 3
     assert ("--reranking" in argv) == (pooling == "rank")
@@ -118,7 +118,7 @@ async def test_they_live_and_die_apart(demo_model: Path, tmp_path: Path) -> None
     beside = side.engines[Role.EMBEDDING]
     assert isinstance(beside, Supervisor)
     embed = inference_pb2.EmbedRequest(inputs=[inference_pb2.EmbedRequest.Input(text="a")])
-    async with watched(chat), watched(beside) as watch, calling(chat, side) as stub:
+    async with watched(chat), watched(beside) as watch, calling(chat, side=side) as stub:
         assert beside.pid
         os.kill(beside.pid, signal.SIGKILL)
         await eventually(lambda: watch.heard == [True, False])

@@ -44,7 +44,7 @@ async def test_calls_are_told_what_the_engine_does_meanwhile(demo_model: Path, f
         await eventually(lambda: engine.pid)
         error = await refused(stub, request())
         assert (error.code, error.reason) == (Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE")
-        assert "is loading the model" in error.message
+        assert "is loading the model (100%, since " in error.message  # Of a file as small as the fake's program is large.
         assert error.retry_after_s
     assert not alive(engine.pid or 0)
 
@@ -64,6 +64,20 @@ async def test_a_model_that_the_engine_cannot_load(tmp_path: Path, content: byte
         async with watched(Supervisor(options(path))):
             pass
     assert time.monotonic() - began < LONG_S
+
+
+@pytest.fixture(params=[0.01, 0.5, 0.99])
+def cut_model(demo_model: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A part of the demo model."""
+    path, whole = tmp_path / "model.gguf", demo_model.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * request.param)])
+    return path
+
+
+async def test_a_model_that_is_cut(cut_model: Path) -> None:
+    with pytest.raises(StartError, match=r"corrupted or incomplete|failed to read"):
+        async with watched(Supervisor(options(cut_model))):
+            pass
 
 
 @pytest.mark.parametrize(
@@ -161,18 +175,37 @@ async def test_restarts_that_fail_are_given_up(once: Supervisor) -> None:
     assert await killed_once_ready(once) == [True, False]
 
 
-async def test_the_wait_before_a_restart_doubles(once: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
-    delays: list[float] = []
+@pytest.fixture
+def delays(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The waits before restarts, which then are short."""
+    noted: list[float] = []
     sleep = asyncio.sleep
 
-    async def noted(delay: float) -> None:
+    async def note(delay: float) -> None:
         if delay >= 0.5:  # The tests' own ones are shorter.
-            delays.append(delay)
+            noted.append(delay)
         await sleep(min(delay, 0.01))
 
-    monkeypatch.setattr(module.asyncio, "sleep", noted)
+    monkeypatch.setattr(module.asyncio, "sleep", note)
+    return noted
+
+
+async def test_the_wait_before_a_restart_doubles(once: Supervisor, delays: list[float]) -> None:
     await killed_once_ready(once)
     assert delays == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(("steady_s", "expected"), [(0, [0.5, 0.5]), (1000, [0.5, 1.0])], ids=["steady", "crashing"])
+async def test_an_engine_that_was_steady_is_started_again_soon(
+    demo_model: Path, fake: str, delays: list[float], monkeypatch: pytest.MonkeyPatch, steady_s: float, expected: list[float]
+) -> None:
+    monkeypatch.setattr(module, "_STEADY_S", steady_s)
+    engine = Supervisor(fake_options(demo_model, fake))
+    async with watched(engine) as watch:
+        for lives in (1, 2):
+            os.kill(engine.pid or 0, signal.SIGKILL)
+            await watch.until_heard(*[True, False] * lives, True)
+    assert delays == expected
 
 
 @pytest.mark.parametrize(
@@ -193,6 +226,21 @@ async def test_cancelling_stops_the_engine(
         pid, used = engine.pid or 0, socket_folders(engine.pid or 0)
     assert not alive(pid)
     assert not left(used)
+
+
+async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
+    """It evaluates a long prompt, and answers all the while."""
+    engine = Supervisor(options(demo_model, parallel=1, ctx_size=32_768, hang_timeout_s=5.0))
+    async with watched(engine) as watch, calling(engine) as stub:
+        asked = request(program(text("word " * 800), gbnf='root ::= "x"'))
+        writing, used = asyncio.create_task(answer(stub, asked)), []
+        while not writing.done():
+            await engine.ready().pulse.take()
+            used.append(engine.ready().pulse.context_use)
+            await asyncio.sleep(0.01)
+        assert (await writing).content == "x"
+        assert 0.1 < max(used) <= 1
+        assert watch.heard == [True]
 
 
 async def test_cancelling_while_it_waits_for_a_restart(demo_model: Path, fake: str) -> None:

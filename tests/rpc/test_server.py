@@ -14,8 +14,9 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from promptweave.rpc.address import ListenError
 from promptweave.rpc.channel import MAX_MESSAGE_BYTES, channel
-from promptweave.rpc.server import ListenError, RpcServer, serve
+from promptweave.rpc.server import LIVENESS, RpcServer, serve
 
 from .serving import SERVICE, TIMEOUT_S, call, connected, echo, serving
 
@@ -142,7 +143,7 @@ async def test_health() -> None:
         for serving_now in (False, True, False):
             await server.set_serving(serving_now)
             expected = status.SERVING if serving_now else status.NOT_SERVING
-            assert [await ask(SERVICE), await ask("")] == [expected, expected]
+            assert [await ask(SERVICE), await ask(""), await ask(LIVENESS)] == [expected, expected, status.SERVING]
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await ask("no.such.Service")
         assert raised.value.code() is grpc.StatusCode.NOT_FOUND
@@ -194,6 +195,27 @@ async def test_a_signal_lets_running_calls_end(number: signal.Signals) -> None:
         assert await calling == b"x"
         await running.task
     assert running.log == ["answered", "background", "cleanup"]
+
+
+async def test_health_says_first_that_it_stops_and_new_calls_are_refused() -> None:
+    running = Serving(grace_s=30)
+    status = health_pb2.HealthCheckResponse
+    async with channel(await running.address) as connection, channel(running.address.result()) as another:
+        do = connection.unary_unary(f"/{SERVICE}/Do")
+        calling = do(b"x", timeout=TIMEOUT_S)
+        stub = health_pb2_grpc.HealthStub(connection)
+        watching = stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=TIMEOUT_S)
+        assert (await watching.read()).status == status.SERVING
+        await running.entered.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert (await watching.read()).status == status.NOT_SERVING
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await another.unary_unary(f"/{SERVICE}/Do")(b"x", timeout=TIMEOUT_S)
+        assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
+        running.release.set()
+        assert await calling == b"x"
+        watching.cancel()
+        await running.task
 
 
 async def test_a_call_that_does_not_end_is_cancelled_after_the_grace() -> None:

@@ -1,18 +1,22 @@
 """The routes."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
+from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from promptweave.facade.chat_route import ChatCompletion
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.completion_route import complete, completion_place
-from promptweave.facade.http import Envelope, handle_errors, services_of
+from promptweave.facade.envelope import in_envelope
+from promptweave.facade.http import handle_errors, services_of
 from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
+from promptweave.facade.metrics import HttpMetrics, shown
 from promptweave.facade.models import find_model, loaded_models, model_list, model_object
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.route import route
@@ -20,15 +24,21 @@ from promptweave.facade.services import Services
 from promptweave.facade.vector_routes import add_vector_routes
 
 
-def create_app(options: FacadeOptions) -> ASGIApp:
-    """The facade as an ASGI application."""
+def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
+    """The facade as an ASGI application. `stop`: when answers that are still being written end with an error.
+
+    Raises KeyFileError.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Services(options.compiler, options.inference) as services:
+            ending = asyncio.create_task(services.end_at(stop))
             app.state.services = services
             yield
+            ending.cancel()
 
+    registry = CollectorRegistry()
     # Requests are read by `chat_body.py`: what FastAPI would describe of them is not what they are.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None)
     handle_errors(app)
@@ -63,4 +73,10 @@ def create_app(options: FacadeOptions) -> ASGIApp:
     add_vector_routes(app, options)
     add_llama_cpp_routes(app, options)
     app.add_api_route("/v1/completions", route(CompletionBody, complete, options, completion_place), methods=["POST"])
-    return Envelope(app, options.api_key)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        """The facade's metrics, for Prometheus."""
+        return shown(registry)
+
+    return HttpMetrics(in_envelope(app, options), registry)

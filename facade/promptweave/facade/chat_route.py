@@ -11,7 +11,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
-from promptweave.facade.http import http_error, read_json, request_id, services_of, unless_gone
+from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
 from promptweave.facade.openai_request import body_path
 from promptweave.facade.openai_response import Chunks, Completion, Head
 from promptweave.facade.options import FacadeOptions
@@ -42,7 +42,7 @@ class ChatCompletion:
         return error
 
     async def _respond(self, body: ChatBody) -> Response:
-        turn = await begin_turn(services_of(self._request), self._options, body)
+        turn = await begin_turn(services_of(self._request), self._options, body, owner(self._request))
         head = Head(turn.model.id, int(time.time()), turn.warnings)
         headers, answers = warning_headers(turn.warnings), turn.answers
         if not body.stream:

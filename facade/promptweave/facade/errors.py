@@ -40,6 +40,10 @@ class UnsupportedError(PromptweaveError):
     reason = "ERROR_REASON_UNSUPPORTED"
 
 
+class KeyFileError(PromptweaveError):
+    """A file of API keys that gives none."""
+
+
 class ModelNotFoundError(PromptweaveError):
     """A name that is not that of the loaded model."""
 

@@ -1,28 +1,21 @@
-"""What all requests and answers have: an id, the API key, a body of bounded size, errors in OpenAI's form."""
+"""What the routes share: bodies of bounded size, clients that hang up, errors in OpenAI's form."""
 
 import asyncio
 import json
 import logging
-import secrets
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.errors import INVALID, TOO_LARGE, UNAUTHENTICATED, HttpError, RequestError, internal, to_http
+from promptweave.facade.errors import INVALID, TOO_LARGE, HttpError, RequestError, internal, to_http
 from promptweave.facade.services import Services
 
 logger = logging.getLogger(__name__)
-
-REQUEST_ID = "x-request-id"
-_OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Whoever watches the process needs no key."""
 
 Result = TypeVar("Result")
 
@@ -35,45 +28,6 @@ class ClientGoneError(Exception):
     """The client hung up: nobody reads the answer."""
 
 
-class Envelope:
-    """Around the whole application: request ids, the API key, and the log of what failed.
-
-    Plain ASGI, so streams pass as they are.
-    """
-
-    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
-        self._app = app
-        self._api_key = api_key
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = f"req_{secrets.token_hex(12)}"
-        scope["state"] = {**scope.get("state", {}), "request_id": request_id}
-
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[REQUEST_ID] = request_id
-            await send(message)
-
-        if self._api_key is not None and scope["path"] not in _OPEN_PATHS and not self._knows_key(scope):
-            await answer(UNAUTHENTICATED)(scope, receive, send_with_id)
-            return
-        try:
-            await self._app(scope, receive, send_with_id)
-        except Exception:
-            # It was answered already, by `handle_errors`, or its stream breaks off.
-            logger.exception("request %s failed", request_id)
-
-    def _knows_key(self, scope: Scope) -> bool:
-        headers = dict(scope["headers"])
-        given = headers.get(b"authorization", b"").partition(b" ")
-        assert self._api_key is not None
-        return given[0].lower() == b"bearer" and secrets.compare_digest(given[2].strip(), self._api_key.encode())
-
-
 def request_id(request: Request) -> str:
     """The id of a request, as its answer carries it."""
     return str(request.state.request_id)
@@ -83,6 +37,12 @@ def services_of(request: Request) -> Services:
     """The services that the application calls."""
     services: Services = request.app.state.services
     return services
+
+
+def owner(request: Request) -> str | None:
+    """Whose request this is: the name of its key. None where no key is asked for."""
+    found: str | None = request.state.owner
+    return found
 
 
 def answer(error: HttpError) -> JSONResponse:

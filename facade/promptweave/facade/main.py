@@ -1,40 +1,77 @@
 """The facade as a process."""
 
+import asyncio
+import math
 import socket
+import ssl
 from collections.abc import Callable
 
 import uvicorn
 
 from promptweave.facade.app import create_app
+from promptweave.facade.errors import KeyFileError
 from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.logs import complain, set_up_logs
 
 ROLE = "facade"
 _BACKLOG = 2048
+_LAST_WORDS_S = 2
+"""How long answers that are stopped have to say so. Then their connections are broken off."""
+
+
+class _Server(uvicorn.Server):
+    """Tells the application when the grace is over; uvicorn itself would cut the answers off without a word."""
+
+    def __init__(self, config: uvicorn.Config, stop: asyncio.Event, grace_s: float) -> None:
+        super().__init__(config)
+        self._stop = stop
+        self._grace_s = grace_s
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().call_later(self._grace_s, self._stop.set)
+        await super().shutdown(sockets)
 
 
 def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
     set_up_logs(ROLE)
+    if (options.tls_cert is None) != (options.tls_key is None):
+        complain(ROLE, "--tls-cert and --tls-key go together: give both, or none")
+        return 1
     try:
         listening = _listen(options.host, options.port)
     except OSError as error:
         reason = error.strerror or error
         complain(ROLE, f"cannot listen on {options.host}:{options.port}: {reason}; --port takes another one")
         return 1
+    stop = asyncio.Event()
+    try:
+        app = create_app(options, stop)
+    except KeyFileError as error:
+        complain(ROLE, error.message)
+        return 1
     config = uvicorn.Config(
-        create_app(options),
+        app,
+        ssl_certfile=options.tls_cert,
+        ssl_keyfile=options.tls_key,
         log_config=None,
         # It tells of clients that were cut off at a stop; what fails is logged by the facade itself.
         log_level="critical",
         access_log=False,
-        timeout_graceful_shutdown=round(options.grace_s),
+        timeout_graceful_shutdown=math.ceil(options.grace_s) + _LAST_WORDS_S,
     )
+    try:
+        config.load()
+    except (OSError, ssl.SSLError) as error:
+        complain(
+            ROLE, f"cannot use --tls-cert {options.tls_cert} with --tls-key {options.tls_key}: {error.strerror or error}"
+        )
+        return 1
     host, port = listening.getsockname()[:2]
     if on_listening:
         on_listening(f"{f'[{host}]' if ':' in host else host}:{port}")
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        _Server(config, stop, options.grace_s).run(sockets=[listening])
     except KeyboardInterrupt:
         return 130
     return 0

@@ -68,8 +68,8 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     return request
 
 
-def to_generate_request(body: ChatBody) -> inference_pb2.GenerateRequest:
-    """How to write the answer, without a prompt. Raises RequestError."""
+def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_pb2.GenerateRequest:
+    """How to write the answer, without a prompt. Each owner has sessions of their own. Raises RequestError."""
     limit = body.max_completion_tokens or body.max_tokens
     return inference_pb2.GenerateRequest(
         sampling=sampling_of(body),
@@ -77,9 +77,13 @@ def to_generate_request(body: ChatBody) -> inference_pb2.GenerateRequest:
         stop=body.stop,
         n=body.n if body.n != 1 else None,
         top_logprobs=(body.top_logprobs or 0) if body.logprobs or body.top_logprobs else None,
-        session_id=body.session_id,
-        parent_session_id=body.parent_session_id,
+        session_id=_owned(body.session_id, owner),
+        parent_session_id=_owned(body.parent_session_id, owner),
     )
+
+
+def _owned(session_id: str | None, owner: str | None) -> str | None:
+    return f"{owner}/{session_id}" if session_id and owner else session_id
 
 
 def body_path(path: str, body: dict[str, Any]) -> str:

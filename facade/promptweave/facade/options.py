@@ -1,6 +1,7 @@
 """What the facade is started with."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*")
 """OpenAI's own model names: clients have them built in."""
@@ -15,8 +16,21 @@ class FacadeOptions:
     """0: any free port."""
     compiler: str = "127.0.0.1:50051"
     inference: str = "127.0.0.1:50052"
-    api_key: str | None = None
-    """What clients must send as `Authorization: Bearer`. None: nothing is asked for."""
+    api_keys: tuple[str, ...] = ()
+    """What clients must send, one of them, as `Authorization: Bearer`. Without any, and no file, nothing is asked for."""
+    api_keys_file: Path | None = None
+    """More of them, one on each line; read again when it changes."""
+    requests_per_minute: int | None = None
+    """Of each key; where none is asked for, of each address. None: no limit."""
+    concurrent_requests: int | None = None
+    """At once, likewise."""
+    cors_origins: tuple[str, ...] = ()
+    """Web pages that may ask, such as `https://example.org`; `*`: all."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    """PEM files; both or none. Without them the API is plain HTTP."""
+    access_log: bool = True
+    """One line for each request, without its contents."""
     aliases: tuple[str, ...] = DEFAULT_ALIASES
     """More names of the loaded model, with shell wildcards."""
     request_timeout_s: float = 600.0
@@ -24,3 +38,8 @@ class FacadeOptions:
     max_body_bytes: int = 32 * 1024 * 1024
     grace_s: float = 10.0
     """How long running requests have to end at a stop."""
+
+    @property
+    def asks_for_keys(self) -> bool:
+        """Whether clients must send a key."""
+        return bool(self.api_keys) or self.api_keys_file is not None

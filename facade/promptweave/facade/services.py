@@ -9,6 +9,7 @@ from typing import Self, TypeVar
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from promptweave.errors import Code
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
@@ -41,6 +42,8 @@ class Services:
         self._inference = InferenceServiceStub(self._channels["inference"])
         self._models: dict[inference_pb2.ModelRole.ValueType, tuple[float, inference_pb2.ModelInfo]] = {}
         self._hashes: dict[bytes, str] = {}
+        self._writing: set[grpc.aio.UnaryStreamCall[inference_pb2.GenerateRequest, inference_pb2.GenerateResponse]] = set()
+        self._stopping = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -48,6 +51,13 @@ class Services:
     async def __aexit__(self, *_: object) -> None:
         for connection in self._channels.values():
             await connection.close()
+
+    async def end_at(self, stop: asyncio.Event) -> None:
+        """From then on, prompts that are run end with an error that says why."""
+        await stop.wait()
+        self._stopping = True
+        for call in self._writing:
+            call.cancel()
 
     async def model(
         self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT
@@ -104,13 +114,22 @@ class Services:
         self, request: inference_pb2.GenerateRequest, timeout_s: float
     ) -> AsyncGenerator[inference_pb2.GenerateResponse, None]:
         """Runs a prompt. Closing the generator cancels the call, which frees the engine's slot."""
+        if self._stopping:
+            raise _stopped()
         call = self._inference.Generate(request, timeout=timeout_s)
+        self._writing.add(call)
         try:
             async for response in call:
                 yield response
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._stopping or (task and task.cancelling()):
+                raise
+            raise _stopped() from None
         finally:
+            self._writing.discard(call)
             call.cancel()
 
     async def not_serving(self) -> list[str]:
@@ -129,6 +148,10 @@ class Services:
         except grpc.aio.AioRpcError:
             return absent
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _stopped() -> RemoteError:
+    return RemoteError(Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE", "the service is stopping", retry_after_s=1.0)
 
 
 async def _answer(call: Awaitable[Answer]) -> Answer:

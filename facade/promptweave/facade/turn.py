@@ -22,9 +22,9 @@ class Turn:
     answers: Answers
 
 
-async def begin_turn(services: Services, options: FacadeOptions, body: ChatBody) -> Turn:
-    """Compiles a request. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
-    compile_request, generate_request = to_compile_request(body), to_generate_request(body)
+async def begin_turn(services: Services, options: FacadeOptions, body: ChatBody, owner: str | None) -> Turn:
+    """Compiles an owner's request. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
+    compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner)
     model = await services.model()
     check_model(body.model, model, options.aliases)
     compiled = await services.compile(compile_request, model)

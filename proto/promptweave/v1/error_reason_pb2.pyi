@@ -54,6 +54,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The grammar took the engine down before and is refused now. Metadata: `grammar_hash`."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 15
     """A fault of ours; details are in the service's log."""
+    ERROR_REASON_SESSION_UNUSABLE: _ErrorReason.ValueType  # 16
+    """A saved session is damaged, or fits another model, engine or configuration."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the google.rpc.ErrorInfo that every error status carries (domain "promptweave"), by full name.
@@ -93,4 +95,6 @@ ERROR_REASON_GRAMMAR_QUARANTINED: ErrorReason.ValueType  # 14
 """The grammar took the engine down before and is refused now. Metadata: `grammar_hash`."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
 """A fault of ours; details are in the service's log."""
+ERROR_REASON_SESSION_UNUSABLE: ErrorReason.ValueType  # 16
+"""A saved session is damaged, or fits another model, engine or configuration."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -4,12 +4,18 @@ import asyncio
 import http.client
 import json
 import os
+import secrets
 import signal
+import ssl
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from http import HTTPStatus
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from promptweave.cli.worker import LISTENING, Options, order_line
@@ -90,10 +96,15 @@ class Household:
     """Compiler, inference and facade."""
 
     def __init__(
-        self, compiler: CompilerOptions, inference: InferenceOptions, facade: Callable[[str, str], FacadeOptions]
+        self,
+        compiler: CompilerOptions,
+        inference: InferenceOptions,
+        facade: Callable[[str, str], FacadeOptions],
+        precache: Path | None = None,
     ) -> None:
-        """`facade` makes its options of the addresses of the two."""
+        """`facade` makes its options of the addresses of the two; `precache` is a file of prompts to evaluate first."""
         self._compiler, self._inference, self._facade = compiler, inference, facade
+        self._precache = precache
         self._services: list[Service] = []
         self._stopping = False
 
@@ -120,12 +131,30 @@ class Household:
             self._services.append(await Service.start(name, options))
         compiler, inference = await self._addresses(*self._services)
         front = self._facade(compiler, inference)
+        key = secrets.token_urlsafe() if front.asks_for_keys else None
+        if key:
+            # One for ourselves, to ask whether all is ready.
+            front = replace(front, api_keys=(*front.api_keys, key))
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
         what = self._inference.endpoint or "the model to load"
-        waiting = asyncio.ensure_future(_wait_until_ready(facade, front.api_key, what))
+        waiting = asyncio.ensure_future(_wait_until_ready(Facade(facade, key, tls=front.tls_cert is not None), what))
         await self._first_of(waiting, self._watch())
+        if self._precache:
+            await self._first_of(self._evaluate(self._precache, compiler, inference), self._watch())
         say(_screen(facade, compiler, inference, waiting.result(), front))
+
+    async def _evaluate(self, prompts: Path, compiler: str, inference: str) -> None:
+        """Without them all is served as well, only later: what is wrong with them is told, and no more."""
+        where = ("--compiler", compiler, "--inference", inference)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.cli.main", "precache", str(prompts), *where), stdin=subprocess.DEVNULL
+        )
+        try:
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
 
     async def _addresses(self, *services: Service) -> list[str]:
         return list(await asyncio.gather(*(service.address() for service in services)))
@@ -170,18 +199,19 @@ class Household:
                 loop.remove_signal_handler(number)
 
 
-async def _wait_until_ready(facade: str, api_key: str | None, what: str) -> str:
+async def _wait_until_ready(facade: "Facade", what: str) -> str:
     """Waits until everything is; returns the model's name."""
     start = time.monotonic()
     report = start + _REPORT_S
     while True:
-        ready = await asyncio.to_thread(_get, facade, "/ready")
+        ready = await asyncio.to_thread(facade.get, "/ready")
         if ready and not ready["waiting_for"]:
-            models = await asyncio.to_thread(_get, facade, "/v1/models", api_key)
+            models = await asyncio.to_thread(facade.get, "/v1/models")
             if models:
                 return str(models["data"][0]["id"])
         if time.monotonic() > report:
-            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s)")
+            reason = await asyncio.to_thread(facade.problem)
+            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s){f': {reason}' if reason else ''}")
             report += _REPORT_S
         await asyncio.sleep(_POLL_S)
 
@@ -190,17 +220,43 @@ def _tell(message: str) -> None:
     print(f"promptweave serve: {message}", file=sys.stderr, flush=True)
 
 
-def _get(address: str, path: str, api_key: str | None = None) -> Any:
-    """A JSON answer of the facade; None where it is no success."""
-    connection = http.client.HTTPConnection(_reachable(address), timeout=10)
-    try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {api_key}"} if api_key else {})
-        response = connection.getresponse()
-        return json.load(response) if response.status == 200 else None
-    except OSError:
-        return None
-    finally:
-        connection.close()
+class Facade:
+    """The facade that we started, asked over HTTP."""
+
+    def __init__(self, address: str, key: str | None, *, tls: bool) -> None:
+        self._address, self._tls = _reachable(address), tls
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def get(self, path: str) -> Any:
+        """A JSON answer; None where it is no success."""
+        status, answer = self._ask(path)
+        return answer if status == HTTPStatus.OK else None
+
+    def problem(self) -> str:
+        """Why there is no model yet, in the words of the service that has none; how far it is with loading among them."""
+        _, answer = self._ask("/v1/models")
+        error = answer.get("error") if isinstance(answer, dict) else None
+        return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+    def _ask(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of an answer; (0, None) where there is none."""
+        connection = self._connect()
+        try:
+            connection.request("GET", path, headers=self._headers)
+            response = connection.getresponse()
+            return response.status, json.load(response)
+        except (OSError, ValueError):
+            return 0, None
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if not self._tls:
+            return http.client.HTTPConnection(self._address, timeout=10)
+        # Its certificate is for the name that clients know it by, not for this address.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(self._address, timeout=10, context=context)
 
 
 def _reachable(address: str) -> str:
@@ -211,12 +267,12 @@ def _reachable(address: str) -> str:
 def _screen(facade: str, compiler: str, inference: str, model: str, options: FacadeOptions) -> str:
     host, _, port = facade.rpartition(":")
     shown = f"localhost:{port}" if host in ("127.0.0.1", "0.0.0.0", "[::]") else facade  # noqa: S104 - a comparison
-    key = "with your API key" if options.api_key else "no API key is asked for"
+    key = "with your API key" if options.asks_for_keys else "no API key is asked for"
     aliases = f", also as {', '.join(options.aliases)}" if options.aliases else ""
     return f"""
 promptweave {version("promptweave")}
 
-  OpenAI API   http://{shown}/v1   ({key})
+  OpenAI API   {"https" if options.tls_cert else "http"}://{shown}/v1   ({key})
   compiler     {compiler}   (gRPC)
   inference    {inference}   (gRPC)
   model        {model}{aliases}"""

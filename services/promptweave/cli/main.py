@@ -11,6 +11,7 @@ COMMANDS = {
     "parse": ("promptweave.cli.parse:command", "A model's output in, the message out."),
     "schema": ("promptweave.cli.schema:command", "A JSON Schema in, its grammar out."),
     "inspect": ("promptweave.cli.inspect:command", "What a chat template does: roles, tools, how it writes calls."),
+    "precache": ("promptweave.cli.precache:command", "Evaluate long prompts once, for running services."),
     "demo-model": ("promptweave.cli.demo_model:command", "Write a tiny model with random weights, to try things with."),
 }
 """Name → where the command is, and what it does."""

@@ -29,9 +29,19 @@ _DEMO_NOTICE = """
 @engine_options
 @click.option("--compiler-listen", default="127.0.0.1:50051", metavar="ADDR", help="Where the compiler listens for gRPC.")
 @click.option("--inference-listen", default="127.0.0.1:50052", metavar="ADDR", help="Where inference listens for gRPC.")
+@click.option(
+    "--precache",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Chat requests, one on each line, to evaluate once and load at each start: see `promptweave precache --help`.",
+)
+@click.option("--compiler-metrics", metavar="HOST:PORT", help="The compiler's metrics for Prometheus.  [default: nowhere]")
+@click.option("--inference-metrics", metavar="HOST:PORT", help="Those of the inference service.  [default: nowhere]")
 @GRACE
 @ENGINE_ARGS
-def command(compiler_listen: str, inference_listen: str, engine_args: tuple[str, ...], **given: Any) -> None:
+def command(
+    compiler_listen: str, inference_listen: str, precache: Path | None, engine_args: tuple[str, ...], **given: Any
+) -> None:
     """Run everything on one machine: compiler, inference with a llama.cpp engine, and the OpenAI API on port 8080.
 
     Without a model it makes a tiny one with random weights, once. What follows `--` goes to the engine as it is, where the
@@ -48,12 +58,14 @@ def command(compiler_listen: str, inference_listen: str, engine_args: tuple[str,
     try:
         if demo:
             given["model"] = _demo_model()
-        engine = to_inference(given, listen=inference_listen, engine_args=engine_args)
+        engine = to_inference(given, listen=inference_listen, metrics=given["inference_metrics"], engine_args=engine_args)
     except StartError as error:
         complain("serve", str(error))
         sys.exit(1)
-    compiler = CompilerOptions(listen=compiler_listen, grace_s=given["grace"])
-    household = Household(compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]))
+    compiler = CompilerOptions(listen=compiler_listen, metrics=given["compiler_metrics"], grace_s=given["grace"])
+    household = Household(
+        compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
+    )
     try:
         asyncio.run(
             household.run(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+import platformdirs
 
 from promptweave.cli.hub import fetch_model
 from promptweave.facade.options import DEFAULT_ALIASES, FacadeOptions
@@ -61,6 +62,26 @@ _ENGINE = [
         metavar="N",
         help="Tokens of the longest text for these two.  [default: the model's, at most 8192]",
     ),
+    click.option(
+        "--session-dir",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Where sessions are kept (requests that give a session_id).  [default: in the user's cache]",
+    ),
+    click.option(
+        "--session-max-gib",
+        type=click.FloatRange(0, min_open=True),
+        default=10.0,
+        metavar="GIB",
+        help="What all sessions may take; then the least used go.",
+    ),
+    click.option(
+        "--session-max-days",
+        type=click.FloatRange(0, min_open=True),
+        default=7.0,
+        metavar="DAYS",
+        help="Sessions that were not used for so long are forgotten.",
+    ),
     click.option("--model-id", metavar="NAME", help="The model's name for clients.  [default: the file's]"),
     click.option(
         "--start-timeout",
@@ -69,12 +90,57 @@ _ENGINE = [
         metavar="S",
         help="Seconds that loading the model may take.",
     ),
+    click.option(
+        "--hang-timeout",
+        type=click.FloatRange(1),
+        default=60.0,
+        metavar="S",
+        help="Seconds that the engine may be silent before it is replaced; ten times that for work without progress.",
+    ),
 ]
 
 _FACADE = [
     click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 lets other machines in."),
     click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The port of the OpenAI API; 0: any free one."),
-    click.option("--api-key", metavar="KEY", help="Ask clients for this key.  [default: none is asked for]"),
+    click.option(
+        "--api-key",
+        "api_keys",
+        multiple=True,
+        metavar="KEY",
+        help="Ask clients for this key. Several times for several.  [default: none is asked for]",
+    ),
+    click.option(
+        "--api-keys-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Keys, one on each line; read again when it changes.",
+    ),
+    click.option(
+        "--requests-per-minute",
+        type=click.IntRange(1),
+        metavar="N",
+        help="What each key may ask; where none is asked for, each address.  [default: no limit]",
+    ),
+    click.option(
+        "--concurrent-requests", type=click.IntRange(1), metavar="N", help="Likewise, at once.  [default: no limit]"
+    ),
+    click.option(
+        "--cors-origin",
+        "cors_origins",
+        multiple=True,
+        metavar="ORIGIN",
+        help="A web site whose pages may ask, such as https://example.org; '*' for all.  [default: none]",
+    ),
+    click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="With --tls-key: HTTPS. PEM files."),
+    click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --tls-cert."),
+    click.option(
+        "--max-body",
+        type=click.FloatRange(0, min_open=True),
+        default=32.0,
+        metavar="MIB",
+        help="The largest request that is read, in MiB.",
+    ),
+    click.option("--access-log/--no-access-log", default=True, help="Log each request, without its contents."),
     click.option(
         "--alias",
         "aliases",
@@ -110,7 +176,9 @@ engine_options: Decorator[Any] = _all(_ENGINE)
 facade_options: Decorator[Any] = _all(_FACADE)
 
 
-def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, ...] = ()) -> InferenceOptions:
+def to_inference(
+    given: dict[str, Any], *, listen: str, metrics: str | None, engine_args: tuple[str, ...] = ()
+) -> InferenceOptions:
     """The inference service's options from the command's. Downloads the model if need be. Raises StartError."""
     given_sources = [option for option in ("--model", "--hf-repo", "--endpoint") if given[option[2:].replace("-", "_")]]
     if len(given_sources) != 1:
@@ -121,6 +189,7 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
     model = fetch_model(given["hf_repo"], given["hf_file"]) if given["hf_repo"] else given["model"]
     return InferenceOptions(
         listen=listen,
+        metrics=metrics,
         model=_resolved(model),
         endpoint=given["endpoint"],
         endpoint_api_key=given["endpoint_api_key"],
@@ -132,15 +201,31 @@ def to_inference(given: dict[str, Any], *, listen: str, engine_args: tuple[str, 
         engine_args=engine_args,
         ctx_size=given["ctx_size"],
         parallel=given["parallel"],
+        session_dir=_session_dir(given["session_dir"]) if model else None,
+        session_max_bytes=round(given["session_max_gib"] * 1024**3),
+        session_max_age_s=given["session_max_days"] * 24 * 3600,
         model_id=given["model_id"],
         max_waiting=given["queue"],
         start_timeout_s=given["start_timeout"],
+        hang_timeout_s=given["hang_timeout"],
         grace_s=given["grace"],
     )
 
 
 def _resolved(path: Path | None) -> Path | None:
     return path.resolve() if path else None
+
+
+def _session_dir(given: Path | None) -> Path | None:
+    """None where nothing was given and the user has no cache: then there are no sessions."""
+    if given:
+        return given.absolute()
+    folder = platformdirs.user_cache_path("promptweave") / "sessions"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    return folder
 
 
 def to_facade(given: dict[str, Any], *, compiler: str, inference: str) -> FacadeOptions:
@@ -150,7 +235,15 @@ def to_facade(given: dict[str, Any], *, compiler: str, inference: str) -> Facade
         port=given["port"],
         compiler=compiler,
         inference=inference,
-        api_key=given["api_key"],
+        api_keys=tuple(given["api_keys"]),
+        api_keys_file=given["api_keys_file"],
+        requests_per_minute=given["requests_per_minute"],
+        concurrent_requests=given["concurrent_requests"],
+        cors_origins=tuple(given["cors_origins"]),
+        tls_cert=given["tls_cert"],
+        tls_key=given["tls_key"],
+        access_log=given["access_log"],
+        max_body_bytes=round(given["max_body"] * 1024 * 1024),
         aliases=tuple(given["aliases"]),
         request_timeout_s=given["request_timeout"],
         grace_s=given["grace"],

@@ -12,10 +12,14 @@ from promptweave.rpc.logs import complain
 ENGINE_ARGS = click.argument("engine_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE ARGUMENTS]")
 
 
+METRICS = click.option("--metrics", metavar="HOST:PORT", help="Where Prometheus may ask, at /metrics.  [default: nowhere]")
+
+
 @click.command("compiler", context_settings=SETTINGS)
 @click.option("--listen", default="127.0.0.1:50051", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
+@METRICS
 @GRACE
-def compiler(listen: str, grace: float) -> None:
+def compiler(listen: str, metrics: str | None, grace: float) -> None:
     """Run the prompt compiler (gRPC). It needs no model and no GPU, and any number of replicas can share the work.
 
     \b
@@ -25,15 +29,16 @@ def compiler(listen: str, grace: float) -> None:
     from promptweave.compiler.main import run
     from promptweave.compiler.options import CompilerOptions
 
-    sys.exit(run(CompilerOptions(listen=listen, grace_s=grace), on_listening=_say))
+    sys.exit(run(CompilerOptions(listen=listen, metrics=metrics, grace_s=grace), on_listening=_say))
 
 
 @click.command("inference", context_settings=SETTINGS)
 @click.option("--listen", default="127.0.0.1:50052", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
+@METRICS
 @engine_options
 @GRACE
 @ENGINE_ARGS
-def inference(listen: str, engine_args: tuple[str, ...], **given: Any) -> None:
+def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **given: Any) -> None:
     """Run the inference service (gRPC), with a llama.cpp server as its child, or in front of a running one.
 
     What follows `--` goes to the engine as it is, where the engine is a llama-server binary.
@@ -46,7 +51,7 @@ def inference(listen: str, engine_args: tuple[str, ...], **given: Any) -> None:
     from promptweave.inference.main import run
 
     try:
-        options = to_inference(given, listen=listen, engine_args=engine_args)
+        options = to_inference(given, listen=listen, metrics=metrics, engine_args=engine_args)
     except StartError as error:
         complain("inference", str(error))
         sys.exit(1)

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import grpc.aio
+from prometheus_client import CollectorRegistry, Gauge
 
 from promptweave.compiler.options import CompilerOptions
 from promptweave.compiler.pool import Pool
 from promptweave.compiler.service import PromptCompiler
+from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
-from promptweave.rpc.server import ListenError, RpcServer, serve
+from promptweave.rpc.server import RpcServer, serve
 from promptweave.v1 import prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import add_PromptCompilerServiceServicer_to_server
 
@@ -28,13 +30,16 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
     try:
         asyncio.run(_serve(options, on_listening))
     except ListenError as error:
-        complain(ROLE, f"{error}; --listen takes another address (--compiler-listen of serve)")
+        complain(
+            ROLE, f"{error}; --listen or --metrics takes another address (serve: --compiler-listen, --compiler-metrics)"
+        )
         return 1
     return 0
 
 
 async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
-    pool = Pool()
+    pool, registry = Pool(), CollectorRegistry()
+    _count(pool, registry)
 
     async def start(server: RpcServer) -> None:
         # Ready is when the first worker is: the first call should not wait for it.
@@ -47,7 +52,19 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
         lambda server: register(server, pool),
         serving=False,
         grace_s=options.grace_s,
+        metrics=options.metrics,
+        registry=registry,
         on_listening=on_listening,
         background=start,
         cleanup=pool.close,
     )
+
+
+def _count(pool: Pool, registry: CollectorRegistry) -> None:
+    """Shows how far the pool is used: `busy / size` is its saturation, and what waits comes on top."""
+    for name, what, value in (
+        ("workers", "The largest number of worker processes.", lambda: pool.size),
+        ("workers_busy", "Calls that have a worker.", lambda: pool.busy),
+        ("calls_waiting", "Calls that wait for a worker.", lambda: pool.waiting),
+    ):
+        Gauge(f"promptweave_compiler_{name}", what, registry=registry).set_function(value)

@@ -77,10 +77,21 @@ class Pool:
     """Up to `size` workers, started when they are needed."""
 
     def __init__(self, size: int | None = None, call_s: float = CALL_S) -> None:
-        self._permits = asyncio.Semaphore(size or max(4, os.cpu_count() or 1))
+        self.size = size or max(4, os.cpu_count() or 1)
+        self._permits = asyncio.Semaphore(self.size)
         self._idle: list[Worker] = []
         self._calls: set[asyncio.Task[tuple[bytes, bytes]]] = set()
         self._call_s = call_s
+
+    @property
+    def busy(self) -> int:
+        """How many calls have a worker."""
+        return min(len(self._calls), self.size)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for one."""
+        return len(self._calls) - self.busy
 
     async def warm_up(self) -> None:
         """Has a worker ready for the first call."""

@@ -5,7 +5,6 @@ import os
 import secrets
 import signal
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from promptweave.inference.discovery import EngineProgram
 from promptweave.inference.engine_log import EngineLog
 from promptweave.inference.launcher import Order
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.socket_folder import SOCKET, socket_folder
 
 _LONGEST_LINE = 1 << 16
 
@@ -23,7 +23,7 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process, folder: Path, api_key: str) -> None:
         self._process = process
-        self.socket = str(folder / "engine.sock")
+        self.socket = str(folder / SOCKET)
         self.api_key = api_key
         self.log = EngineLog()
         self._reading = asyncio.create_task(self._read_log())
@@ -32,7 +32,7 @@ class Child:
     @asynccontextmanager
     async def running(cls, program: EngineProgram, options: InferenceOptions) -> AsyncIterator["Child"]:
         """Starts the engine, and ends it with the block. It is up as a process only: ask its socket whether it serves."""
-        with tempfile.TemporaryDirectory(prefix="promptweave-", ignore_cleanup_errors=True) as folder:
+        with socket_folder() as folder:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "promptweave.inference.launcher"),
                 stdin=asyncio.subprocess.PIPE,
@@ -40,7 +40,7 @@ class Child:
                 stderr=asyncio.subprocess.STDOUT,
                 start_new_session=True,
             )
-            child = cls(process, Path(folder), secrets.token_urlsafe(32))
+            child = cls(process, folder, secrets.token_urlsafe(32))
             try:
                 await child._order(program, options)
                 yield child
@@ -57,6 +57,8 @@ class Child:
             parallel=options.parallel,
             # Engines with a pooling let their slots share one context.
             ctx_size=options.ctx_size and options.ctx_size * (1 if options.pooling else options.parallel),
+            # The wheel's server puts the two together as they are.
+            slot_save_path=f"{options.session_dir.absolute()}{os.sep}" if options.session_dir else None,
             args=options.engine_args,
             pooling=options.pooling,
         )
@@ -71,10 +73,16 @@ class Child:
         """The process id."""
         return self._process.pid
 
+    def kill(self) -> None:
+        """Ends it at once, with all that it started."""
+        self._signal(signal.SIGKILL)
+
     async def wait(self) -> str:
         """Waits for its end; says how it ended, for a person."""
         status = await self._process.wait()
         await asyncio.wait([self._reading], timeout=1)
+        if status == -signal.SIGKILL:
+            return "killed by SIGKILL, as the kernel does when memory runs out"
         if status < 0:
             return f"killed by {signal.Signals(-status).name}"
         return f"exit status {status}"
@@ -89,7 +97,7 @@ class Child:
                         await self._process.wait()
         finally:
             # What it started has its group, too. And whoever cancels us gets no engine left behind.
-            self._signal(signal.SIGKILL)
+            self.kill()
             self._reading.cancel()
             if self._process.stdin:
                 self._process.stdin.close()

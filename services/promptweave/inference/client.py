@@ -1,6 +1,6 @@
 """The engine's HTTP, as far as we use it (builds b11434 to b11549).
 
-/completion, /tokenize, /detokenize, /v1/embeddings, /rerank, /props, /v1/models, /health.
+/completion, /tokenize, /detokenize, /v1/embeddings, /rerank, /props, /slots, /v1/models, /health.
 
 Nulls are never sent: beside `json_schema` a null `grammar` means "no grammar". `json_schema` is never sent at all.
 """
@@ -16,7 +16,7 @@ from typing import Any, Self
 import httpx
 
 from promptweave.inference.engine_errors import error_of, strange, unreachable
-from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.errors import EngineFailedError, EngineUnavailableError
 from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
@@ -44,6 +44,20 @@ class Chunk:
     counts: Counts
     stop_type: str | None = None
     """In the last chunk: `eos`, `word`, `limit` or `none`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One of the engine's slots, at some moment."""
+
+    id: int
+    processing: bool
+    task: int
+    """The last one that it did, or does; -1: none."""
+    tokens: int
+    """How many it holds."""
+    context_size: int
+    """How many it can hold."""
 
 
 class EngineClient:
@@ -116,6 +130,37 @@ class EngineClient:
         except (KeyError, TypeError, ValueError):
             raise strange() from None
 
+    async def slots(self, *, timeout_s: float = _SMALL_CALL_S) -> list[Slot]:
+        """What its slots do."""
+        listed = await self._json("GET", "/slots", timeout_s=timeout_s)
+        try:
+            return [
+                Slot(
+                    id=slot["id"],
+                    processing=slot["is_processing"],
+                    task=slot.get("id_task", -1),
+                    tokens=slot.get("n_prompt_tokens", 0),
+                    context_size=slot.get("n_ctx", 0),
+                )
+                for slot in listed
+            ]
+        except (KeyError, TypeError, AttributeError):
+            raise strange() from None
+
+    async def save_slot(self, slot: int, file: str) -> int:
+        """Writes a slot's state into a file of the folder for that; returns how many tokens it holds."""
+        saved = await self._call("POST", f"/slots/{slot}?action=save", {"filename": file})
+        tokens: int = saved["n_saved"]
+        if not tokens or not saved["n_written"]:
+            raise EngineFailedError("the engine wrote nothing")
+        return tokens
+
+    async def restore_slot(self, slot: int, file: str) -> int:
+        """Reads a slot's state from a file, which must be whole; returns how many tokens it holds."""
+        restored = await self._call("POST", f"/slots/{slot}?action=restore", {"filename": file})
+        tokens: int = restored["n_restored"]
+        return tokens
+
     @asynccontextmanager
     async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncGenerator[list[Chunk], None]]:
         """Writes a message: the chunks, those together that arrived together, up to the last one.
@@ -139,17 +184,22 @@ class EngineClient:
     async def _call(
         self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = _SMALL_CALL_S
     ) -> JsonObject:
+        value = await self._json(method, path, body, timeout_s=timeout_s)
+        if not isinstance(value, dict):
+            raise strange()
+        return value
+
+    async def _json(
+        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = _SMALL_CALL_S
+    ) -> Any:
         timeout = httpx.Timeout(timeout_s, connect=5.0)
         response = await self._send(self._http.build_request(method, path, json=body, timeout=timeout))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
         try:
-            value = response.json()
+            return response.json()
         except ValueError:
-            value = None
-        if not isinstance(value, dict):
-            raise strange()
-        return value
+            raise strange() from None
 
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         if self._http.is_closed:

@@ -4,27 +4,33 @@ import asyncio
 import logging
 
 from promptweave.errors import PromptweaveError
-from promptweave.inference.client import EngineClient
+from promptweave.inference.client import EngineClient, JsonObject
 from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
+_IDENTITY = ("media_marker", "model_path", "model_alias", "build_info", "total_slots", "chat_template", "modalities")
+"""What `/props` tells of a server and its model. The marker is another one in each run (builds b11434 to b11549)."""
 
 
 class Endpoint:
-    """Asks the server's health every second. It may come and go, and come back with another model."""
+    """Asks the server every second whether it is there, and whether it is still the same: it may come and go, and come back
+    with another model in between."""
 
     def __init__(self, options: InferenceOptions) -> None:
         assert options.endpoint is not None
         self._options = options
         self._url = options.endpoint
         self._ready: ReadyEngine | None = None
+        self._identity: JsonObject = {}
+        self.losses = 0
         self._problem = f"no answer from {self._url} yet"
 
     def ready(self) -> ReadyEngine:
@@ -37,12 +43,28 @@ class Endpoint:
         """Watches until cancelled."""
         async with EngineClient(self._url, api_key=self._options.endpoint_api_key) as client:
             while True:
-                healthy = await client.healthy()
-                if healthy and self._ready is None:
-                    await self._meet(client, on_ready)
-                elif not healthy:
+                identity = await self._ask(client)
+                if identity is None:
+                    self._tell(f"{self._url} does not answer, or is loading its model")
+                if self._ready and identity != self._identity:
                     await self._lose(on_ready)
+                if identity is not None and self._ready is None:
+                    self._identity = identity
+                    await self._meet(client, on_ready)
                 await asyncio.sleep(_POLL_S)
+
+    async def _ask(self, client: EngineClient) -> JsonObject | None:
+        """Which server it is, which model, and which run of it; None if it is not there, {} if it does not tell."""
+        healthy = await (self._ready.pulse.take() if self._ready else client.healthy())
+        if not healthy:
+            return None
+        try:
+            props = await client.props()
+        except EngineUnavailableError:
+            return None
+        except PromptweaveError:
+            return {}
+        return {name: props[name] for name in _IDENTITY if name in props}
 
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
@@ -52,15 +74,15 @@ class Endpoint:
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
         # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
-        self._ready = ReadyEngine(client, facts, Gate(facts.slots, self._options.max_waiting), Quarantine())
+        gate, pulse = Gate(facts.slots, self._options.max_waiting), Pulse(client, self._options.hang_timeout_s)
+        self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse)
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
         await on_ready(True)
 
     async def _lose(self, on_ready: OnReady) -> None:
-        self._tell(f"{self._url} does not answer, or is loading its model")
-        if self._ready is not None:
-            self._ready = None
-            await on_ready(False)
+        self._ready = None
+        self.losses += 1
+        await on_ready(False)
 
     def _tell(self, problem: str) -> None:
         if problem != self._problem:

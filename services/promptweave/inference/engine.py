@@ -8,7 +8,9 @@ from typing import Protocol
 from promptweave.inference.client import EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Gate
+from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.sessions import Sessions
 
 OnReady = Callable[[bool], Awaitable[None]]
 """Hears when the engine becomes ready, and when it is so no more."""
@@ -22,12 +24,18 @@ class ReadyEngine:
     facts: Facts
     gate: Gate
     quarantine: Quarantine
+    pulse: Pulse
+    sessions: Sessions | None = None
+    """None: this engine keeps none."""
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 
 
 class Engine(Protocol):
     """An engine that is watched over."""
+
+    losses: int
+    """How often it was ready and then no more, but for the last time, when it is told to stop."""
 
     def ready(self) -> ReadyEngine:
         """The engine, if it is ready now. Raises EngineUnavailableError, which says what it is doing instead."""

@@ -4,6 +4,8 @@ PromptweaveError
 └── InferenceError
     ├── RequestError            a field is missing or malformed                        INVALID_ARGUMENT
     ├── GrammarQuarantinedError the grammar took the engine down before                INVALID_ARGUMENT
+    ├── SessionNotFoundError    there is no such session                               NOT_FOUND
+    ├── SessionUnusableError    it is damaged, or of another model                     FAILED_PRECONDITION
     ├── UnsupportedError        a part of the request that this version does not do    UNIMPLEMENTED
     ├── ContextOverflowError    the prompt does not fit the context                    OUT_OF_RANGE
     ├── OverloadedError         too many calls wait                                    RESOURCE_EXHAUSTED
@@ -38,6 +40,20 @@ class GrammarQuarantinedError(InferenceError):
             path="/prompt/gbnf",
             metadata={"grammar_hash": grammar_hash},
         )
+
+
+class SessionNotFoundError(InferenceError):
+    """There is no such session, or no longer."""
+
+    code = Code.NOT_FOUND
+    reason = "ERROR_REASON_SESSION_NOT_FOUND"
+
+
+class SessionUnusableError(InferenceError):
+    """A saved session that cannot be loaded: it is damaged, or fits another model."""
+
+    code = Code.FAILED_PRECONDITION
+    reason = "ERROR_REASON_SESSION_UNUSABLE"
 
 
 class UnsupportedError(InferenceError):

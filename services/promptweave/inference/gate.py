@@ -13,10 +13,20 @@ class Gate:
     """`slots` calls are inside at the same time. The engine has a queue of its own, but it knows no end and no order."""
 
     def __init__(self, slots: int, max_waiting: int) -> None:
-        self._free = slots
+        self._slots = self._free = slots
         self._max_waiting = max_waiting
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
         self._arrivals = count()
+
+    @property
+    def running(self) -> int:
+        """How many calls are inside."""
+        return self._slots - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._waiting)
 
     @asynccontextmanager
     async def slot(self, priority: int = 0) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from promptweave.inference.errors import RequestError
 from promptweave.inference.facts import Facts
 from promptweave.inference.prompt import EnginePrompt, engine_prompt
 from promptweave.inference.request import Request
+from promptweave.inference.sessions import Turn
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.turn_end import TurnEnd
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SchemaViolation
@@ -39,17 +40,20 @@ async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list
     Closing the generator cancels the message and frees its slot. Raises InferenceError.
     """
     check(request)
-    async with engine.gate.slot(request.priority):
+    async with Turn.taken(engine.sessions, request.session) as turn, engine.gate.slot(request.priority):
         prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         reader = MessageReader(request, engine.facts.eos)
-        with engine.quarantine.watch(request.program.grammar, engine.since):
-            async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
-                async for batch in batches:
-                    events = [event for chunk in batch for event in reader.read(chunk)]
-                    if events:
-                        yield events
-                    if reader.done:
-                        return
+        body = engine_body(request, engine.facts, prompt)
+        watch = engine.quarantine.watch(request.program.grammar, engine.since)
+        async with turn.slot() as slot:
+            with watch:
+                async with engine.client.complete({**body, "id_slot": slot}) as batches, aclosing(batches):
+                    async for batch in batches:
+                        events = [event for chunk in batch for event in reader.read(chunk)]
+                        if events:
+                            yield events
+                        if reader.done:
+                            break
 
 
 def check(request: Request) -> None:

@@ -35,6 +35,8 @@ class Order:
     parallel: int
     ctx_size: int | None
     """Of all slots together, in tokens."""
+    slot_save_path: str | None
+    """The folder that it saves the states of slots in."""
     args: tuple[str, ...]
     pooling: str | None = None
     """Of an engine that gives vectors, or ranks ("rank"), and writes no text; by llama.cpp's names."""
@@ -55,6 +57,7 @@ def command(order: Order) -> list[str]:
         *("--parallel", str(order.parallel), "--threads-http", str(order.parallel + _HTTP_THREADS_BESIDES_SLOTS)),
         *("--special", "--metrics", "--slots"),
         *size,
+        *(["--slot-save-path", order.slot_save_path] if order.slot_save_path else []),
         *_pooling_arguments(order),
         *order.args,
     ]
@@ -117,6 +120,8 @@ def _run_wheel(order: Order) -> None:
     params.endpoint_metrics = True
     params.endpoint_slots = True
     params.ui = False
+    if order.slot_save_path:
+        params.slot_save_path = order.slot_save_path
     # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string
     # would be accepted and then left out. This shows them all; `turn_end.py` takes away the one that ends the turn.
     params.special = True

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
+from prometheus_client import CollectorRegistry
+
 from promptweave.inference.endpoint import Endpoint
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import StartError
@@ -11,8 +13,9 @@ from promptweave.inference.options import InferenceOptions
 from promptweave.inference.service import register
 from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
+from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
-from promptweave.rpc.server import ListenError, RpcServer
+from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
 
 ROLE = "inference"
@@ -29,7 +32,9 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
     try:
         asyncio.run(serve(options, on_listening=on_listening))
     except ListenError as error:
-        complain(ROLE, f"{error}; --listen takes another address (--inference-listen of serve)")
+        complain(
+            ROLE, f"{error}; --listen or --metrics takes another address (serve: --inference-listen, --inference-metrics)"
+        )
         return 1
     except StartError as error:
         complain(ROLE, str(error))
@@ -44,6 +49,7 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
 
     Raises StartError and ListenError.
     """
+    registry = CollectorRegistry()
     engine: Engine = Supervisor(options) if options.model else Endpoint(options)
     side = SideEngines.supervised(options)
 
@@ -62,9 +68,11 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
 
     await serve_rpc(
         options.listen,
-        lambda server: register(server, engine, side),
+        lambda server: register(server, engine, registry, side),
         serving=False,
         grace_s=options.grace_s,
+        metrics=options.metrics,
+        registry=registry,
         on_listening=on_listening,
         background=watch,
     )

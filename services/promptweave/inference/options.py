@@ -17,6 +17,9 @@ class InferenceOptions:
     listen: str = DEFAULT_LISTEN
     """`host:port` (port 0: any) or `unix:/path`."""
 
+    metrics: str | None = None
+    """`host:port` where Prometheus may ask. None: nowhere."""
+
     model: Path | None = None
     """A GGUF file, for an engine of our own."""
     endpoint: str | None = None
@@ -44,6 +47,13 @@ class InferenceOptions:
     pooling: str | None = None
     """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `side_engines.py`."""
 
+    session_dir: Path | None = None
+    """Where sessions are kept. None: there are none."""
+    session_max_bytes: int = 10 * 1024**3
+    """What all sessions may take on disk; then those go that were not used for longest."""
+    session_max_age_s: float = 7 * 24 * 3600.0
+    """A session that was not used for so long is forgotten."""
+
     model_id: str | None = None
     """The model's name for clients. None: the file's stem, or the endpoint's own name for it."""
 
@@ -51,6 +61,8 @@ class InferenceOptions:
     """How many calls may wait for a slot before more are refused."""
     start_timeout_s: float = 600.0
     """How long the engine may take to load the model."""
+    hang_timeout_s: float = 60.0
+    """How long the engine may be silent before it is replaced; ten times that, where it answers but does not get on."""
     grace_s: float = 10.0
     """How long running calls have to end, and then the engine, when the service is told to stop."""
 

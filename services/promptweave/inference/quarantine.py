@@ -18,6 +18,11 @@ class Quarantine:
     def __init__(self) -> None:
         self._crashes: dict[str, set[float]] = {}
 
+    @property
+    def size(self) -> int:
+        """How many grammars are refused."""
+        return sum(len(lives) >= _ENOUGH for lives in list(self._crashes.values()))
+
     @contextmanager
     def watch(self, grammar: str | None, life: float) -> Iterator[None]:
         """Around the use of a grammar, in the life of the engine that began at `life`. Raises GrammarQuarantinedError."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from promptweave.inference.sampling import Sampling
+from promptweave.inference.sessions import SessionRef
 from promptweave.output.tree import Syntax
 
 
@@ -53,3 +54,4 @@ class Request:
     stop: tuple[str, ...] = ()
     """The caller's own stop strings."""
     priority: int = 0
+    session: SessionRef | None = None

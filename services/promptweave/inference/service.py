@@ -6,12 +6,16 @@ from typing import Any
 
 import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import CollectorRegistry
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
 from promptweave.inference.generate import Event, Finish, generate
+from promptweave.inference.metrics import EngineMetrics, MessageMetrics
 from promptweave.inference.service_embed import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service_request import request_from_wire
+from promptweave.inference.session_files import SavedSession
+from promptweave.inference.sessions import Sessions
 from promptweave.inference.side_engines import NO_SIDE_ENGINES, Role, SideEngines
 from promptweave.output.wire import delta_to_wire, finish_reason_to_wire
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
@@ -22,15 +26,17 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     """Serves one engine that writes, and those beside it."""
 
-    def __init__(self, engine: Engine, side: SideEngines) -> None:
+    def __init__(self, engine: Engine, metrics: MessageMetrics, side: SideEngines) -> None:
         self._engine = engine
+        self._metrics = metrics
         self._side = side
 
     async def Generate(  # type: ignore[override] # noqa: N802 - the contract's name
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        async with aclosing(generate(self._engine.ready(), request_from_wire(request))) as batches:
+        message = generate(self._engine.ready(), request_from_wire(request))
+        async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
                 await context.write(inference_pb2.GenerateResponse(events=map(event_to_wire, events)))
 
@@ -92,38 +98,69 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def SaveSession(  # noqa: N802
         self, request: inference_pb2.SaveSessionRequest, context: Context
     ) -> inference_pb2.SaveSessionResponse:
-        """Not served yet."""
-        raise UnsupportedError("sessions are not served by this version")
+        """Each message saves its session: this tells whether it is there."""
+        return inference_pb2.SaveSessionResponse(session=_session_to_wire(await self._sessions().find(request.id)))
 
     async def RestoreSession(  # noqa: N802
         self, request: inference_pb2.RestoreSessionRequest, context: Context
     ) -> inference_pb2.RestoreSessionResponse:
-        """Not served yet."""
-        raise UnsupportedError("sessions are not served by this version")
+        """Loads a session ahead of its next message."""
+        sessions = self._sessions()
+        async with self._engine.ready().gate.slot():
+            return inference_pb2.RestoreSessionResponse(session=_session_to_wire(await sessions.restore(request.id)))
 
     async def ForkSession(  # noqa: N802
         self, request: inference_pb2.ForkSessionRequest, context: Context
     ) -> inference_pb2.ForkSessionResponse:
-        """Not served yet."""
-        raise UnsupportedError("sessions are not served by this version")
+        """Copies a session."""
+        forked = await self._sessions().fork(request.parent_id, request.id)
+        return inference_pb2.ForkSessionResponse(session=_session_to_wire(forked))
 
     async def ListSessions(  # noqa: N802
         self, request: inference_pb2.ListSessionsRequest, context: Context
     ) -> inference_pb2.ListSessionsResponse:
-        """Not served yet."""
-        raise UnsupportedError("sessions are not served by this version")
+        """Pages are cut after the last session of the one before, so that sessions that come and go shift nothing."""
+        listed = await self._sessions().all()
+        if request.page_token:
+            last_used, _, last_id = request.page_token.partition(" ")
+            try:
+                after = (-float(last_used), last_id)
+            except ValueError:
+                raise RequestError("this page_token is none of ours", path="/page_token") from None
+            listed = [session for session in listed if (-session.last_used, session.id) > after]
+        page = listed[: request.page_size] if request.page_size else listed
+        more = len(page) < len(listed)
+        return inference_pb2.ListSessionsResponse(
+            sessions=map(_session_to_wire, page),
+            next_page_token=f"{page[-1].last_used!r} {page[-1].id}" if more else "",
+        )
 
     async def DeleteSession(  # noqa: N802
         self, request: inference_pb2.DeleteSessionRequest, context: Context
     ) -> inference_pb2.DeleteSessionResponse:
-        """Not served yet."""
-        raise UnsupportedError("sessions are not served by this version")
+        """Forgets a session."""
+        await self._sessions().delete(request.id)
+        return inference_pb2.DeleteSessionResponse()
+
+    def _sessions(self) -> Sessions:
+        sessions = self._engine.ready().sessions
+        if sessions is None:
+            raise UnsupportedError("this service keeps no sessions; --session-dir makes it keep them")
+        return sessions
 
 
-def register(server: grpc.aio.Server, engine: Engine, side: SideEngines = NO_SIDE_ENGINES) -> Sequence[str]:
-    """Adds the service to a server; returns its full name."""
+def register(
+    server: grpc.aio.Server,
+    engine: Engine,
+    registry: CollectorRegistry | None = None,
+    side: SideEngines = NO_SIDE_ENGINES,
+) -> Sequence[str]:
+    """Adds the service to a server; returns its full name. `registry`: where it counts."""
+    registry = registry or CollectorRegistry()
+    registry.register(EngineMetrics(engine))
     # The generated types know only the synchronous servicers' signatures.
-    inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(engine, side), server)
+    servicer = InferenceServicer(engine, MessageMetrics(registry), side)
+    inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)
 
 
@@ -144,3 +181,11 @@ def event_to_wire(event: Event) -> inference_pb2.GenerateEvent:
         timings=inference_pb2.Timings(prompt_ms=counts.prompt_ms, predicted_ms=counts.predicted_ms),
     )
     return inference_pb2.GenerateEvent(finish=finish)
+
+
+def _session_to_wire(session: SavedSession) -> inference_pb2.Session:
+    last_used = Timestamp()
+    last_used.FromNanoseconds(int(session.last_used * 1e9))
+    return inference_pb2.Session(
+        id=session.id, parent_id=session.parent_id, tokens=session.tokens, bytes=session.bytes, last_used=last_used
+    )

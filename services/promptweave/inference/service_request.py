@@ -3,6 +3,7 @@
 from promptweave.inference.errors import RequestError, UnsupportedError
 from promptweave.inference.request import Ids, PlainText, Program, Request, Segment, Text
 from promptweave.inference.sampling import RANGES, LogitBias, Sampling
+from promptweave.inference.sessions import SessionRef
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
@@ -14,9 +15,8 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     """The request. Raises RequestError and UnsupportedError."""
     if message.HasField("n") and message.n != 1:
         raise UnsupportedError(f"n is {message.n}: one message is written at a time", path="/n")
-    for name in ("top_logprobs", "session_id", "parent_session_id"):
-        if message.HasField(name):
-            raise UnsupportedError(f"{name} is not served by this version", path=f"/{name}")
+    if message.HasField("top_logprobs"):
+        raise UnsupportedError("top_logprobs is not served by this version", path="/top_logprobs")
     if message.return_tokens:
         # Of a character that is several tokens it tells only the last one's id.
         raise UnsupportedError("the engine does not tell all token ids of a stream", path="/return_tokens")
@@ -26,7 +26,17 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
         max_tokens=message.max_tokens if message.HasField("max_tokens") else None,
         stop=tuple(message.stop),
         priority=message.priority,
+        session=_session(message),
     )
+
+
+def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
+    parent = message.parent_session_id if message.HasField("parent_session_id") else None
+    if message.HasField("session_id"):
+        return SessionRef(message.session_id, parent)
+    if parent is not None:
+        raise RequestError("parent_session_id goes with a session_id, that of the new session", path="/parent_session_id")
+    return None
 
 
 def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:

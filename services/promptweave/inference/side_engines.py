@@ -120,6 +120,7 @@ def _engine_options(options: InferenceOptions, role: Role, model: Path) -> Infer
         embedding_model=None,
         embedding_pooling=None,
         rerank_model=None,
+        session_dir=None,
     )
 
 

@@ -14,18 +14,23 @@ from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.facts import learn
 from promptweave.inference.gate import Gate
+from promptweave.inference.load_progress import loaded_part
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.session_files import SessionFiles, fingerprint
+from promptweave.inference.sessions import Sessions
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
+_PULSE_S = 1.0
 _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
-_STEADY_S = 60.0
-"""An engine that was ready for so long has earned a quick restart."""
+_STEADY_S = 10.0
+"""An engine that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
 _MOST_FAILED_STARTS = 3
 
 
@@ -45,7 +50,7 @@ class Supervisor:
     |----------|----------------|----------------------------------------------------------------------------------|
     | STOPPED  | UNAVAILABLE    | STARTING by `run`                                                                |
     | STARTING | UNAVAILABLE    | READY when healthy; died, or too slow: the first time `run` raises, else WAITING |
-    | READY    | the engine     | WAITING when it dies                                                             |
+    | READY    | the engine     | WAITING when it dies; one that hangs (see `pulse.py`) is killed, and so dies     |
     | WAITING  | UNAVAILABLE    | STARTING after 0.5 s, 1 s, 2 s, ... 30 s; `run` raises after 3 failed starts     |
 
     A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the engine from any state.
@@ -58,9 +63,11 @@ class Supervisor:
         self._options = options
         self._program: EngineProgram = find_engine(options.engine, options.engine_args)
         self._quarantine = Quarantine()
+        self._session_files = _session_files(options, self._program)
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: ReadyEngine | None = None
+        self.losses = 0
         self.pid: int | None = None
         """The engine's process id, while there is one."""
 
@@ -68,7 +75,7 @@ class Supervisor:
         """The engine, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
             elapsed = time.monotonic() - self._since
-            raise EngineUnavailableError(f"the engine {self._state.value} (since {elapsed:.0f} s)")
+            raise EngineUnavailableError(f"the engine {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
@@ -115,12 +122,25 @@ class Supervisor:
             since = time.monotonic()
             try:
                 await on_ready(True)
-                ending = await death
+                ending = await self._until_it_dies(child, ready.pulse, death)
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
+            self.losses += 1
             logger.error("the engine died (%s): %s", ending, child.log.cause() or "it said nothing")
             return time.monotonic() - since
+
+    async def _until_it_dies(self, child: Child, pulse: Pulse, death: "asyncio.Task[str]") -> str:
+        """Watches the engine; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
+        while not death.done():
+            await pulse.take()
+            if trouble := pulse.trouble():
+                logger.error("the engine hangs: %s; it is replaced", trouble)
+                child.kill()
+                await death
+                return f"killed by us: {trouble}"
+            await asyncio.wait([death], timeout=_PULSE_S)
+        return death.result()
 
     async def _wait_until_ready(self, child: Child, client: EngineClient, death: "asyncio.Task[str]") -> ReadyEngine:
         options, start = self._options, time.monotonic()
@@ -135,7 +155,7 @@ class Supervisor:
             if now - start > options.start_timeout_s:
                 raise StartError(f"the engine was not ready after {options.start_timeout_s:g} s")
             if now > report:
-                logger.info("the engine is loading the model (%.0f s)", now - start)
+                logger.info("the engine is loading the model (%s%.0f s)", self._progress(), now - start)
                 report = now + _REPORT_S
         try:
             facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._program.version)
@@ -143,7 +163,26 @@ class Supervisor:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:
             raise StartError(f"the engine started, but is of no use: {error.message}") from None
-        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine)
+        pulse = Pulse(client, options.hang_timeout_s)
+        sessions = Sessions(client, self._session_files) if self._session_files else None
+        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine, pulse, sessions)
+
+    def _progress(self) -> str:
+        """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
+        if self._state is not State.STARTING or self.pid is None or self._options.model is None:
+            return ""
+        part = loaded_part(self.pid, self._options.model)
+        return "" if part is None else f"{part:.0%}, "
 
     def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready
+
+
+def _session_files(options: InferenceOptions, program: EngineProgram) -> SessionFiles | None:
+    if options.session_dir is None or options.model is None:
+        return None
+    try:
+        model = fingerprint(options.model, program.version, options.ctx_size, options.engine_args)
+    except OSError as error:
+        raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
+    return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)

@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 # Quoted: only the stubs know it as generic.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Behaviour = Callable[..., Any]
+"""What a method does: takes a request, or several, and the context."""
 
 
 class _UnservedError(PromptweaveError):
@@ -38,24 +40,21 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler = await continuation(handler_call_details)
         if handler is None:
             return None  # No such method: the library answers UNIMPLEMENTED.
-        wrap, make, behaviour = _kind(handler)
-        wrapped: Handler = make(
-            wrap(behaviour, handler_call_details.method),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
-        return wrapped
+        return wrapped(handler, lambda behaviour, kind: _WRAPPERS[kind](behaviour, handler_call_details.method))
 
 
-def _kind(handler: Any) -> tuple[Callable[..., Any], Callable[..., Any], Any]:
-    match handler.request_streaming, handler.response_streaming:
-        case False, False:
-            return _answering, grpc.unary_unary_rpc_method_handler, handler.unary_unary
-        case True, False:
-            return _answering, grpc.stream_unary_rpc_method_handler, handler.stream_unary
-        case False, True:
-            return _streaming, grpc.unary_stream_rpc_method_handler, handler.unary_stream
-    return _streaming, grpc.stream_stream_rpc_method_handler, handler.stream_stream
+def wrapped(handler: Any, wrap: Callable[[Behaviour, str], Behaviour]) -> Handler:
+    """The handler with another behaviour: what `wrap` makes of its own one and of its kind, `unary_unary` for instance."""
+    kind = f"{_SIDE[handler.request_streaming]}_{_SIDE[handler.response_streaming]}"
+    made: Handler = getattr(grpc, f"{kind}_rpc_method_handler")(
+        wrap(getattr(handler, kind), kind),
+        request_deserializer=handler.request_deserializer,
+        response_serializer=handler.response_serializer,
+    )
+    return made
+
+
+_SIDE = {False: "unary", True: "stream"}
 
 
 def _answering(behaviour: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
@@ -84,6 +83,14 @@ def _streaming(behaviour: Callable[..., Any], method: str) -> Callable[..., Awai
             await _abort(context, error, method)
 
     return call
+
+
+_WRAPPERS = {
+    "unary_unary": _answering,
+    "stream_unary": _answering,
+    "unary_stream": _streaming,
+    "stream_stream": _streaming,
+}
 
 
 async def _abort(context: Context, error: Exception, method: str) -> NoReturn:

@@ -3,45 +3,56 @@
 import asyncio
 import logging
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
+from prometheus_client import CollectorRegistry
 
+from promptweave.rpc.address import ListenError, refuse_taken
 from promptweave.rpc.channel import LIMITS
 from promptweave.rpc.interceptor import ErrorInterceptor
+from promptweave.rpc.metrics import CallMetrics, listening
 
 logger = logging.getLogger(__name__)
 
 _KEEPALIVE = (("grpc.keepalive_time_ms", 20_000), ("grpc.http2.ping_timeout_ms", 20_000))
 """A client whose machine or network is gone says nothing; the library would wait two hours before it asks."""
 
+LIVENESS = "liveness"
+"""The health service's name for the process itself: SERVING for as long as it answers at all, also while the model loads
+and while it stops. The services' own names, and "", say whether calls have a chance."""
+
 Register = Callable[[grpc.aio.Server], Sequence[str]]
 """Adds servicers to a server and returns their services' full names."""
 
 
-class ListenError(OSError):
-    """The address cannot be listened on; the text says which and why."""
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 class RpcServer:
     """One server. `grpc` takes the servicers; then `listen`, `start`, and at the end `stop`."""
 
-    def __init__(self) -> None:
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        """`registry`: where its calls are counted."""
         # Without so_reuseport=0 a second server shares the port silently.
         options = [*LIMITS, *_KEEPALIVE, ("grpc.so_reuseport", 0)]
-        self.grpc = grpc.aio.server(interceptors=[ErrorInterceptor()], options=options)
+        self.grpc = grpc.aio.server(
+            interceptors=[CallMetrics(registry or CollectorRegistry()), ErrorInterceptor()], options=options
+        )
         self._health = HealthServicer()
         self._services: tuple[str, ...] = ()
+        self._parts: set[str] = set()
+        self._stopping = False
 
     def listen(self, address: str) -> str:
         """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
-        _refuse_taken(address)
+        refuse_taken(address)
         try:
             port = self.grpc.add_insecure_port(address)
         except RuntimeError as error:
@@ -54,23 +65,30 @@ class RpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
+        await self._health.set(LIVENESS, _SERVING)
         await self.set_serving(serving)
         await self.grpc.start()
 
     async def set_serving(self, serving: bool) -> None:
         """Says on the health service whether calls have a chance now."""
-        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
+        if serving and self._stopping:
+            return
         for service in self._services:
-            await self._health.set(service, status)
+            await self._health.set(service, _SERVING if serving else _NOT_SERVING)
 
     async def set_part(self, name: str, serving: bool) -> None:
         """The same of a part with a name of its own, whose state says nothing of the rest."""
-        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
-        await self._health.set(name, status)
+        self._parts.add(name)
+        if serving and self._stopping:
+            return
+        await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest."""
-        await self._health.enter_graceful_shutdown()
+        """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest. Health says so first."""
+        self._stopping = True
+        await self.set_serving(False)
+        for part in self._parts:
+            await self.set_part(part, False)
         await self.grpc.stop(grace_s)
 
 
@@ -80,34 +98,41 @@ async def serve(
     *,
     serving: bool = True,
     grace_s: float = 10.0,
+    metrics: str | None = None,
+    registry: CollectorRegistry | None = None,
     on_listening: Callable[[str], None] | None = None,
     background: Callable[[RpcServer], Awaitable[None]] | None = None,
     cleanup: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
     """Serves until SIGTERM or SIGINT, or until `background` ends; what it raises is raised.
 
-    `on_listening` gets the address with its real port. `cleanup` runs last, in any case. Raises ListenError.
+    `on_listening` gets the address with its real port. `metrics`: the `host:port` where Prometheus may ask for
+    what `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError.
     """
-    server, watching = RpcServer(), None
-    try:
-        services = register(server.grpc)
-        address = server.listen(listen)
-        await server.start(services, serving=serving)
-        if on_listening:
-            on_listening(address)
-        watching = asyncio.ensure_future(background(server)) if background else None
-        with _stop_signals() as stopped:
-            await _first(stopped, watching)
-        logger.info("stopping")
-    finally:
-        # In this order: a running call needs what `background` keeps running.
-        await server.stop(grace_s)
-        if watching:
-            watching.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await watching
-        if cleanup:
-            await cleanup()
+    registry = registry or CollectorRegistry()
+    server, watching = RpcServer(registry), None
+    with ExitStack() as stack:
+        try:
+            services = register(server.grpc)
+            address = server.listen(listen)
+            if shown := stack.enter_context(listening(metrics, registry)):
+                logger.info("metrics are at http://%s/metrics", shown)
+            await server.start(services, serving=serving)
+            if on_listening:
+                on_listening(address)
+            watching = asyncio.ensure_future(background(server)) if background else None
+            with _stop_signals() as stopped:
+                await _first(stopped, watching)
+            logger.info("stopping")
+        finally:
+            # In this order: a running call needs what `background` keeps running.
+            await server.stop(grace_s)
+            if watching:
+                watching.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await watching
+            if cleanup:
+                await cleanup()
 
 
 async def _first(stopped: asyncio.Event, watching: "asyncio.Future[None] | None") -> None:
@@ -136,40 +161,3 @@ def _stop_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in heard:
             loop.remove_signal_handler(number)
-
-
-def _refuse_taken(address: str) -> None:
-    """Finds out that an address is taken before the library does.
-
-    On a taken port the library writes several lines of its own to stderr, and a UNIX socket it takes away from its owner.
-    """
-    host, _, port = address.rpartition(":")
-    try:
-        if address.startswith("unix:"):
-            _refuse_taken_socket(address, address.removeprefix("unix:").removeprefix("//"))
-        else:
-            _refuse_taken_port(host.strip("[]"), int(port))
-    except ValueError:
-        raise ListenError(f"{address!r} is no address: give host:port or unix:/path") from None
-    except ListenError:
-        raise
-    except OSError as error:
-        raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
-
-
-def _refuse_taken_socket(address: str, path: str) -> None:
-    if not path:
-        raise ValueError(address)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe, suppress(FileNotFoundError, ConnectionRefusedError):
-        probe.connect(path)
-        raise ListenError(f"{address} is in use by another process")
-
-
-def _refuse_taken_port(host: str, port: int) -> None:
-    if not 0 <= port < 1 << 16:
-        raise ValueError(port)
-    infos = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    for family, kind, protocol, _, name in infos[:1]:
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(name)

@@ -1,0 +1,89 @@
+"""Who may ask: API keys, given one by one or in a file that is read again when it changes."""
+
+import hashlib
+import logging
+import secrets
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from promptweave.facade.errors import KeyFileError
+
+logger = logging.getLogger(__name__)
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Keys:
+    """The keys that are accepted.
+
+    The file holds one key on each line; empty lines and what begins with `#` are left out. It is looked at again at most
+    once a second. When it can no longer be read, the keys that it had stay.
+    """
+
+    def __init__(self, given: Iterable[str] = (), file: Path | None = None) -> None:
+        """Raises KeyFileError for a file that gives no keys."""
+        self._given = frozenset(map(_digest, given))
+        self._file = file
+        self._stamp = _stamp(file) if file else None
+        self._in_file = _read(file) if file else frozenset[bytes]()
+        self._looked = time.monotonic()
+
+    def owner(self, presented: str | None) -> str | None:
+        """The name of a key in logs and stores, which does not tell the key. None for one that is not accepted."""
+        if presented is None:
+            return None
+        self._look_again()
+        digest = _digest(presented)
+        # All are compared, each in constant time: how long it takes tells nothing.
+        known = [secrets.compare_digest(digest, one) for one in self._given | self._in_file]
+        return f"key_{digest.hex()[:12]}" if any(known) else None
+
+    def _look_again(self) -> None:
+        now = time.monotonic()
+        if self._file is None or now - self._looked < _LOOK_AGAIN_S:
+            return
+        self._looked = now
+        try:
+            stamp = _stamp(self._file)
+            if stamp != self._stamp:
+                self._in_file, self._stamp = _read(self._file), stamp
+                logger.info("read %d API keys from %s", len(self._in_file), self._file)
+        except KeyFileError as error:
+            if self._stamp is not None:
+                logger.error("%s; the keys that it had stay", error.message)
+            self._stamp = None
+
+
+def presented_key(headers: Mapping[bytes, bytes]) -> str | None:
+    """The key in a request's headers: `Authorization: Bearer`, or `x-api-key` as Anthropic's clients send it."""
+    scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
+    if scheme.lower() != b"bearer":
+        key = headers.get(b"x-api-key", b"")
+    # Headers are bytes; keys are text. What is no UTF-8 is nobody's key.
+    return key.strip().decode("utf-8", "replace") or None
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def _stamp(file: Path) -> tuple[int, int, int]:
+    try:
+        found = file.stat()
+    except OSError as error:
+        raise KeyFileError(f"cannot read the API keys in {file}: {error.strerror}") from None
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _read(file: Path) -> frozenset[bytes]:
+    try:
+        lines = file.read_text("utf-8").splitlines()
+    except OSError as error:
+        raise KeyFileError(f"cannot read the API keys in {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise KeyFileError(f"cannot read the API keys in {file}: it is no UTF-8 text") from None
+    keys = [stripped for line in lines if (stripped := line.strip()) and not stripped.startswith("#")]
+    if not keys:
+        raise KeyFileError(f"there is no API key in {file}: write one on each line")
+    return frozenset(map(_digest, keys))

@@ -1,0 +1,65 @@
+"""The facade's metrics in Prometheus form."""
+
+import time
+
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_LABELS = ("method", "handler")
+
+
+class HttpMetrics:
+    """Around the whole application: counts requests by route. Plain ASGI, so streams pass as they are."""
+
+    def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
+        self._app = app
+        self._requests = Counter("http_requests", "Requests that ended.", (*_LABELS, "status"), registry=registry)
+        self._seconds = Histogram(
+            "http_request_duration_seconds",
+            "How long requests took, up to the end of the answer.",
+            _LABELS,
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._in_flight = Gauge("http_requests_in_flight", "Requests that are being answered.", registry=registry)
+        ProcessCollector(registry=registry)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = "none"
+
+        async def send_and_see(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = str(message["status"])
+            await send(message)
+
+        start = time.perf_counter()
+        self._in_flight.inc()
+        try:
+            await self._app(scope, receive, send_and_see)
+        finally:
+            self._in_flight.dec()
+            # The route, as it is written in the application: paths that clients make up are no labels.
+            route = getattr(scope.get("route"), "path", "none")
+            method = scope["method"] if route != "none" else "none"
+            self._requests.labels(method, route, status).inc()
+            self._seconds.labels(method, route).observe(time.perf_counter() - start)
+
+
+def shown(registry: CollectorRegistry) -> Response:
+    """The metrics as an answer."""
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

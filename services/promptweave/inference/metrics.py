@@ -1,0 +1,104 @@
+"""The inference service's metrics, beside those of every gRPC server (`rpc/metrics.py`).
+
+Three have the names by which the Gateway API inference extension finds a model server's load (its proposal 003, "model
+server protocol"): `vllm:num_requests_waiting`, `vllm:num_requests_running`, `vllm:kv_cache_usage_perc`. The rest is ours.
+The cached-token ratio is `promptweave_cached_prompt_tokens_total / promptweave_prompt_tokens_total`.
+"""
+
+import time
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from promptweave.inference.engine import Engine
+from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.generate import Event, Finish
+
+_FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+_TOKEN_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+class MessageMetrics:
+    """Counts messages while they are written."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        def counter(name: str, what: str) -> Counter:
+            return Counter(f"promptweave_{name}", f"{what}, of messages that came to their end.", registry=registry)
+
+        self._prompt = counter("prompt_tokens", "Tokens of prompts")
+        self._cached = counter("cached_prompt_tokens", "Tokens of prompts that the engine remembered")
+        self._written = counter("generation_tokens", "Tokens written")
+        self._first_token = Histogram(
+            "promptweave_time_to_first_token_seconds",
+            "From the call to its first event, waiting for a slot included.",
+            buckets=_FIRST_TOKEN_S,
+            registry=registry,
+        )
+        self._token = Histogram(
+            "promptweave_time_per_output_token_seconds",
+            "A message's average, by the engine's clock.",
+            buckets=_TOKEN_S,
+            registry=registry,
+        )
+
+    async def measured(self, message: AsyncGenerator[list[Event], None]) -> AsyncGenerator[list[Event], None]:
+        """The message, as it is."""
+        start, begun = time.perf_counter(), False
+        async with aclosing(message):
+            async for events in message:
+                if not begun:
+                    self._first_token.observe(time.perf_counter() - start)
+                    begun = True
+                for event in events:
+                    if isinstance(event, Finish):
+                        self._finish(event)
+                yield events
+
+    def _finish(self, finish: Finish) -> None:
+        counts = finish.counts
+        self._prompt.inc(counts.prompt_tokens)
+        self._cached.inc(counts.cached_tokens)
+        self._written.inc(counts.completion_tokens)
+        if counts.completion_tokens:
+            self._token.observe(counts.predicted_ms / 1000 / counts.completion_tokens)
+
+
+class EngineMetrics(Collector):
+    """What an engine and its queue are doing when somebody asks. From any thread: it only looks."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of this moment."""
+        try:
+            ready = self._engine.ready()
+        except EngineUnavailableError:
+            ready = None
+        gate, pulse = (ready.gate, ready.pulse) if ready else (None, None)
+        yield _gauge("vllm:num_requests_waiting", "Calls that wait for a slot.", gate.waiting if gate else 0)
+        yield _gauge("vllm:num_requests_running", "Calls that hold a slot.", gate.running if gate else 0)
+        yield _gauge(
+            "vllm:kv_cache_usage_perc",
+            "Which part of the context the messages that are being written take, 0 to 1.",
+            pulse.context_use if pulse else 0,
+        )
+        yield _gauge("promptweave_slots", "Slots of the engine; 0: it is not ready.", ready.facts.slots if ready else 0)
+        yield _gauge("promptweave_slots_busy", "Slots that the engine says are at work.", pulse.busy if pulse else 0)
+        yield _gauge("promptweave_engine_ready", "1: the model is loaded.", int(ready is not None))
+        yield _gauge(
+            "promptweave_quarantined_grammars",
+            "Grammars that are refused, since they took the engine down.",
+            ready.quarantine.size if ready else 0,
+        )
+        restarts = CounterMetricFamily("promptweave_engine_restarts", "How often the engine went away, or was replaced.")
+        restarts.add_metric([], self._engine.losses)
+        yield restarts
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value)

@@ -1,0 +1,214 @@
+"""Sessions on disk: what the engine saved of a slot, and a note beside it that says what it is.
+
+    FOLDER/<hash of the id>.json         the note, a `SavedSession`
+    FOLDER/<hash of the id>-<random>.kv  the state, as the engine wrote it: its keys and values of every token
+
+A note is written when its state is whole, by renaming, so a crash leaves the old state or the new one. Several services may
+share a folder. All of this blocks: to be called in a thread.
+"""
+
+import contextlib
+import hashlib
+import json
+import logging
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from promptweave.inference.errors import SessionNotFoundError, SessionUnusableError, StartError
+
+logger = logging.getLogger(__name__)
+
+_LEFTOVER_S = 3600.0
+"""A state without a note that is so old belongs to nobody who still writes it."""
+_SAMPLES = 64
+_SAMPLE_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedSession:
+    """A saved session."""
+
+    id: str
+    parent_id: str | None
+    tokens: int
+    file: str
+    """The name of the state's file."""
+    bytes: int
+    sha256: str
+    """Of the state. The engine aborts when it reads one that is cut (tried with b11549)."""
+    model: str
+    """The fingerprint of the model and the engine that it fits."""
+    last_used: float
+    """Seconds of the UNIX epoch."""
+
+
+class SessionFiles:
+    """The sessions in a folder, and the limits that they are kept within: bytes of all, and seconds since the last use."""
+
+    def __init__(self, folder: Path, model: str, *, max_bytes: int, max_age_s: float) -> None:
+        """Makes the folder. Raises StartError where that fails."""
+        self.folder, self._model = folder, model
+        self._max_bytes, self._max_age_s = max_bytes, max_age_s
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._remove_leftovers()
+            self.shrink()
+        except OSError as error:
+            raise StartError(f"cannot keep sessions in {folder}: {error.strerror}") from None
+
+    def find(self, session_id: str) -> SavedSession:
+        """Raises SessionNotFoundError."""
+        found = _read(self._note(session_id))
+        if found is None or time.time() - found.last_used > self._max_age_s:
+            raise SessionNotFoundError(f"there is no session {session_id!r}")
+        return found
+
+    def check(self, session: SavedSession) -> None:
+        """Raises SessionUnusableError for a state that the engine must not be given."""
+        if session.model != self._model:
+            raise SessionUnusableError(f"the session {session.id!r} was saved with another model, engine or configuration")
+        try:
+            with (self.folder / session.file).open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError:
+            digest = ""
+        if digest != session.sha256:
+            raise SessionUnusableError(f"the file of the session {session.id!r} is damaged")
+
+    def new_file(self, session_id: str) -> str:
+        """The name of a file for the engine to save into."""
+        return f"{_name(session_id)}-{secrets.token_hex(8)}.kv"
+
+    def keep(self, session_id: str, parent_id: str | None, tokens: int, file: str) -> SavedSession:
+        """Takes a file that the engine wrote as the session's state. Raises OSError."""
+        path = self.folder / file
+        with path.open("rb") as state:
+            digest = hashlib.file_digest(state, "sha256").hexdigest()
+            size = os.fstat(state.fileno()).st_size
+        old = _read(self._note(session_id))
+        kept = SavedSession(
+            id=session_id,
+            parent_id=old.parent_id if old else parent_id,
+            tokens=tokens,
+            file=file,
+            bytes=size,
+            sha256=digest,
+            model=self._model,
+            last_used=time.time(),
+        )
+        self._write(kept)
+        if old:
+            self.drop_file(old.file)
+        self.shrink(spared=session_id)
+        return kept
+
+    def touch(self, session: SavedSession) -> None:
+        """It is used now."""
+        self._write(replace(session, last_used=time.time()))
+
+    def fork(self, parent_id: str, session_id: str) -> SavedSession:
+        """A session that begins as a copy of another. States are never written again, so it is the same file, linked.
+
+        Raises SessionNotFoundError and OSError.
+        """
+        parent = self.find(parent_id)
+        file = self.new_file(session_id)
+        try:
+            os.link(self.folder / parent.file, self.folder / file)
+        except OSError:  # A file system without links.
+            shutil.copyfile(self.folder / parent.file, self.folder / file)
+        old = _read(self._note(session_id))
+        forked = replace(parent, id=session_id, parent_id=parent_id, file=file, last_used=time.time())
+        self._write(forked)
+        if old:
+            self.drop_file(old.file)
+        self.shrink(spared=session_id)
+        return forked
+
+    def delete(self, session_id: str) -> None:
+        """Raises SessionNotFoundError."""
+        session = self.find(session_id)
+        self._note(session_id).unlink(missing_ok=True)
+        self.drop_file(session.file)
+
+    def drop_file(self, file: str) -> None:
+        """Removes a state."""
+        (self.folder / file).unlink(missing_ok=True)
+
+    def all(self) -> list[SavedSession]:
+        """All sessions, last used first."""
+        oldest = time.time() - self._max_age_s
+        return sorted(
+            (found for found in self._notes() if found.last_used >= oldest), key=lambda found: (-found.last_used, found.id)
+        )
+
+    def shrink(self, spared: str | None = None) -> None:
+        """Removes what is too old, and what was not used for longest while all take too much. `spared` stays in any case."""
+        now, total = time.time(), 0
+        for session in sorted(self._notes(), key=lambda found: (found.id != spared, -found.last_used)):
+            total += session.bytes
+            too_old = now - session.last_used > self._max_age_s
+            if session.id != spared and (too_old or total > self._max_bytes):
+                why = "is too old" if too_old else "was used least lately"
+                logger.info("removed the session %r, which %s", session.id, why)
+                self._note(session.id).unlink(missing_ok=True)
+                self.drop_file(session.file)
+                total -= session.bytes
+
+    def _note(self, session_id: str) -> Path:
+        return self.folder / f"{_name(session_id)}.json"
+
+    def _write(self, session: SavedSession) -> None:
+        note = self._note(session.id)
+        fresh = note.with_suffix(f".{secrets.token_hex(8)}")
+        try:
+            fresh.write_text(json.dumps(asdict(session)), "utf-8")
+            fresh.replace(note)
+        finally:
+            fresh.unlink(missing_ok=True)
+
+    def _notes(self) -> Iterator[SavedSession]:
+        for note in self.folder.glob("*.json"):
+            if found := _read(note):
+                yield found
+
+    def _remove_leftovers(self) -> None:
+        named = {session.file for session in self._notes()}
+        for path in self.folder.glob("*.kv"):
+            with contextlib.suppress(FileNotFoundError):
+                if path.name not in named and time.time() - path.stat().st_mtime > _LEFTOVER_S:
+                    path.unlink()
+
+
+def fingerprint(model: Path, *facts: object) -> str:
+    """Tells models and configurations apart whose states do not fit each other.
+
+    Of the file it takes the size and samples of its contents: hashing all of it takes minutes where the model is large.
+    Raises OSError.
+    """
+    digest = hashlib.sha256(repr(facts).encode())
+    with model.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        digest.update(str(size).encode())
+        for place in range(_SAMPLES):
+            file.seek(size * place // _SAMPLES)
+            digest.update(file.read(_SAMPLE_BYTES))
+    return digest.hexdigest()
+
+
+def _name(session_id: str) -> str:
+    # An id is a client's text, and no name of a file.
+    return hashlib.sha256(session_id.encode()).hexdigest()[:40]
+
+
+def _read(note: Path) -> SavedSession | None:
+    """None for a note that is not there, or no note of ours."""
+    try:
+        return SavedSession(**json.loads(note.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return None

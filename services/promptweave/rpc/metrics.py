@@ -1,0 +1,112 @@
+"""Metrics in Prometheus form: what every gRPC server counts, and the listener that shows it.
+
+The names are those of go-grpc-middleware, which dashboards know; `grpc_server_in_flight` is ours.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import grpc
+import grpc.aio
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+
+from promptweave.rpc.address import ListenError, refuse_taken
+from promptweave.rpc.interceptor import Behaviour, Context, Handler, wrapped
+
+SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+"""The buckets of durations: from a small unary call to a long message."""
+
+_ABOUT_NOW_S = 0.05
+"""A client that cancels a call at its deadline may be a little ahead of us."""
+
+_TYPES = {
+    "unary_unary": "unary",
+    "stream_unary": "client_stream",
+    "unary_stream": "server_stream",
+    "stream_stream": "bidi_stream",
+}
+_LABELS = ("grpc_type", "grpc_service", "grpc_method")
+
+
+class CallMetrics(grpc.aio.ServerInterceptor):
+    """Counts the calls of a server. The outermost interceptor: it sees the code that the client sees."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._started = Counter("grpc_server_started", "Calls that came.", _LABELS, registry=registry)
+        self._handled = Counter("grpc_server_handled", "Calls that ended.", (*_LABELS, "grpc_code"), registry=registry)
+        self._seconds = Histogram(
+            "grpc_server_handling_seconds", "How long calls took.", _LABELS, buckets=SECONDS, registry=registry
+        )
+        self._in_flight = Gauge("grpc_server_in_flight", "Calls that are running.", _LABELS, registry=registry)
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None  # No such method: names that clients make up are no labels.
+        return wrapped(handler, lambda behaviour, kind: self._counting(behaviour, kind, handler_call_details.method))
+
+    def _counting(self, behaviour: Behaviour, kind: str, path: str) -> Behaviour:
+        service, _, method = path.removeprefix("/").partition("/")
+        labels = (_TYPES[kind], service, method)
+
+        async def call(request: object, context: Context) -> object:
+            with self._counted(labels, context):
+                return await behaviour(request, context)
+
+        return call
+
+    @contextmanager
+    def _counted(self, labels: tuple[str, str, str], context: Context) -> Iterator[None]:
+        in_flight, start, code = self._in_flight.labels(*labels), time.perf_counter(), "CANCELLED"
+        self._started.labels(*labels).inc()
+        in_flight.inc()
+        try:
+            yield
+            code = _code(context)
+        except Exception:
+            code = _code(context)
+            raise
+        finally:
+            left_s = context.time_remaining()
+            if code == "CANCELLED" and left_s is not None and left_s < _ABOUT_NOW_S:
+                code = "DEADLINE_EXCEEDED"
+            in_flight.dec()
+            self._seconds.labels(*labels).observe(time.perf_counter() - start)
+            self._handled.labels(*labels, code).inc()
+
+
+def _code(context: Context) -> str:
+    code: Any = context.code()  # One that an error sets; None and 0 are a success.
+    return code.name if isinstance(code, grpc.StatusCode) else "OK"
+
+
+@contextmanager
+def listening(address: str | None, registry: CollectorRegistry) -> Iterator[str | None]:
+    """Answers `GET /metrics` at `host:port` (port 0: any), from a thread; gives the address. None: nowhere.
+
+    Raises ListenError.
+    """
+    if address is None:
+        yield None
+        return
+    if address.startswith("unix:"):
+        raise ListenError(f"{address!r}: metrics are shown at host:port only")
+    host, _, port = address.rpartition(":")
+    refuse_taken(address)
+    ProcessCollector(registry=registry)
+    try:
+        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+    except OSError as error:
+        raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
+    try:
+        yield f"{host}:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,338 @@
+"""Faults, each injected for real: what a client sees, and how long it takes until calls are answered again.
+
+`test_faults.py` asserts what is seen; `fault_table.py` writes docs/faults.md with the times.
+"""
+
+import asyncio
+import os
+import re
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.errors import StartError
+from promptweave.inference.options import InferenceOptions
+from promptweave.inference.supervisor import Supervisor
+from promptweave.rpc.address import ListenError
+from promptweave.rpc.channel import channel
+from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.server import RpcServer
+from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
+
+from .processes import address_of, engine_of, free_port, ready, service, somebodys_server
+from .requests import TIMEOUT_S, Answer, answer, endless, program, read_on, request, text
+from .running import LONG_S, alive, calling, eventually, options, watched
+
+CONTEXT = 32_768
+"""Large enough for a message that is still being written when the fault comes."""
+
+TOO_DEEP = f"root ::= {'(' * 100_000}{chr(34)}a{chr(34)}{')' * 100_000}"
+"""A grammar that is valid, and overflows the stack of the engine's reader (builds up to b11549)."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """What a fault is made of: a model, a program that misbehaves, an empty folder."""
+
+    model: Path
+    fake: str
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What came of it. `back_s`: seconds from the fault to the first answer; None: there is nothing to come back."""
+
+    what: str
+    back_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`seen`: what the client, or for a start the person at the terminal, is told; "…" stands for any words."""
+
+    name: str
+    injected: str
+    seen: str
+    lost: str
+    run: Callable[[Place], Awaitable[Seen]]
+
+    def check(self, seen: Seen) -> None:
+        """Raises AssertionError for something else."""
+        pattern = ".*".join(map(re.escape, self.seen.split("…")))
+        assert re.fullmatch(pattern, seen.what), f"{seen.what!r} instead of {self.seen!r}"
+
+
+async def _killed(place: Place, number: signal.Signals, **given: Any) -> Seen:
+    """The engine gets a signal while it writes."""
+    engine = Supervisor(options(place.model, parallel=1, ctx_size=CONTEXT, **given))
+    async with watched(engine), calling(engine) as stub:
+        call = stub.Generate(endless(), timeout=TIMEOUT_S)
+        got = Answer()
+        got.add((await call.read()).events)
+        began = time.monotonic()
+        os.kill(engine.pid or 0, number)
+        error = await _end_of(call, got)
+        assert got.content.strip("a") == ""
+        kept = "the text so far, then " if got.content else ""
+        await _answers(stub)
+        return Seen(f"{kept}{error}", time.monotonic() - began)
+
+
+async def killed(place: Place) -> Seen:
+    """kill -9, as the kernel does when memory runs out."""
+    return await _killed(place, signal.SIGKILL)
+
+
+async def stopped(place: Place) -> Seen:
+    """It stands still."""
+    return await _killed(place, signal.SIGSTOP, hang_timeout_s=1.0)
+
+
+async def stuck(place: Place) -> Seen:
+    """It answers, and does not get on with its work."""
+    given = {"engine": place.fake, "engine_args": ("--fake", "stuck"), "hang_timeout_s": 0.1}
+    engine = Supervisor(options(place.model, **given))
+    async with watched(engine), calling(engine) as stub:
+        began = time.monotonic()
+        call = stub.Generate(request(program(text("hang"))), timeout=TIMEOUT_S)
+        got = Answer()
+        error = await _end_of(call, got)
+        await eventually(lambda: engine._ready)
+        return Seen(f"the text so far, then {error}" if got.content else error, time.monotonic() - began)
+
+
+async def crashing_grammar(place: Place) -> Seen:
+    """The same grammar, three times."""
+    engine = Supervisor(options(place.model, parallel=1))
+    told, back_s = [], 0.0
+    async with watched(engine), calling(engine) as stub:
+        for _ in range(3):
+            told.append(await _end_of(stub.Generate(request(program(gbnf=TOO_DEEP)), timeout=TIMEOUT_S), Answer()))
+            began = time.monotonic()
+            await _answers(stub)
+            back_s = max(back_s, time.monotonic() - began)
+    return Seen(f"{told[0]}, twice; then {told[2]}", back_s)
+
+
+async def killed_while_it_loads(place: Place) -> Seen:
+    """kill -9 before it was ever ready."""
+    engine = Supervisor(options(place.model, engine=place.fake, engine_args=("--fake", "never")))
+    async with watched(engine, ready=False) as watch:
+        await eventually(lambda: engine.pid)
+        os.kill(engine.pid or 0, signal.SIGKILL)
+        return await _end_of_start(watch.task)
+
+
+async def never_loads(place: Place) -> Seen:
+    """It loads, and loads."""
+    return await _start(place, engine=place.fake, engine_args=("--fake", "never"), start_timeout_s=1.0)
+
+
+async def cut_model(place: Place) -> Seen:
+    """The second half of the model's file is missing."""
+    model = place.folder / "model.gguf"
+    await asyncio.to_thread(_cut, place.model, model)
+    return await _start(place, model=model)
+
+
+async def no_model(place: Place) -> Seen:
+    """Another kind of file."""
+    model = place.folder / "model.gguf"
+    await asyncio.to_thread(model.write_bytes, b"PK\3\4")
+    return await _start(place, model=model)
+
+
+async def model_breaks_later(place: Place) -> Seen:
+    """The model's file is cut while the engine runs; then the engine dies."""
+    model = place.folder / "model.gguf"
+    shutil.copy(place.model, model)
+    engine = Supervisor(options(model))
+    async with watched(engine) as watch:
+        model.unlink()
+        await asyncio.to_thread(_cut, place.model, model)
+        os.kill(engine.pid or 0, signal.SIGKILL)
+        return await _end_of_start(watch.task)
+
+
+async def taken_port(place: Place) -> Seen:
+    """Somebody listens there."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        server = RpcServer()
+        with pytest.raises(ListenError) as raised:
+            server.listen(address)
+        await server.stop(0)
+        return Seen(f"exit status 1: {raised.value}".replace(address, "ADDRESS"))
+
+
+async def endpoint_gone(place: Place) -> Seen:
+    """Somebody's server is killed, and started again at once."""
+    port = free_port()
+    engine = Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}"))
+    async with watched(engine, ready=False) as watch, calling(engine) as stub:
+        async with somebodys_server(place.model, port):
+            await watch.until_heard(True)
+            call = stub.Generate(endless(), timeout=TIMEOUT_S)
+            got = Answer()
+            got.add((await call.read()).events)
+        began = time.monotonic()
+        error = await _end_of(call, got)
+        async with somebodys_server(place.model, port):
+            await _answers(stub)
+            return Seen(f"the text so far, then {error}", time.monotonic() - began)
+
+
+async def service_killed(place: Place) -> Seen:
+    """kill -9 of the service; it is started again, as an orchestrator would."""
+    folder = str(place.folder)
+    async with service(place.model, folder=folder) as first:
+        address = await address_of(first)
+        async with channel(address) as connection:
+            stub = InferenceServiceStub(connection)
+            await ready(stub)
+            call = stub.Generate(endless(), timeout=TIMEOUT_S)
+            got = Answer()
+            got.add((await call.read()).events)
+            pid = engine_of(first)
+            began = time.monotonic()
+            first.kill()
+            error = await _end_of(call, got)
+            assert got.content.strip("a") == ""
+        await eventually(lambda: not alive(pid))
+        async with service(place.model, folder=folder, listen=address) as second, channel(address) as connection:
+            assert await address_of(second) == address
+            await _answers(InferenceServiceStub(connection))
+            back_s = time.monotonic() - began
+            assert len(os.listdir(folder)) == 1, "what the first one left is gone"
+    return Seen(f"the text so far, then {error}", back_s)
+
+
+async def _start(place: Place, **given: Any) -> Seen:
+    """A start that fails."""
+    try:
+        engine = Supervisor(options(**{"model": place.model, **given}))
+    except StartError as error:
+        return Seen(_told(error))
+    async with watched(engine, ready=False) as watch:
+        return await _end_of_start(watch.task)
+
+
+async def _end_of_start(task: "asyncio.Task[None]") -> Seen:
+    await asyncio.wait([task], timeout=LONG_S)
+    with pytest.raises(StartError) as raised:
+        task.result()
+    return Seen(_told(raised.value))
+
+
+def _told(error: StartError) -> str:
+    words = [Path(word).name if word.startswith("/") else word for word in str(error).split()]
+    return f"exit status 1: {' '.join(words)}"
+
+
+def _cut(model: Path, to: Path) -> None:
+    whole = model.read_bytes()
+    to.write_bytes(whole[: len(whole) // 2])
+
+
+async def _end_of(call: Any, got: Answer) -> str:
+    """Reads on to the error that ends a call."""
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await read_on(call, got)
+    error = from_rpc_error(raised.value)
+    return f"{error.code.value} ({error.reason.removeprefix('ERROR_REASON_')})"
+
+
+async def _answers(stub: InferenceServiceStub) -> None:
+    """Asks until there is an answer."""
+    async with asyncio.timeout(LONG_S):
+        while True:
+            try:
+                assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
+            except grpc.aio.AioRpcError as error:
+                if error.code() is not grpc.StatusCode.UNAVAILABLE:
+                    raise
+                await asyncio.sleep(0.02)
+            else:
+                return
+
+
+_GONE = "UNAVAILABLE (ENGINE_UNAVAILABLE)"
+_CUT = f"the text so far, then {_GONE}"
+_REST = "the rest of the messages that were being written"
+_NOTHING = "nothing: it never served"
+_ENDED = "exit status 1: the engine ended while it started"
+
+FAULTS = (
+    Fault("The engine is killed", "SIGKILL while it writes", _CUT, _REST, killed),
+    Fault("The engine stands still", "SIGSTOP while it writes, `--hang-timeout 1`", _CUT, _REST, stopped),
+    Fault("The engine answers and does not get on", "a fake one, `--hang-timeout 0.1`", _CUT, _REST, stuck),
+    Fault(
+        "A grammar crashes the engine",
+        "100,000 nested brackets overflow its stack",
+        f"{_GONE}, twice; then INVALID_ARGUMENT (GRAMMAR_QUARANTINED)",
+        "what others were having written, twice",
+        crashing_grammar,
+    ),
+    Fault("Somebody's server goes away", "SIGKILL with `--endpoint`, and a new start", _CUT, _REST, endpoint_gone),
+    Fault(
+        "The service is killed",
+        "SIGKILL while it writes, and a new start",
+        "the text so far, then UNAVAILABLE (UNSPECIFIED)",
+        f"{_REST}; what waits",
+        service_killed,
+    ),
+    Fault(
+        "The model's file is cut while the engine runs",
+        "then SIGKILL",
+        f"{_ENDED} (exit status 1): … model is corrupted or incomplete",
+        "the service ends, after three starts",
+        model_breaks_later,
+    ),
+    Fault(
+        "A port is taken",
+        "another socket listens",
+        "exit status 1: cannot listen on ADDRESS: Address already in use",
+        _NOTHING,
+        taken_port,
+    ),
+    Fault(
+        "The model is no GGUF",
+        "a file that begins with `PK`",
+        "exit status 1: model.gguf is no GGUF model file (it begins with …)",
+        _NOTHING,
+        no_model,
+    ),
+    Fault(
+        "The model's file is cut",
+        "its second half is missing",
+        f"{_ENDED} (exit status 1): … model is corrupted or incomplete",
+        _NOTHING,
+        cut_model,
+    ),
+    Fault(
+        "The engine is killed while it loads",
+        "SIGKILL, as when memory runs out",
+        f"{_ENDED} (killed by SIGKILL, as the kernel does when memory runs out): it said nothing",
+        _NOTHING,
+        killed_while_it_loads,
+    ),
+    Fault(
+        "The engine never gets ready",
+        "a fake one, `--start-timeout 1`",
+        "exit status 1: the engine was not ready after 1 s",
+        _NOTHING,
+        never_loads,
+    ),
+)

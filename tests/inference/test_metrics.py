@@ -1,0 +1,58 @@
+"""What the inference service shows of its engine and its messages."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from promptweave.inference.metrics import EngineMetrics
+from promptweave.inference.supervisor import Supervisor
+
+from .requests import answer, endless, program, request, text
+from .running import calling, eventually, options, watched
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_an_engine_at_work(demo_model: Path) -> None:
+    registry = CollectorRegistry()
+    engine = Supervisor(options(demo_model, parallel=1, ctx_size=4096))
+
+    def value(name: str) -> float | None:
+        return registry.get_sample_value(name)
+
+    async with watched(engine, ready=False) as watch, calling(engine, registry) as stub:
+        assert (value("promptweave_engine_ready"), value("promptweave_slots")) == (0, 0)
+        await watch.until_heard(True)
+        assert (value("promptweave_engine_ready"), value("promptweave_slots")) == (1, 1)
+        asked = request(program(text("some words to begin with"), gbnf='root ::= "abc"'))
+        for _ in range(2):
+            await answer(stub, asked)
+        prompt, cached = value("promptweave_prompt_tokens_total"), value("promptweave_cached_prompt_tokens_total")
+        assert prompt
+        assert cached
+        assert prompt / 2 > cached > prompt / 4
+        assert value("promptweave_generation_tokens_total") == 8  # With the end of each.
+        assert value("promptweave_time_to_first_token_seconds_count") == 2
+        assert value("promptweave_time_per_output_token_seconds_count") == 2
+        calls = [stub.Generate(endless(), timeout=30) for _ in range(3)]
+        await eventually(lambda: value("vllm:num_requests_waiting") == 2)
+        assert value("vllm:num_requests_running") == 1
+        await eventually(lambda: (value("vllm:kv_cache_usage_perc") or 0) > 0)
+        assert value("promptweave_slots_busy") == 1
+        for call in calls:
+            call.cancel()
+        await eventually(lambda: (value("vllm:num_requests_waiting"), value("vllm:num_requests_running")) == (0, 0))
+        os.kill(engine.pid or 0, signal.SIGKILL)
+        await watch.until_heard(True, False, True)
+        assert value("promptweave_engine_restarts_total") == 1
+
+
+def test_names_are_what_prometheus_reads(demo_model: Path) -> None:
+    registry = CollectorRegistry()
+    registry.register(EngineMetrics(Supervisor(options(demo_model))))
+    shown = generate_latest(registry).decode()
+    for name in ("vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"):
+        assert f"# TYPE {name} gauge\n{name} 0.0\n" in shown

@@ -1,0 +1,241 @@
+"""Sessions with a real engine: what goes on, where it goes on, and what happens when its state is not what it was."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc.aio
+import pytest
+
+from promptweave.demo.model import write_demo_model
+from promptweave.errors import Code
+from promptweave.inference.supervisor import Supervisor
+from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.status import RemoteError
+from promptweave.v1 import inference_pb2 as pb
+from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
+
+from .requests import Answer, answer, program, refused, request, text
+from .running import options, served
+
+pytestmark = pytest.mark.anyio
+
+LONG = "hello world " * 160
+"""Some 2,000 tokens: the vocabulary is bytes."""
+
+
+def speak(words: str, session: str, **fields: Any) -> pb.GenerateRequest:
+    """A message of a session; what it writes is certain."""
+    return request(program(text(words), gbnf='root ::= "yes"'), session_id=session, **fields)
+
+
+def evaluated(found: Answer) -> int:
+    """How many tokens of the prompt were not there yet."""
+    return found.finish.usage.prompt_tokens - found.finish.usage.cached_tokens
+
+
+async def failed(call: Any) -> RemoteError:
+    with pytest.raises(grpc.aio.AioRpcError) as raised:
+        await call
+    return from_rpc_error(raised.value)
+
+
+def keeping(model: Path, folder: Path, **given: Any) -> Any:
+    return served(options(model, ctx_size=4096, session_dir=folder, **given))
+
+
+@pytest.fixture
+async def stub(demo_model: Path, tmp_path: Path) -> AsyncIterator[InferenceServiceStub]:
+    """A service with two slots that keeps sessions in `tmp_path`."""
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        yield stub
+
+
+async def test_the_second_turn_evaluates_its_new_tokens_alone(stub: InferenceServiceStub) -> None:
+    first = await answer(stub, speak(LONG, "a"))
+    assert evaluated(first) == first.finish.usage.prompt_tokens > 1900
+    second = await answer(stub, speak(LONG + "yes and then", "a"))
+    assert evaluated(second) <= 10
+    forked = await answer(stub, speak(LONG + "yes but then", "b", parent_session_id="a"))
+    assert evaluated(forked) <= 10
+    listed = (await stub.ListSessions(pb.ListSessionsRequest())).sessions
+    assert [(one.id, one.parent_id) for one in listed] == [("b", "a"), ("a", "")]
+    assert all(one.tokens > 1900 and one.bytes > 1000 for one in listed)
+
+
+async def test_more_sessions_than_slots(stub: InferenceServiceStub) -> None:
+    names = [f"s{number}" for number in range(5)]
+    # What they begin with differs, so nothing is reused by chance.
+    for name in names:
+        await answer(stub, speak(name + LONG, name))
+    await answer(stub, request(program(text("x" + LONG), gbnf='root ::= "yes"')))
+    for more in ("yes one", "yes one yes two"):
+        for turn in await asyncio.gather(*(answer(stub, speak(name + LONG + more, name)) for name in names)):
+            assert evaluated(turn) <= 10
+
+
+async def test_messages_of_one_session_follow_one_another(stub: InferenceServiceStub) -> None:
+    turns = await asyncio.gather(*(answer(stub, speak(LONG, "one")) for _ in range(4)))
+    assert sorted(evaluated(turn) > 10 for turn in turns) == [False, False, False, True]
+
+
+async def test_a_session_survives_a_restart_of_the_service(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        await answer(stub, speak(LONG, "a"))
+        await stub.ForkSession(pb.ForkSessionRequest(parent_id="a", id="fork"))
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        assert evaluated(await answer(stub, speak(LONG + "yes more", "a"))) <= 10
+        restored = await stub.RestoreSession(pb.RestoreSessionRequest(id="fork"))
+        assert restored.session.parent_id == "a"
+        assert evaluated(await answer(stub, speak(LONG + "yes less", "fork"))) <= 10
+
+
+def kept(folder: Path, kind: str) -> list[Path]:
+    return list(folder.glob(f"*.{kind}"))
+
+
+def age(note: Path) -> None:
+    note.write_text(json.dumps({**json.loads(note.read_text()), "last_used": 1e9}))
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1000])
+
+
+def flip(path: Path) -> None:
+    state = bytearray(path.read_bytes())
+    state[len(state) // 2] ^= 255
+    path.write_bytes(state)
+
+
+@pytest.mark.parametrize("harm", [cut, flip, os.remove])
+async def test_a_damaged_session_is_refused_and_evaluated_anew(demo_model: Path, tmp_path: Path, harm: Any) -> None:
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        await answer(stub, speak(LONG, "a"))
+    (state,) = kept(tmp_path, "kv")
+    harm(state)
+    async with keeping(demo_model, tmp_path) as (stub, engine):
+        pid = engine.pid
+        error = await failed(stub.RestoreSession(pb.RestoreSessionRequest(id="a")))
+        assert (error.code, error.reason) == (Code.FAILED_PRECONDITION, "ERROR_REASON_SESSION_UNUSABLE")
+        again = await answer(stub, speak(LONG + "yes more", "a"))
+        assert evaluated(again) > 1900
+        assert again.content == "yes"
+        assert evaluated(await answer(stub, speak(LONG + "yes more yes", "a"))) <= 10
+        assert engine.pid == pid
+
+
+async def test_a_session_of_another_model_is_refused_and_evaluated_anew(demo_model: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.gguf"
+    write_demo_model(other, seed=7)
+    sessions = tmp_path / "sessions"
+    async with keeping(demo_model, sessions) as (stub, _):
+        await answer(stub, speak(LONG, "a"))
+    async with keeping(other, sessions) as (stub, _):
+        error = await failed(stub.RestoreSession(pb.RestoreSessionRequest(id="a")))
+        assert error.reason == "ERROR_REASON_SESSION_UNUSABLE"
+        assert evaluated(await answer(stub, speak(LONG, "a"))) > 1900
+
+
+async def test_sessions_are_listed_in_pages_and_deleted(stub: InferenceServiceStub) -> None:
+    for number in range(5):
+        await answer(stub, speak("hello", f"é {number}"))
+    found, token = [], ""
+    while True:
+        page = await stub.ListSessions(pb.ListSessionsRequest(page_size=2, page_token=token))
+        found += [one.id for one in page.sessions]
+        token = page.next_page_token
+        if not token:
+            break
+        assert len(page.sessions) == 2
+    assert found == [f"é {number}" for number in range(4, -1, -1)]
+    await stub.DeleteSession(pb.DeleteSessionRequest(id="é 3"))
+    assert (await failed(stub.SaveSession(pb.SaveSessionRequest(id="é 3")))).code is Code.NOT_FOUND
+    assert (await stub.SaveSession(pb.SaveSessionRequest(id="é 2"))).session.tokens
+    assert (await failed(stub.ListSessions(pb.ListSessionsRequest(page_token="?")))).path == "/page_token"
+
+
+async def test_what_is_not_there_is_said(stub: InferenceServiceStub) -> None:
+    for call in (
+        stub.SaveSession(pb.SaveSessionRequest(id="no")),
+        stub.RestoreSession(pb.RestoreSessionRequest(id="no")),
+        stub.ForkSession(pb.ForkSessionRequest(parent_id="no", id="new")),
+        stub.DeleteSession(pb.DeleteSessionRequest(id="no")),
+    ):
+        error = await failed(call)
+        assert (error.code, error.reason) == (Code.NOT_FOUND, "ERROR_REASON_SESSION_NOT_FOUND")
+    error = await refused(stub, speak("x", "new", parent_session_id="no"))
+    assert (error.code, error.path) == (Code.NOT_FOUND, "/parent_session_id")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"session_id": ""}, "/session_id"),
+        ({"session_id": "x" * 257}, "/session_id"),
+        ({"parent_session_id": "a"}, "/parent_session_id"),
+    ],
+)
+async def test_a_name_that_is_none(stub: InferenceServiceStub, fields: dict[str, str], path: str) -> None:
+    error = await refused(stub, request(**fields))
+    assert (error.code, error.path) == (Code.INVALID_ARGUMENT, path)
+
+
+async def test_the_least_used_sessions_go_when_all_take_too_much(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, session_max_bytes=2_500_000) as (stub, _):
+        for name in ("a", "b", "a", "c", "d"):
+            await answer(stub, speak(LONG, name))
+        listed = (await stub.ListSessions(pb.ListSessionsRequest())).sessions
+        assert [one.id for one in listed] == ["d", "c"]
+        assert len(kept(tmp_path, "kv")) == 2
+
+
+async def test_old_sessions_are_forgotten(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        await answer(stub, speak("hello", "a"))
+    for note in kept(tmp_path, "json"):
+        age(note)
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        assert not (await stub.ListSessions(pb.ListSessionsRequest())).sessions
+    assert not kept(tmp_path, "*")
+
+
+async def test_a_service_that_keeps_none_says_so(stub: InferenceServiceStub, demo_model: Path) -> None:
+    async with served(options(demo_model)) as (bare, _):
+        assert (await refused(bare, speak("x", "a"))).path == "/session_id"
+        assert (await failed(bare.ListSessions(pb.ListSessionsRequest()))).code is Code.UNIMPLEMENTED
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of one megabyte."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("file systems cannot be mounted here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+async def test_a_full_disk_costs_the_session_and_nothing_else(demo_model: Path, small_disk: Path) -> None:
+    async with keeping(demo_model, small_disk) as (stub, engine):
+        pid = engine.pid
+        assert (await answer(stub, speak("hello", "small"))).content == "yes"
+        assert (await answer(stub, speak(LONG, "large"))).content == "yes"
+        assert (await answer(stub, speak(LONG + "yes" + LONG, "large"))).content == "yes"
+        # What was saved before is still there.
+        listed = (await stub.ListSessions(pb.ListSessionsRequest())).sessions
+        assert [(one.id, one.tokens < 2000) for one in listed] == [("large", True), ("small", True)]
+        assert engine.pid == pid
+        assert len(kept(small_disk, "kv")) == 2
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(demo_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Exception, match=r"cannot keep sessions in .*file/sessions: Not a directory"):
+        Supervisor(options(demo_model, session_dir=tmp_path / "file" / "sessions"))
