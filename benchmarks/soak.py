@@ -20,7 +20,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,9 @@ class Tally:
     killed_at: float | None = None
     """When the engine was killed, until an answer to a later request is there."""
     recoveries: list[float] = field(default_factory=list)
+    """Seconds from a kill to the first right answer to a request that came later."""
+    restarts: list[float] = field(default_factory=list)
+    """Seconds from a kill to an engine that is ready."""
 
     def answered(self, began: float) -> None:
         """A whole, right answer to a request that began then."""
@@ -176,17 +179,24 @@ def judge(request: Request, reason: str | None, message: dict[str, Any]) -> str:
     return "right" if got == request.right else f"WRONG: {got} for {request.right}"
 
 
-async def kill_engines(inference: psutil.Process, every_s: float, tally: Tally, end: float) -> int:
-    """Kills the engine again and again; how often."""
-    kills = 0
-    while time.monotonic() + every_s < end:
-        await asyncio.sleep(every_s)
+async def kill_engines(inference: psutil.Process, metrics: str, every_s: float, tally: Tally, end: float) -> None:
+    """Kills the engine again and again."""
+    due = time.monotonic() + every_s
+    while due < end:
+        await asyncio.sleep(due - time.monotonic())
+        due += every_s
         for engine in inference.children():
-            tally.killed_at = time.monotonic()
-            with suppress(psutil.NoSuchProcess):
-                engine.kill()
-                kills += 1
-    return kills
+            tally.killed_at = killed_at = time.monotonic()
+            engine.kill()
+            while not await back(metrics, len(tally.restarts) + 1):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.1)
+            tally.restarts.append(time.monotonic() - killed_at)
+
+
+async def back(metrics: str, restarts: int) -> bool:
+    """Whether the engine is ready after so many restarts."""
+    now = await gauges(metrics)
+    return now["promptweave_engine_restarts_total"] >= restarts and now["promptweave_engine_ready"] == 1
 
 
 @contextmanager
@@ -239,33 +249,31 @@ async def soak(seconds: float, kill_every_s: float, seed: int) -> bool:
         tally, numbers, began = Tally(), iter(range(1, 1 << 31)), time.monotonic()
         end, family = began + seconds, services(process)
         load = [asyncio.create_task(client(url, numbers, seed + place, tally, end)) for place in range(CLIENTS)]
-        killing = asyncio.create_task(kill_engines(family["inference"], kill_every_s, tally, end))
+        killing = asyncio.create_task(kill_engines(family["inference"], metrics, kill_every_s, tally, end))
         await asyncio.sleep(min(2 * kill_every_s, seconds / 2))
         first = sizes(family)
         await asyncio.gather(*load)
-        kills = await killing
+        await killing
         await asyncio.sleep(SETTLE_S)
         last, left = sizes(family), await gauges(metrics)
-    return report(tally, kills, first, last, left)
+    return report(tally, first, last, left)
 
 
 def report(
     tally: Tally,
-    kills: int,
     first: dict[str, tuple[float, int]],
     last: dict[str, tuple[float, int]],
     left: dict[str, float],
 ) -> bool:
     """Prints everything; whether all is well."""
-    print(f"{tally.outcomes.total()} requests, {kills} kills")
+    print(f"{tally.outcomes.total()} requests, {len(tally.restarts)} kills")
     for outcome, count in tally.outcomes.most_common():
         print(f"  {count:6} {outcome}")
     for wrong in tally.wrong[:10]:
         print(f"  {wrong}")
-    times = sorted(tally.recoveries)
-    if times:
-        p50, p99 = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))]
-        print(f"back after a kill: p50 {p50:.2f} s, p99 {p99:.2f} s, of {len(times)}")
+    for what, times in (("the engine is ready", tally.restarts), ("a later request is answered", tally.recoveries)):
+        if times:
+            print(f"after a kill {what}: p50 {part(times, 0.5):.2f} s, p99 {part(times, 0.99):.2f} s, of {len(times)}")
     bad = sum(count for outcome, count in tally.outcomes.items() if not outcome.startswith(EXPECTED))
     bad += not tally.outcomes["right"]
     for name, (mib, fds) in last.items():
@@ -278,6 +286,11 @@ def report(
     print(f"promptweave_engine_restarts_total {left['promptweave_engine_restarts_total']:g}")
     print("all is well" if not bad else "NOT WELL")
     return not bad
+
+
+def part(times: list[float], share: float) -> float:
+    """The time that this share of them does not exceed."""
+    return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 
 def main() -> None:

@@ -33,9 +33,18 @@ async def behaviour(request: bytes, context: Any) -> bytes:
     return request
 
 
+LABELS = {"grpc_type": "unary", "grpc_service": SERVICE, "grpc_method": "Do"}
+
+
+async def in_flight(registry: CollectorRegistry, number: int) -> None:
+    """Waits until so many calls run."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while registry.get_sample_value("grpc_server_in_flight", LABELS) != number:  # noqa: ASYNC110 - told nowhere
+            await asyncio.sleep(0.01)
+
+
 def ended(registry: CollectorRegistry, code: str) -> float | None:
-    labels = {"grpc_type": "unary", "grpc_service": SERVICE, "grpc_method": "Do", "grpc_code": code}
-    return registry.get_sample_value("grpc_server_handled_total", labels)
+    return registry.get_sample_value("grpc_server_handled_total", {**LABELS, "grpc_code": code})
 
 
 @pytest.mark.anyio
@@ -45,7 +54,6 @@ async def test_calls_are_counted_by_how_they_end() -> None:
     services = serving(behaviour)(server.grpc)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
-    labels = {"grpc_type": "unary", "grpc_service": SERVICE, "grpc_method": "Do"}
     async with channel(address) as connection:
         do = connection.unary_unary(f"/{SERVICE}/Do")
         await call(do, "unary_unary")
@@ -54,19 +62,18 @@ async def test_calls_are_counted_by_how_they_end() -> None:
                 await do(request, timeout=TIMEOUT_S)
         with pytest.raises(grpc.aio.AioRpcError):
             await do(b"wait", timeout=0.1)
-        waiting = asyncio.ensure_future(do(b"wait", timeout=TIMEOUT_S))
-        for number in (1, 0):
-            async with asyncio.timeout(TIMEOUT_S):
-                while registry.get_sample_value("grpc_server_in_flight", labels) != number:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
-            waiting.cancel()
+        await in_flight(registry, 0)
+        calling = do(b"wait", timeout=TIMEOUT_S)
+        await in_flight(registry, 1)
+        calling.cancel()
+        await in_flight(registry, 0)
         with pytest.raises(grpc.aio.AioRpcError):
             await connection.unary_unary(f"/{SERVICE}/Unknown")(b"", timeout=TIMEOUT_S)
     await server.stop(0)
     codes = {code.name: count for code in grpc.StatusCode if (count := ended(registry, code.name))}
     assert codes == {"OK": 1, "NOT_FOUND": 1, "INTERNAL": 1, "DEADLINE_EXCEEDED": 1, "CANCELLED": 1}
-    assert registry.get_sample_value("grpc_server_started_total", labels) == 5
-    assert registry.get_sample_value("grpc_server_handling_seconds_count", labels) == 5
+    assert registry.get_sample_value("grpc_server_started_total", LABELS) == 5
+    assert registry.get_sample_value("grpc_server_handling_seconds_count", LABELS) == 5
 
 
 def test_they_are_shown() -> None:

@@ -198,7 +198,8 @@ async def test_a_signal_lets_running_calls_end(number: signal.Signals) -> None:
 
 
 async def test_health_says_first_that_it_stops_and_new_calls_are_refused() -> None:
-    running = Serving(grace_s=30)
+    """And who watches it does not hold the stop up."""
+    running = Serving(grace_s=10_000)
     status = health_pb2.HealthCheckResponse
     async with channel(await running.address) as connection, channel(running.address.result()) as another:
         do = connection.unary_unary(f"/{SERVICE}/Do")
@@ -214,7 +215,7 @@ async def test_health_says_first_that_it_stops_and_new_calls_are_refused() -> No
         assert raised.value.code() is grpc.StatusCode.UNAVAILABLE
         running.release.set()
         assert await calling == b"x"
-        watching.cancel()
+        assert await watching.read() is grpc.aio.EOF
         await running.task
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -35,6 +35,27 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+_HEAR_S = 1.0
+"""How long those who watch the health have to hear of a stop."""
+
+
+class _Health(HealthServicer):  # type: ignore[misc]  # it has no types
+    """The standard servicer, but for one thing: whoever watches would hold a stop up for the whole grace."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stopping = asyncio.Event()
+
+    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
+        watching = asyncio.ensure_future(super().Watch(request, context))
+        try:
+            await _first(self.stopping, watching)
+            await asyncio.wait([watching], timeout=_HEAR_S)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+
 class RpcServer:
     """One server. `grpc` takes the servicers; then `listen`, `start`, and at the end `stop`."""
 
@@ -45,10 +66,9 @@ class RpcServer:
         self.grpc = grpc.aio.server(
             interceptors=[CallMetrics(registry or CollectorRegistry()), ErrorInterceptor()], options=options
         )
-        self._health = HealthServicer()
+        self._health = _Health()
         self._services: tuple[str, ...] = ()
         self._parts: set[str] = set()
-        self._stopping = False
 
     def listen(self, address: str) -> str:
         """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
@@ -71,24 +91,23 @@ class RpcServer:
 
     async def set_serving(self, serving: bool) -> None:
         """Says on the health service whether calls have a chance now."""
-        if serving and self._stopping:
-            return
-        for service in self._services:
-            await self._health.set(service, _SERVING if serving else _NOT_SERVING)
+        await self._tell(self._services, serving)
 
     async def set_part(self, name: str, serving: bool) -> None:
         """The same of a part with a name of its own, whose state says nothing of the rest."""
         self._parts.add(name)
-        if serving and self._stopping:
+        await self._tell([name], serving)
+
+    async def _tell(self, names: Iterable[str], serving: bool) -> None:
+        if serving and self._health.stopping.is_set():
             return
-        await self._health.set(name, _SERVING if serving else _NOT_SERVING)
+        for name in names:
+            await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest. Health says so first."""
-        self._stopping = True
-        await self.set_serving(False)
-        for part in self._parts:
-            await self.set_part(part, False)
+        self._health.stopping.set()
+        await self._tell([*self._services, *self._parts], False)
         await self.grpc.stop(grace_s)
 
 
