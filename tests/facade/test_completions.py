@@ -117,6 +117,7 @@ def test_streams_say_the_same(client: openai.OpenAI) -> None:
     [
         pytest.param({}, "prompt", None, id="no-prompt"),
         pytest.param({"prompt": ""}, "prompt", None, id="empty"),
+        pytest.param({"prompt": []}, "prompt", None, id="nothing"),
         pytest.param({"prompt": ["a", 1]}, "prompt[1]", None, id="mixed"),
         pytest.param({"prompt": [[99999]]}, "prompt", None, id="unknown-token"),
         pytest.param({"prompt": "a" * 3000}, "prompt", "context_length_exceeded", id="long"),

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.completion_body import CompletionBody
-from promptweave.facade.errors import UnsupportedError
+from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.http import http_error, request_id
 from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import sampling_of
@@ -93,6 +93,8 @@ async def _choices(asked: Asked[CompletionBody]) -> list[_Choice]:
                 stop=[body.stop] if isinstance(body.stop, str) else body.stop,
             )
             choices.append(_Choice(place * body.n + number, request, echo, number == 0))
+    if not choices:
+        raise RequestError("there is no prompt: at least one is needed", path="/prompt")
     return choices
 
 
