@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from promptweave.inference.engine import Engine
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.service import register
+from promptweave.inference.side_engines import NO_SIDE_ENGINES, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
@@ -65,10 +66,12 @@ async def watched(engine: Engine, *, ready: bool = True) -> AsyncIterator[Watch]
 
 
 @asynccontextmanager
-async def listening(engine: Engine, registry: CollectorRegistry | None = None) -> AsyncIterator[str]:
+async def listening(
+    engine: Engine, registry: CollectorRegistry | None = None, side: SideEngines = NO_SIDE_ENGINES
+) -> AsyncIterator[str]:
     """The service over real gRPC, for an engine that somebody watches: its address. `registry`: where it counts."""
     server = RpcServer()
-    services = register(server.grpc, engine, registry)
+    services = register(server.grpc, engine, registry, side)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
     try:
@@ -78,9 +81,11 @@ async def listening(engine: Engine, registry: CollectorRegistry | None = None) -
 
 
 @asynccontextmanager
-async def calling(engine: Engine, registry: CollectorRegistry | None = None) -> AsyncIterator[InferenceServiceStub]:
+async def calling(
+    engine: Engine, registry: CollectorRegistry | None = None, side: SideEngines = NO_SIDE_ENGINES
+) -> AsyncIterator[InferenceServiceStub]:
     """As `listening`, and a client."""
-    async with listening(engine, registry) as address, channel(address) as connection:
+    async with listening(engine, registry, side) as address, channel(address) as connection:
         yield InferenceServiceStub(connection)
 
 

@@ -30,6 +30,7 @@ OVERFLOW = body(type=OVERFLOWS, n_prompt_tokens=600, n_ctx=512)
         pytest.param(400, OVERFLOW, ContextOverflowError, "/prompt/segments", "600 tokens and", id="overflow"),
         pytest.param(500, OVERFLOW, ContextOverflowError, "/prompt/segments", "600", id="overflow-in-mid-stream"),
         pytest.param(400, body("failed to parse grammar"), RequestError, "/prompt/gbnf", "failed to parse", id="grammar"),
+        pytest.param(400, body("Prompt contains invalid tokens"), RequestError, "/prompt/segments", "invalid", id="tokens"),
         pytest.param(400, body("Field 'top_k': no"), RequestError, "/sampling/top_k", "Field 'top_k'", id="field"),
         pytest.param(400, body(), RequestError, "", "it hurts", id="bad-request"),
         pytest.param(404, body(), RequestError, "", "it hurts", id="not-found"),

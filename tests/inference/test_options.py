@@ -97,7 +97,7 @@ def test_the_wheel_takes_no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("size", [None, 1024])
 def test_the_command_line_of_a_binary(size: int | None) -> None:
-    order = Order(os.getpid(), "/bin/ls", "/m.gguf", "/s.sock", "secret", 4, size, ("--temp", "0"))
+    order = Order(os.getpid(), "/bin/ls", "/m.gguf", "/s.sock", "secret", 4, size, None, ("--temp", "0"))
     argv = command(order)
     assert argv[0] == "/bin/ls"
     assert argv[-2:] == ["--temp", "0"]

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from promptweave.demo.model import write_demo_model
+from promptweave.inference.errors import RequestError
 from promptweave.inference.prompt import engine_prompt
-from promptweave.inference.request import PlainText, Segment, Text
+from promptweave.inference.request import Ids, PlainText, Segment, Text
 from promptweave.inference.supervisor import Supervisor
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -102,3 +103,17 @@ async def test_a_prompt_of_text_alone_stays_one_string(engine: Supervisor) -> No
     assert await engine_prompt(ready.client, ready.facts, [Text("a"), Text("b")]) == "ab"
     mixed = await engine_prompt(ready.client, ready.facts, [Text("a"), PlainText("x"), Text("b"), Text("c")])
     assert mixed == ["a", ord("x"), "bc"]
+
+
+async def test_token_ids_are_taken_as_they_are(engine: Supervisor) -> None:
+    ready = engine.ready()
+    segments = [Ids((5, 6)), Text(""), Ids(()), Text("a"), Ids((7,))]
+    assert await engine_prompt(ready.client, ready.facts, segments) == [5, 6, "a", 7]
+    with pytest.raises(RequestError, match="the prompt is empty"):
+        await engine_prompt(ready.client, ready.facts, [Ids(())])
+
+
+async def test_token_ids_get_no_bos(with_bos: Supervisor) -> None:
+    assert await evaluated(with_bos, [Ids((BOS, 500))]) == [BOS, 500]
+    assert await evaluated(with_bos, [Ids((500,))]) == [500]
+    assert (await evaluated(with_bos, [Text("a"), Ids((500,))]))[0] == BOS

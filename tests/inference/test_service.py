@@ -67,7 +67,7 @@ async def test_tokens_that_there_are_not(stub: InferenceServiceStub, token: int)
 
 
 @pytest.mark.parametrize(
-    "method", ["Embed", "SaveSession", "RestoreSession", "ForkSession", "ListSessions", "DeleteSession"]
+    "method", ["Embed", "Rerank", "SaveSession", "RestoreSession", "ForkSession", "ListSessions", "DeleteSession"]
 )
 async def test_what_is_not_served(stub: InferenceServiceStub, method: str) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.errors import INVALID, TOO_LARGE, HttpError, RequestError, internal, to_http
+from promptweave.facade.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,12 @@ class ClientGoneError(Exception):
 def request_id(request: Request) -> str:
     """The id of a request, as its answer carries it."""
     return str(request.state.request_id)
+
+
+def services_of(request: Request) -> Services:
+    """The services that the application calls."""
+    services: Services = request.app.state.services
+    return services
 
 
 def owner(request: Request) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from promptweave.facade.chat_body import ChatBody, ContentPart, Function, Message, ToolCall, ToolChoiceObject, read_chat_body
 from promptweave.facade.chat_body import Tool as ToolBody
+from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
 
@@ -94,7 +95,7 @@ def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_p
     if body.top_logprobs is not None and not body.logprobs:
         raise RequestError("top_logprobs needs logprobs to be true", path="/top_logprobs")
     return inference_pb2.GenerateRequest(
-        sampling=_sampling(body),
+        sampling=sampling_of(body),
         max_tokens=None if limit is None else min(limit, _MOST_TOKENS),
         stop=body.stop,
         n=body.n if body.n != 1 else None,
@@ -277,7 +278,8 @@ def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
 # -- sampling --
 
 
-def _sampling(body: ChatBody) -> inference_pb2.Sampling:
+def sampling_of(body: ChatBody | CompletionBody) -> inference_pb2.Sampling:
+    """How tokens are chosen. Raises RequestError."""
     sampling = inference_pb2.Sampling()
     extra = body.model_extra or {}
     for name, field in _SAMPLING.items():

@@ -1,8 +1,9 @@
 """The calls to the two services. Errors come out as `RemoteError`."""
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator, Awaitable
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from typing import Self, TypeVar
 
 import grpc.aio
@@ -21,6 +22,12 @@ _COMPILE_S = 60.0
 _MODEL_FRESH_S = 1.0
 """For so long the answer of GetModel is taken for true: the engine may come back with another model."""
 
+_PARTS = {
+    "embedding model": "promptweave.v1.InferenceService.Embed",
+    "rerank model": "promptweave.v1.InferenceService.Rerank",
+}
+"""What may be missing while all else works, and its names on the health service."""
+
 _UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
 
 Answer = TypeVar("Answer")
@@ -33,7 +40,7 @@ class Services:
         self._channels = {"compiler": channel(compiler), "inference": channel(inference)}
         self._compiler = PromptCompilerServiceStub(self._channels["compiler"])
         self._inference = InferenceServiceStub(self._channels["inference"])
-        self._model: tuple[float, inference_pb2.ModelInfo] | None = None
+        self._models: dict[inference_pb2.ModelRole.ValueType, tuple[float, inference_pb2.ModelInfo]] = {}
         self._hashes: dict[bytes, str] = {}
         self._writing: set[grpc.aio.UnaryStreamCall[inference_pb2.GenerateRequest, inference_pb2.GenerateResponse]] = set()
         self._stopping = False
@@ -52,13 +59,34 @@ class Services:
         for call in self._writing:
             call.cancel()
 
-    async def model(self) -> inference_pb2.ModelInfo:
-        """The loaded model."""
+    async def model(
+        self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT
+    ) -> inference_pb2.ModelInfo:
+        """The model that is loaded for a role."""
         now = time.monotonic()
-        if self._model is None or now - self._model[0] > _MODEL_FRESH_S:
-            call = self._inference.GetModel(inference_pb2.GetModelRequest(), timeout=_SMALL_CALL_S)
-            self._model = (now, (await _answer(call)).model)
-        return self._model[1]
+        asked, model = self._models.get(role, (-math.inf, None))
+        if model is None or now - asked > _MODEL_FRESH_S:
+            call = self._inference.GetModel(inference_pb2.GetModelRequest(role=role), timeout=_SMALL_CALL_S)
+            model = (await _answer(call)).model
+            self._models[role] = (now, model)
+        return model
+
+    async def embed(self, request: inference_pb2.EmbedRequest, timeout_s: float) -> inference_pb2.EmbedResponse:
+        """Vectors of texts."""
+        return await _answer(self._inference.Embed(request, timeout=timeout_s))
+
+    async def rerank(self, request: inference_pb2.RerankRequest, timeout_s: float) -> inference_pb2.RerankResponse:
+        """Documents, the best ones first."""
+        return await _answer(self._inference.Rerank(request, timeout=timeout_s))
+
+    async def tokenize(self, request: inference_pb2.TokenizeRequest) -> Sequence[int]:
+        """Token ids of the model that writes."""
+        return (await _answer(self._inference.Tokenize(request, timeout=_SMALL_CALL_S))).tokens
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of token ids of the model that writes."""
+        request = inference_pb2.DetokenizeRequest(tokens=tokens)
+        return (await _answer(self._inference.Detokenize(request, timeout=_SMALL_CALL_S))).text
 
     async def compile(
         self, request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo
@@ -105,16 +133,20 @@ class Services:
             call.cancel()
 
     async def not_serving(self) -> list[str]:
-        """The names of the services that are not ready."""
-        states = await asyncio.gather(*map(self._serves, self._channels))
-        return [name for name, serves in zip(self._channels, states, strict=True) if not serves]
+        """The names of what is not ready: the services, and engines beside the one that writes."""
+        states = await asyncio.gather(
+            *(self._serves(name, "", absent=False) for name in self._channels),
+            # Where they are not, or nothing can be asked of them, nothing is waited for.
+            *(self._serves("inference", part, absent=True) for part in _PARTS.values()),
+        )
+        return [name for name, serves in zip((*self._channels, *_PARTS), states, strict=True) if not serves]
 
-    async def _serves(self, name: str) -> bool:
+    async def _serves(self, name: str, part: str, *, absent: bool) -> bool:
         health = health_pb2_grpc.HealthStub(self._channels[name])
         try:
-            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=_SMALL_CALL_S)
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=part), timeout=_SMALL_CALL_S)
         except grpc.aio.AioRpcError:
-            return False
+            return absent
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from promptweave.v1 import output_pb2 as _output_pb2
 from promptweave.v1 import prompt_compiler_pb2 as _prompt_compiler_pb2
 import builtins as _builtins
@@ -20,6 +21,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ModelRole:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ModelRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelRole.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    MODEL_ROLE_UNSPECIFIED: _ModelRole.ValueType  # 0
+    """The one that writes."""
+    MODEL_ROLE_CHAT: _ModelRole.ValueType  # 1
+    """The one that writes."""
+    MODEL_ROLE_EMBEDDING: _ModelRole.ValueType  # 2
+    """The one that Embed uses."""
+    MODEL_ROLE_RERANK: _ModelRole.ValueType  # 3
+    """The one that Rerank uses."""
+
+class ModelRole(_ModelRole, metaclass=_ModelRoleEnumTypeWrapper):
+    """What a model is for. Each role has an engine of its own."""
+
+MODEL_ROLE_UNSPECIFIED: ModelRole.ValueType  # 0
+"""The one that writes."""
+MODEL_ROLE_CHAT: ModelRole.ValueType  # 1
+"""The one that writes."""
+MODEL_ROLE_EMBEDDING: ModelRole.ValueType  # 2
+"""The one that Embed uses."""
+MODEL_ROLE_RERANK: ModelRole.ValueType  # 3
+"""The one that Rerank uses."""
+Global___ModelRole: _TypeAlias = ModelRole  # noqa: Y015
 
 @_typing.final
 class Sampling(_message.Message):
@@ -678,16 +707,21 @@ Global___Timings: _TypeAlias = Timings  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
-    """Asks for the loaded model."""
+    """Asks for a loaded model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ROLE_FIELD_NUMBER: _builtins.int
+    role: Global___ModelRole.ValueType
+    """Which one."""
     def __init__(
         self,
+        *,
+        role: Global___ModelRole.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["role", b"role"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -892,10 +926,10 @@ class EmbedRequest(_message.Message):
         TEXT_FIELD_NUMBER: _builtins.int
         TOKENS_FIELD_NUMBER: _builtins.int
         text: _builtins.str
-        """As text."""
+        """As text. The special tokens that the model wants around it are added; those that it spells stay text."""
         @_builtins.property
         def tokens(self) -> Global___Tokens:
-            """As token ids."""
+            """As token ids of the embedding model, taken as they are."""
 
         def __init__(
             self,
@@ -914,7 +948,7 @@ class EmbedRequest(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     dimensions: _builtins.int
-    """Keep so many dimensions and normalise again."""
+    """Keep the first so many dimensions and normalise again. It makes sense with models that were trained for it."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmbedRequest.Input]:
         """The texts, at least one."""
@@ -950,7 +984,7 @@ class EmbedResponse(_message.Message):
         VALUES_FIELD_NUMBER: _builtins.int
         @_builtins.property
         def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-            """The vector."""
+            """The vector, of length 1."""
 
         def __init__(
             self,
@@ -984,6 +1018,92 @@ class EmbedResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EmbedResponse: _TypeAlias = EmbedResponse  # noqa: Y015
+
+@_typing.final
+class RerankRequest(_message.Message):
+    """A query, and documents to order by it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    QUERY_FIELD_NUMBER: _builtins.int
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    TOP_N_FIELD_NUMBER: _builtins.int
+    query: _builtins.str
+    """The query."""
+    top_n: _builtins.int
+    """Keep only so many, the best ones."""
+    @_builtins.property
+    def documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The documents, at least one. Together with the query each has to fit the model's context."""
+
+    def __init__(
+        self,
+        *,
+        query: _builtins.str = ...,
+        documents: _abc.Iterable[_builtins.str] | None = ...,
+        top_n: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_top_n", b"_top_n", "top_n", b"top_n"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_top_n", b"_top_n", "documents", b"documents", "query", b"query", "top_n", b"top_n"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__top_n: _TypeAlias = _typing.Literal["top_n"]  # noqa: Y015
+    _WhichOneofArgType__top_n: _TypeAlias = _typing.Literal["_top_n", b"_top_n"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_n) -> _WhichOneofReturnType__top_n | None: ...
+
+Global___RerankRequest: _TypeAlias = RerankRequest  # noqa: Y015
+
+@_typing.final
+class RerankResponse(_message.Message):
+    """The documents, best first."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Result(_message.Message):
+        """A document's place."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        INDEX_FIELD_NUMBER: _builtins.int
+        RELEVANCE_SCORE_FIELD_NUMBER: _builtins.int
+        index: _builtins.int
+        """Which document, from 0."""
+        relevance_score: _builtins.float
+        """How well it fits. What the number means depends on the model: with most it is a logit."""
+        def __init__(
+            self,
+            *,
+            index: _builtins.int = ...,
+            relevance_score: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["index", b"index", "relevance_score", b"relevance_score"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    RESULTS_FIELD_NUMBER: _builtins.int
+    PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
+    prompt_tokens: _builtins.int
+    """How many tokens were evaluated."""
+    @_builtins.property
+    def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RerankResponse.Result]:
+        """The results, best first."""
+
+    def __init__(
+        self,
+        *,
+        results: _abc.Iterable[Global___RerankResponse.Result] | None = ...,
+        prompt_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompt_tokens", b"prompt_tokens", "results", b"results"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RerankResponse: _TypeAlias = RerankResponse  # noqa: Y015
 
 @_typing.final
 class Session(_message.Message):

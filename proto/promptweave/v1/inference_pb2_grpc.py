@@ -62,6 +62,11 @@ class InferenceServiceStub(object):
                 request_serializer=promptweave_dot_v1_dot_inference__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=promptweave_dot_v1_dot_inference__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.Rerank = channel.unary_unary(
+                '/promptweave.v1.InferenceService/Rerank',
+                request_serializer=promptweave_dot_v1_dot_inference__pb2.RerankRequest.SerializeToString,
+                response_deserializer=promptweave_dot_v1_dot_inference__pb2.RerankResponse.FromString,
+                _registered_method=True)
         self.SaveSession = channel.unary_unary(
                 '/promptweave.v1.InferenceService/SaveSession',
                 request_serializer=promptweave_dot_v1_dot_inference__pb2.SaveSessionRequest.SerializeToString,
@@ -113,9 +118,10 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Describes the loaded model: its template, special tokens, context and abilities.
+        """Describes a loaded model: its template, special tokens, context and abilities.
 
         Errors:
+        - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
         - UNAVAILABLE: ENGINE_UNAVAILABLE: the model is loading.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -144,12 +150,25 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Embed(self, request, context):
-        """Computes embeddings with the embedding model.
+        """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID.
+        - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
+        (metadata: `prompt_tokens`, `context_size`).
         - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+        - DEADLINE_EXCEEDED: the caller's deadline passed.
+        - INTERNAL: ENGINE_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Rerank(self, request, context):
+        """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+
+        Errors: as Embed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -236,6 +255,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Embed,
                     request_deserializer=promptweave_dot_v1_dot_inference__pb2.EmbedRequest.FromString,
                     response_serializer=promptweave_dot_v1_dot_inference__pb2.EmbedResponse.SerializeToString,
+            ),
+            'Rerank': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rerank,
+                    request_deserializer=promptweave_dot_v1_dot_inference__pb2.RerankRequest.FromString,
+                    response_serializer=promptweave_dot_v1_dot_inference__pb2.RerankResponse.SerializeToString,
             ),
             'SaveSession': grpc.unary_unary_rpc_method_handler(
                     servicer.SaveSession,
@@ -401,6 +425,33 @@ class InferenceService(object):
             '/promptweave.v1.InferenceService/Embed',
             promptweave_dot_v1_dot_inference__pb2.EmbedRequest.SerializeToString,
             promptweave_dot_v1_dot_inference__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rerank(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promptweave.v1.InferenceService/Rerank',
+            promptweave_dot_v1_dot_inference__pb2.RerankRequest.SerializeToString,
+            promptweave_dot_v1_dot_inference__pb2.RerankResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -50,9 +50,10 @@ class InferenceServiceStub:
     - INTERNAL: ENGINE_FAILED.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]
-    """Describes the loaded model: its template, special tokens, context and abilities.
+    """Describes a loaded model: its template, special tokens, context and abilities.
 
     Errors:
+    - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
     - UNAVAILABLE: ENGINE_UNAVAILABLE: the model is loading.
     """
     Tokenize: _grpc.UnaryUnaryMultiCallable[_inference_pb2.TokenizeRequest, _inference_pb2.TokenizeResponse]
@@ -69,12 +70,21 @@ class InferenceServiceStub:
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     """
     Embed: _grpc.UnaryUnaryMultiCallable[_inference_pb2.EmbedRequest, _inference_pb2.EmbedResponse]
-    """Computes embeddings with the embedding model.
+    """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID.
+    - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
+      (metadata: `prompt_tokens`, `context_size`).
     - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+    - DEADLINE_EXCEEDED: the caller's deadline passed.
+    - INTERNAL: ENGINE_FAILED.
+    """
+    Rerank: _grpc.UnaryUnaryMultiCallable[_inference_pb2.RerankRequest, _inference_pb2.RerankResponse]
+    """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+
+    Errors: as Embed.
     """
     SaveSession: _grpc.UnaryUnaryMultiCallable[_inference_pb2.SaveSessionRequest, _inference_pb2.SaveSessionResponse]
     """Writes a session's state to disk.
@@ -133,9 +143,10 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - INTERNAL: ENGINE_FAILED.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Describes the loaded model: its template, special tokens, context and abilities.
+    """Describes a loaded model: its template, special tokens, context and abilities.
 
     Errors:
+    - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
     - UNAVAILABLE: ENGINE_UNAVAILABLE: the model is loading.
     """
     Tokenize: _aio.UnaryUnaryMultiCallable[_inference_pb2.TokenizeRequest, _inference_pb2.TokenizeResponse]  # type: ignore[assignment]
@@ -152,12 +163,21 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     """
     Embed: _aio.UnaryUnaryMultiCallable[_inference_pb2.EmbedRequest, _inference_pb2.EmbedResponse]  # type: ignore[assignment]
-    """Computes embeddings with the embedding model.
+    """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID.
+    - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
+      (metadata: `prompt_tokens`, `context_size`).
     - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+    - DEADLINE_EXCEEDED: the caller's deadline passed.
+    - INTERNAL: ENGINE_FAILED.
+    """
+    Rerank: _aio.UnaryUnaryMultiCallable[_inference_pb2.RerankRequest, _inference_pb2.RerankResponse]  # type: ignore[assignment]
+    """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+
+    Errors: as Embed.
     """
     SaveSession: _aio.UnaryUnaryMultiCallable[_inference_pb2.SaveSessionRequest, _inference_pb2.SaveSessionResponse]  # type: ignore[assignment]
     """Writes a session's state to disk.
@@ -225,9 +245,10 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.GetModelResponse, _abc.Awaitable[_inference_pb2.GetModelResponse]]:
-        """Describes the loaded model: its template, special tokens, context and abilities.
+        """Describes a loaded model: its template, special tokens, context and abilities.
 
         Errors:
+        - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
         - UNAVAILABLE: ENGINE_UNAVAILABLE: the model is loading.
         """
 
@@ -262,12 +283,27 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.EmbedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.EmbedResponse, _abc.Awaitable[_inference_pb2.EmbedResponse]]:
-        """Computes embeddings with the embedding model.
+        """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID.
+        - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
+          (metadata: `prompt_tokens`, `context_size`).
         - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+        - DEADLINE_EXCEEDED: the caller's deadline passed.
+        - INTERNAL: ENGINE_FAILED.
+        """
+
+    @_abc_1.abstractmethod
+    def Rerank(
+        self,
+        request: _inference_pb2.RerankRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.RerankResponse, _abc.Awaitable[_inference_pb2.RerankResponse]]:
+        """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+
+        Errors: as Embed.
         """
 
     @_abc_1.abstractmethod

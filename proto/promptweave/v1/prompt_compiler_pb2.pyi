@@ -307,9 +307,32 @@ class PromptSegment(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class Tokens(_message.Message):
+        """Token ids."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        IDS_FIELD_NUMBER: _builtins.int
+        @_builtins.property
+        def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+            """The ids, in order."""
+
+        def __init__(
+            self,
+            *,
+            ids: _abc.Iterable[_builtins.int] | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     TEXT_FIELD_NUMBER: _builtins.int
     PLAIN_TEXT_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Text of the template, or text that spells no special token: special tokens in it are special tokens."""
     plain_text: _builtins.str
@@ -320,18 +343,23 @@ class PromptSegment(_message.Message):
     def image(self) -> _chat_pb2.Image:
         """A picture stands here."""
 
+    @_builtins.property
+    def tokens(self) -> Global___PromptSegment.Tokens:
+        """Tokens of the model, taken as they are. The compiler makes none: they are for prompts that come as token ids."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         plain_text: _builtins.str = ...,
         image: _chat_pb2.Image | None = ...,
+        tokens: Global___PromptSegment.Tokens | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "plain_text", b"plain_text", "segment", b"segment", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "plain_text", b"plain_text", "segment", b"segment", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "plain_text", b"plain_text", "segment", b"segment", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "plain_text", b"plain_text", "segment", b"segment", "text", b"text", "tokens", b"tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_segment: _TypeAlias = _typing.Literal["text", "plain_text", "image"]  # noqa: Y015
+    _WhichOneofReturnType_segment: _TypeAlias = _typing.Literal["text", "plain_text", "image", "tokens"]  # noqa: Y015
     _WhichOneofArgType_segment: _TypeAlias = _typing.Literal["segment", b"segment"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_segment) -> _WhichOneofReturnType_segment | None: ...
 

@@ -204,7 +204,8 @@ async def _wait_until_ready(facade: "Facade", what: str) -> str:
     start = time.monotonic()
     report = start + _REPORT_S
     while True:
-        if await asyncio.to_thread(facade.get, "/ready"):
+        ready = await asyncio.to_thread(facade.get, "/ready")
+        if ready and not ready["waiting_for"]:
             models = await asyncio.to_thread(facade.get, "/v1/models")
             if models:
                 return str(models["data"][0]["id"])

@@ -40,6 +40,29 @@ _ENGINE = [
         help="How many requests may wait before more are refused.",
     ),
     click.option(
+        "--embedding-model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The GGUF file of an embedding model, for a second engine.",
+    ),
+    click.option(
+        "--embedding-pooling",
+        type=click.Choice(["mean", "cls", "last"]),
+        help="How the embedding model pools.  [default: as its file says]",
+    ),
+    click.option(
+        "--rerank-model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The GGUF file of a reranker, for an engine of its own.",
+    ),
+    click.option(
+        "--embedding-ctx-size",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Tokens of the longest text for these two.  [default: the model's, at most 8192]",
+    ),
+    click.option(
         "--session-dir",
         type=click.Path(path_type=Path),
         metavar="DIR",
@@ -167,9 +190,13 @@ def to_inference(
     return InferenceOptions(
         listen=listen,
         metrics=metrics,
-        model=model.resolve() if model else None,
+        model=_resolved(model),
         endpoint=given["endpoint"],
         endpoint_api_key=given["endpoint_api_key"],
+        embedding_model=_resolved(given["embedding_model"]),
+        embedding_pooling=given["embedding_pooling"],
+        rerank_model=_resolved(given["rerank_model"]),
+        embedding_ctx_size=given["embedding_ctx_size"],
         engine=given["engine"],
         engine_args=engine_args,
         ctx_size=given["ctx_size"],
@@ -183,6 +210,10 @@ def to_inference(
         hang_timeout_s=given["hang_timeout"],
         grace_s=given["grace"],
     )
+
+
+def _resolved(path: Path | None) -> Path | None:
+    return path.resolve() if path else None
 
 
 def _session_dir(given: Path | None) -> Path | None:

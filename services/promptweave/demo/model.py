@@ -4,12 +4,11 @@ A llama architecture of two small layers. The weights are drawn so that the next
 temperature 1 a turn ends after some hundred tokens, and a tool call's tag comes up about as often as any other token.
 """
 
-import os
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from promptweave.demo.gguf_file import gguf_file
 from promptweave.gguf_header import GgufError, read_typed_header
 
 if TYPE_CHECKING:
@@ -37,15 +36,10 @@ def write_demo_model(path: Path, *, template: str | None = None, vocab: Path | N
     `template`: a chat template's text; `vocab`: a GGUF whose tokenizer is taken. The same arguments give the same file.
     Raises VocabularyError, OSError.
     """
-    # gguf and numpy are heavy, and only needed here.
+    # Heavy, and only needed here.
     import numpy as np
-    from gguf import GGUFWriter
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    writer = GGUFWriter(temporary, "llama")
-    try:
+    with gguf_file(path, "llama") as writer:
         writer.add_name("promptweave demo")
         writer.add_description("random weights: its words are noise")
         writer.add_context_length(CONTEXT)
@@ -60,22 +54,6 @@ def write_demo_model(path: Path, *, template: str | None = None, vocab: Path | N
         writer.add_vocab_size(tokens)
         writer.add_chat_template(demo_template() if template is None else template)
         _add_weights(writer, tokens, np.random.default_rng(seed))
-        writer.write_header_to_file()
-        writer.write_kv_data_to_file()
-        writer.write_tensors_to_file()
-        writer.close()
-        # `mkstemp` makes files that only their owner can read; the engine may run as somebody else.
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-    finally:
-        writer.close()
-        Path(temporary).unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)  # It can only be read by setting it.
-    os.umask(mask)
-    return mask
 
 
 def _add_weights(writer: "GGUFWriter", tokens: int, random: Any) -> None:

@@ -9,6 +9,8 @@
                engine.py ─┬─ supervisor.py ── child.py ── launcher.py    an engine of our own, in a child process
                           └─ endpoint.py                                 a server that somebody else runs
 
+    service_embed.py ── embed.py ── side_engines.py ── vector_model.py    embeddings and ranking: supervisors of their own
+
 `facts.py` and `model_file.py` find out what the model is; `gate.py` keeps calls waiting until a slot is free;
 `quarantine.py` refuses grammars that take the engine down.
 """

@@ -55,10 +55,12 @@ class Child:
             socket=self.socket,
             api_key=self.api_key,
             parallel=options.parallel,
-            ctx_size=options.ctx_size and options.ctx_size * options.parallel,
+            # Engines with a pooling let their slots share one context.
+            ctx_size=options.ctx_size and options.ctx_size * (1 if options.pooling else options.parallel),
             # The wheel's server puts the two together as they are.
             slot_save_path=f"{options.session_dir.absolute()}{os.sep}" if options.session_dir else None,
             args=options.engine_args,
+            pooling=options.pooling,
         )
         assert self._process.stdin is not None
         self._process.stdin.write(order.to_line())

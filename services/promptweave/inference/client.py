@@ -1,12 +1,14 @@
-"""The engine's HTTP, as far as we use it: /completion, /tokenize, /detokenize, /props, /slots, /health.
+"""The engine's HTTP, as far as we use it (builds b11434 to b11549).
 
-Builds b11434 to b11549.
+/completion, /tokenize, /detokenize, /v1/embeddings, /rerank, /props, /slots, /v1/models, /health.
 
 Nulls are never sent: beside `json_schema` a null `grammar` means "no grammar". `json_schema` is never sent at all.
 """
 
+import base64
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -20,7 +22,7 @@ from promptweave.inference.unix_socket import unix_transport
 JsonObject = dict[str, Any]
 
 _SMALL_CALL_S = 60.0
-"""For everything but /completion, which may take as long as it likes: between tokens, and before the first one."""
+"""For everything but what the model works on, which may take as long as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,27 @@ class EngineClient:
         text: str = (await self._call("POST", "/detokenize", {"tokens": tokens}))["content"]
         return text
 
+    async def embed(self, inputs: Sequence[Sequence[int]]) -> list[list[float]]:
+        """A vector of length 1 for each of the texts, which are given as token ids."""
+        # As base64 the numbers are the engine's own, and no text in between.
+        body = {"input": inputs, "encoding_format": "base64", "embd_normalize": 2}
+        items = (await self._call("POST", "/v1/embeddings", body, timeout_s=None)).get("data")
+        try:
+            vectors = {item["index"]: array("f", base64.b64decode(item["embedding"])).tolist() for item in items or ()}
+            return [vectors[place] for place in range(len(inputs))]
+        except (KeyError, TypeError, ValueError):
+            raise strange() from None
+
+    async def rerank(self, query: str, documents: Sequence[str]) -> tuple[list[tuple[int, float]], int]:
+        """Places of documents with their scores, and how many tokens it took."""
+        body = {"query": query, "documents": documents}
+        answer = await self._call("POST", "/rerank", body, timeout_s=None)
+        try:
+            scores = [(int(item["index"]), float(item["relevance_score"])) for item in answer["results"]]
+            return scores, int(answer["usage"]["prompt_tokens"])
+        except (KeyError, TypeError, ValueError):
+            raise strange() from None
+
     async def slots(self, *, timeout_s: float = _SMALL_CALL_S) -> list[Slot]:
         """What its slots do."""
         listed = await self._json("GET", "/slots", timeout_s=timeout_s)
@@ -190,16 +213,19 @@ class EngineClient:
         finally:
             await response.aclose()
 
-    async def _call(self, method: str, path: str, body: JsonObject | None = None) -> JsonObject:
-        value = await self._json(method, path, body)
+    async def _call(
+        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = _SMALL_CALL_S
+    ) -> JsonObject:
+        value = await self._json(method, path, body, timeout_s=timeout_s)
         if not isinstance(value, dict):
             raise strange()
         return value
 
     async def _json(
-        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float = _SMALL_CALL_S
+        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = _SMALL_CALL_S
     ) -> Any:
-        response = await self._send(self._http.build_request(method, path, json=body, timeout=timeout_s))
+        timeout = httpx.Timeout(timeout_s, connect=5.0)
+        response = await self._send(self._http.build_request(method, path, json=body, timeout=timeout))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
         try:

@@ -7,6 +7,7 @@
 | 400 `exceed_context_size_error`                   | ContextOverflowError                                       |
 | 400 that speaks of a grammar                      | RequestError at /prompt/gbnf                               |
 | 500 "Unexpected empty grammar stack"              | RequestError at /prompt/gbnf: no token fits it any more    |
+| 400 "Prompt contains invalid tokens"              | RequestError at /prompt/segments                           |
 | 400 `Field 'x': ...`                              | RequestError at /sampling/x                                |
 | other 400, 404, 422                               | RequestError                                               |
 | 401, 403                                          | EngineFailedError: our key is wrong, not the caller's      |
@@ -60,6 +61,8 @@ def error_of(status: int, body: bytes) -> InferenceError:
 def _path(message: str) -> str:
     if "grammar" in message:
         return "/prompt/gbnf"
+    if "invalid tokens" in message:
+        return "/prompt/segments"
     field = _FIELD.search(message)
     return f"/sampling/{field[1]}" if field else ""
 

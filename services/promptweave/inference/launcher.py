@@ -43,6 +43,8 @@ class Order:
     slot_save_path: str | None
     """The folder that it saves the states of slots in."""
     args: tuple[str, ...]
+    pooling: str | None = None
+    """Of an engine that gives vectors, or ranks ("rank"), and writes no text; by llama.cpp's names."""
 
     def to_line(self) -> bytes:
         """The line of stdin."""
@@ -52,7 +54,7 @@ class Order:
 def command(order: Order) -> list[str]:
     """The command line of a llama-server binary.
 
-    `--special` as for the wheel, below.
+    `--special`, and all that pooling takes, as for the wheel, below.
     """
     size = ["--ctx-size", str(order.ctx_size)] if order.ctx_size else []
     return [
@@ -61,7 +63,18 @@ def command(order: Order) -> list[str]:
         *("--special", "--metrics", "--slots"),
         *size,
         *(["--slot-save-path", order.slot_save_path] if order.slot_save_path else []),
+        *_pooling_arguments(order),
         *order.args,
+    ]
+
+
+def _pooling_arguments(order: Order) -> list[str]:
+    if order.pooling is None:
+        return []
+    batch = str(order.ctx_size)
+    return [
+        *("--embedding", "--pooling", order.pooling, "--kv-unified", "--batch-size", batch, "--ubatch-size", batch),
+        *(["--reranking"] if order.pooling == "rank" else []),
     ]
 
 
@@ -100,7 +113,7 @@ def _exit_at_end_of_stdin() -> NoReturn:
 
 
 def _run_wheel(order: Order) -> None:
-    from xllamacpp import CommonParams, Server
+    from xllamacpp import CommonParams, Server, llama_pooling_type
 
     params = CommonParams()
     params.model.path = order.model
@@ -117,6 +130,13 @@ def _run_wheel(order: Order) -> None:
     # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string
     # would be accepted and then left out. This shows them all; `turn_end.py` takes away the one that ends the turn.
     params.special = True
+    if order.pooling is not None:
+        params.embedding = True
+        params.pooling_type = getattr(llama_pooling_type, f"LLAMA_POOLING_TYPE_{order.pooling.upper()}")
+        # A text is evaluated in one piece, for its tokens may look at each other both ways: the batch holds the longest
+        # one. The slots share the context, so that each of them takes such a text.
+        params.kv_unified = True
+        params.n_batch = params.n_ubatch = params.n_ctx
     try:
         server = Server(params)
     except RuntimeError as error:

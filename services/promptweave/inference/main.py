@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 
@@ -10,6 +11,7 @@ from promptweave.inference.engine import Engine
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.service import register
+from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
@@ -17,6 +19,8 @@ from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
 
 ROLE = "inference"
+CALLS = {Role.EMBEDDING: "promptweave.v1.InferenceService.Embed", Role.RERANK: "promptweave.v1.InferenceService.Rerank"}
+"""The names under which the health service tells of the engines beside the one that writes."""
 
 
 def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
@@ -47,13 +51,24 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
     """
     registry = CollectorRegistry()
     engine: Engine = Supervisor(options) if options.model else Endpoint(options)
+    side = SideEngines.supervised(options)
 
     async def watch(server: RpcServer) -> None:
-        await engine.run(server.set_serving)
+        watching = [asyncio.ensure_future(engine.run(server.set_serving))]
+        for role, call in CALLS.items():
+            if role in side.engines:
+                await server.set_part(call, False)
+                watching.append(asyncio.ensure_future(side.run(role, partial(server.set_part, call))))
+        try:
+            await asyncio.gather(*watching)
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
 
     await serve_rpc(
         options.listen,
-        lambda server: register(server, engine, registry),
+        lambda server: register(server, engine, registry, side),
         serving=False,
         grace_s=options.grace_s,
         metrics=options.metrics,

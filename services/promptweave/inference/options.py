@@ -35,6 +35,18 @@ class InferenceOptions:
     parallel: int = 1
     """How many messages are written at the same time."""
 
+    embedding_model: Path | None = None
+    """A GGUF file, for a second engine, which embeds."""
+    embedding_pooling: str | None = None
+    """How its tokens' vectors become one, by a name of `vector_model.POOLINGS`. None: as the file says."""
+    rerank_model: Path | None = None
+    """A GGUF file, for an engine that ranks documents."""
+    embedding_ctx_size: int | None = None
+    """The longest input of these two engines, in tokens; rounded up to a multiple of 256, and never more than the model was
+    trained for. None: as much as that, at most 8,192."""
+    pooling: str | None = None
+    """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `side_engines.py`."""
+
     session_dir: Path | None = None
     """Where sessions are kept. None: there are none."""
     session_max_bytes: int = 10 * 1024**3
@@ -60,8 +72,13 @@ class InferenceOptions:
             raise StartError("give either a model file or the endpoint of a running llama.cpp server")
         if self.endpoint is not None and not _is_url(self.endpoint):
             raise StartError(f"the endpoint {self.endpoint!r} is no http:// or https:// URL")
-        if self.endpoint is not None and (self.engine or self.engine_args):
+        own = self.embedding_model or self.rerank_model
+        if self.endpoint is not None and (self.engine_args or (self.engine and not own)):
             raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")
+        if self.embedding_pooling and not self.embedding_model:
+            raise StartError("a pooling is of an embedding model: give one, too")
+        if self.embedding_ctx_size is not None and self.embedding_ctx_size < 1:
+            raise StartError(f"the embedding context size is {self.embedding_ctx_size}: at least 1 is needed")
         if self.parallel < 1:
             raise StartError(f"parallel is {self.parallel}: at least 1 is needed")
         if self.ctx_size is not None and self.ctx_size < 1:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from promptweave.inference.client import EngineClient
 from promptweave.inference.errors import RequestError
 from promptweave.inference.facts import SEPARATOR, Facts
-from promptweave.inference.request import PlainText, Segment
+from promptweave.inference.request import Ids, PlainText, Segment, Text
 
 EnginePrompt = str | list[str | int]
 """The engine reads every string with special tokens in it, and puts BOS before a prompt that begins with a string."""
@@ -17,14 +17,19 @@ async def engine_prompt(client: EngineClient, facts: Facts, segments: Sequence[S
     A prompt of template text alone stays one string: tokenising it in pieces would give other tokens.
     """
     parts: list[str | int] = []
-    for plain, text in _joined(segments):
-        if not text:
-            continue
-        if not plain and not (parts and facts.separator):
-            parts.append(text)
-        else:
-            parts += await _tokens(client, facts, text, parse_special=not plain, first=not parts)
-    if facts.adds_bos:
+    joined = _joined(segments)
+    for segment in joined:
+        match segment:
+            case Ids(ids):
+                parts += ids
+            case Text(text) if not (parts and facts.separator):
+                parts.append(text)
+            case Text(text):
+                parts += await _tokens(client, facts, text, parse_special=True, first=False)
+            case PlainText(text):
+                parts += await _tokens(client, facts, text, parse_special=False, first=not parts)
+    # A prompt that begins with ids has BOS among them, or is not meant to have it.
+    if facts.adds_bos and not (joined and isinstance(joined[0], Ids)):
         if not parts or not isinstance(parts[0], str):
             parts.insert(0, "")
         # Half of the known templates print BOS themselves.
@@ -34,15 +39,14 @@ async def engine_prompt(client: EngineClient, facts: Facts, segments: Sequence[S
     return parts[0] if len(parts) == 1 and isinstance(parts[0], str) else parts
 
 
-def _joined(segments: Sequence[Segment]) -> list[tuple[bool, str]]:
-    """The segments as (plain, text): texts side by side as one, plain ones each by itself."""
-    joined: list[tuple[bool, str]] = []
+def _joined(segments: Sequence[Segment]) -> list[Segment]:
+    """The segments less the empty ones, with texts side by side as one."""
+    joined: list[Segment] = []
     for segment in segments:
-        plain = isinstance(segment, PlainText)
-        if joined and not plain and not joined[-1][0]:
-            joined[-1] = (False, joined[-1][1] + segment.text)
-        else:
-            joined.append((plain, segment.text))
+        if isinstance(segment, Text) and joined and isinstance(joined[-1], Text):
+            joined[-1] = Text(joined[-1].text + segment.text)
+        elif segment.ids if isinstance(segment, Ids) else segment.text:
+            joined.append(segment)
     return joined
 
 

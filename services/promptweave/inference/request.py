@@ -21,7 +21,14 @@ class PlainText:
     text: str
 
 
-Segment = Text | PlainText
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Token ids, taken as they are."""
+
+    ids: tuple[int, ...]
+
+
+Segment = Text | PlainText | Ids
 
 
 @dataclass(frozen=True, slots=True)

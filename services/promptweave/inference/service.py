@@ -13,20 +13,23 @@ from promptweave.inference.errors import EngineFailedError, RequestError, Unsupp
 from promptweave.inference.gate import Party
 from promptweave.inference.messages import generate
 from promptweave.inference.metrics import EngineMetrics, MessageMetrics
+from promptweave.inference.service_embed import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service_events import event_to_wire, session_to_wire
 from promptweave.inference.service_request import request_from_wire
 from promptweave.inference.sessions import Sessions
+from promptweave.inference.side_engines import NO_SIDE_ENGINES, Role, SideEngines
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
-    """Serves one engine."""
+    """Serves one engine that writes, and those beside it."""
 
-    def __init__(self, engine: Engine, metrics: MessageMetrics) -> None:
+    def __init__(self, engine: Engine, metrics: MessageMetrics, side: SideEngines) -> None:
         self._engine = engine
         self._metrics = metrics
+        self._side = side
 
     async def Generate(  # type: ignore[override] # noqa: N802 - the contract's name
         self, request: inference_pb2.GenerateRequest, context: Context
@@ -40,14 +43,16 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def GetModel(  # noqa: N802
         self, request: inference_pb2.GetModelRequest, context: Context
     ) -> inference_pb2.GetModelResponse:
-        """Describes the loaded model."""
-        engine = self._engine.ready()
+        """Describes a loaded model."""
+        role = ROLES.get(request.role)
+        engine = self._engine.ready() if role is None else self._side.ready(role)
         facts = engine.facts
         model = inference_pb2.ModelInfo(
             id=facts.model_id,
             context_size=facts.context_size,
             slots=facts.slots,
-            dialects=[prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF],
+            dialects=[prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF] if role is None else [],
+            embeddings=Role.EMBEDDING in self._side.engines,
             created=Timestamp(seconds=int(engine.since)),
             engine=facts.engine,
         )
@@ -81,8 +86,14 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def Embed(  # noqa: N802
         self, request: inference_pb2.EmbedRequest, context: Context
     ) -> inference_pb2.EmbedResponse:
-        """Not served yet."""
-        raise UnsupportedError("there is no embedding model")
+        """Texts → vectors."""
+        return await embed_from_wire(self._side.ready(Role.EMBEDDING), request)
+
+    async def Rerank(  # noqa: N802
+        self, request: inference_pb2.RerankRequest, context: Context
+    ) -> inference_pb2.RerankResponse:
+        """Documents → the best ones first."""
+        return await rerank_from_wire(self._side.ready(Role.RERANK), request)
 
     async def SaveSession(  # noqa: N802
         self, request: inference_pb2.SaveSessionRequest, context: Context
@@ -138,11 +149,16 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         return sessions
 
 
-def register(server: grpc.aio.Server, engine: Engine, registry: CollectorRegistry | None = None) -> Sequence[str]:
+def register(
+    server: grpc.aio.Server,
+    engine: Engine,
+    registry: CollectorRegistry | None = None,
+    side: SideEngines = NO_SIDE_ENGINES,
+) -> Sequence[str]:
     """Adds the service to a server; returns its full name. `registry`: where it counts."""
     registry = registry or CollectorRegistry()
     registry.register(EngineMetrics(engine))
     # The generated types know only the synchronous servicers' signatures.
-    servicer = InferenceServicer(engine, MessageMetrics(registry))
+    servicer = InferenceServicer(engine, MessageMetrics(registry), side)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)

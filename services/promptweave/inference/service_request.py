@@ -1,7 +1,7 @@
 """A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
 
 from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.request import PlainText, Program, Request, Segment, Text
+from promptweave.inference.request import Ids, PlainText, Program, Request, Segment, Text
 from promptweave.inference.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions import SessionRef
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
@@ -68,6 +68,8 @@ def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
             return Text(message.text)
         case "plain_text":
             return PlainText(message.plain_text)
+        case "tokens":
+            return Ids(tuple(message.tokens.ids))
         case "image":
             raise UnsupportedError("pictures are not served by this version", path=f"/prompt/segments/{place}")
     raise RequestError("an empty segment", path=f"/prompt/segments/{place}")

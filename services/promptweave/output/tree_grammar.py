@@ -50,7 +50,8 @@ def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
     for branch in branches:
         body = rules.add("after", tree_expr(branch.then, rules))
         then.update(dict.fromkeys(branch.markers, body))
-    states = sorted({marker[:length] for marker in markers for length in range(len(marker))}, key=len)
+    # In the same order in every process: the same request has the same grammar, whoever compiles it.
+    states = sorted({marker[:length] for marker in markers for length in range(len(marker))}, key=lambda it: (len(it), it))
     refs: dict[str, Ref] = {state: rules.reserve("text") for state in states}
     alphabet = sorted({char for marker in markers for char in marker})
     for state in states:

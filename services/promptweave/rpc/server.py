@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
@@ -68,6 +68,7 @@ class RpcServer:
         )
         self._health = _Health()
         self._services: tuple[str, ...] = ()
+        self._parts: set[str] = set()
 
     def listen(self, address: str) -> str:
         """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
@@ -90,15 +91,23 @@ class RpcServer:
 
     async def set_serving(self, serving: bool) -> None:
         """Says on the health service whether calls have a chance now."""
+        await self._tell(self._services, serving)
+
+    async def set_part(self, name: str, serving: bool) -> None:
+        """The same of a part with a name of its own, whose state says nothing of the rest."""
+        self._parts.add(name)
+        await self._tell([name], serving)
+
+    async def _tell(self, names: Iterable[str], serving: bool) -> None:
         if serving and self._health.stopping.is_set():
             return
-        for service in self._services:
-            await self._health.set(service, _SERVING if serving else _NOT_SERVING)
+        for name in names:
+            await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest. Health says so first."""
         self._health.stopping.set()
-        await self.set_serving(False)
+        await self._tell([*self._services, *self._parts], False)
         await self.grpc.stop(grace_s)
 
 

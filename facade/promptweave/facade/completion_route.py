@@ -1,0 +1,185 @@
+"""`/v1/completions`: what follows a plain prompt. No template and no syntax: all that comes is text."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from promptweave.errors import PromptweaveError
+from promptweave.facade import sse
+from promptweave.facade.completion_body import CompletionBody
+from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.http import http_error, request_id
+from promptweave.facade.models import check_model
+from promptweave.facade.openai_request import sampling_of
+from promptweave.facade.openai_response import Head, JsonObject, usage_object
+from promptweave.facade.route import Asked
+from promptweave.facade.texts import several
+from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
+
+_NOT_SERVED = ("suffix", "logprobs", "grammar", "json_schema", "response_format")
+"""Fields with a meaning that nothing here gives them."""
+
+_PLAIN = output_pb2.OutputSyntax(
+    version=1,
+    root=output_pb2.OutputNode(text=output_pb2.TextNode(kind=output_pb2.REGION_KIND_CONTENT, may_end=True)),
+)
+"""All that comes is content."""
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One of the texts to write."""
+
+    index: int
+    request: inference_pb2.GenerateRequest
+    echo: str
+    """What stands before it."""
+    counts_prompt: bool
+    """Several choices of one prompt count it once."""
+
+
+async def complete(asked: Asked[CompletionBody]) -> Response:
+    """The answer, whole or as a stream."""
+    body = asked.body
+    refuse_unserved(body)
+    model = await asked.services.model()
+    check_model(body.model, model, asked.options.aliases)
+    choices = await _choices(asked)
+    head = Head(model.id, int(time.time()), id=f"cmpl-{secrets.token_hex(12)}")
+    if not body.stream:
+        return JSONResponse(await _whole(asked, choices, head, model.slots))
+    stream = _stream(asked, choices, head)
+    # What fails before the first piece of text is a plain error.
+    first = await anext(stream)
+    return StreamingResponse(_after(first, stream), media_type=sse.MEDIA_TYPE, headers={"cache-control": "no-cache"})
+
+
+def refuse_unserved(body: CompletionBody) -> None:
+    """Raises UnsupportedError."""
+    extra = body.model_extra or {}
+    for name in _NOT_SERVED:
+        if name in extra:
+            raise UnsupportedError(f"{name!r} is not served for completions", path=f"/{name}")
+    if body.best_of not in (None, body.n):
+        raise UnsupportedError("best_of is served only where it is n", path="/best_of")
+
+
+def completion_place(path: str, raw: dict[str, Any]) -> str:
+    """The place in the body of a place in a GenerateRequest."""
+    if path.startswith("/prompt"):
+        return "/prompt"
+    return path.removeprefix("/sampling")
+
+
+async def _choices(asked: Asked[CompletionBody]) -> list[_Choice]:
+    body = asked.body
+    choices = []
+    for place, prompt in enumerate(several(body.prompt)):
+        echo = ""
+        if body.echo:
+            echo = prompt if isinstance(prompt, str) else await asked.services.detokenize(prompt)
+        for number in range(body.n):
+            request = inference_pb2.GenerateRequest(
+                prompt=prompt_compiler_pb2.CompiledPrompt(version=1, segments=[_segment(prompt)], syntax=_PLAIN),
+                # With one seed all would be the same.
+                sampling=sampling_of(body if body.seed is None else body.model_copy(update={"seed": body.seed + number})),
+                max_tokens=body.max_tokens,
+                stop=[body.stop] if isinstance(body.stop, str) else body.stop,
+            )
+            choices.append(_Choice(place * body.n + number, request, echo, number == 0))
+    if not choices:
+        raise RequestError("there is no prompt: at least one is needed", path="/prompt")
+    return choices
+
+
+def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:
+    """The prompt is its writer's own: special tokens in it are meant."""
+    if isinstance(prompt, str):
+        return prompt_compiler_pb2.PromptSegment(text=prompt)
+    return prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=prompt))
+
+
+async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, slots: int) -> JsonObject:
+    """As many at once as the engine writes: no more than these wait for others' turns."""
+    turns = asyncio.Semaphore(max(slots, 1))
+
+    async def write(choice: _Choice) -> tuple[JsonObject, inference_pb2.Usage]:
+        async with turns, aclosing(asked.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
+            texts, finish = [choice.echo], inference_pb2.Finish()
+            async for answer in answers:
+                for event in answer.events:
+                    texts.append(event.delta.content)
+                    finish = event.finish if event.HasField("finish") else finish
+        return _choice_object(choice, "".join(texts), finish), finish.usage
+
+    tasks = [asyncio.ensure_future(write(choice)) for choice in choices]
+    try:
+        written = await asyncio.gather(*tasks)
+    finally:
+        # Where one fails the others are not wanted.
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    usage = _sum(choices, (counts for _, counts in written))
+    return {**head.of("text_completion"), "choices": [item for item, _ in written], "usage": usage_object(usage)}
+
+
+async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head) -> AsyncGenerator[bytes, None]:
+    """The events, one choice after the other."""
+    with_usage = asked.body.stream_options.include_usage
+    usages = []
+
+    def chunk(choice: _Choice, text: str, finish: inference_pb2.Finish | None = None) -> bytes:
+        usage = {"usage": None} if with_usage else {}
+        return sse.event({**head.of("text_completion"), "choices": [_choice_object(choice, text, finish)], **usage})
+
+    begun = False
+    try:
+        for choice in choices:
+            async with aclosing(asked.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
+                echo = choice.echo
+                async for answer in answers:
+                    text = echo + "".join(event.delta.content for event in answer.events)
+                    finish = next((event.finish for event in answer.events if event.HasField("finish")), None)
+                    if finish is not None:
+                        usages.append(finish.usage)
+                    if text or finish is not None:
+                        yield chunk(choice, text, finish)
+                        begun, echo = True, ""
+        if with_usage:
+            usage = usage_object(_sum(choices, usages))
+            yield sse.event({**head.of("text_completion"), "choices": [], "usage": usage})
+        yield sse.DONE
+    except PromptweaveError as error:
+        if not begun:
+            raise
+        error.path = None if error.path is None else completion_place(error.path, {})
+        yield sse.event(http_error(error, request_id(asked.request)).body())
+
+
+async def _after(first: bytes, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(stream):
+        yield first
+        async for data in stream:
+            yield data
+
+
+def _choice_object(choice: _Choice, text: str, finish: inference_pb2.Finish | None) -> JsonObject:
+    reason = "length" if finish and finish.reason == output_pb2.FINISH_REASON_LENGTH else "stop"
+    return {"text": text, "index": choice.index, "logprobs": None, "finish_reason": reason if finish else None}
+
+
+def _sum(choices: Iterable[_Choice], usages: Iterable[inference_pb2.Usage]) -> inference_pb2.Usage:
+    whole = inference_pb2.Usage()
+    for choice, usage in zip(choices, usages, strict=True):
+        whole.completion_tokens += usage.completion_tokens
+        if choice.counts_prompt:
+            whole.prompt_tokens += usage.prompt_tokens
+            whole.cached_tokens += usage.cached_tokens
+    return whole

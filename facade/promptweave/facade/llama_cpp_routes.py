@@ -1,0 +1,80 @@
+"""What llama.cpp's server has beside OpenAI's API: `/tokenize`, `/detokenize`, `/apply-template`."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from google.protobuf.json_format import MessageToDict
+
+from promptweave.facade.body import Body
+from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.errors import UnsupportedError
+from promptweave.facade.models import check_model
+from promptweave.facade.openai_request import body_path, to_compile_request
+from promptweave.facade.options import FacadeOptions
+from promptweave.facade.route import Asked, route
+from promptweave.facade.texts import Token
+from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+
+
+class TokenizeBody(Body):
+    """A text; llama.cpp's fields and defaults."""
+
+    content: str
+    add_special: bool = False
+    parse_special: bool = True
+    with_pieces: bool = False
+
+
+class DetokenizeBody(Body):
+    """Token ids."""
+
+    tokens: list[Token]
+
+
+def add_llama_cpp_routes(app: FastAPI, options: FacadeOptions) -> None:
+    """Adds the routes."""
+    app.add_api_route("/tokenize", route(TokenizeBody, _tokenize, options), methods=["POST"])
+    app.add_api_route("/detokenize", route(DetokenizeBody, _detokenize, options), methods=["POST"])
+    app.add_api_route("/apply-template", route(ChatBody, _apply_template, options, body_path), methods=["POST"])
+
+
+async def _tokenize(asked: Asked[TokenizeBody]) -> dict[str, Any]:
+    body = asked.body
+    if body.with_pieces:
+        raise UnsupportedError("tokens are given by their ids only", path="/with_pieces")
+    request = inference_pb2.TokenizeRequest(
+        text=body.content, add_special=body.add_special, parse_special=body.parse_special
+    )
+    return {"tokens": [*await asked.services.tokenize(request)]}
+
+
+async def _detokenize(asked: Asked[DetokenizeBody]) -> dict[str, Any]:
+    return {"content": await asked.services.detokenize(asked.body.tokens)}
+
+
+async def _apply_template(asked: Asked[ChatBody]) -> dict[str, Any]:
+    """The whole compiled prompt, with the names that `promptweave compile` gives its parts."""
+    request = to_compile_request(asked.body)
+    model = await asked.services.model()
+    check_model(asked.body.model, model, asked.options.aliases)
+    return compiled_object(await asked.services.compile(request, model))
+
+
+def compiled_object(compiled: prompt_compiler_pb2.CompileResponse) -> dict[str, Any]:
+    """A compiled prompt as JSON. `prompt` is all of its text; where special tokens are text, only `segments` tell."""
+    prompt = compiled.prompt
+    segments = [
+        {"text": item.text or item.plain_text, "trusted": item.WhichOneof("segment") == "text"} for item in prompt.segments
+    ]
+    return {
+        "prompt": "".join(str(segment["text"]) for segment in segments),
+        "segments": segments,
+        "grammar": prompt.gbnf if prompt.HasField("gbnf") else None,
+        "stop": [*prompt.stop],
+        "syntax": MessageToDict(prompt.syntax),
+        "style": prompt.style,
+        "warnings": [{"code": item.code, "path": item.path, "message": item.message} for item in compiled.warnings],
+        "preserved_tokens": [*prompt.preserved_tokens],
+        "prefix_key": prompt.prefix_key,
+        "template_hash": compiled.template_hash,
+    }

@@ -1,0 +1,59 @@
+"""A route whose body is one JSON object."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from promptweave.errors import PromptweaveError
+from promptweave.facade.body import Body, read_body
+from promptweave.facade.http import read_json, services_of, unless_gone
+from promptweave.facade.options import FacadeOptions
+from promptweave.facade.services import Services
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+@dataclass(frozen=True)
+class Asked(Generic[Kind]):
+    """A request that was read."""
+
+    body: Kind
+    request: Request
+    options: FacadeOptions
+
+    @property
+    def services(self) -> Services:
+        """What answers it."""
+        return services_of(self.request)
+
+
+Work = Callable[[Asked[Kind]], Coroutine[Any, Any, Response | dict[str, Any]]]
+
+Place = Callable[[str, dict[str, Any]], str]
+"""The place in a JSON body of a place in a service's request."""
+
+
+def same_place(path: str, raw: dict[str, Any]) -> str:
+    """Of routes whose bodies are as the services' requests."""
+    return path
+
+
+def route(
+    kind: type[Kind], work: Work[Kind], options: FacadeOptions, place: Place = same_place
+) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that reads a body of this kind and answers what `work` makes of it, unless the client hangs up."""
+
+    async def endpoint(request: Request) -> Response:
+        raw = await read_json(request, options.max_body_bytes)
+        body = read_body(kind, raw)
+        try:
+            answer = await unless_gone(request, work(Asked(body, request, options)))
+        except PromptweaveError as error:
+            error.path = None if error.path is None else place(error.path, raw)
+            raise
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    return endpoint

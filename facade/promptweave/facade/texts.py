@@ -1,0 +1,38 @@
+"""One text or several, as text or as token ids: what embeddings and completions are asked for."""
+
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag
+
+Token = Annotated[int, Field(ge=0, lt=2**31)]
+
+
+def _kind(given: Any) -> str:
+    """Which of the forms is meant: errors are about this one. The brackets keep it out of their places."""
+    if not isinstance(given, list):
+        return "[text]"
+    match given[:1]:
+        case [list()]:
+            return "[lists]"
+        case [int()]:
+            return "[tokens]"
+    return "[texts]"
+
+
+Texts = Annotated[
+    Annotated[str, Tag("[text]")]
+    | Annotated[list[str], Tag("[texts]")]
+    | Annotated[list[Token], Tag("[tokens]")]
+    | Annotated[list[list[Token]], Tag("[lists]")],
+    Discriminator(_kind),
+]
+
+
+def is_several(given: Any) -> bool:
+    """Whether it is a list of texts, and no single one."""
+    return isinstance(given, list) and not (given and isinstance(given[0], int))
+
+
+def several(given: Texts) -> list[str | list[int]]:
+    """The texts, in order."""
+    return [*given] if is_several(given) else [given]  # type: ignore[list-item]
