@@ -98,7 +98,28 @@ REFUSED = [
     ),
     pytest.param({"messages": USER, "modalities": 3}, "modalities", "unsupported_parameter", id="modalities-a-number"),
     pytest.param({"messages": USER, "session_id": "s"}, "session_id", "unsupported_parameter", id="session"),
-    pytest.param({"messages": USER, "grammar": 'root ::= "x"'}, "grammar", "unsupported_parameter", id="grammar"),
+    pytest.param({"messages": USER, "grammar": 'root ::= "x'}, "grammar", None, id="grammar"),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "regex", "pattern": "(a"}},
+        "response_format.pattern",
+        None,
+        id="regex",
+    ),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "grammar", "grammar": "root ::= <a>"}},
+        "response_format.grammar",
+        "unsupported_parameter",
+        id="grammar-of-tokens",
+    ),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: A"}}},
+        "response_format.grammar.definition",
+        None,
+        id="lark",
+    ),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "grammar"}}, "response_format.grammar", None, id="no-grammar"
+    ),
     pytest.param({"messages": USER, "tool_style": "x"}, "tool_style", "unsupported_parameter", id="unknown-style"),
     pytest.param({"messages": USER, "tools": [tool(name="a b")]}, "tools[0].function.name", None, id="tool-name"),
     pytest.param({"messages": USER, "tools": [tool(), tool()]}, "tools[1].function.name", None, id="tool-twice"),

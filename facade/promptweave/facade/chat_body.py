@@ -80,9 +80,9 @@ class Function(_Body):
 
 
 class GrammarDefinition(_Body):
-    """The grammar of a custom tool's input."""
+    """A grammar of texts. OpenAI has two notations; llama.cpp's is ours in addition."""
 
-    syntax: Literal["lark", "regex"]
+    syntax: Literal["lark", "regex", "gbnf"]
     definition: str
 
 
@@ -149,10 +149,15 @@ class JsonSchema(_Body):
 
 
 class ResponseFormat(JsonSchema):
-    """The form of the answer; the schema nested in `json_schema` as OpenAI has it, or flat as some clients send it."""
+    """The form of the answer; the schema nested in `json_schema` as OpenAI has it, or flat as some clients send it.
 
-    type: Literal["text", "json_object", "json_schema"]
+    Ours in addition: `grammar`, whose `grammar` is GBNF or says its syntax, and `regex` with a `pattern`.
+    """
+
+    type: Literal["text", "json_object", "json_schema", "grammar", "regex"]
     json_schema: JsonSchema | None = None
+    grammar: GrammarDefinition | str | None = None
+    pattern: str | None = None
 
 
 class StreamOptions(_Body):

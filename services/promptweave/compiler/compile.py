@@ -26,17 +26,19 @@ from promptweave.compiler.native_tools import native_tools
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.reasoning import Thinking, thinking, with_reasoning
-from promptweave.compiler.request import ChatRequest, JsonFormat
+from promptweave.compiler.request import ChatRequest, JsonFormat, TextGrammar
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
 from promptweave.compiler.styles import functionary_v2, generic, hermes
 from promptweave.compiler.styles.answer import PLAIN, answer_node
 from promptweave.compiler.styles.calls import CallableTool, calls
 from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
+from promptweave.compiler.text_grammar.told_apart import text_taken_for_calls, text_taken_for_thoughts
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import EMPTY, Expr, Grammar, Lit, Rules, seq, split_literal
 from promptweave.output.safety import check_safe
-from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax
+from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax, Text, Transform
 from promptweave.output.tree_grammar import tree_expr
 
 STYLES = ("native", "hermes", "functionary_v2", "generic")
@@ -92,18 +94,23 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     style = _choose_style(request, found)
     rules = Rules()
     tools, warnings = _callable_tools(request, rules)
-    if style in ("native", "functionary_v2"):
+    if style != "generic":
         syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
         exact, fallback = native_tools(request, syntax, around, tools, rules)
+        fallback += text_taken_for_calls(request, syntax, around, exact)
         style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
-    value, value_warnings = _value(request.response_format, rules)
+    in_envelope = bool(tools) and style == "generic"
+    value, value_warnings = _value(request.response_format, rules, in_envelope=in_envelope)
     marks = Marks(template, request)
     marked = request if request.parse_special_in_content else marks.put(request)
     shown = Shown(marked, found, style if tools else "native", [*warnings, *value_warnings])
     prompt, stable = shown.render(template)
     # A message that goes on is past its reasoning.
     state = Thinking.CLOSED if request.continue_final_message else thinking(found, prompt)
-    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, state)
+    answer = _answer(request, found, style, tools, value, rules)
+    if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(request, answer, found.reasoning)):
+        state, shown.warnings = Thinking.CLOSED, [*shown.warnings, mixed]
+    tree = with_reasoning(answer, found.reasoning, state)
     prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
     return Compiled(
         segments=tuple(_followed_by(marks.take(prompt), prefix)),
@@ -147,7 +154,8 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
     if style == "native" and found.style != "native" and request.style:
         why = "; ".join(found.notes)
         raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
-    if style == "native" and request.response_format and found.calls and found.calls.marker.startswith(("{", "[{")):
+    answers_json = isinstance(request.response_format, JsonFormat)
+    if style == "native" and answers_json and found.calls and found.calls.marker.startswith(("{", "[{")):
         # A call that begins like JSON cannot be told from a JSON answer.
         return "generic"
     return style
@@ -169,10 +177,17 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
     return chosen, warnings
 
 
-def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Part | None, list[CompileWarning]]:
-    """The content's part, where it is a value of a schema."""
+def _value(
+    wanted: JsonFormat | TextGrammar | None, rules: Rules, *, in_envelope: bool
+) -> tuple[Part | None, list[CompileWarning]]:
+    """The content's part, where it is a value of a schema, or a text of a grammar, spelled as JSON if `in_envelope`."""
     if wanted is None:
         return None, []
+    if isinstance(wanted, TextGrammar):
+        text = embed_text(read_text_grammar(wanted), rules, as_json=in_envelope)
+        if in_envelope:
+            return Part(Region.CONTENT, Json('"', text), Transform.JSON_STRING_DECODE), []
+        return Part(Region.CONTENT, Text(None, rule=text)), []
     try:
         value, found = embed_schema(wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict)
     except SchemaError as error:

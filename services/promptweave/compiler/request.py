@@ -38,6 +38,24 @@ class Message:
     reasoning_content: str | None = None
 
 
+class GrammarSyntax(Enum):
+    """The notations of grammars that callers write."""
+
+    GBNF = "GBNF"
+    LARK = "Lark"
+    REGEX = "regex"
+
+
+@dataclass(frozen=True, slots=True)
+class TextGrammar:
+    """A language of texts in some notation. A regular expression matches whole texts."""
+
+    syntax: GrammarSyntax
+    definition: str
+    pointer: str = "/response_format/grammar/definition"
+    """Where the definition stands in the request, for errors."""
+
+
 @dataclass(frozen=True)
 class Tool:
     """A function that the model may call. `parameters` is a JSON Schema."""
@@ -99,7 +117,7 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True
-    response_format: JsonFormat | None = None
+    response_format: JsonFormat | TextGrammar | None = None
     style: str = ""
     schema_style: SchemaStyle | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
@@ -109,3 +127,8 @@ class ChatRequest:
     """Special tokens spelled in what others wrote are special tokens."""
     continue_final_message: bool = False
     """The answer goes on from the last message, which is the assistant's."""
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | bool | None:
+        """The JSON Schema of the answer, if it has one."""
+        return self.response_format.schema if isinstance(self.response_format, JsonFormat) else None

@@ -17,10 +17,12 @@ from promptweave.compiler.profile import Profile
 from promptweave.compiler.request import (
     Call,
     ChatRequest,
+    GrammarSyntax,
     JsonFormat,
     Message,
     Role,
     SchemaStyle,
+    TextGrammar,
     Tool,
     ToolChoice,
 )
@@ -32,6 +34,7 @@ COMPILED_VERSION = 1
 """The version of CompiledPrompt's meaning."""
 
 _ROLES = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_GRAMMAR_SYNTAXES = {chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{syntax.name}"): syntax for syntax in GrammarSyntax}
 _SCHEMA_STYLES = {
     prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED: None,
     prompt_compiler_pb2.SCHEMA_STYLE_JSON: SchemaStyle.JSON,
@@ -114,7 +117,7 @@ def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
     return ToolChoice()
 
 
-def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | None:
+def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | TextGrammar | None:
     match wire.WhichOneof("format"):
         case "json_object":
             return JsonFormat({"type": "object"}, pointer="/response_format")
@@ -125,8 +128,15 @@ def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | None:
             except SchemaError as error:
                 raise error.below(form.pointer) from None
         case "grammar":
-            raise UnsupportedError("grammars and regular expressions are not served yet", path="/response_format/grammar")
+            return _text_grammar(wire.grammar, "/response_format/grammar")
     return None
+
+
+def _text_grammar(wire: chat_pb2.TextGrammar, path: str) -> TextGrammar:
+    syntax = _GRAMMAR_SYNTAXES.get(wire.syntax)
+    if syntax is None:
+        raise RequestError("a grammar needs its notation", path=f"{path}/syntax")
+    return TextGrammar(syntax, wire.definition, pointer=f"{path}/definition")
 
 
 def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:

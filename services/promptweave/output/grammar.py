@@ -131,6 +131,13 @@ class Rules:
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
 
+    @classmethod
+    def of(cls, bodies: Mapping[str, Expr]) -> "Rules":
+        """Rules that are there already, whatever their names."""
+        rules = cls()
+        rules._bodies.update(bodies)
+        return rules
+
     @property
     def bodies(self) -> Mapping[str, Expr]:
         """What every name stands for so far; NOTHING for one that is only reserved."""
