@@ -24,7 +24,10 @@ FORMS: list[Any] = [
         {
             "response_format": {
                 "type": "grammar",
-                "grammar": {"syntax": "lark", "definition": 'start: H "-" D~2\nH: /[a-f]{3,6}/\n%import common.DIGIT -> D\n'},
+                "grammar": {
+                    "syntax": "lark",
+                    "definition": 'start: H "-" D~2\nH: /[a-f]{3,6}/\n%import common.DIGIT -> D',
+                },
             }
         },
         HEX,

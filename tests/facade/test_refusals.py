@@ -125,10 +125,18 @@ REFUSED = [
     pytest.param({"messages": USER, "tools": [tool(), tool()]}, "tools[1].function.name", None, id="tool-twice"),
     pytest.param({"messages": USER, "tools": [{"type": "function"}]}, "tools[0].function", None, id="no-function"),
     pytest.param(
-        {"messages": USER, "tools": [{"type": "custom", "custom": {"name": "c"}}]},
-        "tools[0]",
-        "unsupported_parameter",
-        id="custom-tool",
+        {
+            "messages": USER,
+            "tools": [
+                {
+                    "type": "custom",
+                    "custom": {"name": "c", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "a"}}},
+                }
+            ],
+        },
+        "tools[0].custom.format.grammar.definition",
+        None,
+        id="grammar-of-a-custom-tool",
     ),
     pytest.param(
         {

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -107,6 +108,7 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         ("/tool_choice/allowed", "/tool_choice/allowed_tools"),
         *([] if nested else [("/response_format/json_schema", "/response_format")]),
     ]
+    path = re.sub(r"(?<=^/tools/)(\d+)/custom/grammar", r"\1/custom/format/grammar", path)
     for before, after in moves:
         if path.startswith(before):
             # Places inside a prompt are places in no message.
@@ -170,6 +172,8 @@ def _image(part: ContentPart, path: str) -> chat_pb2.Image:
 def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
     if call.custom is not None:
         return chat_pb2.ToolCall(id=call.id, custom=chat_pb2.CustomCall(name=call.custom.name, input=call.custom.input))
+    if call.type == "custom":
+        raise RequestError("a custom tool's call needs its 'custom' object", path=f"{path}/custom")
     if call.function is None:
         raise RequestError("a tool call needs its function", path=f"{path}/function")
     arguments = call.function.arguments

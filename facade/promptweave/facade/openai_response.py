@@ -118,6 +118,7 @@ class Chunks:
         self._head = head
         self._include_usage = include_usage
         self._usage: JsonObject | None = None
+        self._custom: set[int] = set()
 
     def first(self) -> JsonObject:
         """Says who speaks. Clients concatenate what is repeated, so it comes once."""
@@ -129,13 +130,21 @@ class Chunks:
             if event.HasField("finish"):
                 self._usage = usage_object(event.finish.usage)
                 yield self._chunk({}, _FINISH_REASONS.get(event.finish.reason, "stop"))
-            elif (delta := _delta_object(event.delta)) is not None:
+            elif (delta := self._delta(event.delta)) is not None:
                 yield self._chunk(delta)
 
     def last(self) -> Iterator[JsonObject]:
         """The usage, where it is wanted."""
         if self._include_usage:
             yield {**self._head.of("chat.completion.chunk"), "choices": [], "usage": self._usage}
+
+    def _delta(self, delta: output_pb2.OutputDelta) -> JsonObject | None:
+        if delta.HasField("tool_call") and delta.tool_call.custom:
+            self._custom.add(delta.tool_call.index)
+        if delta.HasField("tool_call_fragment") and delta.tool_call_fragment.index in self._custom:
+            fragment = delta.tool_call_fragment
+            return {"tool_calls": [{"index": fragment.index, "custom": {"input": fragment.text}}]}
+        return _delta_object(delta)
 
     def _chunk(self, delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
@@ -167,4 +176,6 @@ def _refusal(violation: output_pb2.SchemaViolation) -> str:
 
 
 def _call_object(header: output_pb2.ToolCallHeader, arguments: str) -> JsonObject:
+    if header.custom:
+        return {"id": header.id, "type": "custom", "custom": {"name": header.name, "input": arguments}}
     return {"id": header.id, "type": "function", "function": {"name": header.name, "arguments": arguments}}

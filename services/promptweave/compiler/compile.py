@@ -32,6 +32,7 @@ from promptweave.compiler.shown import Shown
 from promptweave.compiler.styles import functionary_v2, generic, hermes
 from promptweave.compiler.styles.answer import PLAIN, answer_node
 from promptweave.compiler.styles.calls import CallableTool, calls
+from promptweave.compiler.styles.custom import custom_tool
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
 from promptweave.compiler.text_grammar.told_apart import text_taken_for_calls, text_taken_for_thoughts
@@ -133,7 +134,7 @@ def _check(request: ChatRequest) -> None:
         check_continuation(request)
     names = [tool.name for tool in request.tools]
     for place, name in enumerate(names):
-        path = f"/tools/{place}/function/name"
+        path = f"{request.tools[place].pointer(place)}/name"
         if not _TOOL_NAME.fullmatch(name):
             raise RequestError(f"a tool's name is 1 to 64 of a-z, A-Z, 0-9, _ and -, not {name!r}", path=path)
         if name in names[:place]:
@@ -165,6 +166,9 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
     chosen, warnings = [], []
     for place, tool in enumerate(request.tools):
         if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
+            continue
+        if tool.custom:
+            chosen.append(custom_tool(tool, rules))
             continue
         base = f"/tools/{place}/function/parameters"
         try:

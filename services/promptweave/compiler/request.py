@@ -19,7 +19,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call of the history. `arguments` is JSON text."""
+    """A tool call of the history. `arguments` is JSON text; a custom tool's are `{"input": ...}`."""
 
     id: str
     name: str
@@ -65,6 +65,14 @@ class Tool:
     parameters: dict[str, Any] | bool = field(default_factory=lambda: {"type": "object", "properties": {}})
     strict: bool = False
     """Every keyword of `parameters` is enforced by the grammar, or the request is refused."""
+    custom: bool = False
+    """Its input is text. To the model it is a function whose one argument is the string `input`."""
+    grammar: TextGrammar | None = None
+    """What a custom tool's input keeps to; None: any text."""
+
+    def pointer(self, place: int) -> str:
+        """The tool, as one of the request's."""
+        return f"/tools/{place}/{'custom' if self.custom else 'function'}"
 
     def as_openai(self) -> dict[str, Any]:
         """The tool as OpenAI writes it, which is what chat templates are given."""

@@ -26,6 +26,7 @@ from promptweave.compiler.request import (
     Tool,
     ToolChoice,
 )
+from promptweave.compiler.styles.custom import input_arguments, input_parameters
 from promptweave.compiler.template import ChatTemplate
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
@@ -85,14 +86,22 @@ def _message(wire: chat_pb2.Message, path: str) -> Message:
 
 
 def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
-    if wire.WhichOneof("kind") != "function":
-        raise UnsupportedError("calls of custom tools are not served yet", path=path)
+    kind = wire.WhichOneof("kind")
+    if kind is None:
+        raise RequestError("a call is one of a function or of a custom tool", path=path)
+    if kind == "custom":
+        return Call(wire.id, wire.custom.name, input_arguments(wire.custom.input))
     return Call(wire.id, wire.function.name, wire.function.arguments)
 
 
 def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
-    if wire.WhichOneof("kind") != "function":
-        raise UnsupportedError("custom tools are not served yet; use a function with a string parameter", path=path)
+    kind = wire.WhichOneof("kind")
+    if kind is None:
+        raise RequestError("a tool is a function or a custom tool", path=path)
+    if kind == "custom":
+        custom = wire.custom
+        grammar = _text_grammar(custom.grammar, f"{path}/custom/grammar") if custom.HasField("grammar") else None
+        return Tool(custom.name, custom.description, input_parameters(grammar), custom=True, grammar=grammar)
     function = wire.function
     if not function.HasField("parameters"):
         return Tool(function.name, function.description, strict=function.strict)
