@@ -87,11 +87,9 @@ def test_streamed_calls_are_the_same(client: openai.OpenAI) -> None:
     fields = {**FIELDS, "tool_choice": CHOICES[1].values[0], "seed": 7}
     whole = client.chat.completions.create(**fields).choices[0].message.tool_calls
     assert whole
-    parts = []
-    for chunk in client.chat.completions.create(**fields, stream=True):
-        for part in chunk.choices[0].delta.tool_calls or []:
-            parts.append(part.model_dump(exclude_unset=True))
-    head, *rest = parts
+    stream = client.chat.completions.create(**fields, stream=True)
+    parts = [part for chunk in stream for part in chunk.choices[0].delta.tool_calls or []]
+    head, *rest = (part.model_dump(exclude_unset=True) for part in parts)
     assert (head["index"], head["type"], head["custom"]) == (0, "custom", {"name": "code", "input": ""})
     assert head["id"]
     assert all(part.keys() == {"index", "custom"} and part["index"] == 0 for part in rest)

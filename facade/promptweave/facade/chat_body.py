@@ -160,6 +160,12 @@ class ResponseFormat(JsonSchema):
     pattern: str | None = None
 
 
+class Reasoning(_Body):
+    """How much to reason, as some clients write it."""
+
+    max_tokens: int | None = Field(None, ge=0, lt=2**32)
+
+
 class StreamOptions(_Body):
     """How to stream."""
 
@@ -190,9 +196,11 @@ class ChatBody(_Body):
     top_logprobs: int | None = Field(None, ge=0, le=20)
     logit_bias: dict[str, float] = {}
     reasoning_effort: str | None = None
+    reasoning: Reasoning | None = None
     prompt_cache_key: str | None = None
     # What we have in addition.
     grammar: str | None = None
+    thinking_budget_tokens: int | None = Field(None, ge=-1, lt=2**32)
     chat_template_kwargs: dict[str, Any] = {}
     tool_style: str = ""
     parse_special_in_content: bool = False

@@ -74,6 +74,11 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
         request.reasoning.effort = body.reasoning_effort
         if body.reasoning_effort == "none":
             request.reasoning.enabled = False
+    budget = body.thinking_budget_tokens
+    if budget is None and body.reasoning:
+        budget = body.reasoning.max_tokens
+    if budget is not None and budget >= 0:  # To llama.cpp -1 is no budget.
+        request.reasoning.budget_tokens = budget
     return request
 
 

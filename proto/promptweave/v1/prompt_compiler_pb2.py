@@ -27,7 +27,7 @@ from promptweave.v1 import chat_pb2 as promptweave_dot_v1_dot_chat__pb2
 from promptweave.v1 import output_pb2 as promptweave_dot_v1_dot_output__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$promptweave/v1/prompt_compiler.proto\x12\x0epromptweave.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promptweave/v1/chat.proto\x1a\x1bpromptweave/v1/output.proto\"\xba\x01\n\x08Template\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x11\n\tbos_token\x18\x02 \x01(\t\x12\x11\n\teos_token\x18\x03 \x01(\t\x12\x32\n\x05named\x18\x04 \x03(\x0b\x32#.promptweave.v1.Template.NamedEntry\x12\x16\n\x0especial_tokens\x18\x05 \x03(\t\x1a,\n\nNamedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x0bTemplateRef\x12*\n\x06inline\x18\x01 \x01(\x0b\x32\x18.promptweave.v1.TemplateH\x00\x12\x16\n\x0c\x63ontent_hash\x18\x02 \x01(\tH\x00\x42\x05\n\x03ref\"\x82\x01\n\x10ReasoningOptions\x12\x14\n\x07\x65nabled\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x06\x65\x66\x66ort\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rbudget_tokens\x18\x03 \x01(\rH\x02\x88\x01\x01\x42\n\n\x08_enabledB\t\n\x07_effortB\x10\n\x0e_budget_tokens\"\xff\x04\n\x0e\x43ompileRequest\x12-\n\x08template\x18\x01 \x01(\x0b\x32\x1b.promptweave.v1.TemplateRef\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.promptweave.v1.Message\x12#\n\x05tools\x18\x03 \x03(\x0b\x32\x14.promptweave.v1.Tool\x12/\n\x0btool_choice\x18\x04 \x01(\x0b\x32\x1a.promptweave.v1.ToolChoice\x12 \n\x13parallel_tool_calls\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x37\n\x0fresponse_format\x18\x06 \x01(\x0b\x32\x1e.promptweave.v1.ResponseFormat\x12\r\n\x05style\x18\x07 \x01(\t\x12\x31\n\x0cschema_style\x18\x08 \x01(\x0e\x32\x1b.promptweave.v1.SchemaStyle\x12\x1c\n\x14\x63hat_template_kwargs\x18\t \x01(\t\x12\x33\n\treasoning\x18\n \x01(\x0b\x32 .promptweave.v1.ReasoningOptions\x12\x30\n\x08\x64ialects\x18\x0b \x03(\x0e\x32\x1e.promptweave.v1.GrammarDialect\x12\'\n\x03now\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16\x63ontinue_final_message\x18\r \x01(\x08\x12 \n\x18parse_special_in_content\x18\x0e \x01(\x08\x12\x18\n\x10prompt_cache_key\x18\x0f \x01(\tB\x16\n\x14_parallel_tool_calls\"h\n\rPromptSegment\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x14\n\nplain_text\x18\x02 \x01(\tH\x00\x12&\n\x05image\x18\x03 \x01(\x0b\x32\x15.promptweave.v1.ImageH\x00\x42\t\n\x07segment\"\xbe\x02\n\x0e\x43ompiledPrompt\x12\x0f\n\x07version\x18\x01 \x01(\r\x12/\n\x08segments\x18\x02 \x03(\x0b\x32\x1d.promptweave.v1.PromptSegment\x12\x0e\n\x04gbnf\x18\x03 \x01(\tH\x00\x12\x14\n\nllguidance\x18\x04 \x01(\tH\x00\x12\x0c\n\x04stop\x18\x05 \x03(\t\x12,\n\x06syntax\x18\x06 \x01(\x0b\x32\x1c.promptweave.v1.OutputSyntax\x12\x18\n\x10preserved_tokens\x18\x07 \x03(\t\x12\r\n\x05style\x18\x08 \x01(\t\x12\x12\n\nprefix_key\x18\t \x01(\t\x12$\n\x17reasoning_budget_tokens\x18\n \x01(\rH\x01\x88\x01\x01\x42\t\n\x07grammarB\x1a\n\x18_reasoning_budget_tokens\"6\n\x07Warning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x83\x01\n\x0f\x43ompileResponse\x12.\n\x06prompt\x18\x01 \x01(\x0b\x32\x1e.promptweave.v1.CompiledPrompt\x12)\n\x08warnings\x18\x02 \x03(\x0b\x32\x17.promptweave.v1.Warning\x12\x15\n\rtemplate_hash\x18\x03 \x01(\t\"n\n\x0cParseRequest\x12,\n\x06syntax\x18\x01 \x01(\x0b\x32\x1c.promptweave.v1.OutputSyntax\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x15\n\x08\x66inished\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\x0b\n\t_finished\"?\n\rParseResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.promptweave.v1.ParsedMessage\"p\n\x12ParseStreamRequest\x12.\n\x06syntax\x18\x01 \x01(\x0b\x32\x1c.promptweave.v1.OutputSyntaxH\x00\x12\x0e\n\x04text\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x66inished\x18\x03 \x01(\x08H\x00\x42\x06\n\x04step\"r\n\x13ParseStreamResponse\x12+\n\x06\x64\x65ltas\x18\x01 \x03(\x0b\x32\x1b.promptweave.v1.OutputDelta\x12.\n\x07message\x18\x02 \x01(\x0b\x32\x1d.promptweave.v1.ParsedMessage\"w\n\x14\x43ompileSchemaRequest\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12/\n\x07\x64ialect\x18\x02 \x01(\x0e\x32\x1e.promptweave.v1.GrammarDialect\x12\x13\n\x06strict\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\t\n\x07_strict\"S\n\x15\x43ompileSchemaResponse\x12\x0f\n\x07grammar\x18\x01 \x01(\t\x12)\n\x08warnings\x18\x02 \x03(\x0b\x32\x17.promptweave.v1.Warning\"H\n\x17\x44\x65scribeTemplateRequest\x12-\n\x08template\x18\x01 \x01(\x0b\x32\x1b.promptweave.v1.TemplateRef\"\xf6\x03\n\x0fTemplateProfile\x12\x13\n\x0bsystem_role\x18\x01 \x01(\x08\x12\x17\n\x0ftools_published\x18\x02 \x01(\x08\x12\x1b\n\x13\x61rguments_as_object\x18\x03 \x01(\x08\x12\x14\n\x0ctool_results\x18\x04 \x01(\x08\x12\x19\n\x11generation_prompt\x18\x05 \x01(\t\x12\x10\n\x08turn_end\x18\x06 \x01(\t\x12?\n\x0b\x63\x61ll_syntax\x18\x07 \x01(\x0b\x32*.promptweave.v1.TemplateProfile.CallSyntax\x12I\n\x10reasoning_syntax\x18\x08 \x01(\x0b\x32/.promptweave.v1.TemplateProfile.ReasoningSyntax\x12\r\n\x05style\x18\t \x01(\t\x12\x14\n\x0c\x63\x61ll_example\x18\n \x01(\t\x12\r\n\x05notes\x18\x0b \x03(\t\x1a`\n\nCallSyntax\x12\x0f\n\x07opening\x18\x01 \x01(\t\x12\x0e\n\x06middle\x18\x02 \x01(\t\x12\x0f\n\x07\x63losing\x18\x03 \x01(\t\x12\x0f\n\x07\x62\x65tween\x18\x04 \x01(\t\x12\x0f\n\x07markers\x18\x05 \x03(\t\x1a\x33\n\x0fReasoningSyntax\x12\x0f\n\x07opening\x18\x01 \x01(\t\x12\x0f\n\x07\x63losing\x18\x02 \x01(\t\"c\n\x18\x44\x65scribeTemplateResponse\x12\x30\n\x07profile\x18\x01 \x01(\x0b\x32\x1f.promptweave.v1.TemplateProfile\x12\x15\n\rtemplate_hash\x18\x02 \x01(\t*_\n\x0bSchemaStyle\x12\x1c\n\x18SCHEMA_STYLE_UNSPECIFIED\x10\x00\x12\x15\n\x11SCHEMA_STYLE_JSON\x10\x01\x12\x1b\n\x17SCHEMA_STYLE_TYPESCRIPT\x10\x02*k\n\x0eGrammarDialect\x12\x1f\n\x1bGRAMMAR_DIALECT_UNSPECIFIED\x10\x00\x12\x18\n\x14GRAMMAR_DIALECT_GBNF\x10\x01\x12\x1e\n\x1aGRAMMAR_DIALECT_LLGUIDANCE\x10\x02\x32\xca\x03\n\x15PromptCompilerService\x12J\n\x07\x43ompile\x12\x1e.promptweave.v1.CompileRequest\x1a\x1f.promptweave.v1.CompileResponse\x12\x44\n\x05Parse\x12\x1c.promptweave.v1.ParseRequest\x1a\x1d.promptweave.v1.ParseResponse\x12Z\n\x0bParseStream\x12\".promptweave.v1.ParseStreamRequest\x1a#.promptweave.v1.ParseStreamResponse(\x01\x30\x01\x12\\\n\rCompileSchema\x12$.promptweave.v1.CompileSchemaRequest\x1a%.promptweave.v1.CompileSchemaResponse\x12\x65\n\x10\x44\x65scribeTemplate\x12\'.promptweave.v1.DescribeTemplateRequest\x1a(.promptweave.v1.DescribeTemplateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$promptweave/v1/prompt_compiler.proto\x12\x0epromptweave.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19promptweave/v1/chat.proto\x1a\x1bpromptweave/v1/output.proto\"\xba\x01\n\x08Template\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x11\n\tbos_token\x18\x02 \x01(\t\x12\x11\n\teos_token\x18\x03 \x01(\t\x12\x32\n\x05named\x18\x04 \x03(\x0b\x32#.promptweave.v1.Template.NamedEntry\x12\x16\n\x0especial_tokens\x18\x05 \x03(\t\x1a,\n\nNamedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"X\n\x0bTemplateRef\x12*\n\x06inline\x18\x01 \x01(\x0b\x32\x18.promptweave.v1.TemplateH\x00\x12\x16\n\x0c\x63ontent_hash\x18\x02 \x01(\tH\x00\x42\x05\n\x03ref\"\x82\x01\n\x10ReasoningOptions\x12\x14\n\x07\x65nabled\x18\x01 \x01(\x08H\x00\x88\x01\x01\x12\x13\n\x06\x65\x66\x66ort\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x1a\n\rbudget_tokens\x18\x03 \x01(\rH\x02\x88\x01\x01\x42\n\n\x08_enabledB\t\n\x07_effortB\x10\n\x0e_budget_tokens\"\xff\x04\n\x0e\x43ompileRequest\x12-\n\x08template\x18\x01 \x01(\x0b\x32\x1b.promptweave.v1.TemplateRef\x12)\n\x08messages\x18\x02 \x03(\x0b\x32\x17.promptweave.v1.Message\x12#\n\x05tools\x18\x03 \x03(\x0b\x32\x14.promptweave.v1.Tool\x12/\n\x0btool_choice\x18\x04 \x01(\x0b\x32\x1a.promptweave.v1.ToolChoice\x12 \n\x13parallel_tool_calls\x18\x05 \x01(\x08H\x00\x88\x01\x01\x12\x37\n\x0fresponse_format\x18\x06 \x01(\x0b\x32\x1e.promptweave.v1.ResponseFormat\x12\r\n\x05style\x18\x07 \x01(\t\x12\x31\n\x0cschema_style\x18\x08 \x01(\x0e\x32\x1b.promptweave.v1.SchemaStyle\x12\x1c\n\x14\x63hat_template_kwargs\x18\t \x01(\t\x12\x33\n\treasoning\x18\n \x01(\x0b\x32 .promptweave.v1.ReasoningOptions\x12\x30\n\x08\x64ialects\x18\x0b \x03(\x0e\x32\x1e.promptweave.v1.GrammarDialect\x12\'\n\x03now\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1e\n\x16\x63ontinue_final_message\x18\r \x01(\x08\x12 \n\x18parse_special_in_content\x18\x0e \x01(\x08\x12\x18\n\x10prompt_cache_key\x18\x0f \x01(\tB\x16\n\x14_parallel_tool_calls\"h\n\rPromptSegment\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x14\n\nplain_text\x18\x02 \x01(\tH\x00\x12&\n\x05image\x18\x03 \x01(\x0b\x32\x15.promptweave.v1.ImageH\x00\x42\t\n\x07segment\"\x95\x03\n\x0e\x43ompiledPrompt\x12\x0f\n\x07version\x18\x01 \x01(\r\x12/\n\x08segments\x18\x02 \x03(\x0b\x32\x1d.promptweave.v1.PromptSegment\x12\x0e\n\x04gbnf\x18\x03 \x01(\tH\x00\x12\x14\n\nllguidance\x18\x04 \x01(\tH\x00\x12\x0c\n\x04stop\x18\x05 \x03(\t\x12,\n\x06syntax\x18\x06 \x01(\x0b\x32\x1c.promptweave.v1.OutputSyntax\x12\x18\n\x10preserved_tokens\x18\x07 \x03(\t\x12\r\n\x05style\x18\x08 \x01(\t\x12\x12\n\nprefix_key\x18\t \x01(\t\x12$\n\x17reasoning_budget_tokens\x18\n \x01(\rH\x01\x88\x01\x01\x12\x19\n\x11reasoning_closing\x18\x0b \x01(\t\x12!\n\x14gbnf_after_reasoning\x18\x0c \x01(\tH\x02\x88\x01\x01\x42\t\n\x07grammarB\x1a\n\x18_reasoning_budget_tokensB\x17\n\x15_gbnf_after_reasoning\"6\n\x07Warning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"\x83\x01\n\x0f\x43ompileResponse\x12.\n\x06prompt\x18\x01 \x01(\x0b\x32\x1e.promptweave.v1.CompiledPrompt\x12)\n\x08warnings\x18\x02 \x03(\x0b\x32\x17.promptweave.v1.Warning\x12\x15\n\rtemplate_hash\x18\x03 \x01(\t\"n\n\x0cParseRequest\x12,\n\x06syntax\x18\x01 \x01(\x0b\x32\x1c.promptweave.v1.OutputSyntax\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x15\n\x08\x66inished\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\x0b\n\t_finished\"?\n\rParseResponse\x12.\n\x07message\x18\x01 \x01(\x0b\x32\x1d.promptweave.v1.ParsedMessage\"p\n\x12ParseStreamRequest\x12.\n\x06syntax\x18\x01 \x01(\x0b\x32\x1c.promptweave.v1.OutputSyntaxH\x00\x12\x0e\n\x04text\x18\x02 \x01(\x0cH\x00\x12\x12\n\x08\x66inished\x18\x03 \x01(\x08H\x00\x42\x06\n\x04step\"r\n\x13ParseStreamResponse\x12+\n\x06\x64\x65ltas\x18\x01 \x03(\x0b\x32\x1b.promptweave.v1.OutputDelta\x12.\n\x07message\x18\x02 \x01(\x0b\x32\x1d.promptweave.v1.ParsedMessage\"w\n\x14\x43ompileSchemaRequest\x12\x0e\n\x06schema\x18\x01 \x01(\t\x12/\n\x07\x64ialect\x18\x02 \x01(\x0e\x32\x1e.promptweave.v1.GrammarDialect\x12\x13\n\x06strict\x18\x03 \x01(\x08H\x00\x88\x01\x01\x42\t\n\x07_strict\"S\n\x15\x43ompileSchemaResponse\x12\x0f\n\x07grammar\x18\x01 \x01(\t\x12)\n\x08warnings\x18\x02 \x03(\x0b\x32\x17.promptweave.v1.Warning\"H\n\x17\x44\x65scribeTemplateRequest\x12-\n\x08template\x18\x01 \x01(\x0b\x32\x1b.promptweave.v1.TemplateRef\"\xf6\x03\n\x0fTemplateProfile\x12\x13\n\x0bsystem_role\x18\x01 \x01(\x08\x12\x17\n\x0ftools_published\x18\x02 \x01(\x08\x12\x1b\n\x13\x61rguments_as_object\x18\x03 \x01(\x08\x12\x14\n\x0ctool_results\x18\x04 \x01(\x08\x12\x19\n\x11generation_prompt\x18\x05 \x01(\t\x12\x10\n\x08turn_end\x18\x06 \x01(\t\x12?\n\x0b\x63\x61ll_syntax\x18\x07 \x01(\x0b\x32*.promptweave.v1.TemplateProfile.CallSyntax\x12I\n\x10reasoning_syntax\x18\x08 \x01(\x0b\x32/.promptweave.v1.TemplateProfile.ReasoningSyntax\x12\r\n\x05style\x18\t \x01(\t\x12\x14\n\x0c\x63\x61ll_example\x18\n \x01(\t\x12\r\n\x05notes\x18\x0b \x03(\t\x1a`\n\nCallSyntax\x12\x0f\n\x07opening\x18\x01 \x01(\t\x12\x0e\n\x06middle\x18\x02 \x01(\t\x12\x0f\n\x07\x63losing\x18\x03 \x01(\t\x12\x0f\n\x07\x62\x65tween\x18\x04 \x01(\t\x12\x0f\n\x07markers\x18\x05 \x03(\t\x1a\x33\n\x0fReasoningSyntax\x12\x0f\n\x07opening\x18\x01 \x01(\t\x12\x0f\n\x07\x63losing\x18\x02 \x01(\t\"c\n\x18\x44\x65scribeTemplateResponse\x12\x30\n\x07profile\x18\x01 \x01(\x0b\x32\x1f.promptweave.v1.TemplateProfile\x12\x15\n\rtemplate_hash\x18\x02 \x01(\t*_\n\x0bSchemaStyle\x12\x1c\n\x18SCHEMA_STYLE_UNSPECIFIED\x10\x00\x12\x15\n\x11SCHEMA_STYLE_JSON\x10\x01\x12\x1b\n\x17SCHEMA_STYLE_TYPESCRIPT\x10\x02*k\n\x0eGrammarDialect\x12\x1f\n\x1bGRAMMAR_DIALECT_UNSPECIFIED\x10\x00\x12\x18\n\x14GRAMMAR_DIALECT_GBNF\x10\x01\x12\x1e\n\x1aGRAMMAR_DIALECT_LLGUIDANCE\x10\x02\x32\xca\x03\n\x15PromptCompilerService\x12J\n\x07\x43ompile\x12\x1e.promptweave.v1.CompileRequest\x1a\x1f.promptweave.v1.CompileResponse\x12\x44\n\x05Parse\x12\x1c.promptweave.v1.ParseRequest\x1a\x1d.promptweave.v1.ParseResponse\x12Z\n\x0bParseStream\x12\".promptweave.v1.ParseStreamRequest\x1a#.promptweave.v1.ParseStreamResponse(\x01\x30\x01\x12\\\n\rCompileSchema\x12$.promptweave.v1.CompileSchemaRequest\x1a%.promptweave.v1.CompileSchemaResponse\x12\x65\n\x10\x44\x65scribeTemplate\x12\'.promptweave.v1.DescribeTemplateRequest\x1a(.promptweave.v1.DescribeTemplateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TEMPLATE_NAMEDENTRY']._loaded_options = None
   _globals['_TEMPLATE_NAMEDENTRY']._serialized_options = b'8\001'
-  _globals['_SCHEMASTYLE']._serialized_start=3109
-  _globals['_SCHEMASTYLE']._serialized_end=3204
-  _globals['_GRAMMARDIALECT']._serialized_start=3206
-  _globals['_GRAMMARDIALECT']._serialized_end=3313
+  _globals['_SCHEMASTYLE']._serialized_start=3196
+  _globals['_SCHEMASTYLE']._serialized_end=3291
+  _globals['_GRAMMARDIALECT']._serialized_start=3293
+  _globals['_GRAMMARDIALECT']._serialized_end=3400
   _globals['_TEMPLATE']._serialized_start=146
   _globals['_TEMPLATE']._serialized_end=332
   _globals['_TEMPLATE_NAMEDENTRY']._serialized_start=288
@@ -53,33 +53,33 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROMPTSEGMENT']._serialized_start=1199
   _globals['_PROMPTSEGMENT']._serialized_end=1303
   _globals['_COMPILEDPROMPT']._serialized_start=1306
-  _globals['_COMPILEDPROMPT']._serialized_end=1624
-  _globals['_WARNING']._serialized_start=1626
-  _globals['_WARNING']._serialized_end=1680
-  _globals['_COMPILERESPONSE']._serialized_start=1683
-  _globals['_COMPILERESPONSE']._serialized_end=1814
-  _globals['_PARSEREQUEST']._serialized_start=1816
-  _globals['_PARSEREQUEST']._serialized_end=1926
-  _globals['_PARSERESPONSE']._serialized_start=1928
-  _globals['_PARSERESPONSE']._serialized_end=1991
-  _globals['_PARSESTREAMREQUEST']._serialized_start=1993
-  _globals['_PARSESTREAMREQUEST']._serialized_end=2105
-  _globals['_PARSESTREAMRESPONSE']._serialized_start=2107
-  _globals['_PARSESTREAMRESPONSE']._serialized_end=2221
-  _globals['_COMPILESCHEMAREQUEST']._serialized_start=2223
-  _globals['_COMPILESCHEMAREQUEST']._serialized_end=2342
-  _globals['_COMPILESCHEMARESPONSE']._serialized_start=2344
-  _globals['_COMPILESCHEMARESPONSE']._serialized_end=2427
-  _globals['_DESCRIBETEMPLATEREQUEST']._serialized_start=2429
-  _globals['_DESCRIBETEMPLATEREQUEST']._serialized_end=2501
-  _globals['_TEMPLATEPROFILE']._serialized_start=2504
-  _globals['_TEMPLATEPROFILE']._serialized_end=3006
-  _globals['_TEMPLATEPROFILE_CALLSYNTAX']._serialized_start=2857
-  _globals['_TEMPLATEPROFILE_CALLSYNTAX']._serialized_end=2953
-  _globals['_TEMPLATEPROFILE_REASONINGSYNTAX']._serialized_start=2955
-  _globals['_TEMPLATEPROFILE_REASONINGSYNTAX']._serialized_end=3006
-  _globals['_DESCRIBETEMPLATERESPONSE']._serialized_start=3008
-  _globals['_DESCRIBETEMPLATERESPONSE']._serialized_end=3107
-  _globals['_PROMPTCOMPILERSERVICE']._serialized_start=3316
-  _globals['_PROMPTCOMPILERSERVICE']._serialized_end=3774
+  _globals['_COMPILEDPROMPT']._serialized_end=1711
+  _globals['_WARNING']._serialized_start=1713
+  _globals['_WARNING']._serialized_end=1767
+  _globals['_COMPILERESPONSE']._serialized_start=1770
+  _globals['_COMPILERESPONSE']._serialized_end=1901
+  _globals['_PARSEREQUEST']._serialized_start=1903
+  _globals['_PARSEREQUEST']._serialized_end=2013
+  _globals['_PARSERESPONSE']._serialized_start=2015
+  _globals['_PARSERESPONSE']._serialized_end=2078
+  _globals['_PARSESTREAMREQUEST']._serialized_start=2080
+  _globals['_PARSESTREAMREQUEST']._serialized_end=2192
+  _globals['_PARSESTREAMRESPONSE']._serialized_start=2194
+  _globals['_PARSESTREAMRESPONSE']._serialized_end=2308
+  _globals['_COMPILESCHEMAREQUEST']._serialized_start=2310
+  _globals['_COMPILESCHEMAREQUEST']._serialized_end=2429
+  _globals['_COMPILESCHEMARESPONSE']._serialized_start=2431
+  _globals['_COMPILESCHEMARESPONSE']._serialized_end=2514
+  _globals['_DESCRIBETEMPLATEREQUEST']._serialized_start=2516
+  _globals['_DESCRIBETEMPLATEREQUEST']._serialized_end=2588
+  _globals['_TEMPLATEPROFILE']._serialized_start=2591
+  _globals['_TEMPLATEPROFILE']._serialized_end=3093
+  _globals['_TEMPLATEPROFILE_CALLSYNTAX']._serialized_start=2944
+  _globals['_TEMPLATEPROFILE_CALLSYNTAX']._serialized_end=3040
+  _globals['_TEMPLATEPROFILE_REASONINGSYNTAX']._serialized_start=3042
+  _globals['_TEMPLATEPROFILE_REASONINGSYNTAX']._serialized_end=3093
+  _globals['_DESCRIBETEMPLATERESPONSE']._serialized_start=3095
+  _globals['_DESCRIBETEMPLATERESPONSE']._serialized_end=3194
+  _globals['_PROMPTCOMPILERSERVICE']._serialized_start=3403
+  _globals['_PROMPTCOMPILERSERVICE']._serialized_end=3861
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,15 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningBudget:
+    """How reasoning is cut after so many tokens: `closing` is written then, and what follows is of `grammar` (None: any)."""
+
+    tokens: int
+    closing: str
+    grammar: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Compiled:
     """A compiled prompt. `segments` include `syntax.prefix`; `grammar` None: any text may come."""
 
@@ -63,6 +72,7 @@ class Compiled:
     style: str
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
+    budget: "ReasoningBudget | None" = None
 
     @property
     def prompt(self) -> str:
@@ -112,7 +122,15 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(request, answer, found.reasoning)):
         state, shown.warnings = Thinking.CLOSED, [*shown.warnings, mixed]
     tree = with_reasoning(answer, found.reasoning, state)
-    prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
+    constrained = bool(tools) or value is not None
+    budget = None
+    if request.reasoning_budget is not None and found.reasoning and state is not Thinking.CLOSED:
+        after = _printed(rules.grammar(tree_expr(answer, rules))) if constrained else None
+        budget = ReasoningBudget(request.reasoning_budget, found.reasoning.closing, after)
+    elif request.reasoning_budget is not None and in_envelope:
+        why = "the thought in the generic style's envelope has no budget"
+        shown.warnings = [*shown.warnings, CompileWarning("budget_left_out", "/reasoning/budget_tokens", why)]
+    prefix, rest = _forced(tree_expr(tree, rules)) if constrained else ("", None)
     return Compiled(
         segments=tuple(_followed_by(marks.take(prompt), prefix)),
         grammar=_printed(rules.grammar(rest)) if rest is not None else None,
@@ -122,6 +140,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
         style=style if tools else "native",
         prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
         warnings=tuple(shown.warnings),
+        budget=budget,
     )
 
 

@@ -130,6 +130,8 @@ class ChatRequest:
     schema_style: SchemaStyle | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    reasoning_budget: int | None = None
+    """At most so many tokens of reasoning."""
     prompt_cache_key: str = ""
     parse_special_in_content: bool = False
     """Special tokens spelled in what others wrote are special tokens."""

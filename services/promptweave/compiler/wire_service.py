@@ -45,8 +45,6 @@ _SCHEMA_STYLES = {
 
 def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequest:
     """The request as values. Raises RequestError, UnsupportedError or SchemaError, with the place."""
-    if wire.reasoning.HasField("budget_tokens"):
-        raise UnsupportedError("a budget for reasoning is not served yet", path="/reasoning/budget_tokens")
     return ChatRequest(
         messages=tuple(_message(message, f"/messages/{place}") for place, message in enumerate(wire.messages)),
         tools=tuple(_tool(tool, f"/tools/{place}") for place, tool in enumerate(wire.tools)),
@@ -57,6 +55,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         schema_style=_SCHEMA_STYLES.get(wire.schema_style),
         template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
+        reasoning_budget=wire.reasoning.budget_tokens if wire.reasoning.HasField("budget_tokens") else None,
         prompt_cache_key=wire.prompt_cache_key,
         parse_special_in_content=wire.parse_special_in_content,
         continue_final_message=wire.continue_final_message,
@@ -190,6 +189,10 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
     )
     if compiled.grammar is not None:
         wire.gbnf = compiled.grammar
+    if budget := compiled.budget:
+        wire.reasoning_budget_tokens, wire.reasoning_closing = budget.tokens, budget.closing
+        if budget.grammar is not None:
+            wire.gbnf_after_reasoning = budget.grammar
     return wire
 
 

@@ -10,6 +10,7 @@ from promptweave.inference.engine import ReadyEngine
 from promptweave.inference.errors import RequestError
 from promptweave.inference.facts import Facts
 from promptweave.inference.prompt import EnginePrompt, engine_prompt
+from promptweave.inference.reasoning_budget import completion
 from promptweave.inference.request import Request
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.turn_end import TurnEnd
@@ -43,7 +44,8 @@ async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list
         prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         reader = MessageReader(request, engine.facts.eos)
         with engine.quarantine.watch(request.program.grammar, engine.since):
-            async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
+            body = engine_body(request, engine.facts, prompt)
+            async with completion(engine.client, engine.facts, body, request.program) as batches, aclosing(batches):
                 async for batch in batches:
                     events = [event for chunk in batch for event in reader.read(chunk)]
                     if events:

@@ -67,6 +67,8 @@ class OutputParser:
         self._held: list[Delta] | None = None
         self._violation: SchemaViolation | None = None
         self._reading = self._read_all(syntax.root)
+        self.reasoning = False
+        """What comes next is reasoning, or the end of it."""
         self.complete = False
         """After `finish`: the output reached the end of its syntax, and nothing in it violates a schema."""
 
@@ -96,6 +98,11 @@ class OutputParser:
     def _take(self) -> list[Delta]:
         deltas, self._deltas = self._deltas, []
         return deltas
+
+    @property
+    def pending(self) -> bool:
+        """Text was fed of which it is not certain yet what it is."""
+        return self._left > 0
 
     @property
     def _left(self) -> int:
@@ -256,6 +263,7 @@ class OutputParser:
             yield from self._need_more()
 
     def _read_text(self, node: Text) -> Reading:
+        self.reasoning = node.kind is Region.REASONING
         finder = MarkerFinder(marker for branch in node.branches for marker in branch.markers)
         write = self._write if node.kind is None else PartSink(node.kind, self._put, self._calls, stoppable=True).write
         while True:
@@ -270,6 +278,7 @@ class OutputParser:
                 return
             yield
         self._syntax_read += self._consume(len(marker))
+        self.reasoning = False
         yield from self._read(next(branch.then for branch in node.branches if marker in branch.markers))
 
     def _read_choice(self, alternatives: tuple[Node, ...]) -> Reading:
