@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
+from os.path import commonprefix
 
 from promptweave.output.check import find_violation
 from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, SyntaxWarning
@@ -235,6 +236,10 @@ class OutputParser:
                 yield from self._need_more()
             length = min(self._left, len(text) - read)
             if not self._buffer.startswith(text[read : read + length], self._place):
+                # As far as it fits it was read, as it would be if it came in pieces.
+                self._write(
+                    self._consume(len(commonprefix([text[read:], self._buffer[self._place : self._place + length]])))
+                )
                 raise _Mismatch(repr(text))
             self._write(self._consume(length))
             read += length
