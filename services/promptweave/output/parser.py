@@ -9,7 +9,6 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
-from os.path import commonprefix
 
 from promptweave.output.check import find_violation
 from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, SyntaxWarning
@@ -129,6 +128,10 @@ class OutputParser:
             sink, transform = self._sinks[-1]
             if out := transform.push(text):
                 sink.write(out)
+                sink.given = not self._syntax_read
+            elif sink.given:
+                # What spells nothing, like the quote that closes a string, belongs to what was given.
+                self._syntax_read = ""
 
     # -- the tree --
 
@@ -237,12 +240,14 @@ class OutputParser:
             length = min(self._left, len(text) - read)
             if not self._buffer.startswith(text[read : read + length], self._place):
                 # As far as it fits it was read, as it would be if it came in pieces.
-                self._write(
-                    self._consume(len(commonprefix([text[read:], self._buffer[self._place : self._place + length]])))
-                )
+                self._write(self._consume(self._fits(text[read:])))
                 raise _Mismatch(repr(text))
             self._write(self._consume(length))
             read += length
+
+    def _fits(self, text: str) -> int:
+        """How many characters of `text` come next; not all of them."""
+        return next(place for place, char in enumerate(text) if self._buffer[self._place + place] != char)
 
     def _need_more(self) -> Reading:
         """Waits for more text; there must be some."""
