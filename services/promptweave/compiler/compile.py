@@ -12,7 +12,9 @@ prefix       what is certain to come first goes into the prompt
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from promptweave.compiler.compile_schema import embed_schema
@@ -102,46 +104,106 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 
 
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
-    style = _choose_style(request, found)
-    rules = Rules()
-    tools, warnings = _callable_tools(request, rules)
-    if style != "generic":
-        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
-        exact, fallback = native_tools(request, syntax, around, tools, rules)
-        fallback += text_taken_for_calls(request, syntax, around, exact)
-        style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
-    in_envelope = bool(tools) and style == "generic"
-    value, value_warnings = _value(request.response_format, rules, in_envelope=in_envelope)
+    plan = _plan(_Asked.of(request, template, found))
     marks = Marks(template, request)
     marked = request if request.parse_special_in_content else marks.put(request)
-    shown = Shown(marked, found, style if tools else "native", [*warnings, *value_warnings])
+    shown = Shown(marked, found, plan.style, list(plan.warnings))
     prompt, stable = shown.render(template)
     # A message that goes on is past its reasoning.
-    state = Thinking.CLOSED if request.continue_final_message else thinking(found, prompt)
-    answer = _answer(request, found, style, tools, value, rules)
-    if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(request, answer, found.reasoning)):
-        state, shown.warnings = Thinking.CLOSED, [*shown.warnings, mixed]
-    tree = with_reasoning(answer, found.reasoning, state)
-    constrained = bool(tools) or value is not None
-    budget = None
-    if request.reasoning_budget is not None and found.reasoning and state is not Thinking.CLOSED:
-        after = _printed(rules.grammar(tree_expr(answer, rules))) if constrained else None
-        budget = ReasoningBudget(request.reasoning_budget, found.reasoning.closing, after)
-    elif request.reasoning_budget is not None and in_envelope:
-        why = "the thought in the generic style's envelope has no budget"
-        shown.warnings = [*shown.warnings, CompileWarning("budget_left_out", "/reasoning/budget_tokens", why)]
-    prefix, rest = _forced(tree_expr(tree, rules)) if constrained else ("", None)
+    output = plan.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
     return Compiled(
-        segments=tuple(_followed_by(marks.take(prompt), prefix)),
-        grammar=_printed(rules.grammar(rest)) if rest is not None else None,
+        segments=tuple(_followed_by(marks.take(prompt), output.syntax.prefix)),
+        grammar=output.grammar,
         stop=found.stops,
-        syntax=Syntax(tree, prefix),
-        preserved_tokens=_preserved(found, style),
-        style=style if tools else "native",
+        syntax=output.syntax,
+        preserved_tokens=plan.preserved_tokens,
+        style=plan.style,
         prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
-        warnings=tuple(shown.warnings),
-        budget=budget,
+        warnings=(*shown.warnings, *output.warnings),
+        budget=output.budget,
     )
+
+
+MAX_PLANS = 8
+"""Answers that are remembered: those of requests with the same tools, choice and format, whatever their messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the answer depends on: the template, and the request but for its messages."""
+
+    key: str
+    request: ChatRequest = field(compare=False)
+    found: Profile = field(compare=False)
+
+    @classmethod
+    def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "_Asked":
+        asked = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
+        return cls(template.content_hash + repr(asked), asked, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """The output, where the prompt leaves the model in some state of thinking."""
+
+    syntax: Syntax
+    grammar: str | None
+    budget: ReasoningBudget | None
+    warnings: tuple[CompileWarning, ...]
+
+
+class _Plan:
+    """The answer to requests that differ in their messages only."""
+
+    def __init__(self, asked: _Asked) -> None:
+        request, found = asked.request, asked.found
+        self._request, self._found, self._rules = request, found, Rules()
+        style = _choose_style(request, found)
+        tools, warnings = _callable_tools(request, self._rules)
+        if style != "generic":
+            syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+            exact, fallback = native_tools(request, syntax, around, tools, self._rules)
+            fallback += text_taken_for_calls(request, syntax, around, exact)
+            style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
+        self._in_envelope = bool(tools) and style == "generic"
+        value, more = _value(request.response_format, self._rules, in_envelope=self._in_envelope)
+        self._answer = _answer(request, found, style, tools, value, self._rules)
+        self._constrained = bool(tools) or value is not None
+        self._outputs: dict[Thinking, _Output] = {}
+        self.style = style if tools else "native"
+        self.warnings = (*warnings, *more)
+        self.preserved_tokens = _preserved(found, style)
+
+    def output(self, state: Thinking) -> _Output:
+        """The output."""
+        if state not in self._outputs:
+            self._outputs[state] = self._make(state)
+        return self._outputs[state]
+
+    def _make(self, state: Thinking) -> _Output:
+        reasoning, budget = self._found.reasoning, self._request.reasoning_budget
+        warnings: list[CompileWarning] = []
+        if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(self._request, self._answer, reasoning)):
+            state = Thinking.CLOSED
+            warnings.append(mixed)
+        bounded = None
+        if budget is not None and reasoning and state is not Thinking.CLOSED:
+            after = self._grammar(tree_expr(self._answer, self._rules)) if self._constrained else None
+            bounded = ReasoningBudget(budget, reasoning.closing, after)
+        elif budget is not None and self._in_envelope:
+            why = "the thought in the generic style's envelope has no budget"
+            warnings.append(CompileWarning("budget_left_out", "/reasoning/budget_tokens", why))
+        tree = with_reasoning(self._answer, reasoning, state)
+        if not self._constrained:
+            return _Output(Syntax(tree), None, bounded, tuple(warnings))
+        prefix, rest = _forced(tree_expr(tree, self._rules))
+        return _Output(Syntax(tree, prefix), self._grammar(rest), bounded, tuple(warnings))
+
+    def _grammar(self, root: Expr) -> str:
+        return _printed(self._rules.grammar(root))
+
+
+_plan = lru_cache(maxsize=MAX_PLANS)(_Plan)
 
 
 # -- the request --

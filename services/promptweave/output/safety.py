@@ -26,7 +26,7 @@ def check_safe(grammar: Grammar) -> None:
             raise UnsafeGrammarError(f"the rule's name {name!r}")
         for expr in _parts(body):
             _check_part(expr, name, rules, nullable)
-    if names := left_recursive(rules):
+    if names := left_recursive(rules, nullable):
         raise UnsafeGrammarError(f"left recursion through {', '.join(sorted(names)[:5])}")
 
 
@@ -91,7 +91,7 @@ def nullable_rules(rules: Mapping[str, Expr]) -> set[str]:
     return found
 
 
-def _first(expr: Expr, nullable: set[str]) -> Iterator[str]:
+def _first(expr: Expr, nullable: Collection[str]) -> Iterator[str]:
     """The rules that an expression may begin with, before any character."""
     match expr:
         case Ref(name):
@@ -108,9 +108,9 @@ def _first(expr: Expr, nullable: set[str]) -> Iterator[str]:
             yield from _first(item, nullable)
 
 
-def left_recursive(rules: Mapping[str, Expr]) -> list[str]:
+def left_recursive(rules: Mapping[str, Expr], nullable: Collection[str] | None = None) -> list[str]:
     """The rules on a circle of rules that begin with each other, or on a way between two circles."""
-    nullable = nullable_rules(rules)
+    nullable = nullable_rules(rules) if nullable is None else nullable
     firsts = {name: [used for used in _first(body, nullable) if used in rules] for name, body in rules.items()}
     inner = _without_sources(firsts)
     # What only follows a circle has no successor that is left: the same again, the other way round.
