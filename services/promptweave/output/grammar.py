@@ -193,14 +193,15 @@ class Grammar:
 
 def references(expr: Expr) -> Iterator[str]:
     """The rules that an expression names."""
-    match expr:
-        case Ref(name):
-            yield name
-        case Seq(items) | Alt(items):
-            for item in items:
-                yield from references(item)
-        case Rep(item):
-            yield from references(item)
+    waiting = [expr]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Ref):
+            yield found.name
+        elif isinstance(found, Seq | Alt):
+            waiting.extend(found.items)
+        elif isinstance(found, Rep):
+            waiting.append(found.item)
 
 
 def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
