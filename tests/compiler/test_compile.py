@@ -310,3 +310,17 @@ def test_every_real_template_compiles_and_its_calls_are_valid(path: Path) -> Non
         assert "How is the weather?" in compiled.prompt
         assert "get_weather_forecast" in compiled.prompt
         check_samples(request, compiled, 5)
+
+
+def test_a_reasoning_budget_comes_with_what_follows_it() -> None:
+    bounded = replace(QUESTION, tool_choice=ToolChoice(required=True), reasoning_budget=20)
+    budget = compile_prompt(bounded, template("tagged")).budget
+    assert budget
+    assert budget.grammar
+    assert (budget.tokens, budget.closing) == (20, "\n</think>\n\n")
+    assert sample(grammar_from_gbnf(budget.grammar), random.Random(1)).startswith('<call>\n{"name": "')
+    free = compile_prompt(replace(bounded, tools=(), tool_choice=ToolChoice()), template("tagged")).budget
+    assert free
+    assert free.grammar is None
+    assert compile_prompt(bounded, template("listed")).budget is None
+    assert "budget_left_out" in [warning.code for warning in compile_prompt(bounded, template("bare")).warnings]

@@ -96,11 +96,15 @@ async def test_a_clock_makes_prompts_reproducible(compiler: PromptCompilerServic
             id="schema",
         ),
         pytest.param(
-            {"tools": [chat_pb2.Tool(custom=chat_pb2.CustomTool(name="f"))]},
+            {
+                "response_format": chat_pb2.ResponseFormat(
+                    grammar=chat_pb2.TextGrammar(syntax=chat_pb2.TextGrammar.SYNTAX_GBNF, definition="root ::= <think>")
+                )
+            },
             grpc.StatusCode.UNIMPLEMENTED,
             "ERROR_REASON_UNSUPPORTED",
-            "/tools/0",
-            id="custom-tool",
+            "/response_format/grammar/definition",
+            id="grammar-of-tokens",
         ),
         pytest.param(
             {"dialects": [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE]},

@@ -102,16 +102,45 @@ REFUSED = [
     pytest.param({"messages": USER, "modalities": 3}, "modalities", "unsupported_parameter", id="modalities-a-number"),
     pytest.param({"messages": USER, "session_id": ""}, "session_id", None, id="empty-session"),
     pytest.param({"messages": USER, "parent_session_id": "s"}, "parent_session_id", None, id="parent-without-session"),
-    pytest.param({"messages": USER, "grammar": 'root ::= "x"'}, "grammar", "unsupported_parameter", id="grammar"),
+    pytest.param({"messages": USER, "grammar": 'root ::= "x'}, "grammar", None, id="grammar"),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "regex", "pattern": "(a"}},
+        "response_format.pattern",
+        None,
+        id="regex",
+    ),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "grammar", "grammar": "root ::= <a>"}},
+        "response_format.grammar",
+        "unsupported_parameter",
+        id="grammar-of-tokens",
+    ),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: A"}}},
+        "response_format.grammar.definition",
+        None,
+        id="lark",
+    ),
+    pytest.param(
+        {"messages": USER, "response_format": {"type": "grammar"}}, "response_format.grammar", None, id="no-grammar"
+    ),
     pytest.param({"messages": USER, "tool_style": "x"}, "tool_style", "unsupported_parameter", id="unknown-style"),
     pytest.param({"messages": USER, "tools": [tool(name="a b")]}, "tools[0].function.name", None, id="tool-name"),
     pytest.param({"messages": USER, "tools": [tool(), tool()]}, "tools[1].function.name", None, id="tool-twice"),
     pytest.param({"messages": USER, "tools": [{"type": "function"}]}, "tools[0].function", None, id="no-function"),
     pytest.param(
-        {"messages": USER, "tools": [{"type": "custom", "custom": {"name": "c"}}]},
-        "tools[0]",
-        "unsupported_parameter",
-        id="custom-tool",
+        {
+            "messages": USER,
+            "tools": [
+                {
+                    "type": "custom",
+                    "custom": {"name": "c", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "a"}}},
+                }
+            ],
+        },
+        "tools[0].custom.format.grammar.definition",
+        None,
+        id="grammar-of-a-custom-tool",
     ),
     pytest.param(
         {

@@ -66,9 +66,9 @@ class Function(Body):
 
 
 class GrammarDefinition(Body):
-    """The grammar of a custom tool's input."""
+    """A grammar of texts. OpenAI has two notations; llama.cpp's is ours in addition."""
 
-    syntax: Literal["lark", "regex"]
+    syntax: Literal["lark", "regex", "gbnf"]
     definition: str
 
 
@@ -135,10 +135,21 @@ class JsonSchema(Body):
 
 
 class ResponseFormat(JsonSchema):
-    """The form of the answer; the schema nested in `json_schema` as OpenAI has it, or flat as some clients send it."""
+    """The form of the answer; the schema nested in `json_schema` as OpenAI has it, or flat as some clients send it.
 
-    type: Literal["text", "json_object", "json_schema"]
+    Ours in addition: `grammar`, whose `grammar` is GBNF or says its syntax, and `regex` with a `pattern`.
+    """
+
+    type: Literal["text", "json_object", "json_schema", "grammar", "regex"]
     json_schema: JsonSchema | None = None
+    grammar: GrammarDefinition | str | None = None
+    pattern: str | None = None
+
+
+class Reasoning(Body):
+    """How much to reason, as some clients write it."""
+
+    max_tokens: int | None = Field(None, ge=0, lt=2**32)
 
 
 class StreamOptions(Body):
@@ -174,9 +185,11 @@ class ChatBody(Body):
     service_tier: str | None = None
     verbosity: str | None = None
     reasoning_effort: str | None = None
+    reasoning: Reasoning | None = None
     prompt_cache_key: str | None = None
     # What we have in addition.
     grammar: str | None = None
+    thinking_budget_tokens: int | None = Field(None, ge=-1, lt=2**32)
     chat_template_kwargs: dict[str, Any] = {}
     tool_style: str = ""
     parse_special_in_content: bool = False

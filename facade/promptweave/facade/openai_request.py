@@ -3,10 +3,20 @@
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable
 from typing import Any
 
-from promptweave.facade.chat_body import ChatBody, ContentPart, Function, Message, ToolCall, ToolChoiceObject, read_chat_body
+from promptweave.facade.chat_body import (
+    ChatBody,
+    ContentPart,
+    Function,
+    GrammarDefinition,
+    Message,
+    ToolCall,
+    ToolChoiceObject,
+    read_chat_body,
+)
 from promptweave.facade.chat_body import Tool as ToolBody
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.errors import RequestError, UnsupportedError
@@ -67,6 +77,11 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
         request.reasoning.effort = body.reasoning_effort
         if body.reasoning_effort == "none":
             request.reasoning.enabled = False
+    budget = body.thinking_budget_tokens
+    if budget is None and body.reasoning:
+        budget = body.reasoning.max_tokens
+    if budget is not None and budget >= 0:  # To llama.cpp -1 is no budget.
+        request.reasoning.budget_tokens = budget
     return request
 
 
@@ -112,7 +127,8 @@ def _owned(session_id: str | None, owner: str | None) -> str | None:
 def body_path(path: str, body: dict[str, Any]) -> str:
     """The place in OpenAI's request that a place in one of the services' requests came from."""
     limit = "/max_completion_tokens" if body.get("max_completion_tokens") is not None else "/max_tokens"
-    nested = isinstance(body.get("response_format"), dict) and isinstance(body["response_format"].get("json_schema"), dict)
+    wanted = body["response_format"] if isinstance(body.get("response_format"), dict) else {}
+    nested = isinstance(wanted.get("json_schema"), dict)
     moves = [
         ("/sampling/", "/"),
         ("/prompt/gbnf", "/grammar" if body.get("grammar") is not None else ""),
@@ -121,18 +137,28 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         ("/top_logprobs", "/top_logprobs" if body.get("top_logprobs") is not None else "/logprobs"),
         ("/style", "/tool_style"),
         ("/reasoning/effort", "/reasoning_effort"),
-        ("/response_format/grammar", "/grammar"),
+        ("/response_format/grammar/definition", _grammar_path(body, wanted)),
         ("/tool_choice/allowed", "/tool_choice/allowed_tools"),
         *([] if nested else [("/response_format/json_schema", "/response_format")]),
     ]
     if path.startswith("/sampling/logit_bias/"):
         token = list(body["logit_bias"])[int(path.split("/")[3])]
         return f"/logit_bias/{token.replace('~', '~0').replace('/', '~1')}"
+    path = re.sub(r"(?<=^/tools/)(\d+)/custom/grammar", r"\1/custom/format/grammar", path)
     for before, after in moves:
         if path.startswith(before):
             # Places inside a prompt are places in no message.
             return "/messages" if after == "/messages/" else after + path.removeprefix(before)
     return path
+
+
+def _grammar_path(body: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """Where the grammar's text stands in OpenAI's request."""
+    if body.get("grammar") is not None:
+        return "/grammar"
+    if wanted.get("type") == "regex":
+        return "/response_format/pattern"
+    return "/response_format/grammar" + ("/definition" if isinstance(wanted.get("grammar"), dict) else "")
 
 
 # -- messages --
@@ -182,6 +208,8 @@ def _image(part: ContentPart, path: str) -> chat_pb2.Image:
 def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
     if call.custom is not None:
         return chat_pb2.ToolCall(id=call.id, custom=chat_pb2.CustomCall(name=call.custom.name, input=call.custom.input))
+    if call.type == "custom":
+        raise RequestError("a custom tool's call needs its 'custom' object", path=f"{path}/custom")
     if call.function is None:
         raise RequestError("a tool call needs its function", path=f"{path}/function")
     arguments = call.function.arguments
@@ -201,8 +229,7 @@ def _tool(tool: ToolBody, path: str) -> chat_pb2.Tool:
         custom = chat_pb2.CustomTool(name=tool.custom.name, description=tool.custom.description)
         if tool.custom.format and tool.custom.format.grammar:
             grammar = tool.custom.format.grammar
-            custom.grammar.syntax = chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{grammar.syntax.upper()}")
-            custom.grammar.definition = grammar.definition
+            custom.grammar.CopyFrom(_text_grammar(grammar.syntax, grammar.definition))
         return chat_pb2.Tool(custom=custom)
     function = tool.function
     if function is None:
@@ -256,14 +283,24 @@ def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
     if body.grammar is not None:
         if wanted is not None and wanted.type != "text":
             raise RequestError("give either a response_format or a grammar", path="/grammar")
-        grammar = chat_pb2.TextGrammar(syntax=chat_pb2.TextGrammar.SYNTAX_GBNF, definition=body.grammar)
-        return chat_pb2.ResponseFormat(grammar=grammar)
+        return chat_pb2.ResponseFormat(grammar=_text_grammar("gbnf", body.grammar))
     if wanted is None:
         return None
     if wanted.type == "text":
         return chat_pb2.ResponseFormat(text=chat_pb2.ResponseFormat.Text())
     if wanted.type == "json_object":
         return chat_pb2.ResponseFormat(json_object=chat_pb2.ResponseFormat.JsonObject())
+    if wanted.type == "regex":
+        if wanted.pattern is None:
+            raise RequestError("a regular expression is needed", path="/response_format/pattern")
+        return chat_pb2.ResponseFormat(grammar=_text_grammar("regex", wanted.pattern))
+    if wanted.type == "grammar":
+        match wanted.grammar:
+            case str(definition):
+                return chat_pb2.ResponseFormat(grammar=_text_grammar("gbnf", definition))
+            case GrammarDefinition(syntax=syntax, definition=definition):
+                return chat_pb2.ResponseFormat(grammar=_text_grammar(syntax, definition))
+        raise RequestError("a grammar is needed", path="/response_format/grammar")
     form = wanted.json_schema or wanted
     at = "/response_format/json_schema/schema" if wanted.json_schema else "/response_format/schema"
     if form.schema_ is None:
@@ -273,6 +310,10 @@ def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
             name=form.name, description=form.description, schema=_dumps(form.schema_, at), strict=form.strict
         )
     )
+
+
+def _text_grammar(syntax: str, definition: str) -> chat_pb2.TextGrammar:
+    return chat_pb2.TextGrammar(syntax=chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{syntax.upper()}"), definition=definition)
 
 
 # -- sampling --

@@ -155,6 +155,8 @@ class Chunks:
         self._usages: list[inference_pb2.Usage] = []
         # Tokens whose text was given, or will be, in a chunk that is not theirs.
         self._tokens: list[list[JsonObject]] = [[] for _ in range(n)]
+        # The calls of custom tools, as (choice, index).
+        self._custom: set[tuple[int, int]] = set()
 
     def first(self) -> Iterator[JsonObject]:
         """Says who speaks, in each choice. Clients concatenate what is repeated, so it comes once."""
@@ -174,7 +176,7 @@ class Chunks:
                     chunks.append(self._chunk(event.index, {}, _FINISH_REASONS.get(event.finish.reason, "stop")))
                 case "logprobs":
                     tokens += content_tokens(event.logprobs.positions)
-                case "delta" if (delta := _delta_object(event.delta)) is not None:
+                case "delta" if (delta := self._delta(event.index, event.delta)) is not None:
                     chunks.append(self._chunk(event.index, delta))
             if tokens and chunks and _may_score(choice := chunks[-1]["choices"][0], event.index):
                 choice["logprobs"] = logprobs_object([*tokens])
@@ -186,6 +188,14 @@ class Chunks:
         if self._include_usage:
             usage = usage_object(total_usage(self._usages))
             yield {**self._head.of("chat.completion.chunk"), "choices": [], "usage": usage}
+
+    def _delta(self, index: int, delta: output_pb2.OutputDelta) -> JsonObject | None:
+        if delta.HasField("tool_call") and delta.tool_call.custom:
+            self._custom.add((index, delta.tool_call.index))
+        fragment = delta.tool_call_fragment
+        if delta.HasField("tool_call_fragment") and (index, fragment.index) in self._custom:
+            return {"tool_calls": [{"index": fragment.index, "custom": {"input": fragment.text}}]}
+        return _delta_object(delta)
 
     def _chunk(self, index: int, delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
         choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
@@ -223,4 +233,6 @@ def _refusal(violation: output_pb2.SchemaViolation) -> str:
 
 
 def _call_object(header: output_pb2.ToolCallHeader, arguments: str) -> JsonObject:
+    if header.custom:
+        return {"id": header.id, "type": "custom", "custom": {"name": header.name, "input": arguments}}
     return {"id": header.id, "type": "function", "function": {"name": header.name, "arguments": arguments}}

@@ -381,6 +381,8 @@ class CompiledPrompt(_message.Message):
     STYLE_FIELD_NUMBER: _builtins.int
     PREFIX_KEY_FIELD_NUMBER: _builtins.int
     REASONING_BUDGET_TOKENS_FIELD_NUMBER: _builtins.int
+    REASONING_CLOSING_FIELD_NUMBER: _builtins.int
+    GBNF_AFTER_REASONING_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The version of this message's meaning."""
     gbnf: _builtins.str
@@ -392,7 +394,11 @@ class CompiledPrompt(_message.Message):
     prefix_key: _builtins.str
     """Names the conversation's stable beginning (system prompt and tools): equal keys share a prefix in an engine's cache."""
     reasoning_budget_tokens: _builtins.int
-    """At most so many tokens of reasoning."""
+    """At most so many tokens of reasoning: whoever runs the prompt then stops the engine, writes `reasoning_closing`, and goes on."""
+    reasoning_closing: _builtins.str
+    """What ends reasoning that the budget cuts."""
+    gbnf_after_reasoning: _builtins.str
+    """The language of what follows `reasoning_closing`, as GBNF. Absent: any text."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptSegment]:
         """The prompt, in pieces. Most prompts are one piece."""
@@ -422,15 +428,21 @@ class CompiledPrompt(_message.Message):
         style: _builtins.str = ...,
         prefix_key: _builtins.str = ...,
         reasoning_budget_tokens: _builtins.int | None = ...,
+        reasoning_closing: _builtins.str = ...,
+        gbnf_after_reasoning: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "grammar", b"grammar", "llguidance", b"llguidance", "reasoning_budget_tokens", b"reasoning_budget_tokens", "syntax", b"syntax"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning", "_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "gbnf_after_reasoning", b"gbnf_after_reasoning", "grammar", b"grammar", "llguidance", b"llguidance", "reasoning_budget_tokens", b"reasoning_budget_tokens", "syntax", b"syntax"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "grammar", b"grammar", "llguidance", b"llguidance", "prefix_key", b"prefix_key", "preserved_tokens", b"preserved_tokens", "reasoning_budget_tokens", b"reasoning_budget_tokens", "segments", b"segments", "stop", b"stop", "style", b"style", "syntax", b"syntax", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning", "_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "gbnf_after_reasoning", b"gbnf_after_reasoning", "grammar", b"grammar", "llguidance", b"llguidance", "prefix_key", b"prefix_key", "preserved_tokens", b"preserved_tokens", "reasoning_budget_tokens", b"reasoning_budget_tokens", "reasoning_closing", b"reasoning_closing", "segments", b"segments", "stop", b"stop", "style", b"style", "syntax", b"syntax", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__gbnf_after_reasoning: _TypeAlias = _typing.Literal["gbnf_after_reasoning"]  # noqa: Y015
+    _WhichOneofArgType__gbnf_after_reasoning: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning"]  # noqa: Y015
     _WhichOneofReturnType__reasoning_budget_tokens: _TypeAlias = _typing.Literal["reasoning_budget_tokens"]  # noqa: Y015
     _WhichOneofArgType__reasoning_budget_tokens: _TypeAlias = _typing.Literal["_reasoning_budget_tokens", b"_reasoning_budget_tokens"]  # noqa: Y015
     _WhichOneofReturnType_grammar: _TypeAlias = _typing.Literal["gbnf", "llguidance"]  # noqa: Y015
     _WhichOneofArgType_grammar: _TypeAlias = _typing.Literal["grammar", b"grammar"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__gbnf_after_reasoning) -> _WhichOneofReturnType__gbnf_after_reasoning | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reasoning_budget_tokens) -> _WhichOneofReturnType__reasoning_budget_tokens | None: ...
     @_typing.overload

@@ -9,7 +9,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_text
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.output.message import ParsedMessage
+from promptweave.output.message import ParsedCall, ParsedMessage
 from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Syntax
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
@@ -70,15 +70,7 @@ def _read(syntax: Syntax, text: str, *, finished: bool) -> dict[str, Any]:
     parser = OutputParser(syntax)
     message = ParsedMessage()
     message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
-    calls = [
-        {
-            "id": call.id,
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-            "complete": call.complete,
-        }
-        for call in message.tool_calls
-    ]
+    calls = [{**_call(call), "complete": call.complete} for call in message.tool_calls]
     return {
         "message": {
             "role": "assistant",
@@ -94,3 +86,9 @@ def _read(syntax: Syntax, text: str, *, finished: bool) -> dict[str, Any]:
         ],
         "warnings": [{"offset": warning.offset, "message": warning.message} for warning in message.warnings],
     }
+
+
+def _call(call: ParsedCall) -> dict[str, Any]:
+    if call.custom:
+        return {"id": call.id, "type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

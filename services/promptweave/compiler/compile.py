@@ -12,7 +12,9 @@ prefix       what is certain to come first goes into the prompt
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from promptweave.compiler.compile_schema import embed_schema
@@ -26,17 +28,20 @@ from promptweave.compiler.native_tools import native_tools
 from promptweave.compiler.normalise import CompileWarning, check_history
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.reasoning import Thinking, thinking, with_reasoning
-from promptweave.compiler.request import ChatRequest, JsonFormat
+from promptweave.compiler.request import ChatRequest, JsonFormat, TextGrammar
 from promptweave.compiler.schema_grammar import scalar
 from promptweave.compiler.shown import Shown
 from promptweave.compiler.styles import functionary_v2, generic, hermes
 from promptweave.compiler.styles.answer import PLAIN, answer_node
 from promptweave.compiler.styles.calls import CallableTool, calls
+from promptweave.compiler.styles.custom import custom_tool
 from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
+from promptweave.compiler.text_grammar.told_apart import text_taken_for_calls, text_taken_for_thoughts
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import EMPTY, Expr, Grammar, Lit, Rules, seq, split_literal
 from promptweave.output.safety import check_safe
-from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax
+from promptweave.output.tree import Choice, Json, Node, Part, Region, Syntax, Text, Transform
 from promptweave.output.tree_grammar import tree_expr
 
 STYLES = ("native", "hermes", "functionary_v2", "generic")
@@ -46,6 +51,15 @@ _WRITTEN = {"hermes": (hermes.SYNTAX, PLAIN), "functionary_v2": (functionary_v2.
 """The styles that are written out: their calls, and what stands around content."""
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningBudget:
+    """How reasoning is cut after so many tokens: `closing` is written then, and what follows is of `grammar` (None: any)."""
+
+    tokens: int
+    closing: str
+    grammar: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,7 @@ class Compiled:
     style: str
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
+    budget: "ReasoningBudget | None" = None
 
     @property
     def prompt(self) -> str:
@@ -89,32 +104,106 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 
 
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
-    style = _choose_style(request, found)
-    rules = Rules()
-    tools, warnings = _callable_tools(request, rules)
-    if style in ("native", "functionary_v2"):
-        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
-        exact, fallback = native_tools(request, syntax, around, tools, rules)
-        style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
-    value, value_warnings = _value(request.response_format, rules)
+    plan = _plan(_Asked.of(request, template, found))
     marks = Marks(template, request)
     marked = request if request.parse_special_in_content else marks.put(request)
-    shown = Shown(marked, found, style if tools else "native", [*warnings, *value_warnings])
+    shown = Shown(marked, found, plan.style, list(plan.warnings))
     prompt, stable = shown.render(template)
     # A message that goes on is past its reasoning.
-    state = Thinking.CLOSED if request.continue_final_message else thinking(found, prompt)
-    tree = with_reasoning(_answer(request, found, style, tools, value, rules), found.reasoning, state)
-    prefix, rest = _forced(tree_expr(tree, rules)) if tools or value is not None else ("", None)
+    output = plan.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
     return Compiled(
-        segments=tuple(_followed_by(marks.take(prompt), prefix)),
-        grammar=_printed(rules.grammar(rest)) if rest is not None else None,
+        segments=tuple(_followed_by(marks.take(prompt), output.syntax.prefix)),
+        grammar=output.grammar,
         stop=found.stops,
-        syntax=Syntax(tree, prefix),
-        preserved_tokens=_preserved(found, style),
-        style=style if tools else "native",
+        syntax=output.syntax,
+        preserved_tokens=plan.preserved_tokens,
+        style=plan.style,
         prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
-        warnings=tuple(shown.warnings),
+        warnings=(*shown.warnings, *output.warnings),
+        budget=output.budget,
     )
+
+
+MAX_PLANS = 8
+"""Answers that are remembered: those of requests with the same tools, choice and format, whatever their messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the answer depends on: the template, and the request but for its messages."""
+
+    key: str
+    request: ChatRequest = field(compare=False)
+    found: Profile = field(compare=False)
+
+    @classmethod
+    def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "_Asked":
+        asked = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
+        return cls(template.content_hash + repr(asked), asked, found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Output:
+    """The output, where the prompt leaves the model in some state of thinking."""
+
+    syntax: Syntax
+    grammar: str | None
+    budget: ReasoningBudget | None
+    warnings: tuple[CompileWarning, ...]
+
+
+class _Plan:
+    """The answer to requests that differ in their messages only."""
+
+    def __init__(self, asked: _Asked) -> None:
+        request, found = asked.request, asked.found
+        self._request, self._found, self._rules = request, found, Rules()
+        style = _choose_style(request, found)
+        tools, warnings = _callable_tools(request, self._rules)
+        if style != "generic":
+            syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+            exact, fallback = native_tools(request, syntax, around, tools, self._rules)
+            fallback += text_taken_for_calls(request, syntax, around, exact)
+            style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
+        self._in_envelope = bool(tools) and style == "generic"
+        value, more = _value(request.response_format, self._rules, in_envelope=self._in_envelope)
+        self._answer = _answer(request, found, style, tools, value, self._rules)
+        self._constrained = bool(tools) or value is not None
+        self._outputs: dict[Thinking, _Output] = {}
+        self.style = style if tools else "native"
+        self.warnings = (*warnings, *more)
+        self.preserved_tokens = _preserved(found, style)
+
+    def output(self, state: Thinking) -> _Output:
+        """The output."""
+        if state not in self._outputs:
+            self._outputs[state] = self._make(state)
+        return self._outputs[state]
+
+    def _make(self, state: Thinking) -> _Output:
+        reasoning, budget = self._found.reasoning, self._request.reasoning_budget
+        warnings: list[CompileWarning] = []
+        if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(self._request, self._answer, reasoning)):
+            state = Thinking.CLOSED
+            warnings.append(mixed)
+        bounded = None
+        if budget is not None and reasoning and state is not Thinking.CLOSED:
+            after = self._grammar(tree_expr(self._answer, self._rules)) if self._constrained else None
+            bounded = ReasoningBudget(budget, reasoning.closing, after)
+        elif budget is not None and self._in_envelope:
+            why = "the thought in the generic style's envelope has no budget"
+            warnings.append(CompileWarning("budget_left_out", "/reasoning/budget_tokens", why))
+        tree = with_reasoning(self._answer, reasoning, state)
+        if not self._constrained:
+            return _Output(Syntax(tree), None, bounded, tuple(warnings))
+        prefix, rest = _forced(tree_expr(tree, self._rules))
+        return _Output(Syntax(tree, prefix), self._grammar(rest), bounded, tuple(warnings))
+
+    def _grammar(self, root: Expr) -> str:
+        return _printed(self._rules.grammar(root))
+
+
+_plan = lru_cache(maxsize=MAX_PLANS)(_Plan)
 
 
 # -- the request --
@@ -126,7 +215,7 @@ def _check(request: ChatRequest) -> None:
         check_continuation(request)
     names = [tool.name for tool in request.tools]
     for place, name in enumerate(names):
-        path = f"/tools/{place}/function/name"
+        path = f"{request.tools[place].pointer(place)}/name"
         if not _TOOL_NAME.fullmatch(name):
             raise RequestError(f"a tool's name is 1 to 64 of a-z, A-Z, 0-9, _ and -, not {name!r}", path=path)
         if name in names[:place]:
@@ -147,7 +236,8 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
     if style == "native" and found.style != "native" and request.style:
         why = "; ".join(found.notes)
         raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
-    if style == "native" and request.response_format and found.calls and found.calls.marker.startswith(("{", "[{")):
+    answers_json = isinstance(request.response_format, JsonFormat)
+    if style == "native" and answers_json and found.calls and found.calls.marker.startswith(("{", "[{")):
         # A call that begins like JSON cannot be told from a JSON answer.
         return "generic"
     return style
@@ -157,6 +247,9 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
     chosen, warnings = [], []
     for place, tool in enumerate(request.tools):
         if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
+            continue
+        if tool.custom:
+            chosen.append(custom_tool(tool, rules))
             continue
         base = f"/tools/{place}/function/parameters"
         try:
@@ -169,10 +262,17 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
     return chosen, warnings
 
 
-def _value(wanted: JsonFormat | None, rules: Rules) -> tuple[Part | None, list[CompileWarning]]:
-    """The content's part, where it is a value of a schema."""
+def _value(
+    wanted: JsonFormat | TextGrammar | None, rules: Rules, *, in_envelope: bool
+) -> tuple[Part | None, list[CompileWarning]]:
+    """The content's part, where it is a value of a schema, or a text of a grammar, spelled as JSON if `in_envelope`."""
     if wanted is None:
         return None, []
+    if isinstance(wanted, TextGrammar):
+        text = embed_text(read_text_grammar(wanted), rules, as_json=in_envelope)
+        if in_envelope:
+            return Part(Region.CONTENT, Json('"', text), Transform.JSON_STRING_DECODE), []
+        return Part(Region.CONTENT, Text(None, rule=text)), []
     try:
         value, found = embed_schema(wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict)
     except SchemaError as error:

@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Any
 
 from promptweave.compiler.markup import TAG
-from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Tool
+from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, TextGrammar, Tool
 from promptweave.compiler.template import ChatTemplate
 
 _USUAL = re.compile(r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>")
@@ -94,8 +94,8 @@ class Marks:
     def _tool(self, tool: Tool) -> Tool:
         return replace(tool, description=self._insert(tool.description), parameters=self._deep(tool.parameters))
 
-    def _format(self, wanted: JsonFormat | None) -> JsonFormat | None:
-        return None if wanted is None else replace(wanted, schema=self._deep(wanted.schema))
+    def _format(self, wanted: JsonFormat | TextGrammar | None) -> JsonFormat | TextGrammar | None:
+        return replace(wanted, schema=self._deep(wanted.schema)) if isinstance(wanted, JsonFormat) else wanted
 
     def _maybe(self, text: str | None) -> str | None:
         return None if text is None else self._insert(text)

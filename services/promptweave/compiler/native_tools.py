@@ -10,6 +10,7 @@ from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.arguments import NotExactError, arguments_node
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax
+from promptweave.compiler.styles.custom import custom_tool_by_key
 from promptweave.output.grammar import Expr, Rules
 
 
@@ -22,13 +23,16 @@ def native_tools(
     for tool in tools if syntax else ():
         assert syntax, "tools are only looked at with a syntax"
         place, asked = given[tool.name]
-        path = f"/tools/{place}/function"
+        path = asked.pointer(place)
         if answer.clashes(syntax, tool.name):
             why.append((f"{path}/name", f"a call of {tool.name!r} reads like the header of an answer"))
         if syntax.arguments is None:
             done.append(tool)
             continue
         try:
+            if asked.custom:
+                done.append(custom_tool_by_key(asked, syntax.arguments, rules))
+                continue
             tree = arguments_node(syntax.arguments, asked.parameters, lambda schema: _embedded(schema, rules))
         except NotExactError as error:
             why.append((f"{path}/parameters{error.pointer}", error.why))

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from promptweave.compiler.derive_reasoning import ReasoningSyntax
 from promptweave.compiler.markup import margins
 from promptweave.compiler.profile import Profile
-from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text, starts
+from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text, begins_with_grammar, starts
 
 
 class Thinking(Enum):
@@ -32,7 +32,10 @@ def thinking(profile: Profile, prompt: str) -> Thinking:
 
 
 def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Thinking) -> Node:
-    """The tree of an answer, with reasoning before it where the model may think."""
+    """The tree of an answer, with reasoning before it where the model may think.
+
+    An answer of the caller's own grammar may begin with white space: then what the template writes between is always there.
+    """
     if reasoning is None or state is Thinking.CLOSED:
         return answer
     if reasoning.without and state is Thinking.POSSIBLE:
@@ -49,7 +52,9 @@ def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Think
         # The marker decides where text ends and reasoning begins, so no text can be read in two ways.
         branch = Branch(tuple(dict.fromkeys((before + opening, opening))), thoughts)
         return replace(answer, branches=(*answer.branches, branch))
-    return Choice((Sequence((_perhaps(before), Literal(opening), thoughts)), answer))
+    # The white space and the marker are one beginning: an answer may begin with such white space, too.
+    begins = tuple(map(Literal, dict.fromkeys((before + opening, opening))))
+    return Choice((Sequence((Choice(begins), thoughts)), answer))
 
 
 def _thoughts(reasoning: ReasoningSyntax, then: Node) -> Node:
@@ -60,7 +65,9 @@ def _thoughts(reasoning: ReasoningSyntax, then: Node) -> Node:
 
 def _after(white: str, node: Node) -> Node:
     """A node after white space, if there is some. One that begins with white space itself is told apart as a whole."""
-    texts, _ = starts(node)
+    texts, anything = starts(node)
+    if white and anything and begins_with_grammar(node):
+        return Sequence((Literal(white), node))
     if white and any(text.startswith(white) for text in texts):
         return Choice((Sequence((Literal(white), node)), node))
     return Sequence((_perhaps(white), node))

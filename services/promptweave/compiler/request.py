@@ -19,7 +19,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call of the history. `arguments` is JSON text."""
+    """A tool call of the history. `arguments` is JSON text; a custom tool's are `{"input": ...}`."""
 
     id: str
     name: str
@@ -38,6 +38,24 @@ class Message:
     reasoning_content: str | None = None
 
 
+class GrammarSyntax(Enum):
+    """The notations of grammars that callers write."""
+
+    GBNF = "GBNF"
+    LARK = "Lark"
+    REGEX = "regex"
+
+
+@dataclass(frozen=True, slots=True)
+class TextGrammar:
+    """A language of texts in some notation. A regular expression matches whole texts."""
+
+    syntax: GrammarSyntax
+    definition: str
+    pointer: str = "/response_format/grammar/definition"
+    """Where the definition stands in the request, for errors."""
+
+
 @dataclass(frozen=True)
 class Tool:
     """A function that the model may call. `parameters` is a JSON Schema."""
@@ -47,6 +65,14 @@ class Tool:
     parameters: dict[str, Any] | bool = field(default_factory=lambda: {"type": "object", "properties": {}})
     strict: bool = False
     """Every keyword of `parameters` is enforced by the grammar, or the request is refused."""
+    custom: bool = False
+    """Its input is text. To the model it is a function whose one argument is the string `input`."""
+    grammar: TextGrammar | None = None
+    """What a custom tool's input keeps to; None: any text."""
+
+    def pointer(self, place: int) -> str:
+        """The tool, as one of the request's."""
+        return f"/tools/{place}/{'custom' if self.custom else 'function'}"
 
     def as_openai(self) -> dict[str, Any]:
         """The tool as OpenAI writes it, which is what chat templates are given."""
@@ -99,13 +125,20 @@ class ChatRequest:
     tools: tuple[Tool, ...] = ()
     tool_choice: ToolChoice = ToolChoice()
     parallel_tool_calls: bool = True
-    response_format: JsonFormat | None = None
+    response_format: JsonFormat | TextGrammar | None = None
     style: str = ""
     schema_style: SchemaStyle | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    reasoning_budget: int | None = None
+    """At most so many tokens of reasoning."""
     prompt_cache_key: str = ""
     parse_special_in_content: bool = False
     """Special tokens spelled in what others wrote are special tokens."""
     continue_final_message: bool = False
     """The answer goes on from the last message, which is the assistant's."""
+
+    @property
+    def answer_schema(self) -> dict[str, Any] | bool | None:
+        """The JSON Schema of the answer, if it has one."""
+        return self.response_format.schema if isinstance(self.response_format, JsonFormat) else None

@@ -89,7 +89,7 @@ class Shown:
     def _turns(self, messages: Sequence[Message]) -> Turns:
         """The messages in the style's words, and what the style has to say of the tools."""
         request = self._request
-        wanted = request.response_format.schema if request.response_format else None
+        wanted = request.answer_schema
         schemas = request.schema_style or SchemaStyle.JSON
         shown, instructions = tuple(messages), ""
         if self._style == "hermes":

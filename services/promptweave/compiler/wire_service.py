@@ -17,13 +17,16 @@ from promptweave.compiler.profile import Profile
 from promptweave.compiler.request import (
     Call,
     ChatRequest,
+    GrammarSyntax,
     JsonFormat,
     Message,
     Role,
     SchemaStyle,
+    TextGrammar,
     Tool,
     ToolChoice,
 )
+from promptweave.compiler.styles.custom import input_arguments, input_parameters
 from promptweave.compiler.template import ChatTemplate
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
@@ -32,6 +35,7 @@ COMPILED_VERSION = 1
 """The version of CompiledPrompt's meaning."""
 
 _ROLES = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_GRAMMAR_SYNTAXES = {chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{syntax.name}"): syntax for syntax in GrammarSyntax}
 _SCHEMA_STYLES = {
     prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED: None,
     prompt_compiler_pb2.SCHEMA_STYLE_JSON: SchemaStyle.JSON,
@@ -41,8 +45,6 @@ _SCHEMA_STYLES = {
 
 def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequest:
     """The request as values. Raises RequestError, UnsupportedError or SchemaError, with the place."""
-    if wire.reasoning.HasField("budget_tokens"):
-        raise UnsupportedError("a budget for reasoning is not served yet", path="/reasoning/budget_tokens")
     return ChatRequest(
         messages=tuple(_message(message, f"/messages/{place}") for place, message in enumerate(wire.messages)),
         tools=tuple(_tool(tool, f"/tools/{place}") for place, tool in enumerate(wire.tools)),
@@ -53,6 +55,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         schema_style=_SCHEMA_STYLES.get(wire.schema_style),
         template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
+        reasoning_budget=wire.reasoning.budget_tokens if wire.reasoning.HasField("budget_tokens") else None,
         prompt_cache_key=wire.prompt_cache_key,
         parse_special_in_content=wire.parse_special_in_content,
         continue_final_message=wire.continue_final_message,
@@ -82,14 +85,22 @@ def _message(wire: chat_pb2.Message, path: str) -> Message:
 
 
 def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
-    if wire.WhichOneof("kind") != "function":
-        raise UnsupportedError("calls of custom tools are not served yet", path=path)
+    kind = wire.WhichOneof("kind")
+    if kind is None:
+        raise RequestError("a call is one of a function or of a custom tool", path=path)
+    if kind == "custom":
+        return Call(wire.id, wire.custom.name, input_arguments(wire.custom.input))
     return Call(wire.id, wire.function.name, wire.function.arguments)
 
 
 def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
-    if wire.WhichOneof("kind") != "function":
-        raise UnsupportedError("custom tools are not served yet; use a function with a string parameter", path=path)
+    kind = wire.WhichOneof("kind")
+    if kind is None:
+        raise RequestError("a tool is a function or a custom tool", path=path)
+    if kind == "custom":
+        custom = wire.custom
+        grammar = _text_grammar(custom.grammar, f"{path}/custom/grammar") if custom.HasField("grammar") else None
+        return Tool(custom.name, custom.description, input_parameters(grammar), custom=True, grammar=grammar)
     function = wire.function
     if not function.HasField("parameters"):
         return Tool(function.name, function.description, strict=function.strict)
@@ -114,7 +125,7 @@ def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
     return ToolChoice()
 
 
-def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | None:
+def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | TextGrammar | None:
     match wire.WhichOneof("format"):
         case "json_object":
             return JsonFormat({"type": "object"}, pointer="/response_format")
@@ -125,8 +136,15 @@ def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | None:
             except SchemaError as error:
                 raise error.below(form.pointer) from None
         case "grammar":
-            raise UnsupportedError("grammars and regular expressions are not served yet", path="/response_format/grammar")
+            return _text_grammar(wire.grammar, "/response_format/grammar")
     return None
+
+
+def _text_grammar(wire: chat_pb2.TextGrammar, path: str) -> TextGrammar:
+    syntax = _GRAMMAR_SYNTAXES.get(wire.syntax)
+    if syntax is None:
+        raise RequestError("a grammar needs its notation", path=f"{path}/syntax")
+    return TextGrammar(syntax, wire.definition, pointer=f"{path}/definition")
 
 
 def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
@@ -171,6 +189,10 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
     )
     if compiled.grammar is not None:
         wire.gbnf = compiled.grammar
+    if budget := compiled.budget:
+        wire.reasoning_budget_tokens, wire.reasoning_closing = budget.tokens, budget.closing
+        if budget.grammar is not None:
+            wire.gbnf_after_reasoning = budget.grammar
     return wire
 
 

@@ -12,6 +12,7 @@ from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
 from promptweave.inference.message_reader import MessageReader
 from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
+from promptweave.inference.reasoning_budget import completion
 from promptweave.inference.request import Request
 from promptweave.inference.sessions import Turn
 
@@ -40,7 +41,8 @@ async def write_message(engine: ReadyEngine, request: Request, party: Party) -> 
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
             with engine.quarantine.watch(grammar, engine.since):
-                async with engine.client.complete({**body, "id_slot": slot}) as batches, aclosing(batches):
+                writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program)
+                async with writing as batches, aclosing(batches):
                     written = 0
                     async for batch in batches:
                         events: list[Event] = []

@@ -32,6 +32,15 @@ Segment = Text | PlainText | Ids
 
 
 @dataclass(frozen=True, slots=True)
+class ReasoningBudget:
+    """Reasoning is cut after so many tokens; `closing` is written then, and `grammar` (GBNF; None: any text) follows."""
+
+    tokens: int
+    closing: str
+    grammar: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Program:
     """A compiled prompt."""
 
@@ -41,6 +50,7 @@ class Program:
     """GBNF. None: any text."""
     stop: tuple[str, ...] = ()
     preserved_tokens: tuple[str, ...] = ()
+    budget: ReasoningBudget | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
 
 from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.request import Ids, PlainText, Program, Request, Segment, Text
+from promptweave.inference.request import Ids, PlainText, Program, ReasoningBudget, Request, Segment, Text
 from promptweave.inference.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions import SessionRef
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
@@ -47,8 +47,6 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
         )
     if message.HasField("llguidance"):
         raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
-    if message.HasField("reasoning_budget_tokens"):
-        raise UnsupportedError("a reasoning budget is not served", path="/prompt/reasoning_budget_tokens")
     try:
         syntax = syntax_from_wire(message.syntax)
     except SyntaxUnreadableError as error:
@@ -59,7 +57,15 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
         grammar=message.gbnf if message.HasField("gbnf") else None,
         stop=tuple(message.stop),
         preserved_tokens=tuple(message.preserved_tokens),
+        budget=_budget(message) if message.HasField("reasoning_budget_tokens") else None,
     )
+
+
+def _budget(message: prompt_compiler_pb2.CompiledPrompt) -> ReasoningBudget:
+    if not message.reasoning_closing:
+        raise RequestError("a budget needs what ends the reasoning", path="/prompt/reasoning_closing")
+    grammar = message.gbnf_after_reasoning if message.HasField("gbnf_after_reasoning") else None
+    return ReasoningBudget(message.reasoning_budget_tokens, message.reasoning_closing, grammar)
 
 
 def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:

@@ -131,6 +131,13 @@ class Rules:
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
 
+    @classmethod
+    def of(cls, bodies: Mapping[str, Expr]) -> "Rules":
+        """Rules that are there already, whatever their names."""
+        rules = cls()
+        rules._bodies.update(bodies)
+        return rules
+
     @property
     def bodies(self) -> Mapping[str, Expr]:
         """What every name stands for so far; NOTHING for one that is only reserved."""
@@ -186,14 +193,15 @@ class Grammar:
 
 def references(expr: Expr) -> Iterator[str]:
     """The rules that an expression names."""
-    match expr:
-        case Ref(name):
-            yield name
-        case Seq(items) | Alt(items):
-            for item in items:
-                yield from references(item)
-        case Rep(item):
-            yield from references(item)
+    waiting = [expr]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, Ref):
+            yield found.name
+        elif isinstance(found, Seq | Alt):
+            waiting.extend(found.items)
+        elif isinstance(found, Rep):
+            waiting.append(found.item)
 
 
 def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:

@@ -72,6 +72,8 @@ class OutputParser:
         self._held: list[Delta] | None = None
         self._violation: SchemaViolation | None = None
         self._reading = self._read_all(syntax.root)
+        self.reasoning = False
+        """What comes next is reasoning, or the end of it."""
         self.complete = False
         """After `finish`: the output reached the end of its syntax, and nothing in it violates a schema."""
 
@@ -113,6 +115,11 @@ class OutputParser:
         return deltas
 
     @property
+    def pending(self) -> bool:
+        """Text was fed of which it is not certain yet what it is."""
+        return self._left > 0
+
+    @property
     def _left(self) -> int:
         return len(self._buffer) - self._place
 
@@ -143,6 +150,10 @@ class OutputParser:
             sink, transform = self._sinks[-1]
             if out := transform.push(text):
                 sink.write(out)
+                sink.given = not self._syntax_read
+            elif sink.given:
+                # What spells nothing, like the quote that closes a string, belongs to what was given.
+                self._syntax_read = ""
 
     # -- the tree --
 
@@ -252,9 +263,15 @@ class OutputParser:
                 yield from self._need_more()
             length = min(self._left, len(text) - read)
             if not self._buffer.startswith(text[read : read + length], self._place):
+                # As far as it fits it was read, as it would be if it came in pieces.
+                self._write(self._consume(self._fits(text[read:]), self._inside))
                 raise _Mismatch(repr(text))
             self._write(self._consume(length, self._inside))
             read += length
+
+    def _fits(self, text: str) -> int:
+        """How many characters of `text` come next; not all of them."""
+        return next(place for place, char in enumerate(text) if self._buffer[self._place + place] != char)
 
     def _need_more(self) -> Reading:
         """Waits for more text; there must be some."""
@@ -280,6 +297,7 @@ class OutputParser:
             yield from self._need_more()
 
     def _read_text(self, node: Text) -> Reading:
+        self.reasoning = node.kind is Region.REASONING
         finder = MarkerFinder(marker for branch in node.branches for marker in branch.markers)
         write = self._write if node.kind is None else PartSink(node.kind, self._put, self._calls, stoppable=True).write
         while True:
@@ -294,6 +312,7 @@ class OutputParser:
                 return
             yield
         self._syntax_read += self._consume(len(marker), None)
+        self.reasoning = False
         yield from self._read(next(branch.then for branch in node.branches if marker in branch.markers))
 
     def _read_choice(self, alternatives: tuple[Node, ...]) -> Reading:

@@ -5,7 +5,7 @@ eats its memory.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from promptweave.output.gbnf import MAX_REPEAT
 from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
@@ -20,13 +20,14 @@ class UnsafeGrammarError(ValueError):
 def check_safe(grammar: Grammar) -> None:
     """Raises UnsafeGrammarError for a grammar that harms the engine."""
     rules = {"root": grammar.root, **grammar.rules}
-    nullable = _nullable(rules)
+    nullable = nullable_rules(rules)
     for name, body in rules.items():
         if not _NAME.fullmatch(name):
             raise UnsafeGrammarError(f"the rule's name {name!r}")
         for expr in _parts(body):
             _check_part(expr, name, rules, nullable)
-    _check_left_recursion(rules, nullable)
+    if names := left_recursive(rules, nullable):
+        raise UnsafeGrammarError(f"left recursion through {', '.join(sorted(names)[:5])}")
 
 
 def _check_part(expr: Expr, name: str, rules: Mapping[str, Expr], nullable: set[str]) -> None:
@@ -36,7 +37,7 @@ def _check_part(expr: Expr, name: str, rules: Mapping[str, Expr], nullable: set[
         case Chars(()) | Alt(()):
             raise UnsafeGrammarError(f"{name} holds what matches nothing")
         case Rep(item, low, high):
-            if _is_nullable(item, nullable):
+            if is_nullable(item, nullable):
                 raise UnsafeGrammarError(f"{name} repeats what may be empty")
             if high is not None and (high < low or high == 0):
                 raise UnsafeGrammarError(f"{name} repeats {low} to {high} times")
@@ -56,7 +57,8 @@ def _parts(expr: Expr) -> Iterator[Expr]:
                 waiting.append(item)
 
 
-def _is_nullable(expr: Expr, nullable: set[str]) -> bool:
+def is_nullable(expr: Expr, nullable: Collection[str]) -> bool:
+    """Whether an expression matches the empty text; `nullable`: the rules that do."""
     match expr:
         case Lit(text):
             return not text
@@ -65,14 +67,14 @@ def _is_nullable(expr: Expr, nullable: set[str]) -> bool:
         case Ref(name):
             return name in nullable
         case Seq(items):
-            return all(_is_nullable(item, nullable) for item in items)
+            return all(is_nullable(item, nullable) for item in items)
         case Alt(items):
-            return any(_is_nullable(item, nullable) for item in items)
+            return any(is_nullable(item, nullable) for item in items)
         case Rep(item, low, _):
-            return low == 0 or _is_nullable(item, nullable)
+            return low == 0 or is_nullable(item, nullable)
 
 
-def _nullable(rules: Mapping[str, Expr]) -> set[str]:
+def nullable_rules(rules: Mapping[str, Expr]) -> set[str]:
     """The rules that match the empty text."""
     found: set[str] = set()
     users: dict[str, list[str]] = {}
@@ -83,13 +85,13 @@ def _nullable(rules: Mapping[str, Expr]) -> set[str]:
     waiting = list(rules)
     while waiting:
         name = waiting.pop()
-        if name not in found and _is_nullable(rules[name], found):
+        if name not in found and is_nullable(rules[name], found):
             found.add(name)
             waiting.extend(users.get(name, ()))
     return found
 
 
-def _first(expr: Expr, nullable: set[str]) -> Iterator[str]:
+def _first(expr: Expr, nullable: Collection[str]) -> Iterator[str]:
     """The rules that an expression may begin with, before any character."""
     match expr:
         case Ref(name):
@@ -100,26 +102,39 @@ def _first(expr: Expr, nullable: set[str]) -> Iterator[str]:
         case Seq(items):
             for item in items:
                 yield from _first(item, nullable)
-                if not _is_nullable(item, nullable):
+                if not is_nullable(item, nullable):
                     return
         case Rep(item):
             yield from _first(item, nullable)
 
 
-def _check_left_recursion(rules: Mapping[str, Expr], nullable: set[str]) -> None:
+def left_recursive(rules: Mapping[str, Expr], nullable: Collection[str] | None = None) -> list[str]:
+    """The rules on a circle of rules that begin with each other, or on a way between two circles."""
+    nullable = nullable_rules(rules) if nullable is None else nullable
     firsts = {name: [used for used in _first(body, nullable) if used in rules] for name, body in rules.items()}
-    waiting_for: dict[str, int] = dict.fromkeys(rules, 0)
-    for used in firsts.values():
+    inner = _without_sources(firsts)
+    # What only follows a circle has no successor that is left: the same again, the other way round.
+    back: dict[str, list[str]] = {name: [] for name in inner}
+    for name in inner:
+        for used in firsts[name]:
+            if used in back:
+                back[used].append(name)
+    circles = _without_sources(back)
+    return [name for name in rules if name in circles]
+
+
+def _without_sources(edges: Mapping[str, list[str]]) -> set[str]:
+    """What is left when that is taken away to which nothing leads, again and again."""
+    waiting_for: dict[str, int] = dict.fromkeys(edges, 0)
+    for used in edges.values():
         for name in used:
             waiting_for[name] += 1
     free = [name for name, count in waiting_for.items() if not count]
-    done = 0
+    left = set(edges)
     while free:
-        done += 1
-        for name in firsts[free.pop()]:
+        left.discard(taken := free.pop())
+        for name in edges[taken]:
             waiting_for[name] -= 1
             if not waiting_for[name]:
                 free.append(name)
-    if done < len(rules):
-        names = sorted(name for name, count in waiting_for.items() if count)
-        raise UnsafeGrammarError(f"left recursion through {', '.join(names[:5])}")
+    return left

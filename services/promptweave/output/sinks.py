@@ -95,6 +95,8 @@ class PartSink:
         self.text: list[str] = []
         """What was written, where `keep` is set."""
         self.keep = False
+        self.given = False
+        """Something of it became a delta."""
         if kind is Region.TOOL_CALL:
             calls.open()
 

@@ -71,7 +71,8 @@ class Branch:
 class Text:
     """Free text for the part `kind` (None: the part that it stands in), holding no marker of its branches.
 
-    The first marker ends it; so may the output's end, if `may_end`.
+    The first marker ends it; so may the output's end, if `may_end`. `rule`: a text without branches may be of a grammar,
+    which the parser does not need.
 
     No marker may hold another one, except as its own end and in the same branch (`\\n<tool_call>` beside `<tool_call>`):
     so whichever way a reader looks for them, it finds the same one first.
@@ -80,11 +81,14 @@ class Text:
     kind: Region | None
     branches: tuple[Branch, ...] = ()
     may_end: bool = True
+    rule: Expr | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         markers = [marker for branch in self.branches for marker in branch.markers]
         if not markers and not self.may_end:
             raise ValueError("a text that nothing ends")
+        if markers and self.rule is not None:
+            raise ValueError("a text of a grammar has no markers")
         if "" in markers:
             raise ValueError("an empty marker")
         if len(set(markers)) < len(markers):
@@ -164,6 +168,20 @@ def is_checked(node: Node) -> bool:
             return is_checked(item)
         case Text(_, branches):
             return any(is_checked(branch.then) for branch in branches)
+    return False
+
+
+def begins_with_grammar(node: Node) -> bool:
+    """Whether a node may begin with a text of the caller's own grammar."""
+    match node:
+        case Text():
+            return node.rule is not None
+        case Part(_, body):
+            return begins_with_grammar(body)
+        case Choice(alternatives):
+            return any(map(begins_with_grammar, alternatives))
+        case Sequence(items):
+            return any(map(begins_with_grammar, items[:1]))
     return False
 
 

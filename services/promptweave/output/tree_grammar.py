@@ -13,8 +13,8 @@ def tree_expr(node: Node, rules: Rules) -> Expr:
             if rule is None:
                 raise ValueError("a Json node without a rule has no grammar")
             return rule
-        case Text(_, branches, may_end):
-            return _text(branches, may_end, rules)
+        case Text(_, branches, may_end, rule):
+            return _text(branches, may_end, rules) if rule is None else rule
         case Choice(alternatives):
             return alt(*(tree_expr(alternative, rules) for alternative in alternatives))
         case Sequence(items):
@@ -54,27 +54,21 @@ def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
     states = sorted({marker[:length] for marker in markers for length in range(len(marker))}, key=lambda it: (len(it), it))
     refs: dict[str, Ref] = {state: rules.reserve("text") for state in states}
     alphabet = sorted({char for marker in markers for char in marker})
+    # Where a state leads to by those characters that do not lead back to the start.
+    steps_of: dict[str, dict[str, str]] = {}
     for state in states:
+        # What the state does not know, the longest beginning that it ends with does: it is shorter, so it is there.
+        shorter = next((state[place:] for place in range(1, len(state)) if state[place:] in steps_of), "") if state else ""
+        known_steps = dict(steps_of[shorter]) if state else {}
+        known_steps |= {char: state + char for char in alphabet if state + char in refs or state + char in then}
+        steps_of[state] = known_steps
         targets: dict[Expr, list[str]] = {}
-        for char in alphabet:
-            target = _target(state + char, refs, then)
-            if target != refs[""]:
-                targets.setdefault(target, []).append(char)
+        for char, after in sorted(known_steps.items()):
+            targets.setdefault(then[after] if after in then else refs[after], []).append(char)
         known = "".join(char for group in targets.values() for char in group)
         steps = [seq(_one_of(group), target) for target, group in targets.items()]
         steps.append(seq(none_of(known), refs[""]))
         rules.define(refs[state], alt(*steps, *([EMPTY] if may_end else [])))
-    return refs[""]
-
-
-def _target(seen: str, refs: dict[str, Ref], then: dict[str, Expr]) -> Expr:
-    """Where the automaton stands after `seen`: at the end of a marker, or at the longest beginning of one."""
-    for place in range(len(seen)):
-        tail = seen[place:]
-        if tail in then:
-            return then[tail]
-        if tail in refs:
-            return refs[tail]
     return refs[""]
 
 

@@ -57,6 +57,20 @@ def pattern_dfa(source: str, *, wide: bool = False) -> Dfa:
     return to_dfa(pattern_language(source, wide=wide))
 
 
+@lru_cache(maxsize=512)
+def whole_dfa(source: str, *, assertions: bool = True) -> Dfa:
+    """The texts that match from their beginning to their end. `assertions`: anchors, boundaries and looks may be in it.
+
+    Raises PatternError and TooManyStatesError.
+    """
+    pattern = parse(source)
+    if _is_plain(pattern):
+        return to_dfa(_plain(pattern))
+    if not assertions:
+        raise PatternError("anchors, boundaries and look-around have no meaning in a part of a text")
+    return pattern_dfa(f"^(?:{source})$")
+
+
 def pattern_language(source: str, *, wide: bool = False) -> Language:
     """The texts of which some part matches. `wide`: as the most generous validator reads it (`unicode_sets`)."""
     pattern = parse(source, wide=wide)

@@ -4,7 +4,7 @@ from collections.abc import Sequence as Many
 from dataclasses import dataclass
 
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax, after_opening, calls, content_then_calls
-from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text
+from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text, begins_with_grammar
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,9 @@ class AnswerSyntax:
     beside: bool = True
 
     def around(self, content: Node) -> Node:
-        """Content that ends by itself, with what stands around it."""
-        return Sequence((Literal(self.header), content, Literal(self.end.strip()))) if self.header or self.end else content
+        """Content that ends by itself, with what stands around it. A text of the caller's own grammar ends with the turn."""
+        end = "" if begins_with_grammar(content) else self.end.strip()
+        return Sequence((Literal(self.header), content, Literal(end))) if self.header or end else content
 
     def alone(self) -> Node:
         """Content where nothing is enforced: what stands around it is taken off where it is there."""

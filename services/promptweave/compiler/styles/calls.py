@@ -120,7 +120,8 @@ class CallSyntax:
 class CallableTool:
     """A tool that may be called, and its arguments: as a grammar of JSON (None: only reading is wanted), or as a tree.
 
-    `schema`, `exact`: what finished arguments are to be validated against, and when, as in `output.tree.Part`.
+    `schema`, `exact`: what finished arguments are to be validated against, and when, as in `output.tree.Part`. `custom`: its
+    tree gives an input, not arguments.
     """
 
     name: str
@@ -128,6 +129,15 @@ class CallableTool:
     tree: Node | None = None
     schema: str = ""
     exact: bool = False
+    custom: bool = False
+
+    def named(self, body: Node) -> Part:
+        """Its name, as the message gets it."""
+        return Part(Region.CUSTOM_TOOL_NAME if self.custom else Region.TOOL_NAME, body)
+
+    def arguments_node(self) -> Node:
+        """Its arguments."""
+        return self.tree or Part(Region.TOOL_ARGUMENTS, Json("{", self.arguments), schema=self.schema, exact=self.exact)
 
 
 def calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
@@ -165,9 +175,7 @@ def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
     """A call of one tool, from its name on. A call's header is given with its name, so the name is told after the id."""
     pieces = syntax.call[place + 1 :]
     told = max((at for at, piece in enumerate(pieces) if _tells_id(piece, syntax)), default=-1)
-    name = Part(Region.TOOL_NAME, Literal(tool.name))
-    if told >= 0:
-        name = Part(Region.TOOL_NAME, Emit(tool.name))
+    name = tool.named(Emit(tool.name) if told >= 0 else Literal(tool.name))
     nodes: list[Node] = [Literal(tool.name)] if told >= 0 else [name]
     if syntax.indexed_ids:
         before, after = syntax.indexed_ids
@@ -176,9 +184,7 @@ def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
         if piece is Slot.NAME:
             nodes.append(Literal(tool.name))
         elif piece is Slot.ARGUMENTS:
-            nodes.append(
-                tool.tree or Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema, exact=tool.exact)
-            )
+            nodes.append(tool.arguments_node())
         else:
             nodes.append(_piece(piece, syntax))
         if at == told:

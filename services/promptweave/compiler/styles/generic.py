@@ -26,9 +26,9 @@ def envelope(tools: Many[CallableTool], *, string: Expr, result: Part | None, re
                 Sequence(
                     (
                         Literal('{"name": "'),
-                        Part(Region.TOOL_NAME, Literal(tool.name)),
+                        tool.named(Literal(tool.name)),
                         Literal('", "arguments": '),
-                        Part(Region.TOOL_ARGUMENTS, Json("{", tool.arguments), schema=tool.schema, exact=tool.exact),
+                        tool.arguments_node(),
                         Literal("}"),
                     )
                 )

@@ -1,0 +1,101 @@
+"""A place in a grammar's text."""
+
+import re
+
+MAX_NESTING = 60
+"""Of groups in groups."""
+
+MAX_COUNT = 100_000
+"""Of a repetition."""
+
+_SHORT = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "b": "\b", "0": "\0"}
+_DIGITS = {"x": 2, "u": 4, "U": 8}
+
+
+class GrammarTextError(Exception):
+    """What is wrong with a grammar's text, with line and column. `unsupported`: the notation has it, and we do not."""
+
+    def __init__(self, message: str, *, unsupported: bool = False) -> None:
+        super().__init__(message)
+        self.unsupported = unsupported
+
+
+class Cursor:
+    """Reads a text from its beginning to its end."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.place = 0
+        self._depth = 0
+
+    def error(self, why: str, *, at: int | None = None, unsupported: bool = False) -> GrammarTextError:
+        """An error at a place; None: here."""
+        before = self.text[: self.place if at is None else at]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return GrammarTextError(f"line {line}, column {column}: {why}", unsupported=unsupported)
+
+    @property
+    def done(self) -> bool:
+        """Nothing is left."""
+        return self.place >= len(self.text)
+
+    def peek(self, text: str) -> bool:
+        """Whether the text goes on so."""
+        return self.text.startswith(text, self.place)
+
+    def take(self, text: str) -> bool:
+        """Reads `text`, if it stands here."""
+        found = self.peek(text)
+        self.place += len(text) if found else 0
+        return found
+
+    def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
+        """Reads what the pattern matches here."""
+        found = pattern.match(self.text, self.place)
+        if found:
+            self.place = found.end()
+        return found
+
+    def char(self, ends: str) -> str:
+        """One character that must be there; `ends` says what should have come before the text's end."""
+        if self.done:
+            raise self.error(f"the text ends before {ends}")
+        self.place += 1
+        return self.text[self.place - 1]
+
+    def escaped(self, plain: str) -> str:
+        """The character that an escape stands for, its backslash being read. `plain`: those that stand for themselves."""
+        at = self.place - 1
+        char = self.char("an escape")
+        if char in _DIGITS:
+            digits = self.text[self.place : self.place + _DIGITS[char]]
+            if len(digits) < _DIGITS[char] or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
+                raise self.error(f"\\{char} needs {_DIGITS[char]} hexadecimal digits", at=at)
+            code = int(digits, 16)
+            if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+                raise self.error(f"\\{char}{digits} is no character", at=at)
+            self.place += len(digits)
+            return chr(code)
+        if char in plain:
+            return char
+        if char not in _SHORT:
+            raise self.error(f"the escape \\{char} is not known", at=at)
+        return _SHORT[char]
+
+    def enter(self) -> None:
+        """A group begins."""
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise self.error(f"groups are nested more than {MAX_NESTING} deep")
+
+    def leave(self) -> None:
+        """A group has ended."""
+        self._depth -= 1
+
+    def checked(self, low: int, high: int | None, at: int) -> tuple[int, int | None]:
+        """The counts of a repetition."""
+        if high is not None and high < low:
+            raise self.error(f"{low} to {high} times: the numbers are out of order", at=at)
+        if max(low, high or 0) > MAX_COUNT:
+            raise self.error(f"a count above {MAX_COUNT}", at=at)
+        return low, high

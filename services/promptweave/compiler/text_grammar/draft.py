@@ -1,0 +1,183 @@
+"""A grammar as somebody wrote it → the same language in a form that engines survive.
+
+What llama.cpp's grammar code does not take (`output/safety.py`): left recursion, and repeating what may be empty. Both are
+written otherwise where that changes nothing: `a ::= a x | b` is `b x*`, and `(x?)*` is `x*`. Left recursion by way of other
+rules is refused.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from promptweave.compiler.text_grammar.cursor import Cursor
+from promptweave.output.beginnings import ambiguous_beginning
+from promptweave.output.grammar import EMPTY, NOTHING, Alt, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
+from promptweave.output.safety import is_nullable, left_recursive, nullable_rules
+
+_NONEMPTY = " nonempty"
+"""Behind a rule's name: its texts but for the empty one. No notation has names with a space."""
+
+
+@dataclass
+class Draft:
+    """Rules by their names, and where in the text each is defined and first used."""
+
+    cursor: Cursor
+    start: str
+    rules: dict[str, Expr] = field(default_factory=dict)
+    defined: dict[str, int] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+
+    def define(self, name: str, body: Expr, at: int) -> None:
+        """A rule, which must not be there yet. Raises GrammarTextError."""
+        if name in self.rules:
+            raise self.cursor.error(f"there are two rules of the name {name!r}", at=at)
+        self.rules[name] = body
+        self.defined[name] = at
+
+    def use(self, name: str, at: int) -> Ref:
+        """A rule's name in another rule."""
+        self.used.setdefault(name, at)
+        return Ref(name)
+
+    def grammar(self) -> Grammar:
+        """The grammar, safe for engines. Raises GrammarTextError."""
+        for name, at in self.used.items():
+            if name not in self.rules:
+                raise self.cursor.error(f"the rule {name!r} is not defined", at=at)
+        if self.start not in self.rules:
+            raise self.cursor.error(f"there is no rule {self.start!r}, where the grammar starts", at=0)
+        straight = {name: _straight(name, body) for name, body in self.rules.items()}
+        rules = _without_empty_items(straight)
+        for name in left_recursive(rules):
+            at = self.defined.get(name.removesuffix(_NONEMPTY), 0)
+            raise self.cursor.error(f"the rule {name.removesuffix(_NONEMPTY)!r} begins with itself (left recursion)", at=at)
+        at = self.defined.get(self.start, 0)
+        kept = Rules.of(_factored(rules)).grammar(rules[self.start])
+        if kept.root == NOTHING:
+            raise self.cursor.error(f"no text is finite in {self.start!r}: every way leads on", at=at)
+        if text := ambiguous_beginning(kept):
+            why = f"the text {text!r} can be read in too many ways for an engine to follow: make the grammar less ambiguous"
+            raise self.cursor.error(why, at=at)
+        return kept
+
+
+def _straight(name: str, body: Expr) -> Expr:
+    """A rule that begins with itself, as what it begins with otherwise and then any number of what follows."""
+    items = body.items if isinstance(body, Alt) else (body,)
+    base, tails = [], []
+    for item in items:
+        head, *rest = item.items if isinstance(item, Seq) and item.items else (item,)
+        if head != Ref(name):
+            base.append(item)
+        elif rest:
+            tails.append(seq(*rest))
+    return seq(alt(*base), Rep(alt(*tails))) if tails else alt(*base)
+
+
+def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
+    """The same languages with no repeated item that may be empty."""
+    nullable = nullable_rules(rules)
+    wanted: list[str] = []
+
+    def rewritten(expr: Expr) -> Expr:
+        match expr:
+            case Seq(items):
+                return seq(*map(rewritten, items))
+            case Alt(items):
+                return alt(*map(rewritten, items))
+            case Rep(item, low, high):
+                if high == 0:
+                    return EMPTY
+                if not is_nullable(item, nullable):
+                    return Rep(rewritten(item), low, high)
+                item = nonempty(item)
+                return Rep(item, 0, high) if item != NOTHING else EMPTY
+        return expr
+
+    def nonempty(expr: Expr) -> Expr:
+        """The texts of `expr` but for the empty one."""
+        if not is_nullable(expr, nullable):
+            return rewritten(expr)
+        match expr:
+            case Ref(name):
+                wanted.append(name)
+                return Ref(name + _NONEMPTY)
+            case Alt(items):
+                return alt(*(item for item in map(nonempty, items) if item != NOTHING))
+            case Seq(items):
+                return alt(*(item for item in _beginnings(items) if item != NOTHING))
+            case Rep(item, _, high):
+                inner = nonempty(item)
+                if inner == NOTHING or high == 0:
+                    return NOTHING
+                return inner if high == 1 else Rep(inner, 1, high)
+        return NOTHING
+
+    def _beginnings(items: tuple[Expr, ...]) -> Iterator[Expr]:
+        """A sequence of items that may all be empty, by the first one that is not."""
+        for place, item in enumerate(items):
+            yield seq(nonempty(item), *map(rewritten, items[place + 1 :]))
+
+    done = {name: rewritten(body) for name, body in rules.items()}
+    while wanted:
+        name = wanted.pop()
+        if name + _NONEMPTY not in done:
+            done[name + _NONEMPTY] = NOTHING
+            done[name + _NONEMPTY] = nonempty(rules[name])
+    return done
+
+
+def _factored(rules: dict[str, Expr]) -> dict[str, Expr]:
+    """The same languages where alternatives that begin with the same item share it.
+
+    Engines follow each of them otherwise, and in nested ones that doubles at each level.
+    """
+    nullable = nullable_rules(rules)
+
+    def factored(expr: Expr) -> Expr:
+        match expr:
+            case Seq(items):
+                return seq(*map(factored, items))
+            case Rep(item, low, high):
+                return Rep(factored(item), low, high)
+            case Alt(items):
+                tails: dict[Expr, list[Expr]] = {}
+                for item in items:
+                    head, *rest = item.items if isinstance(item, Seq) and item.items else (item,)
+                    tails.setdefault(head, []).append(seq(*rest))
+                options = [seq(factored(head), choice(rests)) for head, rests in tails.items()]
+                return alt(*options)
+        return expr
+
+    def choice(items: list[Expr]) -> Expr:
+        """One of several, of which one may be empty: then no other need say so."""
+        if any(item != EMPTY and is_nullable(item, nullable) for item in items):
+            items = [item for item in items if item != EMPTY]
+        return factored(alt(*items))
+
+    return {name: factored(body) for name, body in rules.items()}
+
+
+def embedded(grammar: Grammar, draft: Draft, prefix: str) -> Expr:
+    """Another grammar as a part of the draft; its rules get names that nobody can write."""
+
+    def renamed(expr: Expr) -> Expr:
+        match expr:
+            case Ref(name):
+                return Ref(f"{prefix} {name}")
+            case Seq(items):
+                return Seq(tuple(map(renamed, items)))
+            case Alt(items):
+                return Alt(tuple(map(renamed, items)))
+            case Rep(item, low, high):
+                return Rep(renamed(item), low, high)
+        return expr
+
+    for name, body in grammar.rules.items():
+        draft.rules[f"{prefix} {name}"] = renamed(body)
+    return renamed(grammar.root)
+
+
+def any_case(text: str) -> Expr:
+    """A text in any mixture of capital and small letters."""
+    return seq(*(alt(*(Lit(form) for form in dict.fromkeys((c, c.lower(), c.upper())) if len(form) == 1)) for c in text))

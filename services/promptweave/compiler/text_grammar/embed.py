@@ -1,0 +1,89 @@
+"""A language of texts as a part of a larger grammar: as it is, or as the JSON strings that spell its texts.
+
+Each character has one spelling in a JSON string, and a grammar's leaves are characters: so any grammar can be spelled so,
+whether it is regular or not.
+"""
+
+from functools import lru_cache
+
+from promptweave.compiler.errors import CompilerError, RequestError, UnsupportedError
+from promptweave.compiler.json_schema.automaton import TooManyStatesError
+from promptweave.compiler.json_schema.deadline import deadline
+from promptweave.compiler.json_schema.ecma_pattern import PatternError
+from promptweave.compiler.json_schema.pattern_language import whole_dfa
+from promptweave.compiler.json_schema.spelling import automaton_expr
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.request import GrammarSyntax, TextGrammar
+from promptweave.compiler.schema_grammar import char_expr, counted
+from promptweave.compiler.text_grammar.cursor import GrammarTextError
+from promptweave.compiler.text_grammar.gbnf_text import read_gbnf
+from promptweave.compiler.text_grammar.lark_text import read_lark
+from promptweave.output.grammar import EMPTY, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
+
+MAX_CHARACTERS = 200_000
+"""Of a grammar's text."""
+
+
+def read_text_grammar(grammar: TextGrammar) -> Grammar:
+    """The grammar's value. Raises RequestError and UnsupportedError, whose path is the grammar's."""
+    error: CompilerError
+    try:
+        if len(grammar.definition) > MAX_CHARACTERS:
+            raise GrammarTextError(f"it has more than {MAX_CHARACTERS} characters", unsupported=True)
+        with deadline():
+            return _read(grammar.syntax, grammar.definition)
+    except GrammarTextError as found:
+        kind = UnsupportedError if found.unsupported else RequestError
+        error = kind(f"the {grammar.syntax.value} grammar: {found}", path=grammar.pointer)
+    except PatternError as found:
+        error = RequestError(f"the regular expression: {found}", path=grammar.pointer)
+    except TooManyStatesError as found:
+        error = UnsupportedError(f"the regular expression: {found}", path=grammar.pointer)
+    except RecursionError:
+        error = UnsupportedError("the grammar is nested too deeply", path=grammar.pointer)
+    except CompilerError as found:
+        error = UnsupportedError(found.message, path=grammar.pointer)
+    raise error from None
+
+
+@lru_cache(maxsize=64)
+def _read(syntax: GrammarSyntax, definition: str) -> Grammar:
+    match syntax:
+        case GrammarSyntax.GBNF:
+            return read_gbnf(definition)
+        case GrammarSyntax.LARK:
+            return read_lark(definition)
+    dfa = whole_dfa(definition)
+    if dfa.is_empty:
+        raise PatternError("no text matches it")
+    rules = Rules()
+    return rules.grammar(automaton_expr(dfa, rules, "text", end=EMPTY, raw=True))
+
+
+def embed_text(grammar: Grammar, rules: Rules, *, as_json: bool = False) -> Expr:
+    """The texts of a grammar; with `as_json`, the JSON strings that spell them, with their quotes."""
+    names = {name: rules.reserve("text") for name in grammar.rules}
+
+    def copied(expr: Expr) -> Expr:
+        match expr:
+            case Lit(text):
+                return Lit(dumps(text)[1:-1]) if as_json else expr
+            case Chars(ranges):
+                return char_expr(ranges, rules) if as_json else expr
+            case Ref(name):
+                return names[name]
+            case Seq(items):
+                return seq(*map(copied, items))
+            case Alt(items):
+                return alt(*map(copied, items))
+            case Rep(item, low, high):
+                inner = copied(item)
+                # The engine counts what is in a repeated group, so it is one rule.
+                one = inner if isinstance(inner, Ref | Chars) or max(low, high or 0) <= 1 else rules.add("text", inner)
+                return counted(one, low, high, rules)
+
+    for name, body in grammar.rules.items():
+        rules.define(names[name], copied(body))
+    # A rule, so that nothing of it counts as certain to come: what goes into the prompt for that is trusted text.
+    root = rules.add("text", copied(grammar.root))
+    return seq(Lit('"'), root, Lit('"')) if as_json else root
