@@ -422,6 +422,24 @@ def test_falls_back_to_one_call_or_none(call: str) -> None:
         assert "only one call can be written in a turn" in known.notes
 
 
+def test_arguments_are_written_as_the_template_writes_them() -> None:
+    compact = ChatTemplate(_AROUND.replace("CALL", _NAMED.replace("tojson", "tojson(separators=(',', ':'))")))
+    schema = {"properties": {"a": {"type": "array", "items": {"type": "integer"}}, "b": {"const": {"c": 1}}}}
+    asked = replace(QUESTION, tools=(Tool("f", "", schema),), tool_choice=CHOICES["required"])
+    compiled = compile_prompt(asked, compact)
+    assert compiled.grammar
+    grammar = grammar_from_gbnf(compiled.grammar)
+    arguments = '{"a":[1,2],"b":{"c":1}}'
+    written = f'<call>{{"name": "f", "arguments": {arguments}}}</call>'
+    assert accepts(grammar, written.removeprefix(compiled.syntax.prefix))
+    assert not accepts(grammar, written.replace("1,2", "1, 2").removeprefix(compiled.syntax.prefix))
+    history = (*asked.messages, Message(Role.ASSISTANT, None, tool_calls=(Call("1", "f", arguments),)))
+    assert (
+        written
+        in compile_prompt(replace(asked, messages=(*history, Message(Role.TOOL, "1", tool_call_id="1"))), compact).prompt
+    )
+
+
 def test_keys_may_be_sorted() -> None:
     known = around(_TAGGED.replace(".items()", " | dictsort").replace("VALUE", "{{ v if v is string else v | tojson }}</v>"))
     assert known.calls

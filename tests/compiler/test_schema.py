@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from promptweave.compiler import SchemaError, json_schema_to_gbnf
 from promptweave.compiler.compile_schema import compile_schema, embed_schema
+from promptweave.compiler.json_text import COMPACT, dumps, loads
 from promptweave.output.grammar import Grammar, Rules
 
 from ..grammars import accepts, sample
@@ -37,7 +38,7 @@ TREE = {
 }
 
 
-def grammar_of(schema: Any, **options: bool) -> Grammar:
+def grammar_of(schema: Any, **options: Any) -> Grammar:
     rules = Rules()
     root, _ = embed_schema(schema, rules, **options)
     return rules.grammar(root)
@@ -260,6 +261,27 @@ def test_a_tools_parameters_are_a_closed_object() -> None:
     either = grammar_of({"anyOf": [{"type": "string"}, {"type": "object"}]}, object_root=True, open_objects=False)
     assert accepts(either, "{}")
     assert not accepts(either, '"x"')
+
+
+@pytest.mark.parametrize(("schema", "texts"), ACCEPTED)
+def test_compact_values_have_no_white_space(schema: Any, texts: list[str]) -> None:
+    grammar = grammar_of(schema, separators=COMPACT)
+    for text in texts:
+        if dumps(loads(text)) == text:
+            compact = dumps(loads(text), COMPACT)
+            assert accepts(grammar, compact), compact
+            assert compact == text or not accepts(grammar, text), text
+    for seed in range(10):
+        text = sample(grammar, random.Random(seed), budget=80)
+        jsonschema.Draft202012Validator(schema).validate(loads(text))
+
+
+def test_grammars_are_remembered_with_their_separators() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array"}}, "additionalProperties": True}
+    spaced, compact = json_schema_to_gbnf(schema), json_schema_to_gbnf(schema, compact=True)
+    assert ", " in spaced
+    assert '": "' not in compact.replace(" ::= ", "")
+    assert (spaced, compact) == (json_schema_to_gbnf(schema), json_schema_to_gbnf(schema, compact=True))
 
 
 def test_a_long_enum_and_many_properties_compile() -> None:

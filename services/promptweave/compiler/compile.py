@@ -19,7 +19,7 @@ from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, SchemaError, TemplateError, TemplateLimitError, UnsupportedError
 from promptweave.compiler.json_schema.reader import SchemaWarning
-from promptweave.compiler.json_text import dumps
+from promptweave.compiler.json_text import SPACED, Separators, dumps
 from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
 from promptweave.compiler.native_tools import native_tools
@@ -91,9 +91,11 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
     style = _choose_style(request, found)
     rules = Rules()
-    tools, warnings = _callable_tools(request, rules)
+    syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+    # Calls are asked for as the template writes them, so that the history is what was generated.
+    separators = syntax.separators if style == "native" and syntax else SPACED
+    tools, warnings = _callable_tools(request, rules, separators)
     if style in ("native", "functionary_v2"):
-        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
         exact, fallback = native_tools(request, syntax, around, tools, rules)
         style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
     value, value_warnings = _value(request.response_format, rules)
@@ -153,14 +155,23 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
     return style
 
 
-def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTool], list[CompileWarning]]:
+def _callable_tools(
+    request: ChatRequest, rules: Rules, separators: Separators
+) -> tuple[list[CallableTool], list[CompileWarning]]:
     chosen, warnings = [], []
     for place, tool in enumerate(request.tools):
         if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
             continue
         base = f"/tools/{place}/function/parameters"
         try:
-            arguments, found = embed_schema(tool.parameters, rules, strict=tool.strict, open_objects=False, object_root=True)
+            arguments, found = embed_schema(
+                tool.parameters,
+                rules,
+                strict=tool.strict,
+                open_objects=False,
+                object_root=True,
+                separators=separators,
+            )
         except SchemaError as error:
             raise error.below(base) from None
         schema, exact = _to_check(tool.parameters, found)

@@ -3,7 +3,7 @@
 Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 
@@ -126,7 +126,6 @@ class Rules:
     def __init__(self) -> None:
         self._bodies: dict[str, Expr] = {}
         self._by_body: dict[Expr, Ref] = {}
-        self._once: dict[str, Ref] = {}
         self._count: dict[str, int] = {}
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
@@ -157,13 +156,6 @@ class Rules:
         if body not in self._by_body:
             self._by_body[body] = self.define(self.reserve(hint), body)
         return self._by_body[body]
-
-    def once(self, hint: str, make: Callable[[Ref], Expr]) -> Ref:
-        """The rule that all users of `hint` share, made at its first use; `make` is given its name, for recursion."""
-        if hint not in self._once:
-            self._once[hint] = self.reserve(hint)
-            self.define(self._once[hint], make(self._once[hint]))
-        return self._once[hint]
 
     def can_end(self, root: Expr) -> bool:
         """Whether `root` leads to any finite text."""

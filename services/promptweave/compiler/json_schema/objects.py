@@ -15,7 +15,6 @@ from promptweave.compiler.json_schema.free_properties import Clause, FreePropert
 from promptweave.compiler.json_schema.node import Literal
 from promptweave.compiler.json_schema.object_atoms import Count, Free, Has, SomeFree, Value
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.schema_grammar import COLON, COMMA
 from promptweave.output.grammar import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
 
 if TYPE_CHECKING:
@@ -119,6 +118,7 @@ class ObjectPrinter:
     def _body(self, state: _State) -> Expr:
         items: list[Expr] = []
         place, formula, first = state
+        separators = self._values.separators
         while True:
             check_deadline()
             place, formula = self._skip(place, formula)
@@ -128,9 +128,8 @@ class ObjectPrinter:
                 return seq(*items, self._end(formula, first))
             name = self._names[place]
             ways = self._present(formula, name)
-            pairs = {
-                after: seq(EMPTY if first else COMMA, Lit(dumps(name)), COLON, alt(*found)) for after, found in ways.items()
-            }
+            head = seq(EMPTY if first else Lit(separators.item), Lit(dumps(name)), Lit(separators.key))
+            pairs = {after: seq(head, alt(*found)) for after, found in ways.items()}
             if name in self._required:
                 if len(pairs) == 1:
                     # The only way on is written here instead of in a rule of its own.
