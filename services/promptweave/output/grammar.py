@@ -3,7 +3,7 @@
 Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -176,21 +176,24 @@ class Grammar:
     rules: Mapping[str, Expr]
 
 
-def references(expr: Expr) -> Iterator[str]:
-    """The rules that an expression names."""
-    match expr:
-        case Ref(name):
-            yield name
-        case Seq(items) | Alt(items):
-            for item in items:
-                yield from references(item)
-        case Rep(item):
-            yield from references(item)
+def references(expr: Expr) -> list[str]:
+    """The rules that an expression names, from left to right."""
+    found: list[str] = []
+    waiting = [expr]
+    while waiting:
+        match waiting.pop():
+            case Ref(name):
+                found.append(name)
+            case Seq(items) | Alt(items):
+                waiting.extend(reversed(items))
+            case Rep(item):
+                waiting.append(item)
+    return found
 
 
 def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
     found: set[str] = set()
-    waiting = list(references(root))
+    waiting = references(root)
     while waiting:
         name = waiting.pop()
         if name not in found:

@@ -6,16 +6,18 @@ have in common. Free properties come last.
 """
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import check_deadline
 from promptweave.compiler.json_schema.formula import Every, Formulas, Some
 from promptweave.compiler.json_schema.free_properties import Clause, FreeProperties
+from promptweave.compiler.json_schema.key_trie import KeyTrie
 from promptweave.compiler.json_schema.node import Literal
 from promptweave.compiler.json_schema.object_atoms import Count, Free, Has, SomeFree, Value
 from promptweave.compiler.json_text import dumps
-from promptweave.output.grammar import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
+from promptweave.output.grammar import NOTHING, Expr, Lit, Ref, alt, seq
 
 if TYPE_CHECKING:
     from promptweave.compiler.json_schema.values import Values
@@ -32,11 +34,30 @@ MAX_COMBINATIONS = 20_000
 MAX_CLAUSES = 200
 """Cases that are left for free properties."""
 
+MAX_SHARED, MAX_SHARING = 1_500, 250
+"""Objects of so many properties have tries of their names, each of so many; for more the grammar would be too large."""
+
 Asked = frozenset[Literal]
 """What a property's value must be."""
 
 _State = tuple[int, int, bool]
 """How many names are done, what is still said, whether nothing was written yet."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Choice:
+    """`size` names, with what follows each, or else: a later choice, or the end, where this formula is left."""
+
+    keys: KeyTrie
+    size: int
+    end: int
+    later: "_Choice | None" = None
+
+    def having(self, key: str, follow: Expr, most: int) -> "_Choice":
+        """With one name more; a new trie where this one holds `most`."""
+        if self.size == most:
+            return _Choice(KeyTrie().having(key, follow), 1, self.end, self)
+        return _Choice(self.keys.having(key, follow), self.size + 1, self.end, self.later)
 
 
 class ObjectPrinter:
@@ -53,6 +74,8 @@ class ObjectPrinter:
         self._forbidden: set[str] = set()
         self._asked: dict[str, set[Literal]] = {}
         self._refs: dict[_State, Ref] = {}
+        self._choices: dict[tuple[int, int], _Choice] = {}
+        self._rest: dict[tuple[_Choice, bool], Ref] = {}
         self._ends: dict[tuple[int, bool], Expr] = {}
         self._waiting: list[_State] = []
         self._mentions: dict[int, tuple[frozenset[str], bool]] = {}
@@ -116,9 +139,9 @@ class ObjectPrinter:
         return self._excluded[formula]
 
     def _body(self, state: _State) -> Expr:
+        """The rest of the object. What must come first is written here, then comes what there is a choice of."""
         items: list[Expr] = []
         place, formula, first = state
-        separators = self._values.separators
         while True:
             check_deadline()
             place, formula = self._skip(place, formula)
@@ -127,21 +150,63 @@ class ObjectPrinter:
             if place == len(self._names):
                 return seq(*items, self._end(formula, first))
             name = self._names[place]
-            ways = self._present(formula, name)
-            head = seq(EMPTY if first else Lit(separators.item), Lit(dumps(name)), Lit(separators.key))
-            pairs = {after: seq(head, alt(*found)) for after, found in ways.items()}
-            if name in self._required:
-                if len(pairs) == 1:
-                    # The only way on is written here instead of in a rule of its own.
-                    ((formula, pair),) = pairs.items()
-                    items.append(pair)
-                    place, first = place + 1, False
-                    continue
-                without: Expr = NOTHING
+            ways = self._present(formula, name) if name in self._required else {}
+            if len(ways) != 1:
+                return seq(*items, self._written(self._choice(place, formula), first))
+            ((formula, values),) = ways.items()
+            items += [Lit(self._comma(first) + self._key(name)), alt(*values)]
+            place, first = place + 1, False
+
+    def _choice(self, place: int, formula: int) -> "_Choice":
+        """Which property comes next: the one at `place`, or any one behind it up to one that must come; or the end."""
+        chain = []
+        while (place, formula) not in self._choices:
+            check_deadline()
+            if formula == Formulas.FALSE or place == len(self._names):
+                self._choices[place, formula] = _Choice(KeyTrie(), 0, end=formula)
+                break
+            chain.append((place, formula))
+            name = self._names[place]
+            without = Formulas.FALSE if name in self._required else self._absent(formula, {name})
+            place, formula = self._skip(place + 1, without)
+        choice = self._choices[place, formula]
+        most = MAX_SHARING if len(self._names) <= MAX_SHARED else 1
+        for place, formula in reversed(chain):
+            name = self._names[place]
+            follow = alt(
+                *(
+                    step
+                    for after, values in self._present(formula, name).items()
+                    if (step := seq(alt(*values), self._go((place + 1, after, False)))) != NOTHING
+                )
+            )
+            if follow != NOTHING:
+                if most > 1:
+                    follow = self._rules.define(self._rules.reserve(f"{self._hint}-{name}"), follow)
+                choice = choice.having(self._key(name), follow, most)
+            self._choices[place, formula] = choice
+        return choice
+
+    def _written(self, choice: "_Choice", first: bool) -> Ref:
+        """The rule of a choice."""
+        waiting = [choice] if (choice, first) not in self._rest else []
+        while waiting and (later := waiting[-1].later) and (later, first) not in self._rest:
+            waiting.append(later)
+        for each in reversed(waiting):
+            keys = seq(Lit(self._comma(first)), each.keys.expr(self._rules, f"{self._hint}-key"))
+            if each.later:
+                other: Expr = self._rest[each.later, first]
             else:
-                without = self._go((place + 1, self._absent(formula, {name}), first))
-            steps = [seq(pair, self._go((place + 1, after, False))) for after, pair in pairs.items()]
-            return seq(*items, alt(*(step for step in (*steps, without) if step != NOTHING)))
+                other = NOTHING if each.end == Formulas.FALSE else self._end(each.end, first)
+            written = alt(*(part for part in (keys, other) if part != NOTHING))
+            self._rest[each, first] = self._rules.add(f"{self._hint}-rest", written)
+        return self._rest[choice, first]
+
+    def _comma(self, first: bool) -> str:
+        return "" if first else self._values.separators.item
+
+    def _key(self, name: str) -> str:
+        return dumps(name) + self._values.separators.key
 
     def _present(self, formula: int, name: str) -> dict[int, list[Expr]]:
         """What may follow the property, with the values that it has then."""

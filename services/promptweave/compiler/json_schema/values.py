@@ -162,7 +162,7 @@ class Values:
         if start == NOTHING:
             return Never("", "the schema `false` allows no value")
         seen: set[str] = set()
-        waiting = list(references(start))
+        waiting = references(start)
         while waiting:
             name = waiting.pop(0)
             if name in self._never:
