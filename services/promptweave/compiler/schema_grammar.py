@@ -8,7 +8,21 @@
 from collections.abc import Sequence
 
 from promptweave.compiler.json_text import Separators, dumps
-from promptweave.output.grammar import EMPTY, Chars, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, optional, seq
+from promptweave.output.grammar import (
+    EMPTY,
+    MOST_RANGES,
+    Chars,
+    Expr,
+    Lit,
+    Ref,
+    Rep,
+    Rules,
+    alt,
+    chars,
+    none_of,
+    optional,
+    seq,
+)
 
 MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS = 64, 32
 
@@ -37,7 +51,9 @@ def _char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
     ]
     raw = [part for low, high in ranges for part in _without((max(low, 0x20), high), (0x22, 0x5C)) if part[0] <= part[1]]
     if not escaped:
-        return Lit(chr(raw[0][0])) if len(raw) == 1 and raw[0][0] == raw[0][1] else Chars(tuple(raw))
+        if len(raw) == 1 and raw[0][0] == raw[0][1]:
+            return Lit(chr(raw[0][0]))
+        return Chars(tuple(raw)) if len(raw) <= MOST_RANGES else rules.add("char", Chars(tuple(raw)))
     if len(escaped) == 1 and not raw:
         return Lit(_escape(escaped[0]))
     short = "".join(_SHORT[char] for char in escaped if char in _SHORT)

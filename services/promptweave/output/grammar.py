@@ -254,9 +254,17 @@ def _productive(grammar: Grammar) -> Grammar:
     return Grammar(root, _reachable(root, {name: prune(grammar.rules[name]) for name in grammar.rules}))
 
 
+MOST_RANGES = 8
+"""Classes of more ranges are worth a rule of their own."""
+
+
+def _is_plain(body: Expr) -> bool:
+    return isinstance(body, Ref | Lit) or body == EMPTY or (isinstance(body, Chars) and len(body.ranges) <= MOST_RANGES)
+
+
 def _without_aliases(grammar: Grammar) -> Grammar:
     """The grammar without rules that only stand for another one, or for a short text."""
-    plain = {name: body for name, body in grammar.rules.items() if isinstance(body, Ref | Chars | Lit) or body == EMPTY}
+    plain = {name: body for name, body in grammar.rules.items() if _is_plain(body)}
     if not plain:
         return grammar
 

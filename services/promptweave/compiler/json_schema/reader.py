@@ -30,6 +30,12 @@ MAX_DEPTH = 100
 
 MAX_NODES = 100_000
 
+MAX_VALUE_DEPTH = 200
+"""Values of `enum` and `const` nested deeper than this are refused."""
+
+MAX_NUMBER_BITS = 14_000
+"""About 4,200 digits: Python prints up to 4,300."""
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaWarning:
@@ -71,6 +77,7 @@ class Reader:
     warnings: list[SchemaWarning] = field(default_factory=list)
     _numbers: dict[tuple[int | str, str], int] = field(default_factory=dict)
     _waiting: deque[tuple[dict[str, Json], _Place, int]] = field(default_factory=deque)
+    _meant: dict[Literal, Literal] = field(default_factory=dict)
     _references: References | None = None
 
     def root(self) -> Literal:
@@ -90,6 +97,19 @@ class Reader:
         node = self.nodes[abs(number)]
         assert node is not None
         return node
+
+    def meant(self, literal: Literal) -> Literal:
+        """What a literal means: where a schema is nothing but a reference, the schema that it leads to."""
+        if literal not in self._meant:
+            seen, found = {abs(literal)}, literal
+            while abs(found) > TRUE and self.node(found).is_reference:
+                (target,) = self.node(found).every
+                found = target if found > 0 else -target
+                if abs(found) in seen:
+                    break
+                seen.add(abs(found))
+            self._meant[literal] = found
+        return self._meant[literal]
 
     def read(self, schema: Json, place: _Place, *, later: bool = False) -> Literal:
         """The number of a schema, read if it is new; or `later`, when all that is being read is done."""
@@ -327,6 +347,8 @@ class _NodeReader:
             value = self._value(keyword, "a number", _is_number)
             if value is not None:
                 pointer = self._place.pointer + "/" + keyword
+                if why := _unspeakable(value):
+                    raise SchemaError("unsupported", pointer, why, keyword=keyword)
                 found.append(Bound(exact(value), sign, keyword.startswith("exclusive"), pointer))
         return tuple(found)
 
@@ -451,16 +473,20 @@ def _is_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _unspeakable(value: Json) -> str:
+def _unspeakable(value: Json, depth: int = 0) -> str:
     """Why a value cannot be written as JSON text; empty if it can."""
+    if depth > MAX_VALUE_DEPTH:
+        return f"it is nested more than {MAX_VALUE_DEPTH} deep"
     match value:
+        case int() if value.bit_length() > MAX_NUMBER_BITS:
+            return "a number in it is too long"
         case str() if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
             return "it holds a lone surrogate, which is no text"
         case float() if not isfinite(value):
             return "it holds a number that is not finite"
         case list():
-            return next((why for item in value if (why := _unspeakable(item))), "")
+            return next((why for item in value if (why := _unspeakable(item, depth + 1))), "")
         case dict():
             pairs = (part for pair in value.items() for part in pair)
-            return next((why for part in pairs if (why := _unspeakable(part))), "")
+            return next((why for part in pairs if (why := _unspeakable(part, depth + 1))), "")
     return ""

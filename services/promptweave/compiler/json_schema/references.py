@@ -64,7 +64,7 @@ class References:
         name = reference.rpartition("#")[2]
         if not (isinstance(contents, dict) and name and contents.get("$dynamicAnchor") == name):
             return contents, there
-        holders = list(self._dynamic_anchors(self._document, self.root, name, True))
+        holders = list(self._dynamic_anchors(name))
         # The root is the outermost scope of every path: what it holds comes first.
         in_root = [holder for holder in holders if holder[2]]
         if len(holders) == 1 or in_root:
@@ -75,16 +75,18 @@ class References:
         why = f"{reference!r} leads to different schemas, depending on the way there"
         raise SchemaError("unsupported", at, why, keyword="$dynamicRef")
 
-    def _dynamic_anchors(
-        self, schema: Json, resolver: Resolver, name: str, in_root: bool
-    ) -> Iterator[tuple[Json, Resolver, bool]]:
-        if isinstance(schema, dict):
-            if isinstance(schema.get("$id"), str) and schema is not self._document:
-                resolver, in_root = self.below(resolver, schema, self._draft), False
-            if schema.get("$dynamicAnchor") == name:
-                yield schema, resolver, in_root
-        for subresource in _SPECIFICATIONS[self._draft].create_resource(schema).subresources():
-            yield from self._dynamic_anchors(subresource.contents, resolver, name, in_root)
+    def _dynamic_anchors(self, name: str) -> Iterator[tuple[Json, Resolver, bool]]:
+        """Schemas with this `$dynamicAnchor`, their resolvers, and whether they belong to the root's resource."""
+        waiting = [(self._document, self.root, True)]
+        while waiting:
+            schema, resolver, in_root = waiting.pop()
+            if isinstance(schema, dict):
+                if isinstance(schema.get("$id"), str) and schema is not self._document:
+                    resolver, in_root = self.below(resolver, schema, self._draft), False
+                if schema.get("$dynamicAnchor") == name:
+                    yield schema, resolver, in_root
+            inner = _SPECIFICATIONS[self._draft].create_resource(schema).subresources()
+            waiting += reversed([(each.contents, resolver, in_root) for each in inner])
 
     def pointer(self, schema: Json, reference: str) -> str:
         """Where a schema stands in the document: a JSON pointer; for one of another document, its reference."""

@@ -53,7 +53,8 @@ class Values:
 
     def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
         """The expression of such values. Its rules are there after `run`."""
-        asked = tuple(sorted({literal for literal in literals if literal != TRUE}, key=abs))
+        meant = {self._reader.meant(literal) for literal in literals} - {TRUE}
+        asked = tuple(sorted(meant, key=abs))
         if FALSE in asked or any(-literal in asked for literal in asked):
             return NOTHING
         if not asked:
