@@ -235,6 +235,16 @@ def test_what_cannot_be_exact_gets_another_style(schema: dict[str, object], poin
     check_samples(request, compiled, 4)
 
 
+def test_annotations_keep_the_native_style() -> None:
+    value = {"type": "string", "x-hint": 1, "example": "a", "nullable": False}
+    schema = {"type": "object", "properties": {"a": value}, "required": ["a"], "x-order": ["a"], "discriminator": {}}
+    request = replace(QUESTION, tools=(Tool("f", "", schema), BARE))
+    compiled = compile_prompt(request, template("keyed"))
+    assert compiled.style == "native"
+    assert {warning.code for warning in compiled.warnings} == {"keyword_note"}
+    check_samples(request, compiled, 4)
+
+
 def test_typed_arguments_may_be_text_or_a_number() -> None:
     tool = Tool("f", "", {"type": "object", "properties": {"a": {"type": ["string", "integer"]}}, "required": ["a"]})
     compiled = compile_prompt(replace(QUESTION, tools=(tool,)), template("typed"))

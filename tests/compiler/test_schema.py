@@ -203,6 +203,25 @@ REFUSED = [
     pytest.param({"$ref": "https://example.com/x.json"}, "unsupported: /$ref: ", id="remote-reference"),
     pytest.param({"$schema": "https://example.com/x.json"}, "unsupported: /$schema: ", id="unknown-draft"),
     pytest.param({"dependencies": {"a": ["b"]}}, "unsupported: /dependencies: ", id="another-drafts-keyword"),
+    pytest.param(
+        {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"const": 1}}},
+        "unsupported: /properties/a/const: 'const' is no keyword of draft 4",
+        id="a-later-drafts-keyword",
+    ),
+    pytest.param(
+        {"$schema": "https://json-schema.org/draft/2019-09/schema", "unevaluatedItems": False},
+        "unsupported: /unevaluatedItems: validators do not agree",
+        id="unclear-in-2019-09",
+    ),
+    pytest.param(
+        {
+            "$schema": "https://json-schema.org/draft/2019-09/schema",
+            "items": {"$recursiveRef": "#"},
+            "$defs": {"a": {"$id": "http://x.test/a"}},
+        },
+        "unsupported: /items/$recursiveRef: ",
+        id="recursion-among-resources",
+    ),
     pytest.param({"enum": ["\ud800"]}, "unsupported: /enum/0: ", id="lone-surrogate"),
     pytest.param({"type": "strin"}, "invalid: /type: ", id="unknown-type"),
     pytest.param({"type": "object", "required": "a"}, "invalid: /required: ", id="required-not-a-list"),
@@ -251,6 +270,23 @@ def test_what_is_not_enforced_is_a_warning_where_that_is_allowed() -> None:
     compiled = compile_schema({"type": "string", "pattern": r"(a)\1", "x-hint": 1}, strict=False)
     assert [(warning.pointer, warning.loosened) for warning in compiled.warnings] == [("/pattern", True), ("/x-hint", False)]
     assert compiled.grammar == json_schema_to_gbnf({"type": "string"})
+
+
+def test_annotations_of_others_do_no_harm() -> None:
+    plain = {"type": "object", "properties": {"a": {"type": "string"}}}
+    foreign = {
+        **plain,
+        "x-order": ["a"],
+        "discriminator": {"propertyName": "a"},
+        "xml": {},
+        "properties": {"a": {"type": "string"}},
+    }
+    foreign["properties"]["a"] |= {"nullable": True, "example": "x", "x-hint": {"type": "integer"}}
+    compiled = compile_schema(foreign)
+    assert compiled.grammar == compile_schema(plain).grammar
+    said = {warning.pointer: warning.message for warning in compiled.warnings}
+    assert set(said) == {"/x-order", "/discriminator", "/xml", "/properties/a/nullable", "/properties/a/x-hint"}
+    assert "null is not allowed" in said["/properties/a/nullable"]
 
 
 def test_a_tools_parameters_are_a_closed_object() -> None:

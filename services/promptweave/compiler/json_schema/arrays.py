@@ -131,8 +131,8 @@ class _ArrayPrinter:
             texts = self._values.texts(asked, MAX_DISTINCT + 1)
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
                 why = (
-                    f"'uniqueItems': no grammar can compare items that are not up to {MAX_DISTINCT} listed values; give them "
-                    "an enum, or do without strict: the finished value is then validated"
+                    f"'uniqueItems': no grammar can compare items that are not up to {MAX_DISTINCT} listed values; give "
+                    "them an enum, or do without strict: the finished value is then validated"
                 )
                 raise SchemaError("unsupported", self._pointer, why, keyword="uniqueItems")
             for text in texts:
