@@ -25,7 +25,11 @@ def automaton_expr(dfa: Dfa, rules: Rules, hint: str, *, end: Expr, loop_limits:
 
     `loop_limits`: for the digits of numbers, how often a loop before and behind the point may be taken.
     """
-    return _Printer(dfa, rules, hint, end, loop_limits).whole()
+    key = ("automaton", dfa, end, loop_limits)
+    if key not in rules.remembered:
+        whole = _Printer(dfa, rules, hint, end, loop_limits).whole()
+        rules.remembered[key] = rules.define(rules.reserve(hint), whole)
+    return rules.remembered[key]
 
 
 class _Printer:
