@@ -54,7 +54,7 @@ class _ArrayPrinter:
         self._pointer = ""
 
     def whole(self, formula: int) -> Expr:
-        self._pointer = self._first_pointer(formula)
+        self._pointer = self._formulas.pointer(formula)
         formula, used = self._without_distinct(formula)
         start = self._body((formula, True, used))
         while self._waiting:
@@ -233,9 +233,3 @@ class _ArrayPrinter:
         keyword = self._pointer.rpartition("/")[2]
         why = f"{keyword!r}: what is said of the items combines to more than {MAX_OPTIONS} cases"
         raise SchemaError("unsupported", self._pointer, why, keyword=keyword)
-
-    def _first_pointer(self, formula: int) -> str:
-        value = self._formulas.values[formula]
-        while isinstance(value, Every | Some) and value.parts:
-            value = self._formulas.values[value.parts[0]]
-        return getattr(value, "pointer", "")

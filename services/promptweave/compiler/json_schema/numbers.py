@@ -141,11 +141,11 @@ def language(formula: int, formulas: Formulas) -> Dfa:
             each = [language(part, formulas) for part in (others if len(different) > 1 else parts)]
             if len(different) > 1:
                 none_of = NoneOf(different)
-                each.append(_at(_pointer(formula, formulas), lambda: _read(_WellFormed(_limit(none_of)), none_of)))
-            return _at(_pointer(formula, formulas), lambda: automaton.intersection_of(each))
+                each.append(_at(formulas.pointer(formula), lambda: _read(_WellFormed(_limit(none_of)), none_of)))
+            return _at(formulas.pointer(formula), lambda: automaton.intersection_of(each))
         case Some(parts):
             each = [language(part, formulas) for part in parts]
-            return _at(_pointer(formula, formulas), lambda: automaton.union_of(each))
+            return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Divisible() if value.modulus > MAX_MODULUS:
             why = f"'multipleOf' {spelled(value.of)} needs {value.modulus} states, and {MAX_MODULUS} are allowed"
             raise SchemaError("unsupported", value.pointer, why, keyword="multipleOf")
@@ -207,14 +207,6 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
         keyword = pointer.rpartition("/")[2]
         why = f"{keyword!r}: {error} together with what else is said of this number"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
-
-
-def _pointer(formula: int, formulas: Formulas) -> str:
-    """Where the first thing that a formula says stands."""
-    value = formulas.values[formula]
-    while isinstance(value, Every | Some) and value.parts:
-        value = formulas.values[value.parts[0]]
-    return getattr(value, "pointer", "")
 
 
 def _that_ends(dfa: Dfa) -> Dfa:

@@ -116,10 +116,10 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     match value:
         case Every(parts):
             each = [language(part, formulas) for part in parts]
-            return _at(_pointer(formula, formulas), lambda: automaton.intersection_of(each))
+            return _at(formulas.pointer(formula), lambda: automaton.intersection_of(each))
         case Some(parts):
             each = [language(part, formulas) for part in parts]
-            return _at(_pointer(formula, formulas), lambda: automaton.union_of(each))
+            return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Length(low, high):
             return _at(value.pointer, lambda: automaton.limited(automaton.ALL, low, high))
         case Matching(source, wanted):
@@ -172,14 +172,6 @@ def _matching(source: str, wanted: bool) -> Dfa:
 def _among(texts: frozenset[str], wanted: bool) -> Dfa:
     dfa = automaton.of_texts(sorted(texts))
     return dfa if wanted else automaton.complement(dfa)
-
-
-def _pointer(formula: int, formulas: Formulas) -> str:
-    """Where the first thing that a formula says stands."""
-    value = formulas.values[formula]
-    while isinstance(value, Every | Some) and value.parts:
-        value = formulas.values[value.parts[0]]
-    return getattr(value, "pointer", "")
 
 
 def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
