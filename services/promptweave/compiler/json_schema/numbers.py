@@ -161,7 +161,8 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
         case Every(parts):
             different, others = _apart(parts, _DIFFERENT, formulas)
             each = [widest(part, formulas) for part in others]
-            return automaton.intersection_of([_read(_WellFormed(_ANY_DIGITS), NoneOf(different)), *each])
+            spellings = _read(_WellFormed(_ANY_DIGITS), NoneOf(different)) if different else _spellings()
+            return automaton.intersection_of([spellings, *each])
         case Some(parts):
             return automaton.union_of(widest(part, formulas) for part in parts)
         case Whole():

@@ -173,7 +173,7 @@ class Reader:
             raise SchemaError("invalid", at, f"a URI is needed, not {kind(uri)}", keyword="$schema")
         draft = DRAFTS.get(uri.removesuffix("#").removeprefix("http://").removeprefix("https://"))
         if draft is None:
-            known = ", ".join(draft.name for draft in DRAFTS.values())
+            known = ", ".join(dict.fromkeys(draft.name for draft in DRAFTS.values()))
             why = f"{uri!r} is not a draft that is known here: {known} are"
             raise SchemaError("unsupported", at, why, keyword="$schema")
         return draft
