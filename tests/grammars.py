@@ -47,6 +47,44 @@ def accepts(grammar: Grammar, text: str) -> bool:
     return len(text) in ends(grammar.root, 0)
 
 
+def most_stacks(grammar: Grammar, text: str) -> int:
+    """How many stacks an engine holds at most while it reads the text: what a token costs grows with them."""
+    most, stacks = 0, {(grammar.root,)}
+    for char in (*text, ""):
+        stacks = {found for stack in stacks for found in _expanded(stack, grammar)}
+        most = max(most, len(stacks))
+        stacks = {rest for stack in stacks for rest in _read(stack, char)}
+    return most
+
+
+def _expanded(stack: tuple[Expr, ...], grammar: Grammar) -> Iterator[tuple[Expr, ...]]:
+    """The stacks that begin with characters, or are empty."""
+    match stack:
+        case (Ref(name), *rest):
+            yield from _expanded((grammar.rules[name], *rest), grammar)
+        case (Seq(items), *rest):
+            yield from _expanded((*items, *rest), grammar)
+        case (Alt(items), *rest):
+            for item in items:
+                yield from _expanded((item, *rest), grammar)
+        case (Rep(item, low, high), *rest):
+            if low == 0:
+                yield from _expanded(tuple(rest), grammar)
+            if high != 0:
+                again = Rep(item, max(low - 1, 0), None if high is None else high - 1)
+                yield from _expanded((item, again, *rest), grammar)
+        case _:
+            yield stack
+
+
+def _read(stack: tuple[Expr, ...], char: str) -> Iterator[tuple[Expr, ...]]:
+    match stack:
+        case (Lit(literal), *rest) if char and literal.startswith(char):
+            yield (Lit(literal[1:]), *rest) if literal[1:] else tuple(rest)
+        case (Chars(ranges), *rest) if char and any(low <= ord(char) <= high for low, high in ranges):
+            yield tuple(rest)
+
+
 def sample(grammar: Grammar, rng: random.Random, *, budget: int = 200) -> str:
     """A random sentence. After `budget` choices it takes what ends soonest."""
     depths = _depths(grammar)

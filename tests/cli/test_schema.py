@@ -4,6 +4,9 @@ from typing import Any
 
 import pytest
 
+from promptweave.compiler.compile_schema import Dialect, compile_schema
+from promptweave.compiler.json_text import COMPACT
+
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts
 from .running import answers, lines, run
@@ -61,6 +64,28 @@ def test_writes_the_other_dialect() -> None:
     result = run("schema", "--dialect", "llguidance", stdin=CITY)
     assert result.exit_code == 0
     assert result.stdout.startswith("start: ")
+
+
+@pytest.mark.parametrize("dialect", ["gbnf", "llguidance"])
+def test_writes_compact_values(dialect: Dialect) -> None:
+    schema = {"properties": {"a": {"enum": [[1, {"b": 2}]]}}, "additionalProperties": False, "type": "object"}
+    result = run("schema", "--compact", "--dialect", dialect, stdin=schema)
+    assert result.stdout == compile_schema(schema, dialect=dialect, separators=COMPACT).grammar
+    by_environment = run("schema", "--dialect", dialect, stdin=schema, env={"PROMPTWEAVE_COMPACT": "1"})
+    assert by_environment.stdout == result.stdout
+    first, second, third = answers(
+        run(
+            "schema",
+            "--jsonl",
+            "--compact",
+            "--dialect",
+            dialect,
+            stdin=lines({"schema": schema}, {"schema": schema, "compact": False}, {"schema": schema, "compact": 1}),
+        )
+    )
+    assert first["result"]["grammar"] == result.stdout
+    assert second["result"]["grammar"] == run("schema", "--dialect", dialect, stdin=schema).stdout != result.stdout
+    assert third["error"]["path"] == "/compact"
 
 
 def test_answers_line_by_line() -> None:

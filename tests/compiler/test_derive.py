@@ -235,6 +235,16 @@ def test_what_cannot_be_exact_gets_another_style(schema: dict[str, object], poin
     check_samples(request, compiled, 4)
 
 
+def test_annotations_keep_the_native_style() -> None:
+    value = {"type": "string", "x-hint": 1, "example": "a", "nullable": False}
+    schema = {"type": "object", "properties": {"a": value}, "required": ["a"], "x-order": ["a"], "discriminator": {}}
+    request = replace(QUESTION, tools=(Tool("f", "", schema), BARE))
+    compiled = compile_prompt(request, template("keyed"))
+    assert compiled.style == "native"
+    assert {warning.code for warning in compiled.warnings} == {"keyword_note"}
+    check_samples(request, compiled, 4)
+
+
 def test_typed_arguments_may_be_text_or_a_number() -> None:
     tool = Tool("f", "", {"type": "object", "properties": {"a": {"type": ["string", "integer"]}}, "required": ["a"]})
     compiled = compile_prompt(replace(QUESTION, tools=(tool,)), template("typed"))
@@ -420,6 +430,24 @@ def test_falls_back_to_one_call_or_none(call: str) -> None:
     if known.calls:
         assert known.calls.between == ""
         assert "only one call can be written in a turn" in known.notes
+
+
+def test_arguments_are_written_as_the_template_writes_them() -> None:
+    compact = ChatTemplate(_AROUND.replace("CALL", _NAMED.replace("tojson", "tojson(separators=(',', ':'))")))
+    schema = {"properties": {"a": {"type": "array", "items": {"type": "integer"}}, "b": {"const": {"c": 1}}}}
+    asked = replace(QUESTION, tools=(Tool("f", "", schema),), tool_choice=CHOICES["required"])
+    compiled = compile_prompt(asked, compact)
+    assert compiled.grammar
+    grammar = grammar_from_gbnf(compiled.grammar)
+    arguments = '{"a":[1,2],"b":{"c":1}}'
+    written = f'<call>{{"name": "f", "arguments": {arguments}}}</call>'
+    assert accepts(grammar, written.removeprefix(compiled.syntax.prefix))
+    assert not accepts(grammar, written.replace("1,2", "1, 2").removeprefix(compiled.syntax.prefix))
+    history = (*asked.messages, Message(Role.ASSISTANT, None, tool_calls=(Call("1", "f", arguments),)))
+    assert (
+        written
+        in compile_prompt(replace(asked, messages=(*history, Message(Role.TOOL, "1", tool_call_id="1"))), compact).prompt
+    )
 
 
 def test_keys_may_be_sorted() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from promptweave.compiler import SchemaError, json_schema_to_gbnf
 from promptweave.compiler.compile_schema import compile_schema, embed_schema
+from promptweave.compiler.json_text import COMPACT, dumps, loads
 from promptweave.output.grammar import Grammar, Rules
 
 from ..grammars import accepts, sample
@@ -37,7 +38,7 @@ TREE = {
 }
 
 
-def grammar_of(schema: Any, **options: bool) -> Grammar:
+def grammar_of(schema: Any, **options: Any) -> Grammar:
     rules = Rules()
     root, _ = embed_schema(schema, rules, **options)
     return rules.grammar(root)
@@ -202,6 +203,25 @@ REFUSED = [
     pytest.param({"$ref": "https://example.com/x.json"}, "unsupported: /$ref: ", id="remote-reference"),
     pytest.param({"$schema": "https://example.com/x.json"}, "unsupported: /$schema: ", id="unknown-draft"),
     pytest.param({"dependencies": {"a": ["b"]}}, "unsupported: /dependencies: ", id="another-drafts-keyword"),
+    pytest.param(
+        {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"const": 1}}},
+        "unsupported: /properties/a/const: 'const' is no keyword of draft 4",
+        id="a-later-drafts-keyword",
+    ),
+    pytest.param(
+        {"$schema": "https://json-schema.org/draft/2019-09/schema", "unevaluatedItems": False},
+        "unsupported: /unevaluatedItems: validators do not agree",
+        id="unclear-in-2019-09",
+    ),
+    pytest.param(
+        {
+            "$schema": "https://json-schema.org/draft/2019-09/schema",
+            "items": {"$recursiveRef": "#"},
+            "$defs": {"a": {"$id": "http://x.test/a"}},
+        },
+        "unsupported: /items/$recursiveRef: ",
+        id="recursion-among-resources",
+    ),
     pytest.param({"enum": ["\ud800"]}, "unsupported: /enum/0: ", id="lone-surrogate"),
     pytest.param({"type": "strin"}, "invalid: /type: ", id="unknown-type"),
     pytest.param({"type": "object", "required": "a"}, "invalid: /required: ", id="required-not-a-list"),
@@ -252,6 +272,23 @@ def test_what_is_not_enforced_is_a_warning_where_that_is_allowed() -> None:
     assert compiled.grammar == json_schema_to_gbnf({"type": "string"})
 
 
+def test_annotations_of_others_do_no_harm() -> None:
+    plain = {"type": "object", "properties": {"a": {"type": "string"}}}
+    foreign = {
+        **plain,
+        "x-order": ["a"],
+        "discriminator": {"propertyName": "a"},
+        "xml": {},
+        "properties": {"a": {"type": "string"}},
+    }
+    foreign["properties"]["a"] |= {"nullable": True, "example": "x", "x-hint": {"type": "integer"}}
+    compiled = compile_schema(foreign)
+    assert compiled.grammar == compile_schema(plain).grammar
+    said = {warning.pointer: warning.message for warning in compiled.warnings}
+    assert set(said) == {"/x-order", "/discriminator", "/xml", "/properties/a/nullable", "/properties/a/x-hint"}
+    assert "null is not allowed" in said["/properties/a/nullable"]
+
+
 def test_a_tools_parameters_are_a_closed_object() -> None:
     grammar = grammar_of({"properties": {"a": {"type": ["object", "string"]}}}, object_root=True, open_objects=False)
     assert accepts(grammar, '{"a": {}}')
@@ -260,6 +297,27 @@ def test_a_tools_parameters_are_a_closed_object() -> None:
     either = grammar_of({"anyOf": [{"type": "string"}, {"type": "object"}]}, object_root=True, open_objects=False)
     assert accepts(either, "{}")
     assert not accepts(either, '"x"')
+
+
+@pytest.mark.parametrize(("schema", "texts"), ACCEPTED)
+def test_compact_values_have_no_white_space(schema: Any, texts: list[str]) -> None:
+    grammar = grammar_of(schema, separators=COMPACT)
+    for text in texts:
+        if dumps(loads(text)) == text:
+            compact = dumps(loads(text), COMPACT)
+            assert accepts(grammar, compact), compact
+            assert compact == text or not accepts(grammar, text), text
+    for seed in range(10):
+        text = sample(grammar, random.Random(seed), budget=80)
+        jsonschema.Draft202012Validator(schema).validate(loads(text))
+
+
+def test_grammars_are_remembered_with_their_separators() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array"}}, "additionalProperties": True}
+    spaced, compact = json_schema_to_gbnf(schema), json_schema_to_gbnf(schema, compact=True)
+    assert ", " in spaced
+    assert '": "' not in compact.replace(" ::= ", "")
+    assert (spaced, compact) == (json_schema_to_gbnf(schema), json_schema_to_gbnf(schema, compact=True))
 
 
 def test_a_long_enum_and_many_properties_compile() -> None:

@@ -301,7 +301,56 @@ REFERENCES = [
         ["[]", "[[], [[]]]"],
     ),
 ]
-CASES = [*NUMBERS, *STRINGS, *ARRAYS, *OBJECTS, *REFERENCES]
+FOUR, SIX = "http://json-schema.org/draft-04/schema#", "http://json-schema.org/draft-06/schema"
+NINE = "https://json-schema.org/draft/2019-09/schema"
+DRAFTS = [
+    case(
+        "exclusive-in-draft-4",
+        {
+            "$schema": FOUR,
+            "type": "integer",
+            "minimum": 0,
+            "exclusiveMinimum": True,
+            "maximum": 9,
+            "exclusiveMaximum": False,
+        },
+        ["1", "9"],
+        ["0", "10"],
+    ),
+    case(
+        "id-in-draft-4",
+        {
+            "$schema": FOUR,
+            "id": "http://x.test/a",
+            "items": {"$ref": "b"},
+            "type": "array",
+            "definitions": {"q": {"id": "b", "type": "null"}},
+        },
+        ["[null]"],
+        ["[1]"],
+    ),
+    case("draft-6", {"$schema": SIX, "propertyNames": {"const": "a"}, "type": "object"}, ['{"a": 1}'], ['{"b": 1}']),
+    case(
+        "draft-2019-tuple",
+        {"$schema": NINE, "items": [{"const": 1}], "additionalItems": False, "minItems": 1, "type": "array"},
+        ["[1]"],
+        ["[2]", "[1, 1]", "[]"],
+    ),
+    case(
+        "draft-2019-recursion",
+        {"$schema": NINE, "$recursiveAnchor": True, "type": "array", "items": {"$recursiveRef": "#"}, "maxItems": 1},
+        ["[[[]]]"],
+        ["[1]", "[[], []]"],
+    ),
+    case(
+        "draft-2019-beside-a-reference",
+        {"$schema": NINE, "$ref": "#/$defs/n", "minimum": 3, "$defs": {"n": {"type": "integer"}}},
+        ["3"],
+        ["2", '"a"'],
+    ),
+]
+
+CASES = [*NUMBERS, *STRINGS, *ARRAYS, *OBJECTS, *REFERENCES, *DRAFTS]
 
 
 @pytest.mark.parametrize(("schema", "good", "bad"), CASES)

@@ -13,6 +13,7 @@ from promptweave.compiler.json_schema import automaton
 from promptweave.compiler.json_schema.automaton import Dfa, TooManyStatesError
 from promptweave.compiler.json_schema.ecma_pattern import PatternError
 from promptweave.compiler.json_schema.formats import FORMATS, format_dfa
+from promptweave.compiler.json_schema.number_atoms import exact
 from promptweave.compiler.json_schema.pattern_language import pattern_dfa
 
 from ..grammars import accepts
@@ -160,3 +161,20 @@ def test_numbers_are_arithmetics(bounds: dict[str, Any], step: float | None, who
             and not (step and "." in text)
         ):
             assert found, (schema, text)
+
+
+_DECIMALS = st.tuples(
+    st.sampled_from(["", "-"]), st.integers(0, 120), st.sampled_from(["", ".0", ".00", ".5", ".50", ".05"])
+)
+_NUMBERS = _DECIMALS.map(lambda parts: f"{parts[0]}{parts[1]}{parts[2]}").filter(lambda text: float(text) or text[0] != "-")
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.sets(_NUMBERS, min_size=1, max_size=12), st.lists(_NUMBERS, max_size=12), st.booleans())
+def test_numbers_that_are_none_of_some(listed: set[str], texts: list[str], whole: bool) -> None:
+    schema: dict[str, Any] = {"type": "integer" if whole else "number", "not": {"enum": [float(text) for text in listed]}}
+    grammar = grammar_of(schema)
+    excluded = {exact(float(text)) for text in listed}
+    for text in (*texts, *listed):
+        expected = exact(float(text)) not in excluded and not (whole and "." in text)
+        assert accepts(grammar, text) == expected, text

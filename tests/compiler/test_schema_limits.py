@@ -39,7 +39,11 @@ HOSTILE = [
         _doubled(60, lambda ref: {"properties": {"x": ref, "y": ref}}, {"type": "null"}), "ok", id="properties-doubled"
     ),
     pytest.param(_doubled(40, lambda ref: {"oneOf": [ref, {"not": ref}]}, {"required": ["x"]}), "ok", id="one-of-doubled"),
-    pytest.param(_doubled(3000, lambda ref: ref, {"type": "null"}), "lead to each other", id="long-chain-in-one-place"),
+    pytest.param(_doubled(3000, lambda ref: ref, {"type": "null"}), "ok", id="long-chain-of-references"),
+    pytest.param(
+        _doubled(3000, lambda ref: {**ref, "type": "null"}, {}), "lead to each other", id="long-chain-in-one-place"
+    ),
+    pytest.param({"not": {"enum": list(range(3000))}}, "ok", id="none-of-many-numbers"),
     pytest.param(
         _doubled(1500, lambda ref: {"type": "array", "items": ref}, {"type": "null"}), "ok", id="long-chain-of-arrays"
     ),
@@ -177,6 +181,41 @@ def test_what_an_adversary_found(schema: Any, good: str, bad: str) -> None:
     grammar = grammar_of(schema)
     assert accepts(grammar, good)
     assert not accepts(grammar, bad)
+
+
+@pytest.mark.parametrize(
+    ("schema", "pointer"),
+    [
+        pytest.param({"pattern": r"\ba" * 1500}, "/pattern", id="a-long-pattern"),
+        pytest.param({"const": _nested(900, lambda inner: [inner], 1)}, "/const", id="a-deep-value"),
+        pytest.param({"enum": ["x", _nested(900, lambda inner: {"a": inner}, 1)]}, "/enum/1", id="a-deep-member"),
+        pytest.param({"minimum": 10**5000}, "/minimum", id="a-long-bound"),
+        pytest.param({"pattern": "(" * 500 + ")" * 500}, "/pattern", id="nested-groups"),
+        pytest.param({"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "/uniqueItems", id="unique"),
+    ],
+)
+def test_refusals_name_the_keyword_wherever_it_is(schema: Any, pointer: str) -> None:
+    with pytest.raises(SchemaError) as refusal:
+        compile_schema({"type": "object", "properties": {"a": {"items": schema}}})
+    assert refusal.value.pointer == "/properties/a/items" + pointer
+
+
+def test_what_is_unused_may_be_deep() -> None:
+    unused = _nested(2000, lambda inner: {"items": inner}, {})
+    schema = {"$dynamicRef": "#leaf", "$defs": {"unused": unused, "leaf": {"$dynamicAnchor": "leaf", "type": "null"}}}
+    assert accepts(grammar_of(schema), "null")
+    assert not accepts(grammar_of(schema), "1")
+
+
+def test_a_reference_means_what_it_leads_to() -> None:
+    address = {"type": "object", "properties": {f"line{n}": {"type": "string"} for n in range(9)}}
+    schema = {
+        "type": "object",
+        "properties": {f"a{n}": {"$ref": "#/$defs/address", "description": "Where"} for n in range(20)},
+        "additionalProperties": False,
+        "$defs": {"address": address},
+    }
+    assert len(compile_schema(schema).grammar) < 4 * len(compile_schema(address).grammar)
 
 
 @pytest.mark.parametrize(

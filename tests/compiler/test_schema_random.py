@@ -111,6 +111,52 @@ def _combined(rng: random.Random, depth: int) -> dict[str, Any]:
             return {keyword: [schema(rng, depth) for _ in range(rng.randint(1, 3))]}
 
 
+OLDER: dict[str, Any] = {
+    "http://json-schema.org/draft-04/schema#": jsonschema.Draft4Validator,
+    "http://json-schema.org/draft-06/schema#": jsonschema.Draft6Validator,
+    "http://json-schema.org/draft-07/schema#": jsonschema.Draft7Validator,
+    "https://json-schema.org/draft/2019-09/schema": jsonschema.Draft201909Validator,
+}
+"""Drafts whose keywords differ from those of 2020-12."""
+
+_SINCE_2019 = {"minContains", "maxContains", "unevaluatedProperties"}
+_SINCE_6 = {"contains", "propertyNames"}
+_SINCE_7 = {"if", "then", "else"}
+
+
+def as_draft(made: Any, draft: str) -> Any:
+    """A schema of 2020-12 in an older draft, as far as it can be said there."""
+    old, four = "2019" not in draft, "-04" in draft
+    if isinstance(made, bool):
+        return ({} if made else {"not": {}}) if four else made
+    found: dict[str, Any] = {}
+    for key, said in made.items():
+        if key == "unevaluatedItems" or (old and key in _SINCE_2019) or (four and key in _SINCE_6):
+            continue
+        if key in _SINCE_7 and (four or "-06" in draft):
+            continue
+        match key:
+            case "prefixItems":
+                found["items"] = [as_draft(inner, draft) for inner in said]
+            case "items":
+                found["additionalItems" if "prefixItems" in made else "items"] = as_draft(said, draft)
+            case "allOf" | "anyOf" | "oneOf":
+                found[key] = [as_draft(inner, draft) for inner in said]
+            case "properties" | "patternProperties":
+                found[key] = {name: as_draft(inner, draft) for name, inner in said.items()}
+            case "dependentRequired" | "dependentSchemas":
+                said = {name: inner if isinstance(inner, list) else as_draft(inner, draft) for name, inner in said.items()}
+                found["dependencies" if old else key] = said
+            case "const" if four:
+                found["enum"] = [said]
+            case "exclusiveMinimum" | "exclusiveMaximum" if four:
+                found |= {key: True, key.removeprefix("exclusive").lower(): said}
+            case _:
+                inner = isinstance(said, dict | bool) and key != "uniqueItems" and key != "const"
+                found[key] = as_draft(said, draft) if inner else said
+    return found
+
+
 def spellings(instance: Any) -> Iterator[str]:
     """The instance with its keys in every order of the names."""
     if "{" not in json.dumps(instance):
@@ -129,11 +175,13 @@ def _ordered(instance: Any, order: tuple[str, ...]) -> Any:
     return instance
 
 
-def check(seed: int, *, open_objects: bool = True) -> str:
+def check(seed: int, *, open_objects: bool = True, draft: str = "") -> str:
     """Compiles the schema of a seed and tries it out; tells what became of it."""
     rng = random.Random(seed)
     made = schema(rng)
-    validator = jsonschema.Draft202012Validator(made)
+    if draft:
+        made = {"$schema": draft, "allOf": [as_draft(made, draft)]}
+    validator = OLDER.get(draft, jsonschema.Draft202012Validator)(made)
     instances = [value(rng, 2) for _ in range(20)]
     try:
         grammar = grammar_of(made, open_objects=open_objects)
@@ -167,6 +215,20 @@ def test_random_schemas(start: int) -> None:
 def test_random_schemas_with_closed_objects(start: int) -> None:
     for seed in range(start, start + 50):
         check(seed, open_objects=False)
+
+
+@pytest.mark.parametrize("draft", OLDER)
+def test_random_schemas_of_older_drafts(draft: str) -> None:
+    outcomes = [check(seed, draft=draft) for seed in range(20_000, 20_060)]
+    assert outcomes.count("compiled") > 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("draft", OLDER)
+@pytest.mark.parametrize("start", range(200_000, 202_000, 500))
+def test_many_random_schemas_of_older_drafts(draft: str, start: int) -> None:
+    for seed in range(start, start + 500):
+        check(seed, draft=draft)
 
 
 @pytest.mark.slow

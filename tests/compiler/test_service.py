@@ -181,6 +181,14 @@ async def test_compiles_schemas(compiler: PromptCompilerServiceStub) -> None:
     assert from_rpc_error(raised.value).metadata == {"keyword": "uniqueItems"}
 
 
+async def test_compiles_schemas_with_other_separators(compiler: PromptCompilerServiceStub) -> None:
+    schema = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "array", "items": {"type": "null"}}')
+    spaced = await compiler.CompileSchema(schema, timeout=10)
+    schema.compact = True
+    compact = await compiler.CompileSchema(schema, timeout=10)
+    assert spaced.grammar.replace(", ", ",") == compact.grammar != spaced.grammar
+
+
 async def test_describes_templates(compiler: PromptCompilerServiceStub) -> None:
     described = await compiler.DescribeTemplate(prompt_compiler_pb2.DescribeTemplateRequest(template=inline()), timeout=10)
     assert described.profile.call_syntax.opening == '<call>\n{"name": "'

@@ -8,6 +8,7 @@ import llguidance
 import pytest
 
 from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_text import COMPACT
 from promptweave.output.lark import to_lark
 
 from ..compiler.test_schema import ACCEPTED, REJECTED, grammar_of
@@ -49,3 +50,9 @@ def test_llguidance_agrees(schema: Any, good: list[str], bad: list[str]) -> None
 def test_llguidance_loads_large_grammars(schema: Any) -> None:
     lark = compile_schema(schema, dialect="llguidance").grammar
     assert judged(lark, [json.dumps("e7"), json.dumps("a@b.c"), "1"])[2] is False
+
+
+def test_compact_values() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}}
+    lark = compile_schema(schema, dialect="llguidance", separators=COMPACT).grammar
+    assert judged(lark, ['{"a":[1,2],"b":{"c":null}}', '{"a":[1, 2]}', '{"a": []}']) == [True, False, False]

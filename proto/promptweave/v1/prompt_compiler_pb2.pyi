@@ -645,22 +645,26 @@ class CompileSchemaRequest(_message.Message):
     SCHEMA_FIELD_NUMBER: _builtins.int
     DIALECT_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
+    COMPACT_FIELD_NUMBER: _builtins.int
     schema: _builtins.str
     """The schema, as JSON text."""
     dialect: Global___GrammarDialect.ValueType
     """The notation. Default: GBNF."""
     strict: _builtins.bool
     """Absent or true: what cannot be enforced is an error. False: it is a warning."""
+    compact: _builtins.bool
+    """Values are written with `,` and `:` between their parts; else with `, ` and `: `."""
     def __init__(
         self,
         *,
         schema: _builtins.str = ...,
         dialect: Global___GrammarDialect.ValueType = ...,
         strict: _builtins.bool | None = ...,
+        compact: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "strict", b"strict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "dialect", b"dialect", "schema", b"schema", "strict", b"strict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_strict", b"_strict", "compact", b"compact", "dialect", b"dialect", "schema", b"schema", "strict", b"strict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__strict: _TypeAlias = _typing.Literal["strict"]  # noqa: Y015
     _WhichOneofArgType__strict: _TypeAlias = _typing.Literal["_strict", b"_strict"]  # noqa: Y015

@@ -21,7 +21,7 @@ from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, SchemaError, TemplateError, TemplateLimitError, UnsupportedError
 from promptweave.compiler.json_schema.reader import SchemaWarning
-from promptweave.compiler.json_text import dumps
+from promptweave.compiler.json_text import SPACED, Separators, dumps
 from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags
 from promptweave.compiler.native_tools import native_tools
@@ -159,9 +159,11 @@ class _Plan:
         request, found = asked.request, asked.found
         self._request, self._found, self._rules = request, found, Rules()
         style = _choose_style(request, found)
-        tools, warnings = _callable_tools(request, self._rules)
+        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+        # Calls are asked for as the template writes them, so that the history is what was generated.
+        separators = syntax.separators if style == "native" and syntax else SPACED
+        tools, warnings = _callable_tools(request, self._rules, separators)
         if style != "generic":
-            syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
             exact, fallback = native_tools(request, syntax, around, tools, self._rules)
             fallback += text_taken_for_calls(request, syntax, around, exact)
             style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
@@ -243,7 +245,9 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
     return style
 
 
-def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTool], list[CompileWarning]]:
+def _callable_tools(
+    request: ChatRequest, rules: Rules, separators: Separators
+) -> tuple[list[CallableTool], list[CompileWarning]]:
     chosen, warnings = [], []
     for place, tool in enumerate(request.tools):
         if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
@@ -253,7 +257,14 @@ def _callable_tools(request: ChatRequest, rules: Rules) -> tuple[list[CallableTo
             continue
         base = f"/tools/{place}/function/parameters"
         try:
-            arguments, found = embed_schema(tool.parameters, rules, strict=tool.strict, open_objects=False, object_root=True)
+            arguments, found = embed_schema(
+                tool.parameters,
+                rules,
+                strict=tool.strict,
+                open_objects=False,
+                object_root=True,
+                separators=separators,
+            )
         except SchemaError as error:
             raise error.below(base) from None
         schema, exact = _to_check(tool.parameters, found)

@@ -9,7 +9,7 @@ from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
 from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
 from promptweave.compiler.json_schema.values import Values
-from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.json_text import COMPACT, SPACED, Separators, dumps, loads
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import Expr, Rules
 from promptweave.output.lark import to_lark
@@ -36,23 +36,31 @@ class CompiledSchema:
     warnings: tuple[SchemaWarning, ...]
 
 
-def compile_schema(schema: str | dict[str, Any] | bool, *, strict: bool = True, dialect: Dialect = "gbnf") -> CompiledSchema:
+def compile_schema(
+    schema: str | dict[str, Any] | bool,
+    *,
+    strict: bool = True,
+    dialect: Dialect = "gbnf",
+    separators: Separators = SPACED,
+) -> CompiledSchema:
     """A schema (JSON text, or what it parses to) as a grammar, with JSON Schema's open objects. Raises SchemaError."""
     try:
         text = schema if isinstance(schema, str) else dumps(schema)
     except (ValueError, TypeError, RecursionError):
         # What is no JSON is told apart by its reader.
-        return _compile(schema, strict, dialect)
-    known = _cache.get((text, strict, dialect))
+        return _compile(schema, strict, dialect, separators)
+    key = (text, strict, dialect, separators)
+    known = _cache.get(key)
     if known is None:
-        known = _compile(schema, strict, dialect)
-        _cache.put((text, strict, dialect), known)
+        known = _compile(schema, strict, dialect, separators)
+        _cache.put(key, known)
     return known
 
 
-def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect) -> CompiledSchema:
+def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect, separators: Separators) -> CompiledSchema:
     rules = Rules()
-    root, warnings = embed_schema(load_schema(schema) if isinstance(schema, str) else schema, rules, strict=strict)
+    loaded = load_schema(schema) if isinstance(schema, str) else schema
+    root, warnings = embed_schema(loaded, rules, strict=strict, separators=separators)
     write = to_gbnf if dialect == "gbnf" else to_lark
     grammar = rules.grammar(root)
     check_safe(grammar)
@@ -62,22 +70,26 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
         raise SchemaError("unsupported", "", str(error)) from None
 
 
+_Key = tuple[str, bool, Dialect, Separators]
+"""All that a grammar hangs on: the schema's text, and how it is to be written."""
+
+
 class _Cache:
     """Compiled schemas by their text; those used longest ago go first."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._known: OrderedDict[tuple[str, bool, str], CompiledSchema] = OrderedDict()
+        self._known: OrderedDict[_Key, CompiledSchema] = OrderedDict()
         self._size = 0
 
-    def get(self, key: tuple[str, bool, str]) -> CompiledSchema | None:
+    def get(self, key: _Key) -> CompiledSchema | None:
         with self._lock:
             found = self._known.get(key)
             if found is not None:
                 self._known.move_to_end(key)
             return found
 
-    def put(self, key: tuple[str, bool, str], compiled: CompiledSchema) -> None:
+    def put(self, key: _Key, compiled: CompiledSchema) -> None:
         with self._lock:
             if key not in self._known:
                 self._known[key] = compiled
@@ -108,21 +120,22 @@ def embed_schema(
     strict: bool = True,
     open_objects: bool = True,
     object_root: bool = False,
+    separators: Separators = SPACED,
 ) -> tuple[Expr, tuple[SchemaWarning, ...]]:
     """A schema as an expression of a larger grammar. Raises SchemaError.
 
     `strict`: a keyword that cannot be enforced exactly is an error; otherwise it is left out, with a warning that is
     `loosened`. `open_objects`: what an absent additionalProperties means: anything (JSON Schema) or nothing (the policy for
-    tools). `object_root`: only objects are wanted, as for a tool's parameters.
+    tools). `object_root`: only objects are wanted, as for a tool's parameters. `separators`: what values are written with.
     """
     loosened: dict[str, SchemaWarning] = {}
     with deadline():
         while True:
             try:
-                root, warnings = _embed(
-                    schema, rules, frozenset(loosened), open_objects=open_objects, object_root=object_root
-                )
-                return root, (*loosened.values(), *warnings)
+                reader = Reader(schema, frozenset(loosened))
+                values = Values(reader, rules, separators, open_objects=open_objects)
+                root = _root(reader, values, object_root=object_root)
+                return root, (*loosened.values(), *reader.warnings)
             except RecursionError:
                 why = "the schema, or a pattern or number in it, is nested too deeply or too long"
                 raise SchemaError("unsupported", "", why) from None
@@ -137,25 +150,22 @@ def embed_schema(
                 loosened[error.pointer] = SchemaWarning(error.pointer, f"not enforced: {error.why}", loosened=True)
 
 
-def _embed(
-    schema: dict[str, Any] | bool, rules: Rules, silenced: frozenset[str], *, open_objects: bool, object_root: bool
-) -> tuple[Expr, tuple[SchemaWarning, ...]]:
-    reader = Reader(schema, silenced)
+def _root(reader: Reader, values: Values, *, object_root: bool) -> Expr:
     wanted = [reader.root()]
     if object_root:
         wanted.append(reader.compound("", types=frozenset({"object"}), about_objects=True))
-    values = Values(reader, rules, open_objects=open_objects)
     root = values.whole(wanted, "value")
-    if not rules.can_end(root):
+    if not values.rules.can_end(root):
         never = values.reason(root)
         raise SchemaError("unsatisfiable", never.pointer, never.why)
-    return root, tuple(reader.warnings)
+    return root
 
 
-def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = True) -> str:
+def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = True, compact: bool = False) -> str:
     """A JSON Schema as a GBNF grammar that starts at `root`.
 
     Every text of the grammar is a valid JSON value of the schema; a schema that cannot be kept to is a SchemaError whose
     text names pointer and keyword. With `strict=False` keywords that are not enforced are left out instead.
+    Values are written with `", "` and `": "` between their parts; `compact`: with `","` and `":"`.
     """
-    return compile_schema(schema, strict=strict).grammar
+    return compile_schema(schema, strict=strict, separators=COMPACT if compact else SPACED).grammar

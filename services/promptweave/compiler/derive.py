@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from promptweave.compiler.derive_arguments import Arguments, derive_arguments
-from promptweave.compiler.derive_calls import ID, CallShape, Written, index_before, shape_of, split_index
+from promptweave.compiler.derive_calls import ID, CallShape, Written, find_json, index_before, shape_of, split_index
 from promptweave.compiler.derive_verify import Call, Verifier
-from promptweave.compiler.json_text import dumps
+from promptweave.compiler.json_text import COMPACT, SPACED, Separators, dumps
 from promptweave.compiler.markup import TAG, common_prefix, tags, whole_tags
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.arguments import KEY
@@ -190,7 +190,10 @@ class _Deriver:
         if Slot.ID in pieces:
             ids = self._ids()
         arguments = self._arguments.syntax if self._arguments else None
-        syntax = CallSyntax(opening, pieces, closing, between, "", ids, self._indexed(pieces, opening), arguments)
+        separators = self._separators() if arguments is None else SPACED
+        syntax = CallSyntax(
+            opening, pieces, closing, between, "", ids, self._indexed(pieces, opening), arguments, separators
+        )
         return self._beside(syntax), ""
 
     def _pieces(self, shape: CallShape, opening: str, closing: str) -> tuple[tuple[Piece, ...], str, str]:
@@ -231,6 +234,14 @@ class _Deriver:
             return IdForm(letters + "_-")
         self.notes.append(f"ids of calls are {len(ID.format(1))} letters and digits")
         return IdForm(letters, len(ID.format(1)))
+
+    def _separators(self) -> Separators:
+        """What the template writes between the parts of arguments, where it is one of the two ways that are known here."""
+        several = {"zqkey": ["zqvalue", 7], "zqnext": {}}
+        body = self.body(("zqtool", several)) or ""
+        place = find_json(body, several)
+        compact = place is not None and body[slice(*place)] == dumps(several, COMPACT)
+        return COMPACT if compact else SPACED
 
     def _indexed(self, pieces: tuple[Piece, ...], opening: str) -> tuple[str, str] | None:
         """The texts around the name, where name and number together look like an id: `functions.NAME:0`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from promptweave.compiler.json_text import dumps
+from promptweave.compiler.json_text import COMPACT, dumps
 from promptweave.compiler.json_text import loads as read_json
 from promptweave.compiler.markup import common_prefix, whole_tags
 from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
@@ -95,7 +95,7 @@ def _form(body: Body, name: str, before_key: str, closing: str, notes: list[str]
         if written is None or not written.startswith(before_key + "zqkey") or not written.endswith(closing):
             return None
         text = written[len(before_key) + len("zqkey") : len(written) - len(closing)].replace("zqkey", KEY)
-        found.append(_splits(text, dict.fromkeys((dumps(value), str(value), _unspaced(value)))))
+        found.append(_splits(text, dict.fromkeys((dumps(value), str(value), dumps(value, COMPACT)))))
     # The same texts stand around all values of a type; the word of one may stand in a tag, too (`string="false"`).
     around = [split for split in found[0] if all(split in others for others in found)]
     if not around:
@@ -120,10 +120,6 @@ def _splits(text: str, spellings: Iterable[str]) -> dict[tuple[str, str], str]:
             splits.setdefault((text[:start], text[start + len(spelled) :]), spelled)
             start = text.find(spelled, start + 1)
     return splits
-
-
-def _unspaced(value: Any) -> str:
-    return dumps(value).replace(", ", ",").replace(": ", ":")
 
 
 def _is_json(text: str) -> bool:

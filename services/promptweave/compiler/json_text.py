@@ -1,15 +1,25 @@
 """JSON text in and out, in the one spelling that grammars, prompts and histories share."""
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 Json = Any
 """A JSON value as Python's json module gives it: dict, list, str, int, float, bool, None."""
 
 
-def dumps(value: Json) -> str:
-    """The canonical spelling: `", "` and `": "`, no escapes but those that JSON needs, keys in the given order."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+class Separators(NamedTuple):
+    """What stands between items and properties, and between a property's name and its value."""
+
+    item: str
+    key: str
+
+
+SPACED, COMPACT = Separators(", ", ": "), Separators(",", ":")
+
+
+def dumps(value: Json, separators: Separators = SPACED) -> str:
+    """The canonical spelling: no escapes but those that JSON needs, keys in the given order."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
 def loads(text: str) -> Json:

@@ -1,33 +1,80 @@
-"""JSON Schema's keywords as data (drafts 2020-12 and 7): enforced, mere annotations, or refused.
+"""JSON Schema's keywords as data, by draft: enforced, mere annotations, or refused.
 
 A keyword in none of the lists is unknown, which JSON Schema takes as an annotation: it is ignored and reported.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 TYPES = ("object", "array", "string", "number", "boolean", "null")
 """The kinds of values, in the order in which a grammar lists them. `integer` is a part of `number`."""
 
-_EVERYWHERE = frozenset(
-    {"$ref", "type", "enum", "const", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"}
+_IN_4 = frozenset(
+    {"$ref", "type", "enum", "allOf", "anyOf", "oneOf", "not"}
     | {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"}
     | {"minLength", "maxLength", "pattern", "format"}
-    | {"items", "minItems", "maxItems", "uniqueItems", "contains"}
-    | {"properties", "patternProperties", "additionalProperties", "propertyNames", "required"}
-    | {"minProperties", "maxProperties"}
+    | {"items", "minItems", "maxItems", "uniqueItems"}
+    | {"properties", "patternProperties", "additionalProperties", "required", "minProperties", "maxProperties"}
 )
+_SINCE_6 = frozenset({"const", "contains", "propertyNames"})
+_SINCE_7 = frozenset({"if", "then", "else"})
 _SINCE_2019 = frozenset(
-    {"$dynamicRef", "prefixItems", "minContains", "maxContains", "unevaluatedItems"}
-    | {"dependentRequired", "dependentSchemas", "unevaluatedProperties"}
+    {"minContains", "maxContains", "unevaluatedItems", "dependentRequired", "dependentSchemas", "unevaluatedProperties"}
 )
-_UNTIL_7 = frozenset({"additionalItems", "dependencies"})
+_UNTIL_7 = frozenset({"dependencies"})
+_UNTIL_2019 = frozenset({"additionalItems"})
+_IN_2019 = frozenset({"$recursiveRef"})
+_IN_2020 = frozenset({"$dynamicRef", "prefixItems"})
+_ALL = _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _UNTIL_7 | _UNTIL_2019 | _IN_2019 | _IN_2020
 
-ENFORCED: dict[str, frozenset[str]] = {"2020-12": _EVERYWHERE | _SINCE_2019, "7": _EVERYWHERE | _UNTIL_7}
-"""What the grammar enforces, by draft. Exactly, or the keyword is refused where that is not possible."""
 
-REFUSED: dict[str, frozenset[str]] = {
-    "2020-12": _UNTIL_7 | {"$recursiveRef"},
-    "7": frozenset({"$recursiveRef", "$dynamicRef"}),
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """A version of JSON Schema.
+
+    name        as messages say it
+    enforced    keywords that the grammar enforces: exactly, or they are refused where that is not possible
+    id          the keyword that names a schema
+    """
+
+    name: str
+    enforced: frozenset[str]
+    id: str = "$id"
+
+    @property
+    def refused(self) -> frozenset[str]:
+        """What other drafts give a meaning that a writer may rely on, though this one does not."""
+        return _ALL - self.enforced
+
+    @property
+    def is_old(self) -> bool:
+        """Whether what stands beside a `$ref` is ignored."""
+        return "dependencies" in self.enforced
+
+
+DRAFT_4 = Draft("4", _IN_4 | _UNTIL_7 | _UNTIL_2019, "id")
+DRAFT_6 = Draft("6", DRAFT_4.enforced | _SINCE_6)
+DRAFT_7 = Draft("7", DRAFT_6.enforced | _SINCE_7)
+DRAFT_2019_09 = Draft("2019-09", _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _UNTIL_2019 | _IN_2019)
+DRAFT_2020_12 = Draft("2020-12", _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _IN_2020)
+
+DRAFTS: dict[str, Draft] = {
+    "json-schema.org/draft/2020-12/schema": DRAFT_2020_12,
+    "json-schema.org/draft/2019-09/schema": DRAFT_2019_09,
+    "json-schema.org/draft-07/schema": DRAFT_7,
+    "json-schema.org/draft-06/schema": DRAFT_6,
+    "json-schema.org/draft-04/schema": DRAFT_4,
+    "json-schema.org/schema": DRAFT_2020_12,
 }
-"""What other drafts give a meaning that a writer may rely on, though this one does not."""
+"""`$schema` without its scheme and an empty fragment → the draft."""
+
+INSTEAD: dict[str, str] = {
+    "additionalItems": "list the first items as prefixItems, and say what follows them as items",
+    "dependencies": "it is called dependentRequired and dependentSchemas here",
+    "nullable": "null is not allowed here; that is said by the type, as a list with null",
+}
+"""What to write instead of keywords of other drafts, or of OpenAPI."""
 
 ANNOTATIONS = frozenset(
     {"$anchor", "$comment", "$defs", "$dynamicAnchor", "$id", "$recursiveAnchor", "$schema", "$vocabulary", "definitions"}
@@ -36,13 +83,11 @@ ANNOTATIONS = frozenset(
 )
 """What says nothing about which values are valid."""
 
-DRAFTS: dict[str, str] = {
-    "https://json-schema.org/draft/2020-12/schema": "2020-12",
-    "http://json-schema.org/draft-07/schema": "7",
-    "https://json-schema.org/draft-07/schema": "7",
-    "http://json-schema.org/schema": "2020-12",
-}
-"""`$schema` without an empty fragment → the draft."""
+
+def assertions(schema: Mapping[str, Any]) -> set[str]:
+    """The keywords of a schema that may say, in some draft, which values are valid."""
+    return schema.keys() & _ALL
+
 
 OBJECT_KEYWORDS = frozenset(
     {"properties", "patternProperties", "additionalProperties", "propertyNames", "required", "minProperties"}

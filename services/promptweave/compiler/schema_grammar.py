@@ -1,16 +1,29 @@
 """JSON's own grammar, in the one spelling that all schemas share.
 
-- Separators are `", "` and `": "`; there is no other white space between values.
+- Separators are the caller's (`Separators`); there is no other white space between values.
 - Strings hold raw characters, and escapes only where JSON needs them: the short ones where there are such, else `\\u00xx`.
 - Numbers have no exponent, no negative zero, and at most 64 digits before and 32 behind the point.
 """
 
 from collections.abc import Sequence
 
-from promptweave.compiler.json_text import dumps
-from promptweave.output.grammar import EMPTY, NOTHING, Chars, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, optional, seq
+from promptweave.compiler.json_text import Separators, dumps
+from promptweave.output.grammar import (
+    EMPTY,
+    MOST_RANGES,
+    Chars,
+    Expr,
+    Lit,
+    Ref,
+    Rep,
+    Rules,
+    alt,
+    chars,
+    none_of,
+    optional,
+    seq,
+)
 
-COMMA, COLON = Lit(", "), Lit(": ")
 MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS = 64, 32
 
 MAX_COUNT = 2000
@@ -38,7 +51,9 @@ def _char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
     ]
     raw = [part for low, high in ranges for part in _without((max(low, 0x20), high), (0x22, 0x5C)) if part[0] <= part[1]]
     if not escaped:
-        return Lit(chr(raw[0][0])) if len(raw) == 1 and raw[0][0] == raw[0][1] else Chars(tuple(raw))
+        if len(raw) == 1 and raw[0][0] == raw[0][1]:
+            return Lit(chr(raw[0][0]))
+        return Chars(tuple(raw)) if len(raw) <= MOST_RANGES else rules.add("char", Chars(tuple(raw)))
     if len(escaped) == 1 and not raw:
         return Lit(_escape(escaped[0]))
     short = "".join(_SHORT[char] for char in escaped if char in _SHORT)
@@ -92,34 +107,30 @@ def _number() -> Expr:
     )
 
 
-def any_value(rules: Rules) -> Ref:
+def any_value(rules: Rules, separators: Separators) -> Expr:
     """Every JSON value."""
+    key = ("json", separators)
+    if key not in rules.remembered:
+        value = rules.reserve("json")
+        rules.remembered[key] = value
+        parts = any_object(rules, separators), any_array(rules, separators)
+        rules.define(value, alt(*parts, *(scalar(name, rules) for name in ("string", "number", "boolean", "null"))))
+    return rules.remembered[key]
 
-    def make(value: Ref) -> Expr:
-        pair = seq(scalar("string", rules), COLON, value)
-        members = rules.add("json-object", seq(Lit("{"), optional(seq(pair, Rep(seq(COMMA, pair)))), Lit("}")))
-        items = rules.add("json-array", array(value))
-        return alt(members, items, *(scalar(name, rules) for name in ("string", "number", "boolean", "null")))
 
-    return rules.once("json", make)
-
-
-def any_object(rules: Rules) -> Ref:
+def any_object(rules: Rules, separators: Separators) -> Ref:
     """Every JSON object."""
-    pair = seq(scalar("string", rules), COLON, any_value(rules))
-    return rules.add("json-object", seq(Lit("{"), optional(seq(pair, Rep(seq(COMMA, pair)))), Lit("}")))
+    pair = seq(scalar("string", rules), Lit(separators.key), any_value(rules, separators))
+    return rules.add("json-object", seq(Lit("{"), optional(_list(pair, separators)), Lit("}")))
 
 
-def any_array(rules: Rules) -> Ref:
+def any_array(rules: Rules, separators: Separators) -> Ref:
     """Every JSON array."""
-    return rules.add("json-array", array(any_value(rules)))
+    return rules.add("json-array", seq(Lit("["), optional(_list(any_value(rules, separators), separators)), Lit("]")))
 
 
-def array(item: Expr) -> Expr:
-    """Arrays of any number of items."""
-    if item == NOTHING:
-        return Lit("[]")
-    return seq(Lit("["), optional(seq(item, Rep(seq(COMMA, item)))), Lit("]"))
+def _list(item: Expr, separators: Separators) -> Expr:
+    return seq(item, Rep(seq(Lit(separators.item), item)))
 
 
 def trie(spellings: Sequence[str], depth: int = 0) -> Expr:

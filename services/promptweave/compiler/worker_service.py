@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.compile_schema import compile_schema
 from promptweave.compiler.errors import CompilerError, RequestError
+from promptweave.compiler.json_text import COMPACT, SPACED
 from promptweave.compiler.limits import bound_memory
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.pool import ERROR, OK
@@ -49,7 +50,12 @@ def compile_schema_message(request: prompt_compiler_pb2.CompileSchemaRequest) ->
     """CompileSchema."""
     llguidance = request.dialect == prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE
     strict = request.strict if request.HasField("strict") else True
-    compiled = compile_schema(request.schema, strict=strict, dialect="llguidance" if llguidance else "gbnf")
+    compiled = compile_schema(
+        request.schema,
+        strict=strict,
+        dialect="llguidance" if llguidance else "gbnf",
+        separators=COMPACT if request.compact else SPACED,
+    )
     return prompt_compiler_pb2.CompileSchemaResponse(
         grammar=compiled.grammar,
         warnings=[

@@ -3,7 +3,7 @@
 Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 
@@ -126,7 +126,6 @@ class Rules:
     def __init__(self) -> None:
         self._bodies: dict[str, Expr] = {}
         self._by_body: dict[Expr, Ref] = {}
-        self._once: dict[str, Ref] = {}
         self._count: dict[str, int] = {}
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
@@ -165,13 +164,6 @@ class Rules:
             self._by_body[body] = self.define(self.reserve(hint), body)
         return self._by_body[body]
 
-    def once(self, hint: str, make: Callable[[Ref], Expr]) -> Ref:
-        """The rule that all users of `hint` share, made at its first use; `make` is given its name, for recursion."""
-        if hint not in self._once:
-            self._once[hint] = self.reserve(hint)
-            self.define(self._once[hint], make(self._once[hint]))
-        return self._once[hint]
-
     def can_end(self, root: Expr) -> bool:
         """Whether `root` leads to any finite text."""
         reachable = Grammar(root, _reachable(root, self._bodies))
@@ -191,22 +183,24 @@ class Grammar:
     rules: Mapping[str, Expr]
 
 
-def references(expr: Expr) -> Iterator[str]:
-    """The rules that an expression names."""
+def references(expr: Expr) -> list[str]:
+    """The rules that an expression names, from left to right."""
+    found: list[str] = []
     waiting = [expr]
     while waiting:
-        found = waiting.pop()
-        if isinstance(found, Ref):
-            yield found.name
-        elif isinstance(found, Seq | Alt):
-            waiting.extend(found.items)
-        elif isinstance(found, Rep):
-            waiting.append(found.item)
+        match waiting.pop():
+            case Ref(name):
+                found.append(name)
+            case Seq(items) | Alt(items):
+                waiting.extend(reversed(items))
+            case Rep(item):
+                waiting.append(item)
+    return found
 
 
 def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
     found: set[str] = set()
-    waiting = list(references(root))
+    waiting = references(root)
     while waiting:
         name = waiting.pop()
         if name not in found:
@@ -267,9 +261,17 @@ def _productive(grammar: Grammar) -> Grammar:
     return Grammar(root, _reachable(root, {name: prune(grammar.rules[name]) for name in grammar.rules}))
 
 
+MOST_RANGES = 8
+"""Classes of more ranges are worth a rule of their own."""
+
+
+def _is_plain(body: Expr) -> bool:
+    return isinstance(body, Ref | Lit) or body == EMPTY or (isinstance(body, Chars) and len(body.ranges) <= MOST_RANGES)
+
+
 def _without_aliases(grammar: Grammar) -> Grammar:
     """The grammar without rules that only stand for another one, or for a short text."""
-    plain = {name: body for name, body in grammar.rules.items() if isinstance(body, Ref | Chars | Lit) or body == EMPTY}
+    plain = {name: body for name, body in grammar.rules.items() if _is_plain(body)}
     if not plain:
         return grammar
 

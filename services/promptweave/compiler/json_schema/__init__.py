@@ -5,6 +5,6 @@ conditions   conditions, array_conditions, object_conditions    node → formula
 atoms        formula, number_atoms, array_atoms, object_atoms   what can be said, and its opposite
 languages    charset, automaton, regular                        sets of characters, automata, regular languages
 patterns     ecma_pattern, pattern_language, unicode_sets, formats
-printing     values, strings, numbers, arrays, objects, free_properties, spelling
+printing     values, strings, numbers, arrays, objects, property_ways, key_trie, free_properties, spelling
 limits       deadline, finite, unsatisfiable
 """

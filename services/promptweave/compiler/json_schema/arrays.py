@@ -9,7 +9,7 @@ from promptweave.compiler.json_schema.deadline import check_deadline
 from promptweave.compiler.json_schema.finite import are_distinct
 from promptweave.compiler.json_schema.formula import Every, Formulas, Some
 from promptweave.compiler.json_schema.node import TRUE, Literal
-from promptweave.compiler.schema_grammar import COMMA, any_array, counted
+from promptweave.compiler.schema_grammar import any_array, counted
 from promptweave.output.grammar import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _State = tuple[int, bool, frozenset[str] | None]
 def array_expr(formula: int, values: "Values", hint: str) -> Expr:
     """The arrays for which a (settled) formula holds."""
     if formula == Formulas.TRUE:
-        return any_array(values.rules)
+        return any_array(values.rules, values.separators)
     return seq(Lit("["), _ArrayPrinter(values, hint).whole(formula))
 
 
@@ -46,6 +46,7 @@ class _ArrayPrinter:
         self._values = values
         self._formulas = values.formulas
         self._rules = values.rules
+        self._comma = Lit(values.separators.item)
         self._hint = hint
         self._names: dict[_State, Ref] = {}
         self._waiting: list[_State] = []
@@ -53,7 +54,7 @@ class _ArrayPrinter:
         self._pointer = ""
 
     def whole(self, formula: int) -> Expr:
-        self._pointer = self._first_pointer(formula)
+        self._pointer = self._formulas.pointer(formula)
         formula, used = self._without_distinct(formula)
         start = self._body((formula, True, used))
         while self._waiting:
@@ -103,7 +104,7 @@ class _ArrayPrinter:
             ways = self._distinct_ways(formula, used) if used is not None else self._ways(formula)
             if not ways:
                 return seq(*items, Lit("]") if ends else NOTHING)
-            comma = EMPTY if first else COMMA
+            comma = EMPTY if first else self._comma
             if not ends and len(ways) == 1:
                 # The only way on is written here instead of in a rule of its own.
                 (following, options), *_ = ways.items()
@@ -129,7 +130,10 @@ class _ArrayPrinter:
         for asked, after in self._next(formula):
             texts = self._values.texts(asked, MAX_DISTINCT + 1)
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
-                why = f"'uniqueItems': the items are not up to {MAX_DISTINCT} listed values; give them an enum"
+                why = (
+                    f"'uniqueItems': no grammar can compare items that are not up to {MAX_DISTINCT} listed values; give "
+                    "them an enum, or do without strict: the finished value is then validated"
+                )
                 raise SchemaError("unsupported", self._pointer, why, keyword="uniqueItems")
             for text in texts:
                 if text not in used:
@@ -143,7 +147,7 @@ class _ArrayPrinter:
             return NOTHING
         if item == NOTHING or high == 0:
             return Lit("]") if low == 0 else NOTHING
-        more = self._rules.add(f"{self._hint}-more", seq(COMMA, item)) if high != 1 or not first else EMPTY
+        more = self._rules.add(f"{self._hint}-more", seq(self._comma, item)) if high != 1 or not first else EMPTY
         if not first:
             return seq(counted(more, low, high, self._rules), Lit("]"))
         after = counted(more, max(low - 1, 0), None if high is None else high - 1, self._rules)
@@ -229,9 +233,3 @@ class _ArrayPrinter:
         keyword = self._pointer.rpartition("/")[2]
         why = f"{keyword!r}: what is said of the items combines to more than {MAX_OPTIONS} cases"
         raise SchemaError("unsupported", self._pointer, why, keyword=keyword)
-
-    def _first_pointer(self, formula: int) -> str:
-        value = self._formulas.values[formula]
-        while isinstance(value, Every | Some) and value.parts:
-            value = self._formulas.values[value.parts[0]]
-        return getattr(value, "pointer", "")

@@ -6,6 +6,8 @@ Every operation that can grow says how large a result may become and raises `Too
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any
 
 from promptweave.compiler.json_schema import charset
@@ -247,6 +249,28 @@ def union(left: Dfa, right: Dfa) -> Dfa:
     if right.is_all or left.is_empty:
         return right
     return _product(left, right, lambda a, b: a or b)
+
+
+def intersection_of(languages: Iterable[Dfa]) -> Dfa:
+    """What is in all of the languages."""
+    return _merged(languages, intersection, ALL)
+
+
+def union_of(languages: Iterable[Dfa]) -> Dfa:
+    """What is in any of the languages."""
+    return _merged(languages, union, EMPTY)
+
+
+def _merged(languages: Iterable[Dfa], merge: Callable[[Dfa, Dfa], Dfa], neutral: Dfa) -> Dfa:
+    """The smallest two first, again and again: many small ones then take little time, and what comes out stays small."""
+    waiting = [(len(dfa.table), place, dfa) for place, dfa in enumerate(languages)]
+    heapify(waiting)
+    for place in count(len(waiting)):
+        if len(waiting) < 2:
+            break
+        dfa = merge(heappop(waiting)[2], heappop(waiting)[2])
+        heappush(waiting, (len(dfa.table), place, dfa))
+    return waiting[0][2] if waiting else neutral
 
 
 def difference(left: Dfa, right: Dfa) -> Dfa:

@@ -59,18 +59,20 @@ class Conditions:
 
     def of(self, literal: Literal, kind: str, names: Names = ()) -> int:
         """What a literal says of values of a kind. `names` matter for objects only."""
+        source, literal = abs(literal), self.reader.meant(literal)
         if abs(literal) == TRUE:
             return Formulas.TRUE if literal == TRUE else Formulas.FALSE
         key = _Key(abs(literal), kind, names if kind == "object" else ())
         if key not in self._known:
-            self._known[key] = self._expand(self.reader.node(literal), kind, key.names)
+            self._known[key] = self._expand(self.reader.node(literal), kind, key.names, self.reader.node(source))
         found = self._known[key]
         return found if literal > 0 else self.formulas.opposite(found)
 
-    def _expand(self, node: Node, kind: str, names: Names) -> int:
+    def _expand(self, node: Node, kind: str, names: Names, source: Node) -> int:
         if (node.number, kind) in self._open:
-            # The schema that was opened last holds the reference.
-            at = self.reader.node(next(reversed(self._open))[0]).pointer + "/$ref"
+            # The reference is the schema that was asked for, or stands in the one that was opened last.
+            holder = source if source.is_reference else self.reader.node(next(reversed(self._open))[0])
+            at = holder.pointer + "/$ref"
             raise SchemaError("invalid", at, "it leads back to itself without a value in between", keyword="$ref")
         if len(self._open) > MAX_IN_PLACE:
             raise SchemaError(

@@ -75,7 +75,8 @@ class Formulas:
         found = self._numbers.get(atom)
         if found is None:
             if len(self.values) >= MAX_FORMULAS:
-                where = getattr(atom, "pointer", "")
+                parts = atom.parts if isinstance(atom, Every | Some) else ()
+                where = self.pointer(parts[0]) if parts else getattr(atom, "pointer", "")
                 raise SchemaError("unsupported", where, "its conditions multiply to more cases than can be told apart")
             if len(self.values) % 256 == 0:
                 check_deadline()
@@ -87,6 +88,13 @@ class Formulas:
         """What all must hold for `formula` to: itself, unless it is an Every."""
         value = self.values[formula]
         return value.parts if isinstance(value, Every) else (formula,)
+
+    def pointer(self, formula: int) -> str:
+        """Where the first thing that a formula says stands."""
+        value = self.values[formula]
+        while isinstance(value, Every | Some) and value.parts:
+            value = self.values[value.parts[0]]
+        return getattr(value, "pointer", "")
 
     def every(self, formulas: Iterable[int]) -> int:
         """All of them hold."""

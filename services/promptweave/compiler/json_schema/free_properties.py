@@ -13,7 +13,7 @@ from promptweave.compiler.json_schema.automaton import Dfa, TooManyStatesError
 from promptweave.compiler.json_schema.node import FALSE, Literal
 from promptweave.compiler.json_schema.object_atoms import Free, SomeFree
 from promptweave.compiler.json_schema.spelling import json_string
-from promptweave.compiler.schema_grammar import COLON, COMMA, counted, other_key
+from promptweave.compiler.schema_grammar import counted, other_key
 from promptweave.output.grammar import EMPTY, NOTHING, Expr, Lit, Rep, alt, seq
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class FreeProperties:
         self._names = names
         self._closed = closed
         self._hint = hint
+        self._comma, self._colon = map(Lit, values.separators)
         self._regions: dict[tuple[Free, ...], list[tuple[Dfa | None, frozenset[Literal]]]] = {}
         self._unnamed: Dfa | None = None
 
@@ -70,7 +71,7 @@ class FreeProperties:
             raise SchemaError("unsupported", clause.pointer, why, keyword="minProperties")
         if high is not None and high < low:
             return NOTHING
-        more = self._rules.add(f"{self._hint}-more", seq(COMMA, pair))
+        more = self._rules.add(f"{self._hint}-more", seq(self._comma, pair))
         if not first:
             return seq(counted(more, low, high, self._rules), Lit("}"))
         after = counted(more, 0, None if high is None else high - 1, self._rules) if high != 1 else EMPTY
@@ -83,11 +84,11 @@ class FreeProperties:
         needed = self._pair(clause.frees, clause.needed[0].names)
         if needed == NOTHING:
             return NOTHING
-        more = self._rules.add(f"{self._hint}-more", seq(COMMA, pair))
-        before = self._rules.add(f"{self._hint}-before", seq(pair, COMMA))
+        more = self._rules.add(f"{self._hint}-more", seq(self._comma, pair))
+        before = self._rules.add(f"{self._hint}-before", seq(pair, self._comma))
         if first:
             return seq(Rep(before), needed, Rep(more), Lit("}"))
-        return seq(Rep(more), COMMA, needed, Rep(more), Lit("}"))
+        return seq(Rep(more), self._comma, needed, Rep(more), Lit("}"))
 
     def _pair(self, frees: tuple[Free, ...], only: Dfa | None) -> Expr:
         """One free property. `only`: its name is in this language too."""
@@ -104,7 +105,7 @@ class FreeProperties:
                 if language.is_empty:
                     continue
                 key = json_string(language, self._rules, f"{self._hint}-key")
-            options.append(seq(key, COLON, value))
+            options.append(seq(key, self._colon, value))
         return self._rules.add(f"{self._hint}-pair", alt(*options)) if options else NOTHING
 
     def _kinds(self, frees: tuple[Free, ...]) -> list[tuple[Dfa | None, frozenset[Literal]]]:

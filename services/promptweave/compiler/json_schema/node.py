@@ -99,3 +99,8 @@ class Node:
     condition: tuple[Literal, Literal, Literal] | None = None
     about_objects: bool = False
     silenced: frozenset[str] = frozenset()
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it says nothing but that another schema holds."""
+        return len(self.every) == 1 and self == Node(self.number, self.pointer, every=self.every)

@@ -3,6 +3,7 @@
 Spelling: an optional `-`, digits without leading zeros, optionally `.` and digits. No exponent, no negative zero.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -182,6 +183,40 @@ class Divisible:
 
     def opposite(self, formulas: Formulas) -> int:
         return formulas.atom(Divisible(self.of, not self.wanted, self.pointer))
+
+
+class NoneOf:
+    """Numbers that are none of some: what many `Compared` say together, in one machine."""
+
+    def __init__(self, values: Iterable[Fraction]) -> None:
+        self.values = frozenset(values)
+        self._nodes: list[dict[str, int]] = [{}]
+        self._ends: set[int] = set()
+        for value in self.values:
+            node = 0
+            for char in spelled(value):
+                following = self._nodes[node].get(char)
+                if following is None:
+                    following = self._nodes[node][char] = len(self._nodes)
+                    self._nodes.append({})
+                node = following
+            self._ends.add(node)
+
+    def start(self) -> State:
+        # (the node that was reached; whether what was read is one of the numbers, or may become one by zeros; the point)
+        return (0, False, False)
+
+    def step(self, state: State, char: str) -> State:
+        assert isinstance(state, tuple)
+        node, equal, point = state
+        node = self._nodes[node].get(char, -1) if node >= 0 else -1
+        equal = node in self._ends or (equal and char == ("0" if point else "."))
+        # Where nothing can be equal any more, nothing need be known.
+        return (node, equal, point or char == ".") if node >= 0 or equal else (-1, False, False)
+
+    def accepts(self, state: State) -> bool:
+        assert isinstance(state, tuple)
+        return not state[1]
 
 
 NumberAtom = Whole | Fractional | Compared | Divisible

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, lru_cache, reduce
+from functools import cache, lru_cache
 from math import ceil
 
 from promptweave.compiler.errors import SchemaError
@@ -17,8 +17,10 @@ from promptweave.compiler.json_schema.number_atoms import (
     Divisible,
     Fractional,
     Machine,
+    NoneOf,
     NumberAtom,
     Whole,
+    decimal_digits,
     spelled,
 )
 from promptweave.compiler.json_schema.spelling import automaton_expr
@@ -70,6 +72,8 @@ def _limit(atom: Machine) -> _Digits:
         case Compared() if atom.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
             # Close to a bound that is itself excluded, decimals of many digits would round to it.
             return _Digits(10**9, max(_DOUBLE_DIGITS - len(atom.digits[0]), 0))
+        case NoneOf():
+            return _Digits(10**9, max(_DOUBLE_DIGITS - max(len(decimal_digits(abs(each))[0]) for each in atom.values), 0))
     return _ANY_DIGITS
 
 
@@ -133,11 +137,15 @@ def language(formula: int, formulas: Formulas) -> Dfa:
         case Every(()):
             return _spellings()
         case Every(parts):
-            each = sorted((language(part, formulas) for part in parts), key=lambda dfa: len(dfa.table))
-            return _at(_pointer(formula, formulas), lambda: reduce(automaton.intersection, each))
+            different, others = _apart(parts, _DIFFERENT, formulas)
+            each = [language(part, formulas) for part in (others if len(different) > 1 else parts)]
+            if len(different) > 1:
+                none_of = NoneOf(different)
+                each.append(_at(formulas.pointer(formula), lambda: _read(_WellFormed(_limit(none_of)), none_of)))
+            return _at(formulas.pointer(formula), lambda: automaton.intersection_of(each))
         case Some(parts):
             each = [language(part, formulas) for part in parts]
-            return _at(_pointer(formula, formulas), lambda: reduce(automaton.union, each, automaton.EMPTY))
+            return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Divisible() if value.modulus > MAX_MODULUS:
             why = f"'multipleOf' {spelled(value.of)} needs {value.modulus} states, and {MAX_MODULUS} are allowed"
             raise SchemaError("unsupported", value.pointer, why, keyword="multipleOf")
@@ -151,9 +159,12 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
     value = formulas.values[formula]
     match value:
         case Every(parts):
-            return reduce(automaton.intersection, (widest(part, formulas) for part in parts), _spellings())
+            different, others = _apart(parts, _DIFFERENT, formulas)
+            each = [widest(part, formulas) for part in others]
+            spellings = _read(_WellFormed(_ANY_DIGITS), NoneOf(different)) if different else _spellings()
+            return automaton.intersection_of([spellings, *each])
         case Some(parts):
-            return reduce(automaton.union, (widest(part, formulas) for part in parts), automaton.EMPTY)
+            return automaton.union_of(widest(part, formulas) for part in parts)
         case Whole():
             return automaton.difference(_spellings(), _any_length(Fractional()))
         case Divisible() if value.modulus > MAX_MODULUS:
@@ -178,7 +189,7 @@ def _spellings() -> Dfa:
     return _read(_WellFormed(_ANY_DIGITS), Compared(Fraction(0), frozenset({-1, 0, 1})))
 
 
-def _read(spelling: _WellFormed, atom: NumberAtom) -> Dfa:
+def _read(spelling: _WellFormed, atom: Machine) -> Dfa:
     def step(state: State, place: int) -> State | None:
         char = _SYMBOLS[place]
         outer = spelling.step(state[0], char)
@@ -197,14 +208,6 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
         keyword = pointer.rpartition("/")[2]
         why = f"{keyword!r}: {error} together with what else is said of this number"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
-
-
-def _pointer(formula: int, formulas: Formulas) -> str:
-    """Where the first thing that a formula says stands."""
-    value = formulas.values[formula]
-    while isinstance(value, Every | Some) and value.parts:
-        value = formulas.values[value.parts[0]]
-    return getattr(value, "pointer", "")
 
 
 def _that_ends(dfa: Dfa) -> Dfa:

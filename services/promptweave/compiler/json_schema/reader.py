@@ -23,12 +23,28 @@ from promptweave.compiler.json_schema.node import (
 from promptweave.compiler.json_schema.number_atoms import exact
 from promptweave.compiler.json_schema.references import References, Resolver
 from promptweave.compiler.json_text import Json, pointer_token
-from promptweave.compiler.keywords import ANNOTATIONS, DRAFTS, ENFORCED, OBJECT_KEYWORDS, REFUSED, TYPES
+from promptweave.compiler.keywords import (
+    ANNOTATIONS,
+    DRAFT_4,
+    DRAFT_2019_09,
+    DRAFT_2020_12,
+    DRAFTS,
+    INSTEAD,
+    OBJECT_KEYWORDS,
+    TYPES,
+    Draft,
+)
 
 MAX_DEPTH = 100
 """Schemas nested deeper than this are refused."""
 
 MAX_NODES = 100_000
+
+MAX_VALUE_DEPTH = 200
+"""Values of `enum` and `const` nested deeper than this are refused."""
+
+MAX_NUMBER_BITS = 14_000
+"""About 4,200 digits: Python prints up to 4,300."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +68,7 @@ class _Place:
 
     pointer: str
     resolver: Resolver
-    draft: str
+    draft: Draft
     depth: int
     entered: bool = False
 
@@ -71,11 +87,12 @@ class Reader:
     warnings: list[SchemaWarning] = field(default_factory=list)
     _numbers: dict[tuple[int | str, str], int] = field(default_factory=dict)
     _waiting: deque[tuple[dict[str, Json], _Place, int]] = field(default_factory=deque)
+    _meant: dict[Literal, Literal] = field(default_factory=dict)
     _references: References | None = None
 
     def root(self) -> Literal:
         """Reads the document's own schema."""
-        draft = "2020-12"
+        draft = DRAFT_2020_12
         if isinstance(self.document, dict) and "$schema" in self.document:
             draft = self._draft(self.document["$schema"], "/$schema")
         self._references = References(self.document, draft)
@@ -91,6 +108,19 @@ class Reader:
         assert node is not None
         return node
 
+    def meant(self, literal: Literal) -> Literal:
+        """What a literal means: where a schema is nothing but a reference, the schema that it leads to."""
+        if literal not in self._meant:
+            seen, found = {abs(literal)}, literal
+            while abs(found) > TRUE and self.node(found).is_reference:
+                (target,) = self.node(found).every
+                found = target if found > 0 else -target
+                if abs(found) in seen:
+                    break
+                seen.add(abs(found))
+            self._meant[literal] = found
+        return self._meant[literal]
+
     def read(self, schema: Json, place: _Place, *, later: bool = False) -> Literal:
         """The number of a schema, read if it is new; or `later`, when all that is being read is done."""
         if schema is True:
@@ -104,7 +134,7 @@ class Reader:
         if not schema:
             return TRUE
         plain = _plain_type(schema)
-        key = (plain or id(schema), place.draft)
+        key = (plain or id(schema), place.draft.name)
         number = self._numbers.get(key)
         if number is None:
             if place.depth > MAX_DEPTH:
@@ -121,10 +151,11 @@ class Reader:
         return number
 
     def _read(self, schema: dict[str, Json], place: _Place, number: int) -> Node:
-        if place.draft == "7" and "$ref" in schema:
-            # Draft 7: whatever stands beside a reference is ignored, an $id too.
-            schema = {key: value for key, value in schema.items() if key == "$ref" or (key in ANNOTATIONS and key != "$id")}
-        if isinstance(schema.get("$id"), str) and not schema["$id"].startswith("#") and not place.entered:
+        name = place.draft.id
+        if place.draft.is_old and "$ref" in schema:
+            # Until draft 7 whatever stands beside a reference is ignored, an $id too.
+            schema = {key: value for key, value in schema.items() if key == "$ref" or (key in ANNOTATIONS and key != name)}
+        if isinstance(schema.get(name), str) and not schema[name].startswith("#") and not place.entered:
             place = self._in_resource(schema, place)
         self._check_keywords(schema, place)
         return _NodeReader(self, schema, place, number).node()
@@ -137,38 +168,44 @@ class Reader:
         resolver = self._references.below(place.resolver or self._references.root, schema, draft)
         return _Place(place.pointer, resolver, draft, place.depth, entered=True)
 
-    def _draft(self, uri: Json, at: str) -> str:
+    def _draft(self, uri: Json, at: str) -> Draft:
         if not isinstance(uri, str):
             raise SchemaError("invalid", at, f"a URI is needed, not {kind(uri)}", keyword="$schema")
-        draft = DRAFTS.get(uri.removesuffix("#"))
+        draft = DRAFTS.get(uri.removesuffix("#").removeprefix("http://").removeprefix("https://"))
         if draft is None:
-            why = f"{uri!r} is not a draft that is known here: 2020-12 and 7 are"
+            known = ", ".join(dict.fromkeys(draft.name for draft in DRAFTS.values()))
+            why = f"{uri!r} is not a draft that is known here: {known} are"
             raise SchemaError("unsupported", at, why, keyword="$schema")
         return draft
 
     def _check_keywords(self, schema: dict[str, Json], place: _Place) -> None:
-        enforced, refused = ENFORCED[place.draft], REFUSED[place.draft]
+        draft = place.draft
         for keyword in schema:
-            if keyword in enforced or keyword in ANNOTATIONS:
+            if keyword in draft.enforced or keyword in ANNOTATIONS or keyword == draft.id:
                 continue
+            instead = f"; {INSTEAD[keyword]}" if keyword in INSTEAD else ""
             pointer = place.pointer + pointer_token(keyword)
-            if keyword in refused:
+            if keyword in draft.refused:
                 if pointer not in self.silenced:
-                    why = f"{keyword!r} is no keyword of draft {place.draft}"
+                    why = f"{keyword!r} is no keyword of draft {draft.name}{instead}"
                     raise SchemaError("unsupported", pointer, why, keyword=keyword)
                 continue
-            self.warn(SchemaWarning(pointer, f"the unknown keyword {keyword!r} is ignored"))
+            self.warn(SchemaWarning(pointer, f"the unknown keyword {keyword!r} is ignored{instead}"))
 
     def warn(self, warning: SchemaWarning) -> None:
         """Adds a warning, once."""
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def follow(self, reference: str, place: _Place, *, dynamic: bool) -> Literal:
+    def follow(self, keyword: str, reference: str, place: _Place) -> Literal:
         """The schema that a reference leads to."""
         assert self._references
         resolver = place.resolver or self._references.root
-        look_up = self._references.look_up_dynamic if dynamic else self._references.look_up
+        look_up = {
+            "$ref": self._references.look_up,
+            "$dynamicRef": self._references.look_up_dynamic,
+            "$recursiveRef": self._references.look_up_recursive,
+        }[keyword]
         contents, resolver = look_up(resolver, reference, place.pointer)
         pointer = self._references.pointer(contents, reference)
         draft = place.draft
@@ -189,7 +226,7 @@ class _NodeReader:
         self._reader = reader
         self._place = place
         self._number = number
-        enforced = ENFORCED[place.draft]
+        enforced = place.draft.enforced
         self._silenced = frozenset(
             key for key in schema if place.pointer + pointer_token(key) in reader.silenced and key in enforced
         )
@@ -305,11 +342,10 @@ class _NodeReader:
 
     def _every(self) -> tuple[Literal, ...]:
         found = []
-        for keyword in ("$ref", "$dynamicRef"):
+        for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
             reference = self._value(keyword, "a string", lambda value: isinstance(value, str))
             if reference is not None:
-                place = self._place.at(keyword)
-                found.append(self._reader.follow(reference, place, dynamic=keyword == "$dynamicRef"))
+                found.append(self._reader.follow(keyword, reference, self._place.at(keyword)))
         return (*found, *self._schemas("allOf"))
 
     def _condition(self) -> tuple[Literal, Literal, Literal] | None:
@@ -324,10 +360,19 @@ class _NodeReader:
     def _bounds(self) -> tuple[Bound, ...]:
         found = []
         for keyword, sign in (("minimum", 1), ("exclusiveMinimum", 1), ("maximum", -1), ("exclusiveMaximum", -1)):
+            exclusive = keyword.startswith("exclusive")
+            if self._place.draft is DRAFT_4:
+                # There exclusiveMinimum says of minimum whether it is exclusive.
+                other = "exclusive" + keyword.capitalize()
+                if exclusive:
+                    continue
+                exclusive = bool(self._value(other, "a boolean", lambda value: isinstance(value, bool)))
             value = self._value(keyword, "a number", _is_number)
             if value is not None:
                 pointer = self._place.pointer + "/" + keyword
-                found.append(Bound(exact(value), sign, keyword.startswith("exclusive"), pointer))
+                if why := _unspeakable(value):
+                    raise SchemaError("unsupported", pointer, why, keyword=keyword)
+                found.append(Bound(exact(value), sign, exclusive, pointer))
         return tuple(found)
 
     def _multiple_of(self) -> Fraction | None:
@@ -355,14 +400,17 @@ class _NodeReader:
     def _array(self) -> ArrayPart:
         schema = self._schema
         prefix, items = self._schemas("prefixItems"), None
-        if isinstance(schema.get("items"), list) and self._place.draft == "7":
+        if isinstance(schema.get("items"), list) and self._place.draft is not DRAFT_2020_12:
             prefix = self._schemas("items") if schema["items"] else ()
             items = self._schema_at("additionalItems")
         elif isinstance(schema.get("items"), list):
-            why = "a list of schemas is draft 7's; here it is called prefixItems"
+            why = "a list of schemas is for earlier drafts; here it is called prefixItems"
             raise SchemaError("invalid", self._place.pointer + "/items", why, keyword="items")
         else:
             items = self._schema_at("items")
+        if "unevaluatedItems" in schema and self._place.draft is DRAFT_2019_09:
+            why = "validators do not agree on what it means in draft 2019-09; 2020-12 is clear"
+            raise SchemaError("unsupported", self._place.pointer + "/unevaluatedItems", why, keyword="unevaluatedItems")
         contains = self._schema_at("contains")
         unique = self._value("uniqueItems", "a boolean", lambda value: isinstance(value, bool))
         least, most = self._count("minContains"), self._count("maxContains")
@@ -451,16 +499,20 @@ def _is_names(value: Json) -> bool:
     return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
-def _unspeakable(value: Json) -> str:
+def _unspeakable(value: Json, depth: int = 0) -> str:
     """Why a value cannot be written as JSON text; empty if it can."""
+    if depth > MAX_VALUE_DEPTH:
+        return f"it is nested more than {MAX_VALUE_DEPTH} deep"
     match value:
+        case int() if value.bit_length() > MAX_NUMBER_BITS:
+            return "a number in it is too long"
         case str() if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
             return "it holds a lone surrogate, which is no text"
         case float() if not isfinite(value):
             return "it holds a number that is not finite"
         case list():
-            return next((why for item in value if (why := _unspeakable(item))), "")
+            return next((why for item in value if (why := _unspeakable(item, depth + 1))), "")
         case dict():
             pairs = (part for pair in value.items() for part in pair)
-            return next((why for part in pairs if (why := _unspeakable(part))), "")
+            return next((why for part in pairs if (why := _unspeakable(part, depth + 1))), "")
     return ""

@@ -27,7 +27,12 @@ def automaton_expr(
 
     `loop_limits`: for the digits of numbers, how often a loop before and behind the point may be taken.
     """
-    return _Printer(dfa, rules, hint, end, loop_limits, raw or loop_limits is not None).whole()
+    raw = raw or loop_limits is not None
+    key = ("automaton", dfa, end, loop_limits, raw)
+    if key not in rules.remembered:
+        whole = _Printer(dfa, rules, hint, end, loop_limits, raw).whole()
+        rules.remembered[key] = rules.define(rules.reserve(hint), whole)
+    return rules.remembered[key]
 
 
 class _Printer:

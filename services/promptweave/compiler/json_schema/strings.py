@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import reduce
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import automaton
@@ -116,12 +115,11 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     value = formulas.values[formula]
     match value:
         case Every(parts):
-            # The small ones first, which keeps what comes out small.
-            each = sorted((language(part, formulas) for part in parts), key=lambda dfa: len(dfa.table))
-            return _at(_pointer(formula, formulas), lambda: reduce(automaton.intersection, each, automaton.ALL))
+            each = [language(part, formulas) for part in parts]
+            return _at(formulas.pointer(formula), lambda: automaton.intersection_of(each))
         case Some(parts):
             each = [language(part, formulas) for part in parts]
-            return _at(_pointer(formula, formulas), lambda: reduce(automaton.union, each, automaton.EMPTY))
+            return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Length(low, high):
             return _at(value.pointer, lambda: automaton.limited(automaton.ALL, low, high))
         case Matching(source, wanted):
@@ -141,9 +139,9 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
     value = formulas.values[formula]
     match value:
         case Every(parts):
-            return reduce(automaton.intersection, (widest(part, formulas) for part in parts), automaton.ALL)
+            return automaton.intersection_of(widest(part, formulas) for part in parts)
         case Some(parts):
-            return reduce(automaton.union, (widest(part, formulas) for part in parts), automaton.EMPTY)
+            return automaton.union_of(widest(part, formulas) for part in parts)
         case Length(low, high):
             return automaton.limited(automaton.ALL, low, high)
         case Matching(source, wanted):
@@ -176,14 +174,6 @@ def _among(texts: frozenset[str], wanted: bool) -> Dfa:
     return dfa if wanted else automaton.complement(dfa)
 
 
-def _pointer(formula: int, formulas: Formulas) -> str:
-    """Where the first thing that a formula says stands."""
-    value = formulas.values[formula]
-    while isinstance(value, Every | Some) and value.parts:
-        value = formulas.values[value.parts[0]]
-    return getattr(value, "pointer", "")
-
-
 def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
     keyword = pointer.rpartition("/")[2]
     try:
@@ -193,6 +183,8 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
     except TooManyStatesError as error:
         why = f"{keyword!r}: {error} together with what else is said of this string; simplify or shorten it"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
+    except RecursionError:
+        raise SchemaError("unsupported", pointer, f"{keyword!r} is too long; shorten it", keyword=keyword) from None
 
 
 def holds(formula: int, formulas: Formulas, text: str) -> bool:

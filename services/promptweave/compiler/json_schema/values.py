@@ -19,6 +19,7 @@ from promptweave.compiler.json_schema.pattern_language import pattern_dfa
 from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
 from promptweave.compiler.json_schema.strings import string_expr
 from promptweave.compiler.json_schema.unsatisfiable import Never, explain
+from promptweave.compiler.json_text import Separators
 from promptweave.compiler.schema_grammar import any_object, any_value, scalar
 from promptweave.output.grammar import NOTHING, Expr, Lit, Ref, Rules, alt, references
 
@@ -32,10 +33,11 @@ MAX_NAME_CHARACTERS = 30_000
 class Values:
     """The values of one document's schemas, as rules of a grammar."""
 
-    def __init__(self, reader: Reader, rules: Rules, *, open_objects: bool) -> None:
+    def __init__(self, reader: Reader, rules: Rules, separators: Separators, *, open_objects: bool) -> None:
         self.formulas = Formulas()
         self.conditions = Conditions(reader, self.formulas)
         self.rules = rules
+        self.separators = separators
         self._reader = reader
         self._open_objects = open_objects
         self._known: dict[tuple[Literal, ...], Ref] = {}
@@ -51,11 +53,12 @@ class Values:
 
     def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
         """The expression of such values. Its rules are there after `run`."""
-        asked = tuple(sorted({literal for literal in literals if literal != TRUE}, key=abs))
+        meant = {self._reader.meant(literal) for literal in literals} - {TRUE}
+        asked = tuple(sorted(meant, key=abs))
         if FALSE in asked or any(-literal in asked for literal in asked):
             return NOTHING
         if not asked:
-            return any_value(self.rules)
+            return any_value(self.rules, self.separators)
         if asked not in self._known:
             if len(self._known) >= MAX_VALUES:
                 at = self._reader.node(asked[0]).pointer
@@ -83,7 +86,7 @@ class Values:
         names = self.conditions.names(asked)
         said = {kind: self.formulas.settled(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
         if not names and all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
-            return any_value(self.rules)
+            return any_value(self.rules, self.separators)
         found = [
             self._kind(kind, formula, names, asked, hint) for kind, formula in said.items() if formula != Formulas.FALSE
         ]
@@ -113,7 +116,7 @@ class Values:
     def _object(self, formula: int, names: tuple[str, ...], asked: Sequence[Literal], hint: str) -> Expr:
         closed = self._closing(asked) if self._is_closed(asked) else ()
         if formula == Formulas.TRUE and not closed and not names:
-            return any_object(self.rules)
+            return any_object(self.rules, self.separators)
         if sum(map(len, names)) > MAX_NAME_CHARACTERS:
             at = self._reader.node(asked[0]).pointer + "/properties"
             self._reader.warn(SchemaWarning(at, "so many properties that those of other names are left out"))
@@ -160,7 +163,7 @@ class Values:
         if start == NOTHING:
             return Never("", "the schema `false` allows no value")
         seen: set[str] = set()
-        waiting = list(references(start))
+        waiting = references(start)
         while waiting:
             name = waiting.pop(0)
             if name in self._never:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.compiler.json_text import dumps, pointer_token
-from promptweave.compiler.keywords import ANNOTATIONS
+from promptweave.compiler.keywords import assertions
 from promptweave.output.grammar import Expr
 from promptweave.output.tree import EMPTY, Branch, Choice, Emit, Json, Literal, Node, Part, Region, Sequence, Text, Transform
 
@@ -115,9 +115,9 @@ class _Reader:
             raise NotExactError("", "it allows no value")
 
     def members(self) -> list[_Member]:
-        known = {"type", "properties", "required", "additionalProperties"} | ANNOTATIONS
+        known = {"type", "properties", "required", "additionalProperties"}
         for keyword in self._schema:
-            if keyword not in known:
+            if keyword in assertions(self._schema) - known:
                 raise NotExactError(pointer_token(keyword), f"{keyword!r} cannot be enforced in it")
         if self._schema.get("type", "object") != "object":
             raise NotExactError("/type", "the arguments are not declared as an object")
@@ -280,7 +280,7 @@ def _options(schema: Any) -> list[Any]:
     """A schema as alternatives, each of one type where that can be seen."""
     if not isinstance(schema, dict):
         return [schema]
-    rest = schema.keys() - ANNOTATIONS
+    rest = assertions(schema)
     if rest == {"anyOf"}:
         return [option for some in schema["anyOf"] for option in _options(some)]
     if rest == {"type"} and isinstance(schema["type"], list):
@@ -296,15 +296,15 @@ def _only_types(schema: Any) -> bool:
     if not isinstance(schema, dict):
         return False
     if "anyOf" in schema:
-        return not (schema.keys() - {"anyOf"} - ANNOTATIONS) and all(map(_only_types, schema["anyOf"]))
-    return not (schema.keys() - {"type"} - ANNOTATIONS)
+        return assertions(schema) == {"anyOf"} and all(map(_only_types, schema["anyOf"]))
+    return assertions(schema) <= {"type"}
 
 
 def _string_members(schema: Any) -> list[str] | None:
     """The strings of an enum or a const that is nothing else."""
     if not isinstance(schema, dict) or not {"enum", "const"} & schema.keys():
         return None
-    if schema.keys() - {"enum", "const", "type"} - ANNOTATIONS or {"enum", "const"} <= schema.keys():
+    if assertions(schema) - {"enum", "const", "type"} or {"enum", "const"} <= schema.keys():
         return None
     if schema.get("type", "string") != "string":
         return None

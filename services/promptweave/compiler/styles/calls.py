@@ -4,6 +4,7 @@ from collections.abc import Sequence as Many
 from dataclasses import dataclass
 from enum import Enum
 
+from promptweave.compiler.json_text import SPACED, Separators
 from promptweave.compiler.markup import TAG
 from promptweave.compiler.styles.arguments import ArgumentSyntax
 from promptweave.output.grammar import Chars, Expr, Rep, alt, seq
@@ -55,7 +56,8 @@ class CallSyntax:
     """`opening` CALL (`between` CALL)* `closing`, where `call` says what a CALL is made of, from its first slot to its last.
 
     `between` "" means one call only. `lead` is what stands between content and calls. `ids`: which ids the model writes, if
-    it does. `indexed_ids`: its ids are the call's name and number, with the texts around. `arguments` None: they are JSON.
+    it does. `indexed_ids`: its ids are the call's name and number, with the texts around. `arguments` None: they are JSON,
+    written with `separators`.
     """
 
     opening: str
@@ -66,6 +68,7 @@ class CallSyntax:
     ids: IdForm | None = None
     indexed_ids: tuple[str, str] | None = None
     arguments: ArgumentSyntax | None = None
+    separators: Separators = SPACED
 
     @property
     def middle(self) -> str:

@@ -1,0 +1,140 @@
+"""What becomes of a formula about an object when the next property is there, with some value, or is not."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.json_schema.formula import Every, Formulas, Some
+from promptweave.compiler.json_schema.node import Literal
+from promptweave.compiler.json_schema.object_atoms import Count, Has, Value
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.values import Values
+
+MAX_OPTIONS = 2_500
+"""Ways on from one state."""
+
+MAX_COMBINATIONS = 20_000
+"""Combinations that are looked at to find them."""
+
+Asked = frozenset[Literal]
+"""What a property's value must be."""
+
+
+class PropertyWays:
+    """The ways on from formulas of one object. `refuse` raises the error of what is too much."""
+
+    def __init__(self, values: "Values", refuse: Callable[[str], None]) -> None:
+        self._formulas = values.formulas
+        self._exclude = values.conditions.exclude
+        self._refuse = refuse
+        self._mentions: dict[int, tuple[frozenset[str], bool]] = {}
+        self._excluded: dict[int, frozenset[str]] = {}
+
+    def certainly_absent(self, formula: int) -> frozenset[str]:
+        """The properties that a formula forbids, whatever else."""
+        if formula not in self._excluded:
+            atoms = (self._formulas.values[part] for part in self._formulas.parts(formula))
+            self._excluded[formula] = frozenset(atom.name for atom in atoms if isinstance(atom, Has) and not atom.wanted)
+        return self._excluded[formula]
+
+    def _about(self, formula: int) -> tuple[frozenset[str], bool]:
+        """The names that a formula mentions, and whether it counts."""
+        if formula not in self._mentions:
+            match self._formulas.values[formula]:
+                case Every(parts) | Some(parts):
+                    inner = [self._about(part) for part in parts]
+                    found = frozenset().union(*(names for names, _ in inner)), any(counts for _, counts in inner)
+                case Has(name) | Value(name):
+                    found = frozenset({name}), False
+                case Count():
+                    found = frozenset(), True
+                case _:
+                    found = frozenset(), False
+            self._mentions[formula] = found
+        return self._mentions[formula]
+
+    def absent(self, formula: int, names: Collection[str]) -> int:
+        """The formula where properties are not there."""
+        if self._about(formula)[0].isdisjoint(names):
+            return formula
+
+        def change(atom: object) -> int | None:
+            match atom:
+                case Has(other, wanted) if other in names:
+                    return Formulas.FALSE if wanted else Formulas.TRUE
+                case Value(other) if other in names:
+                    return Formulas.TRUE
+            return None
+
+        return self._formulas.map(formula, change)
+
+    def present(self, formula: int, name: str) -> list[tuple[Asked, int]]:
+        """What the value of a property may be asked to be where it is there, and what is left of the formula then."""
+        names, counts = self._about(formula)
+        if name not in names and not counts:
+            return [(frozenset(), formula)]
+        return self._simplest(self._make_ways(formula, name))
+
+    def _make_ways(self, formula: int, name: str) -> Iterable[tuple[Asked, int]]:
+        formulas = self._formulas
+        value = formulas.values[formula]
+        match value:
+            case Every(parts):
+                # One after the other, so that what excludes each other is gone before it multiplies.
+                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+                for part in parts:
+                    more = self.present(part, name)
+                    if len(found) * len(more) > MAX_COMBINATIONS:
+                        self._refuse(f"what is said of the property {name!r} combines to too many cases")
+                    combined = (
+                        (left | right, formulas.every([one, other]))
+                        for left, one in found
+                        for right, other in more
+                        if not self._conflict(name, left, right)
+                    )
+                    found = self._simplest(combined) if len(more) > 1 else list(combined)
+                yield from found
+            case Some(parts):
+                by_asked: dict[Asked, list[int]] = {}
+                for part in parts:
+                    for asked, after in self.present(part, name):
+                        by_asked.setdefault(asked, []).append(after)
+                for asked, afters in by_asked.items():
+                    yield asked, formulas.some(afters)
+            case Has(other, wanted) if other == name:
+                if wanted:
+                    yield frozenset(), Formulas.TRUE
+            case Value(other, literal) if other == name:
+                yield frozenset({literal}), Formulas.TRUE
+            case Count(low, high, pointer):
+                if high != 0:
+                    fewer = Count(max(low - 1, 0), None if high is None else high - 1, pointer)
+                    yield frozenset(), formulas.atom(fewer) if fewer != Count(0, None) else Formulas.TRUE
+            case _:
+                yield frozenset(), formula
+
+    def _conflict(self, name: str, left: Asked, right: Asked) -> bool:
+        """Whether no value can be asked both, as far as that is plain."""
+        if not left or not right:
+            return False
+        return any(self._exclude(one, other) for one in left for other in right if one != other)
+
+    def _simplest(self, ways: Iterable[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+        """The ways on without those that another one includes."""
+        by_rest: dict[int, list[Asked]] = {}
+        for asked, after in ways:
+            if after == Formulas.FALSE:
+                continue
+            known = by_rest.setdefault(after, [])
+            if not any(each <= asked for each in known):
+                known[:] = [*(each for each in known if not asked <= each), asked]
+        anything = by_rest.get(Formulas.TRUE, [])
+        found = [
+            (asked, after)
+            for after, known in by_rest.items()
+            for asked in known
+            if after == Formulas.TRUE or not any(each <= asked for each in anything)
+        ]
+        if len(found) > MAX_OPTIONS:
+            self._refuse("its alternatives combine to too many cases")
+        return found
