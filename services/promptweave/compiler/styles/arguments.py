@@ -202,7 +202,7 @@ class _Reader:
                 return self._types(self._target(schema["$ref"], at), at, depth + 1)
             if "const" in schema or "enum" in schema:
                 members = schema["enum"] if "enum" in schema else [schema["const"]]
-                return list(dict.fromkeys(_type_of(member) for member in members))
+                return list(dict.fromkeys(type_of(member) for member in members))
             for key in ("anyOf", "oneOf"):
                 if key in schema:
                     found = [name for option in schema[key] for name in self._types(option, at, depth + 1)]
@@ -286,8 +286,8 @@ def _options(schema: Any) -> list[Any]:
     if rest == {"type"} and isinstance(schema["type"], list):
         return [{"type": name} for name in schema["type"]]
     if rest == {"enum"}:
-        kinds = dict.fromkeys(map(_type_of, schema["enum"]))
-        return [{"enum": [member for member in schema["enum"] if _type_of(member) == kind]} for kind in kinds]
+        kinds = dict.fromkeys(map(type_of, schema["enum"]))
+        return [{"enum": [member for member in schema["enum"] if type_of(member) == kind]} for kind in kinds]
     return [schema]
 
 
@@ -318,7 +318,7 @@ def _words_of(name: str, form: Form) -> list[tuple[str, str]]:
     return [(words.get(word, word), word) for word in meant]
 
 
-def _type_of(value: Any) -> str:
+def type_of(value: Any) -> str:
     match value:
         case bool():
             return "boolean"
