@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from promptweave.compiler.derive_calls import ID
-from promptweave.compiler.json_text import loads
+from promptweave.compiler.json_text import TYPES, loads
 from promptweave.compiler.styles.answer import AnswerSyntax, answer_node
 from promptweave.compiler.styles.arguments import NotExactError, arguments_node
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax, calls
+from promptweave.output.grammar import Rules
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Node, Syntax
@@ -50,7 +51,7 @@ class Verifier:
         if not syntax.arguments:
             return UNSEEN
         forms = syntax.arguments.forms
-        kinds = {key: _NAMES[type(value)] for key, value in UNSEEN.items()}
+        kinds = {key: TYPES[type(value)] for key, value in UNSEEN.items()}
         return {
             key: value
             for key, value in UNSEEN.items()
@@ -96,24 +97,14 @@ class Verifier:
         tree = None
         if syntax.arguments:
             try:
-                tree = arguments_node(syntax.arguments, _schema(self._unseen(syntax)), lambda _: None)
+                tree = arguments_node(syntax.arguments, _schema(self._unseen(syntax)), Rules())
             except NotExactError:
                 tree = None
         return [CallableTool(name, tree=tree) for name in ("zqtool", "zqother")]
 
 
 def _schema(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": {key: {"type": _NAMES[type(value)]} for key, value in arguments.items()}}
-
-
-_NAMES: dict[type, str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
-}
+    return {"type": "object", "properties": {key: {"type": TYPES[type(value)]} for key, value in arguments.items()}}
 
 
 def _read(tree: Node, text: str) -> ParsedMessage | None:

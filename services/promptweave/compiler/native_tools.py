@@ -1,16 +1,13 @@
 """Tools in a template's own syntax: whether their schemas can be kept to in it."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from promptweave.compiler.compile_schema import embed_schema
-from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.arguments import NotExactError, arguments_node
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax
-from promptweave.output.grammar import Expr, Rules
+from promptweave.output.grammar import Rules
 
 
 def native_tools(
@@ -29,7 +26,7 @@ def native_tools(
             done.append(tool)
             continue
         try:
-            tree = arguments_node(syntax.arguments, asked.parameters, lambda schema: _embedded(schema, rules))
+            tree = arguments_node(syntax.arguments, asked.parameters, rules)
         except NotExactError as error:
             why.append((f"{path}/parameters{error.pointer}", error.why))
         else:
@@ -40,10 +37,3 @@ def native_tools(
         )
         for path, text in why
     ]
-
-
-def _embedded(schema: Any, rules: Rules) -> Expr:
-    try:
-        return embed_schema(schema, rules, open_objects=False)[0]
-    except SchemaError as error:
-        raise NotExactError("/properties", error.message) from None

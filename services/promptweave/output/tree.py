@@ -80,6 +80,8 @@ class Text:
     kind: Region | None
     branches: tuple[Branch, ...] = ()
     may_end: bool = True
+    rule: Expr | None = field(default=None, compare=False)
+    """The grammar of the text with the marker that ends it, where not every text is wanted. The parser does not need it."""
 
     def __post_init__(self) -> None:
         markers = [marker for branch in self.branches for marker in branch.markers]

@@ -13,8 +13,8 @@ def tree_expr(node: Node, rules: Rules) -> Expr:
             if rule is None:
                 raise ValueError("a Json node without a rule has no grammar")
             return rule
-        case Text(_, branches, may_end):
-            return _text(branches, may_end, rules)
+        case Text(_, branches, may_end, rule):
+            return _text(branches, may_end, rules) if rule is None else rule
         case Choice(alternatives):
             return alt(*(tree_expr(alternative, rules) for alternative in alternatives))
         case Sequence(items):

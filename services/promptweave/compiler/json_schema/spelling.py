@@ -20,20 +20,26 @@ def json_string(dfa: Dfa, rules: Rules, hint: str) -> Expr:
     return seq(Lit('"'), automaton_expr(dfa, rules, hint, end=Lit('"')))
 
 
-def automaton_expr(dfa: Dfa, rules: Rules, hint: str, *, end: Expr, loop_limits: tuple[int, int] | None = None) -> Expr:
+def automaton_expr(
+    dfa: Dfa, rules: Rules, hint: str, *, end: Expr, loop_limits: tuple[int, int] | None = None, raw: bool = False
+) -> Expr:
     """The texts of the language, each followed by `end`.
 
+    `raw`: characters stand there as they are, not as in a JSON string.
     `loop_limits`: for the digits of numbers, how often a loop before and behind the point may be taken.
     """
-    return _Printer(dfa, rules, hint, end, loop_limits).whole()
+    return _Printer(dfa, rules, hint, end, loop_limits, raw=raw or loop_limits is not None).whole()
 
 
 class _Printer:
-    def __init__(self, dfa: Dfa, rules: Rules, hint: str, end: Expr, loop_limits: tuple[int, int] | None) -> None:
+    def __init__(
+        self, dfa: Dfa, rules: Rules, hint: str, end: Expr, loop_limits: tuple[int, int] | None, *, raw: bool
+    ) -> None:
         self._rules = rules
         self._hint = hint
         self._end = end
         self._limits = loop_limits
+        self._raw = raw
         self._accepting = dfa.accepting
         self._edges: list[Edges] = []
         self._entries = [0] * len(dfa.table)
@@ -144,6 +150,6 @@ class _Printer:
         return counted(self._step(ranges), low, high, self._rules)
 
     def _step(self, ranges: Ranges) -> Expr:
-        if self._limits is None:
+        if not self._raw:
             return char_expr(ranges, self._rules)
         return Lit(chr(ranges[0][0])) if ranges[0][0] == ranges[-1][1] else Chars(ranges)

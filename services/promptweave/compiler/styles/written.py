@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.json_text import TYPES, dumps, loads
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
-from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, type_of
+from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax
 from promptweave.compiler.styles.calls import CallSyntax, Slot
 
 
@@ -46,7 +46,7 @@ def _arguments(syntax: ArgumentSyntax, arguments: dict[str, Any]) -> str:
         return syntax.zero
     written = []
     for key, value in arguments.items():
-        form = syntax.forms[type_of(value)]
-        text = value if form.raw else dict(form.words).get(dumps(value), dumps(value))
+        form = syntax.forms[TYPES[type(value)]]
+        text = value if form.raw else form.word(dumps(value))
         written.append((KEY + form.middle + text + form.end).replace(KEY, key))
     return syntax.first + syntax.join.join(written)
