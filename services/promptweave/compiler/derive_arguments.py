@@ -51,12 +51,14 @@ def derive_arguments(body: Body, notes: list[str]) -> tuple[Arguments | None, st
     if not second[1] or not join:
         return None, "what stands between two arguments was not found"
     join, after, middle = (text.replace("zqkey", KEY) for text in (join, after, middle))
-    end = whole_tags(common_prefix(join, after))
+    # What closes a value is a tag, or all that is the same after each.
+    ends = (whole_tags(common_prefix(join, after)), common_prefix(join, after))
+    end = next((end for end in ends if none.endswith(after.removeprefix(end))), None)
+    if end is None:
+        return None, "calls without arguments end otherwise"
     if raw and not end.strip():
         return None, "nothing closes a string that stands there as it is"
     closing = after.removeprefix(end)
-    if not none.endswith(closing):
-        return None, "calls without arguments end otherwise"
     zero = none[: len(none) - len(closing)]
     before = common_prefix(zero, before_key)
     forms = {"string": Form(middle, end, raw)}
