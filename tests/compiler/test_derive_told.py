@@ -10,6 +10,8 @@ from promptweave.compiler.profile import profile
 from promptweave.compiler.request import Call, Message, Role, Tool
 from promptweave.compiler.template import ChatTemplate
 
+from ..gbnf_text import grammar_from_gbnf
+from ..grammars import accepts
 from .test_compile import CHOICES, QUESTION, check_samples, read
 from .test_derive import WIDE_QUESTION, check_splits
 
@@ -91,10 +93,38 @@ def test_tools_that_a_template_does_not_show_are_told_with_its_own_syntax() -> N
     assert [(warning.code, warning.path) for warning in compiled.warnings] == [("content_moved", "/messages/2")]
 
 
-def test_the_words_of_a_syntax_told_are_the_template_s() -> None:
-    tool = Tool("f", "", {"type": "object", "properties": {"ok": {"type": "boolean"}, "t": {"type": "string"}}})
-    source = "<|im_start|>system\nList of tools: {{ tools | tojson }}" + _ECHO.replace("TELLS", "")
-    compiled = compile_prompt(replace(QUESTION, tools=(tool,)), ChatTemplate(source))
-    message, complete = read(compiled, '<|tool_call_start|>[f(ok=True, t="a\\"b")]<|tool_call_end|>')
+_CODE = ChatTemplate("<|im_start|>system\nList of tools: {{ tools | tojson }}" + _ECHO.replace("TELLS", ""))
+PLACES = Tool(
+    "f",
+    "",
+    {
+        "type": "object",
+        "properties": {
+            "ok": {"type": "boolean"},
+            "text": {"type": "string", "minLength": 2},
+            "places": {
+                "type": "array",
+                "items": {"type": "object", "properties": {"on": {"type": ["boolean", "null"]}, "n": {"enum": [1, 2]}}},
+            },
+        },
+    },
+)
+
+
+def test_python_s_literals_keep_to_the_schema_at_any_depth() -> None:
+    request = replace(QUESTION, tools=(PLACES,))
+    compiled = compile_prompt(request, _CODE)
+    assert (compiled.style, compiled.warnings) == ("native", ())
+    text = '<|tool_call_start|>[f(ok=True, text="a\\"b", places=[{"on": None, "n": 2}, {}])]<|tool_call_end|>'
+    meant = {"ok": True, "text": 'a"b', "places": [{"on": None, "n": 2}, {}]}
+    message, complete = read(compiled, text)
     assert complete
-    assert json.loads(message.tool_calls[0].arguments) == {"ok": True, "t": 'a"b'}
+    assert json.loads(message.tool_calls[0].arguments) == meant
+    grammar = grammar_from_gbnf(compiled.grammar or "")
+    assert accepts(grammar, text)
+    for wrong in (text.replace("2}", "3}"), text.replace('a\\"b', "a"), text.replace("None", "null")):
+        assert not accepts(grammar, wrong)
+    called = Message(Role.ASSISTANT, None, tool_calls=(Call("c", "f", json.dumps(meant)),))
+    assert text in compile_prompt(replace(request, messages=(*QUESTION.messages, called)), _CODE).prompt
+    check_samples(request, compiled, 20)
+    check_splits(compiled, 5)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from promptweave.compiler.derive_arguments import Arguments, derive_arguments
 from promptweave.compiler.derive_calls import ID, CallShape, Written, index_before, shape_of, split_index
 from promptweave.compiler.derive_described import described
-from promptweave.compiler.derive_verify import Call, Verifier
+from promptweave.compiler.derive_verify import Call, Verifier, less_and_less
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.markup import TAG, common_prefix, tags, whole_tags
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
@@ -284,11 +284,13 @@ class _Deriver:
 
     def verified(self, syntax: CallSyntax) -> tuple[CallSyntax | None, str]:
         """The syntax as far as calls are read back that the derivation has not seen, or what went wrong."""
-        if not (why := self._verify(syntax)):
-            return syntax, ""
-        # One call may be right where two are not: a number that does not count, a separator that depends on the call.
-        alone = replace(syntax, between="")
-        return (alone, "") if syntax.between and not self._verify(alone) else (None, why)
+        why = ""
+        for candidate in less_and_less(syntax):
+            found = self._verify(candidate)
+            if not found:
+                return candidate, ""
+            why = why or found
+        return None, why
 
     def verified_as_content(self, syntax: CallSyntax) -> CallSyntax | None:
         """The same for a syntax that the template does not write: it must leave it as it is."""

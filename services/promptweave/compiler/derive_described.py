@@ -16,22 +16,25 @@ _LIST = CallSyntax(
     closing="}]",
     between='}, {"name": "',
 )
-_TYPES = ("string", "integer", "number", "boolean", "null")
+
+
+def _python(middle: str) -> dict[str, Form]:
+    """How Python's literals are written after `middle`, strings in double quotes."""
+    plain = {name: Form(middle, "") for name in ("string", "integer", "number")}
+    truth = Form(middle, "", words=(("true", "True"), ("false", "False")))
+    inside = {
+        name: Form(middle + start, end, inside=True) for name, start, end in (("object", "{", "}"), ("array", "[", "]"))
+    }
+    return {**plain, **inside, "boolean": truth, "null": Form(middle, "", words=(("null", "None"),))}
+
+
+_DICT = ArgumentSyntax("", '"', ', "', _python('": '), items=_python(""), separator=", ")
 _CODE = CallSyntax(
     opening="<|tool_call_start|>[",
     call=(Slot.NAME, "(", Slot.ARGUMENTS),
     closing=")]<|tool_call_end|>",
     between="), ",
-    arguments=ArgumentSyntax(
-        zero="",
-        first="",
-        join=", ",
-        forms={name: Form("=", "") for name in _TYPES}
-        | {
-            "boolean": Form("=", "", words=(("true", "True"), ("false", "False"))),
-            "null": Form("=", "", words=(("null", "None"),)),
-        },
-    ),
+    arguments=ArgumentSyntax("", "", ", ", _python("="), nested=_DICT, items=_DICT.items, separator=", "),
 )
 
 PHRASES: Mapping[str, CallSyntax] = {

@@ -1,6 +1,6 @@
 """The values of arguments that are written key by key: in JSON, as words of the template, or as text up to what ends it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,13 +27,15 @@ class NotExactError(Exception):
 class Form:
     """How a value of one type is written after its key: `middle` VALUE `end`.
 
-    `raw`: strings stand there as they are. `words`: what stands for true, false and null, where it is not JSON.
+    `raw`: strings stand there as they are. `words`: what stands for true, false and null, where it is not JSON. `inside`: an
+    object or array is no JSON, its parts are written in the syntax' own forms.
     """
 
     middle: str
     end: str
     raw: bool = False
     words: tuple[tuple[str, str], ...] = ()
+    inside: bool = False
 
     def word(self, meant: str) -> str:
         """What stands for true, false or null."""
@@ -49,8 +51,10 @@ class _Way:
     first: str | None
 
 
-def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at: str) -> Node:
+def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at: str, inside: Callable[[str], Node]) -> Node:
     """The tree of a value with the texts around it. `at`: the pointer of its schema. Raises NotExactError.
+
+    `inside` gives what stands between the texts of an object or array that is no JSON.
 
     Words come first, then JSON in each of its forms, and text last, which takes what is nothing else.
     """
@@ -67,6 +71,8 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
         beside_text = any(way.middle == form.middle for way in text)
         if name in ("boolean", "null") and (form.words or beside_text):
             words += [_word(form, meant) for meant in typed.words(name)]
+        elif form.inside:
+            words.append(_Way(form.middle, InOrder((Literal(form.middle), inside(name), Literal(form.end))), None))
         elif name != "string" or not form.raw:
             if beside_text:
                 raise NotExactError(at, f"text cannot be told from a value of the type {name}")

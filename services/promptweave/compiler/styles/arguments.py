@@ -17,25 +17,37 @@ from promptweave.compiler.json_text import dumps, pointer_token
 from promptweave.compiler.keywords import ANNOTATIONS
 from promptweave.compiler.styles.argument_values import Form, NotExactError, told, value_node
 from promptweave.output.grammar import Rules
-from promptweave.output.tree import EMPTY, Choice, Literal, Node, Sequence
+from promptweave.output.tree import EMPTY, Choice, Literal, Node, Repeat, Sequence
 
 __all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]
 
 KEY = "\ue000"
 """Stands for the key in a form's texts: some syntaxes close a value by its key."""
 
+MAX_SIZE = 20_000
+"""Of a tree, in nodes."""
+
+_MAX_REFERENCES = 20
+
 _PLAIN_KEY = re.compile(r"[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class ArgumentSyntax:
-    """The texts around arguments, and the form of each of JSON's types that can be written."""
+    """The texts around arguments, and the form of each of JSON's types that can be written.
+
+    Where objects and arrays are no JSON: `nested` says how what is in an object is written (None: like arguments), `items`
+    how items of arrays are, with `separator` between them.
+    """
 
     zero: str
     first: str
     join: str
     forms: Mapping[str, Form]
     sorted_keys: bool = False
+    nested: "ArgumentSyntax | None" = None
+    items: Mapping[str, Form] | None = None
+    separator: str = ""
 
     def example(self) -> str:
         """One argument."""
@@ -46,8 +58,14 @@ class ArgumentSyntax:
 
 def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules) -> Node:
     """The tree of the arguments that `schema`, that of an object, allows. Raises NotExactError."""
-    reader = _Reader(syntax, schema, rules)
-    members = reader.members()
+    tree = _object_node(syntax, schema, rules, ())
+    if _size(tree, {}) > MAX_SIZE:
+        raise NotExactError("", "its optional values combine in too many ways to be written out")
+    return tree
+
+
+def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> Node:
+    members = _Reader(syntax, schema, rules, within).members()
     if syntax.sorted_keys:
         members.sort(key=lambda member: member.key.lower())
     alternatives: list[Node] = []
@@ -60,6 +78,20 @@ def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules) -> Node:
     else:
         alternatives.append(Sequence((Literal(syntax.zero), told("{}"))))
     return alternatives[0] if len(alternatives) == 1 else Choice(tuple(alternatives))
+
+
+def _size(node: Node, known: dict[int, int]) -> int:
+    """How many nodes there are when all is written out: the same one may stand in many places."""
+    if id(node) not in known:
+        match node:
+            case Choice(parts) | Sequence(parts):
+                below = sum(_size(part, known) for part in parts)
+            case Repeat(item):
+                below = 2 * _size(item, known)
+            case _:
+                below = 0
+        known[id(node)] = 1 + below
+    return known[id(node)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +112,9 @@ def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
 class _Reader:
     """Reads a schema as far as the syntax needs to see into it."""
 
-    def __init__(self, syntax: ArgumentSyntax, schema: Any, rules: Rules) -> None:
+    def __init__(self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> None:
         self._syntax = syntax
+        self._within = within
         self._rules = rules
         self._schema = schema if isinstance(schema, dict) else {}
         if schema is False:
@@ -110,19 +143,78 @@ class _Reader:
             name: replace(form, middle=form.middle.replace(KEY, key), end=form.end.replace(KEY, key))
             for name, form in self._syntax.forms.items()
         }
+        return _Member(key, required, self._value(forms, schema, at))
+
+    def _value(self, forms: Mapping[str, Form], schema: Any, at: str) -> Node:
         document = self._document(schema)
         try:
             with exactly():
-                return _Member(key, required, value_node(forms, document, TypedValues(document, self._rules), at))
+                typed = TypedValues(document, self._rules)
+                return value_node(forms, document, typed, at, lambda name: self._inside(name, schema, at))
         except SchemaError as error:
             inside = error.pointer.removeprefix(_INSIDE)
             pointer = error.pointer if inside == error.pointer else at + inside
             raise NotExactError(pointer, error.why) from None
 
+    def _inside(self, name: str, schema: Any, at: str) -> Node:
+        """What is in an object or an array, whose schema must be one that says it plainly."""
+        found = [option for option in options(schema, self._schema) if name in _declared(option)]
+        if len(found) != 1:
+            raise NotExactError(at, f"what values of the type {name} hold is not said plainly enough for it")
+        if id(found[0]) in self._within:
+            raise NotExactError(at, "values that hold others of their kind, without end, cannot be written out")
+        within = (*self._within, id(found[0]))
+        if name == "array":
+            return self._array(found[0], at, within)
+        plain = {**self._shared(), **found[0], "type": "object"}
+        try:
+            return _object_node(self._syntax.nested or self._syntax, plain, self._rules, within)
+        except NotExactError as error:
+            raise NotExactError(at + error.pointer, error.why) from None
+
+    def _array(self, schema: Mapping[str, Any], at: str, within: tuple[int, ...]) -> Node:
+        for keyword in schema.keys() - {"type", "items", "minItems", "maxItems"} - ANNOTATIONS - {"$ref"}:
+            raise NotExactError(at + pointer_token(keyword), f"{keyword!r} cannot be enforced in it")
+        low, high = schema.get("minItems", 0), schema.get("maxItems")
+        if high == 0:
+            return told("[]")
+        inner = _Reader(self._syntax, self._schema, self._rules, within)
+        item = inner._value(self._syntax.items or {}, schema.get("items", True), f"{at}/items")
+        more = Repeat(
+            Sequence((Literal(self._syntax.separator), told(", "), item)),
+            min=max(low - 1, 0),
+            max=None if high is None else high - 1,
+        )
+        some = Sequence((told("["), item, more, told("]")))
+        return some if low else Choice((some, told("[]")))
+
+    def _shared(self) -> dict[str, Any]:
+        return {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}
+
     def _document(self, schema: Any) -> Any:
         """A property's schema as a document of its own, in which its references still hold."""
-        shared = {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}
-        return {**shared, "allOf": [schema]}
+        return {**self._shared(), "allOf": [schema]}
 
 
 _INSIDE = "/allOf/0"
+
+
+def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:
+    """A schema as alternatives that say something themselves: references and plain choices are followed."""
+    if not isinstance(schema, dict) or depth > _MAX_REFERENCES:
+        return []
+    rest = schema.keys() - ANNOTATIONS
+    if rest == {"$ref"}:
+        found: Any = document
+        for token in schema["$ref"].removeprefix("#").split("/")[1:]:
+            found = found.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+        return options(found, document, depth + 1)
+    for key in ("anyOf", "oneOf", "allOf"):
+        if rest == {key} and (key != "allOf" or len(schema[key]) == 1):
+            return [option for some in schema[key] for option in options(some, document, depth + 1)]
+    return [schema]
+
+
+def _declared(schema: Mapping[str, Any]) -> list[str]:
+    declared = schema.get("type", [])
+    return [declared] if isinstance(declared, str) else declared

@@ -1,13 +1,13 @@
 """Calls as text: what an answer with calls looks like in a syntax, for templates that do not write it themselves."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from promptweave.compiler.json_text import TYPES, dumps, loads
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
-from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax
+from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
 from promptweave.compiler.styles.calls import CallSyntax, Slot
 
 
@@ -44,9 +44,17 @@ def _call(syntax: CallSyntax, call: CalledTool, number: int) -> str:
 def _arguments(syntax: ArgumentSyntax, arguments: dict[str, Any]) -> str:
     if not arguments:
         return syntax.zero
-    written = []
-    for key, value in arguments.items():
-        form = syntax.forms[TYPES[type(value)]]
-        text = value if form.raw else form.word(dumps(value))
-        written.append((KEY + form.middle + text + form.end).replace(KEY, key))
+    written = [key + _value(syntax, syntax.forms, value).replace(KEY, key) for key, value in arguments.items()]
     return syntax.first + syntax.join.join(written)
+
+
+def _value(syntax: ArgumentSyntax, forms: Mapping[str, Form], value: Any) -> str:
+    """A value with the texts around it."""
+    form = forms[TYPES[type(value)]]
+    if form.inside and isinstance(value, dict):
+        text = _arguments(syntax.nested or syntax, value)
+    elif form.inside:
+        text = syntax.separator.join(_value(syntax, syntax.items or {}, item) for item in value)
+    else:
+        text = value if form.raw else form.word(dumps(value))
+    return form.middle + text + form.end
