@@ -16,7 +16,7 @@ from promptweave.demo.model import write_demo_model
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
-from .requests import answer, request, sampling
+from .requests import read_on, request, sampling
 from .running import options, served
 
 pytestmark = pytest.mark.anyio
@@ -67,6 +67,7 @@ SET = Tool(
     },
 )
 CLEAR = Tool("clear", "Clears it", {"type": "object", "properties": {"all": {"type": ["boolean", "null"]}}})
+TIMEOUT_S = 300.0
 QUIET = {"enable_thinking": False, "thinking": False}
 ASKED = ChatRequest((Message(Role.USER, "Set it."),), tools=(SET, CLEAR), template_kwargs=QUIET)
 TOOLS = {tool.name: tool for tool in ASKED.tools}
@@ -85,7 +86,8 @@ async def check(stub: InferenceServiceStub, template: ChatTemplate, choices: Ite
         prompt = compiled_to_wire(compile_prompt(CHOICES[choice], template))
         for seed in range(seeds):
             drawn = sampling(seed=seed, temperature=1.5)
-            got = await answer(stub, request(prompt, max_tokens=16 if choice == "auto" else 200, sampling=drawn))
+            asked = request(prompt, max_tokens=16 if choice == "auto" else 200, sampling=drawn)
+            got = await read_on(stub.Generate(asked, timeout=TIMEOUT_S))
             whole = got.calls if got.finish.reason == TOOL_CALLS else got.calls[:-1]
             for name, arguments in whole:
                 jsonschema.validate(json.loads(arguments), TOOLS[name].parameters)
