@@ -32,7 +32,7 @@ DEEP = Tool(
                 "required": ["name", "at"],
             },
             "places": {"type": "array", "items": {"$ref": "#/$defs/place"}},
-            "opt": {"anyOf": [{"$ref": "#/$defs/place"}, {"type": "integer"}]},
+            "opt": {"description": "one more", "allOf": [{"$ref": "#/$defs/place"}]},
         },
         "required": ["tags"],
         "$defs": {"place": {"type": "object", "properties": {"kind": {"enum": ["a", "b"]}, "x": {"type": "number"}}}},
@@ -51,10 +51,10 @@ CASES: list[tuple[dict[str, Any] | None, str, str]] = [
         "<tags><li></li><li></</li></tags><grid><li><li>1</li><li>2</li></li><li></li></grid>",
     ),
     (
-        {"tags": ["x"], "who": {"name": "ab", "at": {"x": -2.5}}, "places": [{}, {"kind": "a"}], "opt": 3},
-        "tags:[<|q|>x<|q|>],who:{name:<|q|>ab<|q|>,at:{x:-2.5}},places:[{},{kind:<|q|>a<|q|>}],opt:3",
+        {"tags": ["x"], "who": {"name": "ab", "at": {"x": -2.5}}, "places": [{}, {"kind": "a"}], "opt": {"x": 3}},
+        "tags:[<|q|>x<|q|>],who:{name:<|q|>ab<|q|>,at:{x:-2.5}},places:[{},{kind:<|q|>a<|q|>}],opt:{x:3}",
         "<tags><li>x</li></tags><who><name>ab</name><at><x>-2.5</x></at></who>"
-        "<places><li></li><li><kind>a</kind></li></places><opt>3</opt>",
+        "<places><li></li><li><kind>a</kind></li></places><opt><x>3</x></opt>",
     ),
     (None, "tags:[]", "<tags></tags>"),
     (None, "tags:[<|q|>long<|q|>]", "<tags><li>long</li></tags>"),
@@ -96,6 +96,7 @@ def test_samples(name: str, choice: str) -> None:
     check_splits(compiled, 5)
 
 
+NODE = {"type": "object", "properties": {"li": {"type": "integer"}}}
 TREE = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}}
 OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
 
@@ -109,7 +110,12 @@ OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
             {"type": "array", "items": {"type": "string"}, "uniqueItems": True}, "/properties/a/uniqueItems", id="unique"
         ),
         pytest.param({"type": "array"}, "/properties/a/items", id="any-items"),
-        pytest.param({"enum": [{"x": 1}, {"x": 2}]}, "/properties/a", id="listed-objects"),
+        pytest.param({"enum": [{"x": 1}, {"x": 2}]}, "/properties/a/enum", id="listed-objects"),
+        pytest.param({"anyOf": [NODE, {"type": "integer"}]}, "/properties/a", id="an-object-or-a-number"),
+        pytest.param({"anyOf": [NODE, {"type": "string"}]}, "/properties/a", id="an-object-or-text"),
+        pytest.param({"anyOf": [NODE, {"type": "array", "items": NODE}]}, "/properties/a", id="an-object-or-an-array"),
+        pytest.param({"oneOf": [NODE, {"minProperties": 1}]}, "/properties/a", id="perhaps-two-objects"),
+        pytest.param({"type": "object", "$ref": "#/$defs/tree"}, "/properties/a/$ref", id="more-than-a-reference"),
         pytest.param({"anyOf": [TREE, OPEN]}, "/properties/a", id="two-objects"),
     ],
 )
@@ -131,6 +137,17 @@ def test_a_schema_of_too_many_combinations_gets_another_style() -> None:
     compiled = compile_prompt(request, template("braces"))
     assert compiled.style == "generic"
     assert "too many ways" in compiled.warnings[0].message
+
+
+def test_an_object_or_something_else_where_that_can_be_told() -> None:
+    either = {"anyOf": [NODE, {"type": "array", "items": {"type": "integer"}}, {"type": "string"}, {"enum": [None, 1]}]}
+    request = replace(QUESTION, tools=(Tool("f", "", {"type": "object", "properties": {"a": either}, "required": ["a"]}),))
+    compiled = compile_prompt(request, template("braces"))
+    assert (compiled.style, compiled.warnings) == ("native", ())
+    for text, meant in (("{li:2}", {"li": 2}), ("[2]", [2]), ("<|q|>2<|q|>", "2"), ("None", None), ("1", 1)):
+        message, complete = read(compiled, WRITTEN["braces"].format(f"a:{text}"))
+        assert (json.loads(message.tool_calls[0].arguments), complete) == ({"a": meant}, True)
+    check_samples(request, compiled, 20)
 
 
 def test_says_so() -> None:

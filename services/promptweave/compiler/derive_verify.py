@@ -18,8 +18,8 @@ Call = tuple[str, dict[str, Any]]
 
 UNSEEN: dict[str, Any] = {
     "flag": False,
-    "list": [1, {"a": "b 'c' \\ \"d\" </x>\n"}],
-    "nested": {"list": [1, 2.5, True, None], "empty": {}},
+    "list": [1, {"a": "b 'c' \\ \"d\" </x>\n"}, {}],
+    "nested": {"list": [None, True, 1, 2.5, -3.5], "empty": {}},
     "number": -2.5,
     "text": "é \"quoted\" \\ </x> 'it' 😀\n & <|y|>",
     "whole": 12,
@@ -120,7 +120,9 @@ def _writable(value: Any, syntax: ArgumentSyntax) -> Any:
     if isinstance(value, dict):
         return {key: _part(item, syntax, syntax.forms) for key, item in value.items() if TYPES[type(item)] in syntax.forms}
     items = syntax.items or {}
-    return [_part(item, syntax, items) for item in value if TYPES[type(item)] in items]
+    possible = [item for item in value if TYPES[type(item)] in items]
+    # Items of one type: of different ones they may not be told apart.
+    return [_part(item, syntax, items) for item in possible if type(item) is type(possible[-1])]
 
 
 def _part(value: Any, syntax: ArgumentSyntax, forms: Mapping[str, Form]) -> Any:
@@ -136,7 +138,7 @@ def _schema(value: Any) -> dict[str, Any]:
     if isinstance(value, dict):
         return {**kind, "properties": {key: _schema(item) for key, item in value.items()}}
     if isinstance(value, list):
-        return {**kind, "items": {"anyOf": [_schema(item) for item in value]}} if value else kind
+        return {**kind, "items": _schema(value[0])} if value else kind
     return kind
 
 

@@ -65,6 +65,7 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
     checked = dumps(document)
     text = _text(forms["string"], typed, checked, at) if "string" in types and forms["string"].raw else []
     words: list[_Way] = []
+    parts: list[_Way] = []
     json: dict[tuple[str, str], list[str]] = {}
     for name in types:
         form = forms[name]
@@ -72,15 +73,17 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
         if name in ("boolean", "null") and (form.words or beside_text):
             words += [_word(form, meant) for meant in typed.words(name)]
         elif form.inside:
-            words.append(_Way(form.middle, InOrder((Literal(form.middle), inside(name), Literal(form.end))), None))
+            node = InOrder((Literal(form.middle), inside(name), Literal(form.end)))
+            parts.append(_Way(form.middle, node, None))
         elif name != "string" or not form.raw:
             if beside_text:
                 raise NotExactError(at, f"text cannot be told from a value of the type {name}")
             json.setdefault((form.middle, form.end), []).append(name)
-    ways = [*words, *_json(json, typed, checked), *text]
+    ways = [*words, *_json(json, typed, checked), *parts, *text]
     if not ways:
         raise NotExactError(at, "it allows no value that can be written")
-    if any(_clash(one, other) for one in ways for other in ways if one is not other):
+    pairs = [(one, other) for one in ways for other in ways if one is not other]
+    if any(_clash(one, other) or (one in parts and one.middle == other.middle) for one, other in pairs):
         raise NotExactError(at, "the ways in which its values are written cannot be told apart")
     return ways[0].node if len(ways) == 1 else Choice(tuple(way.node for way in ways))
 

@@ -13,7 +13,7 @@ from typing import Any
 from promptweave.compiler.compile_schema import exactly
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.typed import TypedValues
-from promptweave.compiler.json_text import dumps, pointer_token
+from promptweave.compiler.json_text import TYPES, dumps, pointer_token
 from promptweave.compiler.keywords import ANNOTATIONS
 from promptweave.compiler.styles.argument_values import Form, NotExactError, told, value_node
 from promptweave.output.grammar import Rules
@@ -158,8 +158,9 @@ class _Reader:
 
     def _inside(self, name: str, schema: Any, at: str) -> Node:
         """What is in an object or an array, whose schema must be one that says it plainly."""
-        found = [option for option in options(schema, self._schema) if name in _declared(option)]
-        if len(found) != 1:
+        every = options(schema, self._schema)
+        found = [option for option in every if name in _declared(option)]
+        if len(found) != 1 or not all(map(_declared, every)):
             raise NotExactError(at, f"what values of the type {name} hold is not said plainly enough for it")
         if id(found[0]) in self._within:
             raise NotExactError(at, "values that hold others of their kind, without end, cannot be written out")
@@ -173,7 +174,7 @@ class _Reader:
             raise NotExactError(at + error.pointer, error.why) from None
 
     def _array(self, schema: Mapping[str, Any], at: str, within: tuple[int, ...]) -> Node:
-        for keyword in schema.keys() - {"type", "items", "minItems", "maxItems"} - ANNOTATIONS - {"$ref"}:
+        for keyword in schema.keys() - {"type", "items", "minItems", "maxItems"} - ANNOTATIONS:
             raise NotExactError(at + pointer_token(keyword), f"{keyword!r} cannot be enforced in it")
         low, high = schema.get("minItems", 0), schema.get("maxItems")
         if high == 0:
@@ -202,7 +203,7 @@ _INSIDE = "/allOf/0"
 def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:
     """A schema as alternatives that say something themselves: references and plain choices are followed."""
     if not isinstance(schema, dict) or depth > _MAX_REFERENCES:
-        return []
+        return [{}]
     rest = schema.keys() - ANNOTATIONS
     if rest == {"$ref"}:
         found: Any = document
@@ -216,5 +217,8 @@ def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Ma
 
 
 def _declared(schema: Mapping[str, Any]) -> list[str]:
+    """The types that a schema names, or those of the values that it lists; none if it does neither."""
     declared = schema.get("type", [])
+    if not declared and ("enum" in schema or "const" in schema):
+        return [TYPES[type(member)] for member in schema.get("enum", [schema.get("const")])]
     return [declared] if isinstance(declared, str) else declared
