@@ -87,11 +87,12 @@ def derive_calls(render: Renderer, head: str, header: str, turn_end: str) -> Der
         syntax, why = deriver.verified(syntax)
     how = "derived, and verified by reading others back"
     if not syntax:
-        deriver.notes.clear()
-        syntax = next(filter(None, map(deriver.verified_as_content, described(render.tools_shown()))), None)
+        teller = _Deriver(render, head, header, turn_end)
+        syntax = next(filter(None, map(teller.verified_as_content, described(render.tools_shown()))), None)
+        deriver = teller if syntax else deriver
         how = "as the prompt tells, and verified by reading others back; those of history are given as content"
     if not syntax:
-        return Derivation(None, deriver.answer, Shape(), "", (f"calls: {why}; the generic style is used",))
+        return Derivation(None, deriver.answer, deriver.shape, "", (f"calls: {why}; the generic style is used",))
     single = () if syntax.between else ("only one call can be written in a turn",)
     note = f"calls are written as {syntax.example()!r}: {how}"
     return Derivation(syntax, deriver.answer, deriver.shape, deriver.end, (note, *single, *deriver.notes))

@@ -113,9 +113,7 @@ class Shown:
         if self._written:
             # Where calls are text, the order of the results says what is whose.
             ordered = results_in_order(turns)
-            turns = tuple(
-                replace(turn, message=as_content(turn.message, self._written, self._profile.answer)) for turn in ordered
-            )
+            turns = tuple(replace(turn, message=as_content(turn.message, self._written)) for turn in ordered)
         return with_system_text(turns, instructions) if instructions else turns
 
     def _render(self, template: ChatTemplate, turns: Turns, able: Abilities, *, add_generation_prompt: bool = True) -> str:
