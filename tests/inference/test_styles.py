@@ -69,6 +69,8 @@ SET = Tool(
 )
 CLEAR = Tool("clear", "Clears it", {"type": "object", "properties": {"all": {"type": ["boolean", "null"]}}})
 TIMEOUT_S = 300.0
+MAX_TOKENS = {"auto": 16, "required": 600, "named": 600, "parallel": 200}
+"""What is a single call is whole after so many, a token for each character."""
 QUIET = {"enable_thinking": False, "thinking": False}
 ASKED = ChatRequest((Message(Role.USER, "Set it."),), tools=(SET, CLEAR), template_kwargs=QUIET)
 TOOLS = {tool.name: tool for tool in ASKED.tools}
@@ -87,7 +89,7 @@ async def check(stub: InferenceServiceStub, template: ChatTemplate, choices: Ite
         prompt = compiled_to_wire(compile_prompt(CHOICES[choice], template))
         for seed in range(seeds):
             drawn = sampling(seed=seed, temperature=1.5)
-            asked = asking(prompt, max_tokens=16 if choice == "auto" else 200, sampling=drawn)
+            asked = asking(prompt, max_tokens=MAX_TOKENS[choice], sampling=drawn)
             got = await read_on(stub.Generate(asked, timeout=TIMEOUT_S))
             whole = got.calls if got.finish.reason == TOOL_CALLS else got.calls[:-1]
             for name, arguments in whole:
