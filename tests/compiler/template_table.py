@@ -15,12 +15,14 @@ PAGE = HERE.parents[1] / "docs" / "templates.md"
 HEAD = """# Chat templates that the tests know
 
 Written by `tests/compiler/template_table.py`, which derives it from the templates; a test compares. *Native*: calls are
-written as the template writes them; *derived* by rendering it, and *verified* by reading back calls that the derivation has
-not seen. *Generic*: the JSON envelope, which works with any template. Either way the grammar enforces the whole schema of
-every tool; where a schema cannot be kept to in a native syntax, the request gets the generic style, and a warning.
+written as the template writes them; *derived* by rendering it, or *told* by what it says beside the tools, where it writes
+no calls itself (those of history are given to it as content); *verified* by reading back calls that the derivation has not
+seen. *Tools*: shown by the template, or by us in the system turn. *Generic*: the JSON envelope, which works with any
+template. Either way the grammar enforces the whole schema of every tool; where a schema cannot be kept to in a native
+syntax, the request gets the generic style, and a warning.
 
-| template | style | how | verified | several calls | arguments | reasoning | why not native |
-|---|---|---|---|---|---|---|---|
+| template | style | how | verified | several calls | tools | arguments | reasoning | why not native |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -29,21 +31,22 @@ def table() -> str:
     found = {path.stem: profile(ChatTemplate(path.read_text(), "<s>", "</s>")) for path in sorted(CORPUS.glob("*.jinja"))}
     rows = [_row(name, known) for name, known in found.items()]
     native = sum(known.style == "native" for known in found.values())
-    return (
-        HEAD
-        + "\n".join(rows)
-        + f"\n\n{native} of {len(found)} native and derived, {len(found)} of {len(found)} guaranteed.\n"
-    )
+    told = sum(known.calls_as_content for known in found.values())
+    number = len(found)
+    count = f"{native} of {number} native ({native - told} derived, {told} told), {number} of {number} guaranteed."
+    return HEAD + "\n".join(rows) + f"\n\n{count}\n"
 
 
 def _row(name: str, known: Profile) -> str:
+    tools = "shown" if known.tools_published else "by us"
     if known.style != "native" or known.calls is None:
         why = next((note for note in reversed(known.notes) if note.startswith("calls: ")), "")
-        why = why.removeprefix("calls: ").removesuffix("; the generic style is used") or known.notes[0]
-        return f"| {name} | generic | | | yes | JSON | {_reasoning(known)} | {why} |"
+        why = why.removeprefix("calls: ").removesuffix("; the generic style is used")
+        return f"| {name} | generic | | | yes | {tools} | JSON | {_reasoning(known)} | {why} |"
     arguments = "key by key" if known.calls.arguments else "JSON"
+    how = "told" if known.calls_as_content else "derived"
     several = "yes" if known.calls.between else "no"
-    return f"| {name} | native | derived | yes | {several} | {arguments} | {_reasoning(known)} | |"
+    return f"| {name} | native | {how} | yes | {several} | {tools} | {arguments} | {_reasoning(known)} | |"
 
 
 def _reasoning(known: Profile) -> str:

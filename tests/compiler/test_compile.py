@@ -91,7 +91,7 @@ def test_derives_a_listed_syntax() -> None:
 def test_says_what_a_bare_template_lacks() -> None:
     found = profile(template("bare"))
     assert (found.style, found.calls, found.system_role, found.tools_published) == ("generic", None, False, False)
-    assert found.notes[0] == "the template does not show tools that it is given"
+    assert found.notes[0] == "the template does not show tools that it is given: they are told in the system turn"
     assert "history: the template does not take system messages" in found.notes
 
 

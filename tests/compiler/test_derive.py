@@ -34,6 +34,7 @@ SYNTAXES = {
     "keyed": f"{KEYED}\n{KEYED}",
     "typed": f"<calls>{TYPED}{TYPED}</calls>",
     "code": '<|code|>[NAME(key="value"), NAME(key="value")]<|/code|>',
+    "braces": "<|call|>NAME{key:<|q|>value<|q|>}<|done|><|call|>NAME{key:<|q|>value<|q|>}<|done|>",
     "headed": 'NAME\n{"key": "value"}>>>NAME\n{"key": "value"}',
     "channels": ' to=functions.NAME<|channel|>calls<|message|>{"key": "value"}',
     "sections": '<|close|>reply<|sep|><|open|>tools<|sep|><|open|>call tool="NAME" index="0"<|sep|>'

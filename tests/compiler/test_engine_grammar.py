@@ -55,7 +55,7 @@ def test_schemas(engine: Any, schema: Any, texts: list[str]) -> None:
     agree(engine, grammar, [*texts, *sampled, *hostile])
 
 
-@pytest.mark.parametrize("name", ["tagged", "listed", "bare"])
+@pytest.mark.parametrize("name", ["tagged", "listed", "bare", "keyed", "braces"])
 @pytest.mark.parametrize("required", [True, False], ids=["required", "auto"])
 def test_answers(engine: Any, name: str, required: bool) -> None:
     compiled = compile_prompt(replace(QUESTION, tool_choice=ToolChoice(required)), template(name))

@@ -186,12 +186,15 @@ PROMPTS = [
 ]
 
 
+_AFTER_TOOLS = {"single": "<user>", "nine": "[ASK]"}
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "prompt", "told"), [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in PROMPTS]
 )
 def test_prompts(name: str, shape: str, prompt: str, told: list[str]) -> None:
     written, warnings = shown(SHAPES[shape].request(), template(name))
-    assert written.removeprefix(written[: written.find("<user>")] if name == "single" else "") == prompt
+    assert written[written.find(_AFTER_TOOLS.get(name, "")) :] == prompt
     about_messages = [warning for warning in warnings if warning.path.startswith("/messages")]
     assert [f"{warning.code} {warning.path}" for warning in about_messages] == told
 

@@ -42,6 +42,14 @@ EXPLAINED = {
     "Kimi-K2-Instruct": "it heads a result with its tool's name; we say which tool it was, the engine does not",
     "fireworks-ai-llama-3-firefunction-v2": "it prints the variable `functions`, which the engine leaves undefined",
     "google-gemma-4-31B-it-interleaved": "results of no known call: the engine guesses the tool by position",
+    **dict.fromkeys(
+        ("LFM2-8B-A1B", "LFM2.5-Instruct", "ibm-granite-granite-3.3-2B-Instruct"),
+        "it writes no calls, and the engine loses them; we give them as content",
+    ),
+    **dict.fromkeys(
+        ("deepseek-ai-DeepSeek-R1-Distill-Llama-8B", "deepseek-ai-DeepSeek-R1-Distill-Qwen-32B"),
+        "it shows no tools, and the engine loses them; we tell them in the system turn",
+    ),
 }
 """Templates → why prompts with tools may differ."""
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.grammar import EMPTY, Grammar, Lit, Rules
+from promptweave.output.grammar import EMPTY, Alt, Chars, Grammar, Lit, Rules
 from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Branch, Choice, Emit, Json, Literal, Node, Part, Region, Repeat, Sequence, Syntax, Text
 from promptweave.output.tree_grammar import tree_expr
@@ -129,3 +129,9 @@ def test_languages(node: Node, right: list[str], wrong: list[str]) -> None:
 def test_json_without_a_rule_has_no_grammar() -> None:
     with pytest.raises(ValueError, match="without a rule"):
         grammar_of(TAGGED)
+
+
+def test_a_choice_of_letters_is_one_class() -> None:
+    """The engine holds a stack for each alternative, so 62 letters of an id would cost 62 times as much as one."""
+    assert tree_expr(Choice(tuple(map(Literal, "cab"))), Rules()) == Chars(((0x61, 0x63),))
+    assert tree_expr(Choice((Literal("a"), Literal("bc"))), Rules()) == Alt((Lit("a"), Lit("bc")))

@@ -49,12 +49,16 @@ class Abilities:
     user_after_result: bool = True
     bridged: bool = True
     """Where one of the last two is not taken: with an empty turn of the other speaker between, it is."""
+    results_after_text: bool = False
+    """Results may follow an assistant turn in which calls stand as text."""
     results_in_call: bool = False
     """Results are given as `tool_responses` of the message that calls: it knows no role `tool`, and writes them there."""
     ids_shown: bool = False
     """Results show the id of their call."""
     ids: IdForm = IdForm.ANY
     arguments_as_object: bool = True
+    null_beside_calls: bool = False
+    """Where nothing is said beside calls, content is null: an empty text hides the calls, or becomes a turn of its own."""
     reasoning_key: str | None = None
     """The name by which it takes reasoning; None: it writes none of history, on purpose or not."""
     thoughts_dropped: bool = False
@@ -83,6 +87,7 @@ class Abilities:
             "ids of calls other than nine letters and digits": self.ids is IdForm.NINE,
             "ids of calls other than `functions.NAME:NUMBER`": self.ids is IdForm.BY_NAME,
             "arguments as an object": not self.arguments_as_object,
+            "an empty text beside calls": self.null_beside_calls,
             "tools without descriptions": not self.tools_undescribed,
         }
         return tuple(f"history: the template does not take {what}" for what, true in found.items() if true)

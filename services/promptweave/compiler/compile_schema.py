@@ -1,6 +1,8 @@
 """JSON Schema → grammar text: what `promptweave schema`, CompileSchema and Python callers use."""
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Literal
@@ -132,22 +134,31 @@ def embed_schema(
     with deadline():
         while True:
             try:
-                reader = Reader(schema, frozenset(loosened))
-                values = Values(reader, rules, separators, open_objects=open_objects)
-                root = _root(reader, values, object_root=object_root)
+                with exactly():
+                    reader = Reader(schema, frozenset(loosened))
+                    values = Values(reader, rules, separators, open_objects=open_objects)
+                    root = _root(reader, values, object_root=object_root)
                 return root, (*loosened.values(), *reader.warnings)
-            except RecursionError:
-                why = "the schema, or a pattern or number in it, is nested too deeply or too long"
-                raise SchemaError("unsupported", "", why) from None
-            except ValueError as error:
-                # Python does not print integers of more than 4,300 digits.
-                raise SchemaError("unsupported", "", f"a number in it is too long: {error}") from None
             except SchemaError as error:
                 # What is not exact is left out, and everything else is tried again.
                 final = strict or error.kind != "unsupported" or isinstance(error, DeadlineError)
                 if final or error.pointer in loosened or len(loosened) >= MAX_LOOSENED:
                     raise
                 loosened[error.pointer] = SchemaWarning(error.pointer, f"not enforced: {error.why}", loosened=True)
+
+
+@contextmanager
+def exactly() -> Iterator[None]:
+    """Inside, a schema becomes a grammar in limited time, and whatever Python cannot do is a SchemaError."""
+    try:
+        with deadline():
+            yield
+    except RecursionError:
+        why = "the schema, or a pattern or number in it, is nested too deeply or too long"
+        raise SchemaError("unsupported", "", why) from None
+    except ValueError as error:
+        # Python does not print integers of more than 4,300 digits.
+        raise SchemaError("unsupported", "", f"a number in it is too long: {error}") from None
 
 
 def _root(reader: Reader, values: Values, *, object_root: bool) -> Expr:

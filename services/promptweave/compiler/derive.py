@@ -4,18 +4,21 @@ What was derived is then *verified*: calls of other shapes are rendered and read
 what went in is not used.
 """
 
+import itertools
 import string
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from promptweave.compiler.derive_arguments import Arguments, derive_arguments
 from promptweave.compiler.derive_calls import ID, CallShape, Written, find_json, index_before, shape_of, split_index
-from promptweave.compiler.derive_verify import Call, Verifier
+from promptweave.compiler.derive_described import described
+from promptweave.compiler.derive_verify import Call, Verifier, less_and_less
 from promptweave.compiler.json_text import COMPACT, SPACED, Separators, dumps
 from promptweave.compiler.markup import TAG, common_prefix, tags, whole_tags
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.arguments import KEY
 from promptweave.compiler.styles.calls import CallSyntax, IdForm, Piece, Slot
+from promptweave.compiler.styles.written import CalledTool, write_answer
 
 SEEN: dict[str, Any] = {"zqkey": "zqvalue"}
 LONG_ID = "call_zqabcdefghijklmnopqrst"
@@ -30,6 +33,9 @@ class Renderer(Protocol):
     def without_reasoning(self, body: str) -> str:
         """What was written after the head, without an empty thought."""
 
+    def tools_shown(self) -> str:
+        """A prompt with tools."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -37,9 +43,14 @@ class Shape:
 
     arguments_as_object: bool = True
     content: str | None = ""
+    written: CallSyntax | None = None
+    """They are written into the content, in this syntax."""
 
     def message(self, called: tuple[Call, ...], content: str | None = None, identifier: str = ID) -> dict[str, Any]:
         """A message with calls."""
+        if self.written:
+            text = write_answer(self.written, PLAIN, content, (CalledTool(*call) for call in called))
+            return {"role": "assistant", "content": text}
         written = [
             {
                 "id": identifier.format(place),
@@ -72,16 +83,19 @@ def derive_calls(render: Renderer, head: str, header: str, turn_end: str) -> Der
     """
     deriver = _Deriver(render, head, header, turn_end)
     syntax, why = deriver.derive()
-    if syntax and (why := deriver.verify(syntax)) and syntax.between:
-        # One call may be right where two are not: a number that does not count, a separator that depends on the call.
-        alone = replace(syntax, between="")
-        if not deriver.verify(alone):
-            syntax, why = alone, ""
-    if why or not syntax:
+    if syntax:
+        syntax, why = deriver.verified(syntax)
+    how = "derived, and verified by reading others back"
+    if not syntax:
+        teller = _Deriver(render, head, header, turn_end)
+        syntax = next(filter(None, map(teller.verified_as_content, described(render.tools_shown()))), None)
+        deriver = teller if syntax else deriver
+        how = "as the prompt tells, and verified by reading others back; those of history are given as content"
+    if not syntax:
         return Derivation(None, deriver.answer, deriver.shape, "", (f"calls: {why}; the generic style is used",))
     single = () if syntax.between else ("only one call can be written in a turn",)
-    how = f"calls are written as {syntax.example()!r}: derived, and verified by reading others back"
-    return Derivation(syntax, deriver.answer, deriver.shape, deriver.end, (how, *single, *deriver.notes))
+    note = f"calls are written as {syntax.example()!r}: {how}"
+    return Derivation(syntax, deriver.answer, deriver.shape, deriver.end, (note, *single, *deriver.notes))
 
 
 class _Deriver:
@@ -99,14 +113,18 @@ class _Deriver:
     def _find_shape(self) -> Shape:
         """The first shape in which calls are written.
 
-        Arguments as an object come first: some templates accept text, too, and print it as it is.
+        Arguments as an object come first, since some templates accept text, too, and print it as it is; but not where an
+        object is printed as Python does.
         """
-        shapes = [Shape(as_object, content) for as_object in (True, False) for content in ("", None)]
-        for self.shape in shapes:
+        usable = []
+        for as_object, content in itertools.product((True, False), ("", None)):
+            self.shape = Shape(as_object, content)
             body = self.body(("zqtool", SEEN))
             if body is not None and (not self._head or self._head not in body):
-                return self.shape
-        return shapes[0]
+                if str(SEEN) not in body:
+                    return self.shape
+                usable.append(self.shape)
+        return usable[0] if usable else SHAPE
 
     def body(self, *called: Call, content: str | None = None, identifier: str = ID) -> str | None:
         """What the assistant writes for these calls, up to the turn's end; None where the template does not write them."""
@@ -132,7 +150,7 @@ class _Deriver:
         """The syntax, or why there is none."""
         body = self.body(("zqtool", SEEN))
         if body is None:
-            return None, "the template does not write them"
+            return None, "the template writes none, and tells of no way to write them"
         one = Written("zqtool", ID.format(1), SEEN)
         shape = shape_of(body, one)
         if shape is None:
@@ -274,7 +292,23 @@ class _Deriver:
             lead = ""
         return replace(syntax, lead=lead)
 
-    def verify(self, syntax: CallSyntax) -> str:
-        """Reads back calls that the derivation has not seen; returns "" or what went wrong."""
+    # -- verification --
+
+    def verified(self, syntax: CallSyntax) -> tuple[CallSyntax | None, str]:
+        """The syntax as far as calls are read back that the derivation has not seen, or what went wrong."""
+        why = ""
+        for candidate in less_and_less(syntax):
+            found = self._verify(candidate)
+            if not found:
+                return candidate, ""
+            why = why or found
+        return None, why
+
+    def verified_as_content(self, syntax: CallSyntax) -> CallSyntax | None:
+        """The same for a syntax that the template does not write: it must leave it as it is."""
+        self.shape = Shape(written=syntax)
+        return self.verified(syntax)[0]
+
+    def _verify(self, syntax: CallSyntax) -> str:
         python = any("as Python does" in note for note in self.notes)
         return Verifier(self.body, self.answer, python=python).verify(syntax)

@@ -1,28 +1,18 @@
 """Derives how arguments are written that are not one JSON object: by renders of no, one and two of them, of each type."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
-from promptweave.compiler.json_text import COMPACT, dumps
-from promptweave.compiler.json_text import loads as read_json
-from promptweave.compiler.markup import common_prefix, whole_tags
+from promptweave.compiler.derive_values import PLAIN, VALUES, Place, common_ends, derive_items, json_forms
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.markup import common_prefix
 from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
 
 Body = Callable[[dict[str, Any]], str | None]
 """What follows the call's name, for arguments, to the end of the turn."""
 
-PLAIN = "zqvalue"
 QUOTED = 'zq "quoted" \\ é'
-VALUES: dict[str, list[Any]] = {
-    "string": [PLAIN],
-    "integer": [731],
-    "number": [7.25],
-    "boolean": [True, False],
-    "null": [None],
-    "object": [{"zqin": ["zqel", 7]}],
-    "array": [["zqel", 7]],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +24,8 @@ class Arguments:
     closing: str
 
 
-def derive_arguments(body: Body, notes: list[str]) -> tuple[Arguments | None, str]:
-    """The syntax of arguments, or why there is none."""
+def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Arguments | None, str]:
+    """The syntax of arguments, or why there is none. `depth`: so many objects around them."""
     raw, why = _string_form(body)
     if raw is None:
         return None, why
@@ -51,28 +41,80 @@ def derive_arguments(body: Body, notes: list[str]) -> tuple[Arguments | None, st
     if not second[1] or not join:
         return None, "what stands between two arguments was not found"
     join, after, middle = (text.replace("zqkey", KEY) for text in (join, after, middle))
-    end = whole_tags(common_prefix(join, after))
+    # What closes a value is a tag, or all that is the same after each.
+    end = next((end for end in common_ends(join, after) if none.endswith(after.removeprefix(end))), None)
+    if end is None:
+        return None, "calls without arguments end otherwise"
     if raw and not end.strip():
         return None, "nothing closes a string that stands there as it is"
     closing = after.removeprefix(end)
-    if not none.endswith(closing):
-        return None, "calls without arguments end otherwise"
     zero = none[: len(none) - len(closing)]
     before = common_prefix(zero, before_key)
-    forms = {"string": Form(middle, end, raw)}
-    for name in VALUES:
-        if name != "string" and (form := _form(body, name, before_key, closing, notes)):
-            forms[name] = form
-    missing = [name for name in VALUES if name not in forms]
+
+    def value_at(value: Any) -> str | None:
+        written = body({"zqkey": value})
+        if written is None or not written.startswith(before_key + "zqkey") or not written.endswith(closing):
+            return None
+        return written[len(before_key) + len("zqkey") : len(written) - len(closing)].replace("zqkey", KEY)
+
+    forms = {"string": Form(middle, end, raw), **json_forms(value_at, notes)}
+    sorted_keys = _order(body)
+    syntax = ArgumentSyntax(zero[len(before) :], before_key[len(before) :], join.removeprefix(end), forms, sorted_keys)
+    if not {"object", "array"} <= forms.keys() and depth < 2:
+        syntax = derive_inside(syntax, value_of_member(body, before_key, closing, depth), depth)
+    if depth == 0:
+        notes += _notes(syntax)
+    return Arguments(syntax, before, closing), ""
+
+
+def value_of_member(body: Body, before_key: str, closing: str, depth: int) -> Place:
+    """What stands between the key of an argument and what follows it. Its key is another one than those of what is in it."""
+    key = f"zqout{depth}er"
+
+    def at(value: Any) -> str | None:
+        written = body({key: value})
+        start = before_key + key
+        if written is None or not written.startswith(start) or not written.endswith(closing):
+            return None
+        return written[len(start) : len(written) - len(closing)].replace(key, KEY)
+
+    return at
+
+
+def derive_inside(syntax: ArgumentSyntax, at: Place, depth: int) -> ArgumentSyntax:
+    """The syntax with objects and arrays that are no JSON, as far as they could be found. It is verified with all others."""
+    inner, _ = derive_arguments(at, [], depth + 1)
+    forms = dict(syntax.forms)
+    if inner and "object" not in forms:
+        forms["object"] = Form(inner.before, inner.closing, inside=True)
+    found = derive_items(at, raw=forms["string"].raw)
+    if found and "array" not in forms:
+        forms["array"] = Form(found.opening, found.closing, inside=True)
+    syntax = replace(syntax, forms=forms)
+    if found:
+        items = dict(found.forms)
+        nested = derive_items(found.at, raw=forms["string"].raw)
+        if nested:
+            items["array"] = Form(nested.opening, nested.closing, inside=True)
+        in_item, _ = derive_arguments(found.at, [], 2)
+        if in_item:
+            items["object"] = Form(in_item.before, in_item.closing, inside=True)
+        syntax = replace(syntax, items=items, separator=found.separator)
+    if inner and depth == 0:
+        same = replace(inner.syntax, items=syntax.items, separator=syntax.separator, nested=None)
+        syntax = replace(syntax, nested=None if same == syntax else same)
+    return syntax
+
+
+def _notes(syntax: ArgumentSyntax) -> list[str]:
+    inside = [name for name in ("object", "array") if name in syntax.forms and syntax.forms[name].inside]
+    missing = [name for name in VALUES if name not in syntax.forms]
+    notes = [f"values of the types {', '.join(inside)} are written in a notation of their own"] if inside else []
     if missing:
         notes.append(
             f"arguments of the types {', '.join(missing)} are not written as JSON: tools that need them get another style"
         )
-    keys = _order(body)
-    if keys:
-        notes.append("arguments are written in alphabetical order")
-    syntax = ArgumentSyntax(zero[len(before) :], before_key[len(before) :], join.removeprefix(end), forms, keys)
-    return Arguments(syntax, before, closing), ""
+    return [*notes, *(["arguments are written in alphabetical order"] if syntax.sorted_keys else [])]
 
 
 def _string_form(body: Body) -> tuple[bool | None, str]:
@@ -85,49 +127,6 @@ def _string_form(body: Body) -> tuple[bool | None, str]:
     if QUOTED in quoted:
         return True, ""
     return None, "strings are changed when they are written"
-
-
-def _form(body: Body, name: str, before_key: str, closing: str, notes: list[str]) -> Form | None:
-    """The form of values of a type that is not string."""
-    found: list[dict[tuple[str, str], str]] = []
-    for value in VALUES[name]:
-        written = body({"zqkey": value})
-        if written is None or not written.startswith(before_key + "zqkey") or not written.endswith(closing):
-            return None
-        text = written[len(before_key) + len("zqkey") : len(written) - len(closing)].replace("zqkey", KEY)
-        found.append(_splits(text, dict.fromkeys((dumps(value), str(value), dumps(value, COMPACT)))))
-    # The same texts stand around all values of a type; the word of one may stand in a tag, too (`string="false"`).
-    around = [split for split in found[0] if all(split in others for others in found)]
-    if not around:
-        return None
-    middle, end = max(around, key=lambda split: len(split[0]))
-    spelled = [splits[middle, end] for splits in found]
-    words: tuple[tuple[str, str], ...] = ()
-    if name in ("boolean", "null"):
-        pairs = [(dumps(value), text) for value, text in zip(VALUES[name], spelled, strict=True)]
-        words = tuple((meant, text) for meant, text in pairs if meant != text)
-    elif not _is_json(spelled[0]):
-        notes.append(f"the template prints values of the type {name} as Python does; JSON is asked for")
-    return Form(middle, end, words=words)
-
-
-def _splits(text: str, spellings: Iterable[str]) -> dict[tuple[str, str], str]:
-    """What stands around each occurrence of a value."""
-    splits: dict[tuple[str, str], str] = {}
-    for spelled in spellings:
-        start = text.find(spelled)
-        while start >= 0:
-            splits.setdefault((text[:start], text[start + len(spelled) :]), spelled)
-            start = text.find(spelled, start + 1)
-    return splits
-
-
-def _is_json(text: str) -> bool:
-    try:
-        read_json(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _order(body: Body) -> bool:

@@ -1,13 +1,15 @@
 """Verifies a derived syntax: renders calls that the derivation has not seen, and reads them back."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from promptweave.compiler.derive_calls import ID
-from promptweave.compiler.json_text import loads
+from promptweave.compiler.json_text import TYPES, loads
 from promptweave.compiler.styles.answer import AnswerSyntax, answer_node
-from promptweave.compiler.styles.arguments import NotExactError, arguments_node
+from promptweave.compiler.styles.arguments import ArgumentSyntax, Form, NotExactError, arguments_node
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax, calls
+from promptweave.output.grammar import Rules
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parser import OutputParser
 from promptweave.output.tree import Node, Syntax
@@ -16,12 +18,26 @@ Call = tuple[str, dict[str, Any]]
 
 UNSEEN: dict[str, Any] = {
     "flag": False,
-    "list": [1, {"a": "b c"}],
-    "nested": {"list": [1, 2.5, True, None], "empty": {}},
+    "list": [1, {"a": "b 'c' \\ \"d\" </x>\n"}, {}],
+    "nested": {"list": [None, True, 1, 2.5, -3.5], "empty": {}},
     "number": -2.5,
     "text": "é \"quoted\" \\ </x> 'it' 😀\n & <|y|>",
     "whole": 12,
 }
+
+
+def less_and_less(syntax: CallSyntax) -> Iterator[CallSyntax]:
+    """The syntax; the same without objects and arrays that are no JSON; either with one call only.
+
+    One call may be right where two are not: a number that does not count, a separator that depends on the call.
+    """
+    each = [syntax]
+    arguments = syntax.arguments
+    if arguments and any(form.inside for form in arguments.forms.values()):
+        plain = {name: form for name, form in arguments.forms.items() if not form.inside}
+        each.append(replace(syntax, arguments=replace(arguments, forms=plain, items=None, nested=None)))
+    yield from each
+    yield from (replace(one, between="") for one in each if one.between)
 
 
 class Verifier:
@@ -50,12 +66,9 @@ class Verifier:
         if not syntax.arguments:
             return UNSEEN
         forms = syntax.arguments.forms
-        kinds = {key: _NAMES[type(value)] for key, value in UNSEEN.items()}
-        return {
-            key: value
-            for key, value in UNSEEN.items()
-            if kinds[key] in forms and not (self._python and kinds[key] in ("array", "object"))
-        }
+        python = [name for name in ("array", "object") if self._python and not forms[name].inside]
+        writable: dict[str, Any] = _writable(UNSEEN, syntax.arguments)
+        return {key: value for key, value in writable.items() if TYPES[type(value)] not in python}
 
     def _read_back(self, syntax: CallSyntax, some: list[Call]) -> str:
         written = self._body(*some)
@@ -96,24 +109,37 @@ class Verifier:
         tree = None
         if syntax.arguments:
             try:
-                tree = arguments_node(syntax.arguments, _schema(self._unseen(syntax)), lambda _: None)
+                tree = arguments_node(syntax.arguments, _schema(self._unseen(syntax)), Rules())
             except NotExactError:
                 tree = None
         return [CallableTool(name, tree=tree) for name in ("zqtool", "zqother")]
 
 
-def _schema(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": {key: {"type": _NAMES[type(value)]} for key, value in arguments.items()}}
+def _writable(value: Any, syntax: ArgumentSyntax) -> Any:
+    """An object or array with what can be written of it."""
+    if isinstance(value, dict):
+        return {key: _part(item, syntax, syntax.forms) for key, item in value.items() if TYPES[type(item)] in syntax.forms}
+    items = syntax.items or {}
+    possible = [item for item in value if TYPES[type(item)] in items]
+    # Items of one type: of different ones they may not be told apart.
+    return [_part(item, syntax, items) for item in possible if type(item) is type(possible[-1])]
 
 
-_NAMES: dict[type, str] = {
-    bool: "boolean",
-    int: "integer",
-    float: "number",
-    str: "string",
-    list: "array",
-    dict: "object",
-}
+def _part(value: Any, syntax: ArgumentSyntax, forms: Mapping[str, Form]) -> Any:
+    form = forms[TYPES[type(value)]]
+    if not form.inside:
+        return value
+    return _writable(value, (syntax.nested or syntax) if isinstance(value, dict) else syntax)
+
+
+def _schema(value: Any) -> dict[str, Any]:
+    """A schema of which `value` is one."""
+    kind = {"type": TYPES[type(value)]}
+    if isinstance(value, dict):
+        return {**kind, "properties": {key: _schema(item) for key, item in value.items()}}
+    if isinstance(value, list):
+        return {**kind, "items": _schema(value[0])} if value else kind
+    return kind
 
 
 def _read(tree: Node, text: str) -> ParsedMessage | None:

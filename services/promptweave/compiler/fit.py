@@ -112,7 +112,7 @@ def _steps(able: Abilities) -> Iterator[tuple[Abilities, bool]]:
             "system": SystemPlace.FIRST if able.system is SystemPlace.ANYWHERE else able.system,
         },
         {"bridged": False},
-        {"calls": False, "calls_without_tools": False},
+        {"calls": False, "calls_without_tools": False, "results_after_text": False},
         {"system": SystemPlace.NOWHERE},
     ):
         able = replace(able, **less)

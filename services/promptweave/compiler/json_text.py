@@ -6,6 +6,17 @@ from typing import Any, NamedTuple
 Json = Any
 """A JSON value as Python's json module gives it: dict, list, str, int, float, bool, None."""
 
+TYPES: dict[type, str] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+"""JSON Schema's names for the types of such values."""
+
 
 class Separators(NamedTuple):
     """What stands between items and properties, and between a property's name and its value."""

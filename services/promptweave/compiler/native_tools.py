@@ -1,17 +1,14 @@
 """Tools in a template's own syntax: whether their schemas can be kept to in it."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from promptweave.compiler.compile_schema import embed_schema
-from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.arguments import NotExactError, arguments_node
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax
 from promptweave.compiler.styles.custom import custom_tool_by_key
-from promptweave.output.grammar import Expr, Rules
+from promptweave.output.grammar import Rules
 
 
 def native_tools(
@@ -33,7 +30,7 @@ def native_tools(
             if asked.custom:
                 done.append(custom_tool_by_key(asked, syntax.arguments, rules))
                 continue
-            tree = arguments_node(syntax.arguments, asked.parameters, lambda schema: _embedded(schema, rules))
+            tree = arguments_node(syntax.arguments, asked.parameters, rules)
         except NotExactError as error:
             why.append((f"{path}/parameters{error.pointer}", error.why))
         else:
@@ -44,10 +41,3 @@ def native_tools(
         )
         for path, text in why
     ]
-
-
-def _embedded(schema: Any, rules: Rules) -> Expr:
-    try:
-        return embed_schema(schema, rules, open_objects=False)[0]
-    except SchemaError as error:
-        raise NotExactError("/properties", error.message) from None

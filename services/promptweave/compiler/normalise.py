@@ -181,7 +181,8 @@ def as_template_messages(turns: Turns, able: Abilities) -> list[TemplateMessage]
     written: list[TemplateMessage] = []
     for turn in turns:
         message = turn.message
-        entry: dict[str, Any] = {"role": message.role.value, "content": message.content or ""}
+        silent = None if message.tool_calls and able.null_beside_calls else ""
+        entry: dict[str, Any] = {"role": message.role.value, "content": message.content or silent}
         if message.reasoning_content is not None:
             entry[able.reasoning_key or "reasoning_content"] = message.reasoning_content
         if message.role is Role.TOOL and message.tool_call_id is not None:

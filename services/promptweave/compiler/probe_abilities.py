@@ -4,6 +4,7 @@ A template takes a conversation if it does not raise and writes every text of it
 silence are the same to us: `normalise.py` turns the conversation into one that is taken.
 """
 
+import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -52,6 +53,7 @@ class _Prober:
         self._as_parts = False
         self._ids: Sequence[str] = _ID_FORMS[IdForm.ANY]
         self._as_object = True
+        self._null = False
         self._in_call = False
 
     def abilities(self) -> Abilities:
@@ -85,6 +87,7 @@ class _Prober:
             ids_shown=either and (self._render([_USER, call, result], tools=tools) or "").count(self._ids[0]) > 1,
             ids=form,
             arguments_as_object=self._as_object,
+            null_beside_calls=self._null,
             reasoning_key=key,
             thoughts_dropped=self._drops_thoughts(),
             reasoning_beside_content=either and key is not None and self._takes(_USER, both, result, tools=tools),
@@ -120,25 +123,29 @@ class _Prober:
         return self._takes(_USER, beside, result, tools=tools) and order == sorted(order)
 
     def _call_history(self) -> tuple[bool, bool, IdForm]:
-        """Whether calls and results are taken, with tools and without, in the first form of ids and arguments that is."""
-        for tools in (True, False):
-            for form, ids in _ID_FORMS.items():
-                for as_object in self._argument_forms(ids, tools=tools):
-                    self._ids, self._as_object = ids, as_object
-                    if self._takes_exchange(tools=tools):
-                        return tools, self._takes_exchange(tools=False), form
-        self._ids, self._as_object = _ID_FORMS[IdForm.ANY], True
+        """Whether calls and results are taken, with tools and without, in the first form that is."""
+        for tools, form in itertools.product((True, False), _ID_FORMS):
+            self._ids = _ID_FORMS[form]
+            for shape in self._shapes(tools=tools):
+                self._null, self._as_object = shape
+                if self._takes_exchange(tools=tools):
+                    return tools, self._takes_exchange(tools=False), form
+        self._ids, self._null, self._as_object = _ID_FORMS[IdForm.ANY], False, True
         return False, False, IdForm.ANY
 
-    def _argument_forms(self, ids: Sequence[str], *, tools: bool) -> Sequence[bool]:
-        """An object first, but where that prints Python's spelling of it and text would print JSON."""
-        self._ids, self._as_object = ids, True
-        shown = self._render([_USER, self._call(0), self._result(0)], tools=tools) or ""
-        if "{'zqkey': " not in shown:
-            return (True, False)
-        self._as_object = False
-        as_text = self._render([_USER, self._call(0), self._result(0)], tools=tools) or ""
-        return (False, True) if '{"zqkey": "zqvalue"}' in as_text else (True, False)
+    def _shapes(self, *, tools: bool) -> list[tuple[bool, bool]]:
+        """Whether content is null, and arguments an object, in the order in which to try.
+
+        An empty text beside calls comes first, but where null makes the turn shorter: it is then no turn of its own. So does
+        an object, but where that prints Python's spelling of it and text would print JSON.
+        """
+        shown = {}
+        for shape in itertools.product((False, True), (True, False)):
+            self._null, self._as_object = shape
+            text = self._render([_USER, self._call(0), self._result(0)], tools=tools) or ""
+            if "zqvalue" in text:
+                shown[shape] = text
+        return sorted(shown, key=lambda shape: ("{'zqkey': " in shown[shape], not shape[1], len(shown[shape])))
 
     def _takes_exchange(self, *, tools: bool) -> bool:
         call, result = self._call(0), self._result(0)
@@ -193,7 +200,7 @@ class _Prober:
             }
             for place in places
         ]
-        return {"role": "assistant", "content": "", "tool_calls": written}
+        return {"role": "assistant", "content": None if self._null else "", "tool_calls": written}
 
     def _call(self, place: int) -> TemplateMessage:
         return self._calls(place)
@@ -205,7 +212,7 @@ class _Prober:
 
 def _texts(turn: TemplateMessage) -> list[str]:
     """What must be found of a turn. The reasoning is looked for apart from it, but for `reasoning_beside_content`."""
-    found = [turn["content"], *(turn[key] for key in _REASONING_KEYS if key in turn)]
+    found = [turn["content"] or "", *(turn[key] for key in _REASONING_KEYS if key in turn)]
     for call in turn.get("tool_calls", ()):
         arguments = call["function"]["arguments"]
         value = arguments["zqkey"] if isinstance(arguments, dict) else arguments.split('"')[3]

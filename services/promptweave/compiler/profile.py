@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from promptweave.compiler.derive import Derivation, Shape, derive_calls
+from promptweave.compiler.derive_calls import ID
 from promptweave.compiler.derive_reasoning import TOGGLES, ReasoningSyntax, derive_reasoning
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.forms import in_parts
@@ -26,8 +27,9 @@ class Profile:
     """What a template does.
 
     `assistant_head` stands before everything that the assistant writes, `turn_end` after it, `answer` around content.
-    `calls` None: it writes no calls, or not in a way that could be verified. `stops`: the tags that end an answer. `notes`
-    say, for a person, what was found and what falls back and why.
+    `calls` None: it writes no calls, or not in a way that could be verified. `calls_as_content`: it does not write them
+    itself, and those of history are given to it as content. `null_beside_calls`: nothing else is said then. `stops`: the
+    tags that end an answer. `notes` say, for a person, what was found and what falls back and why.
     """
 
     system_role: bool
@@ -42,12 +44,14 @@ class Profile:
     reasoning: ReasoningSyntax | None
     notes: tuple[str, ...]
     answer: AnswerSyntax = PLAIN
+    null_beside_calls: bool = False
+    calls_as_content: bool = False
     stops: tuple[str, ...] = ()
 
     @property
     def style(self) -> str:
         """The style that requests get by default."""
-        return "native" if self.calls and self.tools_published else "generic"
+        return "native" if self.calls else "generic"
 
 
 def profile(template: ChatTemplate) -> Profile:
@@ -122,6 +126,10 @@ class Probe:
             return self.always
         return asked.removeprefix(bare) if asked.startswith(bare) else ""
 
+    def tools_shown(self) -> str:
+        """A prompt with tools."""
+        return self.render(USER, tools=True) or ""
+
     def without_reasoning(self, body: str) -> str:
         """What was written after the head, without an empty thought."""
         if not self.reasoning:
@@ -152,10 +160,8 @@ class Probe:
         header = self._content_header(header, generation_prompt)
         system = self.render({"role": "system", "content": "zqsystem"}, USER)
         twice = self.render(USER, {"role": "user", "content": "zqsecond"})
-        published = "zqtool" in (self.render(USER, tools=True) or "")
+        published = "zqtool" in self.tools_shown()
         found = derive_calls(self, head, header, turn_end)
-        if not published:
-            found = replace(found, notes=())
         ends = dict.fromkeys(filter(None, (*tags(turn_end)[-1:], found.end)))
         return Profile(
             system_role="zqsystem" in (system or ""),
@@ -166,7 +172,9 @@ class Probe:
             generation_prompt=generation_prompt,
             assistant_head=head,
             turn_end=turn_end,
-            calls=found.syntax if published else None,
+            calls=found.syntax,
+            null_beside_calls=found.shape.content is None,
+            calls_as_content=found.shape.written is not None,
             reasoning=self.reasoning,
             notes=(*self._notes(published, found.answer), *found.notes, *self._abilities.notes()),
             answer=found.answer,
@@ -205,7 +213,7 @@ class Probe:
         return header if header.strip() else ""
 
     def _notes(self, published: bool, answer: AnswerSyntax) -> list[str]:
-        notes = ["the template shows tools" if published else "the template does not show tools that it is given"]
+        notes = ["the template shows tools" if published else _HIDDEN]
         if self.reasoning:
             notes.append(f"reasoning is written between {self.reasoning.opening!r} and {self.reasoning.closing!r}")
         if answer.header or answer.end:
@@ -221,6 +229,8 @@ class Probe:
         return notes
 
 
+_HIDDEN = "the template does not show tools that it is given: they are told in the system turn"
+
 USER = {"role": "user", "content": "zquser"}
 ANSWER = {"role": "assistant", "content": "zqcontent"}
 
@@ -233,4 +243,4 @@ def tool(name: str) -> dict[str, Any]:
 
 def _exchange(found: Derivation) -> list[dict[str, Any]]:
     call = found.shape.message((("zqtool", {"zqkey": "zqvalue"}),))
-    return [call, {"role": "tool", "tool_call_id": call["tool_calls"][0]["id"], "name": "zqtool", "content": "zqresult"}]
+    return [call, {"role": "tool", "tool_call_id": ID.format(1), "name": "zqtool", "content": "zqresult"}]

@@ -15,9 +15,10 @@ from promptweave.compiler.profile import Profile
 from promptweave.compiler.publish import described
 from promptweave.compiler.reasoning import Thinking, thinking
 from promptweave.compiler.request import ChatRequest, Message, Role, SchemaStyle, Tool
-from promptweave.compiler.styles import functionary_v2, generic, hermes
+from promptweave.compiler.styles import functionary_v2, generic, hermes, native
+from promptweave.compiler.styles.written import as_content
 from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.tool_history import unmatched
+from promptweave.compiler.tool_history import results_in_order, unmatched
 from promptweave.compiler.turns import Turn, Turns, with_system_text
 
 
@@ -30,6 +31,8 @@ class Shown:
         self._tools: Sequence[Tool] = () if request.tool_choice.none else request.tools
         native = style == "native" or (style == "hermes" and found.calls == hermes.SYNTAX)
         self._style = "native" if native or not self._tools else style
+        calls_as_content = self._style == "native" and self._tools and found.calls_as_content
+        self._written = found.calls if calls_as_content else None
         self.warnings = warnings
         """Grows while the prompt is made."""
 
@@ -38,7 +41,12 @@ class Shown:
         able = abilities(template)
         if self._profile.calls:
             # Calls of the history look like those that the model is made to write.
-            able = replace(able, arguments_as_object=self._profile.arguments_as_object)
+            able = replace(
+                able,
+                arguments_as_object=self._profile.arguments_as_object,
+                null_beside_calls=self._profile.null_beside_calls,
+                results_after_text=self._written is not None and self._profile.tool_results,
+            )
         if able.thoughts_dropped:
             self._request = replace(self._request, messages=thoughts_apart(self._request.messages))
         fitted = self._continued(template, able) if self._request.continue_final_message else self._asked(template, able)
@@ -99,7 +107,13 @@ class Shown:
         elif self._style == "generic":
             shown = generic.history(messages, result_is_json=wanted is not None)
             instructions = generic.instructions(self._tools, schemas, wanted, parallel=request.parallel_tool_calls)
+        elif self._tools and self._profile.calls and not self._profile.tools_published:
+            instructions = native.instructions(self._tools, schemas, self._profile.calls)
         turns = tuple(Turn(message, place) for place, message in enumerate(shown))
+        if self._written:
+            # Where calls are text, the order of the results says what is whose.
+            ordered = results_in_order(turns)
+            turns = tuple(replace(turn, message=as_content(turn.message, self._written)) for turn in ordered)
         return with_system_text(turns, instructions) if instructions else turns
 
     def _render(self, template: ChatTemplate, turns: Turns, able: Abilities, *, add_generation_prompt: bool = True) -> str:

@@ -87,7 +87,8 @@ def _renamed(turn: Turn, new: dict[str, str]) -> Turn:
 
 def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
     """Calls and results as the template takes them. `tools`: it is given the request's tools, too."""
-    if not any(turn.message.tool_calls or turn.role is Role.TOOL for turn in turns):
+    called = any(turn.message.tool_calls for turn in turns)
+    if not (called or any(turn.role is Role.TOOL for turn in turns)) or (able.results_after_text and not called):
         return turns, []
     if not (able.calls if tools else able.calls_without_tools):
         return _as_text(turns, lambda called, after: True)
@@ -102,7 +103,7 @@ def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
 
     turns, warnings = _as_text(turns, unfit)
     if not able.ids_shown:
-        turns = _results_in_order(turns)
+        turns = results_in_order(turns)
     if not beside:
         turns, more = _content_apart(turns, able)
         warnings += more
@@ -115,7 +116,7 @@ def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
     return turns, warnings
 
 
-def _results_in_order(turns: Turns) -> Turns:
+def results_in_order(turns: Turns) -> Turns:
     """Results in the order of their calls: where no id is written, the order says what is whose."""
     order = {call.id: place for place, call in enumerate(call for turn in turns for call in turn.message.tool_calls)}
     done: list[Turn] = []

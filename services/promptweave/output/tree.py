@@ -71,8 +71,8 @@ class Branch:
 class Text:
     """Free text for the part `kind` (None: the part that it stands in), holding no marker of its branches.
 
-    The first marker ends it; so may the output's end, if `may_end`. `rule`: a text without branches may be of a grammar,
-    which the parser does not need.
+    The first marker ends it; so may the output's end, if `may_end`. `rule`: the grammar of the text with the marker that
+    ends it, where not every text is wanted; the parser does not need it.
 
     No marker may hold another one, except as its own end and in the same branch (`\\n<tool_call>` beside `<tool_call>`):
     so whichever way a reader looks for them, it finds the same one first.
@@ -87,8 +87,6 @@ class Text:
         markers = [marker for branch in self.branches for marker in branch.markers]
         if not markers and not self.may_end:
             raise ValueError("a text that nothing ends")
-        if markers and self.rule is not None:
-            raise ValueError("a text of a grammar has no markers")
         if "" in markers:
             raise ValueError("an empty marker")
         if len(set(markers)) < len(markers):

@@ -16,6 +16,10 @@ def tree_expr(node: Node, rules: Rules) -> Expr:
         case Text(_, branches, may_end, rule):
             return _text(branches, may_end, rules) if rule is None else rule
         case Choice(alternatives):
+            letters = [node.text for node in alternatives if isinstance(node, Literal) and len(node.text) == 1]
+            if len(letters) == len(alternatives) > 1:
+                # One class of characters is one stack to the engine; as alternatives they would be as many.
+                return chars("".join(letters))
             return alt(*(tree_expr(alternative, rules) for alternative in alternatives))
         case Sequence(items):
             return seq(*(tree_expr(item, rules) for item in items))

@@ -23,8 +23,9 @@ def json_string(dfa: Dfa, rules: Rules, hint: str) -> Expr:
 def automaton_expr(
     dfa: Dfa, rules: Rules, hint: str, *, end: Expr, loop_limits: tuple[int, int] | None = None, raw: bool = False
 ) -> Expr:
-    """The texts of the language, each followed by `end`. `raw`: as they are, not as JSON strings spell them.
+    """The texts of the language, each followed by `end`.
 
+    `raw`: characters stand there as they are, not as in a JSON string.
     `loop_limits`: for the digits of numbers, how often a loop before and behind the point may be taken.
     """
     raw = raw or loop_limits is not None

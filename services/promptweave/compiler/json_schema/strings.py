@@ -80,6 +80,26 @@ def string_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Ex
     members = finite_texts(formula, formulas)
     if members is not None:
         return trie([dumps(text) for text in members]) if members else NOTHING
+    low, high, _, rest = _lengths_apart(formula, formulas)
+    if high is not None and high < low:
+        return NOTHING
+    if not rest:
+        return seq(Lit('"'), counted(any_char(rules), low, high, rules), Lit('"'))
+    found = string_language(formula, formulas, automaton.ALL)
+    return NOTHING if found.is_empty else json_string(found, rules, hint)
+
+
+def string_language(formula: int, formulas: Formulas, within: Dfa) -> Dfa:
+    """The strings of a language for which a formula holds; perhaps without long ones (MAX_TIGHT_STATES)."""
+    low, high, at, rest = _lengths_apart(formula, formulas)
+    if high is not None and high < low:
+        return automaton.EMPTY
+    said = language(formulas.every(rest), formulas) if rest else automaton.ALL
+    return _with_length(_at(at, lambda: automaton.intersection(said, within)), low, high, at)
+
+
+def _lengths_apart(formula: int, formulas: Formulas) -> tuple[int, int | None, str, list[int]]:
+    """The least and the largest length that a formula asks for, where it does so, and what else it says."""
     low, high, at = 0, None, ""
     rest = []
     for part in formulas.parts(formula):
@@ -91,15 +111,7 @@ def string_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Ex
             at = at or value.pointer
         else:
             rest.append(part)
-    if high is not None and high < low:
-        return NOTHING
-    if not rest:
-        return seq(Lit('"'), counted(any_char(rules), low, high, rules), Lit('"'))
-    found = language(formulas.every(rest), formulas)
-    dfa = _with_length(found, low, high, at)
-    if dfa.is_empty:
-        return NOTHING
-    return json_string(dfa, rules, hint)
+    return low, high, at, rest
 
 
 def _with_length(dfa: Dfa, low: int, high: int | None, at: str) -> Dfa:

@@ -6,55 +6,48 @@ syntax: what cannot be written exactly is refused (`NotExactError`), and the req
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from promptweave.compiler.json_text import dumps, pointer_token
+from promptweave.compiler.compile_schema import exactly
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.typed import TypedValues
+from promptweave.compiler.json_text import TYPES, dumps, pointer_token
 from promptweave.compiler.keywords import assertions
-from promptweave.output.grammar import Expr
-from promptweave.output.tree import EMPTY, Branch, Choice, Emit, Json, Literal, Node, Part, Region, Sequence, Text, Transform
+from promptweave.compiler.styles.argument_values import Form, NotExactError, told, value_node
+from promptweave.output.grammar import Rules
+from promptweave.output.tree import EMPTY, Choice, Literal, Node, Repeat, Sequence
+
+__all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]
 
 KEY = "\ue000"
 """Stands for the key in a form's texts: some syntaxes close a value by its key."""
 
-FIRST = {"object": "{", "array": "[", "string": '"', "boolean": "tf", "null": "n"}
-NUMBER_FIRST = "-0123456789"
+MAX_SIZE = 20_000
+"""Of a tree, in nodes."""
+
+_MAX_REFERENCES = 20
 
 _PLAIN_KEY = re.compile(r"[\w.-]+")
 
 
-class NotExactError(Exception):
-    """A schema that the syntax cannot keep to: where, and why."""
-
-    def __init__(self, pointer: str, why: str) -> None:
-        super().__init__(why)
-        self.pointer = pointer
-        self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """How a value of one type is written after its key: `middle` VALUE `end`.
-
-    `raw`: strings stand there as they are. `words`: what stands for true, false and null, where it is not JSON.
-    """
-
-    middle: str
-    end: str
-    raw: bool = False
-    words: tuple[tuple[str, str], ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class ArgumentSyntax:
-    """The texts around arguments, and the form of each of JSON's types that can be written."""
+    """The texts around arguments, and the form of each of JSON's types that can be written.
+
+    Where objects and arrays are no JSON: `nested` says how what is in an object is written (None: like arguments), `items`
+    how items of arrays are, with `separator` between them.
+    """
 
     zero: str
     first: str
     join: str
     forms: Mapping[str, Form]
     sorted_keys: bool = False
+    nested: "ArgumentSyntax | None" = None
+    items: Mapping[str, Form] | None = None
+    separator: str = ""
 
     def example(self) -> str:
         """One argument."""
@@ -63,26 +56,42 @@ class ArgumentSyntax:
         return (self.first + KEY + form.middle + value + form.end).replace(KEY, "key")
 
 
-Embed = Callable[[Any], Expr | None]
-"""The grammar of a schema's JSON values; None where only reading is wanted."""
-
-
-def arguments_node(syntax: ArgumentSyntax, schema: Any, embed: Embed) -> Node:
+def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules) -> Node:
     """The tree of the arguments that `schema`, that of an object, allows. Raises NotExactError."""
-    reader = _Reader(syntax, schema, embed)
-    members = reader.members()
+    tree = _object_node(syntax, schema, rules, ())
+    if _size(tree, {}) > MAX_SIZE:
+        raise NotExactError("", "its optional values combine in too many ways to be written out")
+    return tree
+
+
+def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> Node:
+    members = _Reader(syntax, schema, rules, within).members()
     if syntax.sorted_keys:
         members.sort(key=lambda member: member.key.lower())
     alternatives: list[Node] = []
     for place in range(len(members)):
         # Any property may come first that only optional ones stand before.
         later = [_later(syntax, member) for member in members[place + 1 :]]
-        alternatives.append(Sequence((members[place].written(syntax.first, "{"), *later, _json("}"))))
+        alternatives.append(Sequence((members[place].written(syntax.first, "{"), *later, told("}"))))
         if members[place].required:
             break
     else:
-        alternatives.append(Sequence((Literal(syntax.zero), _json("{}"))))
+        alternatives.append(Sequence((Literal(syntax.zero), told("{}"))))
     return alternatives[0] if len(alternatives) == 1 else Choice(tuple(alternatives))
+
+
+def _size(node: Node, known: dict[int, int]) -> int:
+    """How many nodes there are when all is written out: the same one may stand in many places."""
+    if id(node) not in known:
+        match node:
+            case Choice(parts) | Sequence(parts):
+                below = sum(_size(part, known) for part in parts)
+            case Repeat(item):
+                below = 2 * _size(item, known)
+            case _:
+                below = 0
+        known[id(node)] = 1 + below
+    return known[id(node)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +101,7 @@ class _Member:
     value: Node
 
     def written(self, lead: str, json: str) -> Node:
-        return Sequence((Literal(lead + self.key), _json(f"{json}{dumps(self.key)}: "), self.value))
+        return Sequence((Literal(lead + self.key), told(f"{json}{dumps(self.key)}: "), self.value))
 
 
 def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
@@ -100,16 +109,13 @@ def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
     return written if member.required else Choice((written, EMPTY))
 
 
-def _json(text: str) -> Node:
-    return Part(Region.TOOL_ARGUMENTS, Emit(text))
-
-
 class _Reader:
-    """Reads a schema as far as the syntax needs to see into it; what is JSON is left to `embed`."""
+    """Reads a schema as far as the syntax needs to see into it."""
 
-    def __init__(self, syntax: ArgumentSyntax, schema: Any, embed: Embed) -> None:
+    def __init__(self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> None:
         self._syntax = syntax
-        self._embed = embed
+        self._within = within
+        self._rules = rules
         self._schema = schema if isinstance(schema, dict) else {}
         if schema is False:
             raise NotExactError("", "it allows no value")
@@ -133,201 +139,86 @@ class _Reader:
         at = f"/properties{pointer_token(key)}"
         if not _PLAIN_KEY.fullmatch(key):
             raise NotExactError(at, "the property's name could be taken for syntax")
-        return _Member(key, required, _replaced(self._value(schema, at), key))
+        forms = {
+            name: replace(form, middle=form.middle.replace(KEY, key), end=form.end.replace(KEY, key))
+            for name, form in self._syntax.forms.items()
+        }
+        return _Member(key, required, self._value(forms, schema, at))
 
-    def _value(self, schema: Any, at: str) -> "_Value":
-        """The ways to write a value: words, JSON in each of its forms, and text last, which takes what is nothing else."""
-        words: list[_Way] = []
-        json: dict[tuple[str, str], tuple[list[Any], list[str]]] = {}
-        text: list[_Way] = []
-        for option in _options(schema):
-            types = self._types(option, at)
-            forms = [self._form(name, at) for name in types]
-            spelled = [_words_of(name, form) for name, form in zip(types, forms, strict=True)]
-            if types == ["string"] and forms[0].raw:
-                text += self._raw(option, forms[0], at)
-            elif len(types) == 1 and any(word != meant for word, meant in spelled[0]) and _only_types(option):
-                words += [_Way(forms[0].middle, forms[0].end, word=word) for word in spelled[0]]
-            elif any(form.raw for form in forms) or any(word != meant for some in spelled for word, meant in some):
-                raise NotExactError(at, f"values of the types {', '.join(types)} cannot be told apart in it")
-            elif len({(form.middle, form.end) for form in forms}) > 1:
-                raise NotExactError(at, f"values of the types {', '.join(types)} are written in different ways")
-            else:
-                options, names = json.setdefault((forms[0].middle, forms[0].end), ([], []))
-                options.append(option)
-                names += types
-        ways = words + self._ways(json, text, at) + text
-        if any(_clash(one, other) for one in ways for other in ways if one is not other):
-            raise NotExactError(at, "the ways in which its values are written cannot be told apart")
-        return _Value(tuple(ways))
+    def _value(self, forms: Mapping[str, Form], schema: Any, at: str) -> Node:
+        document = self._document(schema)
+        try:
+            with exactly():
+                typed = TypedValues(document, self._rules)
+                return value_node(forms, document, typed, at, lambda name: self._inside(name, schema, at))
+        except SchemaError as error:
+            inside = error.pointer.removeprefix(_INSIDE)
+            pointer = error.pointer if inside == error.pointer else at + inside
+            raise NotExactError(pointer, error.why) from None
 
-    def _ways(
-        self, json: Mapping[tuple[str, str], tuple[list[Any], list[str]]], text: "list[_Way]", at: str
-    ) -> "list[_Way]":
-        """The ways that are JSON. Beside text only words can be told from it, and they then mean what they spell."""
-        ways: list[_Way] = []
-        for (middle, end), (options, names) in json.items():
-            if any(way.middle == middle for way in text):
-                if set(names) - {"boolean", "null"} or not all(map(_only_types, options)):
-                    raise NotExactError(at, f"text cannot be told from a value of the type {' or '.join(names)}")
-                ways += [_Way(middle, end, word=(word, word)) for name in names for _, word in _words_of(name, Form("", ""))]
-                continue
-            first = "".join(dict.fromkeys("".join(FIRST.get(name, NUMBER_FIRST) for name in names)))
-            schema = options[0] if len(options) == 1 else {"anyOf": options}
-            rooted = self._rooted(schema)
-            ways.append(_Way(middle, end, json=Json(first, self._embed(rooted)), schema=dumps(rooted)))
-        return ways
+    def _inside(self, name: str, schema: Any, at: str) -> Node:
+        """What is in an object or an array, whose schema must be one that says it plainly."""
+        every = options(schema, self._schema)
+        found = [option for option in every if name in _declared(option)]
+        if len(found) != 1 or not all(map(_declared, every)):
+            raise NotExactError(at, f"what values of the type {name} hold is not said plainly enough for it")
+        if id(found[0]) in self._within:
+            raise NotExactError(at, "values that hold others of their kind, without end, cannot be written out")
+        within = (*self._within, id(found[0]))
+        if name == "array":
+            return self._array(found[0], at, within)
+        plain = {**self._shared(), **found[0], "type": "object"}
+        try:
+            return _object_node(self._syntax.nested or self._syntax, plain, self._rules, within)
+        except NotExactError as error:
+            raise NotExactError(at + error.pointer, error.why) from None
 
-    def _form(self, name: str, at: str) -> Form:
-        form = self._syntax.forms.get(name)
-        if form is None:
-            raise NotExactError(at, f"the template does not show how a value of the type {name} is written")
-        return form
+    def _array(self, schema: Mapping[str, Any], at: str, within: tuple[int, ...]) -> Node:
+        for keyword in assertions(schema) - {"type", "items", "minItems", "maxItems"}:
+            raise NotExactError(at + pointer_token(keyword), f"{keyword!r} cannot be enforced in it")
+        low, high = schema.get("minItems", 0), schema.get("maxItems")
+        if high == 0:
+            return told("[]")
+        inner = _Reader(self._syntax, self._schema, self._rules, within)
+        item = inner._value(self._syntax.items or {}, schema.get("items", True), f"{at}/items")
+        more = Repeat(
+            Sequence((Literal(self._syntax.separator), told(", "), item)),
+            min=max(low - 1, 0),
+            max=None if high is None else high - 1,
+        )
+        some = Sequence((told("["), item, more, told("]")))
+        return some if low else Choice((some, told("[]")))
 
-    def _raw(self, schema: Any, form: Form, at: str) -> "list[_Way]":
-        """Strings as they are."""
-        members = _string_members(schema)
-        if members is not None:
-            if any(form.end.strip() in text for text in members):
-                raise NotExactError(at, f"a value holds the text {form.end.strip()!r}, which ends it")
-            return [_Way(form.middle, form.end, text=text) for text in members]
-        if not _only_types(schema):
-            raise NotExactError(at, "strings are written as they are, and this schema limits which")
-        return [_Way(form.middle, form.end)]
+    def _shared(self) -> dict[str, Any]:
+        return {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}
 
-    def _types(self, schema: Any, at: str, depth: int = 0) -> list[str]:
-        """Which types the values of a schema may have."""
-        if isinstance(schema, dict) and depth < 20:
-            if isinstance(schema.get("$ref"), str):
-                return self._types(self._target(schema["$ref"], at), at, depth + 1)
-            if "const" in schema or "enum" in schema:
-                members = schema["enum"] if "enum" in schema else [schema["const"]]
-                return list(dict.fromkeys(_type_of(member) for member in members))
-            for key in ("anyOf", "oneOf"):
-                if key in schema:
-                    found = [name for option in schema[key] for name in self._types(option, at, depth + 1)]
-                    return list(dict.fromkeys(found))
-            declared = schema.get("type")
-            if declared:
-                return [declared] if isinstance(declared, str) else list(declared)
-        raise NotExactError(at, "it does not say of which type the value is")
-
-    def _target(self, reference: str, at: str) -> Any:
-        found: Any = self._schema
-        for token in reference.removeprefix("#").split("/")[1:]:
-            found = found.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
-        if not reference.startswith("#/") or found is None:
-            raise NotExactError(at, f"the reference {reference!r} leads nowhere")
-        return found
-
-    def _rooted(self, schema: Any) -> Any:
+    def _document(self, schema: Any) -> Any:
         """A property's schema as a document of its own, in which its references still hold."""
-        shared = {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}
-        return {**shared, **schema} if isinstance(schema, dict) else schema
+        return {**self._shared(), "allOf": [schema]}
 
 
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """One way to write a value: JSON, a word and what it means, one text, or (all None) any text."""
-
-    middle: str
-    end: str
-    json: Json | None = None
-    word: tuple[str, str] | None = None
-    text: str | None = None
-    schema: str = ""
+_INSIDE = "/allOf/0"
 
 
-def _clash(one: _Way, other: _Way) -> bool:
-    """Whether `one` may begin like `other`, whose texts after the key are shorter."""
-    if one.middle == other.middle or not one.middle.startswith(other.middle):
-        return False
-    more = one.middle[len(other.middle) :]
-    if other.json:
-        return more[0] in other.json.first
-    known = other.word[0] if other.word else other.text
-    return known is None or known[:1] == more[0] or not known
-
-
-@dataclass(frozen=True, slots=True)
-class _Value:
-    ways: tuple[_Way, ...]
-
-
-def _replaced(value: _Value, key: str) -> Node:
-    """The tree of a value, now that its key is known."""
-    nodes = [_written(way, way.middle.replace(KEY, key), way.end.replace(KEY, key)) for way in value.ways]
-    return nodes[0] if len(nodes) == 1 else Choice(tuple(nodes))
-
-
-def _written(way: _Way, middle: str, end: str) -> Node:
-    if way.json:
-        value = Part(Region.TOOL_ARGUMENTS, way.json, schema=way.schema, exact=True)
-        return Sequence((Literal(middle), value, Literal(end)))
-    if way.word:
-        spelled, meant = way.word
-        return Sequence((Literal(middle + spelled), _json(meant), Literal(end)))
-    if way.text is not None:
-        written: Node = Part(Region.TOOL_ARGUMENTS, Literal(way.text), Transform.JSON_STRING_ENCODE)
-        return Sequence((Literal(middle), written, Literal(end)))
-    # Closed with the white space that the template writes, or without: a text holds neither.
-    ends = tuple(dict.fromkeys((end, end.lstrip())))
-    text = Text(None, (Branch(ends, EMPTY),), may_end=False)
-    return Sequence((Literal(middle), Part(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE)))
-
-
-def _options(schema: Any) -> list[Any]:
-    """A schema as alternatives, each of one type where that can be seen."""
-    if not isinstance(schema, dict):
-        return [schema]
+def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:
+    """A schema as alternatives that say something themselves: references and plain choices are followed."""
+    if not isinstance(schema, dict) or depth > _MAX_REFERENCES:
+        return [{}]
     rest = assertions(schema)
-    if rest == {"anyOf"}:
-        return [option for some in schema["anyOf"] for option in _options(some)]
-    if rest == {"type"} and isinstance(schema["type"], list):
-        return [{"type": name} for name in schema["type"]]
-    if rest == {"enum"}:
-        kinds = dict.fromkeys(map(_type_of, schema["enum"]))
-        return [{"enum": [member for member in schema["enum"] if _type_of(member) == kind]} for kind in kinds]
+    if rest == {"$ref"}:
+        found: Any = document
+        for token in schema["$ref"].removeprefix("#").split("/")[1:]:
+            found = found.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+        return options(found, document, depth + 1)
+    for key in ("anyOf", "oneOf", "allOf"):
+        if rest == {key} and (key != "allOf" or len(schema[key]) == 1):
+            return [option for some in schema[key] for option in options(some, document, depth + 1)]
     return [schema]
 
 
-def _only_types(schema: Any) -> bool:
-    """Whether a schema says nothing but types, in options or not."""
-    if not isinstance(schema, dict):
-        return False
-    if "anyOf" in schema:
-        return assertions(schema) == {"anyOf"} and all(map(_only_types, schema["anyOf"]))
-    return assertions(schema) <= {"type"}
-
-
-def _string_members(schema: Any) -> list[str] | None:
-    """The strings of an enum or a const that is nothing else."""
-    if not isinstance(schema, dict) or not {"enum", "const"} & schema.keys():
-        return None
-    if assertions(schema) - {"enum", "const", "type"} or {"enum", "const"} <= schema.keys():
-        return None
-    if schema.get("type", "string") != "string":
-        return None
-    members = schema["enum"] if "enum" in schema else [schema["const"]]
-    return list(dict.fromkeys(members)) if all(isinstance(member, str) for member in members) else None
-
-
-def _words_of(name: str, form: Form) -> list[tuple[str, str]]:
-    meant = {"boolean": ("true", "false"), "null": ("null",)}.get(name, ())
-    words = dict(form.words)
-    return [(words.get(word, word), word) for word in meant]
-
-
-def _type_of(value: Any) -> str:
-    match value:
-        case bool():
-            return "boolean"
-        case None:
-            return "null"
-        case str():
-            return "string"
-        case int() | float():
-            return "number"
-        case list():
-            return "array"
-    return "object"
+def _declared(schema: Mapping[str, Any]) -> list[str]:
+    """The types that a schema names, or those of the values that it lists; none if it does neither."""
+    declared = schema.get("type", [])
+    if not declared and ("enum" in schema or "const" in schema):
+        return [TYPES[type(member)] for member in schema.get("enum", [schema.get("const")])]
+    return [declared] if isinstance(declared, str) else declared

@@ -104,6 +104,10 @@ class CallSyntax:
         first, second = self._example(0), self._example(1)
         return self.opening + first + (self.between + second if self.between else "") + self.closing
 
+    def single_example(self) -> str:
+        """One call."""
+        return self.opening + self._example(0) + self.closing
+
     def _example(self, index: int) -> str:
         written = ""
         for piece in self.call:

@@ -7,9 +7,9 @@ input, and nothing of the JSON or the tags around it.
 from typing import Any
 
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.request import TextGrammar, Tool
+from promptweave.compiler.request import GrammarSyntax, TextGrammar, Tool
 from promptweave.compiler.schema_grammar import scalar
-from promptweave.compiler.styles.arguments import ArgumentSyntax, arguments_node
+from promptweave.compiler.styles.arguments import ArgumentSyntax, NotExactError, arguments_node
 from promptweave.compiler.styles.calls import CallableTool
 from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
 from promptweave.output.grammar import Expr, Rules
@@ -37,11 +37,14 @@ def custom_tool(tool: Tool, rules: Rules) -> CallableTool:
 
 
 def custom_tool_by_key(tool: Tool, syntax: ArgumentSyntax, rules: Rules) -> CallableTool:
-    """The tool where arguments are written key by key. Raises NotExactError where text stands as it is and has a grammar."""
-    limited = {"grammar": tool.grammar.definition} if tool.grammar else {}
-    schema = {"type": "object", "properties": {_INPUT: {"type": "string", **limited}}, "required": [_INPUT]}
-    tree = arguments_node(syntax, schema, lambda _: _string(tool, rules))
-    return CallableTool(tool.name, tree=_as_input(tree), custom=True)
+    """The tool where arguments are written key by key. Raises NotExactError where the grammar cannot be kept to."""
+    value: dict[str, Any] = {"type": "string"}
+    if tool.grammar is not None:
+        if tool.grammar.syntax is not GrammarSyntax.REGEX:
+            raise NotExactError("", "arguments are written key by key, which only regular expressions can be kept to")
+        value["pattern"] = f"^(?:{tool.grammar.definition})$"
+    schema = {"type": "object", "properties": {_INPUT: value}, "required": [_INPUT]}
+    return CallableTool(tool.name, tree=_as_input(arguments_node(syntax, schema, rules)), custom=True)
 
 
 def _string(tool: Tool, rules: Rules) -> Expr:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.publish import published
 from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax, Slot
+from promptweave.compiler.styles.written import as_content
 
 _AGAIN = "\n<|from|>assistant\n"
 
@@ -39,8 +39,4 @@ def history(messages: Sequence[Message]) -> tuple[Message, ...]:
 def _written_out(message: Message, name: str) -> Message:
     if message.role is Role.TOOL:
         return Message(Role.USER, f"<|from|>{message.name or name}\n{ANSWER.header}{message.content or ''}")
-    if message.role is not Role.ASSISTANT:
-        return message
-    parts = [ANSWER.header + (message.content or "")] if message.content or not message.tool_calls else []
-    parts += [f"{SYNTAX.opening}{call.name}{SYNTAX.middle}{dumps(loads(call.arguments))}" for call in message.tool_calls]
-    return Message(Role.ASSISTANT, _AGAIN.join(parts), reasoning_content=message.reasoning_content)
+    return as_content(message, SYNTAX, ANSWER)

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.publish import published
 from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.calls import CallSyntax, Slot
+from promptweave.compiler.styles.written import as_content
 
 SYNTAX = CallSyntax(
     opening='<tool_call>\n{"name": "',
@@ -34,14 +34,4 @@ def history(messages: Sequence[Message]) -> tuple[Message, ...]:
 def _written_out(message: Message) -> Message:
     if message.role is Role.TOOL:
         return Message(Role.USER, f"<tool_response>\n{message.content or ''}\n</tool_response>")
-    if not message.tool_calls:
-        return message
-    calls = (
-        f"{SYNTAX.opening}{call.name}{SYNTAX.middle}{dumps(loads(call.arguments))}{SYNTAX.closing}"
-        for call in message.tool_calls
-    )
-    return Message(
-        Role.ASSISTANT,
-        "\n".join(filter(None, (message.content, *calls))),
-        reasoning_content=message.reasoning_content,
-    )
+    return as_content(message, SYNTAX)

@@ -1,0 +1,143 @@
+"""The values of arguments that are written key by key: in JSON, as words of the template, or as text up to what ends it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.compiler.json_schema.typed import TypedValues
+from promptweave.compiler.json_text import dumps
+from promptweave.output.grammar import NOTHING, Expr
+from promptweave.output.tree import EMPTY, Branch, Choice, Emit, Json, Literal, Node, Part, Region, Text, Transform
+from promptweave.output.tree import Sequence as InOrder
+
+FIRST = {"object": "{", "array": "[", "string": '"', "boolean": "tf", "null": "n"}
+NUMBER_FIRST = "-0123456789"
+
+
+class NotExactError(Exception):
+    """A schema that the syntax cannot keep to: where, and why."""
+
+    def __init__(self, pointer: str, why: str) -> None:
+        super().__init__(why)
+        self.pointer = pointer
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a value of one type is written after its key: `middle` VALUE `end`.
+
+    `raw`: strings stand there as they are. `words`: what stands for true, false and null, where it is not JSON. `inside`: an
+    object or array is no JSON, its parts are written in the syntax' own forms.
+    """
+
+    middle: str
+    end: str
+    raw: bool = False
+    words: tuple[tuple[str, str], ...] = ()
+    inside: bool = False
+
+    def word(self, meant: str) -> str:
+        """What stands for true, false or null."""
+        return dict(self.words).get(meant, meant)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One way to write a value. `first`: the characters that it may begin with; None: any, or none at all."""
+
+    middle: str
+    node: Node
+    first: str | None
+
+
+def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at: str, inside: Callable[[str], Node]) -> Node:
+    """The tree of a value with the texts around it. `at`: the pointer of its schema. Raises NotExactError.
+
+    `inside` gives what stands between the texts of an object or array that is no JSON.
+
+    Words come first, then JSON in each of its forms, and text last, which takes what is nothing else.
+    """
+    types = typed.types()
+    for name in types:
+        if name not in forms:
+            raise NotExactError(at, f"the template does not show how a value of the type {name} is written")
+    checked = dumps(document)
+    text = _text(forms["string"], typed, checked, at) if "string" in types and forms["string"].raw else []
+    words: list[_Way] = []
+    parts: list[_Way] = []
+    json: dict[tuple[str, str], list[str]] = {}
+    for name in types:
+        form = forms[name]
+        beside_text = any(way.middle == form.middle for way in text)
+        if name in ("boolean", "null") and (form.words or beside_text):
+            words += [_word(form, meant) for meant in typed.words(name)]
+        elif form.inside:
+            node = InOrder((Literal(form.middle), inside(name), Literal(form.end)))
+            parts.append(_Way(form.middle, node, None))
+        elif name != "string" or not form.raw:
+            if beside_text:
+                raise NotExactError(at, f"text cannot be told from a value of the type {name}")
+            json.setdefault((form.middle, form.end), []).append(name)
+    ways = [*words, *_json(json, typed, checked), *parts, *text]
+    if not ways:
+        raise NotExactError(at, "it allows no value that can be written")
+    pairs = [(one, other) for one in ways for other in ways if one is not other]
+    if any(_clash(one, other) or (one in parts and one.middle == other.middle) for one, other in pairs):
+        raise NotExactError(at, "the ways in which its values are written cannot be told apart")
+    return ways[0].node if len(ways) == 1 else Choice(tuple(way.node for way in ways))
+
+
+def told(text: str) -> Node:
+    """Text of the arguments that the output does not hold."""
+    return Part(Region.TOOL_ARGUMENTS, Emit(text))
+
+
+def _word(form: Form, meant: str) -> _Way:
+    spelled = form.word(meant)
+    node = InOrder((Literal(form.middle + spelled), told(meant), Literal(form.end)))
+    return _Way(form.middle, node, spelled[:1])
+
+
+def _json(groups: Mapping[tuple[str, str], Sequence[str]], typed: TypedValues, checked: str) -> list[_Way]:
+    ways = []
+    for (middle, end), names in groups.items():
+        rule = typed.json(names)
+        if rule != NOTHING:
+            first = "".join(FIRST.get(name, NUMBER_FIRST) for name in names)
+            value = Part(Region.TOOL_ARGUMENTS, Json(first, rule), schema=checked, exact=True)
+            ways.append(_Way(middle, InOrder((Literal(middle), value, Literal(end))), first))
+    return ways
+
+
+def _text(form: Form, typed: TypedValues, checked: str, at: str) -> list[_Way]:
+    """Strings as they are: any, those that are listed, or those of a grammar."""
+    listed = typed.listed_strings()
+    if listed is not None:
+        if any(form.end.strip() in text for text in listed):
+            raise NotExactError(at, f"a value holds the text {form.end.strip()!r}, which ends it")
+        return [_listed(form, text) for text in listed]
+    if typed.any_string:
+        return [_Way(form.middle, _free(form, None, ""), None)]
+    rule = typed.raw_strings(form.end)
+    return [] if rule == NOTHING else [_Way(form.middle, _free(form, rule, checked), None)]
+
+
+def _listed(form: Form, text: str) -> _Way:
+    value = Part(Region.TOOL_ARGUMENTS, Literal(text), Transform.JSON_STRING_ENCODE)
+    return _Way(form.middle, InOrder((Literal(form.middle), value, Literal(form.end))), text[:1] or None)
+
+
+def _free(form: Form, rule: Expr | None, checked: str) -> Node:
+    # Closed with the white space that the template writes, or without: a text holds neither.
+    ends = tuple(dict.fromkeys((form.end, form.end.lstrip())))
+    text = Text(None, (Branch(ends, EMPTY),), may_end=False, rule=rule)
+    value = Part(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE, schema=checked, exact=bool(checked))
+    return InOrder((Literal(form.middle), value))
+
+
+def _clash(one: _Way, other: _Way) -> bool:
+    """Whether `one` may begin like `other`, whose texts after the key are shorter."""
+    if one.middle == other.middle or not one.middle.startswith(other.middle):
+        return False
+    return other.first is None or one.middle[len(other.middle)] in other.first

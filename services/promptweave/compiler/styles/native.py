@@ -1,0 +1,17 @@
+"""The template's own style, where the template leaves something to us: showing the tools, or writing the calls."""
+
+from collections.abc import Sequence
+
+from promptweave.compiler.publish import published
+from promptweave.compiler.request import SchemaStyle, Tool
+from promptweave.compiler.styles.calls import CallSyntax
+
+
+def instructions(tools: Sequence[Tool], schemas: SchemaStyle, syntax: CallSyntax) -> str:
+    """What the system turn says about the tools, where the template does not show them."""
+    several = " More calls follow in the same way." if syntax.between else " One call at a time."
+    return (
+        f"You can call these functions:\n\n{published(tools, schemas)}\n\n"
+        f"To call one, write its name and its arguments like this, and nothing after it.{several}\n"
+        f"{syntax.single_example()}"
+    )

@@ -1,0 +1,60 @@
+"""Calls as text: what an answer with calls looks like in a syntax, for templates that do not write it themselves."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from promptweave.compiler.json_text import TYPES, dumps, loads
+from promptweave.compiler.request import Message, Role
+from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
+from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
+from promptweave.compiler.styles.calls import CallSyntax, Slot
+
+
+class CalledTool(NamedTuple):
+    """A call to be written."""
+
+    name: str
+    arguments: dict[str, Any]
+    id: str = ""
+
+
+def write_answer(syntax: CallSyntax, answer: AnswerSyntax, content: str | None, called: Iterable[CalledTool]) -> str:
+    """Content, calls, or both."""
+    calls = [_call(syntax, call, number) for number, call in enumerate(called)]
+    said = answer.header + (content or "") if content or not calls else ""
+    written = syntax.opening + syntax.between.join(calls) + syntax.closing if calls else ""
+    return said + (syntax.lead if said and calls else "") + written
+
+
+def as_content(message: Message, syntax: CallSyntax, answer: AnswerSyntax = PLAIN) -> Message:
+    """A message of the assistant with its calls as content."""
+    if message.role is not Role.ASSISTANT:
+        return message
+    called = [CalledTool(call.name, loads(call.arguments), call.id) for call in message.tool_calls]
+    return replace(message, content=write_answer(syntax, answer, message.content, called), tool_calls=())
+
+
+def _call(syntax: CallSyntax, call: CalledTool, number: int) -> str:
+    arguments = _arguments(syntax.arguments, call.arguments) if syntax.arguments else dumps(call.arguments)
+    filled = {Slot.NAME: call.name, Slot.ID: call.id, Slot.INDEX: str(number), Slot.ARGUMENTS: arguments}
+    return "".join(piece if isinstance(piece, str) else filled[piece] for piece in syntax.call)
+
+
+def _arguments(syntax: ArgumentSyntax, arguments: dict[str, Any]) -> str:
+    if not arguments:
+        return syntax.zero
+    written = [key + _value(syntax, syntax.forms, value).replace(KEY, key) for key, value in arguments.items()]
+    return syntax.first + syntax.join.join(written)
+
+
+def _value(syntax: ArgumentSyntax, forms: Mapping[str, Form], value: Any) -> str:
+    """A value with the texts around it."""
+    form = forms[TYPES[type(value)]]
+    if form.inside and isinstance(value, dict):
+        text = _arguments(syntax.nested or syntax, value)
+    elif form.inside:
+        text = syntax.separator.join(_value(syntax, syntax.items or {}, item) for item in value)
+    else:
+        text = value if form.raw else form.word(dumps(value))
+    return form.middle + text + form.end
