@@ -1,41 +1,27 @@
-"""The body of a chat completion request, as OpenAI's clients write it.
+"""The body of a chat completion request, as OpenAI's clients write it."""
 
-Null means absent, unknown fields are tolerated. A field that is of a wrong type is a RequestError with its place.
-"""
-
-from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field
 
-from promptweave.facade.errors import RequestError, to_param
-
-
-class _Body(BaseModel):
-    # Strict: "0.5" is no number. What the model does not declare stays in `model_extra`.
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _drop_nulls(cls, value: Any) -> Any:
-        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+from promptweave.facade.body import Body, read_body
 
 
-class FunctionCall(_Body):
+class FunctionCall(Body):
     """A call of a function. Some clients send the arguments as an object; "" is a call without arguments."""
 
     name: str
     arguments: str | dict[str, Any] = ""
 
 
-class CustomCall(_Body):
+class CustomCall(Body):
     """A call of a custom tool."""
 
     name: str
     input: str = ""
 
 
-class ToolCall(_Body):
+class ToolCall(Body):
     """A call in the history."""
 
     id: str = ""
@@ -44,13 +30,13 @@ class ToolCall(_Body):
     custom: CustomCall | None = None
 
 
-class ImageUrl(_Body):
+class ImageUrl(Body):
     """Where a picture is: a data URL."""
 
     url: str
 
 
-class ContentPart(_Body):
+class ContentPart(Body):
     """A piece of a message's content."""
 
     type: str
@@ -59,7 +45,7 @@ class ContentPart(_Body):
     image_url: ImageUrl | None = None
 
 
-class Message(_Body):
+class Message(Body):
     """One message of any role."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
@@ -70,7 +56,7 @@ class Message(_Body):
     reasoning_content: str | None = None
 
 
-class Function(_Body):
+class Function(Body):
     """A function that may be called."""
 
     name: str
@@ -79,21 +65,21 @@ class Function(_Body):
     strict: bool | None = None
 
 
-class GrammarDefinition(_Body):
+class GrammarDefinition(Body):
     """The grammar of a custom tool's input."""
 
     syntax: Literal["lark", "regex"]
     definition: str
 
 
-class CustomFormat(_Body):
+class CustomFormat(Body):
     """The form of a custom tool's input."""
 
     type: Literal["text", "grammar"]
     grammar: GrammarDefinition | None = None
 
 
-class Custom(_Body):
+class Custom(Body):
     """A tool whose input is text."""
 
     name: str
@@ -101,7 +87,7 @@ class Custom(_Body):
     format: CustomFormat | None = None
 
 
-class Tool(_Body):
+class Tool(Body):
     """Something that may be called."""
 
     type: Literal["function", "custom"]
@@ -109,13 +95,13 @@ class Tool(_Body):
     custom: Custom | None = None
 
 
-class Named(_Body):
+class Named(Body):
     """A tool's name, in a choice."""
 
     name: str
 
 
-class ToolName(_Body):
+class ToolName(Body):
     """A tool, in a choice."""
 
     type: Literal["function", "custom"]
@@ -123,14 +109,14 @@ class ToolName(_Body):
     custom: Named | None = None
 
 
-class AllowedTools(_Body):
+class AllowedTools(Body):
     """Some of the tools."""
 
     mode: Literal["auto", "required"]
     tools: list[ToolName]
 
 
-class ToolChoiceObject(_Body):
+class ToolChoiceObject(Body):
     """A choice that names tools."""
 
     type: Literal["function", "custom", "allowed_tools"]
@@ -139,7 +125,7 @@ class ToolChoiceObject(_Body):
     allowed_tools: AllowedTools | None = None
 
 
-class JsonSchema(_Body):
+class JsonSchema(Body):
     """The schema of an answer."""
 
     name: str = ""
@@ -155,7 +141,7 @@ class ResponseFormat(JsonSchema):
     json_schema: JsonSchema | None = None
 
 
-class StreamOptions(_Body):
+class StreamOptions(Body):
     """How to stream."""
 
     include_usage: bool = False
@@ -165,7 +151,7 @@ def _one_as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class ChatBody(_Body):
+class ChatBody(Body):
     """The request. What only other servers of OpenAI's API know (`user`, `store`, ...) is tolerated."""
 
     messages: list[Message]
@@ -199,28 +185,4 @@ class ChatBody(_Body):
 
 def read_chat_body(body: Any) -> ChatBody:
     """The request in a JSON value. Raises RequestError, whose path is the place in `body`."""
-    if not isinstance(body, dict):
-        raise RequestError("the body is no JSON object", path="")
-    try:
-        return ChatBody.model_validate(body)
-    except ValidationError as error:
-        # Where alternatives fail, each of them tells its reason; the one that came furthest was meant.
-        reasons = [(_place(item["loc"], body), item["msg"]) for item in error.errors(include_url=False)]
-        path, message = max(reasons, key=lambda reason: reason[0].count("/"))
-        message = message[:1].lower() + message[1:]
-        raise RequestError(f"invalid value for {to_param(path) or 'the body'}: {message}", path=path) from None
-
-
-def _place(steps: Sequence[int | str], body: Any) -> str:
-    """The JSON pointer of a validation error. Pydantic's own steps, such as the names of alternatives, are left out."""
-    path, value = "", body
-    for number, step in enumerate(steps):
-        last = number == len(steps) - 1
-        there = (isinstance(value, Mapping) and step in value) or (
-            isinstance(value, list) and isinstance(step, int) and step < len(value)
-        )
-        # A step that leads nowhere is a missing key, if it comes last.
-        if there or (last and isinstance(value, Mapping) and isinstance(step, str) and "[" not in step):
-            path += "/" + str(step).replace("~", "~0").replace("/", "~1")
-            value = value[step] if there else None
-    return path
+    return read_body(ChatBody, body)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.errors import INVALID, TOO_LARGE, UNAUTHENTICATED, HttpError, RequestError, internal, to_http
+from promptweave.facade.services import Services
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +77,12 @@ class Envelope:
 def request_id(request: Request) -> str:
     """The id of a request, as its answer carries it."""
     return str(request.state.request_id)
+
+
+def services_of(request: Request) -> Services:
+    """The services that the application calls."""
+    services: Services = request.app.state.services
+    return services
 
 
 def answer(error: HttpError) -> JSONResponse:

@@ -11,7 +11,8 @@ _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}
 """What JSON allows in strings and some clients take for the end of a line."""
 
 
-def event(value: Any) -> bytes:
-    """One event, in one line."""
+def event(value: Any, name: str = "") -> bytes:
+    """One event, in one line; in two, where it has a name."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":")).translate(_LINE_ENDS)
-    return f"data: {text}\n\n".encode()
+    first = f"event: {name}\n" if name else ""
+    return f"{first}data: {text}\n\n".encode()

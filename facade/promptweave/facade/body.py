@@ -1,0 +1,55 @@
+"""Bodies of requests, as OpenAI's clients write them.
+
+Null means absent, unknown fields are tolerated. A field that is of a wrong type is a RequestError with its place.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from promptweave.facade.errors import RequestError, to_param
+
+
+class Body(BaseModel):
+    """A JSON object of a request."""
+
+    # Strict: "0.5" is no number. What the model does not declare stays in `model_extra`.
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_nulls(cls, value: Any) -> Any:
+        return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+def read_body(kind: type[Kind], value: Any, path: str = "") -> Kind:
+    """The object in a JSON value that stands at `path`, a JSON pointer. Raises RequestError, whose path is the place."""
+    if not isinstance(value, dict):
+        raise RequestError(f"{to_param(path) or 'the body'} is no JSON object", path=path)
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        # Where alternatives fail, each of them tells its reason; the one that came furthest was meant.
+        reasons = [(_place(item["loc"], value), item["msg"]) for item in error.errors(include_url=False)]
+        place, message = max(reasons, key=lambda reason: reason[0].count("/"))
+        place, message = path + place, message[:1].lower() + message[1:]
+        raise RequestError(f"invalid value for {to_param(place) or 'the body'}: {message}", path=place) from None
+
+
+def _place(steps: Sequence[int | str], body: Any) -> str:
+    """The JSON pointer of a validation error. Pydantic's own steps, such as the names of alternatives, are left out."""
+    path, value = "", body
+    for number, step in enumerate(steps):
+        last = number == len(steps) - 1
+        there = (isinstance(value, Mapping) and step in value) or (
+            isinstance(value, list) and isinstance(step, int) and step < len(value)
+        )
+        # A step that leads nowhere is a missing key, if it comes last.
+        if there or (last and isinstance(value, Mapping) and isinstance(step, str) and "[" not in step):
+            path += "/" + str(step).replace("~", "~0").replace("/", "~1")
+            value = value[step] if there else None
+    return path
