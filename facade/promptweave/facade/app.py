@@ -12,17 +12,22 @@ from promptweave.facade.chat_route import ChatCompletion
 from promptweave.facade.http import Envelope, handle_errors, services_of
 from promptweave.facade.models import check_model, model_list, model_object
 from promptweave.facade.options import FacadeOptions
+from promptweave.facade.responses_route import add_responses
+from promptweave.facade.responses_store import ResponseStore, StoreLimits
 from promptweave.facade.services import Services
 
 
 def create_app(options: FacadeOptions) -> ASGIApp:
-    """The facade as an ASGI application."""
+    """The facade as an ASGI application. Raises StoreError."""
+    limits = StoreLimits(options.responses_most, options.responses_bytes, options.responses_age_s)
+    store = ResponseStore(options.responses_store, limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Services(options.compiler, options.inference) as services:
             app.state.services = services
             yield
+        store.close()
 
     # Requests are read by `chat_body.py`: what FastAPI would describe of them is not what they are.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None)
@@ -56,4 +61,5 @@ def create_app(options: FacadeOptions) -> ASGIApp:
         """A chat completion, whole or as a stream."""
         return await ChatCompletion(request, options).respond()
 
+    add_responses(app, options, store)
     return Envelope(app, options.api_key)

@@ -7,6 +7,7 @@ import uvicorn
 
 from promptweave.facade.app import create_app
 from promptweave.facade.options import FacadeOptions
+from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.logs import complain, set_up_logs
 
 ROLE = "facade"
@@ -22,8 +23,13 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
         reason = error.strerror or error
         complain(ROLE, f"cannot listen on {options.host}:{options.port}: {reason}; --port takes another one")
         return 1
+    try:
+        app = create_app(options)
+    except StoreError as error:
+        complain(ROLE, str(error))
+        return 1
     config = uvicorn.Config(
-        create_app(options),
+        app,
         log_config=None,
         # It tells of clients that were cut off at a stop; what fails is logged by the facade itself.
         log_level="critical",
