@@ -50,16 +50,17 @@ class _Written:
         self.place = place
         self.kind = kind
         self.item: JsonObject = {"id": new_id(kind), "type": kind, "status": "in_progress", **_WRITTEN[kind], "content": []}
-        self._part = ""
+        self.part = ""
+        """The kind of the part that is being written; empty: none is."""
         self._index = -1
         self._texts: list[str] = []
 
     def write(self, part: str, text: str) -> Iterator[_Told]:
         """More text, in the last part if it is of this kind, else in a new one."""
         kind = _PARTS[part]
-        if part != self._part:
+        if part != self.part:
             yield from self.end()
-            self._part, self._texts = part, []
+            self.part, self._texts = part, []
             self._index += 1
             yield "content_part.added", self._whole_part()
         if text:
@@ -68,21 +69,23 @@ class _Written:
 
     def end(self) -> Iterator[_Told]:
         """The last part is whole."""
-        if not self._part:
+        if not self.part:
             return
-        kind, told = _PARTS[self._part], self._whole_part()
+        kind, told = _PARTS[self.part], self._whole_part()
         self.item["content"].append(told["part"])
-        self._part = ""
+        self.part = ""
         yield f"{kind.events}.done", {"content_index": self._index, kind.text: "".join(self._texts), **kind.event}
         yield "content_part.done", told
 
     def _whole_part(self) -> JsonObject:
-        kind = _PARTS[self._part]
-        return {"content_index": self._index, "part": {"type": self._part, kind.text: "".join(self._texts), **kind.part}}
+        kind = _PARTS[self.part]
+        return {"content_index": self._index, "part": {"type": self.part, kind.text: "".join(self._texts), **kind.part}}
 
 
 class _Call:
     """A call of a function, or of a custom tool."""
+
+    part = "call"
 
     def __init__(self, place: int, header: output_pb2.ToolCallHeader) -> None:
         self.place = place
@@ -182,12 +185,11 @@ class ResponseEvents:
     def _refuse(self, violation: output_pb2.SchemaViolation) -> Iterator[JsonObject]:
         """What violates its schema is no part of the response, though a stream may have told its beginning."""
         begun = self._open
-        if violation.name and isinstance(begun, _Call):
+        if begun is not None and begun.part == ("call" if violation.name else "output_text"):
             yield from self._end("incomplete")
             self.response["output"].remove(begun.item)
-        elif not violation.name and isinstance(begun, _Written) and begun.kind == "message":
+        elif isinstance(begun, _Written):
             yield from self._told(begun, begun.end())
-            begun.item["content"] = []
         yield from self._write("message", "refusal", refusal_text(violation))
 
     def _finish(self, finish: inference_pb2.Finish) -> Iterator[JsonObject]:

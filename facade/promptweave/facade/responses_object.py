@@ -45,7 +45,6 @@ def new_response(
         "top_logprobs": body.top_logprobs or 0,
         "top_p": body.top_p,
         "truncation": body.truncation,
-        "usage": None,
     }
     if body.user is not None:
         response["user"] = body.user

@@ -32,7 +32,7 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
     """Adds the routes."""
 
     async def kept(request: Request, id: str) -> Kept:
-        found = await store.get(_owner(request), id)
+        found = await store.get(_owner(request, options), id)
         if found is None:
             raise _not_found(id)
         return found
@@ -52,7 +52,7 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
     @app.delete("/v1/responses/{id}")
     async def delete(request: Request, id: str) -> JSONResponse:
         """Forgets a response. Conversations that went on from it stay as they are."""
-        if not await store.delete(_owner(request), id):
+        if not await store.delete(_owner(request, options), id):
             raise _not_found(id)
         return JSONResponse({"id": id, "object": "response", "deleted": True})
 
@@ -75,7 +75,7 @@ class CreateResponse:
         self._request = request
         self._options = options
         self._store = store
-        self._owner = _owner(request)
+        self._owner = _owner(request, options)
 
     async def respond(self) -> Response:
         """The answer. Errors name their place in the request."""
@@ -168,9 +168,11 @@ _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 """HTTP status → the code of a response that failed."""
 
 
-def _owner(request: Request) -> str:
-    """Whose responses these are: those of a key, which itself is not kept."""
-    return hashlib.sha256(request.headers.get("authorization", "").encode()).hexdigest()
+def _owner(request: Request, options: FacadeOptions) -> str:
+    """Whose responses these are: those of a key, which itself is not kept; everyone's, where no key is asked for."""
+    if options.api_key is None:
+        return ""
+    return hashlib.sha256(request.headers["authorization"].partition(" ")[2].strip().encode()).hexdigest()
 
 
 def _not_found(id: str) -> NotFoundError:

@@ -167,7 +167,7 @@ class ResponseStore:
                     "INSERT OR IGNORE INTO items VALUES (?, ?)", [(item["id"], id) for item in kept.conversation]
                 )
                 self._database.execute(_BEYOND_LIMITS, limits)
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             logger.error("a response is not kept: %s", error)
             return False
         return True
