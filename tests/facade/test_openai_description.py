@@ -73,11 +73,12 @@ def test_responses(served: Serving, registry: referencing.Registry[Any], kind: s
     body = {"model": "gpt-4o", **REQUESTS[kind]}
     # The description wants 16 tokens at least; we take fewer.
     check(registry, "CreateResponse", {**body, "max_output_tokens": 16})
-    whole = httpx.post(f"{served.url}/responses", json=body, timeout=120).json()
-    check(registry, "Response", whole)
-    check_events(registry, streamed(served.url, body).events)
-    for item in httpx.get(f"{served.url}/responses/{whole['id']}/input_items").json()["data"]:
-        check(registry, "InputItem", item)
+    with httpx.Client(base_url=served.url, timeout=120) as http:
+        whole = http.post("/responses", json=body).json()
+        check(registry, "Response", whole)
+        check_events(registry, streamed(http, body).events)
+        for item in http.get(f"/responses/{whole['id']}/input_items").json()["data"]:
+            check(registry, "InputItem", item)
 
 
 def test_events_that_a_random_model_cannot_be_made_to_write(registry: referencing.Registry[Any]) -> None:

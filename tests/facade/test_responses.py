@@ -34,11 +34,17 @@ def client(served: Serving) -> Iterator[openai.OpenAI]:
         yield found
 
 
-def streamed(url: str, body: dict[str, Any]) -> Heard:
+@pytest.fixture(scope="module")
+def http(served: Serving) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served.url, timeout=120) as found:
+        yield found
+
+
+def streamed(http: httpx.Client, body: dict[str, Any]) -> Heard:
     """A stream, as it is on the wire."""
-    with httpx.stream("POST", f"{url}/responses", json={**body, "stream": True}, timeout=120) as response:
-        assert response.headers["content-type"].startswith("text/event-stream")
-        blocks = response.read().decode().split("\n\n")
+    response = http.post("/responses", json={**body, "stream": True}, timeout=120)
+    assert response.headers["content-type"].startswith("text/event-stream")
+    blocks = response.text.split("\n\n")
     assert blocks.pop() == ""
     events = []
     for block in blocks:
@@ -95,8 +101,8 @@ def check_output(kind: str, response: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", REQUESTS)
-def test_whole_or_as_a_stream_it_is_the_same_response(served: Serving, client: openai.OpenAI, kind: str) -> None:
-    heard = streamed(served.url, {"model": "gpt-4o", **REQUESTS[kind]})
+def test_whole_or_as_a_stream_it_is_the_same_response(http: httpx.Client, client: openai.OpenAI, kind: str) -> None:
+    heard = streamed(http, {"model": "gpt-4o", **REQUESTS[kind]})
     check_output(kind, heard.response)
     assert heard.items == heard.response["output"]
     raw = client.responses.with_raw_response.create(**{"model": "gpt-4o", **REQUESTS[kind]})
@@ -164,7 +170,7 @@ def test_an_agents_loop(client: openai.OpenAI) -> None:
     assert listed[1].id == call.id
 
 
-def test_items_can_be_referred_to(client: openai.OpenAI, served: Serving) -> None:
+def test_items_can_be_referred_to(client: openai.OpenAI) -> None:
     first = client.responses.create(model="demo", input="hi", max_output_tokens=16)
     reference: Any = {"type": "item_reference", "id": first.output[0].id}
     user = {"role": "user", "content": "hi"}
@@ -175,24 +181,24 @@ def test_items_can_be_referred_to(client: openai.OpenAI, served: Serving) -> Non
     assert missing.value.param == "input[0].id"
 
 
-def test_input_items_come_in_pages(client: openai.OpenAI, served: Serving) -> None:
+def test_input_items_come_in_pages(client: openai.OpenAI, http: httpx.Client) -> None:
     given = [{"role": "user", "content": str(number)} for number in range(7)]
     response = client.responses.create(model="demo", input=given, max_output_tokens=16)
     for order, expected in (("asc", list("0123456")), ("desc", list("6543210"))):
         pages = client.responses.input_items.list(response.id, order=order, limit=3)  # type: ignore[arg-type]
         assert len(pages.data) == 3
         assert [item.content[0].text for item in pages] == expected  # type: ignore[union-attr]
-    url = f"{served.url}/responses/{response.id}/input_items"
-    page = httpx.get(url, params={"limit": 2, "include": "message.input_image.image_url"}).json()
+    url = f"/responses/{response.id}/input_items"
+    page = http.get(url, params={"limit": 2, "include": "message.input_image.image_url"}).json()
     ResponseItemList.model_validate(page)
     assert (page["first_id"], page["last_id"]) == (page["data"][0]["id"], page["data"][1]["id"])
     assert page["has_more"]
-    rest = httpx.get(url, params={"after": page["last_id"]}).json()
+    rest = http.get(url, params={"after": page["last_id"]}).json()
     assert (len(rest["data"]), rest["has_more"]) == (5, False)
-    end = httpx.get(url, params={"after": rest["last_id"]}).json()
+    end = http.get(url, params={"after": rest["last_id"]}).json()
     assert (end["data"], end["first_id"], end["last_id"]) == ([], None, None)
     for params in ({"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"order": "up"}, {"after": "msg_none"}):
-        error = httpx.get(url, params=params)
+        error = http.get(url, params=params)
         assert (error.status_code, error.json()["error"]["param"]) == (400, next(iter(params)))
 
 
@@ -238,14 +244,14 @@ def test_delete_and_cancel(client: openai.OpenAI) -> None:
     assert len(list(client.responses.input_items.list(third.id))) == 5
 
 
-def test_what_violates_its_schema_is_a_refusal(served: Serving) -> None:
+def test_what_violates_its_schema_is_a_refusal(http: httpx.Client) -> None:
     """Four digits that must differ: half of the answers do not comply."""
     digits = {"type": "integer", "minimum": 0, "maximum": 9}
     schema = {"type": "array", "items": digits, "minItems": 4, "maxItems": 4, "uniqueItems": True}
     body = {"input": "hi", "text": {"format": {"type": "json_schema", "name": "n", "schema": schema}}}
     missing = {"output_text", "refusal"}
     for seed in range(40):
-        heard = streamed(served.url, {**body, "seed": seed})
+        heard = streamed(http, {**body, "seed": seed})
         (part,) = heard.response["output"][0]["content"]
         missing.discard(part["type"])
         assert part["type"] == "refusal" or jsonschema.validate(json.loads(part["text"]), schema) is None
@@ -263,9 +269,12 @@ def test_reasoning(tmp_path: Path) -> None:
         template="{% for m in messages %}<|im_start|>{{ m.role }}\n" + thought + "{{ m.content }}<|im_end|>\n{% endfor %}"
         "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}",
     )
-    with serving("--model", str(model), "--ctx-size", "2048") as served:
+    with (
+        serving("--model", str(model), "--ctx-size", "2048") as served,
+        httpx.Client(base_url=served.url, timeout=60) as http,
+    ):
         request = {"input": "hi", "max_output_tokens": 20, "include": ["reasoning.encrypted_content"]}
-        heard = streamed(served.url, request)
+        heard = streamed(http, request)
         (item,) = heard.response["output"]
         assert (item["type"], item["status"]) == ("reasoning", "incomplete")
         assert item["content"][0]["text"]
@@ -278,7 +287,7 @@ def test_reasoning(tmp_path: Path) -> None:
             {"input": [user, item, {**user, "content": "so?"}]},
             {"input": [user, bare, {**user, "content": "so?"}]},
         ):
-            answer = httpx.post(f"{served.url}/responses", json={**request, **more}, timeout=60).json()
+            answer = http.post("/responses", json={**request, **more}).json()
             usages.append(answer["usage"]["input_tokens"])
         assert len(set(usages)) == 1
 
@@ -307,5 +316,15 @@ def test_a_store_in_a_file(served: Serving, tmp_path: Path) -> None:
         assert stolen.json()["error"]["code"] == "previous_response_not_found"
         answer = mine.post("/responses", json={**body, "previous_response_id": ids[1]})
         assert answer.json()["previous_response_id"] == ids[1]
-    with facade("mine", "--responses-most", "0") as http:
+    with facade("mine", "--responses-most", "0", "--request-timeout", "1") as http:
         assert http.post("/responses", json=body).json()["store"] is False
+        # A deadline that passes: before the first byte it is a plain error, in a stream the response has failed.
+        endless = {
+            "input": "hi",
+            "max_output_tokens": 100_000,
+            "logit_bias": {str(token): -100 for token in range(257, 264)},
+        }
+        assert http.post("/responses", json=endless).status_code == 504
+        failed = streamed(http, endless).response
+        assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
+        assert [item["status"] for item in failed["output"]] == ["incomplete"]

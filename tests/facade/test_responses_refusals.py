@@ -54,6 +54,8 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({"input": [USER, {"type": "function_call_output", "output": "x"}]}, "input[1].call_id", None),
     ({"input": [USER, call(), {"type": "function_call_output", "call_id": "c", "output": 3}]}, "input[2].output", None),
     ({"input": [{"type": "reasoning", "encrypted_content": "gAAAA_"}]}, "input[0].encrypted_content", None),
+    ({"input": [{**USER, "id": 3}]}, "input[0].id", None),
+    ({"input": [call(status="lost")]}, "input[0].status", None),
     ({"input": [{"type": "item_reference"}]}, "input[0].id", None),
     ({"input": "word " * 5000}, "input", "context_length_exceeded"),
     ({"input": "x", "instructions": 3}, "instructions", None),
@@ -127,7 +129,9 @@ def test_a_bad_request_is_a_400_that_names_the_place(
     check(http.post("/responses", json={"model": "gpt-4o", **body, "stream": stream}), 400, param, code)
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"\xff"])
+@pytest.mark.parametrize(
+    "data", [b"", b"[]", b"null", b"\xff", b'{"input": "x", "x": 1e999}', b'{"input": "x", "x": ' + b"[" * 100_000]
+)
 def test_a_body_that_is_no_object(http: httpx.Client, data: bytes) -> None:
     check(http.post("/responses", content=data), 400, None, None)
 

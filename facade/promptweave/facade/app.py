@@ -1,7 +1,7 @@
 """The routes."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -26,8 +26,8 @@ def create_app(options: FacadeOptions) -> ASGIApp:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Services(options.compiler, options.inference) as services:
             app.state.services = services
-            yield
-        store.close()
+            with closing(store):
+                yield
 
     # Requests are read by `chat_body.py`: what FastAPI would describe of them is not what they are.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None)

@@ -20,14 +20,21 @@ class Part(Body):
 Content = str | list[Part]
 
 
-class MessageItem(Body):
+class Item(Body):
+    """What all items may have, since those that we wrote come back."""
+
+    id: str | None = None
+    status: Literal["in_progress", "completed", "incomplete"] | None = None
+
+
+class MessageItem(Item):
     """A message of anyone but a tool."""
 
     role: Literal["user", "assistant", "system", "developer"]
     content: Content
 
 
-class FunctionCallItem(Body):
+class FunctionCallItem(Item):
     """A call of a function; "" is a call without arguments."""
 
     call_id: str
@@ -35,7 +42,7 @@ class FunctionCallItem(Body):
     arguments: str = ""
 
 
-class CustomCallItem(Body):
+class CustomCallItem(Item):
     """A call of a custom tool."""
 
     call_id: str
@@ -43,14 +50,14 @@ class CustomCallItem(Body):
     input: str = ""
 
 
-class CallOutputItem(Body):
+class CallOutputItem(Item):
     """What a call gave."""
 
     call_id: str
     output: Content
 
 
-class ReasoningItem(Body):
+class ReasoningItem(Item):
     """What the model thought; `encrypted_content` stands for `content` where a client has dropped that."""
 
     content: list[Part] = []

@@ -98,6 +98,7 @@ class ResponseStore:
     def _prepare(self, file: str | None) -> None:
         self._database.execute("PRAGMA foreign_keys = ON")
         self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
