@@ -79,7 +79,7 @@ def test_a_call_that_was_cut_is_left_out_of_the_history_and_said() -> None:
     found = asked([kept_item(said("x")), cut], input="go on")
     assert [message.role for message in found.body.messages] == ["assistant", "user"]
     assert not found.body.messages[0].tool_calls
-    assert [(warning.code, warning.path) for warning in found.warnings] == [("not_applied", "/previous_response_id")]
+    assert [(warning.code, warning.path) for warning in found.warnings] == [("call_left_out", "/previous_response_id")]
 
 
 def test_what_is_not_done_is_said() -> None:

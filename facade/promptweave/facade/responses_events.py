@@ -86,6 +86,7 @@ class _Call:
     """A call of a function, or of a custom tool."""
 
     part = "call"
+    """As in `_Written`."""
 
     def __init__(self, place: int, header: output_pb2.ToolCallHeader) -> None:
         self.place = place

@@ -151,8 +151,11 @@ def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt
         (body.text.verbosity is not None, "/text/verbosity", "models here know no verbosity"),
         (summary is not None, "/reasoning/summary", "nothing sums up: reasoning stands in its item's content, whole"),
         (body.stream_options.include_obfuscation, "/stream_options/include_obfuscation", "events are not padded"),
-        (any(map(_is_cut_call, history)), "/previous_response_id", "a call that was cut off is left out"),
     ]
-    return [
-        prompt_compiler_pb2.Warning(code="not_applied", path=path, message=message) for true, path, message in told if true
+    warnings = [
+        prompt_compiler_pb2.Warning(code="not_applied", path=path, message=message) for asked, path, message in told if asked
     ]
+    if any(map(_is_cut_call, history)):
+        message = "a call that was cut off is left out of the conversation"
+        warnings.append(prompt_compiler_pb2.Warning(code="call_left_out", path="/previous_response_id", message=message))
+    return warnings

@@ -27,6 +27,9 @@ JsonObject = dict[str, Any]
 
 _MOST_LISTED = 100
 
+_FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
+"""HTTP status → the code of a response that failed; for others it is `server_error`."""
+
 
 def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) -> None:
     """Adds the routes."""
@@ -162,10 +165,6 @@ class CreateResponse:
         if response["store"]:
             response["store"] = await self._store.keep(self._owner, Kept(response, items))
         return response
-
-
-_FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
-"""HTTP status → the code of a response that failed."""
 
 
 def _owner(request: Request, options: FacadeOptions) -> str:
