@@ -307,7 +307,8 @@ def test_a_store_in_a_file(served: Serving, tmp_path: Path) -> None:
     kept = ("--responses-store", str(tmp_path / "responses.db"))
     with facade("mine", *kept, "--responses-most", "2") as http:
         ids = [http.post("/responses", json=body).json()["id"] for _ in range(3)]
-    with facade("mine", *kept) as mine, facade("other", *kept) as other:
+    keeps_none = ("--responses-most", "0", "--request-timeout", "1")
+    with facade("mine", *kept) as mine, facade("other", *kept, *keeps_none) as other:
         assert [mine.get(f"/responses/{id}").status_code for id in ids] == [404, 200, 200]
         assert [other.get(f"/responses/{id}").status_code for id in ids] == [404, 404, 404]
         assert other.delete(f"/responses/{ids[1]}").status_code == 404
@@ -316,15 +317,14 @@ def test_a_store_in_a_file(served: Serving, tmp_path: Path) -> None:
         assert stolen.json()["error"]["code"] == "previous_response_not_found"
         answer = mine.post("/responses", json={**body, "previous_response_id": ids[1]})
         assert answer.json()["previous_response_id"] == ids[1]
-    with facade("mine", "--responses-most", "0", "--request-timeout", "1") as http:
-        assert http.post("/responses", json=body).json()["store"] is False
+        assert other.post("/responses", json=body).json()["store"] is False
         # A deadline that passes: before the first byte it is a plain error, in a stream the response has failed.
         endless = {
             "input": "hi",
             "max_output_tokens": 100_000,
             "logit_bias": {str(token): -100 for token in range(257, 264)},
         }
-        assert http.post("/responses", json=endless).status_code == 504
-        failed = streamed(http, endless).response
+        assert other.post("/responses", json=endless).status_code == 504
+        failed = streamed(other, endless).response
         assert (failed["status"], failed["error"]["code"]) == ("failed", "server_error")
         assert [item["status"] for item in failed["output"]] == ["incomplete"]

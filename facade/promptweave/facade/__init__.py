@@ -10,7 +10,8 @@ but the store of responses.
                  └─ errors.py                the one table: error → HTTP status and OpenAI's error body
 
     responses_route.py                       `/v1/responses`
-                 ├─ responses_request.py     a request → the chat request that it is in other words (items: responses_items.py)
+                 ├─ responses_request.py     a request → the chat request that it is in other words
+                 ├─ responses_items.py       its items → messages
                  ├─ places.py                where in it the parts of the chat request came from
                  ├─ responses_events.py      events → events of a response, and the response
                  └─ responses_store.py       responses that are kept, in SQLite
