@@ -114,6 +114,16 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({"input": "x", "metadata": {"a": 1}}, "metadata.a", None),
     ({"input": "x", "truncation": "some"}, "truncation", None),
     ({"input": "x", "store": "yes"}, "store", None),
+    ({"input": "x", "service_tier": "priority"}, "service_tier", UNSUPPORTED),
+    ({"input": "x", "text": {"verbosity": "low"}}, "text.verbosity", UNSUPPORTED),
+    ({"input": "x", "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation", UNSUPPORTED),
+    # What is chat's.
+    ({"messages": [USER]}, "messages", UNSUPPORTED),
+    ({"input": "x", "max_tokens": 3}, "max_tokens", UNSUPPORTED),
+    ({"input": "x", "response_format": {"type": "text"}}, "response_format", UNSUPPORTED),
+    ({"input": "x", "n": 2}, "n", UNSUPPORTED),
+    ({"input": "x", "functions": [{"name": "f"}]}, "functions", UNSUPPORTED),
+    ({"input": "x", "tool_style": "none"}, "tool_style", UNSUPPORTED),
     # What is not there at all.
     ({"input": "x", "background": True}, "background", UNSUPPORTED),
     ({"input": "x", "conversation": "conv_1"}, "conversation", UNSUPPORTED),
@@ -149,7 +159,7 @@ def test_nulls_and_unknown_fields_mean_nothing(http: httpx.Client) -> None:
         "instructions previous_response_id tools tool_choice text reasoning temperature top_p metadata store stream include"
         " truncation background conversation prompt max_tool_calls top_logprobs stream_options parallel_tool_calls user"
     )
-    body = {"input": "x", **dict.fromkeys(nulls.split()), "max_output_tokens": 2, "x_y": {}, "service_tier": "auto", "n": 3}
+    body = {"input": "x", **dict.fromkeys(nulls.split()), "max_output_tokens": 2, "x_y": {}, "service_tier": "auto", "n": 1}
     answer = http.post("/responses", json=body)
     assert answer.status_code == 200, answer.text
     assert answer.json()["usage"]["output_tokens"] == 2
@@ -178,7 +188,8 @@ def test_all_a_client_may_send(http: httpx.Client) -> None:
         ],
         "tools": [function(description=None, strict=None, parameters=None), WEATHER],
         "tool_choice": {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}]},
-        "text": {"format": {"type": "text"}}, "reasoning": {"effort": "none"}, "metadata": {"a": "b"}, "user": "me",
+        "text": {"format": {"type": "text"}, "verbosity": "medium"},
+        "reasoning": {"effort": "none"}, "metadata": {"a": "b"}, "user": "me",
         "include": ["reasoning.encrypted_content", "web_search_call.action.sources"], "safety_identifier": "s",
         "temperature": 1, "top_p": 0.5, "max_tool_calls": 3, "truncation": "disabled", "max_output_tokens": 2**40,
         "prompt_cache_key": "k", "parallel_tool_calls": False, "store": False, "stream_options": {},

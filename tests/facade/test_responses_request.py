@@ -83,15 +83,8 @@ def test_a_call_that_was_cut_is_left_out_of_the_history_and_said() -> None:
 
 
 def test_what_is_not_done_is_said() -> None:
-    found = asked(
-        input="x",
-        truncation="auto",
-        text={"verbosity": "low"},
-        reasoning={"summary": "auto"},
-        stream_options={"include_obfuscation": True},
-    )
-    paths = ["/truncation", "/text/verbosity", "/reasoning/summary", "/stream_options/include_obfuscation"]
-    assert [warning.path for warning in found.warnings] == paths
+    found = asked(input="x", truncation="auto", reasoning={"summary": "auto"})
+    assert [warning.path for warning in found.warnings] == ["/truncation", "/reasoning/summary"]
     assert asked(input="x", truncation="disabled", text={}, reasoning={"effort": "low"}).warnings == []
 
 
@@ -105,7 +98,7 @@ def test_fields_mean_what_they_mean_in_chat() -> None:
         ],
         tool_choice={"type": "allowed_tools", "mode": "required", "tools": [{"type": "custom", "name": "c"}]},
         parallel_tool_calls=False, max_output_tokens=7, temperature=0.5, top_p=0.25, top_k=3, stop=["x"], seed=1,
-        reasoning={"effort": "none"}, prompt_cache_key="k", chat_template_kwargs={"a": 1}, n=3, logprobs=True,
+        reasoning={"effort": "none"}, prompt_cache_key="k", chat_template_kwargs={"a": 1},
         text={"format": {"type": "json_schema", "name": "n", "schema": schema, "strict": True}},
     )  # fmt: skip
     compile_request, generate_request = to_compile_request(found.body), to_generate_request(found.body)
@@ -122,8 +115,7 @@ def test_fields_mean_what_they_mean_in_chat() -> None:
     sampling = generate_request.sampling
     assert (sampling.temperature, sampling.top_p, sampling.top_k, sampling.seed) == (0.5, 0.25, 3, 1)
     assert (generate_request.max_tokens, list(generate_request.stop)) == (7, ["x"])
-    assert not generate_request.HasField("n")
-    assert not generate_request.HasField("top_logprobs")
+    assert compile_request.chat_template_kwargs == '{"a": 1}'
 
 
 ITEMS = [said("a", "user"), thought("r"), said("b"), call("1"), output("1")]

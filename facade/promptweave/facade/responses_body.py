@@ -157,4 +157,5 @@ class ResponsesBody(Body):
     background: bool = False
     prompt_cache_key: str | None = None
     safety_identifier: str | None = None
+    service_tier: str | None = None
     user: str | None = None

@@ -14,19 +14,26 @@ from promptweave.facade.openai_request import body_path
 from promptweave.facade.places import Origin, Places
 from promptweave.facade.responses_body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
 from promptweave.facade.responses_items import Conversation
-from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
 
 _NOT_SERVED = ("background", "conversation", "prompt", "context_management", "moderation")
 """Fields with a meaning that nothing here can give them."""
 
-_AS_IN_CHAT = (
-    *(field.name for field in inference_pb2.Sampling.DESCRIPTOR.fields),
-    *("model", "parallel_tool_calls", "prompt_cache_key", "stop", "grammar", "chat_template_kwargs", "tool_style"),
-    *("schema_style", "parse_special_in_content", "continue_final_message", "session_id", "parent_session_id"),
-)
-"""Fields that chat completions know by the same name, most of them ours in addition to OpenAI's."""
+_AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
+"""OpenAI's fields that are the same for both."""
+
+_OTHER_NAMES = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+    "verbosity": "text.verbosity",
+    "logprobs": "top_logprobs",
+}
+"""Fields of chat completions, and what they are called here."""
 
 _INCLUDED = (
     "reasoning.encrypted_content",
@@ -53,11 +60,24 @@ class Asked:
 
 def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
     """Refuses by name what is not served. Raises UnsupportedError."""
+    extra = body.model_extra or {}
     for name in _NOT_SERVED:
         if raw.get(name):
-            raise UnsupportedError(f"{name!r} is not served; see the README for what is", path=f"/{name}")
+            raise UnsupportedError(f"{name!r} is not served; see docs/responses.md for what is", path=f"/{name}")
+    for name, here in _OTHER_NAMES.items():
+        if name in extra:
+            raise UnsupportedError(f"{name!r} belongs to chat completions; here it is {here!r}", path=f"/{name}")
+    if extra.get("n", 1) != 1:
+        raise UnsupportedError("a response is one answer", path="/n")
     if body.top_logprobs:
         raise UnsupportedError("log-probabilities are not served", path="/top_logprobs")
+    if body.service_tier not in (None, "auto", "default"):
+        raise UnsupportedError("there is one tier, 'default'", path="/service_tier")
+    if body.text.verbosity not in (None, "medium"):
+        message = "how much to write is said in the input; 'medium' is all there is"
+        raise UnsupportedError(message, path="/text/verbosity")
+    if body.stream_options.include_obfuscation:
+        raise UnsupportedError("streams are not padded", path="/stream_options/include_obfuscation")
     for place, name in enumerate(body.include):
         if name not in _INCLUDED:
             raise UnsupportedError(f"{name!r} cannot be included", path=f"/include/{place}")
@@ -66,7 +86,8 @@ def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
 def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Asked:
     """The chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
     places = Places()
-    chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
+    # What OpenAI's description does not know is ours, or the engine's: chat completions decide on it.
+    chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
     chat["messages"] = _messages(body, history, places)
     chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
     chat["tool_choice"] = _tool_choice(body.tool_choice, places)
@@ -145,17 +166,11 @@ def _chosen(kind: str, name: str, path: str) -> JsonObject:
 
 def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt_compiler_pb2.Warning]:
     """What is taken, since clients always send it, and not done; and what is left out."""
-    summary = body.reasoning.summary or body.reasoning.generate_summary
-    told = [
-        (body.truncation == "auto", "/truncation", "no item is dropped: a conversation that does not fit is refused"),
-        (body.text.verbosity is not None, "/text/verbosity", "models here know no verbosity"),
-        (summary is not None, "/reasoning/summary", "nothing sums up: reasoning stands in its item's content, whole"),
-        (body.stream_options.include_obfuscation, "/stream_options/include_obfuscation", "events are not padded"),
-    ]
-    warnings = [
-        prompt_compiler_pb2.Warning(code="not_applied", path=path, message=message) for asked, path, message in told if asked
-    ]
+    told = []
+    if body.truncation == "auto":
+        told.append(("not_applied", "/truncation", "no item is dropped: a conversation that does not fit is refused"))
+    if body.reasoning.summary or body.reasoning.generate_summary:
+        told.append(("not_applied", "/reasoning/summary", "nothing sums up: an item of reasoning holds it whole"))
     if any(map(_is_cut_call, history)):
-        message = "a call that was cut off is left out of the conversation"
-        warnings.append(prompt_compiler_pb2.Warning(code="call_left_out", path="/previous_response_id", message=message))
-    return warnings
+        told.append(("call_left_out", "/previous_response_id", "a call that was cut off is left out of the conversation"))
+    return [prompt_compiler_pb2.Warning(code=code, path=path, message=message) for code, path, message in told]
