@@ -42,6 +42,7 @@ class Heard:
             assert event["sequence_number"] == number
             EVENT.validate_python(event)
         self._at = 0
+        self._scores: list[Any] = []
         self.begun = self._next("response.created")["response"]
         assert (self.begun["status"], self.begun["output"]) == ("in_progress", [])
         assert self._next("response.in_progress")["response"]["id"] == self.begun["id"]
@@ -94,18 +95,21 @@ class Heard:
         done = self._next("response.content_part.done")
         for event in (added, done):
             assert where.items() <= event.items()
-        assert done["part"] == {**added["part"], field: text}
+        scores = {"logprobs": self._scores} if "logprobs" in added["part"] else {}
+        assert done["part"] == {**added["part"], field: text, **scores}
         part: dict[str, Any] = done["part"]
         return part
 
     def _text(self, events: str, field: str, where: dict[str, Any]) -> str:
-        text = ""
+        text, self._scores = "", []
         while self._peek() == f"response.{events}.delta":
             event = self._next(f"response.{events}.delta")
             assert where.items() <= event.items()
             assert event["delta"]
             text += event["delta"]
+            self._scores += event.get("logprobs", [])
         done = self._next(f"response.{events}.done")
         assert where.items() <= done.items()
         assert done[field] == text
+        assert done.get("logprobs", []) == self._scores
         return text
