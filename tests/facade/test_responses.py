@@ -4,14 +4,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import jsonschema
 import openai
 import pytest
 from openai.types.responses import ResponseItemList
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
 from promptweave.demo.model import write_demo_model
 
@@ -24,7 +24,7 @@ PARAMETERS = WEATHER["parameters"]
 class Place(BaseModel):
     """What a model is made to write."""
 
-    city: str = Field(max_length=20)
+    city: Literal["Rome", "Oslo"]
     warm: bool
 
 

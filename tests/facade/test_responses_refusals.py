@@ -82,6 +82,7 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
         "tools[0].format.definition",
         None,
     ),
+    ({"input": "x", "tools": [{"type": "custom", "name": "c", "format": {"type": "xml"}}]}, "tools[0].format.type", None),
     ({"input": "x", "tool_choice": "required"}, "tool_choice", None),
     ({"input": "x", "tool_choice": "maybe"}, "tool_choice", None),
     ({"input": "x", "tools": [WEATHER], "tool_choice": {"type": "function", "name": "g"}}, "tool_choice", None),

@@ -81,11 +81,9 @@ class FunctionTool(Body):
 
 
 class ToolFormat(Body):
-    """The form of a custom tool's input."""
+    """The form of a custom tool's input; with a grammar it is a `GrammarDefinition` as well."""
 
     type: Literal["text", "grammar"]
-    syntax: Literal["lark", "regex"] | None = None
-    definition: str | None = None
 
 
 class CustomTool(Body):

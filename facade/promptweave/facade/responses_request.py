@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.facade.body import read_body
-from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.chat_body import ChatBody, GrammarDefinition
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai_request import body_path
 from promptweave.facade.places import Origin, Places
@@ -93,6 +93,7 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     chat["tool_choice"] = _tool_choice(body.tool_choice, places)
     chat["max_completion_tokens"] = body.max_output_tokens
     chat["reasoning_effort"] = body.reasoning.effort
+    chat["reasoning"] = body.reasoning.model_extra or {}
     if body.text.format is not None:
         # It is flat, which chat completions take as well.
         chat["response_format"] = raw["text"]["format"]
@@ -135,11 +136,8 @@ def _tool(tool: JsonObject, path: str, places: Places) -> JsonObject:
     custom = read_body(CustomTool, tool, path)
     made: JsonObject = {"name": custom.name, "description": custom.description}
     if custom.format is not None and custom.format.type == "grammar":
-        grammar = {"syntax": custom.format.syntax, "definition": custom.format.definition}
-        missing = [name for name, value in grammar.items() if value is None]
-        if missing:
-            raise RequestError(f"a grammar needs its {missing[0]}", path=f"{path}/format/{missing[0]}")
-        made["format"] = {"type": "grammar", "grammar": grammar}
+        grammar = read_body(GrammarDefinition, tool["format"], f"{path}/format")
+        made["format"] = {"type": "grammar", "grammar": {"syntax": grammar.syntax, "definition": grammar.definition}}
         places.move(f"{path}/custom/format/grammar", Origin(f"{path}/format"))
     return {"type": kind, kind: made}
 
