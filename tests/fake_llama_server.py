@@ -2,7 +2,8 @@
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
 `never` (loads forever), `once` (as `well`, but a second start dies), `strange` (is healthy, and no llama.cpp), `locked`
-(knows another key). `--stubborn` makes it ignore SIGTERM.
+(knows another key). `--stubborn` makes it ignore SIGTERM; `--fake-slots` says how many it has. A file beside it counts its
+lives.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 
@@ -40,6 +41,8 @@ def install(folder: Path) -> str:
 class _Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     manner = "well"
+    slots = 1
+    life = 1
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -54,7 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
         elif self.path == "/props" and self.server.manner == "locked":
             self.answer(*LOCKED)
         elif self.path == "/props" and self.server.manner != "strange":
-            self.answer(200, PROPS)
+            self.answer(200, PROPS | {"total_slots": self.server.slots})
         elif self.path == "/nothing":
             self.connection.close()
         else:
@@ -81,6 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
         if prompt == "gibberish":
             self.answer(200, {})
             return
+        if prompt == "die" or (prompt == "die-once" and self.server.life == 1):
+            os._exit(3)
+        if prompt == "wait" and self.server.life == 1:
+            time.sleep(60)
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -94,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.piece("data: [DONE]\n\n")
             case "no-event":
                 self.piece("data: {}\n\n")
-            case "none":
+            case "none" | "die-once" | "wait":
                 self.piece(_event("", 1, stop_type="none"))
             case "vanish":
                 self.connection.close()
@@ -124,12 +131,20 @@ def _event(text: str, written: int, stop_type: str | None = None) -> str:
     return f"data: {json.dumps(event | ({'stop_type': stop_type} if stop_type else {}))}\n\n"
 
 
+def _count_lives() -> int:
+    file = Path(__file__).with_name("lives")
+    life = int(file.read_text()) + 1 if file.exists() else 1
+    file.write_text(str(life))
+    return life
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--host")
     parser.add_argument("--model")
     parser.add_argument("--fake", default="well")
     parser.add_argument("--stubborn", action="store_true")
+    parser.add_argument("--fake-slots", type=int, default=1)
     options, _ = parser.parse_known_args()
     if options.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -140,7 +155,8 @@ def main() -> None:
         sys.exit(1)
     mark.touch()
     with _Server(options.host, _Handler) as server:
-        server.manner = options.fake
+        server.manner, server.slots = options.fake, options.fake_slots
+        server.life = _count_lives()
         server.serve_forever()
 
 

@@ -91,6 +91,21 @@ def test_events_that_a_random_model_cannot_be_made_to_write(registry: referencin
     assert {event["type"].split(".")[1] for event in told.events} >= {"refusal", "reasoning_text", "custom_tool_call_input"}
 
 
+@pytest.mark.parametrize("kind", ["named", "none"])
+def test_choices_with_logprobs(served: Serving, registry: referencing.Registry[Any], kind: str) -> None:
+    body = {**REQUEST, "tool_choice": CHOICES.get(kind, "none"), "max_tokens": 30, "n": 3, "logprobs": True}
+    body |= {"top_logprobs": 2, "service_tier": "auto", "logit_bias": {"5": -100}, "seed": 1}
+    check(registry, "CreateChatCompletionRequest", body)
+    url = f"{served.url}/chat/completions"
+    answer = httpx.post(url, json=body, timeout=120).json()
+    check(registry, "CreateChatCompletionResponse", answer)
+    assert len(answer["choices"]) == 3
+    assert all(bool(choice["logprobs"]["content"]) == (kind == "none") for choice in answer["choices"])
+    *events, _, _ = httpx.post(url, json={**body, "stream": True}, timeout=120).text.split("\n\n")
+    for event in events:
+        check(registry, "CreateChatCompletionStreamResponse", json.loads(event.removeprefix("data: ")))
+
+
 def test_models(served: Serving, registry: referencing.Registry[Any]) -> None:
     check(registry, "ListModelsResponse", httpx.get(f"{served.url}/models").json())
     check(registry, "Model", httpx.get(f"{served.url}/models/gpt-4o").json())

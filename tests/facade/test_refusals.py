@@ -90,8 +90,11 @@ REFUSED = [
     pytest.param({"messages": USER, "top_k": 0.5}, "top_k", None, id="top-k-a-fraction"),
     pytest.param({"messages": USER, "max_tokens": 0}, "max_tokens", None, id="no-tokens"),
     pytest.param({"messages": USER, "stop": ""}, "stop[0]", None, id="empty-stop"),
-    pytest.param({"messages": USER, "n": 2}, "n", "unsupported_parameter", id="two-choices"),
-    pytest.param({"messages": USER, "logprobs": True}, "logprobs", "unsupported_parameter", id="logprobs"),
+    pytest.param({"messages": USER, "n": 129}, "n", None, id="too-many-choices"),
+    pytest.param({"messages": USER, "top_logprobs": 1}, "top_logprobs", None, id="top-logprobs-alone"),
+    pytest.param({"messages": USER, "logprobs": True, "top_logprobs": 21}, "top_logprobs", None, id="top-logprobs"),
+    pytest.param({"messages": USER, "logit_bias": {"a/b": 101}}, "logit_bias.a/b", None, id="bias"),
+    pytest.param({"messages": USER, "logit_bias": {"5": 1, "99999": 1}}, "logit_bias[99999]", None, id="bias-of-nothing"),
     pytest.param({"messages": USER, "functions": [{"name": "f"}]}, "functions", "unsupported_parameter", id="functions"),
     pytest.param(
         {"messages": USER, "modalities": ["text", "audio"]}, "modalities", "unsupported_parameter", id="modalities"

@@ -50,6 +50,12 @@ def endless(**fields: Any) -> inference_pb2.GenerateRequest:
     return request(program(gbnf='root ::= "a" root'), **fields)
 
 
+def wrote(words: str) -> str:
+    """A grammar of one text. The engine has no choice, and the vocabulary is bytes: every character is a token or more."""
+    escaped = words.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'root ::= "{escaped}"'
+
+
 @dataclass
 class Answer:
     """A message, put together from its events."""
@@ -60,6 +66,8 @@ class Answer:
     """Names and arguments."""
     kinds: list[str] = field(default_factory=list)
     """What kinds of delta came, in order; runs of one kind count once."""
+    positions: list[inference_pb2.Logprobs.Position] = field(default_factory=list)
+    ids: list[int] = field(default_factory=list)
     finish: inference_pb2.Finish = field(default_factory=inference_pb2.Finish)
 
     def add(self, events: Iterable[inference_pb2.GenerateEvent]) -> None:
@@ -68,6 +76,10 @@ class Answer:
             assert not self.finish.reason, "nothing follows the finish"
             if event.HasField("finish"):
                 self.finish = event.finish
+                continue
+            self.positions += event.logprobs.positions
+            self.ids += event.tokens.ids
+            if not event.HasField("delta"):
                 continue
             kind = event.delta.WhichOneof("delta")
             assert kind
@@ -87,6 +99,16 @@ async def answer(stub: InferenceServiceStub, asked: inference_pb2.GenerateReques
     """The whole answer."""
     whole = await read_on(stub.Generate(asked, timeout=TIMEOUT_S))
     assert whole.finish.reason, "an answer ends with its finish"
+    return whole
+
+
+async def answers(stub: InferenceServiceStub, asked: inference_pb2.GenerateRequest) -> list[Answer]:
+    """The whole answers to a request for several."""
+    whole = [Answer() for _ in range(asked.n)]
+    async for response in stub.Generate(asked, timeout=TIMEOUT_S):
+        for event in response.events:
+            whole[event.index].add([event])
+    assert all(each.finish.reason for each in whole), "an answer ends with its finish"
     return whole
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from promptweave.errors import Code
 from promptweave.inference.errors import OverloadedError
-from promptweave.inference.gate import Gate
+from promptweave.inference.gate import Gate, Party
 
 pytestmark = pytest.mark.anyio
 
@@ -17,14 +17,14 @@ pytestmark = pytest.mark.anyio
 class Caller:
     """A call that goes through the gate and stays inside until told to leave."""
 
-    def __init__(self, gate: Gate, priority: int = 0) -> None:
-        self.priority = priority
+    def __init__(self, gate: Gate, priority: int = 0, party: Party | None = None) -> None:
+        self.party = party or Party(priority)
         self.inside = False
         self._leave = asyncio.Event()
         self.task = asyncio.create_task(self._run(gate))
 
     async def _run(self, gate: Gate) -> None:
-        async with gate.slot(self.priority):
+        async with gate.slot(self.party):
             self.inside = True
             try:
                 await self._leave.wait()
@@ -79,14 +79,14 @@ async def test_too_many_are_refused(max_waiting: int) -> None:
     callers = [Caller(gate) for _ in range(1 + max_waiting)]
     await settle()
     with pytest.raises(OverloadedError) as raised:
-        async with gate.slot(priority=9):
+        async with gate.slot(Party(9)):
             pass
     assert raised.value.code is Code.RESOURCE_EXHAUSTED
     assert raised.value.retry_after_s
     for caller in callers:
         caller.leave()
     await settle()
-    async with gate.slot():
+    async with gate.slot(Party()):
         pass
 
 
@@ -94,7 +94,7 @@ async def test_an_error_inside_frees_the_slot() -> None:
     gate = Gate(1, 0)
     for _ in range(3):
         with pytest.raises(KeyError):
-            async with gate.slot():
+            async with gate.slot(Party()):
                 raise KeyError
 
 
@@ -113,9 +113,63 @@ async def test_cancelled_in_the_moment_in_which_the_slot_comes() -> None:
     assert gate._free == 1
 
 
+async def test_a_call_of_many_messages_lets_the_others_in() -> None:
+    gate, many = Gate(2, 10), Party()
+    messages = [Caller(gate, party=many) for _ in range(6)]
+    await settle()
+    others = [Caller(gate), Caller(gate)]
+    await settle()
+    assert len(gate._waiting) == 3  # One for each call.
+    messages[0].leave()
+    await settle()
+    # It holds another slot, and its next message came before the others.
+    assert [caller.inside for caller in (*messages, *others)] == [False, True, False, False, False, False, True, False]
+    messages[1].leave()
+    await settle()
+    # Now it holds none, and is the first that came.
+    assert [caller.inside for caller in (*messages, *others)] == [False, False, True, False, False, False, True, False]
+    others[0].leave()
+    await settle()
+    assert others[1].inside
+    for caller in (*messages, *others):
+        caller.leave()
+        await settle()
+    assert gate._free == 2
+
+
+async def test_what_was_let_in_once_is_not_refused() -> None:
+    gate, many = Gate(1, 0), Party()
+    messages = [Caller(gate, party=many) for _ in range(3)]
+    for message in messages:
+        await settle()
+        assert message.inside
+        message.leave()
+    await settle()
+    assert (gate._free, many.held) == (1, 0)
+
+
+async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
+    """The slot is not for it: it must not be given on by it, either."""
+    gate = Gate(1, 10)
+    first, second, third = Party(), Caller(gate), None
+    await settle()
+    assert second.inside
+    third = Caller(gate)
+    await settle()
+    third.task.cancel()
+    gate._leave(second.party)  # Before the cancelled one hears of it.
+    await settle()
+    assert gate._free == 1
+    await gate._enter(first)
+    assert gate._free == 0
+    second.task.cancel()
+    with suppress(asyncio.CancelledError):
+        await second.task
+
+
 @given(
     slots=st.integers(1, 3),
-    steps=st.lists(st.tuples(st.sampled_from(["come", "leave", "cancel", "run"]), st.integers(-2, 2)), max_size=40),
+    steps=st.lists(st.tuples(st.sampled_from(["come", "join", "leave", "cancel", "run"]), st.integers(-2, 2)), max_size=40),
 )
 async def test_no_slot_is_lost_or_given_twice(slots: int, steps: list[tuple[str, int]]) -> None:
     gate = Gate(slots, 5)
@@ -124,6 +178,8 @@ async def test_no_slot_is_lost_or_given_twice(slots: int, steps: list[tuple[str,
         match step:
             case "come":
                 callers.append(Caller(gate, number))
+            case "join" if callers:
+                callers.append(Caller(gate, party=callers[number % len(callers)].party))
             case "leave" if callers:
                 callers[number % len(callers)].leave()
             case "cancel" if callers:

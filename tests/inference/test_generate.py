@@ -19,7 +19,7 @@ from promptweave.v1 import inference_pb2, output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from ..output.trees import ENVELOPE, TAGGED
-from .requests import Answer, answer, endless, program, request, sampling, text
+from .requests import Answer, answer, endless, program, request, sampling, text, wrote
 
 pytestmark = pytest.mark.anyio
 
@@ -34,12 +34,6 @@ THOUGHT = Sequence(
 )
 CONTENT_JSON = Part(Region.CONTENT, Json())
 CALL = '<tool_call>{"name": "get", "arguments": {"a": "é😀"}}</tool_call>'
-
-
-def wrote(words: str) -> str:
-    """A grammar of one text. The engine has no choice, and the vocabulary is bytes: every character is a token or more."""
-    escaped = words.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'root ::= "{escaped}"'
 
 
 @pytest.mark.parametrize(
@@ -208,6 +202,14 @@ async def test_all_sampling_parameters_are_taken(stub: InferenceServiceStub) -> 
         mirostat=2,
         mirostat_tau=4,
         mirostat_eta=0.1,
+        dynatemp_range=0.1,
+        dynatemp_exponent=1.5,
+        top_n_sigma=2,
+        dry_penalty_last_n=-1,
+        dry_sequence_breakers=["a", "b"],
+        min_keep=2,
+        adaptive_target=0.5,
+        adaptive_decay=0.8,
         samplers=["top_k", "temperature"],
     )
     assert {field.name for field, _ in given.ListFields()} | {"logit_bias"} == set(given.DESCRIPTOR.fields_by_name)

@@ -28,12 +28,11 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
 @pytest.mark.parametrize(
     ("asked", "kind", "path"),
     [
-        pytest.param(request(n=2), UNSERVED, "/n", id="n"),
-        pytest.param(request(n=0), UNSERVED, "/n", id="n-of-0"),
-        pytest.param(request(top_logprobs=0), UNSERVED, "/top_logprobs", id="logprobs"),
+        pytest.param(request(n=129), INVALID, "/n", id="n"),
+        pytest.param(request(n=0), INVALID, "/n", id="n-of-0"),
+        pytest.param(request(top_logprobs=21), INVALID, "/top_logprobs", id="logprobs"),
         pytest.param(request(session_id="a"), UNSERVED, "/session_id", id="session"),
         pytest.param(request(parent_session_id="a"), UNSERVED, "/parent_session_id", id="parent"),
-        pytest.param(request(return_tokens=True), UNSERVED, "/return_tokens", id="tokens"),
         pytest.param(request(program(llguidance="start: /a/")), UNSERVED, "/prompt/llguidance", id="llguidance"),
         pytest.param(request(program(reasoning_budget_tokens=1)), UNSERVED, "/prompt/reasoning_budget_tokens", id="budget"),
         pytest.param(
@@ -53,6 +52,12 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
         pytest.param(request(max_tokens=0), INVALID, "/max_tokens", id="max-tokens"),
         pytest.param(request(stop=["a", ""]), INVALID, "/stop/1", id="stop"),
         pytest.param(request(program(stop=[""])), INVALID, "/prompt/stop/0", id="template-stop"),
+        pytest.param(
+            request(sampling=sampling(logit_bias=[{"token": 5, "bias": 1}, {"token": 264, "bias": 1}])),
+            INVALID,
+            "/sampling/logit_bias/1/token",
+            id="token",
+        ),
         pytest.param(request(sampling=sampling(top_p=2)), INVALID, "/sampling/top_p", id="sampling"),
         pytest.param(request(program(gbnf="root ::= (")), INVALID, "/prompt/gbnf", id="grammar-syntax"),
         pytest.param(request(program(gbnf="")), INVALID, "/prompt/gbnf", id="grammar-empty"),
@@ -86,4 +91,4 @@ async def test_a_refusal_leaves_the_slots_free(stub: InferenceServiceStub) -> No
 
 async def test_a_request_of_more_than_four_megabytes_arrives(stub: InferenceServiceStub) -> None:
     """The library's own limit. Refused for something else: the engine would take seconds to count its tokens."""
-    assert (await refused(stub, request(program(text("x" * 5_000_000)), n=2))).path == "/n"
+    assert (await refused(stub, request(program(text("x" * 5_000_000)), n=0))).path == "/n"

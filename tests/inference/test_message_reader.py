@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptweave.inference.client import Chunk, Counts
-from promptweave.inference.generate import Finish, MessageReader
+from promptweave.inference.events import Finish, Logprobs, Tokens
+from promptweave.inference.message_reader import MessageReader
 from promptweave.inference.request import Program, Request
 from promptweave.output.deltas import SyntaxWarning
 from promptweave.output.message import FinishReason, ParsedMessage
@@ -29,7 +30,7 @@ def read(root: Node, pieces: list[str], stop_type: str, stop: tuple[str, ...] = 
     assert reader.done
     message, finishes = ParsedMessage(), [event for event in events if isinstance(event, Finish)]
     assert events[-1:] == finishes
-    message.extend(event for event in events if not isinstance(event, Finish))
+    message.extend(event for event in events if not isinstance(event, Finish | Logprobs | Tokens))
     for call in message.tool_calls:
         call.id = ""
     return message, finishes[0]

@@ -24,13 +24,20 @@ GOOD = {
     "presence_penalty": [-2, 2],
     "frequency_penalty": [-2, 2],
     "dry_multiplier": [0, 1],
-    "dry_base": [0, 2],
+    "dry_base": [1, 2],
     "dry_allowed_length": [0, 2],
     "xtc_probability": [0, 1],
     "xtc_threshold": [0, 1],
     "mirostat": [0, 1, 2],
     "mirostat_tau": [0, 5],
     "mirostat_eta": [0, 0.1],
+    "dynatemp_range": [0, 1],
+    "dynatemp_exponent": [0, 2],
+    "top_n_sigma": [-1, 0, 3],
+    "dry_penalty_last_n": [-1, 0, 64],
+    "min_keep": [0, 5],
+    "adaptive_target": [-1, 0.5, 1],
+    "adaptive_decay": [0, 0.9],
 }
 
 BAD = {
@@ -45,19 +52,28 @@ BAD = {
     "presence_penalty": [-2.1, 2.1, NAN],
     "frequency_penalty": [-2.1, 2.1, NAN],
     "dry_multiplier": [-1, INF, NAN],
-    "dry_base": [-1, INF, NAN],
+    "dry_base": [0.9, INF, NAN],
     "dry_allowed_length": [-1],
     "xtc_probability": [-0.1, 1.1, NAN],
     "xtc_threshold": [-0.1, 1.1, NAN],
     "mirostat": [-1, 3],
     "mirostat_tau": [-1, INF, NAN],
     "mirostat_eta": [-1, INF, NAN],
+    "dynatemp_range": [-1, INF, NAN],
+    "dynatemp_exponent": [-1, INF, NAN],
+    "top_n_sigma": [-2, INF, NAN],
+    "dry_penalty_last_n": [-2],
+    "min_keep": [-1],
+    "adaptive_target": [-2, 1.1, NAN],
+    "adaptive_decay": [-0.1, 1, NAN],
 }
 
 
 def test_the_tables_are_whole() -> None:
     assert RANGES.keys() == GOOD.keys() == BAD.keys()
-    assert RANGES.keys() | {"logit_bias", "samplers"} == set(inference_pb2.Sampling.DESCRIPTOR.fields_by_name)
+    assert RANGES.keys() | {"logit_bias", "samplers", "dry_sequence_breakers"} == set(
+        inference_pb2.Sampling.DESCRIPTOR.fields_by_name
+    )
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in GOOD.items() for value in values])
@@ -98,6 +114,8 @@ def test_refuses_lists_by_their_items(given: dict[str, Any], path: str) -> None:
         pytest.param(Sampling(), {}, id="nothing"),
         pytest.param(Sampling({"temperature": 0, "seed": 5}), {"temperature": 0, "seed": 5}, id="values"),
         pytest.param(Sampling({"repeat_last_n": -1}), {"repeat_last_n": 512}, id="the-whole-context"),
+        pytest.param(Sampling({"dry_penalty_last_n": -1}), {"dry_penalty_last_n": 512}, id="the-whole-context-for-dry"),
+        pytest.param(Sampling(dry_sequence_breakers=("\n",)), {"dry_sequence_breakers": ["\n"]}, id="breakers"),
         pytest.param(
             Sampling(logit_bias=(LogitBias(5, -1), LogitBias("a", 2))), {"logit_bias": [[5, -1], ["a", 2]]}, id="bias"
         ),

@@ -145,6 +145,7 @@ class StreamOptions(Body):
     """How to stream."""
 
     include_usage: bool = False
+    include_obfuscation: bool = False
 
 
 def _one_as_list(value: Any) -> Any:
@@ -170,6 +171,8 @@ class ChatBody(Body):
     logprobs: bool = False
     top_logprobs: int | None = Field(None, ge=0, le=20)
     logit_bias: dict[str, float] = {}
+    service_tier: str | None = None
+    verbosity: str | None = None
     reasoning_effort: str | None = None
     prompt_cache_key: str | None = None
     # What we have in addition.

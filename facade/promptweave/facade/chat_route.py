@@ -43,17 +43,17 @@ class ChatCompletion:
 
     async def _respond(self, body: ChatBody) -> Response:
         turn = await begin_turn(services_of(self._request), self._options, body)
-        head = Head(turn.model.id, int(time.time()), turn.warnings)
+        head = Head(turn.model.id, int(time.time()), turn.warnings, {"service_tier": "default"} if body.service_tier else {})
         headers, answers = warning_headers(turn.warnings), turn.answers
         if not body.stream:
             async with aclosing(answers):
-                completion = Completion(head)
+                completion = Completion(head, n=body.n, logprobs=body.logprobs)
                 async for answer in answers:
                     completion.add(answer.events)
             return JSONResponse(completion.object(), headers=headers)
         # The first events come before the headers: what fails until then is a plain error.
         first = await anext(answers, inference_pb2.GenerateResponse())
-        chunks = Chunks(head, include_usage=body.stream_options.include_usage)
+        chunks = Chunks(head, include_usage=body.stream_options.include_usage, n=body.n)
         stream = self._stream(first, answers, chunks)
         headers["cache-control"] = "no-cache"
         return StreamingResponse(stream, media_type=sse.MEDIA_TYPE, headers=headers)
@@ -62,7 +62,7 @@ class ChatCompletion:
         """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
         async with aclosing(answers):
             try:
-                yield b"".join(map(sse.event, (chunks.first(), *chunks.of(first.events))))
+                yield b"".join(map(sse.event, (*chunks.first(), *chunks.of(first.events))))
                 async for answer in answers:
                     if data := b"".join(map(sse.event, chunks.of(answer.events))):
                         yield data

@@ -11,13 +11,20 @@ from promptweave.facade.chat_body import Tool as ToolBody
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
 
-_NOT_SERVED = ("functions", "function_call", "audio", "web_search_options")
-"""Fields with a meaning that nothing here can give them."""
+_NOT_SERVED = frozenset(
+    {
+        # OpenAI's, which nothing here can do.
+        *("functions", "function_call", "audio", "web_search_options", "moderation"),
+        # llama.cpp's, which the services decide, or have other names for.
+        *("ignore_eos", "n_predict", "n_keep", "n_discard", "n_indent", "n_probs", "post_sampling_probs", "return_tokens"),
+        *("t_max_predict_ms", "t_max_prompt_ms", "id_slot", "lora", "json_schema", "grammar_lazy", "grammar_triggers"),
+        *("preserved_tokens", "reasoning_budget_tokens", "response_fields", "return_progress", "image_data", "priority"),
+    }
+)
+"""Fields with a meaning that nothing here gives them."""
 
 _SAMPLING = {
-    field.name: field
-    for field in inference_pb2.Sampling.DESCRIPTOR.fields
-    if field.name not in ("seed", "logit_bias", "samplers")
+    field.name: field for field in inference_pb2.Sampling.DESCRIPTOR.fields if field.name != "seed" and not field.is_repeated
 }
 """The sampling parameters of the contract that are plain numbers; their names are llama.cpp's and OpenAI's."""
 
@@ -41,12 +48,7 @@ def compile_request_from_openai(body: dict[str, Any]) -> prompt_compiler_pb2.Com
 
 def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     """What to compile, without a template. Raises RequestError and UnsupportedError."""
-    extra = body.model_extra or {}
-    for name in _NOT_SERVED:
-        if extra.get(name):
-            raise UnsupportedError(f"{name!r} is not served; see the README for what is", path=f"/{name}")
-    if extra.get("modalities") not in (None, [], ["text"]):
-        raise UnsupportedError("only text is written", path="/modalities")
+    _refuse_unserved(body)
     request = prompt_compiler_pb2.CompileRequest(
         messages=[_message(message, f"/messages/{place}") for place, message in enumerate(body.messages)],
         tools=[_tool(tool, f"/tools/{place}") for place, tool in enumerate(body.tools)],
@@ -67,15 +69,36 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     return request
 
 
+def _refuse_unserved(body: ChatBody) -> None:
+    """Raises UnsupportedError for what would change the answer, and is not served."""
+    extra = body.model_extra or {}
+    # The values that ask for nothing: what is served anyway.
+    for name, value in extra.items():
+        if name in _NOT_SERVED and value not in (False, [], {}):
+            raise UnsupportedError(f"{name!r} is not served; see docs/openai.md for what is", path=f"/{name}")
+    if extra.get("modalities") not in (None, [], ["text"]):
+        raise UnsupportedError("only text is written", path="/modalities")
+    if extra.get("cache_prompt") is False:
+        raise UnsupportedError("prompts are always cached", path="/cache_prompt")
+    if body.service_tier not in (None, "auto", "default"):
+        raise UnsupportedError("there is one tier, 'default'", path="/service_tier")
+    if body.verbosity not in (None, "medium"):
+        raise UnsupportedError("how much to write is said in the messages; 'medium' is all there is", path="/verbosity")
+    if body.stream_options.include_obfuscation:
+        raise UnsupportedError("streams are not padded", path="/stream_options/include_obfuscation")
+
+
 def to_generate_request(body: ChatBody) -> inference_pb2.GenerateRequest:
     """How to write the answer, without a prompt. Raises RequestError."""
     limit = body.max_completion_tokens or body.max_tokens
+    if body.top_logprobs is not None and not body.logprobs:
+        raise RequestError("top_logprobs needs logprobs to be true", path="/top_logprobs")
     return inference_pb2.GenerateRequest(
         sampling=_sampling(body),
         max_tokens=None if limit is None else min(limit, _MOST_TOKENS),
         stop=body.stop,
         n=body.n if body.n != 1 else None,
-        top_logprobs=(body.top_logprobs or 0) if body.logprobs or body.top_logprobs else None,
+        top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
         session_id=body.session_id,
         parent_session_id=body.parent_session_id,
     )
@@ -97,6 +120,9 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         ("/tool_choice/allowed", "/tool_choice/allowed_tools"),
         *([] if nested else [("/response_format/json_schema", "/response_format")]),
     ]
+    if path.startswith("/sampling/logit_bias/"):
+        token = list(body["logit_bias"])[int(path.split("/")[3])]
+        return f"/logit_bias/{token.replace('~', '~0').replace('/', '~1')}"
     for before, after in moves:
         if path.startswith(before):
             # Places inside a prompt are places in no message.
@@ -269,12 +295,18 @@ def _sampling(body: ChatBody) -> inference_pb2.Sampling:
             item.token = int(token)
         else:
             item.text = token
-    samplers = extra.get("samplers")
-    if samplers is not None:
-        if not isinstance(samplers, list) or not all(isinstance(name, str) for name in samplers):
-            raise RequestError("samplers is a list of names", path="/samplers")
-        sampling.samplers.extend(samplers)
+    sampling.samplers.extend(_texts(extra, "samplers"))
+    sampling.dry_sequence_breakers.extend(_texts(extra, "dry_sequence_breakers"))
     return sampling
+
+
+def _texts(extra: dict[str, Any], name: str) -> list[str]:
+    value = extra.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise RequestError(f"{name} is a list of texts", path=f"/{name}")
+    return value
 
 
 def _dumps(value: Any, path: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from promptweave.facade.openai_logprobs import content_tokens, logprobs_object
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 _FINISH_REASONS = {
@@ -24,11 +25,13 @@ class Head:
     created: int
     """Seconds of the UNIX epoch."""
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
+    extra: JsonObject = field(default_factory=dict)
+    """Fields that the request asked for."""
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
 
     def of(self, kind: str) -> JsonObject:
         """The beginning of an object of this kind."""
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model, **self.extra}
 
     def warned(self) -> JsonObject:
         """The field `warnings`, ours in addition to OpenAI's, where there are any."""
@@ -53,45 +56,60 @@ def usage_object(usage: inference_pb2.Usage) -> JsonObject:
     return counts
 
 
-class Completion:
-    """Puts a whole answer together."""
+def total_usage(usages: Sequence[inference_pb2.Usage]) -> inference_pb2.Usage:
+    """Of all choices: their prompt is one, and counts once. What of it was cached, the first one to be written tells."""
+    total = inference_pb2.Usage()
+    if usages:
+        total.CopyFrom(min(usages, key=lambda usage: usage.cached_tokens))
+        total.completion_tokens = sum(usage.completion_tokens for usage in usages)
+        total.reasoning_tokens = sum(usage.reasoning_tokens for usage in usages)
+    return total
 
-    def __init__(self, head: Head) -> None:
-        self._head = head
+
+class _Choice:
+    """Puts one choice together."""
+
+    def __init__(self) -> None:
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._refusals: list[str] = []
         self._whole_calls = 0
         self._calls: list[tuple[output_pb2.ToolCallHeader, list[str]]] = []
-        self._finish = inference_pb2.Finish()
+        self._tokens: list[JsonObject] = []
+        self.finish = inference_pb2.Finish()
 
-    def add(self, events: Iterable[inference_pb2.GenerateEvent]) -> None:
-        """More of the answer."""
-        for event in events:
-            if event.HasField("finish"):
-                self._finish = event.finish
-                continue
-            delta = event.delta
-            match delta.WhichOneof("delta"):
-                case "content":
-                    self._content.append(delta.content)
-                case "reasoning":
-                    self._reasoning.append(delta.reasoning)
-                case "tool_call":
-                    self._calls.append((delta.tool_call, []))
-                case "violation":
-                    self._refusals.append(refusal_text(delta.violation))
-                    if not delta.violation.name:
-                        self._content.clear()
-                    elif len(self._calls) > self._whole_calls:
-                        self._calls.pop()
-                case "tool_call_end":
-                    self._whole_calls = delta.tool_call_end.index + 1
-                case "tool_call_fragment":
-                    self._calls[delta.tool_call_fragment.index][1].append(delta.tool_call_fragment.text)
+    def add(self, event: inference_pb2.GenerateEvent) -> None:
+        """More of it."""
+        match event.WhichOneof("event"):
+            case "finish":
+                self.finish = event.finish
+            case "logprobs":
+                self._tokens += content_tokens(event.logprobs.positions)
+            case "delta":
+                self._add(event.delta)
 
-    def object(self) -> JsonObject:
-        """The chat completion."""
+    def _add(self, delta: output_pb2.OutputDelta) -> None:
+        match delta.WhichOneof("delta"):
+            case "content":
+                self._content.append(delta.content)
+            case "reasoning":
+                self._reasoning.append(delta.reasoning)
+            case "tool_call":
+                self._calls.append((delta.tool_call, []))
+            case "violation":
+                self._refusals.append(refusal_text(delta.violation))
+                if not delta.violation.name:
+                    self._content.clear()
+                    self._tokens.clear()
+                elif len(self._calls) > self._whole_calls:
+                    self._calls.pop()
+            case "tool_call_end":
+                self._whole_calls = delta.tool_call_end.index + 1
+            case "tool_call_fragment":
+                self._calls[delta.tool_call_fragment.index][1].append(delta.tool_call_fragment.text)
+
+    def object(self, index: int, *, logprobs: bool) -> JsonObject:
+        """The choice."""
         message: JsonObject = {"role": "assistant", "content": "".join(self._content), "refusal": None}
         if self._refusals:
             message["content"], message["refusal"] = message["content"] or None, "\n".join(self._refusals)
@@ -100,16 +118,33 @@ class Completion:
         if self._calls:
             message["content"] = message["content"] or None
             message["tool_calls"] = [_call_object(header, "".join(texts)) for header, texts in self._calls]
-        choice = {
-            "index": 0,
+        return {
+            "index": index,
             "message": message,
-            "logprobs": None,
-            "finish_reason": _FINISH_REASONS.get(self._finish.reason, "stop"),
+            "logprobs": logprobs_object(self._tokens) if logprobs else None,
+            "finish_reason": _FINISH_REASONS.get(self.finish.reason, "stop"),
         }
+
+
+class Completion:
+    """Puts a whole answer together."""
+
+    def __init__(self, head: Head, *, n: int = 1, logprobs: bool = False) -> None:
+        self._head = head
+        self._logprobs = logprobs
+        self._choices = [_Choice() for _ in range(n)]
+
+    def add(self, events: Iterable[inference_pb2.GenerateEvent]) -> None:
+        """More of the answer."""
+        for event in events:
+            self._choices[event.index].add(event)
+
+    def object(self) -> JsonObject:
+        """The chat completion."""
         return {
             **self._head.of("chat.completion"),
-            "choices": [choice],
-            "usage": usage_object(self._finish.usage),
+            "choices": [choice.object(index, logprobs=self._logprobs) for index, choice in enumerate(self._choices)],
+            "usage": usage_object(total_usage([choice.finish.usage for choice in self._choices])),
             **self._head.warned(),
         }
 
@@ -117,33 +152,54 @@ class Completion:
 class Chunks:
     """Turns events into the chunks of a stream."""
 
-    def __init__(self, head: Head, *, include_usage: bool) -> None:
+    def __init__(self, head: Head, *, include_usage: bool, n: int = 1) -> None:
         self._head = head
         self._include_usage = include_usage
-        self._usage: JsonObject | None = None
+        self._usages: list[inference_pb2.Usage] = []
+        # Tokens whose text was given, or will be, in a chunk that is not theirs.
+        self._tokens: list[list[JsonObject]] = [[] for _ in range(n)]
 
-    def first(self) -> JsonObject:
-        """Says who speaks. Clients concatenate what is repeated, so it comes once."""
-        return {**self._chunk({"role": "assistant", "content": "", "refusal": None}), **self._head.warned()}
+    def first(self) -> Iterator[JsonObject]:
+        """Says who speaks, in each choice. Clients concatenate what is repeated, so it comes once."""
+        warned = self._head.warned()
+        for index in range(len(self._tokens)):
+            yield {**self._chunk(index, {"role": "assistant", "content": "", "refusal": None}), **warned}
+            warned = {}
 
-    def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> Iterator[JsonObject]:
-        """The chunks of some events."""
+    def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> list[JsonObject]:
+        """The chunks of some events. Log-probabilities come with the text of their tokens, where that is possible."""
+        chunks: list[JsonObject] = []
         for event in events:
-            if event.HasField("finish"):
-                self._usage = usage_object(event.finish.usage)
-                yield self._chunk({}, _FINISH_REASONS.get(event.finish.reason, "stop"))
-            elif (delta := _delta_object(event.delta)) is not None:
-                yield self._chunk(delta)
+            tokens = self._tokens[event.index]
+            match event.WhichOneof("event"):
+                case "finish":
+                    self._usages.append(event.finish.usage)
+                    chunks.append(self._chunk(event.index, {}, _FINISH_REASONS.get(event.finish.reason, "stop")))
+                case "logprobs":
+                    tokens += content_tokens(event.logprobs.positions)
+                case "delta" if (delta := _delta_object(event.delta)) is not None:
+                    chunks.append(self._chunk(event.index, delta))
+            if tokens and chunks and _may_score(choice := chunks[-1]["choices"][0], event.index):
+                choice["logprobs"] = logprobs_object([*tokens])
+                tokens.clear()
+        return chunks
 
     def last(self) -> Iterator[JsonObject]:
         """The usage, where it is wanted."""
         if self._include_usage:
-            yield {**self._head.of("chat.completion.chunk"), "choices": [], "usage": self._usage}
+            usage = usage_object(total_usage(self._usages))
+            yield {**self._head.of("chat.completion.chunk"), "choices": [], "usage": usage}
 
-    def _chunk(self, delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+    def _chunk(self, index: int, delta: JsonObject, finish_reason: str | None = None) -> JsonObject:
+        choice = {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
         usage = {"usage": None} if self._include_usage else {}
         return {**self._head.of("chat.completion.chunk"), "choices": [choice], **usage}
+
+
+def _may_score(choice: JsonObject, index: int) -> bool:
+    """Whether tokens of choice `index` may come with this one: it has content, or is the last."""
+    fits = choice["index"] == index and choice["logprobs"] is None
+    return fits and ("content" in choice["delta"] or choice["finish_reason"] is not None)
 
 
 def _delta_object(delta: output_pb2.OutputDelta) -> JsonObject | None:

@@ -27,7 +27,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REQUEST_INVALID: _ErrorReason.ValueType  # 1
     """A field is missing or malformed. Example: a tool without a name."""
     ERROR_REASON_UNSUPPORTED: _ErrorReason.ValueType  # 2
-    """A field asks for what this version does not do. Example: `n` of 2 where one choice is served."""
+    """A field asks for what this version does not do. Example: a picture where the model takes none."""
     ERROR_REASON_TEMPLATE_UNKNOWN: _ErrorReason.ValueType  # 3
     """The named template hash is not in this replica's cache: send the text once. Metadata: `content_hash`."""
     ERROR_REASON_TEMPLATE_FAILED: _ErrorReason.ValueType  # 4
@@ -45,7 +45,7 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ENGINE_FAILED: _ErrorReason.ValueType  # 10
     """The engine failed in a way that a retry does not mend. Example: the model file is no GGUF."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 11
-    """The queue is full. Carries a RetryInfo."""
+    """The queue is full, or an answer was not read for long. Carries a RetryInfo."""
     ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 12
     """No such model. Metadata: `available`."""
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 13
@@ -66,7 +66,7 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 ERROR_REASON_REQUEST_INVALID: ErrorReason.ValueType  # 1
 """A field is missing or malformed. Example: a tool without a name."""
 ERROR_REASON_UNSUPPORTED: ErrorReason.ValueType  # 2
-"""A field asks for what this version does not do. Example: `n` of 2 where one choice is served."""
+"""A field asks for what this version does not do. Example: a picture where the model takes none."""
 ERROR_REASON_TEMPLATE_UNKNOWN: ErrorReason.ValueType  # 3
 """The named template hash is not in this replica's cache: send the text once. Metadata: `content_hash`."""
 ERROR_REASON_TEMPLATE_FAILED: ErrorReason.ValueType  # 4
@@ -84,7 +84,7 @@ ERROR_REASON_ENGINE_UNAVAILABLE: ErrorReason.ValueType  # 9
 ERROR_REASON_ENGINE_FAILED: ErrorReason.ValueType  # 10
 """The engine failed in a way that a retry does not mend. Example: the model file is no GGUF."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 11
-"""The queue is full. Carries a RetryInfo."""
+"""The queue is full, or an answer was not read for long. Carries a RetryInfo."""
 ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 12
 """No such model. Metadata: `available`."""
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 13

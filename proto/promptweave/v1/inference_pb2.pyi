@@ -23,7 +23,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Sampling(_message.Message):
-    """How the next token is chosen. What is absent is the engine's default. The names are llama.cpp's."""
+    """How the next token is chosen. What is absent is the engine's default. The names are llama.cpp's. What is out of its range
+    is REQUEST_INVALID, as is what is no number.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -47,20 +49,28 @@ class Sampling(_message.Message):
     MIROSTAT_TAU_FIELD_NUMBER: _builtins.int
     MIROSTAT_ETA_FIELD_NUMBER: _builtins.int
     SAMPLERS_FIELD_NUMBER: _builtins.int
+    DYNATEMP_RANGE_FIELD_NUMBER: _builtins.int
+    DYNATEMP_EXPONENT_FIELD_NUMBER: _builtins.int
+    TOP_N_SIGMA_FIELD_NUMBER: _builtins.int
+    DRY_PENALTY_LAST_N_FIELD_NUMBER: _builtins.int
+    DRY_SEQUENCE_BREAKERS_FIELD_NUMBER: _builtins.int
+    MIN_KEEP_FIELD_NUMBER: _builtins.int
+    ADAPTIVE_TARGET_FIELD_NUMBER: _builtins.int
+    ADAPTIVE_DECAY_FIELD_NUMBER: _builtins.int
     temperature: _builtins.float
-    """0 is greedy."""
+    """At least 0; 0 is greedy."""
     top_p: _builtins.float
-    """Keeps the most likely tokens up to this sum of probabilities."""
+    """Keeps the most likely tokens up to this sum of probabilities, 0 to 1."""
     top_k: _builtins.int
     """Keeps so many of the most likely tokens; 0 keeps all."""
     min_p: _builtins.float
-    """Drops tokens less likely than this share of the likeliest one."""
+    """Drops tokens less likely than this share, 0 to 1, of the likeliest one."""
     typical_p: _builtins.float
-    """Locally typical sampling; 1 is off."""
+    """Locally typical sampling, 0 to 1; 1 is off."""
     seed: _builtins.int
-    """The seed; absent: random."""
+    """The seed, 0 to 2^32 - 2; absent: random. Message i of a request uses seed + i, modulo 2^32 - 1."""
     repeat_penalty: _builtins.float
-    """Punishes repetition; 1 is off."""
+    """Punishes repetition, above 0; 1 is off."""
     repeat_last_n: _builtins.int
     """How many tokens back repetition is looked for; -1 is the whole context."""
     presence_penalty: _builtins.float
@@ -68,28 +78,48 @@ class Sampling(_message.Message):
     frequency_penalty: _builtins.float
     """OpenAI's, -2 to 2."""
     dry_multiplier: _builtins.float
-    """DRY repetition penalty: its multiplier; 0 is off."""
+    """DRY repetition penalty: its multiplier, at least 0; 0 is off."""
     dry_base: _builtins.float
-    """DRY: the base of the exponential."""
+    """DRY: the base of the exponential, at least 1."""
     dry_allowed_length: _builtins.int
-    """DRY: repetitions up to this length are free."""
+    """DRY: repetitions up to this length are free; at least 0."""
     xtc_probability: _builtins.float
-    """XTC: the chance that it acts; 0 is off."""
+    """XTC: the chance that it acts, 0 to 1; 0 is off."""
     xtc_threshold: _builtins.float
-    """XTC: the least probability of a token that it may remove."""
+    """XTC: the least probability of a token that it may remove, 0 to 1."""
     mirostat: _builtins.int
     """Mirostat: 0 off, 1 or 2."""
     mirostat_tau: _builtins.float
-    """Mirostat's target entropy."""
+    """Mirostat's target entropy, at least 0."""
     mirostat_eta: _builtins.float
-    """Mirostat's learning rate."""
+    """Mirostat's learning rate, at least 0."""
+    dynatemp_range: _builtins.float
+    """The temperature moves by so much up and down with the entropy; at least 0; 0 is off."""
+    dynatemp_exponent: _builtins.float
+    """How entropy maps to the temperature, at least 0."""
+    top_n_sigma: _builtins.float
+    """Keeps tokens within so many standard deviations of the best logit; -1 is off."""
+    dry_penalty_last_n: _builtins.int
+    """DRY: how many tokens back it looks; -1 is the whole context, 0 is off."""
+    min_keep: _builtins.int
+    """Samplers that drop tokens leave at least so many."""
+    adaptive_target: _builtins.float
+    """Adaptive sampling: the probability that chosen tokens should have, at most 1; below 0 is off."""
+    adaptive_decay: _builtins.float
+    """Adaptive sampling: how slowly it adapts, 0 to 0.99."""
     @_builtins.property
     def logit_bias(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogitBias]:
         """Adds to a token's chance."""
 
     @_builtins.property
     def samplers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The order of the samplers, by llama.cpp's names."""
+        """The order of the samplers, by llama.cpp's names: penalties, dry, top_n_sigma, top_k, typ_p, top_p, min_p, xtc,
+        temperature, adaptive_p, infill. One that is not named does not act.
+        """
+
+    @_builtins.property
+    def dry_sequence_breakers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """DRY: texts that no repetition goes across; none: the engine's own."""
 
     def __init__(
         self,
@@ -114,19 +144,39 @@ class Sampling(_message.Message):
         mirostat_tau: _builtins.float | None = ...,
         mirostat_eta: _builtins.float | None = ...,
         samplers: _abc.Iterable[_builtins.str] | None = ...,
+        dynatemp_range: _builtins.float | None = ...,
+        dynatemp_exponent: _builtins.float | None = ...,
+        top_n_sigma: _builtins.float | None = ...,
+        dry_penalty_last_n: _builtins.int | None = ...,
+        dry_sequence_breakers: _abc.Iterable[_builtins.str] | None = ...,
+        min_keep: _builtins.int | None = ...,
+        adaptive_target: _builtins.float | None = ...,
+        adaptive_decay: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_dry_allowed_length", b"_dry_allowed_length", "_dry_base", b"_dry_base", "_dry_multiplier", b"_dry_multiplier", "_frequency_penalty", b"_frequency_penalty", "_min_p", b"_min_p", "_mirostat", b"_mirostat", "_mirostat_eta", b"_mirostat_eta", "_mirostat_tau", b"_mirostat_tau", "_presence_penalty", b"_presence_penalty", "_repeat_last_n", b"_repeat_last_n", "_repeat_penalty", b"_repeat_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "_typical_p", b"_typical_p", "_xtc_probability", b"_xtc_probability", "_xtc_threshold", b"_xtc_threshold", "dry_allowed_length", b"dry_allowed_length", "dry_base", b"dry_base", "dry_multiplier", b"dry_multiplier", "frequency_penalty", b"frequency_penalty", "min_p", b"min_p", "mirostat", b"mirostat", "mirostat_eta", b"mirostat_eta", "mirostat_tau", b"mirostat_tau", "presence_penalty", b"presence_penalty", "repeat_last_n", b"repeat_last_n", "repeat_penalty", b"repeat_penalty", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p", "typical_p", b"typical_p", "xtc_probability", b"xtc_probability", "xtc_threshold", b"xtc_threshold"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_adaptive_decay", b"_adaptive_decay", "_adaptive_target", b"_adaptive_target", "_dry_allowed_length", b"_dry_allowed_length", "_dry_base", b"_dry_base", "_dry_multiplier", b"_dry_multiplier", "_dry_penalty_last_n", b"_dry_penalty_last_n", "_dynatemp_exponent", b"_dynatemp_exponent", "_dynatemp_range", b"_dynatemp_range", "_frequency_penalty", b"_frequency_penalty", "_min_keep", b"_min_keep", "_min_p", b"_min_p", "_mirostat", b"_mirostat", "_mirostat_eta", b"_mirostat_eta", "_mirostat_tau", b"_mirostat_tau", "_presence_penalty", b"_presence_penalty", "_repeat_last_n", b"_repeat_last_n", "_repeat_penalty", b"_repeat_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_n_sigma", b"_top_n_sigma", "_top_p", b"_top_p", "_typical_p", b"_typical_p", "_xtc_probability", b"_xtc_probability", "_xtc_threshold", b"_xtc_threshold", "adaptive_decay", b"adaptive_decay", "adaptive_target", b"adaptive_target", "dry_allowed_length", b"dry_allowed_length", "dry_base", b"dry_base", "dry_multiplier", b"dry_multiplier", "dry_penalty_last_n", b"dry_penalty_last_n", "dynatemp_exponent", b"dynatemp_exponent", "dynatemp_range", b"dynatemp_range", "frequency_penalty", b"frequency_penalty", "min_keep", b"min_keep", "min_p", b"min_p", "mirostat", b"mirostat", "mirostat_eta", b"mirostat_eta", "mirostat_tau", b"mirostat_tau", "presence_penalty", b"presence_penalty", "repeat_last_n", b"repeat_last_n", "repeat_penalty", b"repeat_penalty", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_n_sigma", b"top_n_sigma", "top_p", b"top_p", "typical_p", b"typical_p", "xtc_probability", b"xtc_probability", "xtc_threshold", b"xtc_threshold"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_dry_allowed_length", b"_dry_allowed_length", "_dry_base", b"_dry_base", "_dry_multiplier", b"_dry_multiplier", "_frequency_penalty", b"_frequency_penalty", "_min_p", b"_min_p", "_mirostat", b"_mirostat", "_mirostat_eta", b"_mirostat_eta", "_mirostat_tau", b"_mirostat_tau", "_presence_penalty", b"_presence_penalty", "_repeat_last_n", b"_repeat_last_n", "_repeat_penalty", b"_repeat_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "_typical_p", b"_typical_p", "_xtc_probability", b"_xtc_probability", "_xtc_threshold", b"_xtc_threshold", "dry_allowed_length", b"dry_allowed_length", "dry_base", b"dry_base", "dry_multiplier", b"dry_multiplier", "frequency_penalty", b"frequency_penalty", "logit_bias", b"logit_bias", "min_p", b"min_p", "mirostat", b"mirostat", "mirostat_eta", b"mirostat_eta", "mirostat_tau", b"mirostat_tau", "presence_penalty", b"presence_penalty", "repeat_last_n", b"repeat_last_n", "repeat_penalty", b"repeat_penalty", "samplers", b"samplers", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p", "typical_p", b"typical_p", "xtc_probability", b"xtc_probability", "xtc_threshold", b"xtc_threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_adaptive_decay", b"_adaptive_decay", "_adaptive_target", b"_adaptive_target", "_dry_allowed_length", b"_dry_allowed_length", "_dry_base", b"_dry_base", "_dry_multiplier", b"_dry_multiplier", "_dry_penalty_last_n", b"_dry_penalty_last_n", "_dynatemp_exponent", b"_dynatemp_exponent", "_dynatemp_range", b"_dynatemp_range", "_frequency_penalty", b"_frequency_penalty", "_min_keep", b"_min_keep", "_min_p", b"_min_p", "_mirostat", b"_mirostat", "_mirostat_eta", b"_mirostat_eta", "_mirostat_tau", b"_mirostat_tau", "_presence_penalty", b"_presence_penalty", "_repeat_last_n", b"_repeat_last_n", "_repeat_penalty", b"_repeat_penalty", "_seed", b"_seed", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_n_sigma", b"_top_n_sigma", "_top_p", b"_top_p", "_typical_p", b"_typical_p", "_xtc_probability", b"_xtc_probability", "_xtc_threshold", b"_xtc_threshold", "adaptive_decay", b"adaptive_decay", "adaptive_target", b"adaptive_target", "dry_allowed_length", b"dry_allowed_length", "dry_base", b"dry_base", "dry_multiplier", b"dry_multiplier", "dry_penalty_last_n", b"dry_penalty_last_n", "dry_sequence_breakers", b"dry_sequence_breakers", "dynatemp_exponent", b"dynatemp_exponent", "dynatemp_range", b"dynatemp_range", "frequency_penalty", b"frequency_penalty", "logit_bias", b"logit_bias", "min_keep", b"min_keep", "min_p", b"min_p", "mirostat", b"mirostat", "mirostat_eta", b"mirostat_eta", "mirostat_tau", b"mirostat_tau", "presence_penalty", b"presence_penalty", "repeat_last_n", b"repeat_last_n", "repeat_penalty", b"repeat_penalty", "samplers", b"samplers", "seed", b"seed", "temperature", b"temperature", "top_k", b"top_k", "top_n_sigma", b"top_n_sigma", "top_p", b"top_p", "typical_p", b"typical_p", "xtc_probability", b"xtc_probability", "xtc_threshold", b"xtc_threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__adaptive_decay: _TypeAlias = _typing.Literal["adaptive_decay"]  # noqa: Y015
+    _WhichOneofArgType__adaptive_decay: _TypeAlias = _typing.Literal["_adaptive_decay", b"_adaptive_decay"]  # noqa: Y015
+    _WhichOneofReturnType__adaptive_target: _TypeAlias = _typing.Literal["adaptive_target"]  # noqa: Y015
+    _WhichOneofArgType__adaptive_target: _TypeAlias = _typing.Literal["_adaptive_target", b"_adaptive_target"]  # noqa: Y015
     _WhichOneofReturnType__dry_allowed_length: _TypeAlias = _typing.Literal["dry_allowed_length"]  # noqa: Y015
     _WhichOneofArgType__dry_allowed_length: _TypeAlias = _typing.Literal["_dry_allowed_length", b"_dry_allowed_length"]  # noqa: Y015
     _WhichOneofReturnType__dry_base: _TypeAlias = _typing.Literal["dry_base"]  # noqa: Y015
     _WhichOneofArgType__dry_base: _TypeAlias = _typing.Literal["_dry_base", b"_dry_base"]  # noqa: Y015
     _WhichOneofReturnType__dry_multiplier: _TypeAlias = _typing.Literal["dry_multiplier"]  # noqa: Y015
     _WhichOneofArgType__dry_multiplier: _TypeAlias = _typing.Literal["_dry_multiplier", b"_dry_multiplier"]  # noqa: Y015
+    _WhichOneofReturnType__dry_penalty_last_n: _TypeAlias = _typing.Literal["dry_penalty_last_n"]  # noqa: Y015
+    _WhichOneofArgType__dry_penalty_last_n: _TypeAlias = _typing.Literal["_dry_penalty_last_n", b"_dry_penalty_last_n"]  # noqa: Y015
+    _WhichOneofReturnType__dynatemp_exponent: _TypeAlias = _typing.Literal["dynatemp_exponent"]  # noqa: Y015
+    _WhichOneofArgType__dynatemp_exponent: _TypeAlias = _typing.Literal["_dynatemp_exponent", b"_dynatemp_exponent"]  # noqa: Y015
+    _WhichOneofReturnType__dynatemp_range: _TypeAlias = _typing.Literal["dynatemp_range"]  # noqa: Y015
+    _WhichOneofArgType__dynatemp_range: _TypeAlias = _typing.Literal["_dynatemp_range", b"_dynatemp_range"]  # noqa: Y015
     _WhichOneofReturnType__frequency_penalty: _TypeAlias = _typing.Literal["frequency_penalty"]  # noqa: Y015
     _WhichOneofArgType__frequency_penalty: _TypeAlias = _typing.Literal["_frequency_penalty", b"_frequency_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__min_keep: _TypeAlias = _typing.Literal["min_keep"]  # noqa: Y015
+    _WhichOneofArgType__min_keep: _TypeAlias = _typing.Literal["_min_keep", b"_min_keep"]  # noqa: Y015
     _WhichOneofReturnType__min_p: _TypeAlias = _typing.Literal["min_p"]  # noqa: Y015
     _WhichOneofArgType__min_p: _TypeAlias = _typing.Literal["_min_p", b"_min_p"]  # noqa: Y015
     _WhichOneofReturnType__mirostat: _TypeAlias = _typing.Literal["mirostat"]  # noqa: Y015
@@ -147,6 +197,8 @@ class Sampling(_message.Message):
     _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
     _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
     _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
+    _WhichOneofReturnType__top_n_sigma: _TypeAlias = _typing.Literal["top_n_sigma"]  # noqa: Y015
+    _WhichOneofArgType__top_n_sigma: _TypeAlias = _typing.Literal["_top_n_sigma", b"_top_n_sigma"]  # noqa: Y015
     _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
     _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
     _WhichOneofReturnType__typical_p: _TypeAlias = _typing.Literal["typical_p"]  # noqa: Y015
@@ -156,13 +208,25 @@ class Sampling(_message.Message):
     _WhichOneofReturnType__xtc_threshold: _TypeAlias = _typing.Literal["xtc_threshold"]  # noqa: Y015
     _WhichOneofArgType__xtc_threshold: _TypeAlias = _typing.Literal["_xtc_threshold", b"_xtc_threshold"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__adaptive_decay) -> _WhichOneofReturnType__adaptive_decay | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__adaptive_target) -> _WhichOneofReturnType__adaptive_target | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dry_allowed_length) -> _WhichOneofReturnType__dry_allowed_length | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dry_base) -> _WhichOneofReturnType__dry_base | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__dry_multiplier) -> _WhichOneofReturnType__dry_multiplier | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dry_penalty_last_n) -> _WhichOneofReturnType__dry_penalty_last_n | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dynatemp_exponent) -> _WhichOneofReturnType__dynatemp_exponent | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dynatemp_range) -> _WhichOneofReturnType__dynatemp_range | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__frequency_penalty) -> _WhichOneofReturnType__frequency_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__min_keep) -> _WhichOneofReturnType__min_keep | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__min_p) -> _WhichOneofReturnType__min_p | None: ...
     @_typing.overload
@@ -183,6 +247,8 @@ class Sampling(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_n_sigma) -> _WhichOneofReturnType__top_n_sigma | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
     @_typing.overload
@@ -245,15 +311,19 @@ class GenerateRequest(_message.Message):
     max_tokens: _builtins.int
     """At most so many tokens of output. Absent: up to the context's end."""
     n: _builtins.int
-    """How many messages to write. Absent: 1."""
+    """How many messages to write, 1 to 128. Absent: 1. They wait for slots one after the other, and a request that holds fewer
+    slots goes first. The first one that fails ends the call; cancelling it ends all.
+    """
     top_logprobs: _builtins.int
-    """How many of the likeliest tokens to report at each place; absent: no log-probabilities."""
+    """How many of the likeliest tokens to report at each place, 0 to 20; 0 reports the chosen one only; absent: no
+    log-probabilities.
+    """
     session_id: _builtins.str
     """The session that this goes on with, and becomes."""
     parent_session_id: _builtins.str
     """The session to begin from, where session_id is new."""
     priority: _builtins.int
-    """Higher goes first in the queue."""
+    """Higher goes first in the queue; lower ones wait as long as higher ones come. Within a priority, in order of arrival."""
     return_tokens: _builtins.bool
     """Whether token ids are wanted."""
     @_builtins.property
@@ -352,7 +422,9 @@ class GenerateEvent(_message.Message):
 
     @_builtins.property
     def logprobs(self) -> Global___Logprobs:
-        """Log-probabilities of tokens of the message."""
+        """Log-probabilities of tokens of the message, where asked for: after the deltas that their text became. Those of a stop
+        string are left out.
+        """
 
     @_builtins.property
     def finish(self) -> Global___Finish:
@@ -360,7 +432,7 @@ class GenerateEvent(_message.Message):
 
     @_builtins.property
     def tokens(self) -> Global___Tokens:
-        """Raw token ids, where asked for."""
+        """All tokens that the engine wrote, where asked for: those of syntax, stop strings and the turn's end, too."""
 
     def __init__(
         self,
@@ -390,7 +462,9 @@ class Tokens(_message.Message):
     IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The ids, in order."""
+        """The ids, in order. In an answer -1 is a token that the engine does not tell: part of a character that is several tokens,
+        and not those that its text has by itself.
+        """
 
     def __init__(
         self,
@@ -407,7 +481,12 @@ Global___Tokens: _TypeAlias = Tokens  # noqa: Y015
 
 @_typing.final
 class Logprobs(_message.Message):
-    """Log-probabilities of some tokens of the message, in order."""
+    """Log-probabilities of some tokens of the message, in order. They are the model's own, before grammar, biases and samplers:
+    a token that the grammar forced may be an unlikely one.
+
+    A character that is several tokens has one position: its whole text with the last one's id and log-probability. The engine
+    does not tell the others'.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -419,6 +498,9 @@ class Logprobs(_message.Message):
 
         CHOSEN_FIELD_NUMBER: _builtins.int
         TOP_FIELD_NUMBER: _builtins.int
+        REGION_FIELD_NUMBER: _builtins.int
+        region: _output_pb2.RegionKind.ValueType
+        """What its text is part of, where in part the first such part. Not set: syntax between the parts, or the turn's end."""
         @_builtins.property
         def chosen(self) -> Global___TokenLogprob:
             """The token that was chosen."""
@@ -432,10 +514,11 @@ class Logprobs(_message.Message):
             *,
             chosen: Global___TokenLogprob | None = ...,
             top: _abc.Iterable[Global___TokenLogprob] | None = ...,
+            region: _output_pb2.RegionKind.ValueType = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "top", b"top"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "region", b"region", "top", b"top"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -471,7 +554,7 @@ class TokenLogprob(_message.Message):
     text: _builtins.bytes
     """Its bytes, which need not be whole characters."""
     logprob: _builtins.float
-    """Its natural logarithm of probability."""
+    """Its natural logarithm of probability. Where that is 0: the lowest finite number."""
     def __init__(
         self,
         *,
@@ -533,7 +616,7 @@ Global___Finish: _TypeAlias = Finish  # noqa: Y015
 
 @_typing.final
 class Usage(_message.Message):
-    """Counts of tokens."""
+    """Counts of tokens, of one message. Messages of one request have the same prompt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -548,7 +631,7 @@ class Usage(_message.Message):
     completion_tokens: _builtins.int
     """The output."""
     reasoning_tokens: _builtins.int
-    """What of the output was reasoning; absent: not counted."""
+    """What of the output holds text of the reasoning; absent: not counted."""
     def __init__(
         self,
         *,

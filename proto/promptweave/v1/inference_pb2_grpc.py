@@ -101,8 +101,9 @@ class InferenceServiceServicer(object):
         Errors:
         - INVALID_ARGUMENT: REQUEST_INVALID, GRAMMAR_QUARANTINED.
         - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
-        - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream.
-        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
+        A message of which nothing was streamed is written once more first, by the engine that comes back.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or what was written was not read for long.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
         - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
         - INTERNAL: ENGINE_FAILED.

@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx
 
 from promptweave.inference.engine_errors import error_of, strange, unreachable
-from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
 from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
@@ -33,13 +33,37 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Candidate:
+    """A token that might come, with the natural logarithm of its probability before grammar, biases and samplers."""
+
+    token: int
+    text: bytes
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The token that came, and the likeliest ones, best first."""
+
+    chosen: Candidate
+    top: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
-    """One event of a completion: usually one token; the last one holds no token, and `stop_type`."""
+    """One event of a completion: usually one token; the last one holds no token, and `stop_type`.
+
+    Tokens that end inside a character have no chunk of their own. The one that ends it has the text of all of them, in
+    `scores` too, and is the only one whose id and scores are told.
+    """
 
     text: str
     counts: Counts
     stop_type: str | None = None
     """In the last chunk: `eos`, `word`, `limit` or `none`."""
+    token: int | None = None
+    scores: Scores | None = None
+    """Where `n_probs` asked for them."""
 
 
 class EngineClient:
@@ -48,7 +72,8 @@ class EngineClient:
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
         # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-        limits = httpx.Limits(max_keepalive_connections=8)
+        # None is kept: a message that finds its connection closed could not tell whether the engine saw it.
+        limits = httpx.Limits(max_keepalive_connections=0)
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
@@ -58,6 +83,8 @@ class EngineClient:
             timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
             trust_env=False,
         )
+        # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
+        self._lost = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -68,9 +95,11 @@ class EngineClient:
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
         """Whether it is there and the model is loaded."""
         try:
-            return (await self._send(self._http.build_request("GET", "/health", timeout=timeout_s))).is_success
-        except EngineUnavailableError:
+            answer = await self._http.send(self._http.build_request("GET", "/health", timeout=timeout_s))
+        except (httpx.HTTPError, RuntimeError):  # The client is closed.
             return False
+        self._lost = self._lost and not answer.is_success
+        return answer.is_success
 
     async def props(self) -> JsonObject:
         """What it says of itself and the model."""
@@ -108,6 +137,9 @@ class EngineClient:
             if not response.is_success:
                 raise error_of(response.status_code, await _read(response))
             yield _chunks(response)
+        except EngineUnavailableError:
+            self._lost = True
+            raise
         finally:
             await response.aclose()
 
@@ -124,11 +156,14 @@ class EngineClient:
         return value
 
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        if self._http.is_closed:
-            raise unreachable(None)  # Its engine went away while the caller waited for a slot of it.
+        if self._http.is_closed or (stream and self._lost):
+            raise EngineAwayError  # It went away while the caller waited for a slot of it.
         try:
             return await self._http.send(request, stream=stream)
+        except httpx.ConnectError:
+            raise EngineAwayError from None
         except httpx.HTTPError as error:
+            self._lost = True
             raise unreachable(error) from None
 
 
@@ -164,12 +199,28 @@ def _chunk(data: bytes) -> Chunk:
     try:
         event: JsonObject = json.loads(data)
         if "error" not in event:
-            return Chunk(event.get("content", ""), _counts(event), event.get("stop_type", "none") if event["stop"] else None)
+            return Chunk(
+                event.get("content", ""),
+                _counts(event),
+                event.get("stop_type", "none") if event["stop"] else None,
+                next(iter(event.get("tokens", ())), None),
+                _scores(event),
+            )
         error = event["error"]
         code = int(error.get("code", 500)) if isinstance(error, dict) else 500
     except (ValueError, KeyError, TypeError, AttributeError):
         raise strange() from None
     raise error_of(code, data)
+
+
+def _scores(event: JsonObject) -> Scores | None:
+    if event["stop"] or not (found := event.get("completion_probabilities")):
+        return None
+    return Scores(_candidate(found[0]), tuple(map(_candidate, found[0]["top_logprobs"])))
+
+
+def _candidate(item: JsonObject) -> Candidate:
+    return Candidate(item["id"], bytes(item["bytes"]), item["logprob"])
 
 
 def _counts(event: JsonObject) -> Counts:

@@ -6,8 +6,9 @@ PromptweaveError
     ├── GrammarQuarantinedError the grammar took the engine down before                INVALID_ARGUMENT
     ├── UnsupportedError        a part of the request that this version does not do    UNIMPLEMENTED
     ├── ContextOverflowError    the prompt does not fit the context                    OUT_OF_RANGE
-    ├── OverloadedError         too many calls wait                                    RESOURCE_EXHAUSTED
+    ├── OverloadedError         too many calls wait, or an answer is not read          RESOURCE_EXHAUSTED
     ├── EngineUnavailableError  it starts, restarts, or went away                      UNAVAILABLE
+    │   └── EngineAwayError     it was not there: it never saw the call
     └── EngineFailedError       it failed, and would again                             INTERNAL
 StartError                      the service cannot start: for the person who starts it, never for a caller
 """
@@ -62,7 +63,7 @@ class ContextOverflowError(InferenceError):
 
 
 class OverloadedError(InferenceError):
-    """Too many calls wait for a slot."""
+    """Too many calls wait for a slot, or what was written for this one is not read."""
 
     code = Code.RESOURCE_EXHAUSTED
     reason = "ERROR_REASON_OVERLOADED"
@@ -76,6 +77,13 @@ class EngineUnavailableError(InferenceError):
 
     def __init__(self, message: str, *, retry_after_s: float = 1.0) -> None:
         super().__init__(message, retry_after_s=retry_after_s)
+
+
+class EngineAwayError(EngineUnavailableError):
+    """There was no engine to send the call to."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine cannot be reached")
 
 
 class EngineFailedError(InferenceError):

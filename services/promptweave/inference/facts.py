@@ -42,6 +42,8 @@ class Facts:
     """The tokens of `SEPARATOR` at the start of a text, where the vocabulary puts a space before every text; else empty."""
     hidden: tuple[str, ...] = ()
     """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
+    vocabulary: int | None = None
+    """How many tokens there are. None: not told."""
 
 
 async def learn(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> Facts:
@@ -58,6 +60,7 @@ async def learn(client: EngineClient, *, model: Path | None, model_id: str | Non
 
 async def _learn(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> Facts:
     props = await client.props()
+    listed = ((await client.models()).get("data") or [{}])[0]
     bare = await client.tokenize("a", parse_special=True, add_special=False)
     whole = await client.tokenize("a", parse_special=True, add_special=True)
     if model is not None:
@@ -71,7 +74,7 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         file = TextFacts(templates, props.get("bos_token", ""), props.get("eos_token", ""))
         hidden = await _special_spellings(client, "\n".join(templates.values()))
     return Facts(
-        model_id=model_id or (model.stem if model else await _own_name(client, props)),
+        model_id=model_id or (model.stem if model else _own_name(listed, props)),
         engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
         context_size=props["default_generation_settings"]["n_ctx"],
         slots=props["total_slots"],
@@ -84,6 +87,7 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         special_tokens=file.special_tokens,
         separator=await _separator(client, bare),
         hidden=hidden,
+        vocabulary=(listed.get("meta") or {}).get("n_vocab"),
     )
 
 
@@ -94,9 +98,8 @@ async def _separator(client: EngineClient, alone: list[int]) -> tuple[int, ...]:
     return tuple(separator) if both != [*separator, *alone] and both[: len(separator)] == separator else ()
 
 
-async def _own_name(client: EngineClient, props: JsonObject) -> str:
-    listed = (await client.models()).get("data") or [{}]
-    name: str = listed[0].get("id") or Path(props.get("model_path", "")).stem or "model"
+def _own_name(listed: JsonObject, props: JsonObject) -> str:
+    name: str = listed.get("id") or Path(props.get("model_path", "")).stem or "model"
     return name
 
 

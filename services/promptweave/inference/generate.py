@@ -1,55 +1,67 @@
-"""Writes a message: drives the engine, and reads its output as typed pieces. Knows nothing of gRPC."""
+"""Writes one message: drives the engine, and reads its output. Knows nothing of gRPC."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
-from promptweave.inference.client import Chunk, Counts
+from promptweave.inference.client import Chunk
 from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.errors import RequestError
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
+from promptweave.inference.events import Event
 from promptweave.inference.facts import Facts
-from promptweave.inference.prompt import EnginePrompt, engine_prompt
+from promptweave.inference.gate import Party
+from promptweave.inference.message_reader import MessageReader
+from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.request import Request
-from promptweave.inference.stops import StopFilter
-from promptweave.inference.turn_end import TurnEnd
-from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SchemaViolation
-from promptweave.output.message import FinishReason
-from promptweave.output.parser import OutputParser
 
 _LARGEST_COUNT = 2**31 - 1
+_UNTOLD = -1
+_MOST_MESSAGES = 128
+_MOST_LOGPROBS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """How the message ended. `complete`: it reached the end of its syntax, and no limit cut it."""
-
-    reason: FinishReason
-    complete: bool
-    matched_stop: str | None
-    counts: Counts
-
-
-Event = Delta | Finish
-
-
-async def generate(engine: ReadyEngine, request: Request) -> AsyncGenerator[list[Event], None]:
-    """The message's events, those together that are ready together; the last one is the Finish.
+async def write_message(engine: ReadyEngine, request: Request, party: Party) -> AsyncGenerator[list[Event], None]:
+    """One message of a request that was checked: its events, those together that are ready together, to the Finish.
 
     Closing the generator cancels the message and frees its slot. Raises InferenceError.
     """
-    check(request)
-    async with engine.gate.slot(request.priority):
-        prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+    grammar = request.program.grammar
+    async with engine.gate.slot(party), engine.quarantine.alone(grammar):
+        try:
+            prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+        except EngineUnavailableError:
+            raise EngineAwayError from None  # It never saw the message.
         reader = MessageReader(request, engine.facts.eos)
-        with engine.quarantine.watch(request.program.grammar, engine.since):
+        with engine.quarantine.watch(grammar, engine.since):
             async with engine.client.complete(engine_body(request, engine.facts, prompt)) as batches, aclosing(batches):
+                written = 0
                 async for batch in batches:
-                    events = [event for chunk in batch for event in reader.read(chunk)]
+                    events: list[Event] = []
+                    for chunk in batch:
+                        ids = await _ids(engine, chunk, written) if request.return_tokens else ()
+                        written = chunk.counts.completion_tokens
+                        events += reader.read(chunk, ids)
                     if events:
                         yield events
                     if reader.done:
                         return
+
+
+async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ...]:
+    """The ids of a chunk's tokens; `written` came before them.
+
+    Of a character that is several tokens the engine tells the last one's id. The others are as the vocabulary writes that
+    text, where this has as many tokens and ends alike; else nobody knows them.
+    """
+    if chunk.token is None:
+        return ()
+    untold = chunk.counts.completion_tokens - written - 1
+    if untold <= 0:
+        return (chunk.token,)
+    usual = await inner_tokens(engine.client, engine.facts, chunk.text)
+    if len(usual) == untold + 1 and usual[-1] == chunk.token:
+        return tuple(usual)
+    return (*[_UNTOLD] * untold, chunk.token)
 
 
 def check(request: Request) -> None:
@@ -57,6 +69,10 @@ def check(request: Request) -> None:
     request.sampling.check()
     if request.max_tokens == 0:
         raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
+    if not 1 <= request.n <= _MOST_MESSAGES:
+        raise RequestError(f"n is {request.n}: it must be 1 to {_MOST_MESSAGES}", path="/n")
+    if request.top_logprobs is not None and request.top_logprobs > _MOST_LOGPROBS:
+        raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MOST_LOGPROBS}", path="/top_logprobs")
     grammar = request.program.grammar
     if grammar is not None and (not grammar.strip() or grammar.startswith("%llguidance")):
         # To the engine the one is no grammar at all, and the other one of another dialect.
@@ -73,96 +89,10 @@ def engine_body(request: Request, facts: Facts, prompt: EnginePrompt) -> dict[st
     body: dict[str, Any] = request.sampling.to_engine(facts.context_size)
     body["prompt"] = prompt
     body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _LARGEST_COUNT)
+    if request.top_logprobs is not None:
+        body["n_probs"] = max(request.top_logprobs, 1)  # 0 is none at all.
     if program.grammar is not None:
         body["grammar"] = program.grammar
     if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):
         body["preserved_tokens"] = preserved
     return body
-
-
-class MessageReader:
-    """Turns the engine's chunks into events."""
-
-    def __init__(self, request: Request, eos: str) -> None:
-        self._turn_end = TurnEnd(eos)
-        self._parser = OutputParser(request.program.syntax)
-        self._stops = StopFilter(request.program.stop, request.stop)
-        self._started = False
-        self._whole_calls = False
-        # A call or a value was given in part, and may stay without an end.
-        self._open = False
-        self._value_begun = False
-        self.done = False
-        """The Finish was given; what the engine still writes is not wanted."""
-
-    def read(self, chunk: Chunk) -> list[Event]:
-        """What this chunk makes certain."""
-        if self.done:
-            return []
-        deltas: list[Delta] = []
-        if not self._started:
-            # Not before the engine has taken the request: an error should come before everything else.
-            self._started = True
-            deltas += self._pass(self._parser.start())
-        deltas += self._feed(self._turn_end.feed(chunk))
-        events: list[Event] = [*joined(deltas)]
-        if self._stops.stopped or chunk.stop_type is not None:
-            events += self._finish(chunk)
-        return events
-
-    def _feed(self, text: str) -> Iterator[Delta]:
-        """Where something stops the message, the parser has read just so far, however much comes in one chunk."""
-        for piece in text if self._stops else [text]:
-            if self._stops.stopped:
-                return
-            yield from self._pass(self._parser.feed(piece))
-
-    def _finish(self, chunk: Chunk) -> list[Event]:
-        self.done = True
-        rest = self._parser.finish()
-        events: list[Event] = [*joined([*self._pass(rest), *self._stops.finish()])]
-        # A message that was cut, by a limit or for no reason that is told, is never passed off as whole, though its syntax
-        # might end here.
-        ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
-        reason = FinishReason.LENGTH
-        if ended and not self._open:
-            reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
-        return [*events, Finish(reason, ended and self._parser.complete, self._stops.matched, chunk.counts)]
-
-    def _pass(self, deltas: list[Delta]) -> list[Delta]:
-        passed = self._stops.feed(deltas)
-        for delta in passed:
-            match delta:
-                case CallEnd():
-                    self._whole_calls, self._open = True, False
-                case CallHeader():
-                    self._open = True
-                case SchemaViolation(name):
-                    # Of a value that was held back nothing was given.
-                    self._open = self._open or (not name and self._value_begun)
-                case ContentDelta(_, stoppable) if not stoppable:
-                    self._value_begun = True
-        return passed
-
-
-def joined(deltas: Iterable[Delta]) -> list[Delta]:
-    """The deltas, with those that follow one another in the same text made one."""
-    whole: list[Delta] = []
-    for delta in deltas:
-        both = _both(whole[-1], delta) if whole else None
-        if both:
-            whole[-1] = both
-        else:
-            whole.append(delta)
-    return whole
-
-
-def _both(first: Delta, second: Delta) -> Delta | None:
-    match first, second:
-        case ContentDelta(text, stoppable), ContentDelta(more, also) if stoppable == also:
-            return ContentDelta(text + more, stoppable)
-        case ReasoningDelta(text), ReasoningDelta(more):
-            return ReasoningDelta(text + more)
-        case CallFragment(index, text), CallFragment(same, more) if index == same:
-            return CallFragment(index, text + more)
-    return None

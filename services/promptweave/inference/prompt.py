@@ -47,8 +47,15 @@ def _joined(segments: Sequence[Segment]) -> list[tuple[bool, str]]:
 
 
 async def _tokens(client: EngineClient, facts: Facts, text: str, *, parse_special: bool, first: bool) -> list[int]:
-    """The tokens of a piece of text. Vocabularies that begin a text with a space must not do so in its middle."""
-    if first or not facts.separator:
+    """The tokens of a piece of text; `first`: at the start, where some vocabularies add a space."""
+    if first:
+        return await client.tokenize(text, parse_special=parse_special, add_special=False)
+    return await inner_tokens(client, facts, text, parse_special=parse_special)
+
+
+async def inner_tokens(client: EngineClient, facts: Facts, text: str, *, parse_special: bool = False) -> list[int]:
+    """The tokens of a piece of text in the middle of a text."""
+    if not facts.separator:
         return await client.tokenize(text, parse_special=parse_special, add_special=False)
     tokens = await client.tokenize(SEPARATOR + text, parse_special=parse_special, add_special=False)
     return tokens[len(facts.separator) :]

@@ -37,7 +37,7 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A message to write."""
+    """What to write: one message, or several for the same prompt."""
 
     program: Program
     sampling: Sampling = field(default_factory=Sampling)
@@ -46,3 +46,8 @@ class Request:
     stop: tuple[str, ...] = ()
     """The caller's own stop strings."""
     priority: int = 0
+    n: int = 1
+    """How many messages."""
+    top_logprobs: int | None = None
+    """How many of the likeliest tokens to tell at each place. None: no log-probabilities."""
+    return_tokens: bool = False

@@ -22,13 +22,20 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
     "dry_multiplier": (0, _ANY),
-    "dry_base": (0, _ANY),
+    "dry_base": (1, _ANY),  # Below it the engine takes its own.
     "dry_allowed_length": (0, _ANY),
     "xtc_probability": (0, 1),
     "xtc_threshold": (0, 1),
     "mirostat": (0, 2),
     "mirostat_tau": (0, _ANY),
     "mirostat_eta": (0, _ANY),
+    "dynatemp_range": (0, _ANY),
+    "dynatemp_exponent": (0, _ANY),
+    "top_n_sigma": (-1, _ANY),
+    "dry_penalty_last_n": (-1, _ANY),
+    "min_keep": (0, _ANY),
+    "adaptive_target": (-1, 1),
+    "adaptive_decay": (0, 0.99),
 }
 """What each parameter may be, both ends included; an infinite end excludes infinity itself."""
 
@@ -56,6 +63,7 @@ class Sampling:
     """By the names of `RANGES`."""
     logit_bias: tuple[LogitBias, ...] = ()
     samplers: tuple[str, ...] = ()
+    dry_sequence_breakers: tuple[str, ...] = ()
 
     def check(self) -> None:
         """Raises RequestError for the first parameter that is out of its range."""
@@ -76,15 +84,26 @@ class Sampling:
                 known = ", ".join(sorted(SAMPLERS))
                 raise RequestError(f"{name!r} is no sampler; there are {known}", path=f"/sampling/samplers/{place}")
 
+    def check_tokens(self, vocabulary: int | None) -> None:
+        """Raises RequestError for a bias of a token that there is not: the engine leaves it out without a word."""
+        for place, item in enumerate(self.logit_bias):
+            if vocabulary is not None and isinstance(item.target, int) and item.target >= vocabulary:
+                raise RequestError(
+                    f"{item.target} is no token id: there are {vocabulary}", path=f"/sampling/logit_bias/{place}/token"
+                )
+
     def to_engine(self, context_size: int) -> dict[str, Any]:
         """The fields of `/completion`. `context_size` in tokens."""
         fields: dict[str, Any] = dict(self.values)
-        if fields.get("repeat_last_n") == -1:
-            fields["repeat_last_n"] = context_size  # Builds from b11434 on refuse -1.
+        for name in ("repeat_last_n", "dry_penalty_last_n"):
+            if fields.get(name) == -1:
+                fields[name] = context_size  # Builds from b11434 on refuse -1.
         if self.logit_bias:
             fields["logit_bias"] = [[item.target, item.bias] for item in self.logit_bias]
         if self.samplers:
             fields["samplers"] = list(self.samplers)
+        if self.dry_sequence_breakers:
+            fields["dry_sequence_breakers"] = list(self.dry_sequence_breakers)
         return fields
 
 

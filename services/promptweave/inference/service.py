@@ -9,9 +9,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
-from promptweave.inference.generate import Event, Finish, generate
+from promptweave.inference.messages import generate
+from promptweave.inference.service_events import event_to_wire
 from promptweave.inference.service_request import request_from_wire
-from promptweave.output.wire import delta_to_wire, finish_reason_to_wire
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -27,9 +27,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        async with aclosing(generate(self._engine.ready(), request_from_wire(request))) as batches:
+        async with aclosing(generate(self._engine, request_from_wire(request))) as batches:
             async for events in batches:
-                await context.write(inference_pb2.GenerateResponse(events=map(event_to_wire, events)))
+                await context.write(inference_pb2.GenerateResponse(events=[event_to_wire(*event) for event in events]))
 
     async def GetModel(  # noqa: N802
         self, request: inference_pb2.GetModelRequest, context: Context
@@ -114,22 +114,3 @@ def register(server: grpc.aio.Server, engine: Engine) -> Sequence[str]:
     # The generated types know only the synchronous servicers' signatures.
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(InferenceServicer(engine), server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)
-
-
-def event_to_wire(event: Event) -> inference_pb2.GenerateEvent:
-    """An event as a message."""
-    if not isinstance(event, Finish):
-        return inference_pb2.GenerateEvent(delta=delta_to_wire(event))
-    counts = event.counts
-    finish = inference_pb2.Finish(
-        reason=finish_reason_to_wire(event.reason),
-        complete=event.complete,
-        matched_stop=event.matched_stop,
-        usage=inference_pb2.Usage(
-            prompt_tokens=counts.prompt_tokens,
-            cached_tokens=counts.cached_tokens,
-            completion_tokens=counts.completion_tokens,
-        ),
-        timings=inference_pb2.Timings(prompt_ms=counts.prompt_ms, predicted_ms=counts.predicted_ms),
-    )
-    return inference_pb2.GenerateEvent(finish=finish)

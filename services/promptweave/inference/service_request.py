@@ -12,20 +12,18 @@ PROGRAM_VERSION = 1
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     """The request. Raises RequestError and UnsupportedError."""
-    if message.HasField("n") and message.n != 1:
-        raise UnsupportedError(f"n is {message.n}: one message is written at a time", path="/n")
-    for name in ("top_logprobs", "session_id", "parent_session_id"):
+    for name in ("session_id", "parent_session_id"):
         if message.HasField(name):
             raise UnsupportedError(f"{name} is not served by this version", path=f"/{name}")
-    if message.return_tokens:
-        # Of a character that is several tokens it tells only the last one's id.
-        raise UnsupportedError("the engine does not tell all token ids of a stream", path="/return_tokens")
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
         max_tokens=message.max_tokens if message.HasField("max_tokens") else None,
         stop=tuple(message.stop),
         priority=message.priority,
+        n=message.n if message.HasField("n") else 1,
+        top_logprobs=message.top_logprobs if message.HasField("top_logprobs") else None,
+        return_tokens=message.return_tokens,
     )
 
 
@@ -73,4 +71,5 @@ def sampling_from_wire(message: inference_pb2.Sampling) -> Sampling:
             for item in message.logit_bias
         ),
         samplers=tuple(message.samplers),
+        dry_sequence_breakers=tuple(message.dry_sequence_breakers),
     )

@@ -21,12 +21,19 @@ class StopFilter:
         self._held = ""
         self.stopped = False
         """A stop string came; deltas that follow are dropped."""
+        self.cut = 0
+        """How many characters the stop string took out, and what came behind it."""
         self.matched: str | None = None
         """The stop string that came, if it is the caller's."""
 
     def __bool__(self) -> bool:
         """Whether there are stop strings."""
         return bool(self._stops)
+
+    @property
+    def held(self) -> int:
+        """How many characters are held back: they may be the beginning of a stop string."""
+        return len(self._held)
 
     def feed(self, deltas: Iterable[Delta]) -> list[Delta]:
         """What certainly stands before any stop string."""
@@ -54,7 +61,7 @@ class StopFilter:
         found = [(place + len(stop), place, stop) for stop in self._stops if (place := buffer.find(stop)) >= 0]
         if found:
             _, place, stop = min(found)
-            self.stopped, self._held = True, ""
+            self.stopped, self._held, self.cut = True, "", len(buffer) - place
             self.matched = stop if stop in self._caller else None
             return buffer[:place]
         for place in range(max(len(buffer) - self._longest + 1, 0), len(buffer)):

@@ -35,6 +35,9 @@ from promptweave.output.tree import (
 
 _BEGINNING = re.compile(r"[ \t\r\n]*([^ \t\r\n])")
 
+Span = tuple[int, Region | None]
+"""So many characters, and what they are text of; None: syntax between the parts."""
+
 Reading = Iterator[None]
 """A reading of a node: it stops wherever it needs more text, and ends with the node."""
 
@@ -62,6 +65,8 @@ class OutputParser:
         # Syntax read since the last delta: if the output turns out to be something else, it was text.
         self._syntax_read = ""
         self._sinks: list[tuple[PartSink, Transformer]] = []
+        self._regions: list[Region] = []
+        self._spans: list[Span] = []
         # Deltas of a part that is to be validated, and what was found.
         self._violated = False
         self._held: list[Delta] | None = None
@@ -91,6 +96,16 @@ class OutputParser:
         next(self._reading, None)
         return self._take()
 
+    @property
+    def withholds(self) -> bool:
+        """Deltas are held back until a value is whole and valid."""
+        return self._held is not None
+
+    def take_spans(self) -> list[Span]:
+        """What was read since the last time, `Syntax.prefix` included, as long as all the text that was settled."""
+        spans, self._spans = self._spans, []
+        return spans
+
     # -- the text --
 
     def _take(self) -> list[Delta]:
@@ -101,7 +116,14 @@ class OutputParser:
     def _left(self) -> int:
         return len(self._buffer) - self._place
 
-    def _consume(self, length: int) -> str:
+    @property
+    def _inside(self) -> Region | None:
+        """The innermost part."""
+        return self._regions[-1] if self._regions else None
+
+    def _consume(self, length: int, region: Region | None) -> str:
+        before = self._spans.pop()[0] if self._spans and self._spans[-1][1] is region else 0
+        self._spans.append((before + length, region))
         text = self._buffer[self._place : self._place + length]
         self._place += length
         return text
@@ -132,7 +154,7 @@ class OutputParser:
         except _Cut:
             # What is left belongs to the part in which the output was cut.
             if self._left and self._sinks:
-                self._write(self._consume(self._left))
+                self._write(self._consume(self._left, self._inside))
             self._release()
         except _Mismatch as mismatch:
             yield from self._read_lost(str(mismatch))
@@ -156,7 +178,7 @@ class OutputParser:
             self._put(ContentDelta(lead))
         while True:
             if self._left:
-                self._put(ContentDelta(self._consume(self._left)))
+                self._put(ContentDelta(self._consume(self._left, Region.CONTENT)))
             if self._ended:
                 return
             yield
@@ -188,6 +210,7 @@ class OutputParser:
         sink = PartSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
         transform = transformer(part.transform)
         self._sinks.append((sink, transform))
+        self._regions.append(part.kind)
         sink.keep = bool(part.schema)
         outermost = self._held is None and part.kind in (Region.TOOL_CALL, Region.CONTENT) and is_checked(part)
         if outermost:
@@ -197,6 +220,7 @@ class OutputParser:
         if rest := transform.end():
             sink.write(rest)
         self._sinks.pop()
+        self._regions.pop()
         text = "".join(sink.text)
         # Engines let some byte sequences pass that are no UTF-8: they count as one character, and are read as several.
         if part.schema and (not part.exact or "\ufffd" in text) and (found := find_violation(text, part.schema)):
@@ -229,7 +253,7 @@ class OutputParser:
             length = min(self._left, len(text) - read)
             if not self._buffer.startswith(text[read : read + length], self._place):
                 raise _Mismatch(repr(text))
-            self._write(self._consume(length))
+            self._write(self._consume(length, self._inside))
             read += length
 
     def _need_more(self) -> Reading:
@@ -248,7 +272,7 @@ class OutputParser:
                 begun = True
             place, wrong = reader.read(self._buffer, self._place)
             if place > self._place:
-                self._write(self._consume(place - self._place))
+                self._write(self._consume(place - self._place, self._inside))
             if wrong:
                 raise _Mismatch("JSON")
             if reader.done or (self._ended and reader.end()):
@@ -261,7 +285,7 @@ class OutputParser:
         while True:
             text_end, marker = finder.find(self._buffer, self._place, last=self._ended)
             if text_end > self._place:
-                write(self._consume(text_end - self._place))
+                write(self._consume(text_end - self._place, node.kind or self._inside))
             if marker is not None:
                 break
             if self._ended:
@@ -269,7 +293,7 @@ class OutputParser:
                     raise _Cut
                 return
             yield
-        self._syntax_read += self._consume(len(marker))
+        self._syntax_read += self._consume(len(marker), None)
         yield from self._read(next(branch.then for branch in node.branches if marker in branch.markers))
 
     def _read_choice(self, alternatives: tuple[Node, ...]) -> Reading:

@@ -72,6 +72,11 @@ def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
             return output_pb2.OutputDelta(warning=_warning_to_wire(delta))
 
 
+def region_to_wire(region: Region | None) -> output_pb2.RegionKind.ValueType:
+    """A part of a message; None: none of them."""
+    return _REGIONS[region] if region else output_pb2.REGION_KIND_UNSPECIFIED
+
+
 def finish_reason_to_wire(reason: FinishReason) -> output_pb2.FinishReason.ValueType:
     """A finish reason as its number."""
     return output_pb2.FinishReason.Value(f"FINISH_REASON_{reason.name}")

@@ -1,0 +1,33 @@
+"""Log-probabilities → OpenAI's."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from promptweave.v1 import inference_pb2, output_pb2
+
+JsonObject = dict[str, Any]
+
+_UNLIKELY = -9999.0
+"""OpenAI's number for what hardly ever comes."""
+
+
+def logprobs_object(tokens: list[JsonObject]) -> JsonObject:
+    """The log-probabilities of a choice. A refusal is not written by the model, so it has none."""
+    return {"content": tokens, "refusal": None}
+
+
+def content_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list[JsonObject]:
+    """The tokens of the content. Those of reasoning, calls and syntax have no place in OpenAI's answer."""
+    return [
+        {**_candidate(position.chosen), "top_logprobs": [_candidate(candidate) for candidate in position.top]}
+        for position in positions
+        if position.region == output_pb2.REGION_KIND_CONTENT
+    ]
+
+
+def _candidate(candidate: inference_pb2.TokenLogprob) -> JsonObject:
+    return {
+        "token": candidate.text.decode(errors="replace"),
+        "logprob": max(candidate.logprob, _UNLIKELY),
+        "bytes": [*candidate.text],
+    }

@@ -1,0 +1,65 @@
+"""Between those who write messages and the one who reads them: bounded, and in no hurry."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator
+from typing import Generic, TypeVar
+
+from promptweave.inference.errors import OverloadedError
+
+_ROOM = 20_000
+_PATIENCE_S = 30.0
+_MOST_AT_ONCE = 64
+
+Item = TypeVar("Item")
+
+
+class Buffer(Generic[Item]):
+    """Holds what is written until it is read.
+
+    A reader who is slow costs the writers nothing as long as there is room, which there is for messages of ordinary length:
+    the engine's slot is free as soon as the message is written. A writer who finds no room for 30 s gives up, and so its
+    slot is free all the same.
+    """
+
+    def __init__(self, writers: int) -> None:
+        """`writers`: how many `close` calls end it."""
+        self._items: deque[tuple[int, Item]] = deque()
+        self._size = 0
+        self._open = writers
+        self._error: BaseException | None = None
+        self._changed = asyncio.Event()
+
+    async def put(self, item: Item, size: int) -> None:
+        """Adds an item of this size, in single events or candidates. Raises OverloadedError."""
+        while self._size >= _ROOM:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(_PATIENCE_S):
+                    await self._changed.wait()
+            except TimeoutError:
+                raise OverloadedError(f"the answer was not read for {_PATIENCE_S:g} s", retry_after_s=1.0) from None
+        self._items.append((size, item))
+        self._size += size
+        self._changed.set()
+
+    def close(self, error: BaseException | None = None) -> None:
+        """A writer has written all, or failed: the first error is what the reader hears after all that was written."""
+        self._open -= 1
+        self._error = self._error or error
+        self._changed.set()
+
+    async def read(self) -> AsyncGenerator[list[Item], None]:
+        """What there is, together, until all is written. Raises a writer's error."""
+        while True:
+            while self._items:
+                items = [self._items.popleft() for _ in range(min(len(self._items), _MOST_AT_ONCE))]
+                self._size -= sum(size for size, _ in items)
+                self._changed.set()
+                yield [item for _, item in items]
+            if self._error is not None:
+                raise self._error
+            if not self._open:
+                return
+            self._changed.clear()
+            await self._changed.wait()

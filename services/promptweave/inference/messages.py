@@ -1,0 +1,114 @@
+"""Writes the messages of a request: several at the same time, in slots of their own, and once more where the engine died."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+
+from promptweave.inference.buffer import Buffer
+from promptweave.inference.engine import Engine, ReadyEngine
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
+from promptweave.inference.events import Event, Logprobs
+from promptweave.inference.gate import Party
+from promptweave.inference.generate import check, write_message
+from promptweave.inference.message_reader import joined
+from promptweave.inference.request import Request
+
+_SEEDS = 2**32 - 1
+"""The seeds that there are."""
+
+_POLL_S = 0.05
+_LONGEST_RETURN_S = 120.0
+"""For so long the engine may be away before a call gives up that has no deadline."""
+
+Numbered = tuple[int, Event]
+
+
+async def generate(engine: Engine, request: Request) -> AsyncGenerator[list[Numbered], None]:
+    """The events of all messages, with the number of theirs; those together that are ready together.
+
+    Each message ends with its Finish. The first one that fails ends all, after what was written until then. Closing the
+    generator cancels them and frees their slots. Raises InferenceError.
+    """
+    check(request)
+    ready, party = engine.ready(), Party(request.priority)
+    request.sampling.check_tokens(ready.facts.vocabulary)
+    buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)
+
+    async def write(index: int) -> None:
+        try:
+            await _write(engine, ready, _choice(request, index), party, index, buffer)
+        except Exception as error:
+            buffer.close(error)
+        else:
+            buffer.close()
+
+    writers = [asyncio.create_task(write(index)) for index in range(request.n)]
+    try:
+        async with aclosing(buffer.read()) as batches:
+            async for batch in batches:
+                yield _together(batch)
+    finally:
+        for writer in writers:
+            writer.cancel()
+        await asyncio.gather(*writers, return_exceptions=True)
+
+
+async def _write(
+    engine: Engine, ready: ReadyEngine, request: Request, party: Party, index: int, buffer: Buffer[tuple[int, list[Event]]]
+) -> None:
+    """One message. Where the engine dies before it gave anything of it, it is written once more."""
+    again = True
+    while True:
+        begun = False
+        try:
+            async with aclosing(write_message(ready, request, party)) as batches:
+                async for events in batches:
+                    begun = True
+                    await buffer.put((index, events), sum(map(_size, events)))
+            return
+        except EngineUnavailableError as error:
+            # An engine that was not there has not tried.
+            if begun or not (again or isinstance(error, EngineAwayError)):
+                raise
+            again = again and isinstance(error, EngineAwayError)
+            ready = await _back(engine, ready, error)
+
+
+async def _back(engine: Engine, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
+    """The engine, when it is ready again; `before` may still be taken for ready. Raises `error` where it stays away."""
+    try:
+        async with asyncio.timeout(_LONGEST_RETURN_S):
+            while True:
+                await asyncio.sleep(_POLL_S)  # Its death is noticed a moment later than its calls end.
+                try:
+                    ready = engine.ready()
+                except EngineUnavailableError:
+                    continue
+                if ready is not before or await ready.client.healthy():
+                    return ready
+    except TimeoutError:
+        raise error from None
+
+
+def _choice(request: Request, index: int) -> Request:
+    """One of the request's messages: with the same seed they would all be the same."""
+    values = request.sampling.values
+    if not index or "seed" not in values:
+        return request
+    seeded = {**values, "seed": (int(values["seed"]) + index) % _SEEDS}
+    return replace(request, sampling=replace(request.sampling, values=seeded))
+
+
+def _size(event: Event) -> int:
+    if isinstance(event, Logprobs):
+        return sum(1 + len(scores.top) for scores, _ in event.positions)
+    return 1
+
+
+def _together(batch: list[tuple[int, list[Event]]]) -> list[Numbered]:
+    """One list of all events, those of a message in their order and together."""
+    of: dict[int, list[Event]] = {}
+    for index, events in batch:
+        of.setdefault(index, []).extend(events)
+    return [(index, event) for index, events in of.items() for event in joined(events)]
