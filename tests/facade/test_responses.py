@@ -114,6 +114,22 @@ def test_whole_or_as_a_stream_it_is_the_same_response(http: httpx.Client, client
         assert json.loads(client.responses.with_raw_response.retrieve(response["id"]).text) == response
 
 
+@pytest.mark.parametrize("top", [None, 2])
+def test_log_probabilities_go_with_their_text(http: httpx.Client, top: int | None) -> None:
+    body = {"input": "hi", "top_logprobs": top, "include": ["message.output_text.logprobs"], "max_output_tokens": 20}
+    heard = streamed(http, {**body, "seed": 1})
+    (part,) = heard.response["output"][0]["content"]
+    told = [token for event in heard.events if event["type"].endswith("text.delta") for token in event["logprobs"]]
+    assert told == part["logprobs"]
+    assert bytes(byte for token in told for byte in token["bytes"]).decode(errors="replace") == part["text"]
+    assert {len(token["top_logprobs"]) for token in told} == {top or 0}
+    # What is not asked for is not told.
+    assert (
+        http.post("/responses", json={"input": "hi", "max_output_tokens": 3}).json()["output"][0]["content"][0]["logprobs"]
+        == []
+    )
+
+
 def test_openais_stream_helper(client: openai.OpenAI) -> None:
     with client.responses.stream(
         model="demo", input="hi", tools=[WEATHER], tool_choice="required", extra_body={"seed": 3}

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from promptweave.facade.openai_logprobs import content_tokens
 from promptweave.facade.openai_response import refusal_text
 from promptweave.facade.responses_items import encrypted, new_id
 from promptweave.v1 import inference_pb2, output_pb2
@@ -27,18 +28,23 @@ _Told = tuple[str, JsonObject]
 
 @dataclass(frozen=True)
 class _PartKind:
-    """A kind of content: how its events are called, where its text stands, what else its part and its events hold."""
+    """A kind of content: how its events are called, where its text stands, what else it holds."""
 
     events: str
     text: str
-    part: Mapping[str, Any]
-    event: Mapping[str, Any]
+    more: Mapping[str, Any]
+    scored: bool = False
+    """Whether log-probabilities go with its text."""
+
+    def scores(self, tokens: Iterable[JsonObject]) -> JsonObject:
+        """The field that holds them."""
+        return {"logprobs": [*tokens]} if self.scored else {}
 
 
 _PARTS = {
-    "output_text": _PartKind("output_text", "text", {"annotations": [], "logprobs": []}, {"logprobs": []}),
-    "refusal": _PartKind("refusal", "refusal", {}, {}),
-    "reasoning_text": _PartKind("reasoning_text", "text", {}, {}),
+    "output_text": _PartKind("output_text", "text", {"annotations": []}, scored=True),
+    "refusal": _PartKind("refusal", "refusal", {}),
+    "reasoning_text": _PartKind("reasoning_text", "text", {}),
 }
 _WRITTEN: Mapping[str, JsonObject] = {"message": {"role": "assistant"}, "reasoning": {"summary": []}}
 
@@ -54,18 +60,23 @@ class _Written:
         """The kind of the part that is being written; empty: none is."""
         self._index = -1
         self._texts: list[str] = []
+        self._tokens: list[JsonObject] = []
 
-    def write(self, part: str, text: str) -> Iterator[_Told]:
-        """More text, in the last part if it is of this kind, else in a new one."""
+    def write(self, part: str, text: str, tokens: list[JsonObject]) -> Iterator[_Told]:
+        """More text, in the last part if it is of this kind, else in a new one. It takes the tokens that go with it."""
         kind = _PARTS[part]
         if part != self.part:
             yield from self.end()
-            self.part, self._texts = part, []
+            self.part, self._texts, self._tokens = part, [], []
             self._index += 1
             yield "content_part.added", self._whole_part()
         if text:
             self._texts.append(text)
-            yield f"{kind.events}.delta", {"content_index": self._index, "delta": text, **kind.event}
+            scores = kind.scores(tokens)
+            if kind.scored:
+                self._tokens += tokens
+                tokens.clear()
+            yield f"{kind.events}.delta", {"content_index": self._index, "delta": text, **scores}
 
     def end(self) -> Iterator[_Told]:
         """The last part is whole."""
@@ -74,12 +85,14 @@ class _Written:
         kind, told = _PARTS[self.part], self._whole_part()
         self.item["content"].append(told["part"])
         self.part = ""
-        yield f"{kind.events}.done", {"content_index": self._index, kind.text: "".join(self._texts), **kind.event}
+        text = {kind.text: "".join(self._texts), **kind.scores(self._tokens)}
+        yield f"{kind.events}.done", {"content_index": self._index, **text}
         yield "content_part.done", told
 
     def _whole_part(self) -> JsonObject:
         kind = _PARTS[self.part]
-        return {"content_index": self._index, "part": {"type": self.part, kind.text: "".join(self._texts), **kind.part}}
+        text = {kind.text: "".join(self._texts), **kind.more, **kind.scores(self._tokens)}
+        return {"content_index": self._index, "part": {"type": self.part, **text}}
 
 
 class _Call:
@@ -124,6 +137,8 @@ class ResponseEvents:
         self._numbers = count()
         self._places = count()
         self._open: _Written | _Call | None = None
+        self._tokens: list[JsonObject] = []
+        """Those of content that is not told yet."""
 
     def first(self) -> Iterator[JsonObject]:
         """The response begins."""
@@ -132,6 +147,10 @@ class ResponseEvents:
 
     def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> Iterator[JsonObject]:
         """What some events of Generate tell. After the finish, `response` is complete, but for `last`."""
+        events = list(events)
+        # They come behind the text that they go with.
+        for event in events:
+            self._tokens += content_tokens(event.logprobs.positions)
         for event in events:
             if event.HasField("finish"):
                 yield from self._finish(event.finish)
@@ -165,7 +184,7 @@ class ResponseEvents:
         if self._open is None or self._open.kind != kind:
             yield from self._begin(_Written(next(self._places), kind))
         assert isinstance(self._open, _Written)
-        yield from self._told(self._open, self._open.write(part, text))
+        yield from self._told(self._open, self._open.write(part, text, self._tokens))
 
     def _begin(self, item: _Written | _Call) -> Iterator[JsonObject]:
         yield from self._end("completed" if isinstance(self._open, _Written) else "incomplete")

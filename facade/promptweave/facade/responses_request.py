@@ -35,8 +35,10 @@ _OTHER_NAMES = {
 }
 """Fields of chat completions, and what they are called here."""
 
+_LOGPROBS = "message.output_text.logprobs"
 _INCLUDED = (
     "reasoning.encrypted_content",
+    _LOGPROBS,
     # What only items of tools that are not served would hold.
     *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
     *("computer_call_output.output.image_url", "code_interpreter_call.outputs", "message.input_image.image_url"),
@@ -69,8 +71,6 @@ def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
             raise UnsupportedError(f"{name!r} belongs to chat completions; here it is {here!r}", path=f"/{name}")
     if extra.get("n", 1) != 1:
         raise UnsupportedError("a response is one answer", path="/n")
-    if body.top_logprobs:
-        raise UnsupportedError("log-probabilities are not served", path="/top_logprobs")
     if body.service_tier not in (None, "auto", "default"):
         raise UnsupportedError("there is one tier, 'default'", path="/service_tier")
     if body.text.verbosity not in (None, "medium"):
@@ -92,6 +92,8 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
     chat["tool_choice"] = _tool_choice(body.tool_choice, places)
     chat["max_completion_tokens"] = body.max_output_tokens
+    if body.top_logprobs or _LOGPROBS in body.include:
+        chat |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
     chat["reasoning_effort"] = body.reasoning.effort
     chat["reasoning"] = body.reasoning.model_extra or {}
     if body.text.format is not None:
