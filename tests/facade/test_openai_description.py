@@ -10,6 +10,9 @@ import pytest
 import referencing
 from referencing.jsonschema import DRAFT202012
 
+from promptweave.facade.responses_body import ResponsesBody
+from promptweave.facade.responses_request import NOT_SERVED
+
 from ..serving import Serving
 from .test_responses import REQUESTS, streamed
 from .test_responses_events import content, end, fragment, header, heard, reasoning, violation
@@ -79,6 +82,19 @@ def test_responses(served: Serving, registry: referencing.Registry[Any], kind: s
         check_events(registry, streamed(http, body).events)
         for item in http.get(f"/responses/{whole['id']}/input_items").json()["data"]:
             check(registry, "InputItem", item)
+
+
+def test_every_field_of_a_request_for_a_response_has_a_meaning_or_is_refused() -> None:
+    schemas = json.loads(DESCRIPTION.read_text())["components"]["schemas"]
+
+    def fields(schema: dict[str, Any]) -> set[str]:
+        if "$ref" in schema:
+            return fields(schemas[schema["$ref"].rpartition("/")[2]])
+        return set(schema.get("properties", {})).union(*map(fields, schema.get("allOf", [])))
+
+    # These ask for speed, not for another answer.
+    tolerated = {"prompt_cache_options", "prompt_cache_retention"}
+    assert fields(schemas["CreateResponse"]) == {*ResponsesBody.model_fields, *NOT_SERVED, *tolerated}
 
 
 def test_events_that_a_random_model_cannot_be_made_to_write(registry: referencing.Registry[Any]) -> None:

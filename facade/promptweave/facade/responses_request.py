@@ -18,7 +18,7 @@ from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
 
-_NOT_SERVED = ("background", "conversation", "prompt", "context_management", "moderation")
+NOT_SERVED = ("background", "conversation", "prompt", "context_management", "moderation")
 """Fields with a meaning that nothing here can give them."""
 
 _AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
@@ -63,7 +63,7 @@ class Asked:
 def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
     """Refuses by name what is not served. Raises UnsupportedError."""
     extra = body.model_extra or {}
-    for name in _NOT_SERVED:
+    for name in NOT_SERVED:
         if raw.get(name):
             raise UnsupportedError(f"{name!r} is not served; see docs/responses.md for what is", path=f"/{name}")
     for name, here in _OTHER_NAMES.items():
