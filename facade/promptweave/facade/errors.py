@@ -8,7 +8,7 @@
 | UNIMPLEMENTED, place | 400  | invalid_request_error | `unsupported_parameter`                       |
 | UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                 |
 | UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                             |
-| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`, ...                        |
+| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`; none for responses         |
 | too large            | 413  | invalid_request_error | `request_too_large`                           |
 | RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After       |
 | UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After        |
@@ -49,6 +49,19 @@ class ModelNotFoundError(PromptweaveError):
 
     code = Code.NOT_FOUND
     reason = "ERROR_REASON_MODEL_NOT_FOUND"
+
+
+class NotFoundError(PromptweaveError):
+    """An id of something that is not kept here, or not for this client."""
+
+    code = Code.NOT_FOUND
+    reason = "ERROR_REASON_REQUEST_INVALID"
+
+
+class PreviousResponseError(RequestError):
+    """A response to go on from that is not kept here. The code is OpenAI's: no service knows responses."""
+
+    reason = "ERROR_REASON_PREVIOUS_RESPONSE_NOT_FOUND"
 
 
 @dataclass(frozen=True, slots=True)

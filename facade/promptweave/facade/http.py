@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -60,7 +61,7 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         if len(data) > max_bytes:
             raise TooLargeError
     try:
-        value = json.loads(bytes(data), parse_constant=_no_constant)
+        value = json.loads(bytes(data), parse_constant=_no_constant, parse_float=_finite)
         if b"\\u" in data:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -69,6 +70,13 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not JSON: {error or 'it is nested too deeply'}", path="") from None
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is larger than any number that is kept here")
     return value
 
 
