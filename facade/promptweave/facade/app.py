@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from promptweave.facade.chat_route import ChatCompletion
 from promptweave.facade.http import Envelope, handle_errors, services_of
+from promptweave.facade.messages_route import add_messages
 from promptweave.facade.models import check_model, model_list, model_object
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.responses_route import add_responses
@@ -62,4 +63,5 @@ def create_app(options: FacadeOptions) -> ASGIApp:
         return await ChatCompletion(request, options).respond()
 
     add_responses(app, options, store)
+    add_messages(app, options)
     return Envelope(app, options.api_key)
