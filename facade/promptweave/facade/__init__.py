@@ -16,6 +16,8 @@ but the store of responses.
                  ├─ responses_events.py      events → events of a response, and the response
                  └─ responses_store.py       responses that are kept, in SQLite
 
+    messages_route.py                        `/v1/messages`, Anthropic's API: messages_request.py, messages_events.py
+
 `vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
 `models.py` says which names mean which loaded model; `sse.py` writes event streams; `http.py` holds what every answer has.
 """

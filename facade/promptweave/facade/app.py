@@ -16,6 +16,7 @@ from promptweave.facade.completion_route import complete, completion_place
 from promptweave.facade.envelope import in_envelope
 from promptweave.facade.http import handle_errors, services_of
 from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
+from promptweave.facade.messages_route import add_messages
 from promptweave.facade.metrics import HttpMetrics, shown
 from promptweave.facade.models import find_model, loaded_models, model_list, model_object
 from promptweave.facade.options import FacadeOptions
@@ -78,6 +79,7 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     add_vector_routes(app, options)
     add_llama_cpp_routes(app, options)
     add_responses(app, options, store)
+    add_messages(app, options)
     app.add_api_route("/v1/completions", route(CompletionBody, complete, options, completion_place), methods=["POST"])
 
     @app.get("/metrics")

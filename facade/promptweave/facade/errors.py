@@ -79,6 +79,12 @@ class HttpError:
         """OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
+    def anthropic_body(self, request_id: str) -> dict[str, Any]:
+        """Anthropic's error object. It has no field for the place, so the text names it."""
+        kind = _ANTHROPIC_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
+        message = f"{self.param}: {self.message}" if self.param else self.message
+        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
+
     def headers(self) -> dict[str, str]:
         """What tells clients when to come again."""
         if self.retry_after_s is None:
@@ -90,6 +96,16 @@ class HttpError:
 
 
 INVALID, SERVER = "invalid_request_error", "server_error"
+
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
 
 _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.INVALID_ARGUMENT: (400, INVALID, None),

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*")
-"""OpenAI's own model names: clients have them built in."""
+DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "claude-*")
+"""OpenAI's and Anthropic's own model names: clients have them built in."""
 
 
 @dataclass(frozen=True, kw_only=True)
