@@ -241,7 +241,7 @@ class Conditions:
         try:
             match kind:
                 case "string":
-                    return strings.widest(both, self.formulas).is_empty
+                    return strings.has_none(both, self.formulas)
                 case "number":
                     return numbers.widest(both, self.formulas).is_empty
                 case "array":
