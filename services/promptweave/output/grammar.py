@@ -129,6 +129,8 @@ class Rules:
         self._count: dict[str, int] = {}
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
+        self.origins: dict[str, str] = {}
+        """Of some rules, what they were made of: JSON pointers of schemas."""
 
     @classmethod
     def of(cls, bodies: Mapping[str, Expr]) -> "Rules":
@@ -163,6 +165,19 @@ class Rules:
         if body not in self._by_body:
             self._by_body[body] = self.define(self.reserve(hint), body)
         return self._by_body[body]
+
+    def largest_origin(self, grammar: "Grammar") -> str:
+        """What most of a grammar was made of: each rule with an origin counts with those below it that have none."""
+        sizes: dict[str, int] = {}
+        for name, origin in self.origins.items():
+            seen, waiting = {name}, [name]
+            while waiting:
+                body = grammar.rules.get(waiting.pop(), EMPTY)
+                sizes[origin] = sizes.get(origin, 0) + len(repr(body))
+                below = {used for used in references(body) if used not in self.origins} - seen
+                seen |= below
+                waiting.extend(below)
+        return max(sizes, key=lambda origin: sizes[origin], default="")
 
     def can_end(self, root: Expr) -> bool:
         """Whether `root` leads to any finite text."""
