@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.marks import Segment
+from promptweave.compiler.marks import Segment, spellings
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
 from promptweave.compiler.template import ChatTemplate
 
@@ -58,6 +58,11 @@ def test_tokens_may_overlap() -> None:
     found = segments("x<ab><cd>y", given)
     assert [segment.text for segment in found if segment.plain] == ["<", "a", "b><", "cd>"]
     assert "".join(segment.text for segment in found) == "<|turn|>x<ab><cd>y<|end|>"
+
+
+def test_what_stands_at_the_end_is_as_long_as_it_is() -> None:
+    known = spellings(replace(ECHO, special_tokens=("<a>", "<a much longer one>")))
+    assert known.longest("x<a>", 1) == 3
 
 
 def test_a_vocabulary_that_is_not_known_is_guessed_from_the_template() -> None:

@@ -38,8 +38,7 @@ class Marks:
     """The marks of one request."""
 
     def __init__(self, template: ChatTemplate, request: ChatRequest) -> None:
-        ends = (template.bos_token, template.eos_token)
-        self._spellings = _spellings(template.source, template.special_tokens, ends)
+        self._spellings = spellings(template)
         texts = repr((template.source, template.named, request))
         # A request that uses them all has no character left to be marked with; then the last one is lost.
         # `repr` writes them as escapes.
@@ -116,7 +115,7 @@ class Marks:
         return value
 
 
-class _Spellings:
+class Spellings:
     """The special tokens that text may spell by accident, or on purpose.
 
     Of a known vocabulary those are its special tokens; of one that is not, the tags that the template itself writes.
@@ -131,7 +130,7 @@ class _Spellings:
 
     def longest(self, text: str, place: int) -> int:
         """The length of the longest one that stands at `place`; 0: none does."""
-        known = next((length for length in self._lengths if text[place : place + length] in self._known), 0)
+        known = next((len(found) for length in self._lengths if (found := text[place : place + length]) in self._known), 0)
         usual = _USUAL.match(text, place)
         return max(known, len(usual.group()) if usual else 0)
 
@@ -140,7 +139,12 @@ class _Spellings:
         return [found.start() for found in self._first.finditer(text) if self.longest(text, found.start())]
 
 
-_spellings = lru_cache(maxsize=64)(_Spellings)
+def spellings(template: ChatTemplate) -> Spellings:
+    """Those of a template's model."""
+    return _cached(template.source, template.special_tokens, (template.bos_token, template.eos_token))
+
+
+_cached = lru_cache(maxsize=64)(Spellings)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

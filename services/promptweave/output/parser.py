@@ -202,6 +202,8 @@ class OutputParser:
                 yield from self._read_json(first or JSON_FIRST)
             case Text():
                 yield from self._read_text(node)
+            case Choice((only,)):
+                yield from self._read(only)
             case Choice(alternatives):
                 yield from self._read_choice(alternatives)
             case Sequence(items):
