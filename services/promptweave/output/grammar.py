@@ -3,8 +3,9 @@
 Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def chars(text: str) -> Chars:
     return Chars(tuple(ranges))
 
 
+@lru_cache(maxsize=1024)
 def none_of(text: str) -> Chars:
     """One character that `text` does not hold. Surrogates are no characters."""
     ranges: list[tuple[int, int]] = []
@@ -127,6 +129,7 @@ class Rules:
         self._bodies: dict[str, Expr] = {}
         self._by_body: dict[Expr, Ref] = {}
         self._count: dict[str, int] = {}
+        self._references = References()
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
 
@@ -166,13 +169,13 @@ class Rules:
 
     def can_end(self, root: Expr) -> bool:
         """Whether `root` leads to any finite text."""
-        reachable = Grammar(root, _reachable(root, self._bodies))
-        return _can_end(root, _productive_names(reachable))
+        reachable = _reachable(root, self._bodies, self._references)
+        return _can_end(root, _productive_names(reachable, self._references))
 
     def grammar(self, root: Expr) -> "Grammar":
         """The grammar that starts at `root`, with only those rules that can be reached and can end."""
-        productive = _productive(Grammar(root, _reachable(root, self._bodies)))
-        return _factored(_without_aliases(productive))
+        reachable = Grammar(root, _reachable(root, self._bodies, self._references))
+        return _factored(_without_aliases(_productive(reachable, self._references), self._references))
 
 
 @dataclass(frozen=True)
@@ -185,27 +188,55 @@ class Grammar:
 
 def references(expr: Expr) -> list[str]:
     """The rules that an expression names, from left to right."""
+    return _look(expr)[0]
+
+
+def _look(expr: Expr) -> tuple[list[str], bool]:
+    """The rules that an expression names, and whether something in it matches nothing."""
     found: list[str] = []
+    dead = False
     waiting = [expr]
     while waiting:
         match waiting.pop():
             case Ref(name):
                 found.append(name)
-            case Seq(items) | Alt(items):
+            case Seq(items) | Alt(items) as whole:
+                dead = dead or whole == NOTHING
                 waiting.extend(reversed(items))
             case Rep(item):
                 waiting.append(item)
-    return found
+    return found, dead
 
 
-def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
+class References:
+    """What is in expressions that are asked for again and again."""
+
+    def __init__(self) -> None:
+        # By identity: equality would look at all that is in an expression. It is kept, so its place is not used again.
+        self._known: dict[int, tuple[Expr, list[str], bool]] = {}
+
+    def of(self, expr: Expr) -> list[str]:
+        """The rules that an expression names."""
+        return self._look(expr)[1]
+
+    def dead(self, expr: Expr) -> bool:
+        """Whether something in it matches nothing."""
+        return self._look(expr)[2]
+
+    def _look(self, expr: Expr) -> tuple[Expr, list[str], bool]:
+        if id(expr) not in self._known:
+            self._known[id(expr)] = expr, *_look(expr)
+        return self._known[id(expr)]
+
+
+def _reachable(root: Expr, bodies: Mapping[str, Expr], references: References) -> dict[str, Expr]:
     found: set[str] = set()
-    waiting = references(root)
+    waiting = list(references.of(root))
     while waiting:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(references(bodies[name]))
+            waiting.extend(references.of(bodies[name]))
     # The order of definition, which is the order in which a person would read them.
     return {name: body for name, body in bodies.items() if name in found}
 
@@ -223,42 +254,54 @@ def _can_end(expr: Expr, productive: Collection[str]) -> bool:
     return True
 
 
-def _productive_names(grammar: Grammar) -> set[str]:
+def _productive_names(rules: Mapping[str, Expr], references: References) -> set[str]:
     """The rules that lead to a finite text."""
     users: dict[str, list[str]] = {}
-    for name, body in grammar.rules.items():
-        for used in set(references(body)):
+    for name, body in rules.items():
+        for used in references.of(body):
             users.setdefault(used, []).append(name)
     productive: set[str] = set()
     # The last ones first: they are those that others wait for, mostly.
-    waiting = list(grammar.rules)
+    waiting = list(rules)
     while waiting:
         name = waiting.pop()
-        if name not in productive and _can_end(grammar.rules[name], productive):
+        if name not in productive and _can_end(rules[name], productive):
             productive.add(name)
             waiting.extend(users.get(name, ()))
     return productive
 
 
-def _productive(grammar: Grammar) -> Grammar:
+def _changed(change: Callable[[Expr], Expr], items: tuple[Expr, ...]) -> list[Expr] | None:
+    """The items after a change; None where it changes none, which saves putting them together again."""
+    changed = [change(item) for item in items]
+    return changed if any(one is not other for one, other in zip(changed, items, strict=True)) else None
+
+
+def _productive(grammar: Grammar, references: References) -> Grammar:
     """The grammar without what leads to no finite text."""
-    productive = _productive_names(grammar)
+    productive = _productive_names(grammar.rules, references)
+    if len(productive) == len(grammar.rules) and not any(map(references.dead, (grammar.root, *grammar.rules.values()))):
+        return grammar
 
     def prune(expr: Expr) -> Expr:
         match expr:
             case Ref(name):
                 return expr if name in productive else NOTHING
             case Seq(items):
-                return seq(*map(prune, items))
+                return seq(*pruned) if (pruned := _changed(prune, items)) else expr
             case Alt(items):
-                return alt(*(pruned for item in items if (pruned := prune(item)) != NOTHING))
+                if not (pruned := _changed(prune, items)) and NOTHING not in items:
+                    return expr
+                return alt(*(item for item in pruned or items if item != NOTHING))
             case Rep(item, low, high):
-                pruned = prune(item)
-                return Rep(pruned, low, high) if pruned != NOTHING else (NOTHING if low else EMPTY)
+                inner = prune(item)
+                if inner is item:
+                    return expr
+                return Rep(inner, low, high) if inner != NOTHING else (NOTHING if low else EMPTY)
         return expr
 
     root = prune(grammar.root)
-    return Grammar(root, _reachable(root, {name: prune(grammar.rules[name]) for name in grammar.rules}))
+    return Grammar(root, _reachable(root, {name: prune(body) for name, body in grammar.rules.items()}, references))
 
 
 MOST_RANGES = 8
@@ -269,7 +312,7 @@ def _is_plain(body: Expr) -> bool:
     return isinstance(body, Ref | Lit) or body == EMPTY or (isinstance(body, Chars) and len(body.ranges) <= MOST_RANGES)
 
 
-def _without_aliases(grammar: Grammar) -> Grammar:
+def _without_aliases(grammar: Grammar, references: References) -> Grammar:
     """The grammar without rules that only stand for another one, or for a short text."""
     plain = {name: body for name, body in grammar.rules.items() if _is_plain(body)}
     if not plain:
@@ -288,16 +331,18 @@ def _without_aliases(grammar: Grammar) -> Grammar:
             case Ref(name):
                 return target(name) if name in plain else expr
             case Seq(items):
-                return seq(*map(replaced, items))
+                return seq(*changed) if (changed := _changed(replaced, items)) else expr
             case Alt(items):
-                return alt(*map(replaced, items))
+                return alt(*changed) if (changed := _changed(replaced, items)) else expr
             case Rep(item, low, high):
                 inner = replaced(item)
+                if inner is item:
+                    return expr
                 return EMPTY if inner in (EMPTY, Lit("")) else Rep(inner, low, high)
         return expr
 
     root = replaced(grammar.root)
-    return Grammar(root, _reachable(root, {name: replaced(body) for name, body in grammar.rules.items()}))
+    return Grammar(root, _reachable(root, {name: replaced(body) for name, body in grammar.rules.items()}, references))
 
 
 _MIN_FACTORED, _MAX_FACTORED_DEPTH = 8, 60
