@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from promptweave.compiler import compile as compiling
+from promptweave.compiler import plan as planning
 from promptweave.compiler import probe_abilities
 from promptweave.compiler import profile as profiles
 from promptweave.compiler.compile import compile_prompt
@@ -62,7 +62,7 @@ def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:
     """Profiling, then the first compilation of a request, then others with the same tools."""
 
     def first() -> None:
-        compiling._plan.cache_clear()
+        planning.plan.cache_clear()
         compile_prompt(request, template)
 
     return [

@@ -20,6 +20,13 @@ def test_describes_a_template_for_a_person() -> None:
     assert not any(line != line.rstrip() for line in result.stdout.splitlines())
 
 
+def test_says_how_values_are_written() -> None:
+    page = run("inspect", "--template", TEMPLATES / "sections.jinja").stdout
+    assert "calls are written        as the template writes those of the history\n" in page
+    assert "an argument's value      string: text as it is, up to '<|close|>arg<|sep|>'\n" in page
+    assert "integer, number, boolean, null, object, array: JSON, up to '<|close|>arg<|sep|>'\n" in page
+
+
 def test_says_what_falls_back() -> None:
     result = run("inspect", "--template", TEMPLATES / "bare.jinja")
     assert "not shown; put before the user's" in result.stdout

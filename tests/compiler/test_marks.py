@@ -1,13 +1,14 @@
 """What others wrote stays text: special tokens spelled in it are cut, everything else stays in one piece."""
 
+import json
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.marks import Segment
+from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.marks import Segment, spellings
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
 from promptweave.compiler.template import ChatTemplate
 
@@ -60,6 +61,11 @@ def test_tokens_may_overlap() -> None:
     assert "".join(segment.text for segment in found) == "<|turn|>x<ab><cd>y<|end|>"
 
 
+def test_what_stands_at_the_end_is_as_long_as_it_is() -> None:
+    known = spellings(replace(ECHO, special_tokens=("<a>", "<a much longer one>")))
+    assert known.longest("x<a>", 1) == 3
+
+
 def test_a_vocabulary_that_is_not_known_is_guessed_from_the_template() -> None:
     given = replace(ECHO, special_tokens=(), source=ECHO.source + "{% if 0 %}<tool>{% endif %}")
     assert [segment.text for segment in segments("a<tool>b<other>", given) if segment.plain] == ["<", "tool>"]
@@ -90,6 +96,29 @@ def test_everything_that_others_wrote_is_marked() -> None:
         trusted = "\0".join(segment.text for segment in compiled.segments if not segment.plain)
         assert not any(f"{number}<|end|>" in trusted for number in range(1, 10))
         assert "<|turn|>" in trusted
+
+
+@pytest.mark.parametrize("spelled", ["\\u003c|end|>", "<\\u007Cend|\\u003E", "\\u003C\\/s>", "x\\\\\\u003c|end|>"])
+@pytest.mark.parametrize("style", ["", "generic", "hermes", "functionary_v2"])
+def test_escapes_in_arguments_of_the_history_spell_no_token(spelled: str, style: str) -> None:
+    call = Call("c", "get_weather", f'{{"city": "{spelled}", "{spelled}": ["{spelled}"]}}')
+    history = (Message(Role.ASSISTANT, None, tool_calls=(call,)), Message(Role.TOOL, "warm", tool_call_id="c"))
+    request = replace(QUESTION, messages=(*QUESTION.messages, *history), style=style)
+    compiled = compile_prompt(request, replace(template("keyed"), special_tokens=("<|end|>",)))
+    meant = json.loads(call.arguments)["city"]
+    assert json.dumps(meant)[1:-1] in compiled.prompt or meant in compiled.prompt
+    harmless = replace(request, messages=(*QUESTION.messages, *history_of("x"), history[1]))
+    counted = [trusted(made).count("<|end|>") for made in (compiled, compile_prompt(harmless, template("keyed")))]
+    assert counted[0] == counted[1]
+    assert "</s>" not in trusted(compiled)
+
+
+def history_of(city: str) -> tuple[Message, ...]:
+    return (Message(Role.ASSISTANT, None, tool_calls=(Call("c", "get_weather", json.dumps({"city": city})),)),)
+
+
+def trusted(compiled: Compiled) -> str:
+    return "\0".join(segment.text for segment in compiled.segments if not segment.plain)
 
 
 def test_the_grammar_knows_nothing_of_marks() -> None:

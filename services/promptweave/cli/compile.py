@@ -9,8 +9,9 @@ from google.protobuf.json_format import MessageToDict
 
 from promptweave.cli.jsonl import answer_lines, print_json, read_document, refuse
 from promptweave.cli.template_options import read_template, template_options
-from promptweave.compiler.compile import STYLES, Compiled, compile_prompt
+from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
+from promptweave.compiler.plan import STYLES
 from promptweave.compiler.request import SchemaStyle
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.wire_service import chat_request_from_wire

@@ -1,5 +1,6 @@
 """`promptweave inspect`: what a chat template does, as a person reads it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from promptweave.cli.jsonl import give_up, print_json
 from promptweave.cli.template_options import read_template, template_options
 from promptweave.compiler.errors import TemplateError
 from promptweave.compiler.profile import Profile, profile
+from promptweave.compiler.styles.arguments import KEY, Form
 
 
 @click.command("inspect")
@@ -45,6 +47,16 @@ def _plain(found: Profile) -> dict[str, Any]:
     return plain
 
 
+def _forms(forms: Mapping[str, Form]) -> str:
+    """How a value of each type is written, types that are written alike on one line."""
+    alike: dict[str, list[str]] = {}
+    for name, form in forms.items():
+        words = ", ".join(f"{word} for {meant}" for meant, word in form.words if word != meant)
+        how = "text as it is" if form.raw else "its parts in the same notation" if form.inside else words or "JSON"
+        alike.setdefault(f"{how}, up to {form.end!r}".replace(KEY, "KEY") if form.end else how, []).append(name)
+    return "\n".join(f"{', '.join(names)}: {how}" for how, names in alike.items())
+
+
 def _page(found: Profile, content_hash: str) -> str:
     lines = [
         ("template", content_hash[:16]),
@@ -62,6 +74,10 @@ def _page(found: Profile, content_hash: str) -> str:
         lines.append(("stops at", ", ".join(map(repr, found.stops))))
     if found.calls:
         lines.append(("several calls at once", "yes" if found.calls.between else "no"))
+        told = "as the prompt tells the model" if found.calls_as_content else "as the template writes those of the history"
+        lines.append(("calls are written", told))
+        if found.calls.arguments:
+            lines.append(("an argument's value", _forms(found.calls.arguments.forms)))
         lines += [("a call is known by", repr(found.calls.marker)), ("calls", "\n" + found.calls.example())]
     if found.reasoning:
         lines.append(("reasoning", f"{found.reasoning.opening!r} ... {found.reasoning.closing!r}"))

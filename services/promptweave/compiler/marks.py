@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from promptweave.compiler.markup import TAG
@@ -21,6 +21,10 @@ from promptweave.compiler.template import ChatTemplate
 
 _USUAL = re.compile(r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>")
 """How most special tokens look: for vocabularies that are not known, or not whole."""
+
+_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\/")
+"""The escapes of JSON that may stand for what a special token is made of."""
+_UNIT = re.compile(rf"{_ESCAPE.pattern}|.", re.DOTALL)
 
 _PRIVATE = range(0xE000, 0xF900)
 """Characters without a meaning (the Unicode Standard, section 23.5)."""
@@ -38,9 +42,8 @@ class Marks:
     """The marks of one request."""
 
     def __init__(self, template: ChatTemplate, request: ChatRequest) -> None:
-        ends = (template.bos_token, template.eos_token)
-        self._spellings = _spellings(template.source, template.special_tokens, ends)
-        texts = repr((template.source, template.named, request))
+        self._spellings = spellings(template)
+        texts = repr((template.source, template.named, request)).lower()
         # A request that uses them all has no character left to be marked with; then the last one is lost.
         # `repr` writes them as escapes.
         code = next((code for code in _PRIVATE if f"\\u{code:04x}" not in texts), _PRIVATE[-1])
@@ -101,9 +104,20 @@ class Marks:
         return None if text is None else self._insert(text)
 
     def _insert(self, text: str) -> str:
-        for place in reversed(self._spellings.places(text)):
-            text = text[: place + 1] + self._mark + text[place + 1 :]
+        for cut in sorted(self._cuts(text), reverse=True):
+            text = text[:cut] + self._mark + text[cut:]
         return text
+
+    def _cuts(self, text: str) -> set[int]:
+        """Where marks go: behind the first character of each spelling, in the text or in what its JSON escapes stand for."""
+        cuts = {place + 1 for place in self._spellings.places(text)}
+        if _ESCAPE.search(text):
+            # Arguments are JSON text, which templates are given as an object.
+            units = [found.group() for found in _UNIT.finditer(text)]
+            ends = list(accumulate(map(len, units)))
+            meant = "".join(chr(int(unit[2:], 16)) if len(unit) == 6 else unit[-1] for unit in units)
+            cuts |= {ends[place] for place in self._spellings.places(meant)}
+        return cuts
 
     def _deep(self, value: Any) -> Any:
         match value:
@@ -116,7 +130,7 @@ class Marks:
         return value
 
 
-class _Spellings:
+class Spellings:
     """The special tokens that text may spell by accident, or on purpose.
 
     Of a known vocabulary those are its special tokens; of one that is not, the tags that the template itself writes.
@@ -131,7 +145,7 @@ class _Spellings:
 
     def longest(self, text: str, place: int) -> int:
         """The length of the longest one that stands at `place`; 0: none does."""
-        known = next((length for length in self._lengths if text[place : place + length] in self._known), 0)
+        known = next((len(found) for length in self._lengths if (found := text[place : place + length]) in self._known), 0)
         usual = _USUAL.match(text, place)
         return max(known, len(usual.group()) if usual else 0)
 
@@ -140,7 +154,12 @@ class _Spellings:
         return [found.start() for found in self._first.finditer(text) if self.longest(text, found.start())]
 
 
-_spellings = lru_cache(maxsize=64)(_Spellings)
+def spellings(template: ChatTemplate) -> Spellings:
+    """Those of a template's model."""
+    return _cached(template.source, template.special_tokens, (template.bos_token, template.eos_token))
+
+
+_cached = lru_cache(maxsize=64)(Spellings)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -163,6 +163,7 @@ class Probe:
         published = "zqtool" in self.tools_shown()
         found = derive_calls(self, head, header, turn_end)
         ends = dict.fromkeys(filter(None, (*tags(turn_end)[-1:], found.end)))
+        null = ["beside calls content is given to the template as null"] if found.shape.content is None else []
         return Profile(
             system_role="zqsystem" in (system or ""),
             tools_published=published,
@@ -176,7 +177,7 @@ class Probe:
             null_beside_calls=found.shape.content is None,
             calls_as_content=found.shape.written is not None,
             reasoning=self.reasoning,
-            notes=(*self._notes(published, found.answer), *found.notes, *self._abilities.notes()),
+            notes=(*self._notes(published, found.answer), *found.notes, *null, *self._abilities.notes()),
             answer=found.answer,
             stops=tuple(end for end in ends if not (found.syntax and end in found.syntax.opening)),
         )

@@ -49,11 +49,12 @@ class ChatTemplate:
         variables: Mapping[str, Any] | None = None,
     ) -> str:
         """The prompt of a conversation, as Hugging Face's dictionaries. Raises TemplateError, with the template's line."""
-        template = _parse(self.source_for(tools=bool(tools)))
+        source = self.source_for(tools=bool(tools))
+        template = _parse(source)
         context = {
             "messages": list(messages),
             "tools": list(tools) or None,
-            "functions": json.dumps(list(tools), indent=2, ensure_ascii=False) if tools else "",
+            "functions": json.dumps(list(tools), indent=2, ensure_ascii=False) if tools and "functions" in source else "",
             "add_generation_prompt": add_generation_prompt,
             "bos_token": self.bos_token,
             "eos_token": self.eos_token,

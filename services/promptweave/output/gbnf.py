@@ -6,6 +6,8 @@
 - Repeated items are single rules or character classes, so that the count does not multiply the item's own rules.
 """
 
+from functools import lru_cache
+
 from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
 MAX_REPEAT = 2000
@@ -51,11 +53,9 @@ def _sequence(expr: Expr) -> str:
 def _item(expr: Expr) -> str:
     match expr:
         case Lit(text):
-            return '"' + "".join(_ESCAPES.get(char) or _literal_char(char) for char in text) + '"'
+            return f'"{_literal(text)}"'
         case Chars(ranges):
-            if not ranges:
-                raise ValueError("an empty character class matches nothing")
-            return f"[{''.join(_range(low, high) for low, high in ranges)}]"
+            return _class(ranges)
         case Ref(name):
             return name
         case Rep(item, low, high):
@@ -78,8 +78,21 @@ def _count(low: int, high: int | None) -> str:
     return f"{{{low},{'' if high is None else high}}}" if low != high else f"{{{low}}}"
 
 
+def _literal(text: str) -> str:
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join(_ESCAPES.get(char) or _literal_char(char) for char in text)
+
+
 def _literal_char(char: str) -> str:
     return char if char.isprintable() else _hex(ord(char))
+
+
+@lru_cache(maxsize=1024)
+def _class(ranges: tuple[tuple[int, int], ...]) -> str:
+    if not ranges:
+        raise ValueError("an empty character class matches nothing")
+    return f"[{''.join(_range(low, high) for low, high in ranges)}]"
 
 
 def _range(low: int, high: int) -> str:

@@ -68,6 +68,9 @@ class OutputParser:
         self._regions: list[Region] = []
         self._spans: list[Span] = []
         # Deltas of a part that is to be validated, and what was found.
+        # What is known of nodes, by identity: calls are many, and their trees may be large.
+        self._checked: dict[int, bool] = {}
+        self._starts: dict[int, tuple[frozenset[str], bool]] = {}
         self._violated = False
         self._held: list[Delta] | None = None
         self._violation: SchemaViolation | None = None
@@ -202,6 +205,8 @@ class OutputParser:
                 yield from self._read_json(first or JSON_FIRST)
             case Text():
                 yield from self._read_text(node)
+            case Choice((only,)):
+                yield from self._read(only)
             case Choice(alternatives):
                 yield from self._read_choice(alternatives)
             case Sequence(items):
@@ -223,7 +228,7 @@ class OutputParser:
         self._sinks.append((sink, transform))
         self._regions.append(part.kind)
         sink.keep = bool(part.schema)
-        outermost = self._held is None and part.kind in (Region.TOOL_CALL, Region.CONTENT) and is_checked(part)
+        outermost = self._held is None and part.kind in (Region.TOOL_CALL, Region.CONTENT) and self._is_checked(part)
         if outermost:
             self._held = []
         yield
@@ -245,6 +250,11 @@ class OutputParser:
         sink.close()
         if outermost:
             self._judge(part.kind)
+
+    def _is_checked(self, part: Part) -> bool:
+        if id(part) not in self._checked:
+            self._checked[id(part)] = is_checked(part)
+        return self._checked[id(part)]
 
     def _judge(self, kind: Region) -> None:
         """Gives what was held back, or what is wrong with it."""
@@ -316,7 +326,7 @@ class OutputParser:
         yield from self._read(next(branch.then for branch in node.branches if marker in branch.markers))
 
     def _read_choice(self, alternatives: tuple[Node, ...]) -> Reading:
-        begins = [starts(alternative) for alternative in alternatives]
+        begins = [self._starts_of(alternative) for alternative in alternatives]
         texts = [(text, place) for place, (texts, _) in enumerate(begins) for text in texts]
         while not self._ended and self._may_become(text for text, _ in texts):
             yield
@@ -333,12 +343,17 @@ class OutputParser:
             raise _Cut
         raise _Mismatch(" or ".join(sorted(repr(text) for text, _ in texts)))
 
+    def _starts_of(self, node: Node) -> tuple[frozenset[str], bool]:
+        if id(node) not in self._starts:
+            self._starts[id(node)] = starts(node)
+        return self._starts[id(node)]
+
     def _may_become(self, texts: Iterable[str]) -> bool:
         """Whether more text may make one of `texts` of what is there."""
         return any(len(text) > self._left and text.startswith(self._buffer[self._place :]) for text in texts)
 
     def _read_repeat(self, node: Repeat) -> Reading:
-        texts, _ = starts(node.item)
+        texts, _ = self._starts_of(node.item)
         for number in count():
             if node.max is not None and number == node.max:
                 return

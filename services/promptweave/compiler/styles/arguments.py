@@ -49,6 +49,13 @@ class ArgumentSyntax:
     items: Mapping[str, Form] | None = None
     separator: str = ""
 
+    def texts(self) -> list[str]:
+        """All that stands around arguments, in pieces; `KEY` where a key is."""
+        forms = [*self.forms.values(), *(self.items or {}).values()]
+        inner = self.nested.texts() if self.nested else []
+        around = [text for form in forms for text in (form.middle, form.end)]
+        return [self.zero, self.first, self.join, self.separator, *around, *inner]
+
     def example(self) -> str:
         """One argument."""
         form = self.forms["string"]

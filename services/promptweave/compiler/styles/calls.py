@@ -99,6 +99,11 @@ class CallSyntax:
         text = self.lead + self.opening if self.lead.strip() else self.opening
         return text.lstrip().removeprefix(self.marker)
 
+    def texts(self) -> list[str]:
+        """All that is always there, in pieces."""
+        pieces = [piece for piece in self.call if isinstance(piece, str)]
+        return [self.opening, *pieces, *(self.arguments.texts() if self.arguments else ()), self.between, self.closing]
+
     def example(self) -> str:
         """Two calls, or one where only one can be written."""
         first, second = self._example(0), self._example(1)

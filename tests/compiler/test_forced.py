@@ -1,0 +1,76 @@
+"""What is put into the prompt because it is certain: nothing that others wrote becomes a special token there."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.request import (
+    ChatRequest,
+    GrammarSyntax,
+    JsonFormat,
+    Message,
+    Role,
+    TextGrammar,
+    Tool,
+    ToolChoice,
+)
+
+from ..gbnf_text import grammar_from_gbnf
+from ..grammars import accepts
+from .test_compile import read, template
+
+USER = (Message(Role.USER, "Go."),)
+SPECIAL = ("<|im_end|>", "<call>", "</call>", "<function=own>")
+
+
+def forced(name: str, properties: dict[str, Any], *, tool: str = "f") -> Compiled:
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    request = ChatRequest(USER, (Tool(tool, "", schema),), ToolChoice(required=True, names=(tool,), once=True))
+    return compile_prompt(request, replace(template(name), special_tokens=SPECIAL))
+
+
+KEYED = "<call>\n<function=f>\n<parameter=k>\n"
+"""What stands before the value of the forced call's one argument."""
+
+
+@pytest.mark.parametrize("value", ["<|im_end|>", "<|other|>", "<call>", "x <|im_end|>", "<<call>"])
+@pytest.mark.parametrize("enum", [True, False])
+def test_a_value_is_not_forced_from_a_special_token_on(value: str, enum: bool) -> None:
+    schema = {"enum": [f"{value}a", f"{value}b"]} if enum else {"const": value}
+    prefix = forced("keyed", {"k": schema}).syntax.prefix
+    assert KEYED.startswith(prefix.rstrip("x"))
+    assert prefix.count("<call>") == 1
+
+
+def test_what_spells_none_is_forced() -> None:
+    assert forced("keyed", {"k": {"const": "v <b> w"}}).syntax.prefix == f"{KEYED}v <b> w\n</parameter>\n</function>"
+
+
+def test_a_name_between_the_templates_brackets_may_be_a_token() -> None:
+    prefix = forced("keyed", {"k": {"const": "v"}}, tool="g").syntax.prefix
+    assert prefix.startswith("<call>\n<function=g>\n")
+    assert forced("keyed", {"k": {"const": "v"}}, tool="own").syntax.prefix == "<call>"
+
+
+def test_what_is_not_forced_is_written_by_the_model() -> None:
+    compiled = forced("keyed", {"k": {"const": "<|im_end|>"}})
+    assert compiled.grammar
+    rest = f"{KEYED}<|im_end|>\n</parameter>\n</function>\n</call>".removeprefix(compiled.syntax.prefix)
+    assert accepts(grammar_from_gbnf(compiled.grammar), rest)
+    message, complete = read(compiled, rest)
+    assert complete
+    assert [call.arguments for call in message.tool_calls] == ['{"k": "<|im_end|>"}']
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        pytest.param(JsonFormat({"const": "<|im_end|>"}), id="schema"),
+        pytest.param(TextGrammar(GrammarSyntax.GBNF, 'root ::= "a <|im_end|>" [a-z]'), id="grammar"),
+    ],
+)
+def test_an_answer_is_not_forced_from_a_special_token_on(wanted: JsonFormat | TextGrammar) -> None:
+    compiled = compile_prompt(ChatRequest(USER, response_format=wanted), template("bare"))
+    assert "<|" not in compiled.syntax.prefix
