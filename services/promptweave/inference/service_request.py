@@ -13,9 +13,6 @@ PROGRAM_VERSION = 1
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     """The request. Raises RequestError and UnsupportedError."""
-    for name in ("session_id", "parent_session_id"):
-        if message.HasField(name):
-            raise UnsupportedError(f"{name} is not served by this version", path=f"/{name}")
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
