@@ -10,7 +10,12 @@ import pytest
 import referencing
 from referencing.jsonschema import DRAFT202012
 
+from promptweave.facade.responses_body import ResponsesBody
+from promptweave.facade.responses_request import NOT_SERVED
+
 from ..serving import Serving
+from .test_responses import REQUESTS, streamed
+from .test_responses_events import content, end, fragment, header, heard, reasoning, violation
 from .weather import CHOICES, REQUEST
 
 DESCRIPTION = Path(__file__).parents[3] / "shared" / "corpus" / "openai-openapi.json"
@@ -18,19 +23,19 @@ DESCRIPTION = Path(__file__).parents[3] / "shared" / "corpus" / "openai-openapi.
 pytestmark = pytest.mark.skipif(not DESCRIPTION.exists(), reason="shared/corpus/openai-openapi.json is not here")
 
 
-def nullable(schema: Any) -> Any:
-    """OpenAPI 3.0's `nullable`, which JSON Schema does not know, written out."""
+def as_json_schema(schema: Any) -> Any:
+    """What is meant: OpenAPI 3.0's `nullable` written out, and `oneOf`, whose alternatives overlap, as `anyOf`."""
     if isinstance(schema, list):
-        return [nullable(item) for item in schema]
+        return [as_json_schema(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    rest = {key: nullable(value) for key, value in schema.items() if key != "nullable"}
+    rest = {"anyOf" if key == "oneOf" else key: as_json_schema(value) for key, value in schema.items() if key != "nullable"}
     return {"anyOf": [rest, {"type": "null"}]} if schema.get("nullable") is True else rest
 
 
 @pytest.fixture(scope="module")
 def registry() -> referencing.Registry[Any]:
-    document = nullable(json.loads(DESCRIPTION.read_text()))
+    document = as_json_schema(json.loads(DESCRIPTION.read_text()))
     return referencing.Registry().with_resource("urn:openai", DRAFT202012.create_resource(document))
 
 
@@ -55,6 +60,51 @@ def test_completions(served: Serving, registry: referencing.Registry[Any], kind:
         assert (done, rest) == ("data: [DONE]", "")
         for event in events:
             check(registry, "CreateChatCompletionStreamResponse", json.loads(event.removeprefix("data: ")))
+
+
+def check_events(registry: referencing.Registry[Any], events: list[dict[str, Any]]) -> None:
+    """Each against the description of its own type: that of all events would not say what is wrong."""
+    schemas = json.loads(DESCRIPTION.read_text())["components"]["schemas"]
+    names = [one["$ref"].rpartition("/")[2] for one in schemas["ResponseStreamEvent"]["anyOf"]]
+    by_type = {schemas[name]["properties"]["type"]["enum"][0]: name for name in names}
+    for event in events:
+        check(registry, by_type[event["type"]], event)
+
+
+@pytest.mark.parametrize("kind", REQUESTS)
+def test_responses(served: Serving, registry: referencing.Registry[Any], kind: str) -> None:
+    body = {"model": "gpt-4o", **REQUESTS[kind]}
+    # The description wants 16 tokens at least; we take fewer.
+    check(registry, "CreateResponse", {**body, "max_output_tokens": 16})
+    with httpx.Client(base_url=served.url, timeout=120) as http:
+        whole = http.post("/responses", json=body).json()
+        check(registry, "Response", whole)
+        check_events(registry, streamed(http, body).events)
+        for item in http.get(f"/responses/{whole['id']}/input_items").json()["data"]:
+            check(registry, "InputItem", item)
+
+
+def test_every_field_of_a_request_for_a_response_has_a_meaning_or_is_refused() -> None:
+    schemas = json.loads(DESCRIPTION.read_text())["components"]["schemas"]
+
+    def fields(schema: dict[str, Any]) -> set[str]:
+        if "$ref" in schema:
+            return fields(schemas[schema["$ref"].rpartition("/")[2]])
+        return set(schema.get("properties", {})).union(*map(fields, schema.get("allOf", [])))
+
+    # These ask for speed, not for another answer.
+    tolerated = {"prompt_cache_options", "prompt_cache_retention"}
+    assert fields(schemas["CreateResponse"]) == {*ResponsesBody.model_fields, *NOT_SERVED, *tolerated}
+
+
+def test_events_that_a_random_model_cannot_be_made_to_write(registry: referencing.Registry[Any]) -> None:
+    told = heard(
+        *(reasoning("hm"), content("x"), header(0), fragment(0, "{}"), end(0)),
+        *(header(1, custom=True), fragment(1, "x"), end(1), violation(name="f", text="{}")),
+        encrypt_reasoning=True,
+    )
+    check_events(registry, told.events)
+    assert {event["type"].split(".")[1] for event in told.events} >= {"refusal", "reasoning_text", "custom_tool_call_input"}
 
 
 @pytest.mark.parametrize("kind", ["named", "none"])

@@ -56,13 +56,20 @@ async def test_more_than_the_queue_holds_is_a_429(narrow: Serving) -> None:
         await until_free(client)
 
 
+ROUTES = {
+    "chat/completions": ENDLESS,
+    "responses": {"input": "hi", "max_output_tokens": 100_000, "logit_bias": ENDLESS["logit_bias"]},
+}
+
+
+@pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
-async def test_a_client_that_hangs_up_frees_the_slot(narrow: Serving, stream: bool) -> None:
+async def test_a_client_that_hangs_up_frees_the_slot(narrow: Serving, stream: bool, route: str) -> None:
     async with httpx.AsyncClient(base_url=narrow.url, timeout=60) as client:
         for _ in range(3):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(0.5):
-                    await client.post("chat/completions", json={**ENDLESS, "stream": stream})
+                    await client.post(route, json={**ROUTES[route], "stream": stream})
             assert await until_free(client) < 5
 
 

@@ -122,7 +122,7 @@ async def test_a_call_of_many_messages_lets_the_others_in() -> None:
     assert len(gate._waiting) == 3  # One for each call.
     messages[0].leave()
     await settle()
-    # It holds another slot, and its next message came before the others.
+    # It still holds a slot: who holds none goes first.
     assert [caller.inside for caller in (*messages, *others)] == [False, True, False, False, False, False, True, False]
     messages[1].leave()
     await settle()

@@ -32,7 +32,7 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
         pytest.param(request(n=0), INVALID, "/n", id="n-of-0"),
         pytest.param(request(top_logprobs=21), INVALID, "/top_logprobs", id="logprobs"),
         pytest.param(request(session_id="a"), UNSERVED, "/session_id", id="session"),
-        pytest.param(request(parent_session_id="a"), UNSERVED, "/parent_session_id", id="parent"),
+        pytest.param(request(parent_session_id="a"), INVALID, "/parent_session_id", id="parent"),
         pytest.param(request(program(llguidance="start: /a/")), UNSERVED, "/prompt/llguidance", id="llguidance"),
         pytest.param(request(program(reasoning_budget_tokens=1)), UNSERVED, "/prompt/reasoning_budget_tokens", id="budget"),
         pytest.param(

@@ -27,7 +27,7 @@ async def test_an_engine_at_work(demo_model: Path) -> None:
         assert (value("promptweave_engine_ready"), value("promptweave_slots")) == (0, 0)
         await watch.until_heard(True)
         assert (value("promptweave_engine_ready"), value("promptweave_slots")) == (1, 1)
-        asked = request(program(text("some words to begin with"), gbnf='root ::= "abc"'))
+        asked = request(program(text("some words to begin with"), gbnf='root ::= "xyz"'))
         for _ in range(2):
             await answer(stub, asked)
         prompt, cached = value("promptweave_prompt_tokens_total"), value("promptweave_cached_prompt_tokens_total")

@@ -176,7 +176,7 @@ async def test_the_guilty_grammar_is_found_and_its_neighbour_is_served(
         return request(program(text(prompt), gbnf=guilty if prompt == "die" else neighbour))
 
     engine = fake_served(fake, demo_model, "--fake-slots", "2")
-    async with watched(engine), calling(engine) as stub:
+    async with watched(engine) as watch, calling(engine) as stub:
         lost = asyncio.create_task(refused(stub, asked("die"))) if order[0] == "die" else None
         kept = asyncio.create_task(answer(stub, asked("wait")))
         if lost is None:
@@ -184,7 +184,7 @@ async def test_the_guilty_grammar_is_found_and_its_neighbour_is_served(
             lost = asyncio.create_task(refused(stub, asked("die")))
         assert (await lost).code is Code.UNAVAILABLE
         assert (await kept).content == "a"
-        await eventually(lambda: engine._ready)
+        await watch.until_heard(True, False, True, False, True)
         error = await refused(stub, asked("die"))
         assert (error.code, error.reason) == (Code.INVALID_ARGUMENT, "ERROR_REASON_GRAMMAR_QUARANTINED")
         assert (await answer(stub, asked("wait"))).content == "a"

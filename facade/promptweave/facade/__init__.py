@@ -1,4 +1,5 @@
-"""OpenAI's REST API in front of the two services. Translation only: no prompt knowledge, no parsing of output, no state.
+"""OpenAI's REST API in front of the two services. Translation only: no prompt knowledge, no parsing of output, and no state
+but the store of responses.
 
     main.py ── app.py                        the process; its routes
                  ├─ chat_route.py, turn.py   one request, on its way
@@ -7,6 +8,15 @@
                  ├─ services.py              the calls to the two services
                  ├─ openai_response.py       events → completion, or chunks of a stream
                  └─ errors.py                the one table: error → HTTP status and OpenAI's error body
+
+    responses_route.py                       `/v1/responses`
+                 ├─ responses_request.py     a request → the chat request that it is in other words
+                 ├─ responses_items.py       its items → messages
+                 ├─ places.py                where in it the parts of the chat request came from
+                 ├─ responses_events.py      events → events of a response, and the response
+                 └─ responses_store.py       responses that are kept, in SQLite
+
+    messages_route.py                        `/v1/messages`, Anthropic's API: messages_request.py, messages_events.py
 
 `vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
 `models.py` says which names mean which loaded model; `sse.py` writes event streams; `http.py` holds what every answer has.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -16,9 +16,12 @@ from promptweave.facade.completion_route import complete, completion_place
 from promptweave.facade.envelope import in_envelope
 from promptweave.facade.http import handle_errors, services_of
 from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
+from promptweave.facade.messages_route import add_messages
 from promptweave.facade.metrics import HttpMetrics, shown
 from promptweave.facade.models import find_model, loaded_models, model_list, model_object
 from promptweave.facade.options import FacadeOptions
+from promptweave.facade.responses_route import add_responses
+from promptweave.facade.responses_store import ResponseStore, StoreLimits
 from promptweave.facade.route import route
 from promptweave.facade.services import Services
 from promptweave.facade.vector_routes import add_vector_routes
@@ -27,15 +30,18 @@ from promptweave.facade.vector_routes import add_vector_routes
 def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     """The facade as an ASGI application. `stop`: when answers that are still being written end with an error.
 
-    Raises KeyFileError.
+    Raises KeyFileError and StoreError.
     """
+    limits = StoreLimits(options.responses_most, options.responses_bytes, options.responses_age_s)
+    store = ResponseStore(options.responses_store, limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with Services(options.compiler, options.inference) as services:
             ending = asyncio.create_task(services.end_at(stop))
             app.state.services = services
-            yield
+            with closing(store):
+                yield
             ending.cancel()
 
     registry = CollectorRegistry()
@@ -72,6 +78,8 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
 
     add_vector_routes(app, options)
     add_llama_cpp_routes(app, options)
+    add_responses(app, options, store)
+    add_messages(app, options)
     app.add_api_route("/v1/completions", route(CompletionBody, complete, options, completion_place), methods=["POST"])
 
     @app.get("/metrics")

@@ -106,7 +106,7 @@ class Guard:
         else:
             owner = self._keys.owner(presented_key(dict(scope["headers"])))
             if owner is None:
-                await answer(UNAUTHENTICATED)(scope, receive, send)
+                await answer(UNAUTHENTICATED, scope["path"], scope["state"]["request_id"])(scope, receive, send)
                 return
             scope["state"]["owner"] = client = owner
         try:
@@ -114,7 +114,8 @@ class Guard:
             with self._limits.running(client):
                 await self._app(scope, receive, _with_headers(send, told))
         except TooManyError as error:
-            await answer(to_http(error, scope["state"]["request_id"]))(scope, receive, send)
+            request_id = scope["state"]["request_id"]
+            await answer(to_http(error, request_id), scope["path"], request_id)(scope, receive, send)
 
 
 def _address(scope: Scope) -> str:

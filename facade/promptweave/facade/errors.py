@@ -8,7 +8,7 @@
 | UNIMPLEMENTED, place | 400  | invalid_request_error | `unsupported_parameter`                       |
 | UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                 |
 | UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                             |
-| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`, ...                        |
+| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`; none for responses         |
 | too large            | 413  | invalid_request_error | `request_too_large`                           |
 | RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After       |
 | UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After        |
@@ -51,6 +51,19 @@ class ModelNotFoundError(PromptweaveError):
     reason = "ERROR_REASON_MODEL_NOT_FOUND"
 
 
+class NotFoundError(PromptweaveError):
+    """An id of something that is not kept here, or not for this client."""
+
+    code = Code.NOT_FOUND
+    reason = "ERROR_REASON_REQUEST_INVALID"
+
+
+class PreviousResponseError(RequestError):
+    """A response to go on from that is not kept here. The code is OpenAI's: no service knows responses."""
+
+    reason = "ERROR_REASON_PREVIOUS_RESPONSE_NOT_FOUND"
+
+
 @dataclass(frozen=True, slots=True)
 class HttpError:
     """An answer. `param` is written as OpenAI writes it: `tools[3].function.name`."""
@@ -66,6 +79,12 @@ class HttpError:
         """OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
+    def anthropic_body(self, request_id: str) -> dict[str, Any]:
+        """Anthropic's error object. It has no field for the place, so the text names it."""
+        kind = _ANTHROPIC_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
+        message = f"{self.param}: {self.message}" if self.param else self.message
+        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
+
     def headers(self) -> dict[str, str]:
         """What tells clients when to come again."""
         if self.retry_after_s is None:
@@ -77,6 +96,16 @@ class HttpError:
 
 
 INVALID, SERVER = "invalid_request_error", "server_error"
+
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    503: "overloaded_error",
+    504: "timeout_error",
+}
 
 _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.INVALID_ARGUMENT: (400, INVALID, None),

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import math
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -45,9 +46,14 @@ def owner(request: Request) -> str | None:
     return found
 
 
-def answer(error: HttpError) -> JSONResponse:
-    """An error as an answer."""
-    return JSONResponse(error.body(), status_code=error.status, headers=error.headers())
+def answer(error: HttpError, path: str, request_id: str, **headers: str) -> JSONResponse:
+    """An error as an answer, in the form that clients of the route at `path` know."""
+    body = error.anthropic_body(request_id) if path.startswith("/v1/messages") else error.body()
+    return JSONResponse(body, status_code=error.status, headers={**error.headers(), **headers})
+
+
+def _answer(error: HttpError, request: Request, **headers: str) -> JSONResponse:
+    return answer(error, request.url.path, request_id(request), **headers)
 
 
 async def read_json(request: Request, max_bytes: int) -> Any:
@@ -60,7 +66,7 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         if len(data) > max_bytes:
             raise TooLargeError
     try:
-        value = json.loads(bytes(data), parse_constant=_no_constant)
+        value = json.loads(bytes(data), parse_constant=_no_constant, parse_float=_finite)
         if b"\\u" in data:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
@@ -69,6 +75,13 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not JSON: {error or 'it is nested too deeply'}", path="") from None
+    return value
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text} is larger than any number that is kept here")
     return value
 
 
@@ -102,12 +115,12 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(PromptweaveError)
     async def told(request: Request, error: PromptweaveError) -> JSONResponse:
-        return answer(http_error(error, request_id(request)))
+        return _answer(http_error(error, request_id(request)), request)
 
     @app.exception_handler(TooLargeError)
     async def too_large(request: Request, error: TooLargeError) -> JSONResponse:
         # What is not read of the body would be taken for the next request.
-        return JSONResponse(TOO_LARGE.body(), status_code=TOO_LARGE.status, headers={"connection": "close"})
+        return _answer(TOO_LARGE, request, connection="close")
 
     @app.exception_handler(ClientGoneError)
     async def gone(request: Request, error: ClientGoneError) -> JSONResponse:
@@ -121,11 +134,11 @@ def handle_errors(app: FastAPI) -> None:
         }
         message = known.get(error.status_code, str(error.detail))
         refusal = HttpError(error.status_code, INVALID, "unknown_url" if error.status_code == 404 else None, message)
-        return JSONResponse(refusal.body(), status_code=refusal.status, headers=error.headers)
+        return _answer(refusal, request, **(error.headers or {}))
 
     @app.exception_handler(Exception)
     async def fault(request: Request, error: Exception) -> JSONResponse:
-        return answer(internal(request_id(request)))
+        return _answer(internal(request_id(request)), request)
 
 
 def http_error(error: PromptweaveError, request_id: str) -> HttpError:

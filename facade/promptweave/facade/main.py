@@ -11,6 +11,7 @@ import uvicorn
 from promptweave.facade.app import create_app
 from promptweave.facade.errors import KeyFileError
 from promptweave.facade.options import FacadeOptions
+from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.logs import complain, set_up_logs
 
 ROLE = "facade"
@@ -47,8 +48,8 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     stop = asyncio.Event()
     try:
         app = create_app(options, stop)
-    except KeyFileError as error:
-        complain(ROLE, error.message)
+    except (KeyFileError, StoreError) as error:
+        complain(ROLE, str(error))
         return 1
     config = uvicorn.Config(
         app,

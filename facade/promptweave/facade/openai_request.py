@@ -138,6 +138,7 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         ("/style", "/tool_style"),
         ("/reasoning/effort", "/reasoning_effort"),
         ("/response_format/grammar/definition", _grammar_path(body, wanted)),
+        *([("/response_format/grammar", "/grammar")] if body.get("grammar") is not None else []),
         ("/tool_choice/allowed", "/tool_choice/allowed_tools"),
         *([] if nested else [("/response_format/json_schema", "/response_format")]),
     ]

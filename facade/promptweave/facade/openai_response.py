@@ -35,9 +35,12 @@ class Head:
 
     def warned(self) -> JsonObject:
         """The field `warnings`, ours in addition to OpenAI's, where there are any."""
-        if not self.warnings:
-            return {}
-        return {"warnings": [{"code": item.code, "path": item.path, "message": item.message} for item in self.warnings]}
+        return {"warnings": [warning_object(item) for item in self.warnings]} if self.warnings else {}
+
+
+def warning_object(warning: prompt_compiler_pb2.Warning) -> JsonObject:
+    """Something that the client should know."""
+    return {"code": warning.code, "path": warning.path, "message": warning.message}
 
 
 def usage_object(usage: inference_pb2.Usage) -> JsonObject:
@@ -94,7 +97,7 @@ class _Choice:
             case "tool_call":
                 self._calls.append((delta.tool_call, []))
             case "violation":
-                self._refusals.append(_refusal(delta.violation))
+                self._refusals.append(refusal_text(delta.violation))
                 if not delta.violation.name:
                     self._content.clear()
                     self._tokens.clear()
@@ -216,7 +219,7 @@ def _delta_object(delta: output_pb2.OutputDelta) -> JsonObject | None:
         case "reasoning":
             return {"reasoning_content": delta.reasoning}
         case "violation":
-            return {"refusal": _refusal(delta.violation)}
+            return {"refusal": refusal_text(delta.violation)}
         case "tool_call":
             return {"tool_calls": [{"index": delta.tool_call.index, **_call_object(delta.tool_call, "")}]}
         case "tool_call_fragment":
@@ -225,7 +228,7 @@ def _delta_object(delta: output_pb2.OutputDelta) -> JsonObject | None:
     return None
 
 
-def _refusal(violation: output_pb2.SchemaViolation) -> str:
+def refusal_text(violation: output_pb2.SchemaViolation) -> str:
     """OpenAI's word for an answer that is not what was asked for."""
     what = f"a call of {violation.name!r}" if violation.name else "the answer"
     at = f" at {violation.path}" if violation.path else ""

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*")
-"""OpenAI's own model names: clients have them built in."""
+DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "claude-*")
+"""OpenAI's and Anthropic's own model names: clients have them built in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,14 @@ class FacadeOptions:
     request_timeout_s: float = 600.0
     """The deadline of a whole request."""
     max_body_bytes: int = 32 * 1024 * 1024
+    responses_store: str | None = None
+    """The file in which responses are kept. None: they are kept in memory."""
+    responses_most: int = 10_000
+    """How many are kept; 0: none."""
+    responses_bytes: int = 256 * 1024 * 1024
+    """How much is kept, of all of them."""
+    responses_age_s: float = 30 * 86_400.0
+    """How long each is kept."""
     grace_s: float = 10.0
     """How long running requests have to end at a stop."""
 

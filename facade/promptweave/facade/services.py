@@ -132,6 +132,18 @@ class Services:
             self._writing.discard(call)
             call.cancel()
 
+    async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
+        """How many tokens a prompt has."""
+        counts = [self._tokens(segment, first=not place) for place, segment in enumerate(prompt.segments)]
+        return sum(await asyncio.gather(*counts))
+
+    async def _tokens(self, segment: prompt_compiler_pb2.PromptSegment, *, first: bool) -> int:
+        plain = segment.HasField("plain_text")
+        request = inference_pb2.TokenizeRequest(
+            text=segment.plain_text if plain else segment.text, parse_special=not plain, add_special=first and not plain
+        )
+        return len(await self.tokenize(request))
+
     async def not_serving(self) -> list[str]:
         """The names of what is not ready: the services, and engines beside the one that writes."""
         states = await asyncio.gather(

@@ -156,6 +156,29 @@ _FACADE = [
         metavar="S",
         help="Seconds that a whole request may take.",
     ),
+    click.option(
+        "--responses-store",
+        type=click.Path(dir_okay=False, resolve_path=True),
+        metavar="FILE",
+        help="Where /v1/responses keeps what it wrote (SQLite).  [default: in memory]",
+    ),
+    click.option(
+        "--responses-most",
+        type=click.IntRange(0),
+        default=10_000,
+        metavar="N",
+        help="How many responses are kept, 0: none. The oldest go first.",
+    ),
+    click.option(
+        "--responses-size",
+        type=click.FloatRange(0),
+        default=256.0,
+        metavar="MIB",
+        help="How much is kept of responses, in MiB.",
+    ),
+    click.option(
+        "--responses-age", type=click.FloatRange(0), default=30.0, metavar="DAYS", help="How long responses are kept."
+    ),
 ]
 
 GRACE = click.option(
@@ -246,5 +269,9 @@ def to_facade(given: dict[str, Any], *, compiler: str, inference: str) -> Facade
         max_body_bytes=round(given["max_body"] * 1024 * 1024),
         aliases=tuple(given["aliases"]),
         request_timeout_s=given["request_timeout"],
+        responses_store=given["responses_store"],
+        responses_most=given["responses_most"],
+        responses_bytes=round(given["responses_size"] * 1024 * 1024),
+        responses_age_s=given["responses_age"] * 86_400,
         grace_s=given["grace"],
     )

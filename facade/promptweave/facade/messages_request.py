@@ -1,0 +1,212 @@
+"""A request to `/v1/messages` is a chat request in other words: here it is put into those.
+
+Whatever chat completions serve, messages serve too, and errors come back to their places by `Places`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.facade.body import read_body
+from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.messages_body import (
+    CountBody,
+    ImageBlock,
+    MessageBody,
+    MessagesBody,
+    TextBlock,
+    ThinkingBlock,
+    ToolBody,
+    ToolChoiceBody,
+    ToolResultBlock,
+    ToolUseBlock,
+)
+from promptweave.facade.openai_request import body_path
+from promptweave.facade.places import Origin, Places
+from promptweave.v1 import inference_pb2
+
+JsonObject = dict[str, Any]
+
+_NOT_SERVED = ("container", "mcp_servers")
+"""Fields with a meaning that nothing here can give them."""
+
+_AS_IN_CHAT = (
+    *(field.name for field in inference_pb2.Sampling.DESCRIPTOR.fields),
+    *("model", "chat_template_kwargs", "tool_style", "schema_style", "parse_special_in_content"),
+    *("session_id", "parent_session_id"),
+)
+"""Fields that chat completions know by the same name, most of them ours in addition to Anthropic's."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A chat request that was made of another one."""
+
+    body: ChatBody
+    raw: JsonObject
+    places: Places
+
+    def given(self, path: str) -> str:
+        """The place in the other request that a place in one of the services' requests came from."""
+        return self.places.given(body_path(path, self.raw))
+
+
+def to_chat(raw: Mapping[str, Any], body: CountBody) -> Asked:
+    """The chat request. Raises RequestError and UnsupportedError."""
+    for name in _NOT_SERVED:
+        if raw.get(name):
+            raise UnsupportedError(f"{name!r} is not served; see the README for what is", path=f"/{name}")
+    places = Places()
+    chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
+    conversation = _Conversation(places)
+    conversation.system(body.system)
+    for number, message in enumerate(body.messages):
+        conversation.add(message, f"/messages/{number}")
+    chat["messages"] = conversation.messages
+    # The answer goes on from what the model is said to have begun.
+    chat["continue_final_message"] = bool(body.messages) and body.messages[-1].role == "assistant"
+    chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
+    if body.tool_choice is not None:
+        chat["tool_choice"] = _tool_choice(body.tool_choice)
+        chat["parallel_tool_calls"] = not body.tool_choice.disable_parallel_tool_use
+        places.move("/tool_choice/function", Origin("/tool_choice"))
+    if body.thinking is not None and body.thinking.budget_tokens is not None:
+        chat["thinking_budget_tokens"] = body.thinking.budget_tokens
+    if body.thinking is not None and body.thinking.type == "disabled":
+        chat["reasoning_effort"] = "none"
+    elif body.output_config.effort is not None:
+        chat["reasoning_effort"] = body.output_config.effort
+    if (wanted := body.output_config.format) is not None:
+        chat["response_format"] = {"type": "json_schema", "schema": wanted.schema_, "strict": True}
+    if isinstance(body, MessagesBody):
+        chat["max_completion_tokens"], chat["stop"] = body.max_tokens, body.stop_sequences
+    places.move("/max_completion_tokens", Origin("/max_tokens"))
+    places.move("/stop", Origin("/stop_sequences"))
+    places.move("/thinking_budget_tokens", Origin("/thinking/budget_tokens"))
+    places.move("/reasoning_effort", Origin("/output_config/effort"))
+    places.move("/response_format", Origin("/output_config/format"))
+    return Asked(read_body(ChatBody, chat), chat, places)
+
+
+class _Conversation:
+    """Makes chat messages of messages in blocks."""
+
+    def __init__(self, places: Places) -> None:
+        self.messages: list[JsonObject] = []
+        self._places = places
+
+    def system(self, given: str | Sequence[JsonObject]) -> None:
+        """What stands before the conversation."""
+        if given:
+            self._begin("system", Origin("/system", whole=True))["content"] = (
+                given if isinstance(given, str) else _parts(given, "/system")
+            )
+
+    def add(self, message: MessageBody, path: str) -> None:
+        """One more message. Raises RequestError and UnsupportedError."""
+        if isinstance(message.content, str):
+            self._begin(message.role, Origin(path))["content"] = message.content
+            return
+        add = self._said if message.role == "assistant" else self._asked
+        for place, block in enumerate(message.content):
+            add(_kind(block, f"{path}/content/{place}"), block, f"{path}/content/{place}")
+        if not message.content:
+            self._begin(message.role, Origin(path))["content"] = ""
+        self._open = False
+
+    _open = False
+    """The last message takes more of the blocks of the message that it is made of."""
+
+    def _asked(self, kind: str, block: JsonObject, path: str) -> None:
+        if kind != "tool_result":
+            if not self._open:
+                self._begin("user", Origin(path, whole=True))["content"] = []
+            self._open = True
+            self.messages[-1]["content"].append(_part(kind, block, path))
+            return
+        self._open = False
+        result = read_body(ToolResultBlock, block, path)
+        if isinstance(result.content, str):
+            content: list[JsonObject] = [{"type": "text", "text": result.content}]
+        else:
+            content = _parts(result.content, f"{path}/content")
+        if result.is_error:
+            # Chat messages have no other way to say so.
+            content = [{"type": "text", "text": "Error: "}, *content]
+        self._begin("tool", Origin(path)).update(tool_call_id=result.tool_use_id, content=content)
+        self._places.move(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
+
+    def _said(self, kind: str, block: JsonObject, path: str) -> None:
+        # What is thought and said comes before the calls; what comes after them begins a message of its own.
+        if not self._open or (kind != "tool_use" and self.messages[-1].get("tool_calls")):
+            self._begin("assistant", Origin(path, whole=True))
+        self._open = True
+        message = self.messages[-1]
+        match kind:
+            case "thinking":
+                thought = read_body(ThinkingBlock, block, path).thinking
+                message["reasoning_content"] = message.get("reasoning_content", "") + thought
+            case "redacted_thinking":
+                pass  # Nobody here can read it.
+            case "tool_use":
+                call = read_body(ToolUseBlock, block, path)
+                calls = message.setdefault("tool_calls", [])
+                place = f"{self._last()}/tool_calls/{len(calls)}"
+                arguments = json.dumps(call.input, ensure_ascii=False)
+                calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}})
+                self._places.move(place, Origin(path))
+                self._places.move(f"{place}/function", Origin(path))
+                self._places.move(f"{place}/function/arguments", Origin(f"{path}/input", whole=True))
+            case _:
+                message.setdefault("content", []).append(_part(kind, block, path))
+
+    def _begin(self, role: str, origin: Origin) -> JsonObject:
+        self.messages.append({"role": role})
+        self._places.move(self._last(), origin)
+        return self.messages[-1]
+
+    def _last(self) -> str:
+        return f"/messages/{len(self.messages) - 1}"
+
+
+def _kind(block: Mapping[str, Any], path: str) -> str:
+    kind = block.get("type")
+    if not isinstance(kind, str):
+        raise RequestError("a block has a type, which is a string", path=f"{path}/type")
+    return kind
+
+
+def _parts(blocks: Sequence[JsonObject], path: str) -> list[JsonObject]:
+    return [_part(_kind(block, f"{path}/{place}"), block, f"{path}/{place}") for place, block in enumerate(blocks)]
+
+
+def _part(kind: str, block: JsonObject, path: str) -> JsonObject:
+    """A block as a part of a chat message's content."""
+    if kind == "text":
+        return {"type": "text", "text": read_body(TextBlock, block, path).text}
+    if kind == "image":
+        source = read_body(ImageBlock, block, path).source
+        url = source.url if source.type == "url" else f"data:{source.media_type};base64,{source.data}"
+        return {"type": "image_url", "image_url": {"url": url}}
+    raise UnsupportedError(f"blocks of the type {kind!r} are not served here", path=f"{path}/type")
+
+
+def _tool(tool: ToolBody, path: str, places: Places) -> JsonObject:
+    if tool.type != "custom":
+        raise UnsupportedError(
+            f"tools of the type {tool.type!r} are Anthropic's own; give a tool with an input_schema", path=f"{path}/type"
+        )
+    places.move(f"{path}/function", Origin(path))
+    places.move(f"{path}/function/parameters", Origin(f"{path}/input_schema"))
+    function: JsonObject = {"name": tool.name, "description": tool.description, "strict": tool.strict}
+    return {"type": "function", "function": {**function, "parameters": tool.input_schema}}
+
+
+def _tool_choice(choice: ToolChoiceBody) -> Any:
+    if choice.type != "tool":
+        return {"any": "required"}.get(choice.type, choice.type)
+    if not choice.name:
+        raise RequestError("the choice names no tool", path="/tool_choice/name")
+    return {"type": "function", "function": {"name": choice.name}}

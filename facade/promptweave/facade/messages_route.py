@@ -1,0 +1,104 @@
+"""`/v1/messages`, for clients of Anthropic's API: create, whole or as a stream, and count_tokens."""
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from promptweave.errors import PromptweaveError
+from promptweave.facade import sse
+from promptweave.facade.body import read_body
+from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
+from promptweave.facade.messages_body import CountBody, MessagesBody
+from promptweave.facade.messages_events import MessageEvents
+from promptweave.facade.messages_request import Asked, to_chat
+from promptweave.facade.models import check_model
+from promptweave.facade.openai_request import to_compile_request
+from promptweave.facade.options import FacadeOptions
+from promptweave.facade.turn import Turn, begin_turn, warning_headers
+from promptweave.v1 import inference_pb2
+
+JsonObject = dict[str, Any]
+
+
+def add_messages(app: FastAPI, options: FacadeOptions) -> None:
+    """Adds the routes."""
+
+    @app.post("/v1/messages")
+    async def create(request: Request) -> Response:
+        """A message, whole or as a stream."""
+        return await CreateMessage(request, options).respond()
+
+    @app.post("/v1/messages/count_tokens")
+    async def count_tokens(request: Request) -> JSONResponse:
+        """How many tokens the prompt of a message would have."""
+        raw = await read_json(request, options.max_body_bytes)
+        asked = to_chat(raw, read_body(CountBody, raw))
+        services = services_of(request)
+        try:
+            model = await services.model()
+            check_model(asked.body.model, model, options.aliases)
+            compiled = await services.compile(to_compile_request(asked.body), model)
+        except PromptweaveError as error:
+            raise _placed(error, asked) from None
+        return JSONResponse({"input_tokens": await services.count_tokens(compiled.prompt)})
+
+
+class CreateMessage:
+    """One request for a message."""
+
+    def __init__(self, request: Request, options: FacadeOptions) -> None:
+        self._request = request
+        self._options = options
+
+    async def respond(self) -> Response:
+        """The answer. Errors name their place in the request."""
+        raw = await read_json(self._request, self._options.max_body_bytes)
+        body = read_body(MessagesBody, raw)
+        return await unless_gone(self._request, self._respond(body, to_chat(raw, body)))
+
+    async def _respond(self, body: MessagesBody, asked: Asked) -> Response:
+        try:
+            turn = await begin_turn(services_of(self._request), self._options, asked.body, owner(self._request))
+            for warning in turn.warnings:
+                warning.path = asked.given(warning.path)
+            events = MessageEvents(turn.model.id, turn.warnings)
+            headers = warning_headers(turn.warnings)
+            if not body.stream:
+                async with aclosing(turn.answers):
+                    async for answer in turn.answers:
+                        for _ in events.of(answer.events):
+                            pass
+                return JSONResponse(events.message, headers=headers)
+            # The first events come before the headers: what fails until then is a plain error.
+            first = await anext(turn.answers, inference_pb2.GenerateResponse())
+        except PromptweaveError as error:
+            raise _placed(error, asked) from None
+        headers["cache-control"] = "no-cache"
+        return StreamingResponse(self._stream(first, turn, events, asked), media_type=sse.MEDIA_TYPE, headers=headers)
+
+    async def _stream(
+        self, first: inference_pb2.GenerateResponse, turn: Turn, events: MessageEvents, asked: Asked
+    ) -> AsyncIterator[bytes]:
+        """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
+        async with aclosing(turn.answers):
+            try:
+                yield _written(events.first()) + _written(events.of(first.events))
+                async for answer in turn.answers:
+                    if data := _written(events.of(answer.events)):
+                        yield data
+            except PromptweaveError as error:
+                told = http_error(_placed(error, asked), request_id(self._request))
+                yield _written([told.anthropic_body(request_id(self._request))])
+
+
+def _placed(error: PromptweaveError, asked: Asked) -> PromptweaveError:
+    if error.path is not None:
+        error.path = asked.given(error.path)
+    return error
+
+
+def _written(events: Iterable[JsonObject]) -> bytes:
+    return b"".join(sse.event(event, event["type"]) for event in events)

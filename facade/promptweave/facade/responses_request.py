@@ -1,0 +1,176 @@
+"""A request to `/v1/responses` is a chat request in other words: here it is put into those.
+
+Whatever chat completions serve, responses serve too, and errors come back to their places by `Places`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.facade.body import read_body
+from promptweave.facade.chat_body import ChatBody, GrammarDefinition
+from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.openai_request import body_path
+from promptweave.facade.places import Origin, Places
+from promptweave.facade.responses_body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
+from promptweave.facade.responses_items import Conversation
+from promptweave.v1 import prompt_compiler_pb2
+
+JsonObject = dict[str, Any]
+
+NOT_SERVED = ("background", "conversation", "prompt", "context_management", "moderation")
+"""Fields with a meaning that nothing here can give them."""
+
+_AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
+"""OpenAI's fields that are the same for both."""
+
+_OTHER_NAMES = {
+    "messages": "input",
+    "max_tokens": "max_output_tokens",
+    "max_completion_tokens": "max_output_tokens",
+    "response_format": "text.format",
+    "reasoning_effort": "reasoning.effort",
+    "verbosity": "text.verbosity",
+    "logprobs": "top_logprobs",
+}
+"""Fields of chat completions, and what they are called here."""
+
+_LOGPROBS = "message.output_text.logprobs"
+_INCLUDED = (
+    "reasoning.encrypted_content",
+    _LOGPROBS,
+    # What only items of tools that are not served would hold.
+    *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
+    *("computer_call_output.output.image_url", "code_interpreter_call.outputs", "message.input_image.image_url"),
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A chat request that was made of another one."""
+
+    body: ChatBody
+    warnings: Sequence[prompt_compiler_pb2.Warning]
+    """What is not done as it was asked. Places are those of the other request."""
+    raw: JsonObject
+    places: Places
+
+    def given(self, path: str) -> str:
+        """The place in the other request that a place in one of the services' requests came from."""
+        return self.places.given(body_path(path, self.raw))
+
+
+def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
+    """Refuses by name what is not served. Raises UnsupportedError."""
+    extra = body.model_extra or {}
+    for name in NOT_SERVED:
+        if raw.get(name):
+            raise UnsupportedError(f"{name!r} is not served; see docs/responses.md for what is", path=f"/{name}")
+    for name, here in _OTHER_NAMES.items():
+        if name in extra:
+            raise UnsupportedError(f"{name!r} belongs to chat completions; here it is {here!r}", path=f"/{name}")
+    if extra.get("n", 1) != 1:
+        raise UnsupportedError("a response is one answer", path="/n")
+    if body.service_tier not in (None, "auto", "default"):
+        raise UnsupportedError("there is one tier, 'default'", path="/service_tier")
+    if body.text.verbosity not in (None, "medium"):
+        message = "how much to write is said in the input; 'medium' is all there is"
+        raise UnsupportedError(message, path="/text/verbosity")
+    if body.stream_options.include_obfuscation:
+        raise UnsupportedError("streams are not padded", path="/stream_options/include_obfuscation")
+    for place, name in enumerate(body.include):
+        if name not in _INCLUDED:
+            raise UnsupportedError(f"{name!r} cannot be included", path=f"/include/{place}")
+
+
+def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Asked:
+    """The chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
+    places = Places()
+    # What OpenAI's description does not know is ours, or the engine's: chat completions decide on it.
+    chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
+    chat["messages"] = _messages(body, history, places)
+    chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
+    chat["tool_choice"] = _tool_choice(body.tool_choice, places)
+    chat["max_completion_tokens"] = body.max_output_tokens
+    if body.top_logprobs or _LOGPROBS in body.include:
+        chat |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
+    chat["reasoning_effort"] = body.reasoning.effort
+    chat["reasoning"] = body.reasoning.model_extra or {}
+    if body.text.format is not None:
+        # It is flat, which chat completions take as well.
+        chat["response_format"] = raw["text"]["format"]
+    places.move("/messages", Origin("/input", whole=True))
+    places.move("/max_completion_tokens", Origin("/max_output_tokens"))
+    places.move("/reasoning_effort", Origin("/reasoning/effort"))
+    places.move("/response_format", Origin("/text/format"))
+    return Asked(read_body(ChatBody, chat), _warnings(body, history), chat, places)
+
+
+def _messages(body: ResponsesBody, history: Sequence[JsonObject], places: Places) -> list[JsonObject]:
+    conversation = Conversation(places)
+    if body.instructions is not None:
+        conversation.add({"role": "system", "content": body.instructions}, Origin("/instructions", whole=True))
+    for item in history:
+        if not _is_cut_call(item):
+            conversation.add(item, Origin("/previous_response_id", whole=True))
+    if isinstance(body.input, str):
+        conversation.add({"role": "user", "content": body.input}, Origin("/input", whole=True))
+    else:
+        for place, item in enumerate(body.input):
+            conversation.add(item, Origin(f"/input/{place}"))
+    return conversation.messages
+
+
+def _is_cut_call(item: JsonObject) -> bool:
+    """A call that was cut off has no arguments that a template could write."""
+    return item["type"] in ("function_call", "custom_tool_call") and item["status"] == "incomplete"
+
+
+def _tool(tool: JsonObject, path: str, places: Places) -> JsonObject:
+    kind = tool.get("type")
+    if kind not in ("function", "custom"):
+        what = f"tools of the type {kind!r} are" if isinstance(kind, str) else "a tool without a type is"
+        raise UnsupportedError(f"{what} not served; these are: function, custom", path=f"{path}/type")
+    places.move(f"{path}/{kind}", Origin(path))
+    if kind == "function":
+        function = read_body(FunctionTool, tool, path)
+        return {"type": kind, kind: function.model_dump(include=set(FunctionTool.model_fields), exclude_none=True)}
+    custom = read_body(CustomTool, tool, path)
+    made: JsonObject = {"name": custom.name, "description": custom.description}
+    if custom.format is not None and custom.format.type == "grammar":
+        grammar = read_body(GrammarDefinition, tool["format"], f"{path}/format")
+        made["format"] = {"type": "grammar", "grammar": {"syntax": grammar.syntax, "definition": grammar.definition}}
+        places.move(f"{path}/custom/format/grammar", Origin(f"{path}/format"))
+    return {"type": kind, kind: made}
+
+
+def _tool_choice(choice: str | ToolChoice | None, places: Places) -> Any:
+    if not isinstance(choice, ToolChoice):
+        return choice
+    if choice.type == "allowed_tools":
+        tools = [_chosen(tool.type, tool.name, f"/tool_choice/tools/{place}") for place, tool in enumerate(choice.tools)]
+        places.move("/tool_choice/allowed_tools", Origin("/tool_choice"))
+        places.move("/tool_choice/allowed_tools/names", Origin("/tool_choice/tools", whole=True))
+        return {"type": choice.type, choice.type: {"mode": choice.mode, "tools": tools}}
+    places.move(f"/tool_choice/{choice.type}", Origin("/tool_choice"))
+    return _chosen(choice.type, choice.name, "/tool_choice")
+
+
+def _chosen(kind: str, name: str, path: str) -> JsonObject:
+    if kind not in ("function", "custom"):
+        raise UnsupportedError(f"tools of the type {kind!r} are not served", path=f"{path}/type")
+    if not name:
+        raise RequestError("the choice names no tool", path=f"{path}/name")
+    return {"type": kind, kind: {"name": name}}
+
+
+def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt_compiler_pb2.Warning]:
+    """What is taken, since clients always send it, and not done; and what is left out."""
+    told = []
+    if body.truncation == "auto":
+        told.append(("not_applied", "/truncation", "no item is dropped: a conversation that does not fit is refused"))
+    if body.reasoning.summary or body.reasoning.generate_summary:
+        told.append(("not_applied", "/reasoning/summary", "nothing sums up: an item of reasoning holds it whole"))
+    if any(map(_is_cut_call, history)):
+        told.append(("call_left_out", "/previous_response_id", "a call that was cut off is left out of the conversation"))
+    return [prompt_compiler_pb2.Warning(code=code, path=path, message=message) for code, path, message in told]

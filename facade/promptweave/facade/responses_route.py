@@ -1,0 +1,213 @@
+"""`/v1/responses`: create, whole or as a stream; get, delete, list the items before, cancel."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response, StreamingResponse
+
+from promptweave.errors import PromptweaveError
+from promptweave.facade import sse
+from promptweave.facade.body import read_body
+from promptweave.facade.errors import NotFoundError, PreviousResponseError, RequestError, UnsupportedError
+from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
+from promptweave.facade.options import FacadeOptions
+from promptweave.facade.responses_body import ResponsesBody
+from promptweave.facade.responses_events import ResponseEvents
+from promptweave.facade.responses_items import kept_item, reference
+from promptweave.facade.responses_object import new_response
+from promptweave.facade.responses_request import Asked, check_served, to_chat
+from promptweave.facade.responses_store import Kept, ResponseStore
+from promptweave.facade.turn import Turn, begin_turn, warning_headers
+from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+
+JsonObject = dict[str, Any]
+
+_MOST_LISTED = 100
+
+_FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
+"""HTTP status → the code of a response that failed; for others it is `server_error`."""
+
+
+def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) -> None:
+    """Adds the routes."""
+
+    async def kept(request: Request, id: str) -> Kept:
+        found = await store.get(_owner(request), id)
+        if found is None:
+            raise _not_found(id)
+        return found
+
+    @app.post("/v1/responses")
+    async def create(request: Request) -> Response:
+        """A response, whole or as a stream."""
+        return await CreateResponse(request, options, store).respond()
+
+    @app.get("/v1/responses/{id}")
+    async def get(request: Request, id: str) -> JSONResponse:
+        """A response that is kept."""
+        if request.query_params.get("stream", "false") != "false":
+            raise UnsupportedError("events are not kept: get the response whole", path="/stream")
+        return JSONResponse((await kept(request, id)).response)
+
+    @app.delete("/v1/responses/{id}")
+    async def delete(request: Request, id: str) -> JSONResponse:
+        """Forgets a response. Conversations that went on from it stay as they are."""
+        if not await store.delete(_owner(request), id):
+            raise _not_found(id)
+        return JSONResponse({"id": id, "object": "response", "deleted": True})
+
+    @app.get("/v1/responses/{id}/input_items")
+    async def input_items(request: Request, id: str) -> JSONResponse:
+        """The items that a response was made from, with those of the responses before it."""
+        return JSONResponse(_page((await kept(request, id)).items, request.query_params))
+
+    @app.post("/v1/responses/{id}/cancel")
+    async def cancel(request: Request, id: str) -> JSONResponse:
+        """Only what runs in the background could be cancelled so."""
+        await kept(request, id)
+        raise RequestError("this response does not run in the background: hang up to cancel one that is being written")
+
+
+class CreateResponse:
+    """One request for a response."""
+
+    def __init__(self, request: Request, options: FacadeOptions, store: ResponseStore) -> None:
+        self._request = request
+        self._options = options
+        self._store = store
+        self._owner = _owner(request)
+
+    async def respond(self) -> Response:
+        """The answer. Errors name their place in the request."""
+        raw = await read_json(self._request, self._options.max_body_bytes)
+        body = read_body(ResponsesBody, raw)
+        check_served(raw, body)
+        return await unless_gone(self._request, self._respond(raw, body))
+
+    async def _respond(self, raw: JsonObject, body: ResponsesBody) -> Response:
+        history = await self._history(body.previous_response_id)
+        body = body.model_copy(update={"input": await self._input(body.input)})
+        asked = to_chat(raw, body, history)
+        given = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
+        try:
+            turn = await begin_turn(services_of(self._request), self._options, asked.body, owner(self._request))
+            warnings = [*asked.warnings, *_placed_warnings(turn.warnings, asked)]
+            response = new_response(raw, body, turn.model.id, warnings)
+            events = ResponseEvents(response, encrypt_reasoning="reasoning.encrypted_content" in body.include)
+            items = [*history, *map(kept_item, given)]
+            headers = warning_headers(warnings)
+            if not body.stream:
+                return JSONResponse(await self._whole(turn, events, items), headers=headers)
+            # The first events come before the headers: what fails until then is a plain error.
+            first = await anext(turn.answers, inference_pb2.GenerateResponse())
+        except PromptweaveError as error:
+            raise _placed(error, asked) from None
+        headers["cache-control"] = "no-cache"
+        stream = self._stream(first, turn, events, items, asked)
+        return StreamingResponse(stream, media_type=sse.MEDIA_TYPE, headers=headers)
+
+    async def _history(self, previous: str | None) -> list[JsonObject]:
+        if previous is None:
+            return []
+        found = await self._store.get(self._owner, previous)
+        if found is None:
+            raise PreviousResponseError(f"Previous response with id {previous!r} not found.", path="/previous_response_id")
+        return found.conversation
+
+    async def _input(self, given: str | list[JsonObject]) -> str | list[JsonObject]:
+        """The input, with what is kept in the place of references to it."""
+        if isinstance(given, str):
+            return given
+        items = []
+        for place, item in enumerate(given):
+            if (id := reference(item, f"/input/{place}")) is not None:
+                found = await self._store.item(self._owner, id)
+                if found is None:
+                    raise NotFoundError(f"Item with id {id!r} not found.", path=f"/input/{place}/id")
+                item = found
+            items.append(item)
+        return items
+
+    async def _whole(self, turn: Turn, events: ResponseEvents, items: list[JsonObject]) -> JsonObject:
+        async with aclosing(turn.answers):
+            async for answer in turn.answers:
+                for _ in events.of(answer.events):
+                    pass
+        return await self._kept(events, items)
+
+    async def _stream(
+        self,
+        first: inference_pb2.GenerateResponse,
+        turn: Turn,
+        events: ResponseEvents,
+        items: list[JsonObject],
+        asked: Asked,
+    ) -> AsyncIterator[bytes]:
+        """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
+        async with aclosing(turn.answers):
+            try:
+                yield _written(events.first()) + _written(events.of(first.events))
+                async for answer in turn.answers:
+                    if data := _written(events.of(answer.events)):
+                        yield data
+            except PromptweaveError as error:
+                told = http_error(_placed(error, asked), request_id(self._request))
+                yield _written(events.fail(_FAILURES.get(told.status, "server_error"), told.message))
+            await self._kept(events, items)
+            yield _written([events.last()])
+
+    async def _kept(self, events: ResponseEvents, items: list[JsonObject]) -> JsonObject:
+        """The response, which is kept if it is wanted; it says so."""
+        response = events.response
+        if response["store"]:
+            response["store"] = await self._store.keep(self._owner, Kept(response, items))
+        return response
+
+
+def _owner(request: Request) -> str:
+    """Whose responses these are: those of a key; everyone's, where no key is asked for."""
+    return owner(request) or ""
+
+
+def _not_found(id: str) -> NotFoundError:
+    return NotFoundError(f"Response with id {id!r} not found.")
+
+
+def _placed(error: PromptweaveError, asked: Asked) -> PromptweaveError:
+    if error.path is not None:
+        error.path = asked.given(error.path)
+    return error
+
+
+def _placed_warnings(warnings: Iterable[prompt_compiler_pb2.Warning], asked: Asked) -> Iterable[prompt_compiler_pb2.Warning]:
+    for warning in warnings:
+        yield prompt_compiler_pb2.Warning(code=warning.code, path=asked.given(warning.path), message=warning.message)
+
+
+def _written(events: Iterable[JsonObject]) -> bytes:
+    return b"".join(sse.event(event, event["type"]) for event in events)
+
+
+def _page(items: Sequence[JsonObject], query: Mapping[str, str]) -> JsonObject:
+    """A part of a list, newest first unless `order` says otherwise."""
+    limit, order, after = query.get("limit", "20"), query.get("order", "desc"), query.get("after")
+    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MOST_LISTED):
+        raise RequestError(f"limit is a whole number from 1 to {_MOST_LISTED}", path="/limit")
+    if order not in ("asc", "desc"):
+        raise RequestError("order is asc or desc", path="/order")
+    listed = list(items) if order == "asc" else list(reversed(items))
+    if after is not None:
+        ids = [item["id"] for item in listed]
+        if after not in ids:
+            raise RequestError(f"there is no item {after!r} in this list", path="/after")
+        listed = listed[ids.index(after) + 1 :]
+    page = listed[: int(limit)]
+    return {
+        "object": "list",
+        "data": page,
+        "first_id": page[0]["id"] if page else None,
+        "last_id": page[-1]["id"] if page else None,
+        "has_more": len(page) < len(listed),
+    }
