@@ -10,6 +10,7 @@ from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
 from promptweave.inference.events import Event
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
+from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.message_reader import MessageReader
 from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.reasoning_budget import completion
@@ -27,7 +28,9 @@ async def write_message(engine: ReadyEngine, request: Request, party: Party) -> 
 
     Closing the generator cancels the message and frees its slot. Raises InferenceError.
     """
-    grammar = request.program.grammar
+    grammar = request.program.engine_grammar
+    # Before anything is waited for: it may be refused.
+    guard = None if request.program.lark is None else LlguidanceGuard(request.program.lark)
     async with (
         Turn.taken(engine.sessions, request.session) as turn,
         engine.gate.slot(party),
@@ -37,7 +40,7 @@ async def write_message(engine: ReadyEngine, request: Request, party: Party) -> 
             prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         except EngineUnavailableError:
             raise EngineAwayError from None  # It never saw the message.
-        reader = MessageReader(request, engine.facts.eos)
+        reader = MessageReader(request, engine.facts.eos, guard)
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
             with engine.quarantine.watch(grammar, engine.since):
@@ -84,10 +87,7 @@ def check(request: Request) -> None:
         raise RequestError("a session goes on with one message: n is 1", path="/n")
     if request.top_logprobs is not None and request.top_logprobs > _MOST_LOGPROBS:
         raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MOST_LOGPROBS}", path="/top_logprobs")
-    grammar = request.program.grammar
-    if grammar is not None and (not grammar.strip() or grammar.startswith("%llguidance")):
-        # To the engine the one is no grammar at all, and the other one of another dialect.
-        raise RequestError("this is no GBNF grammar", path="/prompt/gbnf")
+    request.program.check()
     for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
         for place, stop in enumerate(stops):
             if not stop:
@@ -102,8 +102,8 @@ def engine_body(request: Request, facts: Facts, prompt: EnginePrompt) -> dict[st
     body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _LARGEST_COUNT)
     if request.top_logprobs is not None:
         body["n_probs"] = max(request.top_logprobs, 1)  # 0 is none at all.
-    if program.grammar is not None:
-        body["grammar"] = program.grammar
+    if program.engine_grammar is not None:
+        body["grammar"] = program.engine_grammar
     if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):
         body["preserved_tokens"] = preserved
     return body

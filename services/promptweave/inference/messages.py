@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from promptweave.inference.buffer import Buffer
 from promptweave.inference.engine import Engine, ReadyEngine
-from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
 from promptweave.inference.events import Event, Logprobs
 from promptweave.inference.gate import Party
 from promptweave.inference.generate import check, write_message
@@ -33,6 +33,8 @@ async def generate(engine: Engine, request: Request) -> AsyncGenerator[list[Numb
     check(request)
     ready, party = engine.ready(), Party(request.priority)
     request.sampling.check_tokens(ready.facts.vocabulary)
+    if request.program.lark is not None and not ready.facts.llguidance:
+        raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
     buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)
 
     async def write(index: int) -> None:

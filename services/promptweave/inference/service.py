@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
+from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
 from promptweave.inference.messages import generate
 from promptweave.inference.metrics import EngineMetrics, MessageMetrics
@@ -51,7 +52,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             id=facts.model_id,
             context_size=facts.context_size,
             slots=facts.slots,
-            dialects=[prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF] if role is None else [],
+            dialects=_dialects(facts) if role is None else [],
             embeddings=Role.EMBEDDING in self._side.engines,
             created=Timestamp(seconds=int(engine.since)),
             engine=facts.engine,
@@ -147,6 +148,12 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         if sessions is None:
             raise UnsupportedError("this service keeps no sessions; --session-dir makes it keep them")
         return sessions
+
+
+def _dialects(facts: Facts) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
+    """Best first: GBNF is what our own texts are made for."""
+    llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if facts.llguidance else []
+    return [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF, *llguidance]
 
 
 def register(
