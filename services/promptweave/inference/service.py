@@ -107,7 +107,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.RestoreSessionResponse:
         """Loads a session ahead of its next message."""
         sessions = self._sessions()
-        async with self._engine.ready().gate.slot(Party()):
+        async with sessions.alone(request.id), self._engine.ready().gate.slot(Party()):
             return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
 
     async def ForkSession(  # noqa: N802

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -204,7 +205,9 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
     if options.session_dir is None or options.model is None:
         return None
     try:
-        model = fingerprint(options.model, program.version, options.ctx_size, options.engine_args)
+        binary = os.stat(program.binary) if program.binary else None
+        version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
+        model = fingerprint(options.model, version, options.ctx_size, options.engine_args)
     except OSError as error:
         raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
     return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)
