@@ -36,6 +36,9 @@ class Counts:
     predicted_ms: float
 
 
+NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A token that might come, with the natural logarithm of its probability before grammar, biases and samplers."""

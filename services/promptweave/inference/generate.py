@@ -1,10 +1,10 @@
 """Writes one message: drives the engine, and reads its output. Knows nothing of gRPC."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from promptweave.inference.client import Chunk
+from promptweave.inference.client import NOTHING, Chunk, Counts
 from promptweave.inference.engine import ReadyEngine
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
 from promptweave.inference.events import Event
@@ -23,10 +23,13 @@ _MOST_MESSAGES = 128
 _MOST_LOGPROBS = 20
 
 
-async def write_message(engine: ReadyEngine, request: Request, party: Party) -> AsyncGenerator[list[Event], None]:
+async def write_message(
+    engine: ReadyEngine, request: Request, party: Party, count: Callable[[Counts], None] = lambda counts: None
+) -> AsyncGenerator[list[Event], None]:
     """One message of a request that was checked: its events, those together that are ready together, to the Finish.
 
-    Closing the generator cancels the message and frees its slot. Raises InferenceError.
+    `count` hears what it took, however it ends. Closing the generator cancels the message and frees its slot. Raises
+    InferenceError.
     """
     grammar = request.program.engine_grammar
     # Before anything is waited for: it may be refused.
@@ -45,18 +48,21 @@ async def write_message(engine: ReadyEngine, request: Request, party: Party) -> 
         async with turn.slot() as slot:
             with engine.quarantine.watch(grammar, engine.since):
                 writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program)
-                async with writing as batches, aclosing(batches):
-                    written = 0
-                    async for batch in batches:
-                        events: list[Event] = []
-                        for chunk in batch:
-                            ids = await _ids(engine, chunk, written) if request.return_tokens else ()
-                            written = chunk.counts.completion_tokens
-                            events += reader.read(chunk, ids)
-                        if events:
-                            yield events
-                        if reader.done:
-                            break
+                counts = NOTHING
+                try:
+                    async with writing as batches, aclosing(batches):
+                        async for batch in batches:
+                            events: list[Event] = []
+                            for chunk in batch:
+                                ids = await _ids(engine, chunk, counts.completion_tokens) if request.return_tokens else ()
+                                counts = chunk.counts
+                                events += reader.read(chunk, ids)
+                            if events:
+                                yield events
+                            if reader.done:
+                                break
+                finally:
+                    count(counts)
 
 
 async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from promptweave.inference.errors import EngineFailedError, RequestError, Unsupp
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
 from promptweave.inference.messages import generate
-from promptweave.inference.metrics import EngineMetrics, MessageMetrics
+from promptweave.inference.metrics import EngineMetrics, MessageMetrics, SideEngineMetrics
 from promptweave.inference.service_embed import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service_events import event_to_wire, session_to_wire
 from promptweave.inference.service_request import request_from_wire
@@ -36,7 +36,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        message = generate(self._engine, request_from_wire(request))
+        message = generate(self._engine, request_from_wire(request), self._metrics.count)
         async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
                 await context.write(inference_pb2.GenerateResponse(events=[event_to_wire(*event) for event in events]))
@@ -165,6 +165,7 @@ def register(
     """Adds the service to a server; returns its full name. `registry`: where it counts."""
     registry = registry or CollectorRegistry()
     registry.register(EngineMetrics(engine))
+    registry.register(SideEngineMetrics(side))
     # The generated types know only the synchronous servicers' signatures.
     servicer = InferenceServicer(engine, MessageMetrics(registry), side)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
