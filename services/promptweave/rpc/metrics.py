@@ -91,9 +91,9 @@ _ANY_HOST = "0.0.0.0"  # noqa: S104 - what an address without a host says
 
 @contextmanager
 def listening(address: str | None, registry: CollectorRegistry) -> Iterator[str | None]:
-    """Answers `GET /metrics` at `host:port` (port 0: any; no host: every one), from a thread; gives the address. None: nowhere.
+    """Answers `GET /metrics` at `host:port` (port 0: any; no host: every one), from a thread; gives the address.
 
-    Raises ListenError.
+    None: nowhere. Raises ListenError.
     """
     if address is None:
         yield None
