@@ -325,6 +325,17 @@ async def test_a_restored_session_writes_what_it_would_have_written(demo_model: 
         assert restored.content == stayed.content
 
 
+async def test_two_services_share_a_folder(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, parallel=1) as (one, _), keeping(demo_model, tmp_path, parallel=1) as (two, _):
+        words = LONG
+        for turn in range(4):
+            found = await answer((one, two)[turn % 2], speak(words, "a"))
+            assert found.content == "yes"
+            assert evaluated(found) <= 30 or not turn
+            words += "yes and more"
+        assert len(kept(tmp_path, "kv")) == len(kept(tmp_path, "json")) == 1
+
+
 async def test_a_state_that_takes_the_engine_down_does_so_once(demo_model: Path, tmp_path: Path) -> None:
     async with keeping(demo_model, tmp_path, parallel=1) as (stub, engine):
         await answer(stub, speak(LONG, "a"))
