@@ -1,9 +1,10 @@
 """A llama-server that misbehaves on demand. Where an engine should behave, the tests use a real one.
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
-`never` (loads forever), `once` (as `well`, but a second start dies), `strange` (is healthy, and no llama.cpp), `locked`
-(knows another key), `stuck` (works on one message forever). `--stubborn` makes it ignore SIGTERM; `--fake-slots` says how
-many it has. A file beside it counts its lives.
+`gbnf` (aborts at a grammar of llguidance, as builds without it do), `never` (loads forever), `once` (as `well`,
+but a second start dies), `strange` (is healthy, and no llama.cpp), `locked` (knows another key), `stuck` (works on one
+message forever). `--stubborn` makes it ignore SIGTERM; `--fake-slots` says how many it has. A file beside it
+counts its lives.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 
@@ -70,7 +71,12 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/tokenize":
             self.answer(200, {"tokens": [ord(char) for char in body["content"]]})
         elif self.path == "/completion":
-            self.complete(body["prompt"])
+            if not body.get("grammar", "").startswith("%llguidance"):
+                self.complete(body["prompt"])
+            elif self.server.manner == "gbnf":
+                os._exit(134)
+            else:
+                self.answer(400, {"error": {"code": 400, "message": "no grammar", "type": "invalid_request_error"}})
 
     def answer(self, status: int, value: Any) -> None:
         data = json.dumps(value).encode()

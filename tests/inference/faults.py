@@ -18,25 +18,26 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from promptweave.demo.embedding_model import write_embedding_model
+from promptweave.demo.model import write_demo_model
 from promptweave.inference.endpoint import Endpoint
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
+from promptweave.v1.inference_pb2 import EmbedRequest, GetModelRequest, ListSessionsRequest
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .processes import address_of, engine_of, free_port, ready, service, somebodys_server
 from .requests import TIMEOUT_S, Answer, answer, endless, program, read_on, request, text
-from .running import LONG_S, alive, calling, eventually, options, watched
+from .running import LONG_S, alive, calling, eventually, options, served, watched
 
 CONTEXT = 32_768
 """Large enough for a message that is still being written when the fault comes."""
-
-TOO_DEEP = f"root ::= {'(' * 100_000}{chr(34)}a{chr(34)}{')' * 100_000}"
-"""A grammar that is valid, and overflows the stack of the engine's reader (builds up to b11549)."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,16 @@ async def stuck(place: Place) -> Seen:
 
 
 async def crashing_grammar(place: Place) -> Seen:
-    """The same grammar, three times."""
-    engine = Supervisor(options(place.model, parallel=1))
+    """The same grammar, three times. Of those that crash the real engine we know none that is not refused before."""
+    engine = Supervisor(options(place.model, engine=place.fake))
     told, back_s = [], 0.0
     async with watched(engine), calling(engine) as stub:
         for _ in range(3):
-            told.append(await _end_of(stub.Generate(request(program(gbnf=TOO_DEEP)), timeout=TIMEOUT_S), Answer()))
+            told.append(
+                await _end_of(stub.Generate(request(program(text("die"), gbnf='root ::= "a"')), timeout=TIMEOUT_S), Answer())
+            )
             began = time.monotonic()
-            await _answers(stub)
+            await eventually(lambda: engine._ready)
             back_s = max(back_s, time.monotonic() - began)
     return Seen(f"{told[0]}, twice; then {told[2]}", back_s)
 
@@ -175,6 +178,72 @@ async def taken_port(place: Place) -> Seen:
             server.listen(address)
         await server.stop(0)
         return Seen(f"exit status 1: {raised.value}".replace(address, "ADDRESS"))
+
+
+async def disk_full(place: Place) -> Seen:
+    """A file system of one megabyte, which a session does not fit."""
+    mounting = await asyncio.create_subprocess_exec(*("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place.folder)))
+    if await mounting.wait():
+        pytest.skip("file systems cannot be mounted here")
+    try:
+        async with served(options(place.model, parallel=1, ctx_size=4096, session_dir=place.folder)) as (stub, _):
+            long = request(program(text("hello world " * 300), gbnf='root ::= "x"'), session_id="long")
+            began = time.monotonic()
+            told = (await answer(stub, long)).content
+            assert not (await stub.ListSessions(ListSessionsRequest())).sessions
+            await _answers(stub)
+            return Seen(f"the whole answer, {told!r}", time.monotonic() - began)
+    finally:
+        unmounting = await asyncio.create_subprocess_exec("umount", str(place.folder))
+        assert not await unmounting.wait()
+
+
+async def embedder_killed(place: Place) -> Seen:
+    """kill -9 of the engine that embeds, while the other one writes."""
+    file = place.folder / "embedder.gguf"
+    write_embedding_model(file)
+    given = options(place.model, parallel=1, ctx_size=CONTEXT, embedding_model=file)
+    engine, side = Supervisor(given), SideEngines.supervised(given)
+    embedder = side.engines[Role.EMBEDDING]
+    assert isinstance(embedder, Supervisor)
+    async with watched(engine), watched(embedder), calling(engine, side=side) as stub:
+        asked = EmbedRequest(inputs=[EmbedRequest.Input(text="hello")])
+        await stub.Embed(asked, timeout=TIMEOUT_S)
+        writing = stub.Generate(endless(), timeout=TIMEOUT_S)
+        await writing.read()
+        began = time.monotonic()
+        os.kill(embedder.pid or 0, signal.SIGKILL)
+        await eventually(lambda: not embedder._ready)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await stub.Embed(asked, timeout=TIMEOUT_S)
+        await eventually(lambda: embedder._ready)
+        await stub.Embed(asked, timeout=TIMEOUT_S)
+        back_s = time.monotonic() - began
+        assert (await writing.read()).events
+        writing.cancel()
+        return Seen(f"of Embed: {_named(raised.value)}; others go on", back_s)
+
+
+async def endpoint_with_another_model(place: Place) -> Seen:
+    """Somebody's server is killed, and started again with another model."""
+    port = free_port()
+    other = place.folder / "other.gguf"
+    await asyncio.to_thread(write_demo_model, other, template="another")
+    engine = Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}"))
+    async with watched(engine, ready=False) as watch, calling(engine) as stub:
+        async with somebodys_server(place.model, port):
+            await watch.until_heard(True)
+            call = stub.Generate(endless(), timeout=TIMEOUT_S)
+            got = Answer()
+            got.add((await call.read()).events)
+        began = time.monotonic()
+        error = await _end_of(call, got)
+        async with somebodys_server(other, port):
+            await eventually(lambda: engine._ready and engine.ready().facts.template == "another")
+            await _answers(stub)
+            back_s = time.monotonic() - began
+            template = (await stub.GetModel(GetModelRequest())).model.template.source
+            return Seen(f"the text so far, then {error}; GetModel tells {template} model", back_s)
 
 
 async def endpoint_gone(place: Place) -> Seen:
@@ -250,7 +319,11 @@ async def _end_of(call: Any, got: Answer) -> str:
     """Reads on to the error that ends a call."""
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await read_on(call, got)
-    error = from_rpc_error(raised.value)
+    return _named(raised.value)
+
+
+def _named(raised: grpc.aio.AioRpcError) -> str:
+    error = from_rpc_error(raised)
     return f"{error.code.value} ({error.reason.removeprefix('ERROR_REASON_')})"
 
 
@@ -280,12 +353,33 @@ FAULTS = (
     Fault("The engine answers and does not get on", "a fake one, `--hang-timeout 0.1`", _CUT, _REST, stuck),
     Fault(
         "A grammar crashes the engine",
-        "100,000 nested brackets overflow its stack",
+        "a fake engine dies of it",
         f"{_GONE}, twice; then INVALID_ARGUMENT (GRAMMAR_QUARANTINED)",
         "what others were having written, twice",
         crashing_grammar,
     ),
     Fault("Somebody's server goes away", "SIGKILL with `--endpoint`, and a new start", _CUT, _REST, endpoint_gone),
+    Fault(
+        "Somebody's server comes back with another model",
+        "SIGKILL with `--endpoint`, and a start with another file",
+        f"{_CUT}; GetModel tells another model",
+        _REST,
+        endpoint_with_another_model,
+    ),
+    Fault(
+        "The engine that embeds is killed",
+        "SIGKILL while the other one writes",
+        f"of Embed: {_GONE}; others go on",
+        "nothing: what is embedded can be embedded again",
+        embedder_killed,
+    ),
+    Fault(
+        "The disk is full when a session is saved",
+        "a file system of one megabyte",
+        "the whole answer, 'x'",
+        "the session's state: its next message is evaluated anew",
+        disk_full,
+    ),
     Fault(
         "The service is killed",
         "SIGKILL while it writes, and a new start",

@@ -1,17 +1,18 @@
 """The engine's HTTP, when the engine misbehaves: an answer that was cut is never taken for a whole one."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from promptweave.inference.client import Chunk
+from promptweave.inference.client import Chunk, EngineClient
 from promptweave.inference.errors import EngineFailedError, EngineUnavailableError, InferenceError
 from promptweave.inference.supervisor import Supervisor
 from promptweave.v1 import output_pb2
 
 from .requests import answer, program, request, text
-from .running import calling, options, watched
+from .running import calling, eventually, options, watched
 
 pytestmark = pytest.mark.anyio
 
@@ -71,3 +72,35 @@ async def test_a_client_that_is_closed(misbehaving: Supervisor) -> None:
     with pytest.raises(EngineUnavailableError):
         await client.props()
     assert not await client.healthy()
+
+
+async def test_a_call_that_is_cancelled_at_any_moment_leaves_no_connection(tmp_path: Path) -> None:
+    """Each time one step of the event loop later, from before it connects until it waits for the answer."""
+    # What was accepted, and its end: the other side sees each connection that stays open.
+    opened, ended = 0, 0
+
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened, ended
+        opened += 1
+        while await reader.read(1024):
+            pass
+        ended += 1
+        writer.close()
+
+    path = str(tmp_path / "s")
+    async with await asyncio.start_unix_server(accept, path), EngineClient("http://engine", socket=path) as client:
+
+        async def complete() -> None:
+            async with client.complete({"prompt": "a"}):
+                pass
+
+        for steps in range(40):
+            call = asyncio.create_task(complete())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            call.cancel()
+            await asyncio.wait([call])
+        await client.healthy(timeout_s=0.05)
+        await eventually(lambda: ended == opened)
+        assert opened > 10
+        assert not client._http._transport._pool.connections  # type: ignore[attr-defined]

@@ -31,10 +31,25 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
         pytest.param(request(n=129), INVALID, "/n", id="n"),
         pytest.param(request(n=0), INVALID, "/n", id="n-of-0"),
         pytest.param(request(top_logprobs=21), INVALID, "/top_logprobs", id="logprobs"),
+        pytest.param(
+            request(program(gbnf=f"root ::= {'(' * 100_000}[a]{')' * 100_000}")), INVALID, "/prompt/gbnf", id="nested"
+        ),
+        pytest.param(
+            request(program(reasoning_budget_tokens=1, reasoning_closing="x", gbnf_after_reasoning="%llguidance {}")),
+            INVALID,
+            "/prompt/gbnf_after_reasoning",
+            id="after-reasoning",
+        ),
         pytest.param(request(session_id="a"), UNSERVED, "/session_id", id="session"),
         pytest.param(request(parent_session_id="a"), INVALID, "/parent_session_id", id="parent"),
-        pytest.param(request(program(llguidance="start: /a/")), UNSERVED, "/prompt/llguidance", id="llguidance"),
-        pytest.param(request(program(reasoning_budget_tokens=1)), UNSERVED, "/prompt/reasoning_budget_tokens", id="budget"),
+        pytest.param(request(program(llguidance="start: nothing")), INVALID, "/prompt/llguidance", id="llguidance"),
+        pytest.param(
+            request(program(llguidance="start: /a/", reasoning_budget_tokens=1)),
+            UNSERVED,
+            "/prompt/reasoning_budget_tokens",
+            id="llguidance-with-a-budget",
+        ),
+        pytest.param(request(program(reasoning_budget_tokens=1)), INVALID, "/prompt/reasoning_closing", id="budget"),
         pytest.param(
             request(program(text("a"), prompt_compiler_pb2.PromptSegment(image=chat_pb2.Image(data=b"x")))),
             UNSERVED,

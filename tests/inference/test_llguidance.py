@@ -2,13 +2,22 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 
 from promptweave.compiler.compile_schema import compile_schema
+from promptweave.demo.model import write_demo_model
+from promptweave.errors import Code
+from promptweave.inference.errors import EngineFailedError, RequestError
+from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.supervisor import Supervisor
+from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
+
+from .requests import answer, program, refused, request, sampling, text
+from .running import options, served, watched
 
 pytestmark = pytest.mark.anyio
 
@@ -48,3 +57,43 @@ async def test_whatever_is_written_is_valid(engine: Supervisor, schema: Any) -> 
             validator.validate(json.loads(re.sub(r"<\|\w+\|>\Z", "", text)))
             whole += 1
     assert whole
+
+
+SPACED = Path(__file__).parents[3] / "shared" / "corpus" / "vocab" / "ggml-vocab-llama-spm.gguf"
+
+
+async def test_generate_runs_it(stub: InferenceServiceStub) -> None:
+    lark = compile_schema({"type": "array", "items": {"enum": ["é", 12]}, "maxItems": 3}, dialect="llguidance").grammar
+    for seed in range(5):
+        found = await answer(stub, request(program(text("value: "), llguidance=lark), sampling=sampling(seed=seed)))
+        assert set(json.loads(found.content)) <= {"é", 12}
+
+
+async def test_an_engine_without_it_is_started_again_and_takes_gbnf_only(demo_model: Path, fake: str) -> None:
+    async with served(options(demo_model, engine=fake, engine_args=("--fake", "gbnf"))) as (stub, engine):
+        error = await refused(stub, request(program(llguidance="start: /a/")))
+        assert (error.code, error.path) == (Code.UNIMPLEMENTED, "/prompt/llguidance")
+        assert Path(fake).with_name("lives").read_text() == "2"
+        assert engine.losses == 0
+
+
+@pytest.mark.skipif(not SPACED.exists(), reason="needs the corpus beside the checkout")
+async def test_a_vocabulary_that_begins_with_a_space_is_none_for_it(tmp_path: Path) -> None:
+    model = tmp_path / "spaced.gguf"
+    write_demo_model(model, vocab=SPACED)
+    engine = Supervisor(options(model))
+    async with watched(engine):
+        assert not engine.ready().facts.llguidance
+
+
+def test_what_leaves_the_grammar_is_no_answer() -> None:
+    guard = LlguidanceGuard('start: "aé" /[0-9]+/')
+    guard.read("aé")
+    with pytest.raises(EngineFailedError, match="ended the message before"):
+        guard.end()
+    guard.read("12")
+    guard.end()
+    with pytest.raises(EngineFailedError, match="left the grammar"):
+        guard.read("3x")
+    with pytest.raises(RequestError, match="unknown name"):
+        LlguidanceGuard("start: nothing")

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.inference.metrics import EngineMetrics
+from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 
 from .requests import answer, endless, program, request, text
@@ -42,12 +44,36 @@ async def test_an_engine_at_work(demo_model: Path) -> None:
         assert value("vllm:num_requests_running") == 1
         await eventually(lambda: (value("vllm:kv_cache_usage_perc") or 0) > 0)
         assert value("promptweave_slots_busy") == 1
+        written = value("promptweave_generation_tokens_total") or 0
+        for _ in range(3):
+            await calls[0].read()
         for call in calls:
             call.cancel()
+        # What nobody wanted any more was written all the same.
+        await eventually(lambda: (value("promptweave_generation_tokens_total") or 0) > written)
         await eventually(lambda: (value("vllm:num_requests_waiting"), value("vllm:num_requests_running")) == (0, 0))
         os.kill(engine.pid or 0, signal.SIGKILL)
         await watch.until_heard(True, False, True)
         assert value("promptweave_engine_restarts_total") == 1
+
+
+async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
+    registry, file = CollectorRegistry(), tmp_path / "embedder.gguf"
+    write_embedding_model(file)
+    given = options(demo_model, embedding_model=file)
+    side = SideEngines.supervised(given)
+
+    def value(name: str) -> float | None:
+        return registry.get_sample_value(f"promptweave_side_engine_{name}", {"role": "embedding"})
+
+    embedder = side.engines[Role.EMBEDDING]
+    assert isinstance(embedder, Supervisor)
+    async with calling(Supervisor(given), registry, side), watched(embedder) as watch:
+        assert (value("ready"), value("requests_running"), value("restarts_total")) == (1, 0, 0)
+        os.kill(embedder.pid or 0, signal.SIGKILL)
+        await watch.until_heard(True, False, True)
+        assert value("restarts_total") == 1
+    assert value("ready") == 0
 
 
 def test_names_are_what_prometheus_reads(demo_model: Path) -> None:

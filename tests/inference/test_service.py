@@ -30,7 +30,10 @@ async def test_the_model(stub: InferenceServiceStub) -> None:
     assert (first.id, first.context_size, first.slots) == ("demo", 512, 2)
     assert first.template.source == demo_template()
     assert first.template.eos_token == "<|im_end|>"
-    assert list(first.dialects) == [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF]
+    assert list(first.dialects) == [
+        prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF,
+        prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE,
+    ]
     assert first.created.seconds > 1_700_000_000
     assert first == (await stub.GetModel(inference_pb2.GetModelRequest(), timeout=LONG_S)).model
 

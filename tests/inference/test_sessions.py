@@ -1,10 +1,13 @@
 """Sessions with a real engine: what goes on, where it goes on, and what happens when its state is not what it was."""
 
 import asyncio
+import hashlib
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,8 @@ from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2 as pb
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
-from .requests import Answer, answer, program, refused, request, text
-from .running import options, served
+from .requests import Answer, answer, endless, program, refused, request, sampling, text
+from .running import eventually, options, served
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +102,7 @@ def kept(folder: Path, kind: str) -> list[Path]:
 
 
 def age(note: Path) -> None:
-    note.write_text(json.dumps({**json.loads(note.read_text()), "last_used": 1e9}))
+    os.utime(note, (1e9, 1e9))
 
 
 def cut(path: Path) -> None:
@@ -233,6 +236,119 @@ async def test_a_full_disk_costs_the_session_and_nothing_else(demo_model: Path, 
         assert [(one.id, one.tokens < 2000) for one in listed] == [("large", True), ("small", True)]
         assert engine.pid == pid
         assert len(kept(small_disk, "kv")) == 2
+
+
+async def test_a_full_disk_is_no_hindrance_to_going_on(demo_model: Path, small_disk: Path) -> None:
+    async with keeping(demo_model, small_disk, parallel=1) as (stub, _):
+        await answer(stub, speak("hello " * 40, "a"))
+        await answer(stub, speak("other", "b"))
+        with suppress(OSError), (small_disk / "full").open("wb", buffering=0) as full:
+            while True:
+                full.write(bytes(4096))
+        found = await answer(stub, speak("hello " * 40 + "yes more", "a"))
+        assert (found.content, evaluated(found) <= 10) == ("yes", True)
+        assert (await failed(stub.ForkSession(pb.ForkSessionRequest(parent_id="a", id="c")))).code is Code.INTERNAL
+        assert len(kept(small_disk, "kv")) == 2
+
+
+async def test_a_folder_that_was_cleared_away_costs_an_evaluation(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path / "s", parallel=1) as (stub, _):
+        for name in ("a", "b"):
+            await answer(stub, speak(name + LONG, name))
+        shutil.rmtree(tmp_path / "s")
+        # What the engine remembers by itself is not asked for here.
+        assert (await answer(stub, speak("a" + LONG + "yes", "a"))).content == "yes"
+        assert len(kept(tmp_path / "s", "json")) == 1
+        await answer(stub, speak("b", "b"))
+        assert evaluated(await answer(stub, speak("a" + LONG + "yes more", "a"))) <= 10
+
+
+async def test_a_parent_that_is_written_meanwhile_stays_whole(stub: InferenceServiceStub) -> None:
+    await answer(stub, speak(LONG, "a"))
+    words = LONG
+    for turn in range(4):
+        words += "yes more"
+        branches = (speak(f"{words} {branch}", f"{turn}-{branch}", parent_session_id="a") for branch in range(3))
+        for found in await asyncio.gather(answer(stub, speak(words, "a")), *(answer(stub, each) for each in branches)):
+            assert evaluated(found) <= 60
+        await stub.RestoreSession(pb.RestoreSessionRequest(id="a"))
+
+
+async def test_restoring_and_writing_at_the_same_time_wait_for_each_other_in_turn(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, parallel=1) as (stub, _):
+        await answer(stub, speak("hello", "a"))
+        restores = [stub.RestoreSession(pb.RestoreSessionRequest(id="a"), timeout=30) for _ in range(3)]
+        await asyncio.gather(*(answer(stub, speak("hello", "a")) for _ in range(3)), *restores)
+
+
+async def test_so_many_calls_wait_for_a_session_and_no_more(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, parallel=1) as (stub, engine):
+        asked = endless(session_id="a")
+        writing = stub.Generate(asked, timeout=60)
+        await writing.read()
+        waiting = [stub.Generate(asked, timeout=60) for _ in range(16)]
+        await eventually(lambda: engine.ready().sessions._waiting["a"] == 16)
+        assert (await refused(stub, asked)).reason == "ERROR_REASON_OVERLOADED"
+        for call in (writing, *waiting):
+            call.cancel()
+        await eventually(lambda: not engine.ready().sessions._waiting)
+
+
+async def test_who_ends_the_call_after_its_finish_has_the_session(stub: InferenceServiceStub) -> None:
+    call = stub.Generate(speak(LONG, "a"))
+    got = Answer()
+    while not got.finish.reason:
+        got.add((await call.read()).events)
+    call.cancel()
+    assert evaluated(await answer(stub, speak(LONG + "yes more", "a"))) <= 10
+
+
+async def test_a_message_that_is_cancelled_leaves_its_session_as_it_was(stub: InferenceServiceStub) -> None:
+    await answer(stub, speak(LONG, "a"))
+    call = stub.Generate(request(program(text(LONG + "yes"), gbnf='root ::= "a" root'), session_id="a"))
+    await call.read()
+    call.cancel()
+    assert (await stub.SaveSession(pb.SaveSessionRequest(id="a"))).session.tokens < 2000
+    assert evaluated(await answer(stub, speak(LONG + "yes more", "a"))) <= 10
+
+
+async def test_a_restored_session_writes_what_it_would_have_written(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, parallel=1) as (stub, _):
+        asked = request(program(text(LONG + "yes more")), session_id="a", max_tokens=40, sampling=sampling(temperature=0))
+        await answer(stub, speak(LONG, "a"))
+        await stub.ForkSession(pb.ForkSessionRequest(parent_id="a", id="b"))
+        stayed = await answer(stub, asked)
+        await answer(stub, speak("another one", "c"))
+        asked.session_id = "b"
+        restored = await answer(stub, asked)
+        assert evaluated(restored) <= 10
+        assert restored.content == stayed.content
+
+
+async def test_two_services_share_a_folder(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, parallel=1) as (one, _), keeping(demo_model, tmp_path, parallel=1) as (two, _):
+        words = LONG
+        for turn in range(4):
+            found = await answer((one, two)[turn % 2], speak(words, "a"))
+            assert found.content == "yes"
+            assert evaluated(found) <= 30 or not turn
+            words += "yes and more"
+        assert len(kept(tmp_path, "kv")) == len(kept(tmp_path, "json")) == 1
+
+
+async def test_a_state_that_takes_the_engine_down_does_so_once(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path, parallel=1) as (stub, engine):
+        await answer(stub, speak(LONG, "a"))
+        await answer(stub, speak("another one", "b"))
+        # What the engine aborts at, with a sum that is right.
+        (note,) = (note for note in kept(tmp_path, "json") if json.loads(note.read_text())["id"] == "a")
+        told = json.loads(note.read_text())
+        cut(tmp_path / told["file"])
+        told["sha256"] = hashlib.sha256((tmp_path / told["file"]).read_bytes()).hexdigest()
+        note.write_text(json.dumps(told))
+        found = await answer(stub, speak(LONG + "yes", "a"))
+        assert (found.content, engine.losses) == ("yes", 1)
+        assert evaluated(await answer(stub, speak(LONG + "yes more", "a"))) <= 10
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(demo_model: Path, tmp_path: Path) -> None:

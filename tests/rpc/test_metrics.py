@@ -6,6 +6,7 @@ import urllib.request
 from typing import Any
 
 import grpc.aio
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -84,6 +85,12 @@ def test_they_are_shown() -> None:
             assert b"process_open_fds" in shown.read()
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(url, timeout=TIMEOUT_S)
+
+
+def test_an_address_without_a_host_is_every_one() -> None:
+    with listening(":0", CollectorRegistry()) as address:
+        assert address
+        assert httpx.get(f"http://127.0.0.1{address}/metrics", trust_env=False).is_success
 
 
 def test_they_need_not_be_shown() -> None:

@@ -784,7 +784,7 @@ class ModelInfo(_message.Message):
 
     @_builtins.property
     def dialects(self) -> _containers.RepeatedScalarFieldContainer[_prompt_compiler_pb2.GrammarDialect.ValueType]:
-        """The grammar dialects that the engine takes."""
+        """The grammar dialects that the engine takes: it was tried. Of somebody else's server only GBNF is assumed."""
 
     @_builtins.property
     def created(self) -> _timestamp_pb2.Timestamp:

@@ -108,7 +108,7 @@ class InferenceServiceServicer(object):
         - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
         - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
         A message of which nothing was streamed is written once more first, by the engine that comes back.
-        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or what was written was not read for long.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
         - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
         - INTERNAL: ENGINE_FAILED.
@@ -190,6 +190,8 @@ class InferenceServiceServicer(object):
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
+        - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -201,6 +203,7 @@ class InferenceServiceServicer(object):
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

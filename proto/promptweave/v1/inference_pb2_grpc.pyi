@@ -44,7 +44,7 @@ class InferenceServiceStub:
     - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
     - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
       A message of which nothing was streamed is written once more first, by the engine that comes back.
-    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or what was written was not read for long.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
     - DEADLINE_EXCEEDED: the caller's deadline passed.
     - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
     - INTERNAL: ENGINE_FAILED.
@@ -98,6 +98,8 @@ class InferenceServiceStub:
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
+    - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ForkSession: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ForkSessionRequest, _inference_pb2.ForkSessionResponse]
@@ -105,6 +107,7 @@ class InferenceServiceStub:
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ListSessionsRequest, _inference_pb2.ListSessionsResponse]
@@ -137,7 +140,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
     - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
       A message of which nothing was streamed is written once more first, by the engine that comes back.
-    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or what was written was not read for long.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
     - DEADLINE_EXCEEDED: the caller's deadline passed.
     - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
     - INTERNAL: ENGINE_FAILED.
@@ -191,6 +194,8 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
+    - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ForkSession: _aio.UnaryUnaryMultiCallable[_inference_pb2.ForkSessionRequest, _inference_pb2.ForkSessionResponse]  # type: ignore[assignment]
@@ -198,6 +203,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_inference_pb2.ListSessionsRequest, _inference_pb2.ListSessionsResponse]  # type: ignore[assignment]
@@ -233,7 +239,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
         - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
           A message of which nothing was streamed is written once more first, by the engine that comes back.
-        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or what was written was not read for long.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
         - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
         - INTERNAL: ENGINE_FAILED.
@@ -329,6 +335,8 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
+        - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
 
@@ -342,6 +350,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
 

@@ -17,6 +17,7 @@ import httpx
 
 from promptweave.inference.engine_errors import error_of, strange, unreachable
 from promptweave.inference.errors import EngineAwayError, EngineFailedError, EngineUnavailableError
+from promptweave.inference.lost_connections import closing_what_is_lost
 from promptweave.inference.unix_socket import unix_transport
 
 JsonObject = dict[str, Any]
@@ -34,6 +35,9 @@ class Counts:
     completion_tokens: int
     prompt_ms: float
     predicted_ms: float
+
+
+NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +96,13 @@ class EngineClient:
         # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
         # None is kept: a message that finds its connection closed could not tell whether the engine saw it.
         limits = httpx.Limits(max_keepalive_connections=0)
+        self._transport = (
+            unix_transport(socket, limits=limits) if socket else httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        )
         self._http = httpx.AsyncClient(
             base_url=url,
             headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-            transport=unix_transport(socket, limits=limits)
-            if socket
-            else httpx.AsyncHTTPTransport(limits=limits, trust_env=False),
+            transport=self._transport,
             timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
             trust_env=False,
         )
@@ -113,7 +118,9 @@ class EngineClient:
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
         """Whether it is there and the model is loaded."""
         try:
-            answer = await self._http.send(self._http.build_request("GET", "/health", timeout=timeout_s))
+            request = self._http.build_request("GET", "/health", timeout=timeout_s)
+            async with closing_what_is_lost(self._transport, request):
+                answer = await self._http.send(request)
         except (httpx.HTTPError, RuntimeError):  # The client is closed.
             return False
         self._lost = self._lost and not answer.is_success
@@ -237,7 +244,8 @@ class EngineClient:
         if self._http.is_closed or (stream and self._lost):
             raise EngineAwayError  # It went away while the caller waited for a slot of it.
         try:
-            return await self._http.send(request, stream=stream)
+            async with closing_what_is_lost(self._transport, request):
+                return await self._http.send(request, stream=stream)
         except httpx.ConnectError:
             raise EngineAwayError from None
         except httpx.HTTPError as error:

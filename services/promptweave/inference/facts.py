@@ -9,12 +9,17 @@ from pathlib import Path
 from promptweave.gguf_tokenizer import TextFacts
 from promptweave.inference.client import EngineClient, JsonObject
 from promptweave.inference.engine_errors import strange
+from promptweave.inference.errors import EngineUnavailableError, InferenceError
+from promptweave.inference.llguidance_guard import HEADER
 from promptweave.inference.model_file import read_model_file
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
 """What a special token in a chat template looks like."""
 
 _MOST_SPELLINGS = 200
+
+_TRIAL = "zqj"
+"""A text that no engine writes by chance."""
 
 SEPARATOR = "\n"
 """A text that no vocabulary joins with what follows: what stands behind it is tokenised as in the middle of a text."""
@@ -44,6 +49,8 @@ class Facts:
     """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
     vocabulary: int | None = None
     """How many tokens there are. None: not told."""
+    llguidance: bool = False
+    """Whether the engine keeps to a grammar of llguidance with this vocabulary; see `takes_llguidance`."""
 
 
 async def learn(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> Facts:
@@ -89,6 +96,24 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         hidden=hidden,
         vocabulary=(listed.get("meta") or {}).get("n_vocab"),
     )
+
+
+async def takes_llguidance(client: EngineClient) -> bool:
+    """Tries whether the engine keeps to a grammar of llguidance: other builds abort, which is an EngineUnavailableError.
+
+    Where the vocabulary puts a space before every text, a token with a space counts as one without (b11549, tried with
+    two of them), and that is not keeping to it.
+    """
+    text = ""
+    try:
+        async with client.complete({"prompt": "a", "grammar": f'{HEADER}start: "{_TRIAL}"', "n_predict": 8}) as batches:
+            async for batch in batches:
+                text += "".join(chunk.text for chunk in batch)
+    except EngineUnavailableError:
+        raise
+    except InferenceError:
+        return False
+    return text.startswith(_TRIAL)
 
 
 async def _separator(client: EngineClient, alone: list[int]) -> tuple[int, ...]:

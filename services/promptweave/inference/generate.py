@@ -1,15 +1,16 @@
 """Writes one message: drives the engine, and reads its output. Knows nothing of gRPC."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from promptweave.inference.client import Chunk
+from promptweave.inference.client import NOTHING, Chunk, Counts
 from promptweave.inference.engine import ReadyEngine
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
 from promptweave.inference.events import Event
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
+from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.message_reader import MessageReader
 from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.reasoning_budget import completion
@@ -22,12 +23,17 @@ _MOST_MESSAGES = 128
 _MOST_LOGPROBS = 20
 
 
-async def write_message(engine: ReadyEngine, request: Request, party: Party) -> AsyncGenerator[list[Event], None]:
+async def write_message(
+    engine: ReadyEngine, request: Request, party: Party, count: Callable[[Counts], None] = lambda counts: None
+) -> AsyncGenerator[list[Event], None]:
     """One message of a request that was checked: its events, those together that are ready together, to the Finish.
 
-    Closing the generator cancels the message and frees its slot. Raises InferenceError.
+    `count` hears what it took, however it ends. Closing the generator cancels the message and frees its slot. Raises
+    InferenceError.
     """
-    grammar = request.program.grammar
+    grammar = request.program.engine_grammar
+    # Before anything is waited for: it may be refused.
+    guard = None if request.program.lark is None else LlguidanceGuard(request.program.lark)
     async with (
         Turn.taken(engine.sessions, request.session) as turn,
         engine.gate.slot(party),
@@ -37,23 +43,26 @@ async def write_message(engine: ReadyEngine, request: Request, party: Party) -> 
             prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         except EngineUnavailableError:
             raise EngineAwayError from None  # It never saw the message.
-        reader = MessageReader(request, engine.facts.eos)
+        reader = MessageReader(request, engine.facts.eos, guard)
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
             with engine.quarantine.watch(grammar, engine.since):
                 writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program)
-                async with writing as batches, aclosing(batches):
-                    written = 0
-                    async for batch in batches:
-                        events: list[Event] = []
-                        for chunk in batch:
-                            ids = await _ids(engine, chunk, written) if request.return_tokens else ()
-                            written = chunk.counts.completion_tokens
-                            events += reader.read(chunk, ids)
-                        if events:
-                            yield events
-                        if reader.done:
-                            break
+                counts = NOTHING
+                try:
+                    async with writing as batches, aclosing(batches):
+                        async for batch in batches:
+                            events: list[Event] = []
+                            for chunk in batch:
+                                ids = await _ids(engine, chunk, counts.completion_tokens) if request.return_tokens else ()
+                                counts = chunk.counts
+                                events += reader.read(chunk, ids)
+                            if events:
+                                yield events
+                            if reader.done:
+                                break
+                finally:
+                    count(counts)
 
 
 async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ...]:
@@ -84,10 +93,7 @@ def check(request: Request) -> None:
         raise RequestError("a session goes on with one message: n is 1", path="/n")
     if request.top_logprobs is not None and request.top_logprobs > _MOST_LOGPROBS:
         raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MOST_LOGPROBS}", path="/top_logprobs")
-    grammar = request.program.grammar
-    if grammar is not None and (not grammar.strip() or grammar.startswith("%llguidance")):
-        # To the engine the one is no grammar at all, and the other one of another dialect.
-        raise RequestError("this is no GBNF grammar", path="/prompt/gbnf")
+    request.program.check()
     for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
         for place, stop in enumerate(stops):
             if not stop:
@@ -102,8 +108,8 @@ def engine_body(request: Request, facts: Facts, prompt: EnginePrompt) -> dict[st
     body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _LARGEST_COUNT)
     if request.top_logprobs is not None:
         body["n_probs"] = max(request.top_logprobs, 1)  # 0 is none at all.
-    if program.grammar is not None:
-        body["grammar"] = program.grammar
+    if program.engine_grammar is not None:
+        body["grammar"] = program.engine_grammar
     if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):
         body["preserved_tokens"] = preserved
     return body

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from promptweave.inference.client import Chunk
 from promptweave.inference.events import Event, Finish, Logprobs, Position, Tokens
+from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.request import Request
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.token_regions import TokenRegions
@@ -18,7 +19,9 @@ from promptweave.output.tree import Region
 class MessageReader:
     """Turns the engine's chunks into events."""
 
-    def __init__(self, request: Request, eos: str) -> None:
+    def __init__(self, request: Request, eos: str, guard: LlguidanceGuard | None = None) -> None:
+        """`guard`: what the output is read along first, where the engine's own grammar is not to be trusted."""
+        self._guard = guard
         self._turn_end = TurnEnd(eos)
         self._parser = OutputParser(request.program.syntax)
         self._stops = StopFilter(request.program.stop, request.stop)
@@ -47,7 +50,12 @@ class MessageReader:
             scores = replace(chunk.scores, top=()) if chunk.scores and not self._top else chunk.scores
             self._regions.write(chunk.text, chunk.counts.completion_tokens - self._written, scores)
             self._written = chunk.counts.completion_tokens
-        deltas += self._feed(self._turn_end.feed(chunk))
+        text = self._turn_end.feed(chunk)
+        if self._guard:
+            self._guard.read(text)
+            if chunk.stop_type == "eos":
+                self._guard.end()
+        deltas += self._feed(text)
         known = self._known()
         ended = self._stops.stopped or chunk.stop_type is not None
         if ended:

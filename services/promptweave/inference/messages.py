@@ -1,13 +1,14 @@
 """Writes the messages of a request: several at the same time, in slots of their own, and once more where the engine died."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
 from promptweave.inference.buffer import Buffer
+from promptweave.inference.client import Counts
 from promptweave.inference.engine import Engine, ReadyEngine
-from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
 from promptweave.inference.events import Event, Logprobs
 from promptweave.inference.gate import Party
 from promptweave.inference.generate import check, write_message
@@ -24,20 +25,24 @@ _LONGEST_RETURN_S = 120.0
 Numbered = tuple[int, Event]
 
 
-async def generate(engine: Engine, request: Request) -> AsyncGenerator[list[Numbered], None]:
+async def generate(
+    engine: Engine, request: Request, count: Callable[[Counts], None] = lambda counts: None
+) -> AsyncGenerator[list[Numbered], None]:
     """The events of all messages, with the number of theirs; those together that are ready together.
 
     Each message ends with its Finish. The first one that fails ends all, after what was written until then. Closing the
-    generator cancels them and frees their slots. Raises InferenceError.
+    generator cancels them and frees their slots. `count` hears what each of them took. Raises InferenceError.
     """
     check(request)
     ready, party = engine.ready(), Party(request.priority)
     request.sampling.check_tokens(ready.facts.vocabulary)
+    if request.program.lark is not None and not ready.facts.llguidance:
+        raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
     buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)
 
     async def write(index: int) -> None:
         try:
-            await _write(engine, ready, _choice(request, index), party, index, buffer)
+            await _write(engine, ready, _choice(request, index), party, index, buffer, count)
         except Exception as error:
             buffer.close(error)
         else:
@@ -55,14 +60,20 @@ async def generate(engine: Engine, request: Request) -> AsyncGenerator[list[Numb
 
 
 async def _write(
-    engine: Engine, ready: ReadyEngine, request: Request, party: Party, index: int, buffer: Buffer[tuple[int, list[Event]]]
+    engine: Engine,
+    ready: ReadyEngine,
+    request: Request,
+    party: Party,
+    index: int,
+    buffer: Buffer[tuple[int, list[Event]]],
+    count: Callable[[Counts], None],
 ) -> None:
     """One message. Where the engine dies before it gave anything of it, it is written once more."""
     again = True
     while True:
         begun = False
         try:
-            async with aclosing(write_message(ready, request, party)) as batches:
+            async with aclosing(write_message(ready, request, party, count)) as batches:
                 async for events in batches:
                     begun = True
                     await buffer.put((index, events), sum(map(_size, events)))

@@ -14,10 +14,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from promptweave.inference.client import Counts
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.events import Finish
 from promptweave.inference.messages import Numbered
+from promptweave.inference.side_engines import SideEngines
 
 _FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 _TOKEN_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
@@ -28,7 +30,7 @@ class MessageMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, what: str) -> Counter:
-            return Counter(f"promptweave_{name}", f"{what}, of messages that came to their end.", registry=registry)
+            return Counter(f"promptweave_{name}", f"{what}, of messages that were given up, too.", registry=registry)
 
         self._prompt = counter("prompt_tokens", "Tokens of prompts")
         self._cached = counter("cached_prompt_tokens", "Tokens of prompts that the engine remembered")
@@ -59,11 +61,14 @@ class MessageMetrics:
                         self._finish(event)
                 yield events
 
-    def _finish(self, finish: Finish) -> None:
-        counts = finish.counts
+    def count(self, counts: Counts) -> None:
+        """What a message took, however it ended."""
         self._prompt.inc(counts.prompt_tokens)
         self._cached.inc(counts.cached_tokens)
         self._written.inc(counts.completion_tokens)
+
+    def _finish(self, finish: Finish) -> None:
+        counts = finish.counts
         if counts.completion_tokens:
             self._token.observe(counts.predicted_ms / 1000 / counts.completion_tokens)
 
@@ -99,6 +104,31 @@ class EngineMetrics(Collector):
         restarts = CounterMetricFamily("promptweave_engine_restarts", "How often the engine went away, or was replaced.")
         restarts.add_metric([], self._engine.losses)
         yield restarts
+
+
+class SideEngineMetrics(Collector):
+    """The same of the engines beside it, by their roles. From any thread: it only looks."""
+
+    def __init__(self, side: SideEngines) -> None:
+        self._side = side
+
+    def collect(self) -> Iterator[Metric]:
+        """The metrics of this moment."""
+        prefix = "promptweave_side_engine"
+        up = GaugeMetricFamily(f"{prefix}_ready", "1: the model is loaded.", labels=["role"])
+        waiting = GaugeMetricFamily(f"{prefix}_requests_waiting", "Calls that wait for a slot.", labels=["role"])
+        running = GaugeMetricFamily(f"{prefix}_requests_running", "Calls that hold a slot.", labels=["role"])
+        restarts = CounterMetricFamily(f"{prefix}_restarts", "How often it went away, or was replaced.", labels=["role"])
+        for role, engine in self._side.engines.items():
+            try:
+                gate = engine.ready().gate
+            except EngineUnavailableError:
+                gate = None
+            up.add_metric([role.value], int(gate is not None))
+            waiting.add_metric([role.value], gate.waiting if gate else 0)
+            running.add_metric([role.value], gate.running if gate else 0)
+            restarts.add_metric([role.value], engine.losses)
+        yield from (up, waiting, running, restarts)
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:

@@ -10,15 +10,13 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from promptweave.inference.client import Chunk, Counts, EngineClient
+from promptweave.inference.client import NOTHING, Chunk, Counts, EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.prompt import engine_prompt
 from promptweave.inference.request import PlainText, Program, ReasoningBudget, Text
 from promptweave.output.parser import OutputParser
 
 Batches = AsyncGenerator[list[Chunk], None]
-
-_NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)
 
 
 @asynccontextmanager
@@ -37,7 +35,7 @@ async def _bounded(
     client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, budget: ReasoningBudget
 ) -> Batches:
     meter = _Meter(program, budget)
-    counts = _NOTHING
+    counts = NOTHING
     if not meter.spent:
         async with client.complete(body) as batches, aclosing(batches):
             async for batch in batches:
@@ -67,7 +65,7 @@ async def _bounded(
 
 
 def _sum(first: Counts, second: Counts) -> Counts:
-    if first is _NOTHING:
+    if first is NOTHING:
         return second
     return Counts(
         prompt_tokens=first.prompt_tokens,

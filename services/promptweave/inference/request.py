@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from promptweave.inference.grammar_limits import GBNF, LARK, check_grammar
+from promptweave.inference.llguidance_guard import HEADER
 from promptweave.inference.sampling import Sampling
 from promptweave.inference.sessions import SessionRef
 from promptweave.output.tree import Syntax
@@ -47,10 +49,26 @@ class Program:
     segments: tuple[Segment, ...]
     syntax: Syntax
     grammar: str | None = None
-    """GBNF. None: any text."""
+    """GBNF. None: any text, but for `lark`."""
+    lark: str | None = None
+    """llguidance's dialect of it, instead of GBNF."""
     stop: tuple[str, ...] = ()
     preserved_tokens: tuple[str, ...] = ()
     budget: ReasoningBudget | None = None
+
+    @property
+    def engine_grammar(self) -> str | None:
+        """The grammar, as the engine takes it."""
+        return self.grammar if self.lark is None else HEADER + self.lark
+
+    def check(self) -> None:
+        """Raises RequestError for a grammar that the engine would take in another sense than it is meant, or not survive."""
+        if self.grammar is not None:
+            check_grammar(self.grammar, GBNF, "/prompt/gbnf")
+        if self.lark is not None:
+            check_grammar(self.lark, LARK, "/prompt/llguidance")
+        if self.budget and self.budget.grammar is not None:
+            check_grammar(self.budget.grammar, GBNF, "/prompt/gbnf_after_reasoning")
 
 
 @dataclass(frozen=True, slots=True)

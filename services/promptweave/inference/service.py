@@ -10,9 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
+from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
 from promptweave.inference.messages import generate
-from promptweave.inference.metrics import EngineMetrics, MessageMetrics
+from promptweave.inference.metrics import EngineMetrics, MessageMetrics, SideEngineMetrics
 from promptweave.inference.service_embed import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service_events import event_to_wire, session_to_wire
 from promptweave.inference.service_request import request_from_wire
@@ -35,7 +36,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        message = generate(self._engine, request_from_wire(request))
+        message = generate(self._engine, request_from_wire(request), self._metrics.count)
         async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
                 await context.write(inference_pb2.GenerateResponse(events=[event_to_wire(*event) for event in events]))
@@ -51,7 +52,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             id=facts.model_id,
             context_size=facts.context_size,
             slots=facts.slots,
-            dialects=[prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF] if role is None else [],
+            dialects=_dialects(facts) if role is None else [],
             embeddings=Role.EMBEDDING in self._side.engines,
             created=Timestamp(seconds=int(engine.since)),
             engine=facts.engine,
@@ -106,7 +107,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.RestoreSessionResponse:
         """Loads a session ahead of its next message."""
         sessions = self._sessions()
-        async with self._engine.ready().gate.slot(Party()):
+        async with sessions.alone(request.id), self._engine.ready().gate.slot(Party()):
             return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
 
     async def ForkSession(  # noqa: N802
@@ -149,6 +150,12 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         return sessions
 
 
+def _dialects(facts: Facts) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
+    """Best first: GBNF is what our own texts are made for."""
+    llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if facts.llguidance else []
+    return [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF, *llguidance]
+
+
 def register(
     server: grpc.aio.Server,
     engine: Engine,
@@ -158,6 +165,7 @@ def register(
     """Adds the service to a server; returns its full name. `registry`: where it counts."""
     registry = registry or CollectorRegistry()
     registry.register(EngineMetrics(engine))
+    registry.register(SideEngineMetrics(side))
     # The generated types know only the synchronous servicers' signatures.
     servicer = InferenceServicer(engine, MessageMetrics(registry), side)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)

@@ -42,8 +42,6 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
             f"the compiled prompt has version {message.version}; this release runs version {PROGRAM_VERSION}",
             path="/prompt/version",
         )
-    if message.HasField("llguidance"):
-        raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
     try:
         syntax = syntax_from_wire(message.syntax)
     except SyntaxUnreadableError as error:
@@ -52,6 +50,7 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
         segments=tuple(_segment(place, segment) for place, segment in enumerate(message.segments)),
         syntax=syntax,
         grammar=message.gbnf if message.HasField("gbnf") else None,
+        lark=message.llguidance if message.HasField("llguidance") else None,
         stop=tuple(message.stop),
         preserved_tokens=tuple(message.preserved_tokens),
         budget=_budget(message) if message.HasField("reasoning_budget_tokens") else None,
@@ -59,6 +58,8 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
 
 
 def _budget(message: prompt_compiler_pb2.CompiledPrompt) -> ReasoningBudget:
+    if message.HasField("llguidance"):
+        raise UnsupportedError("a budget goes with GBNF only", path="/prompt/reasoning_budget_tokens")
     if not message.reasoning_closing:
         raise RequestError("a budget needs what ends the reasoning", path="/prompt/reasoning_closing")
     grammar = message.gbnf_after_reasoning if message.HasField("gbnf_after_reasoning") else None

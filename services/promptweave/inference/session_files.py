@@ -44,7 +44,8 @@ class SavedSession:
     model: str
     """The fingerprint of the model and the engine that it fits."""
     last_used: float
-    """Seconds of the UNIX epoch."""
+    """Seconds of the UNIX epoch. It is the note's time, so using a session writes nothing: it takes no room, and no newer
+    note, of another message or service, is lost."""
 
 
 class SessionFiles:
@@ -81,7 +82,8 @@ class SessionFiles:
             raise SessionUnusableError(f"the file of the session {session.id!r} is damaged")
 
     def new_file(self, session_id: str) -> str:
-        """The name of a file for the engine to save into."""
+        """The name of a file for the engine to save into. Raises OSError where there can be no such file."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # Somebody may have cleared it away.
         return f"{_name(session_id)}-{secrets.token_hex(8)}.kv"
 
     def keep(self, session_id: str, parent_id: str | None, tokens: int, file: str) -> SavedSession:
@@ -109,7 +111,12 @@ class SessionFiles:
 
     def touch(self, session: SavedSession) -> None:
         """It is used now."""
-        self._write(replace(session, last_used=time.time()))
+        with contextlib.suppress(FileNotFoundError):
+            os.utime(self._note(session.id))
+
+    def disown(self, session: SavedSession) -> None:
+        """Removes a state that took the engine down; its note stays, and tells that it is damaged."""
+        self.drop_file(session.file)
 
     def fork(self, parent_id: str, session_id: str) -> SavedSession:
         """A session that begins as a copy of another. States are never written again, so it is the same file, linked.
@@ -118,13 +125,19 @@ class SessionFiles:
         """
         parent = self.find(parent_id)
         file = self.new_file(session_id)
-        try:
-            os.link(self.folder / parent.file, self.folder / file)
-        except OSError:  # A file system without links.
-            shutil.copyfile(self.folder / parent.file, self.folder / file)
         old = _read(self._note(session_id))
         forked = replace(parent, id=session_id, parent_id=parent_id, file=file, last_used=time.time())
-        self._write(forked)
+        try:
+            try:
+                os.link(self.folder / parent.file, self.folder / file)
+            except FileNotFoundError:
+                raise SessionUnusableError(f"the file of the session {parent_id!r} is gone") from None
+            except OSError:  # A file system without links.
+                shutil.copyfile(self.folder / parent.file, self.folder / file)
+            self._write(forked)
+        except OSError:
+            self.drop_file(file)
+            raise
         if old:
             self.drop_file(old.file)
         self.shrink(spared=session_id)
@@ -167,7 +180,10 @@ class SessionFiles:
         note = self._note(session.id)
         fresh = note.with_suffix(f".{secrets.token_hex(8)}")
         try:
-            fresh.write_text(json.dumps(asdict(session)), "utf-8")
+            fields = asdict(session)
+            last_used = fields.pop("last_used")
+            fresh.write_text(json.dumps(fields), "utf-8")
+            os.utime(fresh, (last_used, last_used))
             fresh.replace(note)
         finally:
             fresh.unlink(missing_ok=True)
@@ -209,6 +225,7 @@ def _name(session_id: str) -> str:
 def _read(note: Path) -> SavedSession | None:
     """None for a note that is not there, or no note of ours."""
     try:
-        return SavedSession(**json.loads(note.read_text("utf-8")))
+        with note.open(encoding="utf-8") as file:
+            return SavedSession(**json.load(file), last_used=os.fstat(file.fileno()).st_mtime)
     except (OSError, ValueError, TypeError):
         return None

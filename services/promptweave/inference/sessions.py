@@ -8,15 +8,18 @@ Its state is saved after each message, before the slot is given to another call.
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from promptweave.inference.client import EngineClient, Slot
 from promptweave.inference.errors import (
+    EngineAwayError,
     EngineFailedError,
+    EngineUnavailableError,
     InferenceError,
     OverloadedError,
     RequestError,
@@ -29,6 +32,8 @@ from promptweave.inference.session_files import SavedSession, SessionFiles
 logger = logging.getLogger(__name__)
 
 LONGEST_ID = 256
+_MOST_WAITING = 16
+"""Calls for one session. They do not stand in the engine's queue, which has a bound of its own."""
 ANY_SLOT = -1
 """The engine takes the one whose prompt is most alike, or was not used for longest."""
 
@@ -59,11 +64,23 @@ class Sessions:
         # something else. In order of use.
         self._residents: dict[int, tuple[str, int]] = {}
         self._in_use: set[int] = set()
+        self._waiting: Counter[str] = Counter()
 
     @asynccontextmanager
     async def alone(self, session_id: str) -> AsyncIterator[None]:
-        """While a session is in use: what is done to one session is done one after the other."""
-        async with self._locks.setdefault(session_id, asyncio.Lock()):
+        """While a session is in use: what is done to one session is done one after the other. Raises OverloadedError.
+
+        To be entered before a place at the engine is waited for: who holds such a place never waits for a session.
+        """
+        if self._waiting[session_id] >= _MOST_WAITING:
+            raise OverloadedError(f"{_MOST_WAITING} calls wait for the session {session_id!r} already", retry_after_s=1.0)
+        async with AsyncExitStack() as stack:
+            self._waiting[session_id] += 1
+            try:
+                await stack.enter_async_context(self._locks.setdefault(session_id, asyncio.Lock()))
+            finally:
+                self._waiting[session_id] -= 1
+                self._waiting += Counter()  # Forgets those that nobody waits for.
             yield
 
     @asynccontextmanager
@@ -89,35 +106,38 @@ class Sessions:
 
     async def save(self, ref: SessionRef, slot: int) -> SavedSession | None:
         """Saves what the slot holds now as the session. None where that failed: the log says why, the message is whole."""
-        file = self._files.new_file(ref.id)
+        file = ""
         try:
+            file = await asyncio.to_thread(self._files.new_file, ref.id)
             tokens = await self._client.save_slot(slot, file)
             saved = await asyncio.to_thread(self._files.keep, ref.id, ref.parent_id, tokens, file)
-            tasks = {one.id: one.task for one in await self._client.slots()}
         except (InferenceError, OSError) as error:
             why = error.message if isinstance(error, InferenceError) else error.strerror
             logger.error("cannot save the session %r: %s", ref.id, why)
-            await asyncio.to_thread(self._files.drop_file, file)
+            if file:
+                with suppress(OSError):
+                    await asyncio.to_thread(self._files.drop_file, file)
             return None
         self._residents.pop(slot, None)
-        self._residents[slot] = (ref.id, tasks.get(slot, 0))
+        with suppress(InferenceError):  # It died after it saved.
+            tasks = {one.id: one.task for one in await self._client.slots()}
+            self._residents[slot] = (ref.id, tasks.get(slot, 0))
         return saved
 
     async def restore(self, session_id: str) -> SavedSession:
         """Loads a session into a slot. Raises SessionNotFoundError and SessionUnusableError.
 
-        To be called by whoever holds a place at the engine.
+        To be called by whoever holds the session (`alone`) and a place at the engine.
         """
-        async with self.alone(session_id):
-            saved = await self._find(session_id)
-            idle = await self._idle()
-            if not idle:
-                raise OverloadedError("no slot is idle to load the session into", retry_after_s=1.0)
-            if self._resident([session_id], idle) is None:
-                slot = self._spare(idle)
-                with self._reserved(slot):
-                    await self._restore(saved, slot)
-            return saved
+        saved = await self._find(session_id)
+        idle = await self._idle()
+        if not idle:
+            raise OverloadedError("no slot is idle to load the session into", retry_after_s=1.0)
+        if self._resident([session_id], idle) is None:
+            slot = self._spare(idle)
+            with self._reserved(slot):
+                await self._restore(saved, slot)
+        return saved
 
     async def find(self, session_id: str) -> SavedSession:
         """Raises SessionNotFoundError."""
@@ -189,6 +209,12 @@ class Sessions:
             await self._client.restore_slot(slot.id, saved.file)
         except RequestError as error:
             raise SessionUnusableError(f"the engine cannot load the session {saved.id!r}: {error.message}") from None
+        except EngineAwayError:
+            raise
+        except EngineUnavailableError:
+            # It may have died of just that, and would again at each message.
+            await self._on_disk(lambda: self._files.disown(saved))
+            raise
         self._residents[slot.id] = (saved.id, slot.task)
         await self._on_disk(lambda: self._files.touch(saved))
 
@@ -229,4 +255,10 @@ class Turn:
         async with self._sessions.slot_for(self._ref) as slot:
             yield slot
             if slot != ANY_SLOT:
-                await self._sessions.save(self._ref, slot)
+                # Who has read the last event may well end the call.
+                saving = asyncio.ensure_future(self._sessions.save(self._ref, slot))
+                try:
+                    await asyncio.shield(saving)
+                except asyncio.CancelledError:
+                    await saving
+                    raise

@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import os
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from enum import Enum
 
 from promptweave.errors import PromptweaveError
@@ -12,8 +14,9 @@ from promptweave.inference.client import EngineClient
 from promptweave.inference.discovery import EngineProgram, find_engine
 from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError, StartError
-from promptweave.inference.facts import learn
+from promptweave.inference.facts import Facts, learn, takes_llguidance
 from promptweave.inference.gate import Gate
+from promptweave.inference.llguidance_guard import available
 from promptweave.inference.load_progress import loaded_part
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
@@ -43,6 +46,10 @@ class State(Enum):
     WAITING = "went down and is about to be started again"
 
 
+class _DiedOfQuestionError(Exception):
+    """The engine aborted when it was asked for what its build does not have."""
+
+
 class Supervisor:
     """Owns the engine's process. One task, the one in `run`, changes the state; callers only look.
 
@@ -67,6 +74,7 @@ class Supervisor:
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: ReadyEngine | None = None
+        self._llguidance: bool | None = None
         self.losses = 0
         self.pid: int | None = None
         """The engine's process id, while there is one."""
@@ -89,6 +97,9 @@ class Supervisor:
                     was_ready, failed = True, 0
                     if steady_s > _STEADY_S:
                         delay = _FIRST_DELAY_S
+                except _DiedOfQuestionError:
+                    logger.info("the engine has no llguidance: it is started again, and takes GBNF only")
+                    continue
                 except StartError as error:
                     failed += 1
                     if not was_ready or failed >= _MOST_FAILED_STARTS:
@@ -163,9 +174,21 @@ class Supervisor:
             raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:
             raise StartError(f"the engine started, but is of no use: {error.message}") from None
+        facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
         pulse = Pulse(client, options.hang_timeout_s)
         sessions = Sessions(client, self._session_files) if self._session_files else None
         return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine, pulse, sessions)
+
+    async def _takes_llguidance(self, client: EngineClient, facts: Facts) -> bool:
+        """Asked once: the engine is one and the same program in all its lives. Raises _DiedOfQuestionError."""
+        if self._llguidance is None:
+            self._llguidance = False  # So it is, should the engine die of it.
+            if available() and not facts.separator and self._options.pooling is None:
+                try:
+                    self._llguidance = await takes_llguidance(client)
+                except EngineUnavailableError:
+                    raise _DiedOfQuestionError from None
+        return self._llguidance
 
     def _progress(self) -> str:
         """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
@@ -182,7 +205,9 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
     if options.session_dir is None or options.model is None:
         return None
     try:
-        model = fingerprint(options.model, program.version, options.ctx_size, options.engine_args)
+        binary = os.stat(program.binary) if program.binary else None
+        version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
+        model = fingerprint(options.model, version, options.ctx_size, options.engine_args)
     except OSError as error:
         raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
     return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)

@@ -86,11 +86,14 @@ def _code(context: Context) -> str:
     return code.name if isinstance(code, grpc.StatusCode) else "OK"
 
 
+_ANY_HOST = "0.0.0.0"  # noqa: S104 - what an address without a host says
+
+
 @contextmanager
 def listening(address: str | None, registry: CollectorRegistry) -> Iterator[str | None]:
-    """Answers `GET /metrics` at `host:port` (port 0: any), from a thread; gives the address. None: nowhere.
+    """Answers `GET /metrics` at `host:port` (port 0: any; no host: every one), from a thread; gives the address.
 
-    Raises ListenError.
+    None: nowhere. Raises ListenError.
     """
     if address is None:
         yield None
@@ -101,7 +104,7 @@ def listening(address: str | None, registry: CollectorRegistry) -> Iterator[str 
     refuse_taken(address)
     ProcessCollector(registry=registry)
     try:
-        server, thread = start_http_server(int(port), host.strip("[]"), registry)
+        server, thread = start_http_server(int(port), host.strip("[]") or _ANY_HOST, registry)
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
     try:
