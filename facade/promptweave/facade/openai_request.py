@@ -25,7 +25,7 @@ from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
 _NOT_SERVED = frozenset(
     {
         # OpenAI's, which nothing here can do.
-        *("functions", "function_call", "audio", "web_search_options", "moderation"),
+        *("audio", "web_search_options", "moderation"),
         # llama.cpp's, which the services decide, or have other names for.
         *("ignore_eos", "n_predict", "n_keep", "n_discard", "n_indent", "n_probs", "post_sampling_probs", "return_tokens"),
         *("t_max_predict_ms", "t_max_prompt_ms", "id_slot", "lora", "json_schema", "grammar_lazy", "grammar_triggers"),
