@@ -14,11 +14,10 @@ from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
 from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
-from promptweave.facade.legacy_functions import with_function_call, with_tools
+from promptweave.facade.legacy_functions import with_function_call
 from promptweave.facade.openai_request import body_path
 from promptweave.facade.openai_response import Chunks, Completion, Head, JsonObject
 from promptweave.facade.options import FacadeOptions
-from promptweave.facade.places import Places
 from promptweave.facade.turn import Answers, begin_turn, warning_headers
 
 
@@ -29,13 +28,12 @@ class ChatCompletion:
         self._request = request
         self._options = options
         self._raw: dict[str, Any] = {}
-        self._places = Places()
         self._legacy = False
 
     async def respond(self) -> Response:
         """The answer. Errors name their place in OpenAI's request."""
         self._raw = await read_json(self._request, self._options.max_body_bytes)
-        body, self._places = with_tools(read_chat_body(self._raw))
+        body = read_chat_body(self._raw)
         self._legacy = bool(body.functions)
         try:
             return await unless_gone(self._request, self._respond(body))
@@ -44,7 +42,7 @@ class ChatCompletion:
 
     def _placed(self, error: PromptweaveError) -> PromptweaveError:
         if error.path is not None:
-            error.path = self._places.given(body_path(error.path, self._raw))
+            error.path = body_path(error.path, self._raw)
         return error
 
     async def _respond(self, body: ChatBody) -> Response:

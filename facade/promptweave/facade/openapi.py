@@ -183,7 +183,7 @@ def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
         answer["properties"] = {"warnings": {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}}
     content: JsonObject = {"application/json": {"schema": answer}}
     if operation.streams:
-        content["text/event-stream"] = {"schema": {"type": "string"}}
+        content["text/event-stream"] = {}
     error = "AnthropicError" if operation.path.startswith("/v1/messages") else "Error"
     told = {"application/json": {"schema": {"$ref": f"#/components/schemas/{error}"}}}
     described: JsonObject = {
