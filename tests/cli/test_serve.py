@@ -1,11 +1,14 @@
 """`promptweave serve` as a process: how it starts, how it fails, how it ends."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -27,17 +30,24 @@ def fail(*arguments: str) -> tuple[int, str, float]:
     return done.returncode, done.stderr, time.monotonic() - began
 
 
-def engines() -> set[int]:
-    return {process.pid for process in psutil.process_iter(["cmdline"]) if "promptweave" in str(process.info["cmdline"])}
+def started_with(mark: str) -> list[psutil.Process]:
+    """The processes that were started with an environment variable of this name, whoever their parent is now."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if mark in process.environ():
+                found.append(process)
+    return found
 
 
 @pytest.fixture
-def nothing_left() -> object:
-    """Asserts that a test leaves no process behind."""
-    before = engines()
+def nothing_left(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Asserts that a test leaves no process behind. Others may run the product on this machine at the same time."""
+    mark = f"PROMPTWEAVE_TEST_{secrets.token_hex(8)}"
+    monkeypatch.setenv(mark, "1")
     yield
-    left = [psutil.Process(pid) for pid in engines() - before if psutil.pid_exists(pid)]
-    assert gone(left), [process.cmdline() for process in left]
+    left = started_with(mark)
+    assert gone(left), [process.pid for process in left]
 
 
 def test_the_screen_says_what_runs_where(demo_model: Path, nothing_left: None) -> None:

@@ -29,6 +29,18 @@ NUMBERS = [
     case(
         "beyond-64-bits", {"type": "integer", "minimum": 2**64}, ["18446744073709551616", "99999999999999999999"], ["1", "5"]
     ),
+    case(
+        "small-decimals",
+        {"type": "number", "exclusiveMinimum": 0, "maximum": 1e-15},
+        ["0.000000000000001", "0.0000000000000000001"],
+        ["0", "0.0", "0.00000000000001", "1"],
+    ),
+    case(
+        "between-small-decimals",
+        {"type": "number", "exclusiveMinimum": 1e-20, "exclusiveMaximum": 2e-20},
+        ["0.000000000000000000015"],
+        ["0.00000000000000000001", "0.00000000000000000002", "0"],
+    ),
     case("multiple", {"type": "integer", "multipleOf": 7}, ["0", "7", "-14", "49"], ["1", "13", "-15"]),
     case("multiple-of-a-power", {"type": "integer", "multipleOf": 1000}, ["0", "1000", "-25000"], ["100", "1500"]),
     case("multiple-of-a-decimal", {"multipleOf": 0.25}, ["0.25", "1.5", "2", "-0.75"], ["0.1", "1.12", "0.251"]),
@@ -123,7 +135,42 @@ ARRAYS.append(
         ["[]", '["a", 1]'],
     )
 )
+OTHERS = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {}, "c": {}}}
 OBJECTS = [
+    case(
+        "alternatives-with-different-names",
+        {
+            "anyOf": [
+                {**OTHERS, "additionalProperties": False},
+                {"properties": {"d": {}, "b": {}}, "additionalProperties": False},
+            ]
+        },
+        ['{"a": 1, "b": 2}', "{}", '{"b": 1, "d": 2}', '{"b": 1}', "3"],
+        ['{"a": 1, "d": 2}', '{"b": 1, "c": 1, "d": 2}', '{"a": null}', '{"e": 1}'],
+    ),
+    case(
+        "what-others-are",
+        {"anyOf": [{"properties": {"a": {}}, "additionalProperties": {"const": 1}}, {"required": ["b"]}], **OTHERS},
+        ['{"a": 1, "c": 1}', '{"b": 2, "c": 2}', '{"a": 2, "b": 1, "c": 1, "d": 1}', "{}"],
+        ['{"a": 1, "c": 2}', '{"c": 1, "d": 2}', '{"a": null}'],
+    ),
+    case(
+        "some-other-is-there",
+        {**OTHERS, "additionalProperties": False, "not": {"properties": {"a": {}}, "additionalProperties": False}},
+        ['{"a": 1, "b": 2}', '{"c": 2}', '{"b": 0, "c": 0}'],
+        ['{"a": 1}', "{}", '{"d": 1}'],
+    ),
+    case(
+        "one-of-closed-objects",
+        {
+            "oneOf": [
+                {**OTHERS, "additionalProperties": False},
+                {"properties": {"a": {}, "d": {}}, "additionalProperties": False},
+            ]
+        },
+        ['{"b": 1}', '{"d": 1}', '{"a": null}', '{"a": null, "d": 1}', '{"a": 1, "c": 1}', '{"a": 1, "d": 1}'],
+        ['{"a": 1}', "{}", '{"b": 1, "d": 1}'],
+    ),
     case(
         "order",
         {"type": "object", "properties": {"b": {}, "a": {}}},

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.compile_schema import compile_schema, embed_schema
+from promptweave.compiler.compile_schema import compile_schema, embed_schema, load_schema
 from promptweave.compiler.json_schema.deadline import deadline
 from promptweave.output.check import find_violation
 from promptweave.output.gbnf import MAX_CHARACTERS
@@ -198,6 +198,35 @@ def test_refusals_name_the_keyword_wherever_it_is(schema: Any, pointer: str) -> 
     with pytest.raises(SchemaError) as refusal:
         compile_schema({"type": "object", "properties": {"a": {"items": schema}}})
     assert refusal.value.pointer == "/properties/a/items" + pointer
+
+
+def test_a_grammar_that_is_too_large_names_its_largest_part() -> None:
+    rng = random.Random(1)
+    long = {"enum": ["".join(rng.choices("abcdefghij", k=300)) for _ in range(9000)]}
+    schema = {"properties": {"a": {"type": "string"}, "b": {"properties": {"x/y": long, "c": {"enum": [1, 2]}}}}}
+    with pytest.raises(SchemaError, match="characters") as refusal:
+        compile_schema(schema)
+    assert refusal.value.pointer == "/properties/b/properties/x~1y"
+
+
+@pytest.mark.parametrize("levels", [299, 500, 5_000], ids=str)
+def test_deep_text_is_refused_with_its_place(levels: int) -> None:
+    text = '{"properties": {"a": ' + '{"items": ' * levels + "{}" + "}" * levels + "}}"
+    with pytest.raises(SchemaError, match="nested") as refusal:
+        load_schema(text)
+    assert refusal.value.pointer.startswith("/properties/a/items" if levels < 5_000 else "")
+    assert len(str(refusal.value)) < 200
+    load_schema('{"default": ' + '{"a": ' * 298 + "0" + "}" * 299)
+
+
+def test_what_python_wrote_is_read_as_json() -> None:
+    assert (
+        compile_schema({"enum": [(1, 2)], "x": {1: 2}}).grammar
+        == compile_schema('{"enum": [[1, 2]], "x": {"1": 2}}').grammar
+    )
+    assert "1" in compile_schema({"const": {1: 2}}).grammar
+    with pytest.raises(SchemaError, match="not JSON"):
+        compile_schema({"const": {1, 2}})
 
 
 def test_what_is_unused_may_be_deep() -> None:

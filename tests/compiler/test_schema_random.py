@@ -158,20 +158,21 @@ def as_draft(made: Any, draft: str) -> Any:
 
 
 def spellings(instance: Any) -> Iterator[str]:
-    """The instance with its keys in every order of the names."""
+    """The instance with its keys in every order of the names; first with the same one on all levels, which mostly does."""
     if "{" not in json.dumps(instance):
         yield json.dumps(instance, ensure_ascii=False)
         return
-    for order in itertools.permutations(NAMES):
-        yield json.dumps(_ordered(instance, order), ensure_ascii=False)
+    orders = list(itertools.permutations(NAMES))
+    for outer, inner in (*((order, order) for order in orders), *itertools.permutations(orders, 2)):
+        yield json.dumps(_ordered(instance, outer, inner), ensure_ascii=False)
 
 
-def _ordered(instance: Any, order: tuple[str, ...]) -> Any:
+def _ordered(instance: Any, order: tuple[str, ...], below: tuple[str, ...]) -> Any:
     match instance:
         case list():
-            return [_ordered(item, order) for item in instance]
+            return [_ordered(item, order, below) for item in instance]
         case dict():
-            return {key: _ordered(instance[key], order) for key in sorted(instance, key=order.index)}
+            return {key: _ordered(instance[key], below, below) for key in sorted(instance, key=order.index)}
     return instance
 
 
@@ -198,8 +199,9 @@ def check(seed: int, *, open_objects: bool = True, draft: str = "") -> str:
             if mutant != text and accepts(grammar, mutant):
                 assert validator.is_valid(json.loads(mutant)), (json.dumps(made), mutant)
     for instance in instances:
-        found = any(accepts(grammar, text) for text in dict.fromkeys(spellings(instance)))
         valid = validator.is_valid(instance)
+        texts = spellings(instance) if valid else dict.fromkeys(itertools.islice(spellings(instance), 24))
+        found = any(accepts(grammar, text) for text in texts)
         assert valid or not found, (json.dumps(made), json.dumps(instance))
         assert found or not valid or not open_objects, (json.dumps(made), json.dumps(instance))
     return "compiled"

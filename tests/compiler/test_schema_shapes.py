@@ -22,6 +22,16 @@ KINDS = [
     for n in range(100)
 ]
 
+VARIANTS = [
+    {
+        "type": "object",
+        "properties": {f"Kind{n}": {"type": "integer"}},
+        "required": [f"Kind{n}"],
+        "additionalProperties": {"type": "null"} if n == 7 else False,
+    }
+    for n in range(300)
+]
+
 SHAPES = [
     pytest.param({**OPTIONAL, "additionalProperties": False}, ['{"p3": 1, "p150": 2}', "{}"], 11, id="optional-properties"),
     # Names that are not declared, and the characters between them, are ways of their own.
@@ -34,6 +44,8 @@ SHAPES = [
     ),
     pytest.param({"enum": [f"value number {n}" for n in range(2000)]}, ['"value number 1234"'], 11, id="enum"),
     pytest.param({"oneOf": KINDS}, ['{"x": null, "kind": "k77"}'], 25, id="one-of-kinds"),
+    pytest.param({"anyOf": VARIANTS}, ['{"Kind3": 1}', '{"Kind7": 1, "Kind8": null}', '{"Kind299": 0}'], 30, id="variants"),
+    pytest.param({"oneOf": VARIANTS[8:]}, ['{"Kind8": 1}', '{"Kind299": 0}'], 25, id="one-of-variants"),
     pytest.param({"pattern": "^[a-z]{0,50}[a-z]{0,50}$", "type": "string"}, [f'"{"x" * 70}"'], 2, id="adjacent-repeats"),
 ]
 

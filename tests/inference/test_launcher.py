@@ -8,7 +8,7 @@ import pytest
 
 from promptweave.inference.launcher import Order
 
-ORDER = Order(os.getpid(), "/no/such/engine", "/m.gguf", "/s.sock", "secret", 1, None, ())
+ORDER = Order(os.getpid(), "/no/such/engine", "/m.gguf", "/s.sock", "secret", 1, None, None, ())
 
 
 def launch(line: bytes) -> subprocess.CompletedProcess[bytes]:
@@ -21,7 +21,7 @@ def launch(line: bytes) -> subprocess.CompletedProcess[bytes]:
     [
         pytest.param(b"", b"the parent went away", id="nobody-says-what-to-run"),
         pytest.param(ORDER.to_line()[:20], b"the parent went away", id="half-an-order"),
-        pytest.param(Order(1, None, "", "", "", 1, None, ()).to_line(), b"the parent went away", id="another-parent"),
+        pytest.param(Order(1, None, "", "", "", 1, None, None, ()).to_line(), b"the parent went away", id="another-parent"),
         pytest.param(ORDER.to_line(), b"cannot run /no/such/engine: No such file or directory", id="no-engine"),
     ],
 )

@@ -20,7 +20,7 @@ from typing import Any
 from promptweave.compiler.compile_schema import embed_schema
 from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, SchemaError, TemplateError, TemplateLimitError, UnsupportedError
-from promptweave.compiler.json_schema.reader import SchemaWarning
+from promptweave.compiler.json_schema.place import SchemaWarning
 from promptweave.compiler.json_text import SPACED, Separators, dumps
 from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.markup import tags

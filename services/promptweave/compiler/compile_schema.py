@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
-from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
+from promptweave.compiler.json_schema.place import SchemaWarning
+from promptweave.compiler.json_schema.reader import Reader
 from promptweave.compiler.json_schema.values import Values
-from promptweave.compiler.json_text import COMPACT, SPACED, Separators, dumps, loads
+from promptweave.compiler.json_text import COMPACT, SPACED, Separators, TooDeepError, dumps, loads
 from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import Expr, Rules
 from promptweave.output.lark import to_lark
@@ -48,15 +49,28 @@ def compile_schema(
     """A schema (JSON text, or what it parses to) as a grammar, with JSON Schema's open objects. Raises SchemaError."""
     try:
         text = schema if isinstance(schema, str) else dumps(schema)
-    except (ValueError, TypeError, RecursionError):
-        # What is no JSON is told apart by its reader.
+        text.encode()
+    except (ValueError, RecursionError):
+        # What is no JSON text is told apart by its reader.
         return _compile(schema, strict, dialect, separators)
+    except TypeError as error:
+        raise SchemaError("invalid", "", f"not JSON: {error}") from None
     key = (text, strict, dialect, separators)
     known = _cache.get(key)
     if known is None:
-        known = _compile(schema, strict, dialect, separators)
+        known = _compile(schema if isinstance(schema, str) else _read_again(schema, text), strict, dialect, separators)
         _cache.put(key, known)
     return known
+
+
+def _read_again(schema: dict[str, Any] | bool, text: str) -> dict[str, Any] | bool:
+    """What Python wrote: there tuples are lists, and all keys strings."""
+    try:
+        again: dict[str, Any] | bool = loads(text)
+    except TooDeepError:
+        # The reader of schemas says better where that is.
+        return schema
+    return again
 
 
 def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect, separators: Separators) -> CompiledSchema:
@@ -69,7 +83,8 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
     try:
         return CompiledSchema(write(grammar), warnings)
     except GrammarTooLargeError as error:
-        raise SchemaError("unsupported", "", str(error)) from None
+        why = f"{error}; most of it comes from here"
+        raise SchemaError("unsupported", rules.largest_origin(grammar), why) from None
 
 
 _Key = tuple[str, bool, Dialect, Separators]
@@ -110,6 +125,8 @@ def load_schema(text: str) -> dict[str, Any] | bool:
         raise SchemaError("unsupported", "", f"a schema of more than {MAX_SCHEMA_CHARACTERS} characters")
     try:
         schema: dict[str, Any] | bool = loads(text)
+    except TooDeepError as error:
+        raise SchemaError("unsupported", error.pointer, str(error)) from None
     except ValueError as error:
         raise SchemaError("invalid", "", f"not JSON: {error}") from None
     return schema

@@ -33,14 +33,48 @@ def dumps(value: Json, separators: Separators = SPACED) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
+MAX_DEPTH = 300
+"""Lists and objects inside each other. What walks through a value may recurse then, all libraries included."""
+
+
+class TooDeepError(ValueError):
+    """A JSON value that is nested too deeply; `pointer`: in what."""
+
+    def __init__(self, pointer: str) -> None:
+        super().__init__(f"it is nested more than {MAX_DEPTH} deep")
+        self.pointer = pointer
+
+
 def loads(text: str) -> Json:
-    """A JSON value. Raises ValueError for anything that is not JSON, NaN, infinities and numbers that overflow among it."""
+    """A JSON value. Raises ValueError for anything that is not JSON, NaN, infinities and numbers that overflow among it;
+    TooDeepError for more than MAX_DEPTH levels."""
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         text.encode()  # a lone surrogate is no text
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    if text.count("[") + text.count("{") > MAX_DEPTH:
+        _check_depth(value)
     return value
+
+
+_SHOWN = 10
+"""Of the keys that lead to what is nested too deeply."""
+
+
+def _check_depth(value: Json) -> None:
+    # The pointer is made of what leads to a level, and only where one is too deep.
+    waiting: list[tuple[Json, int, Any]] = [(value, 1, None)]
+    while waiting:
+        found, depth, way = waiting.pop()
+        if depth > MAX_DEPTH:
+            tokens: list[str] = []
+            while way:
+                way, key = way
+                tokens.append(pointer_token(key))
+            raise TooDeepError("".join(tokens[: -_SHOWN - 1 : -1]))
+        inner = found.items() if isinstance(found, dict) else enumerate(found)
+        waiting.extend((each, depth + 1, (way, key)) for key, each in inner if isinstance(each, dict | list))
 
 
 def _refuse_constant(name: str) -> Json:

@@ -3,7 +3,6 @@
 What the contract has and this version does not serve is refused by name.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from promptweave.compiler.compile import Compiled
 from promptweave.compiler.compile_schema import load_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.json_text import loads
 from promptweave.compiler.marks import Segment
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.profile import Profile
@@ -163,7 +163,7 @@ _RESERVED = ("messages", "tools", "functions", "add_generation_prompt", "bos_tok
 
 def _kwargs(text: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text) if text else {}
+        value = loads(text) if text else {}
     except ValueError as error:
         raise RequestError(f"not JSON: {error}", path="/chat_template_kwargs") from None
     if not isinstance(value, dict):

@@ -129,6 +129,8 @@ class Rules:
         self._count: dict[str, int] = {}
         self.remembered: dict[object, Expr] = {}
         """Expressions over these rules that their makers may want again."""
+        self.origins: dict[str, str] = {}
+        """Of some rules, what they were made of: JSON pointers of schemas."""
 
     @classmethod
     def of(cls, bodies: Mapping[str, Expr]) -> "Rules":
@@ -164,15 +166,26 @@ class Rules:
             self._by_body[body] = self.define(self.reserve(hint), body)
         return self._by_body[body]
 
+    def largest_origin(self, grammar: "Grammar") -> str:
+        """What most of a grammar was made of: each rule with an origin counts with those below it that have none."""
+        sizes: dict[str, int] = {}
+        for name, origin in self.origins.items():
+            seen, waiting = {name}, [name]
+            while waiting:
+                body = grammar.rules.get(waiting.pop(), EMPTY)
+                sizes[origin] = sizes.get(origin, 0) + len(repr(body))
+                below = {used for used in references(body) if used not in self.origins} - seen
+                seen |= below
+                waiting.extend(below)
+        return max(sizes, key=lambda origin: sizes[origin], default="")
+
     def can_end(self, root: Expr) -> bool:
         """Whether `root` leads to any finite text."""
-        reachable = Grammar(root, _reachable(root, self._bodies))
-        return _can_end(root, _productive_names(reachable))
+        return _can_end(root, _productive_names(self._bodies, _named_below(root, self._bodies)))
 
     def grammar(self, root: Expr) -> "Grammar":
         """The grammar that starts at `root`, with only those rules that can be reached and can end."""
-        productive = _productive(Grammar(root, _reachable(root, self._bodies)))
-        return _factored(_without_aliases(productive))
+        return _factored(_without_aliases(_productive(root, self._bodies)))
 
 
 @dataclass(frozen=True)
@@ -188,25 +201,32 @@ def references(expr: Expr) -> list[str]:
     found: list[str] = []
     waiting = [expr]
     while waiting:
-        match waiting.pop():
-            case Ref(name):
-                found.append(name)
-            case Seq(items) | Alt(items):
-                waiting.extend(reversed(items))
-            case Rep(item):
-                waiting.append(item)
+        part = waiting.pop()
+        # Asked for by type: this is where most of a grammar's time went.
+        kind = type(part)
+        if kind is Ref:
+            found.append(part.name)  # type: ignore[union-attr]
+        elif kind is Seq or kind is Alt:
+            waiting.extend(part.items[::-1])  # type: ignore[union-attr]
+        elif kind is Rep:
+            waiting.append(part.item)  # type: ignore[union-attr]
     return found
 
 
-def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
-    found: set[str] = set()
+def _named_below(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, list[str]]:
+    """The rules that can be reached, each with those that it names."""
+    found: dict[str, list[str]] = {}
     waiting = references(root)
     while waiting:
         name = waiting.pop()
         if name not in found:
-            found.add(name)
-            waiting.extend(references(bodies[name]))
-    # The order of definition, which is the order in which a person would read them.
+            found[name] = references(bodies[name])
+            waiting.extend(found[name])
+    return found
+
+
+def _reachable(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, Expr]:
+    found = _named_below(root, bodies)
     return {name: body for name, body in bodies.items() if name in found}
 
 
@@ -223,42 +243,45 @@ def _can_end(expr: Expr, productive: Collection[str]) -> bool:
     return True
 
 
-def _productive_names(grammar: Grammar) -> set[str]:
-    """The rules that lead to a finite text."""
+def _productive_names(bodies: Mapping[str, Expr], named: Mapping[str, Collection[str]]) -> set[str]:
+    """Those rules of `named` (each with the rules that it names) that lead to a finite text."""
     users: dict[str, list[str]] = {}
-    for name, body in grammar.rules.items():
-        for used in set(references(body)):
-            users.setdefault(used, []).append(name)
+    for name, used in named.items():
+        for each in used:
+            users.setdefault(each, []).append(name)
     productive: set[str] = set()
     # The last ones first: they are those that others wait for, mostly.
-    waiting = list(grammar.rules)
+    waiting = list(named)
     while waiting:
         name = waiting.pop()
-        if name not in productive and _can_end(grammar.rules[name], productive):
+        if name not in productive and _can_end(bodies[name], productive):
             productive.add(name)
-            waiting.extend(users.get(name, ()))
+            waiting.extend(user for user in users.get(name, ()) if user not in productive)
     return productive
 
 
-def _productive(grammar: Grammar) -> Grammar:
+def _productive(root: Expr, bodies: Mapping[str, Expr]) -> Grammar:
     """The grammar without what leads to no finite text."""
-    productive = _productive_names(grammar)
+    named = _named_below(root, bodies)
+    productive = _productive_names(bodies, named)
 
     def prune(expr: Expr) -> Expr:
         match expr:
             case Ref(name):
                 return expr if name in productive else NOTHING
-            case Seq(items):
-                return seq(*map(prune, items))
-            case Alt(items):
-                return alt(*(pruned for item in items if (pruned := prune(item)) != NOTHING))
+            case Seq(items) | Alt(items):
+                parts = [prune(item) for item in items]
+                if all(new is old for new, old in zip(parts, items, strict=True)) and NOTHING not in parts:
+                    return expr
+                return seq(*parts) if isinstance(expr, Seq) else alt(*(part for part in parts if part != NOTHING))
             case Rep(item, low, high):
                 pruned = prune(item)
                 return Rep(pruned, low, high) if pruned != NOTHING else (NOTHING if low else EMPTY)
         return expr
 
-    root = prune(grammar.root)
-    return Grammar(root, _reachable(root, {name: prune(grammar.rules[name]) for name in grammar.rules}))
+    root = prune(root)
+    # The order of definition, which is the order in which a person would read them.
+    return Grammar(root, _reachable(root, {name: prune(body) for name, body in bodies.items() if name in named}))
 
 
 MOST_RANGES = 8
@@ -287,10 +310,11 @@ def _without_aliases(grammar: Grammar) -> Grammar:
         match expr:
             case Ref(name):
                 return target(name) if name in plain else expr
-            case Seq(items):
-                return seq(*map(replaced, items))
-            case Alt(items):
-                return alt(*map(replaced, items))
+            case Seq(items) | Alt(items):
+                parts = [replaced(item) for item in items]
+                if all(new is old for new, old in zip(parts, items, strict=True)):
+                    return expr
+                return seq(*parts) if isinstance(expr, Seq) else alt(*parts)
             case Rep(item, low, high):
                 inner = replaced(item)
                 return EMPTY if inner in (EMPTY, Lit("")) else Rep(inner, low, high)

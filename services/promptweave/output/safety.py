@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from promptweave.output.gbnf import MAX_REPEAT
-from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq, references
 
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -79,9 +79,8 @@ def nullable_rules(rules: Mapping[str, Expr]) -> set[str]:
     found: set[str] = set()
     users: dict[str, list[str]] = {}
     for name, body in rules.items():
-        for expr in _parts(body):
-            if isinstance(expr, Ref):
-                users.setdefault(expr.name, []).append(name)
+        for used in references(body):
+            users.setdefault(used, []).append(name)
     waiting = list(rules)
     while waiting:
         name = waiting.pop()

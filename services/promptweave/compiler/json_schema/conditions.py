@@ -14,9 +14,9 @@ from promptweave.compiler.json_schema.array_conditions import ArrayConditions
 from promptweave.compiler.json_schema.automaton import TooManyStatesError
 from promptweave.compiler.json_schema.ecma_pattern import PatternError
 from promptweave.compiler.json_schema.formula import Formulas, Unchecked
-from promptweave.compiler.json_schema.node import TRUE, Literal, Members, Node
+from promptweave.compiler.json_schema.node import FALSE, TRUE, Literal, Members, Node
 from promptweave.compiler.json_schema.number_atoms import Compared, Divisible, Whole, exact
-from promptweave.compiler.json_schema.object_atoms import Has, Value
+from promptweave.compiler.json_schema.object_atoms import Declared, Has, Others, Value
 from promptweave.compiler.json_schema.object_conditions import ObjectConditions
 from promptweave.compiler.json_schema.reader import Reader
 from promptweave.compiler.json_schema.strings import Among, Formatted, Length, Matching
@@ -229,36 +229,45 @@ class Conditions:
 
     def are_disjoint(self, left: int, right: int, kind: str, depth: int = 3) -> bool:
         """Whether no value of the kind fulfils both formulas, whoever judges. False where that is not seen."""
+        if (
+            kind == "object"
+            and depth > 0
+            and self._conflict([*self.formulas.parts(left), *self.formulas.parts(right)], depth)
+        ):
+            return True
         both = self.formulas.every([left, right])
         if both == Formulas.FALSE:
             return True
         try:
             match kind:
                 case "string":
-                    return strings.widest(both, self.formulas).is_empty
+                    return strings.has_none(both, self.formulas)
                 case "number":
                     return numbers.widest(both, self.formulas).is_empty
-                case "object":
-                    return depth > 0 and self._conflict(both, depth)
                 case "array":
                     return depth > 0 and self._first_items_conflict(both, depth)
         except (PatternError, TooManyStatesError):
             return False
         return False
 
-    def _conflict(self, formula: int, depth: int) -> bool:
+    def _conflict(self, parts: Iterable[int], depth: int) -> bool:
         """Whether a property that must be there can have no value."""
         required: set[str] = set()
+        others: list[Others] = []
         asked: dict[str, list[Literal]] = {}
-        for part in self.formulas.parts(formula):
+        for part in parts:
             value = self.formulas.values[part]
             match value:
                 case Has(name, True):
                     required.add(name)
                 case Value(name, literal):
                     asked.setdefault(name, []).append(literal)
+                case Others(some=False):
+                    others.append(value)
         for name in required:
-            literals = asked.get(name, ())
+            literals = [*asked.get(name, ()), *(each.value for each in others if not each.allows(name))]
+            if FALSE in literals:
+                return True
             for place, one in enumerate(literals):
                 if any(self.exclude(one, other, depth - 1) for other in literals[place + 1 :]):
                     return True
@@ -291,6 +300,10 @@ class Conditions:
     def names(self, literals: Sequence[Literal]) -> Names:
         """The names that schemas declare: of their properties, in order; then those that they only mention."""
         return self._objects.names(literals)
+
+    def declared(self, names: Names) -> Declared:
+        """The names with their places."""
+        return self._objects.declared(names)
 
     def string_names(self, literal: Literal) -> int:
         """What a schema for property names says, ready for `strings`."""

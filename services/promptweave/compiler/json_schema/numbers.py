@@ -33,6 +33,9 @@ MAX_MODULUS = 1_000
 _DOUBLE_DIGITS = 15
 """Decimals of so many digits stay apart when they become 64-bit floats."""
 
+_FLOAT_DIGITS = 300
+"""Decimals of so many digits behind the point are not zero as 64-bit floats, unless they are zero."""
+
 _SHORT_FRACTION = 6
 """Digits behind the point, where it matters that the number is no integer or no multiple."""
 
@@ -69,12 +72,24 @@ def _limit(atom: Machine) -> _Digits:
             more = len(str(ceil(1 / atom.of))) if isinstance(atom, Divisible) else 0
             plain = max(_DOUBLE_DIGITS - more, 1) if getattr(atom, "scale", 0) else 10**9
             return _Digits(max(_DOUBLE_DIGITS - fraction - more, 1), fraction, plain)
-        case Compared() if atom.signs in (frozenset({-1}), frozenset({1}), frozenset({-1, 1})):
+        case Compared() if 0 not in atom.signs:
             # Close to a bound that is itself excluded, decimals of many digits would round to it.
-            return _Digits(10**9, max(_DOUBLE_DIGITS - len(atom.digits[0]), 0))
+            return _Digits(10**9, _apart_behind_point(atom.digits))
         case NoneOf():
-            return _Digits(10**9, max(_DOUBLE_DIGITS - max(len(decimal_digits(abs(each))[0]) for each in atom.values), 0))
+            return _Digits(10**9, min(_apart_behind_point(decimal_digits(abs(each))) for each in atom.values))
+        case Compared() if len(atom.digits[1]) > _FLOAT_DIGITS - MAX_FRACTION_DIGITS:
+            return _Digits(10**9, _FLOAT_DIGITS)
     return _ANY_DIGITS
+
+
+def _apart_behind_point(digits: tuple[str, str]) -> int:
+    """How many digits behind the point keep a decimal apart from this one, as 64-bit floats."""
+    whole, fraction = digits
+    if whole != "0":
+        return max(_DOUBLE_DIGITS - len(whole), 0)
+    if not fraction:
+        return 10**9
+    return min(_DOUBLE_DIGITS - 1 + len(fraction) - len(fraction.lstrip("0")), _FLOAT_DIGITS)
 
 
 class _WellFormed:

@@ -4,7 +4,9 @@ Of declared names (those that a schema mentions) it is known in which order they
 described by languages, and nothing can keep them from coming twice.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from promptweave.compiler.json_schema.automaton import Dfa
 from promptweave.compiler.json_schema.formula import Formulas, Inexpressible
@@ -38,6 +40,60 @@ class Value:
     def opposite(self, formulas: Formulas) -> int:
         there = formulas.atom(Has(self.name, True, self.pointer))
         return formulas.every([there, value(formulas, self.name, -self.value, self.pointer)])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Declared:
+    """The declared names of an object, in their order, with the place of each. A set of them is a number, a bit for each."""
+
+    names: tuple[str, ...]
+    places: Mapping[str, int]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> Self:
+        return cls(names, {name: place for place, name in enumerate(names)})
+
+    def bit(self, name: str) -> int:
+        """The set of one name; of none where it is not declared."""
+        return 1 << self.places[name] if name in self.places else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Every declared property but the `allowed` ones has such a value; `value` FALSE: there are none.
+
+    One atom instead of one for each name: of 200 closed objects, each forbids what the 199 others declare. `some`: the
+    opposite, there is one that does not.
+    """
+
+    declared: Declared
+    allowed: int
+    value: Literal
+    some: bool = False
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(replace(self, some=not self.some))
+
+    @property
+    def mentioned(self) -> int:
+        """The names that change it when they are passed: the allowed ones, and the last one of all others."""
+        return self.allowed | self._last
+
+    @property
+    def _last(self) -> int:
+        others = ((1 << len(self.declared.names)) - 1) & ~self.allowed
+        return 1 << (others.bit_length() - 1)
+
+    def allows(self, name: str) -> bool:
+        """Whether nothing is said of a name."""
+        return bool(self.allowed & self.declared.bit(name))
+
+    def after(self, passed: int, formulas: Formulas) -> int:
+        """What it says of the names behind `passed`, and all before these."""
+        if passed & self._last:
+            return Formulas.FALSE if self.some else Formulas.TRUE
+        return formulas.atom(replace(self, allowed=self.allowed & ~passed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +143,7 @@ class Count:
         return formulas.some(options)
 
 
-ObjectAtom = Has | Value | Free | SomeFree | Count
+ObjectAtom = Has | Value | Others | Free | SomeFree | Count
 
 
 def value(formulas: Formulas, name: str, literal: Literal, pointer: str) -> int:

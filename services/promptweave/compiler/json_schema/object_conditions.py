@@ -1,6 +1,6 @@
 """What a schema says of objects, as a formula; and which names schemas declare."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from promptweave.compiler.json_schema.automaton import Dfa, TooManyStatesError
 from promptweave.compiler.json_schema.ecma_pattern import PatternError
 from promptweave.compiler.json_schema.formula import Formulas
 from promptweave.compiler.json_schema.node import FALSE, TRUE, Literal, Node
-from promptweave.compiler.json_schema.object_atoms import Count, Free, Has, value
+from promptweave.compiler.json_schema.object_atoms import Count, Declared, Free, Has, Others, value
 from promptweave.compiler.json_schema.pattern_language import pattern_dfa
 from promptweave.compiler.json_text import pointer_token
 
@@ -39,8 +39,15 @@ class ObjectConditions:
 
     def __init__(self, conditions: "Conditions") -> None:
         self._all = conditions
+        self._declared: dict[tuple[str, ...], Declared] = {}
 
     # -- names --
+
+    def declared(self, names: tuple[str, ...]) -> Declared:
+        """The names with their places; the same value for the same names."""
+        if names not in self._declared:
+            self._declared[names] = Declared.of(names)
+        return self._declared[names]
 
     def names(self, literals: Sequence[Literal]) -> tuple[str, ...]:
         """The declared names: of properties, in order; then those that are only mentioned."""
@@ -110,10 +117,21 @@ class ObjectConditions:
     def equals(self, pairs: Sequence[tuple[str, Literal]], names: tuple[str, ...], pointer: str) -> int:
         """Objects of exactly these properties."""
         formulas, there = self._all.formulas, dict(pairs)
-        parts = [formulas.atom(Has(name, name in there, pointer)) for name in names]
+        parts = [formulas.atom(Has(name, True, pointer)) for name in there]
+        parts += self._others(there, FALSE, names, pointer)
         parts += [value(formulas, name, literal, pointer) for name, literal in pairs]
         parts.append(formulas.atom(Free(automaton.ALL, FALSE, pointer)))
         return formulas.every(parts)
+
+    def _others(self, allowed: Iterable[str], literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
+        """All other declared properties have such a value."""
+        declared, bits = self.declared(names), bytearray(len(names) // 8 + 1)
+        for name in allowed:
+            place = declared.places[name]
+            bits[place // 8] |= 1 << place % 8
+        others = Others(declared, int.from_bytes(bits, "little"), literal, pointer=pointer)
+        if others.allowed != (1 << len(names)) - 1:
+            yield self._all.formulas.atom(others)
 
     def _by_language(self, node: Node, names: tuple[str, ...]) -> Iterator[int]:
         """`patternProperties` and `additionalProperties`."""
@@ -122,18 +140,17 @@ class ObjectConditions:
             (*self._pattern(source, f"{at}/patternProperties{pointer_token(source)}"), literal, source)
             for source, literal in part.patterns
         ]
-        own = {name for name, _ in part.properties}
-        for name in names:
-            matched = name in own
+        own = dict.fromkeys(name for name, _ in part.properties)
+        for name in names if patterns else ():
             for narrow, wide, literal, source in patterns:
                 if wide.accepts(name):
                     if not narrow.accepts(name):
                         why = f"validators do not agree whether it matches the property {name!r}"
                         raise SchemaError("unsupported", f"{at}/patternProperties{pointer_token(source)}", why)
-                    matched = True
+                    own[name] = None
                     yield value(formulas, name, literal, f"{at}/patternProperties{pointer_token(source)}")
-            if not matched and part.additional is not None:
-                yield value(formulas, name, part.additional, at + "/additionalProperties")
+        if part.additional not in (None, TRUE):
+            yield from self._others(own, part.additional, names, at + "/additionalProperties")
         rest, agreed = automaton.ALL, True
         for narrow, wide, literal, source in patterns:
             pointer = f"{at}/patternProperties{pointer_token(source)}"

@@ -13,8 +13,8 @@ from promptweave.compiler.json_schema.deadline import check_deadline
 from promptweave.compiler.json_schema.formula import Every, Formulas, Some
 from promptweave.compiler.json_schema.free_properties import Clause, FreeProperties
 from promptweave.compiler.json_schema.key_trie import KeyTrie
-from promptweave.compiler.json_schema.node import Literal
-from promptweave.compiler.json_schema.object_atoms import Count, Free, Has, SomeFree, Value
+from promptweave.compiler.json_schema.node import FALSE, Literal
+from promptweave.compiler.json_schema.object_atoms import Count, Free, Has, Others, SomeFree, Value
 from promptweave.compiler.json_schema.property_ways import PropertyWays
 from promptweave.compiler.json_text import dumps
 from promptweave.output.grammar import NOTHING, Expr, Lit, Ref, alt, seq
@@ -69,16 +69,23 @@ class ObjectPrinter:
         self._rest: dict[tuple[_Choice, bool], Ref] = {}
         self._ends: dict[tuple[int, bool], Expr] = {}
         self._waiting: list[_State] = []
-        self._ways = PropertyWays(values, self._too_many)
+        self._ways = PropertyWays(values, values.conditions.declared(names), self._too_many)
         self._pointer = ""
 
     def expr(self, formula: int) -> Expr:
         """The objects for which a (settled) formula holds."""
         rest = []
         for part in self._formulas.parts(formula):
-            match self._formulas.values[part]:
+            value = self._formulas.values[part]
+            match value:
                 case Has(name, wanted):
                     (self._required if wanted else self._forbidden).add(name)
+                case Others(some=False):
+                    others = [name for name in self._names if not value.allows(name)]
+                    if value.value == FALSE:
+                        self._forbidden.update(others)
+                    for name in others if value.value != FALSE else ():
+                        self._asked.setdefault(name, set()).add(value.value)
                 case Value(name, literal):
                     self._asked.setdefault(name, set()).add(literal)
                 case _:
@@ -112,8 +119,9 @@ class ObjectPrinter:
         """On to the next property that may be there, all at once: alternatives forbid what others declare."""
         while True:
             skipped = set()
-            absent = self._ways.certainly_absent(formula)
-            while place < len(self._names) and ((name := self._names[place]) in self._forbidden or name in absent):
+            while place < len(self._names) and (
+                (name := self._names[place]) in self._forbidden or self._ways.forbids(formula, name)
+            ):
                 if name in self._required:
                     return place, Formulas.FALSE
                 skipped.add(name)

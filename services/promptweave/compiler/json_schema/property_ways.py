@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from promptweave.compiler.json_schema.formula import Every, Formulas, Some
-from promptweave.compiler.json_schema.node import Literal
-from promptweave.compiler.json_schema.object_atoms import Count, Has, Value
+from promptweave.compiler.json_schema.node import FALSE, TRUE, Literal
+from promptweave.compiler.json_schema.object_atoms import Count, Declared, Has, Others, Value
 
 if TYPE_CHECKING:
     from promptweave.compiler.json_schema.values import Values
@@ -23,56 +23,83 @@ Asked = frozenset[Literal]
 class PropertyWays:
     """The ways on from formulas of one object. `refuse` raises the error of what is too much."""
 
-    def __init__(self, values: "Values", refuse: Callable[[str], None]) -> None:
+    def __init__(self, values: "Values", declared: Declared, refuse: Callable[[str], None]) -> None:
         self._formulas = values.formulas
         self._exclude = values.conditions.exclude
         self._refuse = refuse
-        self._mentions: dict[int, tuple[frozenset[str], bool]] = {}
-        self._excluded: dict[int, frozenset[str]] = {}
+        self._declared = declared
+        self._mentioned: dict[int, tuple[int, bool]] = {}
+        self._excluded: dict[int, tuple[int, int]] = {}
 
-    def certainly_absent(self, formula: int) -> frozenset[str]:
-        """The properties that a formula forbids, whatever else."""
+    def forbids(self, formula: int, name: str) -> bool:
+        """Whether a formula forbids a property, whatever else."""
         if formula not in self._excluded:
-            atoms = (self._formulas.values[part] for part in self._formulas.parts(formula))
-            self._excluded[formula] = frozenset(atom.name for atom in atoms if isinstance(atom, Has) and not atom.wanted)
-        return self._excluded[formula]
+            only, none = -1, 0
+            for part in self._formulas.parts(formula):
+                match self._formulas.values[part]:
+                    case Has(other, False):
+                        none |= self._declared.bit(other)
+                    case Others(_, allowed, literal, False) if literal == FALSE:
+                        only &= allowed
+            self._excluded[formula] = only, none
+        only, none = self._excluded[formula]
+        bit = self._declared.bit(name)
+        return not bit & only or bool(bit & none)
 
-    def _about(self, formula: int) -> tuple[frozenset[str], bool]:
-        """The names that a formula mentions, and whether it counts."""
-        if formula not in self._mentions:
-            match self._formulas.values[formula]:
+    def _about(self, formula: int) -> tuple[int, bool]:
+        """The names by whose absence a formula changes, and whether it says something of others as well."""
+        if formula not in self._mentioned:
+            value = self._formulas.values[formula]
+            match value:
                 case Every(parts) | Some(parts):
-                    inner = [self._about(part) for part in parts]
-                    found = frozenset().union(*(names for names, _ in inner)), any(counts for _, counts in inner)
+                    names, more = 0, False
+                    for part in parts:
+                        inner, counts = self._about(part)
+                        names, more = names | inner, more or counts
+                    found = names, more
                 case Has(name) | Value(name):
-                    found = frozenset({name}), False
-                case Count():
-                    found = frozenset(), True
+                    found = self._declared.bit(name), False
+                case Others():
+                    found = value.mentioned, True
                 case _:
-                    found = frozenset(), False
-            self._mentions[formula] = found
-        return self._mentions[formula]
+                    found = 0, isinstance(value, Count)
+            self._mentioned[formula] = found
+        return self._mentioned[formula]
 
     def absent(self, formula: int, names: Collection[str]) -> int:
-        """The formula where properties are not there."""
-        if self._about(formula)[0].isdisjoint(names):
-            return formula
+        """The formula where properties are not there. They are the next ones in order."""
+        gone = 0
+        for name in names:
+            gone |= self._declared.bit(name)
+        known: dict[int, int] = {}
 
-        def change(atom: object) -> int | None:
-            match atom:
-                case Has(other, wanted) if other in names:
-                    return Formulas.FALSE if wanted else Formulas.TRUE
-                case Value(other) if other in names:
-                    return Formulas.TRUE
-            return None
+        def changed(formula: int) -> int:
+            if not self._about(formula)[0] & gone:
+                return formula
+            if formula not in known:
+                value = self._formulas.values[formula]
+                match value:
+                    case Every(parts):
+                        known[formula] = self._formulas.every(map(changed, parts))
+                    case Some(parts):
+                        known[formula] = self._formulas.some(map(changed, parts))
+                    case Has(_, wanted):
+                        known[formula] = Formulas.FALSE if wanted else Formulas.TRUE
+                    case Others():
+                        known[formula] = value.after(gone, self._formulas)
+                    case _:
+                        known[formula] = Formulas.TRUE
+            return known[formula]
 
-        return self._formulas.map(formula, change)
+        return changed(formula)
 
     def present(self, formula: int, name: str) -> list[tuple[Asked, int]]:
         """What the value of a property may be asked to be where it is there, and what is left of the formula then."""
-        names, counts = self._about(formula)
-        if name not in names and not counts:
+        names, more = self._about(formula)
+        if not more and not names & self._declared.bit(name):
             return [(frozenset(), formula)]
+        if self.forbids(formula, name):
+            return []
         return self._simplest(self._make_ways(formula, name))
 
     def _make_ways(self, formula: int, name: str) -> Iterable[tuple[Asked, int]]:
@@ -106,6 +133,16 @@ class PropertyWays:
                     yield frozenset(), Formulas.TRUE
             case Value(other, literal) if other == name:
                 yield frozenset({literal}), Formulas.TRUE
+            case Others(_, _, literal, some):
+                after = value.after(self._declared.bit(name), formulas)
+                if value.allows(name):
+                    yield frozenset(), after
+                elif not some:
+                    yield frozenset({literal}), after
+                else:
+                    yield frozenset({-literal} - {TRUE}), Formulas.TRUE
+                    if literal != FALSE:
+                        yield frozenset(), after
             case Count(low, high, pointer):
                 if high != 0:
                     fewer = Count(max(low - 1, 0), None if high is None else high - 1, pointer)

@@ -163,6 +163,18 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
     return automaton.ALL
 
 
+def has_none(formula: int, formulas: Formulas) -> bool:
+    """Whether a formula holds for no string, whoever judges. Listed strings need no automata. Raises as `widest` does."""
+    atoms = [formulas.values[part] for part in formulas.parts(formula)]
+    lists = [atom.texts for atom in atoms if isinstance(atom, Among) and atom.wanted]
+    if lists:
+        left = frozenset.intersection(*lists)
+        left = left.difference(*(atom.texts for atom in atoms if isinstance(atom, Among) and not atom.wanted))
+        if not left or all(isinstance(atom, Among) for atom in atoms):
+            return not left
+    return widest(formula, formulas).is_empty
+
+
 def listed(formula: int, formulas: Formulas) -> list[str] | None:
     """The strings that the schema lists, of which a formula admits some or all; None where it lists none."""
     value = formulas.values[formula]

@@ -16,7 +16,8 @@ from promptweave.compiler.json_schema.numbers import number_expr
 from promptweave.compiler.json_schema.object_atoms import Free
 from promptweave.compiler.json_schema.objects import ObjectPrinter
 from promptweave.compiler.json_schema.pattern_language import pattern_dfa
-from promptweave.compiler.json_schema.reader import Reader, SchemaWarning
+from promptweave.compiler.json_schema.place import SchemaWarning
+from promptweave.compiler.json_schema.reader import Reader
 from promptweave.compiler.json_schema.strings import string_expr
 from promptweave.compiler.json_schema.unsatisfiable import Never, explain
 from promptweave.compiler.json_text import Separators
@@ -64,6 +65,7 @@ class Values:
                 at = self._reader.node(asked[0]).pointer
                 raise SchemaError("unsupported", at, f"its references combine to more than {MAX_VALUES} schemas")
             self._known[asked] = self.rules.reserve(hint)
+            self.rules.origins[self._known[asked].name] = self._reader.node(asked[0]).pointer
             self._waiting.append((asked, self._known[asked].name))
         return self._known[asked]
 
@@ -72,7 +74,12 @@ class Values:
         while self._waiting:
             check_deadline()
             asked, name = self._waiting.popleft()
-            self.rules.define(Ref(name), self._body(asked, name))
+            try:
+                body = self._body(asked, name)
+            except RecursionError:
+                why = "it, or a pattern or number in it, is nested too deeply or too long"
+                raise SchemaError("unsupported", self._reader.node(asked[0]).pointer, why) from None
+            self.rules.define(Ref(name), body)
             self._done.add(name)
 
     def texts(self, literals: Iterable[Literal], limit: int) -> list[str] | None:
