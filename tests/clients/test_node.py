@@ -35,7 +35,6 @@ def test_openai(served: Serving, folder: Path) -> None:
     assert len(done.stdout.split()) == 10
 
 
-@pytest.mark.slow  # A demo model and nine requests that it answers at length.
 def test_vercel_ai_sdk(served: Serving, folder: Path) -> None:
     done = run("node", "ai_sdk.mjs", served.url, cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -46,7 +46,7 @@ def said(text: str, kind: str) -> Any:
     return json.loads(message["tool_calls"][0]["function"]["arguments"] if kind == "tools" else message["content"])
 
 
-@pytest.mark.parametrize("clients", [16, pytest.param(64, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("clients", [16, 64])
 async def test_each_gets_its_own(served: Serving, clients: int) -> None:
     async with httpx.AsyncClient(base_url=served.url, timeout=240, limits=httpx.Limits(max_connections=clients)) as client:
 
