@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.errors import Code, PromptweaveError
 from promptweave.facade.errors import to_http, to_param
-from promptweave.facade.openai_request import body_path
+from promptweave.facade.openai_request import chat_path
 from promptweave.rpc.status import RemoteError
 
 TABLE = {
@@ -90,4 +90,4 @@ NESTED: dict[str, Any] = {"response_format": {"type": "json_schema", "json_schem
     ],
 )
 def test_places_in_the_services_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:
-    assert body_path(path, body) == place
+    assert chat_path(path, body) == place

@@ -41,7 +41,8 @@ TAKEN: dict[str, list[Any]] = {
     # What they ask for is what there is anyway.
     "verbosity": ["medium"],
     "modalities": [["text"]],
-    "functions": [[]],
+    "functions": [[], [{"name": "f", "parameters": {"properties": {"a": {"enum": ["x"]}}}}]],
+    "function_call": ["none", "auto"],
     # They promise speed, which is the same without them.
     "prediction": [{"type": "content", "content": "x"}],
     "prompt_cache_retention": ["in_memory", "24h"],
@@ -55,8 +56,6 @@ TAKEN: dict[str, list[Any]] = {
 
 UNSERVED: dict[str, list[Any]] = {
     "audio": [{"voice": "alloy", "format": "mp3"}],
-    "function_call": ["none", {"name": "f"}],
-    "functions": [[{"name": "f"}]],
     "moderation": [{"model": "omni-moderation-latest"}],
     "modalities": [["text", "audio"]],
     "service_tier": ["flex", "priority", "scale"],
@@ -92,6 +91,8 @@ WRONG: dict[str, list[Any]] = {
     "stream_options": [5],
     "tools": [5, [{"type": "other"}]],
     "tool_choice": ["other", 5],
+    "functions": [5, [{}], [{"name": "no such name!"}]],
+    "function_call": ["required", {"name": "f"}],
     "parallel_tool_calls": ["yes"],
     "response_format": [{"type": "xml"}, 5],
     "prompt_cache_key": [5],

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 from promptweave.facade.chat_route import ChatCompletion
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.completion_route import complete, completion_place
+from promptweave.facade.docs_routes import add_docs
 from promptweave.facade.envelope import in_envelope
 from promptweave.facade.http import handle_errors, services_of
 from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
@@ -45,8 +46,8 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
             ending.cancel()
 
     registry = CollectorRegistry()
-    # Requests are read by `chat_body.py`: what FastAPI would describe of them is not what they are.
-    app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None)
+    # Routes read their bodies themselves, so they are described by `openapi.py`: FastAPI sees none of it.
+    app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     handle_errors(app)
 
     @app.get("/health")
@@ -80,6 +81,7 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     add_llama_cpp_routes(app, options)
     add_responses(app, options, store)
     add_messages(app, options)
+    add_docs(app)
     app.add_api_route("/v1/completions", route(CompletionBody, complete, options, completion_place), methods=["POST"])
 
     @app.get("/metrics")

@@ -48,11 +48,12 @@ class ContentPart(Body):
 class Message(Body):
     """One message of any role."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool"]
+    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[ContentPart] | None = None
     name: str | None = None
     tool_calls: list[ToolCall] = []
     tool_call_id: str | None = None
+    function_call: FunctionCall | None = None
     reasoning_content: str | None = None
 
 
@@ -171,6 +172,8 @@ class ChatBody(Body):
     tools: list[Tool] = []
     tool_choice: Literal["none", "auto", "required"] | ToolChoiceObject | None = None
     parallel_tool_calls: bool | None = None
+    functions: list[Function] = []
+    function_call: Literal["none", "auto"] | Named | None = None
     response_format: ResponseFormat | None = None
     stream: bool = False
     stream_options: StreamOptions = StreamOptions()

@@ -1,22 +1,24 @@
 """`/v1/chat/completions`."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import Iterable
 from contextlib import aclosing
+from itertools import chain
 from typing import Any
 
 from fastapi import Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
+from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
+from promptweave.facade.legacy_functions import with_function_call
 from promptweave.facade.openai_request import body_path
-from promptweave.facade.openai_response import Chunks, Completion, Head
+from promptweave.facade.openai_response import Chunks, Completion, Head, JsonObject
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.turn import Answers, begin_turn, warning_headers
-from promptweave.v1 import inference_pb2
 
 
 class ChatCompletion:
@@ -26,11 +28,13 @@ class ChatCompletion:
         self._request = request
         self._options = options
         self._raw: dict[str, Any] = {}
+        self._legacy = False
 
     async def respond(self) -> Response:
         """The answer. Errors name their place in OpenAI's request."""
         self._raw = await read_json(self._request, self._options.max_body_bytes)
         body = read_chat_body(self._raw)
+        self._legacy = bool(body.functions)
         try:
             return await unless_gone(self._request, self._respond(body))
         except PromptweaveError as error:
@@ -51,22 +55,24 @@ class ChatCompletion:
                 completion = Completion(head, n=body.n, logprobs=body.logprobs)
                 async for answer in answers:
                     completion.add(answer.events)
-            return JSONResponse(completion.object(), headers=headers)
-        # The first events come before the headers: what fails until then is a plain error.
-        first = await anext(answers, inference_pb2.GenerateResponse())
+            whole = completion.object()
+            return JSONResponse(with_function_call(whole) if self._legacy else whole, headers=headers)
         chunks = Chunks(head, include_usage=body.stream_options.include_usage, n=body.n)
-        stream = self._stream(first, answers, chunks)
-        headers["cache-control"] = "no-cache"
-        return StreamingResponse(stream, media_type=sse.MEDIA_TYPE, headers=headers)
+        return await event_stream(self._stream(answers, chunks), self._failed, headers)
 
-    async def _stream(self, first: inference_pb2.GenerateResponse, answers: Answers, chunks: Chunks) -> AsyncIterator[bytes]:
-        """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
+    async def _stream(self, answers: Answers, chunks: Chunks) -> Pieces:
+        """The events of a stream."""
+        begun = False
         async with aclosing(answers):
-            try:
-                yield b"".join(map(sse.event, (*chunks.first(), *chunks.of(first.events))))
-                async for answer in answers:
-                    if data := b"".join(map(sse.event, chunks.of(answer.events))):
-                        yield data
-                yield b"".join(map(sse.event, chunks.last())) + sse.DONE
-            except PromptweaveError as error:
-                yield sse.event(http_error(self._placed(error), request_id(self._request)).body())
+            async for answer in answers:
+                first = () if begun else chunks.first()
+                begun = True
+                if data := self._written(chain(first, chunks.of(answer.events))):
+                    yield data
+            yield self._written(chunks.last()) + sse.DONE
+
+    def _written(self, chunks: Iterable[JsonObject]) -> bytes:
+        return b"".join(map(sse.event, map(with_function_call, chunks) if self._legacy else chunks))
+
+    async def _failed(self, error: PromptweaveError) -> bytes:
+        return sse.event(http_error(self._placed(error), request_id(self._request)).body())

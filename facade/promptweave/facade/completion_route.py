@@ -3,17 +3,18 @@
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, request_id
 from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import sampling_of
@@ -54,10 +55,12 @@ async def complete(asked: Asked[CompletionBody]) -> Response:
     head = Head(model.id, int(time.time()), id=f"cmpl-{secrets.token_hex(12)}")
     if not body.stream:
         return JSONResponse(await _whole(asked, choices, head, model.slots))
-    stream = _stream(asked, choices, head)
-    # What fails before the first piece of text is a plain error.
-    first = await anext(stream)
-    return StreamingResponse(_after(first, stream), media_type=sse.MEDIA_TYPE, headers={"cache-control": "no-cache"})
+
+    async def failed(error: PromptweaveError) -> bytes:
+        error.path = None if error.path is None else completion_place(error.path, {})
+        return sse.event(http_error(error, request_id(asked.request)).body())
+
+    return await event_stream(_stream(asked, choices, head), failed)
 
 
 def refuse_unserved(body: CompletionBody) -> None:
@@ -130,7 +133,7 @@ async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Hea
     return {**head.of("text_completion"), "choices": [item for item, _ in written], "usage": usage_object(usage)}
 
 
-async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head) -> AsyncGenerator[bytes, None]:
+async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head) -> Pieces:
     """The events, one choice after the other."""
     with_usage = asked.body.stream_options.include_usage
     usages = []
@@ -139,35 +142,21 @@ async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: He
         usage = {"usage": None} if with_usage else {}
         return sse.event({**head.of("text_completion"), "choices": [_choice_object(choice, text, finish)], **usage})
 
-    begun = False
-    try:
-        for choice in choices:
-            async with aclosing(asked.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
-                echo = choice.echo
-                async for answer in answers:
-                    text = echo + "".join(event.delta.content for event in answer.events)
-                    finish = next((event.finish for event in answer.events if event.HasField("finish")), None)
-                    if finish is not None:
-                        usages.append(finish.usage)
-                    if text or finish is not None:
-                        yield chunk(choice, text, finish)
-                        begun, echo = True, ""
-        if with_usage:
-            usage = usage_object(_sum(choices, usages))
-            yield sse.event({**head.of("text_completion"), "choices": [], "usage": usage})
-        yield sse.DONE
-    except PromptweaveError as error:
-        if not begun:
-            raise
-        error.path = None if error.path is None else completion_place(error.path, {})
-        yield sse.event(http_error(error, request_id(asked.request)).body())
-
-
-async def _after(first: bytes, stream: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    async with aclosing(stream):
-        yield first
-        async for data in stream:
-            yield data
+    for choice in choices:
+        async with aclosing(asked.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
+            echo = choice.echo
+            async for answer in answers:
+                text = echo + "".join(event.delta.content for event in answer.events)
+                finish = next((event.finish for event in answer.events if event.HasField("finish")), None)
+                if finish is not None:
+                    usages.append(finish.usage)
+                if text or finish is not None:
+                    yield chunk(choice, text, finish)
+                    echo = ""
+    if with_usage:
+        usage = usage_object(_sum(choices, usages))
+        yield sse.event({**head.of("text_completion"), "choices": [], "usage": usage})
+    yield sse.DONE
 
 
 def _choice_object(choice: _Choice, text: str, finish: inference_pb2.Finish | None) -> JsonObject:

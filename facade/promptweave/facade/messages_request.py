@@ -23,7 +23,7 @@ from promptweave.facade.messages_body import (
     ToolResultBlock,
     ToolUseBlock,
 )
-from promptweave.facade.openai_request import body_path
+from promptweave.facade.openai_request import chat_path
 from promptweave.facade.places import Origin, Places
 from promptweave.v1 import inference_pb2
 
@@ -50,7 +50,7 @@ class Asked:
 
     def given(self, path: str) -> str:
         """The place in the other request that a place in one of the services' requests came from."""
-        return self.places.given(body_path(path, self.raw))
+        return self.places.given(chat_path(path, self.raw))
 
 
 def to_chat(raw: Mapping[str, Any], body: CountBody) -> Asked:

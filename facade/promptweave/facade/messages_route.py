@@ -1,15 +1,17 @@
 """`/v1/messages`, for clients of Anthropic's API: create, whole or as a stream, and count_tokens."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import aclosing
+from itertools import chain
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.body import read_body
+from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
 from promptweave.facade.messages_body import CountBody, MessagesBody
 from promptweave.facade.messages_events import MessageEvents
@@ -18,7 +20,6 @@ from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import to_compile_request
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
-from promptweave.v1 import inference_pb2
 
 JsonObject = dict[str, Any]
 
@@ -72,26 +73,23 @@ class CreateMessage:
                         for _ in events.of(answer.events):
                             pass
                 return JSONResponse(events.message, headers=headers)
-            # The first events come before the headers: what fails until then is a plain error.
-            first = await anext(turn.answers, inference_pb2.GenerateResponse())
+            return await event_stream(self._stream(turn, events), lambda error: self._failed(error, asked), headers)
         except PromptweaveError as error:
             raise _placed(error, asked) from None
-        headers["cache-control"] = "no-cache"
-        return StreamingResponse(self._stream(first, turn, events, asked), media_type=sse.MEDIA_TYPE, headers=headers)
 
-    async def _stream(
-        self, first: inference_pb2.GenerateResponse, turn: Turn, events: MessageEvents, asked: Asked
-    ) -> AsyncIterator[bytes]:
-        """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
+    async def _stream(self, turn: Turn, events: MessageEvents) -> Pieces:
+        """The events of a stream."""
+        begun = False
         async with aclosing(turn.answers):
-            try:
-                yield _written(events.first()) + _written(events.of(first.events))
-                async for answer in turn.answers:
-                    if data := _written(events.of(answer.events)):
-                        yield data
-            except PromptweaveError as error:
-                told = http_error(_placed(error, asked), request_id(self._request))
-                yield _written([told.anthropic_body(request_id(self._request))])
+            async for answer in turn.answers:
+                first = () if begun else events.first()
+                begun = True
+                if data := _written(chain(first, events.of(answer.events))):
+                    yield data
+
+    async def _failed(self, error: PromptweaveError, asked: Asked) -> bytes:
+        told = http_error(_placed(error, asked), request_id(self._request))
+        return _written([told.anthropic_body(request_id(self._request))])
 
 
 def _placed(error: PromptweaveError, asked: Asked) -> PromptweaveError:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from promptweave.errors import PromptweaveError
 from promptweave.facade.chat_body import (
     ChatBody,
     ContentPart,
@@ -20,12 +21,13 @@ from promptweave.facade.chat_body import (
 from promptweave.facade.chat_body import Tool as ToolBody
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.legacy_functions import with_tools
 from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
 
 _NOT_SERVED = frozenset(
     {
         # OpenAI's, which nothing here can do.
-        *("functions", "function_call", "audio", "web_search_options", "moderation"),
+        *("audio", "web_search_options", "moderation"),
         # llama.cpp's, which the services decide, or have other names for.
         *("ignore_eos", "n_predict", "n_keep", "n_discard", "n_indent", "n_probs", "post_sampling_probs", "return_tokens"),
         *("t_max_predict_ms", "t_max_prompt_ms", "id_slot", "lora", "json_schema", "grammar_lazy", "grammar_triggers"),
@@ -59,6 +61,15 @@ def compile_request_from_openai(body: dict[str, Any]) -> prompt_compiler_pb2.Com
 
 def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     """What to compile, without a template. Raises RequestError and UnsupportedError."""
+    body, places = with_tools(body)
+    try:
+        return _compile_request(body)
+    except PromptweaveError as error:
+        error.path = places.given(error.path or "")
+        raise
+
+
+def _compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     _refuse_unserved(body)
     request = prompt_compiler_pb2.CompileRequest(
         messages=[_message(message, f"/messages/{place}") for place, message in enumerate(body.messages)],
@@ -126,6 +137,11 @@ def _owned(session_id: str | None, owner: str | None) -> str | None:
 
 def body_path(path: str, body: dict[str, Any]) -> str:
     """The place in OpenAI's request that a place in one of the services' requests came from."""
+    return with_tools(read_chat_body(body))[1].given(chat_path(path, body))
+
+
+def chat_path(path: str, body: dict[str, Any]) -> str:
+    """The place in a chat request of tools."""
     limit = "/max_completion_tokens" if body.get("max_completion_tokens") is not None else "/max_tokens"
     wanted = body["response_format"] if isinstance(body.get("response_format"), dict) else {}
     nested = isinstance(wanted.get("json_schema"), dict)

@@ -10,7 +10,7 @@ from typing import Any
 from promptweave.facade.body import read_body
 from promptweave.facade.chat_body import ChatBody, GrammarDefinition
 from promptweave.facade.errors import RequestError, UnsupportedError
-from promptweave.facade.openai_request import body_path
+from promptweave.facade.openai_request import chat_path
 from promptweave.facade.places import Origin, Places
 from promptweave.facade.responses_body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
 from promptweave.facade.responses_items import Conversation
@@ -57,7 +57,7 @@ class Asked:
 
     def given(self, path: str) -> str:
         """The place in the other request that a place in one of the services' requests came from."""
-        return self.places.given(body_path(path, self.raw))
+        return self.places.given(chat_path(path, self.raw))
 
 
 def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:

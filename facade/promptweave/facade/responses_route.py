@@ -1,16 +1,18 @@
 """`/v1/responses`: create, whole or as a stream; get, delete, list the items before, cancel."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
+from itertools import chain
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse, Response, StreamingResponse
+from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.body import read_body
 from promptweave.facade.errors import NotFoundError, PreviousResponseError, RequestError, UnsupportedError
+from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.responses_body import ResponsesBody
@@ -20,7 +22,7 @@ from promptweave.facade.responses_object import new_response
 from promptweave.facade.responses_request import Asked, check_served, to_chat
 from promptweave.facade.responses_store import Kept, ResponseStore
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
-from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
 
@@ -78,6 +80,7 @@ class CreateResponse:
         self._options = options
         self._store = store
         self._owner = _owner(request)
+        self._begun = False
 
     async def respond(self) -> Response:
         """The answer. Errors name their place in the request."""
@@ -100,13 +103,10 @@ class CreateResponse:
             headers = warning_headers(warnings)
             if not body.stream:
                 return JSONResponse(await self._whole(turn, events, items), headers=headers)
-            # The first events come before the headers: what fails until then is a plain error.
-            first = await anext(turn.answers, inference_pb2.GenerateResponse())
+            stream = self._stream(turn, events, items)
+            return await event_stream(stream, lambda error: self._failed(error, events, items, asked), headers)
         except PromptweaveError as error:
             raise _placed(error, asked) from None
-        headers["cache-control"] = "no-cache"
-        stream = self._stream(first, turn, events, items, asked)
-        return StreamingResponse(stream, media_type=sse.MEDIA_TYPE, headers=headers)
 
     async def _history(self, previous: str | None) -> list[JsonObject]:
         if previous is None:
@@ -137,26 +137,25 @@ class CreateResponse:
                     pass
         return await self._kept(events, items)
 
-    async def _stream(
-        self,
-        first: inference_pb2.GenerateResponse,
-        turn: Turn,
-        events: ResponseEvents,
-        items: list[JsonObject],
-        asked: Asked,
-    ) -> AsyncIterator[bytes]:
-        """The events of a stream. When the client goes away this is closed, and with it the call that writes the answer."""
+    async def _stream(self, turn: Turn, events: ResponseEvents, items: list[JsonObject]) -> Pieces:
+        """The events of a stream."""
         async with aclosing(turn.answers):
-            try:
-                yield _written(events.first()) + _written(events.of(first.events))
-                async for answer in turn.answers:
-                    if data := _written(events.of(answer.events)):
-                        yield data
-            except PromptweaveError as error:
-                told = http_error(_placed(error, asked), request_id(self._request))
-                yield _written(events.fail(_FAILURES.get(told.status, "server_error"), told.message))
-            await self._kept(events, items)
-            yield _written([events.last()])
+            async for answer in turn.answers:
+                first = () if self._begun else events.first()
+                self._begun = True
+                if data := _written(chain(first, events.of(answer.events))):
+                    yield data
+        yield await self._last(events, items)
+
+    async def _failed(self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Asked) -> bytes:
+        told = http_error(_placed(error, asked), request_id(self._request))
+        first = b"" if self._begun else _written(events.first())
+        failure = _written(events.fail(_FAILURES.get(told.status, "server_error"), told.message))
+        return first + failure + await self._last(events, items)
+
+    async def _last(self, events: ResponseEvents, items: list[JsonObject]) -> bytes:
+        await self._kept(events, items)
+        return _written([events.last()])
 
     async def _kept(self, events: ResponseEvents, items: list[JsonObject]) -> JsonObject:
         """The response, which is kept if it is wanted; it says so."""

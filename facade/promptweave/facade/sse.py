@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-MEDIA_TYPE = "text/event-stream"
 DONE = b"data: [DONE]\n\n"
 
 

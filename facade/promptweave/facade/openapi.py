@@ -1,0 +1,203 @@
+"""The OpenAPI document of the facade: made of the bodies that its routes read, with an example for each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic.json_schema import models_json_schema
+
+from promptweave.facade.body import Body
+from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.completion_body import CompletionBody
+from promptweave.facade.llama_cpp_routes import DetokenizeBody, TokenizeBody
+from promptweave.facade.messages_body import CountBody, MessagesBody
+from promptweave.facade.responses_body import ResponsesBody
+from promptweave.facade.vector_routes import EmbeddingsBody, RerankBody
+
+JsonObject = dict[str, Any]
+
+_TRIP = {
+    "type": "object",
+    "properties": {"city": {"type": "string", "maxLength": 20}, "days": {"type": "integer", "minimum": 1, "maximum": 9}},
+    "required": ["city", "days"],
+    "additionalProperties": False,
+}
+_ASKED = [{"role": "user", "content": "Three days in Oslo, please."}]
+_BOOK = {"name": "book_trip", "description": "Books a trip", "parameters": _TRIP}
+_CHAT = {
+    "model": "gpt-4o",
+    "messages": _ASKED,
+    "tools": [{"type": "function", "function": _BOOK}],
+    "tool_choice": {"type": "function", "function": {"name": "book_trip"}},
+}
+_MESSAGE = {
+    "model": "claude-sonnet-4-5",
+    "messages": _ASKED,
+    "tools": [{"name": "book_trip", "description": "Books a trip", "input_schema": _TRIP}],
+    "tool_choice": {"type": "tool", "name": "book_trip"},
+}
+_RESPONSE = {
+    "model": "gpt-4o",
+    "input": "Three days in Oslo, please.",
+    "text": {"format": {"type": "json_schema", "name": "trip", "schema": _TRIP, "strict": True}},
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A route as it is described. `streams`: whether it answers with events, too, where the body asks for them."""
+
+    method: str
+    path: str
+    summary: str
+    body: type[Body] | None = None
+    example: JsonObject | None = None
+    streams: bool = False
+
+
+OPERATIONS: Sequence[Operation] = (
+    Operation("post", "/v1/chat/completions", "A chat completion (OpenAI)", ChatBody, _CHAT, streams=True),
+    Operation("post", "/v1/responses", "A response (OpenAI)", ResponsesBody, _RESPONSE, streams=True),
+    Operation("get", "/v1/responses/{id}", "A response that is kept"),
+    Operation("delete", "/v1/responses/{id}", "Forgets a response"),
+    Operation("get", "/v1/responses/{id}/input_items", "The items that a response was made from"),
+    Operation("post", "/v1/messages", "A message (Anthropic)", MessagesBody, {**_MESSAGE, "max_tokens": 300}, streams=True),
+    Operation("post", "/v1/messages/count_tokens", "Tokens of a message's prompt (Anthropic)", CountBody, _MESSAGE),
+    Operation(
+        "post",
+        "/v1/completions",
+        "What follows a plain prompt (OpenAI)",
+        CompletionBody,
+        {"model": "gpt-3.5-turbo-instruct", "prompt": "Once upon a time", "max_tokens": 16},
+        streams=True,
+    ),
+    Operation(
+        "post",
+        "/v1/embeddings",
+        "Vectors of texts (OpenAI)",
+        EmbeddingsBody,
+        {"model": "text-embedding-3-small", "input": ["a cat", "a dog"]},
+    ),
+    Operation(
+        "post",
+        "/v1/rerank",
+        "An order of documents (Jina, Cohere, llama.cpp)",
+        RerankBody,
+        {"query": "pets", "documents": ["a cat", "a stone"], "top_n": 1},
+    ),
+    Operation("get", "/v1/models", "The loaded models (OpenAI)"),
+    Operation("post", "/tokenize", "Token ids of a text (llama.cpp)", TokenizeBody, {"content": "a cat"}),
+    Operation("post", "/detokenize", "The text of token ids (llama.cpp)", DetokenizeBody, {"tokens": [97, 98]}),
+    Operation("post", "/apply-template", "The whole compiled prompt (llama.cpp, and more)", ChatBody, _CHAT),
+    Operation("get", "/health", "The process lives"),
+)
+
+_ERRORS = {
+    400: "The request is wrong, or asks for what is not served: `code` and `param` say what and where",
+    401: "An API key is needed",
+    404: "There is no such model, or no such response",
+    413: "The body is too large",
+    429: "Too much is asked at once; `retry-after` says when to come again",
+    501: "Nothing here serves this: a model is missing",
+    503: "The engine is not ready; `retry-after` says when to come again",
+    504: "It took too long",
+}
+"""500 is not among them: nobody's request makes it."""
+
+_ERROR_SCHEMAS: JsonObject = {
+    "Error": {
+        "type": "object",
+        "properties": {
+            "error": {
+                "type": "object",
+                "properties": {
+                    "message": {"type": "string"},
+                    "type": {"type": "string"},
+                    "param": {"type": ["string", "null"]},
+                    "code": {"type": ["string", "null"]},
+                },
+                "required": ["message", "type", "param", "code"],
+            }
+        },
+        "required": ["error"],
+    },
+    "AnthropicError": {
+        "type": "object",
+        "properties": {
+            "type": {"const": "error"},
+            "error": {
+                "type": "object",
+                "properties": {"type": {"type": "string"}, "message": {"type": "string"}},
+                "required": ["type", "message"],
+            },
+            "request_id": {"type": "string"},
+        },
+        "required": ["type", "error", "request_id"],
+    },
+    "Warning": {
+        "type": "object",
+        "description": "What of the request is not enforced, or was fitted to the chat template",
+        "properties": {"code": {"type": "string"}, "path": {"type": "string"}, "message": {"type": "string"}},
+        "required": ["code", "path", "message"],
+    },
+}
+
+_WARNED = {
+    "x-promptweave-warnings": {
+        "description": "How many warnings there are; they stand in the answer's field `warnings`",
+        "schema": {"type": "integer", "minimum": 1},
+    }
+}
+
+
+def openapi_document(version: str) -> JsonObject:
+    """The document, OpenAPI 3.1."""
+    kinds = {operation.body for operation in OPERATIONS if operation.body}
+    refs, schemas = models_json_schema(
+        [(kind, "validation") for kind in sorted(kinds, key=lambda kind: kind.__name__)],
+        ref_template="#/components/schemas/{model}",
+    )
+    paths: dict[str, JsonObject] = {}
+    for operation in OPERATIONS:
+        body = refs[(operation.body, "validation")] if operation.body else None
+        paths.setdefault(operation.path, {})[operation.method] = _operation(operation, body)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "promptweave",
+            "version": version,
+            "description": "Tool calls and structured output that comply with their schemas, whatever the model.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": {**schemas["$defs"], **_ERROR_SCHEMAS},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"key": []}],
+    }
+
+
+def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
+    answer: JsonObject = {"type": "object"}
+    if operation.streams or operation.path == "/apply-template":
+        answer["properties"] = {"warnings": {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}}
+    content: JsonObject = {"application/json": {"schema": answer}}
+    if operation.streams:
+        content["text/event-stream"] = {}
+    error = "AnthropicError" if operation.path.startswith("/v1/messages") else "Error"
+    told = {"application/json": {"schema": {"$ref": f"#/components/schemas/{error}"}}}
+    described: JsonObject = {
+        "summary": operation.summary,
+        "responses": {
+            "200": {"description": "The answer", "content": content} | ({"headers": _WARNED} if operation.streams else {}),
+            **{str(status): {"description": text, "content": told} for status, text in _ERRORS.items()},
+        },
+    }
+    if "{id}" in operation.path:
+        described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if body is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {"application/json": {"schema": body, "example": operation.example}},
+        }
+    return described
