@@ -22,6 +22,7 @@ def chunk(text: str, written: int, stop_type: str | None = None) -> Chunk:
         pytest.param([("a", 1), ("</tool>", 2), ("", 3), ("", 3, "eos")], ["a", "", "</tool>", ""], id="a-tag-then-hidden"),
         pytest.param([("a", 1), ("</tool>", 2), ("", 2, "limit")], ["a", "", "</tool>"], id="cut-after-a-tag"),
         pytest.param([("a", 1), ("</tool>", 2), ("", 2, "none")], ["a", "", "</tool>"], id="cut-for-no-reason"),
+        pytest.param([("a<b>", 1), ("c", 2), ("", 3), ("", 3, "eos")], ["", "a<b>c", "", ""], id="text-with-a-tag-before"),
         # The end is not written where it follows half a character: the chunk before was another token's.
         pytest.param([("</tool>", 1), ("", 3, "eos")], ["", "</tool>"], id="half-a-character-before-the-end"),
         pytest.param([("\ufffd</s>", 2), ("", 2, "eos")], ["", "\ufffd"], id="half-a-character-with-the-end"),

@@ -27,7 +27,7 @@ class TurnEnd:
             # The count tells whether the chunk before was the last token's: one that ends in half a character has none.
             ended = chunk.stop_type == "eos" and chunk.counts.completion_tokens == self._written
             return (self._before if ended else self._held) + chunk.text
-        text, self._held = self._held, ""
+        text, self._held, self._before = self._held, "", ""
         self._written = chunk.counts.completion_tokens
         if (place := self._place(chunk.text)) is not None:
             # Half a character before it comes in the same chunk.
