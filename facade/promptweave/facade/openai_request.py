@@ -137,7 +137,11 @@ def _owned(session_id: str | None, owner: str | None) -> str | None:
 
 def body_path(path: str, body: dict[str, Any]) -> str:
     """The place in OpenAI's request that a place in one of the services' requests came from."""
-    return with_tools(read_chat_body(body))[1].given(chat_path(path, body))
+    try:
+        _, places = with_tools(read_chat_body(body))
+    except RequestError:
+        return path  # What is wrong with the body itself is told by its own places.
+    return places.given(chat_path(path, body))
 
 
 def chat_path(path: str, body: dict[str, Any]) -> str:
