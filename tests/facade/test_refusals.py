@@ -95,7 +95,9 @@ REFUSED = [
     pytest.param({"messages": USER, "logprobs": True, "top_logprobs": 21}, "top_logprobs", None, id="top-logprobs"),
     pytest.param({"messages": USER, "logit_bias": {"a/b": 101}}, "logit_bias.a/b", None, id="bias"),
     pytest.param({"messages": USER, "logit_bias": {"5": 1, "99999": 1}}, "logit_bias[99999]", None, id="bias-of-nothing"),
-    pytest.param({"messages": USER, "functions": [{"name": "f"}]}, "functions", "unsupported_parameter", id="functions"),
+    pytest.param(
+        {"messages": USER, "functions": [{"name": "f"}], "tools": [tool()]}, "tools", None, id="functions-and-tools"
+    ),
     pytest.param(
         {"messages": USER, "modalities": ["text", "audio"]}, "modalities", "unsupported_parameter", id="modalities"
     ),

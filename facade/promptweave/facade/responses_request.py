@@ -26,6 +26,8 @@ _AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature"
 
 _OTHER_NAMES = {
     "messages": "input",
+    "functions": "tools",
+    "function_call": "tool_choice",
     "max_tokens": "max_output_tokens",
     "max_completion_tokens": "max_output_tokens",
     "response_format": "text.format",
