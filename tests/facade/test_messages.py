@@ -135,6 +135,15 @@ def test_a_whole_conversation_is_taken(client: anthropic.Anthropic) -> None:
     assert counted.input_tokens == message.usage.input_tokens + (message.usage.cache_read_input_tokens or 0)
 
 
+def test_what_nobody_here_can_read_is_left_out_and_said(served: Serving) -> None:
+    blocks = [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "yes"}]
+    body = {"messages": [*USER, {"role": "assistant", "content": blocks}, *USER], "max_tokens": 5}
+    response = httpx.post(f"{served.url}/messages", json=body, timeout=60)
+    paths = [warning["path"] for warning in response.json()["warnings"]]
+    assert paths == ["/messages/1/content/0"]
+    assert response.headers["x-promptweave-warnings"] == "1"
+
+
 def test_structured_output(served: Serving) -> None:
     schema = {"type": "object", "properties": {"a": {"enum": ["x", "y"]}}, "required": ["a"], "additionalProperties": False}
     body = {

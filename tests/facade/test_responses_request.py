@@ -11,10 +11,11 @@ from promptweave.facade.openai_request import to_compile_request, to_generate_re
 from promptweave.facade.places import Origin, Places
 from promptweave.facade.responses_body import ResponsesBody
 from promptweave.facade.responses_items import encrypted, kept_item
-from promptweave.facade.responses_request import Asked, to_chat
+from promptweave.facade.responses_request import to_chat
+from promptweave.facade.translated import Translated
 
 
-def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Asked:
+def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Translated:
     return to_chat(raw, read_body(ResponsesBody, raw), history or [])
 
 

@@ -17,6 +17,7 @@ but the store of responses.
                  └─ responses_store.py       responses that are kept, in SQLite
 
     messages_route.py                        `/v1/messages`, Anthropic's API: messages_request.py, messages_events.py
+    translated.py                            what these two make of a request: a chat request, and the way back
 
 `vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
 `models.py` says which names mean which loaded model; `sse.py` writes event streams; `http.py` holds what every answer has.

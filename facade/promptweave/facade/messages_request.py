@@ -5,7 +5,6 @@ Whatever chat completions serve, messages serve too, and errors come back to the
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from promptweave.facade.body import read_body
@@ -23,9 +22,9 @@ from promptweave.facade.messages_body import (
     ToolResultBlock,
     ToolUseBlock,
 )
-from promptweave.facade.openai_request import chat_path
 from promptweave.facade.places import Origin, Places
-from promptweave.v1 import inference_pb2
+from promptweave.facade.translated import Translated
+from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
 
@@ -40,20 +39,7 @@ _AS_IN_CHAT = (
 """Fields that chat completions know by the same name, most of them ours in addition to Anthropic's."""
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A chat request that was made of another one."""
-
-    body: ChatBody
-    raw: JsonObject
-    places: Places
-
-    def given(self, path: str) -> str:
-        """The place in the other request that a place in one of the services' requests came from."""
-        return self.places.given(chat_path(path, self.raw))
-
-
-def to_chat(raw: Mapping[str, Any], body: CountBody) -> Asked:
+def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translated:
     """The chat request. Raises RequestError and UnsupportedError."""
     for name in _NOT_SERVED:
         if raw.get(name):
@@ -87,7 +73,7 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Asked:
     places.move("/thinking_budget_tokens", Origin("/thinking/budget_tokens"))
     places.move("/reasoning_effort", Origin("/output_config/effort"))
     places.move("/response_format", Origin("/output_config/format"))
-    return Asked(read_body(ChatBody, chat), chat, places)
+    return Translated(read_body(ChatBody, chat), chat, places, conversation.warnings)
 
 
 class _Conversation:
@@ -95,6 +81,7 @@ class _Conversation:
 
     def __init__(self, places: Places) -> None:
         self.messages: list[JsonObject] = []
+        self.warnings: list[prompt_compiler_pb2.Warning] = []
         self._places = places
 
     def system(self, given: str | Sequence[JsonObject]) -> None:
@@ -149,7 +136,8 @@ class _Conversation:
                 thought = read_body(ThinkingBlock, block, path).thinking
                 message["reasoning_content"] = message.get("reasoning_content", "") + thought
             case "redacted_thinking":
-                pass  # Nobody here can read it.
+                why = "redacted thinking is left out: nobody here can read it"
+                self.warnings.append(prompt_compiler_pb2.Warning(code="not_applied", path=path, message=why))
             case "tool_use":
                 call = read_body(ToolUseBlock, block, path)
                 calls = message.setdefault("tool_calls", [])

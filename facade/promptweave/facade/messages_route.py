@@ -15,10 +15,11 @@ from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
 from promptweave.facade.messages_body import CountBody, MessagesBody
 from promptweave.facade.messages_events import MessageEvents
-from promptweave.facade.messages_request import Asked, to_chat
+from promptweave.facade.messages_request import to_chat
 from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import to_compile_request
 from promptweave.facade.options import FacadeOptions
+from promptweave.facade.translated import Translated
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
 
 JsonObject = dict[str, Any]
@@ -43,7 +44,7 @@ def add_messages(app: FastAPI, options: FacadeOptions) -> None:
             check_model(asked.body.model, model, options.aliases)
             compiled = await services.compile(to_compile_request(asked.body), model)
         except PromptweaveError as error:
-            raise _placed(error, asked) from None
+            raise asked.placed(error) from None
         return JSONResponse({"input_tokens": await services.count_tokens(compiled.prompt)})
 
 
@@ -60,13 +61,12 @@ class CreateMessage:
         body = read_body(MessagesBody, raw)
         return await unless_gone(self._request, self._respond(body, to_chat(raw, body)))
 
-    async def _respond(self, body: MessagesBody, asked: Asked) -> Response:
+    async def _respond(self, body: MessagesBody, asked: Translated) -> Response:
         try:
             turn = await begin_turn(services_of(self._request), self._options, asked.body, owner(self._request))
-            for warning in turn.warnings:
-                warning.path = asked.given(warning.path)
-            events = MessageEvents(turn.model.id, turn.warnings)
-            headers = warning_headers(turn.warnings)
+            warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
+            events = MessageEvents(turn.model.id, warnings)
+            headers = warning_headers(warnings)
             if not body.stream:
                 async with aclosing(turn.answers):
                     async for answer in turn.answers:
@@ -75,7 +75,7 @@ class CreateMessage:
                 return JSONResponse(events.message, headers=headers)
             return await event_stream(self._stream(turn, events), lambda error: self._failed(error, asked), headers)
         except PromptweaveError as error:
-            raise _placed(error, asked) from None
+            raise asked.placed(error) from None
 
     async def _stream(self, turn: Turn, events: MessageEvents) -> Pieces:
         """The events of a stream."""
@@ -87,15 +87,9 @@ class CreateMessage:
                 if data := _written(chain(first, events.of(answer.events))):
                     yield data
 
-    async def _failed(self, error: PromptweaveError, asked: Asked) -> bytes:
-        told = http_error(_placed(error, asked), request_id(self._request))
+    async def _failed(self, error: PromptweaveError, asked: Translated) -> bytes:
+        told = http_error(asked.placed(error), request_id(self._request))
         return _written([told.anthropic_body(request_id(self._request))])
-
-
-def _placed(error: PromptweaveError, asked: Asked) -> PromptweaveError:
-    if error.path is not None:
-        error.path = asked.given(error.path)
-    return error
 
 
 def _written(events: Iterable[JsonObject]) -> bytes:

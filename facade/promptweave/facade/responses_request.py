@@ -4,16 +4,15 @@ Whatever chat completions serve, responses serve too, and errors come back to th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from promptweave.facade.body import read_body
 from promptweave.facade.chat_body import ChatBody, GrammarDefinition
 from promptweave.facade.errors import RequestError, UnsupportedError
-from promptweave.facade.openai_request import chat_path
 from promptweave.facade.places import Origin, Places
 from promptweave.facade.responses_body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
 from promptweave.facade.responses_items import Conversation
+from promptweave.facade.translated import Translated
 from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
@@ -47,21 +46,6 @@ _INCLUDED = (
 )
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A chat request that was made of another one."""
-
-    body: ChatBody
-    warnings: Sequence[prompt_compiler_pb2.Warning]
-    """What is not done as it was asked. Places are those of the other request."""
-    raw: JsonObject
-    places: Places
-
-    def given(self, path: str) -> str:
-        """The place in the other request that a place in one of the services' requests came from."""
-        return self.places.given(chat_path(path, self.raw))
-
-
 def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
     """Refuses by name what is not served. Raises UnsupportedError."""
     extra = body.model_extra or {}
@@ -85,7 +69,7 @@ def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
             raise UnsupportedError(f"{name!r} cannot be included", path=f"/include/{place}")
 
 
-def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Asked:
+def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translated:
     """The chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
     places = Places()
     # What OpenAI's description does not know is ours, or the engine's: chat completions decide on it.
@@ -105,7 +89,7 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     places.move("/max_completion_tokens", Origin("/max_output_tokens"))
     places.move("/reasoning_effort", Origin("/reasoning/effort"))
     places.move("/response_format", Origin("/text/format"))
-    return Asked(read_body(ChatBody, chat), _warnings(body, history), chat, places)
+    return Translated(read_body(ChatBody, chat), chat, places, _warnings(body, history))
 
 
 def _messages(body: ResponsesBody, history: Sequence[JsonObject], places: Places) -> list[JsonObject]:

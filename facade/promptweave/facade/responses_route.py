@@ -19,10 +19,10 @@ from promptweave.facade.responses_body import ResponsesBody
 from promptweave.facade.responses_events import ResponseEvents
 from promptweave.facade.responses_items import kept_item, reference
 from promptweave.facade.responses_object import new_response
-from promptweave.facade.responses_request import Asked, check_served, to_chat
+from promptweave.facade.responses_request import check_served, to_chat
 from promptweave.facade.responses_store import Kept, ResponseStore
+from promptweave.facade.translated import Translated
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
-from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
 
@@ -96,7 +96,7 @@ class CreateResponse:
         given = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
         try:
             turn = await begin_turn(services_of(self._request), self._options, asked.body, owner(self._request))
-            warnings = [*asked.warnings, *_placed_warnings(turn.warnings, asked)]
+            warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
             response = new_response(raw, body, turn.model.id, warnings)
             events = ResponseEvents(response, encrypt_reasoning="reasoning.encrypted_content" in body.include)
             items = [*history, *map(kept_item, given)]
@@ -106,7 +106,7 @@ class CreateResponse:
             stream = self._stream(turn, events, items)
             return await event_stream(stream, lambda error: self._failed(error, events, items, asked), headers)
         except PromptweaveError as error:
-            raise _placed(error, asked) from None
+            raise asked.placed(error) from None
 
     async def _history(self, previous: str | None) -> list[JsonObject]:
         if previous is None:
@@ -147,8 +147,10 @@ class CreateResponse:
                     yield data
         yield await self._last(events, items)
 
-    async def _failed(self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Asked) -> bytes:
-        told = http_error(_placed(error, asked), request_id(self._request))
+    async def _failed(
+        self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Translated
+    ) -> bytes:
+        told = http_error(asked.placed(error), request_id(self._request))
         first = b"" if self._begun else _written(events.first())
         failure = _written(events.fail(_FAILURES.get(told.status, "server_error"), told.message))
         return first + failure + await self._last(events, items)
@@ -172,17 +174,6 @@ def _owner(request: Request) -> str:
 
 def _not_found(id: str) -> NotFoundError:
     return NotFoundError(f"Response with id {id!r} not found.")
-
-
-def _placed(error: PromptweaveError, asked: Asked) -> PromptweaveError:
-    if error.path is not None:
-        error.path = asked.given(error.path)
-    return error
-
-
-def _placed_warnings(warnings: Iterable[prompt_compiler_pb2.Warning], asked: Asked) -> Iterable[prompt_compiler_pb2.Warning]:
-    for warning in warnings:
-        yield prompt_compiler_pb2.Warning(code=warning.code, path=asked.given(warning.path), message=warning.message)
 
 
 def _written(events: Iterable[JsonObject]) -> bytes:
