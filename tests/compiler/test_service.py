@@ -6,8 +6,8 @@ import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promptweave.compiler.main import register
 from promptweave.compiler.pool import Pool
+from promptweave.compiler.service import register
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.server import RpcServer

@@ -1,27 +1,18 @@
 """The compiler as a process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-import grpc.aio
 from prometheus_client import CollectorRegistry, Gauge
 
 from promptweave.compiler.options import CompilerOptions
 from promptweave.compiler.pool import Pool
-from promptweave.compiler.service import PromptCompiler
+from promptweave.compiler.service import register
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.server import RpcServer, serve
-from promptweave.v1 import prompt_compiler_pb2
-from promptweave.v1.prompt_compiler_pb2_grpc import add_PromptCompilerServiceServicer_to_server
 
 ROLE = "compiler"
-
-
-def register(server: grpc.aio.Server, pool: Pool) -> Sequence[str]:
-    """Adds the service to a server; returns its full name."""
-    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool), server)
-    return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]
 
 
 def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None = None) -> int:

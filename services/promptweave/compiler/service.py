@@ -26,7 +26,10 @@ from promptweave.output.wire import (
 )
 from promptweave.rpc.status import from_status
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
-from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceServicer
+from promptweave.v1.prompt_compiler_pb2_grpc import (
+    PromptCompilerServiceServicer,
+    add_PromptCompilerServiceServicer_to_server,
+)
 
 MAX_TEMPLATES = 256
 """How many templates a replica remembers by hash; the one used longest ago goes first."""
@@ -156,3 +159,9 @@ def _check_dialects(dialects: Sequence[int]) -> None:
     known = (prompt_compiler_pb2.GRAMMAR_DIALECT_UNSPECIFIED, prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF)
     if dialects and not any(dialect in known for dialect in dialects):
         raise UnsupportedError("grammars are written in GBNF only, so far", path="/dialects")
+
+
+def register(server: grpc.aio.Server, pool: Pool) -> Sequence[str]:
+    """Adds the service to a server; returns its full name."""
+    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool), server)
+    return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]
