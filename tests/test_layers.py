@@ -72,12 +72,7 @@ def test_packages_import_only_what_their_layer_may(path: Path) -> None:
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_only_some_modules_know_grpc_and_protobuf(path: Path) -> None:
-    knows = (
-        package(path) in KNOWS_THE_WIRE
-        or "service" in path.name
-        or path.name == "main.py"
-        or name_of(path).endswith("output/wire.py")
-    )
+    knows = package(path) in KNOWS_THE_WIRE or "service" in path.name or name_of(path).endswith("output/wire.py")
     wire = [
         module
         for module in imports(path)
