@@ -4,10 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from promptweave.demo.model import write_demo_model
 
 from .serving import Serving, serving
+
+# The same examples each time, so that a change is judged by what it changes. New ones: --hypothesis-profile=default
+settings.register_profile("steady", derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

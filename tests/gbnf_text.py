@@ -84,13 +84,11 @@ class _Reader:
 
 
 def _chars(text: str) -> Chars:
-    units = [_unescape(unit) for unit in re.findall(r"\\x..|\\u....|\\U.{8}|.", text)]
+    # A dash between two characters is bare: one that is meant is written by its number.
+    units = re.findall(r"\\x..|\\u....|\\U.{8}|.", text)
     ranges, place = [], 0
     while place < len(units):
-        if units[place + 1 : place + 2] == ["-"]:
-            ranges.append((ord(units[place]), ord(units[place + 2])))
-            place += 3
-        else:
-            ranges.append((ord(units[place]), ord(units[place])))
-            place += 1
+        last = place + 2 if units[place + 1 : place + 2] == ["-"] else place
+        ranges.append((ord(_unescape(units[place])), ord(_unescape(units[last]))))
+        place = last + 1
     return Chars(tuple(ranges))
