@@ -6,7 +6,7 @@ from typing import Any
 
 from kinds import Parameter, listed, mention, parameter, preposition, value_of
 from tools import VERBS, Tool, filled, tool_set, weather_set
-from words import DAYS, Words
+from words import Words
 
 Conversation = dict[str, Any]
 
@@ -19,25 +19,67 @@ SYSTEM = [
     "You are an assistant with tools.",
     "Do not guess values.",
 ]
-OPENERS = ["", "", "", "", "", "", "please ", "can you ", "could you please ", "hi, ", "hello, ", "I want you to ", "now ", "ok, ", "hey, "]
+OPENERS = [
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "please ",
+    "can you ",
+    "could you please ",
+    "hi, ",
+    "hello, ",
+    "I want you to ",
+    "now ",
+    "ok, ",
+    "hey, ",
+]
 CLOSERS = ["", "", "", "", "", " please", "?", ".", ", thanks", "!", " now"]
 HELD_OUT_OPENERS = ["", "", "would you kindly ", "good morning, ", "quick one: "]
 HELD_OUT_CLOSERS = ["", "", ", if you can", ", cheers"]
 NO_TOOL = "None of my tools can do that."
 GREETINGS = [
     (["hi", "hello", "hey", "good morning", "hello there", "hi there", "good evening"], "Hello! What should I do?"),
-    (["who are you?", "what are you", "what can you do?", "tell me about yourself", "what model are you", "who made you", "are you an assistant?", "help"], "I am promptweave's demo model: tiny, and trained on made-up requests. I can call tools, and know little else."),
+    (
+        [
+            "who are you?",
+            "what are you",
+            "what can you do?",
+            "tell me about yourself",
+            "what model are you",
+            "who made you",
+            "are you an assistant?",
+            "help",
+        ],
+        "I am promptweave's demo model: tiny, and trained on made-up requests. I can call tools, and know little else.",
+    ),
     (["thanks", "thank you", "thanks a lot", "great, thank you", "cool, thanks"], "You are welcome."),
     (["bye", "goodbye", "see you", "that is all"], "Goodbye!"),
 ]
 QUESTIONS = [
-    "what is the meaning of life", "tell me a joke", "who was the first king of France", "why is the sky blue", "write a song about the sea", "how old is the universe",
-    "is it better to be kind or right", "explain gravity", "what should I eat", "translate hello to Latin", "who will win the cup", "do you like music",
+    "what is the meaning of life",
+    "tell me a joke",
+    "who was the first king of France",
+    "why is the sky blue",
+    "write a song about the sea",
+    "how old is the universe",
+    "is it better to be kind or right",
+    "explain gravity",
+    "what should I eat",
+    "translate hello to Latin",
+    "who will win the cup",
+    "do you like music",
 ]
 
 
 def call(name: str, arguments: dict[str, Any], place: int = 0) -> dict[str, Any]:
-    return {"id": f"call_{place}", "type": "function", "function": {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)}}
+    return {
+        "id": f"call_{place}",
+        "type": "function",
+        "function": {"name": name, "arguments": json.dumps(arguments, ensure_ascii=False)},
+    }
 
 
 class Request:
@@ -68,10 +110,10 @@ class Request:
     def _template(self, parameter: Parameter, used: set[str]) -> str:
         words = self.words
         free = [each for each in parameter.mentions if preposition(each) not in used or preposition(each) in ("with", "{p}")]
-        # What says its name is always understood.
-        return words.some(free or ["with {p} {v}"]) if words.chance(0.88) else words.some(["with {p} {v}", "{p}: {v}", "where the {p} is {v}", "{p} {v}"]).replace("{p}", "{p}")
+        by_name = ["with {p} {v}", "{p}: {v}", "where the {p} is {v}", "{p} {v}"]
+        return words.some(free or by_name[:1]) if words.chance(0.88) else words.some(by_name)
 
-    def asked(self, *, bare: bool = False) -> str:
+    def asked(self) -> str:
         words, verb = self.words, VERBS[self.tool.verb]
         ways = verb.held_out if words.evaluation and words.chance(0.3) else verb.asked
         noun = self.tool.noun
@@ -121,7 +163,11 @@ def answer(content: str) -> dict[str, Any]:
 
 
 def calls(*found: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    return {"role": "assistant", "content": None, "tool_calls": [call(name, arguments, place) for place, (name, arguments) in enumerate(found)]}
+    return {
+        "role": "assistant",
+        "content": None,
+        "tool_calls": [call(name, arguments, place) for place, (name, arguments) in enumerate(found)],
+    }
 
 
 def some_tools(words: Words, most: int) -> list[Tool]:
@@ -138,7 +184,11 @@ def single(words: Words, most: int = 4) -> Conversation:
 
 def _variable(request: Request) -> list[Parameter]:
     kinds = ("place", "person", "code", "date", "word", "email", "text")
-    return [each for each in request.tool.parameters if each.name in request.templates and each.kind in kinds and "{q}" not in request.templates[each.name]]
+    return [
+        each
+        for each in request.tool.parameters
+        if each.name in request.templates and each.kind in kinds and "{q}" not in request.templates[each.name]
+    ]
 
 
 def parallel(words: Words, most: int = 3) -> Conversation:
@@ -148,7 +198,14 @@ def parallel(words: Words, most: int = 3) -> Conversation:
         if len(tools) > 1 and words.chance(0.3):
             first, second = Request(words, tools[0]), Request(words, tools[1])
             joint = words.some([" and ", " and also ", ", then ", " and then ", ", and "])
-            return conversation(words, tools, [user(framed(words, first.sentence() + joint + second.sentence())), calls((tools[0].name, first.arguments()), (tools[1].name, second.arguments()))])
+            return conversation(
+                words,
+                tools,
+                [
+                    user(framed(words, first.sentence() + joint + second.sentence())),
+                    calls((tools[0].name, first.arguments()), (tools[1].name, second.arguments())),
+                ],
+            )
         request = Request(words, tools[0])
         choice = _variable(request)
         if not choice:
@@ -174,7 +231,9 @@ def no_tool(words: Words, most: int = 4) -> Conversation:
         return conversation(words, tools, [user(framed(words, words.some(QUESTIONS))), answer(NO_TOOL)])
     wanted, *others = tools
     # Not even a tool of the same subject is left.
-    others = [each for each in others if each.noun.split(" ")[-1] != wanted.noun.split(" ")[-1] and "forecast" not in each.name] or tool_set(words, 1)
+    others = [
+        each for each in others if each.noun.split(" ")[-1] != wanted.noun.split(" ")[-1] and "forecast" not in each.name
+    ] or tool_set(words, 1)
     if others[0].noun.split(" ")[-1] == wanted.noun.split(" ")[-1]:
         return no_tool(words, most)
     return conversation(words, others, [user(framed(words, Request(words, wanted).sentence())), answer(NO_TOOL)])
@@ -184,12 +243,18 @@ def missing(words: Words, most: int = 3) -> Conversation:
     """A required value is not said: it is asked for."""
     for _ in range(20):
         tools = some_tools(words, most)
-        needed = [each for each in tools[0].parameters if each.required and "enum" not in each.schema and each.kind not in ("flag", "object", "list")]
+        needed = [
+            each
+            for each in tools[0].parameters
+            if each.required and "enum" not in each.schema and each.kind not in ("flag", "object", "list")
+        ]
         if not needed:
             continue
         lacking = words.some(needed)
         request = Request(words, tools[0], missing=lacking)
-        return conversation(words, tools, [user(framed(words, request.sentence())), answer(f"Please tell me the {lacking.spoken}.")])
+        return conversation(
+            words, tools, [user(framed(words, request.sentence())), answer(f"Please tell me the {lacking.spoken}.")]
+        )
     return single(words)
 
 
@@ -204,7 +269,16 @@ def _result(words: Words, noun: str) -> tuple[str, str]:
     values: dict[str, Any] = {}
     for _ in range(words.random.randint(1, 3)):
         name = words.noun()
-        values[name] = words.some([words.random.randint(1, 99), words.city(), words.some(words.adjectives), words.random.randint(-9, 40), words.date(), words.topic()])
+        values[name] = words.some(
+            [
+                words.random.randint(1, 99),
+                words.city(),
+                words.some(words.adjectives),
+                words.random.randint(-9, 40),
+                words.date(),
+                words.topic(),
+            ]
+        )
     said = listed_and([f"the {name} is {value}" for name, value in values.items()])
     return json.dumps(values, ensure_ascii=False), f"{said[0].upper()}{said[1:]}."
 
@@ -234,7 +308,9 @@ def follow_up(words: Words) -> Conversation:
         before, after = request.arguments(), {**request.values, chosen.name: value_of(words, chosen)}
         outcome = _result(words, "")
         again = mention(words, chosen, after[chosen.name], request.templates[chosen.name])
-        asked = words.some(["and {m}?", "and {m}", "what about {m}", "now {m}", "the same {m}", "again {m} please", "and what about {m}?"]).replace("{m}", again)
+        asked = words.some(
+            ["and {m}?", "and {m}", "what about {m}", "now {m}", "the same {m}", "again {m} please", "and what about {m}?"]
+        ).replace("{m}", again)
         between = [{"role": "tool", "tool_call_id": "call_0", "content": outcome[0]}, answer(outcome[1])]
         messages = [user(framed(words, request.sentence())), calls((tools[0].name, before)), *between, user(asked)]
         return conversation(words, tools, [*messages, calls((tools[0].name, request.arguments(after)))])
@@ -244,7 +320,9 @@ def follow_up(words: Words) -> Conversation:
 def json_answer(words: Words) -> Conversation:
     """Values out of a text, as the JSON that a response format asks for. The prompt does not tell its keys: the grammar does."""
     fields: list[Parameter] = []
-    for kind in words.random.sample(["place", "person", "integer", "number", "email", "date", "code", "any", "list", "any"], words.random.randint(1, 4)):
+    for kind in words.random.sample(
+        ["place", "person", "integer", "number", "email", "date", "code", "any", "list", "any"], words.random.randint(1, 4)
+    ):
         made = parameter(words, words.noun(), kind)
         if made.name not in {each.name for each in fields}:
             fields.append(made)
@@ -253,7 +331,12 @@ def json_answer(words: Words) -> Conversation:
     parts = [mention(words, each, values[each.name], words.some(ways)) for each in fields]
     words.random.shuffle(parts)
     opener = words.some(["", "", "extract: ", "as JSON: ", "read this: ", "put this into JSON: "])
-    return {"messages": [user(opener + words.some([", ", "; ", " and "]).join(parts)), answer(json.dumps(values, ensure_ascii=False))]}
+    return {
+        "messages": [
+            user(opener + words.some([", ", "; ", " and "]).join(parts)),
+            answer(json.dumps(values, ensure_ascii=False)),
+        ]
+    }
 
 
 def chat(words: Words) -> Conversation:
@@ -262,7 +345,12 @@ def chat(words: Words) -> Conversation:
         asked, said = words.some(GREETINGS)
         text = words.some(asked)
         return {"messages": [user(text.capitalize() if words.chance(0.5) else text), answer(said)]}
-    return {"messages": [user(framed(words, words.some(QUESTIONS))), answer("I do not know: I am only a demonstration of calling tools.")]}
+    return {
+        "messages": [
+            user(framed(words, words.some(QUESTIONS))),
+            answer("I do not know: I am only a demonstration of calling tools."),
+        ]
+    }
 
 
 CATEGORIES: dict[str, tuple[Callable[[Words], Conversation], int]] = {
@@ -281,6 +369,3 @@ def drawn(words: Words) -> tuple[str, Conversation]:
     """A conversation of a category, as often as it should be learnt."""
     name = words.random.choices(list(CATEGORIES), [weight for _, weight in CATEGORIES.values()])[0]
     return name, CATEGORIES[name][0](words)
-
-
-README_WORDS = (*DAYS, "San Francisco", "Glasgow")

@@ -37,7 +37,7 @@ def engine_name(name: str) -> str:
 def vocabulary(path: Path, size: int) -> tuple[list[str], list[int], list[str]]:
     """Tokens, their types, and the merges; filled up to `size`."""
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    kind = {token: gguf.TokenType.CONTROL for token in CONTROL} | {token: gguf.TokenType.USER_DEFINED for token in TAGS}
+    kind = dict.fromkeys(CONTROL, gguf.TokenType.CONTROL) | dict.fromkeys(TAGS, gguf.TokenType.USER_DEFINED)
     places = document["model"]["vocab"] | {each["content"]: each["id"] for each in document["added_tokens"]}
     tokens = [f"[unused{place}]" for place in range(size)]
     types = [gguf.TokenType.UNUSED] * size

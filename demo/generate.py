@@ -10,7 +10,15 @@ from conversations import CATEGORIES, drawn
 from render import pieces
 from words import Words
 
-EVALUATION = {"single": 400, "parallel": 250, "no tool": 120, "missing value": 100, "result": 80, "follow-up": 80, "JSON answer": 80}
+EVALUATION = {
+    "single": 400,
+    "parallel": 250,
+    "no tool": 120,
+    "missing value": 100,
+    "result": 80,
+    "follow-up": 80,
+    "JSON answer": 80,
+}
 
 
 def is_readme(text: str) -> bool:
@@ -35,7 +43,11 @@ def main() -> None:
             lengths += sum(len(text) for text, _ in parts)
             file.write(json.dumps(parts, ensure_ascii=False, separators=(",", ":")) + "\n")
             if place % 10_000 == 9_999:
-                print(f"{place + 1:,} of {given.count:,}, {lengths / (place + 1):.0f} characters each", file=sys.stderr, flush=True)
+                print(
+                    f"{place + 1:,} of {given.count:,}, {lengths / (place + 1):.0f} characters each",
+                    file=sys.stderr,
+                    flush=True,
+                )
     words = Words(Random(given.seed + 1_000_000), evaluation=True)
     with open(given.out / "evaluation.jsonl", "w", encoding="utf-8") as file:
         for name, count in EVALUATION.items():

@@ -11,7 +11,9 @@ def type_of(schema: Any) -> str:
         return type_of(schema["items"]) + "[]"
     if schema["type"] == "object" and "properties" in schema:
         required = schema.get("required", [])
-        inside = [f"{name}{'' if name in required else '?'}: {type_of(value)}" for name, value in schema["properties"].items()]
+        inside = [
+            f"{name}{'' if name in required else '?'}: {type_of(value)}" for name, value in schema["properties"].items()
+        ]
         return "{" + ", ".join(inside) + "}"
     return schema["type"]
 

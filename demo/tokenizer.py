@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, tra
 
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TAGS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>"]
-PUNCTUATION = ['{ "', '" }', '" :', '" ,', '[ "', '" ]', 'Ġ {"', 'Ġ ["', 'Ġ "', '"} }', '} }', '? :', '] }', "| |"][:-1]
+PUNCTUATION = ['{ "', '" }', '" :', '" ,', '[ "', '" ]', 'Ġ {"', 'Ġ ["', 'Ġ "', '"} }', "} }", "? :", "] }"]
 
 
 def letters() -> list[str]:
@@ -29,14 +29,19 @@ def letters() -> list[str]:
 def train(texts: Iterator[str], size: int) -> Tokenizer:
     inner = Tokenizer(models.BPE())
     inner.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Split(Regex(r"\p{L}+"), "removed", invert=True), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+        [
+            pre_tokenizers.Split(Regex(r"\p{L}+"), "removed", invert=True),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
     )
     special = len(CONTROL) + len(TAGS)
     trainer = trainers.BpeTrainer(vocab_size=size - special - len(PUNCTUATION), initial_alphabet=letters(), min_frequency=3)
     inner.train_from_iterator(texts, trainer)
     learnt = [tuple(pair) for pair in json.loads(inner.to_str())["model"]["merges"]]
     merges = [*(tuple(pair.split(" ")) for pair in PUNCTUATION), *learnt]
-    vocabulary = {token: place for place, token in enumerate(dict.fromkeys([*letters(), *("".join(pair) for pair in merges)]))}
+    vocabulary = {
+        token: place for place, token in enumerate(dict.fromkeys([*letters(), *("".join(pair) for pair in merges)]))
+    }
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in [*CONTROL, *TAGS]])
@@ -48,7 +53,7 @@ def main() -> None:
     reader.add_argument("--data", type=Path, required=True)
     reader.add_argument("--size", type=int, default=3072)
     given = reader.parse_args()
-    lines = open(given.data / "train.jsonl", encoding="utf-8").read().splitlines()
+    lines = (given.data / "train.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
     tokenizer = train(("".join(text for text, _ in json.loads(line)) for line in lines[:20_000]), given.size)
     tokenizer.save(str(given.data / "tokenizer.json"))
     tokens: list[np.ndarray] = []
@@ -63,7 +68,9 @@ def main() -> None:
             learnt.append(np.array([mine for piece, (_, mine) in zip(ids, each, strict=True) for _ in piece], bool))
     ends = np.cumsum([len(each) for each in tokens])
     np.savez(given.data / "train.npz", tokens=np.concatenate(tokens), learnt=np.concatenate(learnt), ends=ends)
-    print(f"{tokenizer.get_vocab_size():,} tokens; {len(tokens):,} conversations of {ends[-1] / len(tokens):.0f} tokens, {np.concatenate(learnt).mean():.0%} to learn")
+    print(
+        f"{tokenizer.get_vocab_size():,} tokens; {len(tokens):,} conversations of {ends[-1] / len(tokens):.0f} tokens, {np.concatenate(learnt).mean():.0%} to learn"
+    )
 
 
 if __name__ == "__main__":

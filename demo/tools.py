@@ -19,56 +19,159 @@ class Verb:
 VERBS = {
     "get": Verb(
         ["get", "fetch", "show", "lookup", "read", "check", "retrieve"],
-        ["Get the {n}", "Get {a} {n}", "Fetch the {n}", "Returns the {n}", "Look up the {n}", "Shows the {n}", "Get information about the {n}"],
-        ["what is the {n}", "what's the {n}", "show me the {n}", "get the {n}", "tell me the {n}", "I need the {n}", "check the {n}", "look up the {n}", "give me the {n}", "what is the {n} going to be like", "what will the {n} be", "how is the {n}", "how's the {n}", "I want to know the {n}", "fetch the {n}", "what about the {n}", "what is the {n} like"],
+        [
+            "Get the {n}",
+            "Get {a} {n}",
+            "Fetch the {n}",
+            "Returns the {n}",
+            "Look up the {n}",
+            "Shows the {n}",
+            "Get information about the {n}",
+        ],
+        [
+            "what is the {n}",
+            "what's the {n}",
+            "show me the {n}",
+            "get the {n}",
+            "tell me the {n}",
+            "I need the {n}",
+            "check the {n}",
+            "look up the {n}",
+            "give me the {n}",
+            "what is the {n} going to be like",
+            "what will the {n} be",
+            "how is the {n}",
+            "how's the {n}",
+            "I want to know the {n}",
+            "fetch the {n}",
+            "what about the {n}",
+            "what is the {n} like",
+        ],
         ["could I see the {n}", "let me know the {n}", "please pull up the {n}"],
     ),
     "search": Verb(
         ["search", "find", "list", "query", "browse"],
         ["Search {ns}", "Find {ns}", "Search for {ns}", "List all {ns}", "Query the {n} index"],
-        ["search {ns}", "find {ns}", "find me {ns}", "search for {ns}", "look for {ns}", "list {ns}", "list the {ns}", "which {ns} are there", "are there any {ns}", "show all {ns}", "find {a} {n}"],
+        [
+            "search {ns}",
+            "find {ns}",
+            "find me {ns}",
+            "search for {ns}",
+            "look for {ns}",
+            "list {ns}",
+            "list the {ns}",
+            "which {ns} are there",
+            "are there any {ns}",
+            "show all {ns}",
+            "find {a} {n}",
+        ],
         ["I am looking for {ns}", "what {ns} can you find"],
     ),
     "create": Verb(
         ["create", "add", "make", "new", "register"],
         ["Create {a} {n}", "Create a new {n}", "Add {a} {n}", "Make a new {n}", "Registers {a} {n}"],
-        ["create {a} {n}", "create a new {n}", "add {a} {n}", "make {a} {n}", "make a new {n}", "set up {a} {n}", "I want a new {n}", "register {a} {n}", "I'd like to create {a} {n}", "open a new {n}", "new {n}"],
+        [
+            "create {a} {n}",
+            "create a new {n}",
+            "add {a} {n}",
+            "make {a} {n}",
+            "make a new {n}",
+            "set up {a} {n}",
+            "I want a new {n}",
+            "register {a} {n}",
+            "I'd like to create {a} {n}",
+            "open a new {n}",
+            "new {n}",
+        ],
         ["please set up a new {n}", "we need a new {n}"],
     ),
     "delete": Verb(
         ["delete", "remove", "cancel", "drop"],
         ["Delete {a} {n}", "Remove the {n}", "Cancel {a} {n}", "Deletes the {n}"],
-        ["delete the {n}", "remove the {n}", "cancel the {n}", "delete {a} {n}", "cancel my {n}", "get rid of the {n}", "remove my {n}", "I don't need the {n} any more, delete it"],
+        [
+            "delete the {n}",
+            "remove the {n}",
+            "cancel the {n}",
+            "delete {a} {n}",
+            "cancel my {n}",
+            "get rid of the {n}",
+            "remove my {n}",
+            "I don't need the {n} any more, delete it",
+        ],
         ["please take away the {n}", "the {n} should be deleted"],
     ),
     "update": Verb(
         ["update", "change", "edit", "set", "modify"],
         ["Update {a} {n}", "Change the {n}", "Edit the {n}", "Set the {n}", "Modifies {a} {n}"],
-        ["update the {n}", "change the {n}", "edit the {n}", "set the {n}", "modify the {n}", "update my {n}", "please adjust the {n}", "change my {n}"],
+        [
+            "update the {n}",
+            "change the {n}",
+            "edit the {n}",
+            "set the {n}",
+            "modify the {n}",
+            "update my {n}",
+            "please adjust the {n}",
+            "change my {n}",
+        ],
         ["I want to change the {n}", "the {n} needs an update"],
     ),
     "send": Verb(
         ["send", "share", "post", "forward", "submit"],
         ["Send {a} {n}", "Share the {n}", "Post {a} {n}", "Sends the {n}"],
-        ["send {a} {n}", "send the {n}", "share the {n}", "forward the {n}", "post {a} {n}", "submit the {n}", "send my {n}", "send out {a} {n}"],
+        [
+            "send {a} {n}",
+            "send the {n}",
+            "share the {n}",
+            "forward the {n}",
+            "post {a} {n}",
+            "submit the {n}",
+            "send my {n}",
+            "send out {a} {n}",
+        ],
         ["please get {a} {n} sent", "I want to send {a} {n}"],
     ),
     "book": Verb(
         ["book", "reserve", "order", "buy"],
         ["Book {a} {n}", "Reserve {a} {n}", "Order {a} {n}", "Books {a} {n}"],
-        ["book {a} {n}", "reserve {a} {n}", "order {a} {n}", "buy {a} {n}", "book me {a} {n}", "I want to book {a} {n}", "get me {a} {n}", "I'd like {a} {n}"],
+        [
+            "book {a} {n}",
+            "reserve {a} {n}",
+            "order {a} {n}",
+            "buy {a} {n}",
+            "book me {a} {n}",
+            "I want to book {a} {n}",
+            "get me {a} {n}",
+            "I'd like {a} {n}",
+        ],
         ["please reserve {a} {n}", "help me book {a} {n}"],
     ),
     "compute": Verb(
         ["calculate", "compute", "estimate", "count"],
         ["Calculate the {n}", "Compute the {n}", "Estimate the {n}", "Calculates {a} {n}"],
-        ["calculate the {n}", "compute the {n}", "estimate the {n}", "how much is the {n}", "how high is the {n}", "work out the {n}", "count the {ns}"],
+        [
+            "calculate the {n}",
+            "compute the {n}",
+            "estimate the {n}",
+            "how much is the {n}",
+            "how high is the {n}",
+            "work out the {n}",
+            "count the {ns}",
+        ],
         ["please calculate the {n}", "can we estimate the {n}"],
     ),
     "start": Verb(
         ["start", "run", "open", "launch", "play"],
         ["Start the {n}", "Run {a} {n}", "Open the {n}", "Launches {a} {n}", "Play {a} {n}"],
-        ["start the {n}", "run the {n}", "open the {n}", "launch the {n}", "start {a} {n}", "play the {n}", "turn on the {n}", "run {a} {n}"],
+        [
+            "start the {n}",
+            "run the {n}",
+            "open the {n}",
+            "launch the {n}",
+            "start {a} {n}",
+            "play the {n}",
+            "turn on the {n}",
+            "run {a} {n}",
+        ],
         ["please start the {n}", "can we run the {n}"],
     ),
     "stop": Verb(
@@ -114,7 +217,9 @@ def tool(words: Words, verb: str, noun: str, kinds: list[str] | None = None, sty
     for kind in kinds:
         made = parameter(words, noun.split(" ")[-1], kind)
         taken = {each.name for each in parameters}
-        if made.name in taken or any(set(made.mentions) & set(each.mentions) and made.kind == each.kind for each in parameters if made.kind != "word"):
+        if made.name in taken or any(
+            set(made.mentions) & set(each.mentions) and made.kind == each.kind for each in parameters if made.kind != "word"
+        ):
             continue
         made.required = words.chance(0.7)
         parameters.append(made)
@@ -133,12 +238,20 @@ def tool(words: Words, verb: str, noun: str, kinds: list[str] | None = None, sty
     return Tool(name, about, parameters, verb, noun)
 
 
-WEATHER = ["weather", "forecast", "weather forecast", "current weather", "n day weather forecast", "daily weather forecast", "weather report"]
+WEATHER = [
+    "weather",
+    "forecast",
+    "weather forecast",
+    "current weather",
+    "n day weather forecast",
+    "daily weather forecast",
+    "weather report",
+]
 
 
 def weather_set(words: Words) -> list[Tool]:
     """Tools of one subject that only differ in how many days they tell of."""
-    place, style = [words.chance(0.9), words.chance(0.5)], "snake"
+    place = [words.chance(0.9), words.chance(0.5)]
     shared = [parameter(words, "weather", "place")]
     while shared[0].name in ("origin", "from_city", "start", "departure", "source", "goal", "target"):
         shared = [parameter(words, "weather", "place")]
@@ -150,18 +263,68 @@ def weather_set(words: Words) -> list[Tool]:
         shared.append(
             Parameter(
                 words.some(["format", "unit", "units"]),
-                {"type": "string", "enum": values, **({"description": words.some(["The temperature unit to use. Infer this from the users location.", "The temperature unit", "The unit to use"])} if words.chance(0.8) else {})},
+                {
+                    "type": "string",
+                    "enum": values,
+                    **(
+                        {
+                            "description": words.some(
+                                [
+                                    "The temperature unit to use. Infer this from the users location.",
+                                    "The temperature unit",
+                                    "The unit to use",
+                                ]
+                            )
+                        }
+                        if words.chance(0.8)
+                        else {}
+                    ),
+                },
                 ["in {v}", "in degrees {v}"],
                 "enum",
                 required=place[1] or words.chance(0.5),
             )
         )
     about = ["Get the current weather", "Get the weather", "Current weather for a place", "What the weather is now"]
-    now = Tool(words.some(["get_current_weather", "get_weather", "current_weather", "weather_now", "check_weather"]), words.some(about), list(shared), "get", words.some(["weather", "current weather", "weather now"]))
-    days = Parameter(words.some(["num_days", "days", "n_days", "number_of_days"]), {"type": "integer", **({"description": words.some(["The number of days to forecast", "The number of days", "How many days"])} if words.chance(0.8) else {})}, ["over the next {v} days", "for {v} days", "for the next {v} days", "in the next {v} days", "the coming {v} days"], "integer")
+    now = Tool(
+        words.some(["get_current_weather", "get_weather", "current_weather", "weather_now", "check_weather"]),
+        words.some(about),
+        list(shared),
+        "get",
+        words.some(["weather", "current weather", "weather now"]),
+    )
+    days = Parameter(
+        words.some(["num_days", "days", "n_days", "number_of_days"]),
+        {
+            "type": "integer",
+            **(
+                {"description": words.some(["The number of days to forecast", "The number of days", "How many days"])}
+                if words.chance(0.8)
+                else {}
+            ),
+        },
+        ["over the next {v} days", "for {v} days", "for the next {v} days", "in the next {v} days", "the coming {v} days"],
+        "integer",
+    )
     later = Tool(
-        words.some(["get_n_day_weather_forecast", "get_forecast", "weather_forecast", "get_weather_forecast", "n_day_forecast", "forecast_weather"]),
-        words.some(["Get an N-day weather forecast", "Get the weather forecast", "Weather of the next days", "Forecast for some days"]),
+        words.some(
+            [
+                "get_n_day_weather_forecast",
+                "get_forecast",
+                "weather_forecast",
+                "get_weather_forecast",
+                "n_day_forecast",
+                "forecast_weather",
+            ]
+        ),
+        words.some(
+            [
+                "Get an N-day weather forecast",
+                "Get the weather forecast",
+                "Weather of the next days",
+                "Forecast for some days",
+            ]
+        ),
         [*shared, days],
         "get",
         words.some(["weather", "forecast", "weather forecast", "weather", "weather"]),

@@ -101,7 +101,14 @@ def work(rank: int, given: argparse.Namespace) -> None:
     parameters = list(network.parameters())
 
     def keep(name: str) -> None:
-        state = {"shape": shape.as_dict(), "weights": network.state_dict(), "optimizers": [each.state_dict() for each in optimizers], "step": step, "spent": spent, "seen": seen}
+        state = {
+            "shape": shape.as_dict(),
+            "weights": network.state_dict(),
+            "optimizers": [each.state_dict() for each in optimizers],
+            "step": step,
+            "spent": spent,
+            "seen": seen,
+        }
         torch.save(state, given.out / f"{name}.part")
         os.replace(given.out / f"{name}.part", given.out / f"{name}.pt")
 
@@ -141,7 +148,13 @@ def work(rank: int, given: argparse.Namespace) -> None:
         before, now = now, time.monotonic()
         spent += now - before
         if rank == 0 and step % 20 == 0:
-            record = {"step": step, "seconds": round(spent), "tokens": seen, "loss": round(running, 4), "rate": round(RATE * rate(spent / total), 6)}
+            record = {
+                "step": step,
+                "seconds": round(spent),
+                "tokens": seen,
+                "loss": round(running, 4),
+                "rate": round(RATE * rate(spent / total), 6),
+            }
             print(record, flush=True)
             with open(given.out / "log.jsonl", "a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
@@ -170,7 +183,6 @@ def main() -> None:
         reader.add_argument(f"--{name}", type=int, default=value)
     given = reader.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
-    # Memory that is given back after each step would be asked for again in the next.
     if given.processes > 1:
         torch.multiprocessing.spawn(work, (given,), nprocs=given.processes)
     else:

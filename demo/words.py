@@ -63,7 +63,9 @@ winter tyres|board games for two|mountain bikes|used cameras|piano lessons|spare
 solar panels|open source tools|short stories|science podcasts|city walks|train tickets|tax forms|language courses|home insurance|
 night markets|live music|street food|modern art|quiet places to read|long distance hiking|easy pasta recipes|gluten free bread|
 the annual report|budget for May|a cracked screen|two factor login|the lost luggage|my phone bill|late deliveries|the fire drill|
-project kickoff|design review|weekly sync|team lunch|code freeze|launch day|yoga class|dentist visit|book club|movie night""".replace("\n", "").split("|")
+project kickoff|design review|weekly sync|team lunch|code freeze|launch day|yoga class|dentist visit|book club|movie night""".replace(
+    "\n", ""
+).split("|")
 SYLLABLES = """ba be bo bri bu ca cla cor da del di do dra el en fa fen fi flo ga gle go gra ha hel hi ho il is ja jo ka kel ki kra la
 len li lo lum ma mel mi mo mor na nel ni no nor o or pa pel pi por qua ra rel ri ro sa sel shi so ster ta tel ti to tra ul un va ver vi
 vo wa wen wi xa ya yo za zel zi""".split()
@@ -134,7 +136,9 @@ class Words:
     def email(self) -> str:
         user = self.some(self.first).lower() if self.chance(0.6) else self.invented()
         if self.chance(0.4):
-            user += self.some([".", "_", ""]) + (self.some(self.last).lower() if self.chance(0.5) else str(self.random.randint(1, 99)))
+            user += self.some([".", "_", ""]) + (
+                self.some(self.last).lower() if self.chance(0.5) else str(self.random.randint(1, 99))
+            )
         return f"{user}@{self.some(DOMAINS) if self.chance(0.6) else self.invented() + '.com'}"
 
     def code(self) -> str:
@@ -160,7 +164,12 @@ class Words:
     def time(self) -> str:
         random = self.random
         return self.some(
-            [f"{random.randint(0, 23):02}:{self.some(['00', '15', '30', '45', '10'])}", f"{random.randint(1, 12)}{self.some(['am', 'pm'])}", f"{random.randint(1, 12)} {self.some(['am', 'pm'])}", "noon"]
+            [
+                f"{random.randint(0, 23):02}:{self.some(['00', '15', '30', '45', '10'])}",
+                f"{random.randint(1, 12)}{self.some(['am', 'pm'])}",
+                f"{random.randint(1, 12)} {self.some(['am', 'pm'])}",
+                "noon",
+            ]
         )
 
 
