@@ -1,12 +1,13 @@
-"""The demo model: a tiny GGUF with random weights. Its words are noise, so its structure comes from the grammar alone."""
+"""Two demo models: one that comes with promptweave and calls tools (made by the repository's `demo/`), and, for tests, tiny
+GGUFs with random weights, whose structure comes from the grammar alone.
+"""
 
-import hashlib
-from importlib.resources import files
+from importlib.resources import as_file, files
+from pathlib import Path
 
 
-def file_name() -> str:
-    """A name that changes with whatever decides the model's contents."""
-    digest = hashlib.sha256()
-    for source in ("model.py", "chat_template.jinja"):
-        digest.update(files("promptweave.demo").joinpath(source).read_bytes())
-    return f"promptweave-demo-{digest.hexdigest()[:8]}.gguf"
+def shipped_model() -> Path:
+    """The model that comes with promptweave."""
+    # An installed package is files: nothing is unpacked, so the path stays.
+    with as_file(files("promptweave.demo").joinpath("promptweave-demo.gguf")) as path:
+        return path
