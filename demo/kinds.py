@@ -261,7 +261,7 @@ def parameter(words: Words, noun: str, kind: str) -> Parameter:
             name = some(names)
         else:
             values, name = (
-                list({words.noun() if words.chance(0.5) else some(words.adjectives) for _ in range(5)}),
+                list(dict.fromkeys(words.noun() if words.chance(0.5) else some(words.adjectives) for _ in range(5))),
                 words.noun(),
             )
             mentions = ["with {p} {v}", "with the {p} {v}", "{p} {v}", "as {v}", "of {p} {v}"]
