@@ -52,9 +52,15 @@ def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--data", type=Path, required=True)
     reader.add_argument("--size", type=int, default=3072)
+    reader.add_argument(
+        "--tokenizer", type=Path, help="one that is there, for a training that goes on with other conversations"
+    )
     given = reader.parse_args()
     lines = (given.data / "train.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-    tokenizer = train(("".join(text for text, _ in json.loads(line)) for line in lines[:20_000]), given.size)
+    if given.tokenizer:
+        tokenizer = Tokenizer.from_file(str(given.tokenizer))
+    else:
+        tokenizer = train(("".join(text for text, _ in json.loads(line)) for line in lines[:20_000]), given.size)
     tokenizer.save(str(given.data / "tokenizer.json"))
     tokens: list[np.ndarray] = []
     learnt: list[np.ndarray] = []
