@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from promptweave.errors import Code, PromptweaveError
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.channel import channel
-from promptweave.rpc.metrics import listening
+from promptweave.rpc.operations import listening
 from promptweave.rpc.server import RpcServer
 
 from .serving import SERVICE, TIMEOUT_S, call, serving

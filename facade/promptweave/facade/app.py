@@ -38,7 +38,7 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Services(options.compiler, options.inference) as services:
+        async with Services(options.compiler, options.inference, options.security) as services:
             ending = asyncio.create_task(services.end_at(stop))
             app.state.services = services
             with closing(store):

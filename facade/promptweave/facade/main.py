@@ -12,7 +12,9 @@ from promptweave.facade.app import create_app
 from promptweave.facade.errors import KeyFileError
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.responses_store import StoreError
+from promptweave.rpc.credentials import check_files
 from promptweave.rpc.logs import complain, set_up_logs
+from promptweave.rpc.security import SecurityError
 
 ROLE = "facade"
 _BACKLOG = 2048
@@ -47,8 +49,9 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
         return 1
     stop = asyncio.Event()
     try:
+        check_files(options.security)
         app = create_app(options, stop)
-    except (KeyFileError, StoreError) as error:
+    except (KeyFileError, StoreError, SecurityError) as error:
         complain(ROLE, str(error))
         return 1
     config = uvicorn.Config(

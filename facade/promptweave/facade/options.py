@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from promptweave.rpc.security import NO_SECURITY, Security
+
 DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "claude-*")
 """OpenAI's and Anthropic's own model names: clients have them built in."""
 
@@ -16,6 +18,8 @@ class FacadeOptions:
     """0: any free port."""
     compiler: str = "127.0.0.1:50051"
     inference: str = "127.0.0.1:50052"
+    security: Security = NO_SECURITY
+    """How the services are called."""
     api_keys: tuple[str, ...] = ()
     """What clients must send, one of them, as `Authorization: Bearer`. Without any, and no file, nothing is asked for."""
     api_keys_file: Path | None = None

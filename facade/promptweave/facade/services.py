@@ -1,21 +1,27 @@
 """The calls to the two services. Errors come out as `RemoteError`."""
 
 import asyncio
+import hashlib
 import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Sequence
-from typing import Self, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.errors import Code
-from promptweave.rpc.channel import channel
+from promptweave.rpc.channel import Connection
 from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.security import NO_SECURITY, Security
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
+
+if TYPE_CHECKING:
+    from promptweave.v1.inference_pb2_grpc import InferenceServiceAsyncStub
+    from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceAsyncStub
 
 _SMALL_CALL_S = 10.0
 _COMPILE_S = 60.0
@@ -28,18 +34,20 @@ _PARTS = {
 }
 """What may be missing while all else works, and its names on the health service."""
 
+PREFIX_HEADER = "x-promptweave-prefix"
+"""What conversations with the same beginning have in common: a session (hashed), or the compiled prompt's `prefix_key`."""
+
 _UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
 
 Answer = TypeVar("Answer")
 
 
 class Services:
-    """Channels to the compiler and the inference service."""
+    """The ways to the compiler and the inference service."""
 
-    def __init__(self, compiler: str, inference: str) -> None:
-        self._channels = {"compiler": channel(compiler), "inference": channel(inference)}
-        self._compiler = PromptCompilerServiceStub(self._channels["compiler"])
-        self._inference = InferenceServiceStub(self._channels["inference"])
+    def __init__(self, compiler: str, inference: str, security: Security = NO_SECURITY) -> None:
+        """Raises SecurityError."""
+        self._connections = {"compiler": Connection(compiler, security), "inference": Connection(inference, security)}
         self._models: dict[inference_pb2.ModelRole.ValueType, tuple[float, inference_pb2.ModelInfo]] = {}
         self._hashes: dict[bytes, str] = {}
         self._writing: set[grpc.aio.UnaryStreamCall[inference_pb2.GenerateRequest, inference_pb2.GenerateResponse]] = set()
@@ -49,8 +57,16 @@ class Services:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for connection in self._channels.values():
+        for connection in self._connections.values():
             await connection.close()
+
+    @property
+    def _compiler(self) -> "PromptCompilerServiceAsyncStub":
+        return PromptCompilerServiceStub(self._connections["compiler"].channel)
+
+    @property
+    def _inference(self) -> "InferenceServiceAsyncStub":
+        return InferenceServiceStub(self._connections["inference"].channel)
 
     async def end_at(self, stop: asyncio.Event) -> None:
         """From then on, prompts that are run end with an error that says why."""
@@ -116,7 +132,8 @@ class Services:
         """Runs a prompt. Closing the generator cancels the call, which frees the engine's slot."""
         if self._stopping:
             raise _stopped()
-        call = self._inference.Generate(request, timeout=timeout_s)
+        # A proxy that balances by it sends a conversation to the replica that has its beginning in the cache.
+        call = self._inference.Generate(request, timeout=timeout_s, metadata=((PREFIX_HEADER, _prefix(request)),))
         self._writing.add(call)
         try:
             async for response in call:
@@ -147,19 +164,25 @@ class Services:
     async def not_serving(self) -> list[str]:
         """The names of what is not ready: the services, and engines beside the one that writes."""
         states = await asyncio.gather(
-            *(self._serves(name, "", absent=False) for name in self._channels),
+            *(self._serves(name, "", absent=False) for name in self._connections),
             # Where they are not, or nothing can be asked of them, nothing is waited for.
             *(self._serves("inference", part, absent=True) for part in _PARTS.values()),
         )
-        return [name for name, serves in zip((*self._channels, *_PARTS), states, strict=True) if not serves]
+        return [name for name, serves in zip((*self._connections, *_PARTS), states, strict=True) if not serves]
 
     async def _serves(self, name: str, part: str, *, absent: bool) -> bool:
-        health = health_pb2_grpc.HealthStub(self._channels[name])
+        health = health_pb2_grpc.HealthStub(self._connections[name].channel)
         try:
             answer = await health.Check(health_pb2.HealthCheckRequest(service=part), timeout=_SMALL_CALL_S)
         except grpc.aio.AioRpcError:
             return absent
         return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _prefix(request: inference_pb2.GenerateRequest) -> str:
+    session = request.parent_session_id or request.session_id
+    # Clients name their sessions as they like; a header's characters are few.
+    return hashlib.sha256(session.encode()).hexdigest()[:32] if session else request.prompt.prefix_key
 
 
 def _stopped() -> RemoteError:

@@ -12,10 +12,12 @@ from typing import Any
 import click
 
 from promptweave.cli.jsonl import give_up
+from promptweave.cli.service_options import client_security_options, to_client_security
 from promptweave.compiler.json_text import loads
 from promptweave.errors import PromptweaveError
 from promptweave.facade.openai_request import body_path, compile_request_from_openai
 from promptweave.facade.services import Services
+from promptweave.rpc.security import Security, SecurityError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 _EVALUATION_S = 3600.0
@@ -32,7 +34,8 @@ _PROBES = ("a", "b")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="The compiler's address.", show_default=True)
 @click.option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="The inference service's.", show_default=True)
-def command(file: Path, compiler: str, inference: str) -> None:
+@client_security_options
+def command(file: Path, compiler: str, inference: str, **given: Any) -> None:
     """Evaluate long prompts once, for running services; later ones that begin like them start at once.
 
     FILE holds an OpenAI chat request on each line. One that ends with a user's message is taken whole. Of one that does not,
@@ -50,13 +53,15 @@ def command(file: Path, compiler: str, inference: str) -> None:
     except (OSError, UnicodeDecodeError) as error:
         give_up(f"cannot read {file}: {getattr(error, 'strerror', None) or error}")
     try:
-        asyncio.run(_precache(file, lines, compiler, inference))
+        asyncio.run(_precache(file, lines, compiler, inference, to_client_security(given)))
+    except SecurityError as error:
+        give_up(f"promptweave precache: {error}")
     except PromptweaveError as error:
         give_up(f"promptweave precache: {error.message}")
 
 
-async def _precache(file: Path, lines: list[str], compiler: str, inference: str) -> None:
-    async with Services(compiler, inference) as services:
+async def _precache(file: Path, lines: list[str], compiler: str, inference: str, security: Security) -> None:
+    async with Services(compiler, inference, security) as services:
         model = await services.model()
         # All are read before the first one is evaluated: that may take minutes.
         prompts = [

@@ -11,6 +11,7 @@ from promptweave.cli.hub import fetch_model
 from promptweave.facade.options import DEFAULT_ALIASES, FacadeOptions
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
+from promptweave.rpc.security import NO_SECURITY, Security
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 Decorator = Callable[[Command], Command]
@@ -181,6 +182,45 @@ _FACADE = [
     ),
 ]
 
+_SERVER_SECURITY = [
+    click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="With --tls-key: TLS. PEM files."),
+    click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --tls-cert."),
+    click.option(
+        "--tls-client-ca",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Let only those call whose certificate this CA has signed (mTLS).",
+    ),
+    click.option(
+        "--token-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Let only those call who bring the token in this file.",
+    ),
+]
+
+_CLIENT_SECURITY = [
+    click.option(
+        "--services-ca",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Call the services with TLS, and trust the certificates that this CA has signed.",
+    ),
+    click.option(
+        "--services-cert",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="With --services-key: the certificate to show them.",
+    ),
+    click.option("--services-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --services-cert."),
+    click.option(
+        "--services-token-file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The file of the token that they ask for.",
+    ),
+]
+
 GRACE = click.option(
     "--grace", type=click.FloatRange(0), default=10.0, metavar="S", help="Seconds for running requests to end at a stop."
 )
@@ -197,10 +237,30 @@ def _all(options: list[Decorator[Any]]) -> Decorator[Any]:
 
 engine_options: Decorator[Any] = _all(_ENGINE)
 facade_options: Decorator[Any] = _all(_FACADE)
+server_security_options: Decorator[Any] = _all(_SERVER_SECURITY)
+client_security_options: Decorator[Any] = _all(_CLIENT_SECURITY)
+
+
+def to_server_security(given: dict[str, Any]) -> Security:
+    """How a service knows its callers; takes these options out of the command's. Raises SecurityError."""
+    cert, key, ca, token = (given.pop(name) for name in ("tls_cert", "tls_key", "tls_client_ca", "token_file"))
+    return Security(cert=cert, key=key, ca=ca, token_file=token)
+
+
+def to_client_security(given: dict[str, Any]) -> Security:
+    """How the services are called; takes these options out of the command's. Raises SecurityError."""
+    names = ("services_cert", "services_key", "services_ca", "services_token_file")
+    cert, key, ca, token = (given.pop(name) for name in names)
+    return Security(cert=cert, key=key, ca=ca, token_file=token)
 
 
 def to_inference(
-    given: dict[str, Any], *, listen: str, metrics: str | None, engine_args: tuple[str, ...] = ()
+    given: dict[str, Any],
+    *,
+    listen: str,
+    metrics: str | None,
+    engine_args: tuple[str, ...] = (),
+    security: Security = NO_SECURITY,
 ) -> InferenceOptions:
     """The inference service's options from the command's. Downloads the model if need be. Raises StartError."""
     given_sources = [option for option in ("--model", "--hf-repo", "--endpoint") if given[option[2:].replace("-", "_")]]
@@ -213,6 +273,7 @@ def to_inference(
     return InferenceOptions(
         listen=listen,
         metrics=metrics,
+        security=security,
         model=_resolved(model),
         endpoint=given["endpoint"],
         endpoint_api_key=given["endpoint_api_key"],
@@ -251,13 +312,14 @@ def _session_dir(given: Path | None) -> Path | None:
     return folder
 
 
-def to_facade(given: dict[str, Any], *, compiler: str, inference: str) -> FacadeOptions:
+def to_facade(given: dict[str, Any], *, compiler: str, inference: str, security: Security = NO_SECURITY) -> FacadeOptions:
     """The facade's options from the command's."""
     return FacadeOptions(
         host=given["host"],
         port=given["port"],
         compiler=compiler,
         inference=inference,
+        security=security,
         api_keys=tuple(given["api_keys"]),
         api_keys_file=given["api_keys_file"],
         requests_per_minute=given["requests_per_minute"],

@@ -5,9 +5,21 @@ from typing import Any
 
 import click
 
-from promptweave.cli.service_options import GRACE, SETTINGS, engine_options, facade_options, to_facade, to_inference
+from promptweave.cli.service_options import (
+    GRACE,
+    SETTINGS,
+    client_security_options,
+    engine_options,
+    facade_options,
+    server_security_options,
+    to_client_security,
+    to_facade,
+    to_inference,
+    to_server_security,
+)
 from promptweave.inference.errors import StartError
 from promptweave.rpc.logs import complain
+from promptweave.rpc.security import SecurityError
 
 ENGINE_ARGS = click.argument("engine_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE ARGUMENTS]")
 
@@ -18,8 +30,9 @@ METRICS = click.option("--metrics", metavar="HOST:PORT", help="Where Prometheus 
 @click.command("compiler", context_settings=SETTINGS)
 @click.option("--listen", default="127.0.0.1:50051", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
 @METRICS
+@server_security_options
 @GRACE
-def compiler(listen: str, metrics: str | None, grace: float) -> None:
+def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> None:
     """Run the prompt compiler (gRPC). It needs no model and no GPU, and any number of replicas can share the work.
 
     \b
@@ -29,12 +42,18 @@ def compiler(listen: str, metrics: str | None, grace: float) -> None:
     from promptweave.compiler.main import run
     from promptweave.compiler.options import CompilerOptions
 
-    sys.exit(run(CompilerOptions(listen=listen, metrics=metrics, grace_s=grace), on_listening=_say))
+    try:
+        security = to_server_security(given)
+    except SecurityError as error:
+        complain("compiler", str(error))
+        sys.exit(1)
+    sys.exit(run(CompilerOptions(listen=listen, metrics=metrics, grace_s=grace, security=security), on_listening=_say))
 
 
 @click.command("inference", context_settings=SETTINGS)
 @click.option("--listen", default="127.0.0.1:50052", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
 @METRICS
+@server_security_options
 @engine_options
 @GRACE
 @ENGINE_ARGS
@@ -51,8 +70,9 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
     from promptweave.inference.main import run
 
     try:
-        options = to_inference(given, listen=listen, metrics=metrics, engine_args=engine_args)
-    except StartError as error:
+        security = to_server_security(given)
+        options = to_inference(given, listen=listen, metrics=metrics, engine_args=engine_args, security=security)
+    except (StartError, SecurityError) as error:
         complain("inference", str(error))
         sys.exit(1)
     sys.exit(run(options, on_listening=_say))
@@ -61,6 +81,7 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
 @click.command("facade", context_settings=SETTINGS)
 @click.option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="The compiler's address.")
 @click.option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="The inference service's address.")
+@client_security_options
 @facade_options
 @GRACE
 def facade(compiler: str, inference: str, **given: Any) -> None:
@@ -72,7 +93,12 @@ def facade(compiler: str, inference: str, **given: Any) -> None:
     """
     from promptweave.facade.main import run
 
-    sys.exit(run(to_facade(given, compiler=compiler, inference=inference), on_listening=_say))
+    try:
+        security = to_client_security(given)
+    except SecurityError as error:
+        complain("facade", str(error))
+        sys.exit(1)
+    sys.exit(run(to_facade(given, compiler=compiler, inference=inference, security=security), on_listening=_say))
 
 
 def _say(address: str) -> None:

@@ -35,15 +35,20 @@ def order_line(options: Options) -> bytes:
 def read_order(line: bytes) -> Options:
     """The options of a line."""
     order = json.loads(line)
-    kind = ROLES[order["role"]]
-    paths = {field.name for field in fields(kind) if Path in get_args(field.type)}
-    return kind(**{name: _from_json(value, name in paths) for name, value in order["options"].items()})
+    options: Options = _built(ROLES[order["role"]], order["options"])
+    return options
 
 
-def _from_json(value: Any, is_path: bool) -> Any:
+def _built(kind: type[Any], given: dict[str, Any]) -> Any:
+    return kind(**{field.name: _from_json(given[field.name], field.type) for field in fields(kind)})
+
+
+def _from_json(value: Any, kind: Any) -> Any:
     if isinstance(value, list):
         return tuple(value)
-    return Path(value) if is_path and value is not None else value
+    if isinstance(value, dict):
+        return _built(kind, value)
+    return Path(value) if value is not None and Path in get_args(kind) else value
 
 
 def main() -> int:

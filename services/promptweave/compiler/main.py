@@ -43,6 +43,7 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
         lambda server: register(server, pool),
         serving=False,
         grace_s=options.grace_s,
+        security=options.security,
         metrics=options.metrics,
         registry=registry,
         on_listening=on_listening,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from promptweave.rpc.security import NO_SECURITY, Security
+
 
 @dataclass(frozen=True, kw_only=True)
 class CompilerOptions:
@@ -12,3 +14,5 @@ class CompilerOptions:
     listen: str = "127.0.0.1:50051"
     metrics: str | None = None
     grace_s: float = 10.0
+    security: Security = NO_SECURITY
+    """TLS, and who may call."""

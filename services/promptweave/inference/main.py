@@ -71,6 +71,7 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
         lambda server: register(server, engine, registry, side),
         serving=False,
         grace_s=options.grace_s,
+        security=options.security,
         metrics=options.metrics,
         registry=registry,
         on_listening=on_listening,

@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 
 from promptweave.inference.errors import StartError
+from promptweave.rpc.security import NO_SECURITY, Security
 
 DEFAULT_LISTEN = "127.0.0.1:50052"
 
@@ -19,6 +20,9 @@ class InferenceOptions:
 
     metrics: str | None = None
     """`host:port` where Prometheus may ask. None: nowhere."""
+
+    security: Security = NO_SECURITY
+    """TLS, and who may call."""
 
     model: Path | None = None
     """A GGUF file, for an engine of our own."""

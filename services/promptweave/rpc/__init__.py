@@ -3,9 +3,12 @@
 status.py       the one table: PromptweaveError ↔ google.rpc.Status
 errors.py       what a failed call means, by that table
 interceptor.py  applies it to every call of a server
-metrics.py      what every server counts, and the listener that shows it
+metrics.py      what every server counts
+operations.py   the HTTP listener for Prometheus and for probes
 address.py      addresses to listen on
 server.py       start, run until told to stop, stop; health and reflection
-channel.py      how clients connect
+channel.py      how clients connect, to one replica or several
+security.py     TLS files and tokens, as options; credentials.py and token.py make of them what gRPC needs
+watched.py      files that are read again when they change
 logs.py         one line a record, on stderr
 """

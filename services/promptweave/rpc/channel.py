@@ -1,6 +1,14 @@
 """How clients connect, and the limits that both ends share."""
 
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+
 import grpc.aio
+
+from promptweave.rpc.credentials import channel_credentials
+from promptweave.rpc.security import NO_SECURITY, Security
+from promptweave.rpc.token import bringing
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message, both ways and on both ends. The library's own limit for receiving is 4 MiB."""
@@ -10,8 +18,78 @@ LIMITS = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
 
+_OLD_CALLS_S = 600.0
+"""How long calls that were begun with an old certificate may go on."""
 
-def channel(address: str) -> grpc.aio.Channel:
-    """A channel to `host:port` or `unix:/path`, without TLS. Set a deadline on every call: there is none by default."""
+# A name with several addresses (a headless Kubernetes service) is several replicas: calls go round. One that could not
+# be reached, or is stopping, has not begun with a call: the next one gets it.
+_SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.02s",
+                    "maxBackoff": "0.2s",
+                    "backoffMultiplier": 3,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+
+_REPLICAS = (("grpc.service_config", _SERVICE_CONFIG), ("grpc.dns_min_time_between_resolutions_ms", 5_000))
+
+
+def channel(
+    address: str,
+    credentials: grpc.ChannelCredentials | None = None,
+    options: Iterable[tuple[str, str | int]] = (),
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+) -> grpc.aio.Channel:
+    """A channel to `host:port` or `unix:/path`, plain text without credentials. Set a deadline on every call: there is none
+    by default."""
     # A proxy of the environment is for the web, never for our services.
-    return grpc.aio.insecure_channel(address, options=[*LIMITS, ("grpc.enable_http_proxy", 0)])
+    options = [*LIMITS, ("grpc.enable_http_proxy", 0), *options]
+    if credentials is None:
+        return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
+    return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)
+
+
+class Connection:
+    """The way to one service, of which there may be several replicas behind the name; `channel` says more."""
+
+    def __init__(self, address: str, security: Security = NO_SECURITY) -> None:
+        """Raises SecurityError."""
+        self._address = address
+        self._credentials, self._interceptors = channel_credentials(security), bringing(security)
+        self._used = self._current()
+        self._channel = self._open()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @property
+    def channel(self) -> grpc.aio.Channel:
+        """The channel; another one when the certificates have changed."""
+        credentials = self._current()
+        if credentials is not self._used:
+            closing = asyncio.ensure_future(self._channel.close(_OLD_CALLS_S))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
+            self._used = credentials
+            self._channel = self._open()
+        return self._channel
+
+    async def close(self) -> None:
+        """Ends all calls."""
+        for closing in tuple(self._closing):
+            closing.cancel()
+        await self._channel.close()
+
+    def _current(self) -> grpc.ChannelCredentials | None:
+        return self._credentials.value() if self._credentials else None
+
+    def _open(self) -> grpc.aio.Channel:
+        return channel(self._address, self._used, _REPLICAS, self._interceptors)

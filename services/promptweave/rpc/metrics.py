@@ -1,4 +1,4 @@
-"""Metrics in Prometheus form: what every gRPC server counts, and the listener that shows it.
+"""Metrics in Prometheus form: what every gRPC server counts.
 
 The names are those of go-grpc-middleware, which dashboards know; `grpc_server_in_flight` is ours.
 """
@@ -10,9 +10,8 @@ from typing import Any
 
 import grpc
 import grpc.aio
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, start_http_server
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from promptweave.rpc.address import ListenError, refuse_taken
 from promptweave.rpc.interceptor import Behaviour, Context, Handler, wrapped
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
@@ -84,32 +83,3 @@ class CallMetrics(grpc.aio.ServerInterceptor):
 def _code(context: Context) -> str:
     code: Any = context.code()  # One that an error sets; None and 0 are a success.
     return code.name if isinstance(code, grpc.StatusCode) else "OK"
-
-
-_ANY_HOST = "0.0.0.0"  # noqa: S104 - what an address without a host says
-
-
-@contextmanager
-def listening(address: str | None, registry: CollectorRegistry) -> Iterator[str | None]:
-    """Answers `GET /metrics` at `host:port` (port 0: any; no host: every one), from a thread; gives the address.
-
-    None: nowhere. Raises ListenError.
-    """
-    if address is None:
-        yield None
-        return
-    if address.startswith("unix:"):
-        raise ListenError(f"{address!r}: metrics are shown at host:port only")
-    host, _, port = address.rpartition(":")
-    refuse_taken(address)
-    ProcessCollector(registry=registry)
-    try:
-        server, thread = start_http_server(int(port), host.strip("[]") or _ANY_HOST, registry)
-    except OSError as error:
-        raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
-    try:
-        yield f"{host}:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

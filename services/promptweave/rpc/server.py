@@ -15,13 +15,24 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.rpc.address import ListenError, refuse_taken
 from promptweave.rpc.channel import LIMITS
+from promptweave.rpc.credentials import server_credentials
 from promptweave.rpc.interceptor import ErrorInterceptor
-from promptweave.rpc.metrics import CallMetrics, listening
+from promptweave.rpc.metrics import CallMetrics
+from promptweave.rpc.operations import listening
+from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
+from promptweave.rpc.token import asking
 
 logger = logging.getLogger(__name__)
 
-_KEEPALIVE = (("grpc.keepalive_time_ms", 20_000), ("grpc.http2.ping_timeout_ms", 20_000))
-"""A client whose machine or network is gone says nothing; the library would wait two hours before it asks."""
+_CONNECTIONS = (
+    # A client whose machine or network is gone says nothing; the library would wait two hours before it asks.
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.http2.ping_timeout_ms", 20_000),
+    # Connecting anew is how clients find replicas that were added; the calls of the old connection go on.
+    ("grpc.max_connection_age_ms", 300_000),
+    # Without it a second server shares the port silently.
+    ("grpc.so_reuseport", 0),
+)
 
 LIVENESS = "liveness"
 """The health service's name for the process itself: SERVING for as long as it answers at all, also while the model loads
@@ -59,22 +70,25 @@ class _Health(HealthServicer):  # type: ignore[misc]  # it has no types
 class RpcServer:
     """One server. `grpc` takes the servicers; then `listen`, `start`, and at the end `stop`."""
 
-    def __init__(self, registry: CollectorRegistry | None = None) -> None:
-        """`registry`: where its calls are counted."""
-        # Without so_reuseport=0 a second server shares the port silently.
-        options = [*LIMITS, *_KEEPALIVE, ("grpc.so_reuseport", 0)]
-        self.grpc = grpc.aio.server(
-            interceptors=[CallMetrics(registry or CollectorRegistry()), ErrorInterceptor()], options=options
-        )
+    def __init__(self, registry: CollectorRegistry | None = None, security: Security = NO_SECURITY) -> None:
+        """`registry`: where its calls are counted. Raises SecurityError."""
+        interceptors = [CallMetrics(registry or CollectorRegistry()), ErrorInterceptor(), *asking(security)]
+        self._credentials = server_credentials(security)
+        self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *_CONNECTIONS])
         self._health = _Health()
         self._services: tuple[str, ...] = ()
         self._parts: set[str] = set()
+        self.serving = False
+        """What the health service says of the whole."""
 
     def listen(self, address: str) -> str:
         """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
         refuse_taken(address)
         try:
-            port = self.grpc.add_insecure_port(address)
+            if self._credentials is None:
+                port = self.grpc.add_insecure_port(address)
+            else:
+                port = self.grpc.add_secure_port(address, self._credentials)
         except RuntimeError as error:
             raise ListenError(f"cannot listen on {address}: {error}") from None
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
@@ -92,6 +106,7 @@ class RpcServer:
     async def set_serving(self, serving: bool) -> None:
         """Says on the health service whether calls have a chance now."""
         await self._tell(self._services, serving)
+        self.serving = serving and not self._health.stopping.is_set()
 
     async def set_part(self, name: str, serving: bool) -> None:
         """The same of a part with a name of its own, whose state says nothing of the rest."""
@@ -107,6 +122,7 @@ class RpcServer:
     async def stop(self, grace_s: float) -> None:
         """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest. Health says so first."""
         self._health.stopping.set()
+        self.serving = False
         await self._tell([*self._services, *self._parts], False)
         await self.grpc.stop(grace_s)
 
@@ -117,6 +133,7 @@ async def serve(
     *,
     serving: bool = True,
     grace_s: float = 10.0,
+    security: Security = NO_SECURITY,
     metrics: str | None = None,
     registry: CollectorRegistry | None = None,
     on_listening: Callable[[str], None] | None = None,
@@ -126,15 +143,18 @@ async def serve(
     """Serves until SIGTERM or SIGINT, or until `background` ends; what it raises is raised.
 
     `on_listening` gets the address with its real port. `metrics`: the `host:port` where Prometheus may ask for
-    what `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError.
+    what `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError, and SecurityError as one.
     """
     registry = registry or CollectorRegistry()
-    server, watching = RpcServer(registry), None
+    try:
+        server, watching = RpcServer(registry, security), None
+    except SecurityError as error:
+        raise ListenError(str(error)) from None
     with ExitStack() as stack:
         try:
             services = register(server.grpc)
             address = server.listen(listen)
-            if shown := stack.enter_context(listening(metrics, registry)):
+            if shown := stack.enter_context(listening(metrics, registry, lambda: server.serving)):
                 logger.info("metrics are at http://%s/metrics", shown)
             await server.start(services, serving=serving)
             if on_listening:

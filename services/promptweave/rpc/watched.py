@@ -1,0 +1,63 @@
+"""Files that are read again when they change: keys and certificates are renewed while a service runs."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+logger = logging.getLogger(__name__)
+
+Value = TypeVar("Value")
+
+_LOOK_AGAIN_S = 1.0
+
+
+class Watched(Generic[Value]):
+    """What `read` makes of some files.
+
+    They are looked at again at most once a second, when somebody asks. When they can no longer be read, what they said
+    before stays, and the log says so once.
+    """
+
+    def __init__(self, files: Sequence[Path], read: Callable[[], Value], errors: type[Exception] = OSError) -> None:
+        """`errors`: what `read` raises besides OSError for files that are of no use. Raised from here, too."""
+        self._files, self._read, self._errors = files, read, (OSError, errors)
+        self._stamp = self._stamps()
+        self._value = read()
+        self._complained = False
+        self._looked = time.monotonic()
+
+    def value(self) -> Value:
+        """What they say now."""
+        now = time.monotonic()
+        if now - self._looked >= _LOOK_AGAIN_S:
+            self._looked = now
+            self._look_again()
+        return self._value
+
+    def _look_again(self) -> None:
+        stamp = self._stamps()
+        if stamp == self._stamp and not self._complained:
+            return
+        names = ", ".join(map(str, self._files))
+        try:
+            self._value, self._stamp = self._read(), stamp
+        except self._errors as error:
+            if not self._complained:
+                logger.error("%s; what %s said before stays", error, names)
+            self._complained = True
+        else:
+            self._complained = False
+            logger.info("read %s again", names)
+
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(file) for file in self._files]
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

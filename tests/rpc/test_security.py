@@ -1,0 +1,204 @@
+"""Who may call: certificates, tokens, and both renewed while the server runs."""
+
+import asyncio
+import datetime
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+import grpc.aio
+import pytest
+import trustme
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from promptweave.rpc import watched
+from promptweave.rpc.channel import Connection, channel
+from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
+from promptweave.rpc.server import RpcServer
+
+from .serving import SERVICE, TIMEOUT_S, echo, serving
+
+pytestmark = pytest.mark.anyio
+
+YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watched, "_LOOK_AGAIN_S", 0.0)
+
+
+class Files:
+    """A CA, and certificates in files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.authority = folder, trustme.CA()
+        self.ca = folder / "ca.pem"
+        self.authority.cert_pem.write_to_path(str(self.ca))
+
+    def issue(self, name: str, by: trustme.CA | None = None, *, until: datetime.datetime | None = None) -> tuple[Path, Path]:
+        """Writes a certificate and its key for this machine; replaces those of the same name."""
+        issued = (by or self.authority).issue_cert("127.0.0.1", "localhost", not_after=until)
+        cert, key = self.folder / f"{name}.pem", self.folder / f"{name}.key"
+        cert.write_bytes(b"".join(part.bytes() for part in issued.cert_chain_pems))
+        issued.private_key_pem.write_to_path(str(key))
+        return cert, key
+
+    def security(self, name: str, *, by: trustme.CA | None = None, until: datetime.datetime | None = None) -> Security:
+        """One end with a certificate of its own, which asks for the other's."""
+        cert, key = self.issue(name, by, until=until)
+        return Security(cert=cert, key=key, ca=self.ca)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Iterator[Files]:
+    return Files(tmp_path)
+
+
+@asynccontextmanager
+async def served(security: Security) -> AsyncIterator[str]:
+    """The address of a server that echoes."""
+    server = RpcServer(security=security)
+    services = serving(echo)(server.grpc)
+    address = server.listen("127.0.0.1:0")
+    await server.start(services)
+    try:
+        yield address
+    finally:
+        await server.stop(0)
+
+
+async def ask(connection: Connection, text: bytes = b"x") -> bytes:
+    """One call, which is not repeated."""
+    answer: bytes = await connection.channel.unary_unary(f"/{SERVICE}/Do")(text, timeout=TIMEOUT_S)
+    return answer
+
+
+async def refused(address: str, security: Security) -> grpc.StatusCode:
+    """How a call ends that must not be answered."""
+    connection = Connection(address, security)
+    try:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await ask(connection)
+    finally:
+        await connection.close()
+    return caught.value.code()
+
+
+async def test_both_ends_show_certificates(files: Files) -> None:
+    async with served(files.security("server")) as address:
+        connection = Connection(address, files.security("client"))
+        assert await ask(connection, b"hello") == b"hello"
+        await connection.close()
+
+
+async def test_whoever_has_no_good_certificate_is_refused(files: Files) -> None:
+    async with served(files.security("server")) as address:
+        without = Security(ca=files.ca)
+        stranger = files.security("stranger", by=trustme.CA())
+        expired = files.security("expired", until=YESTERDAY)
+        for security in (without, stranger, expired, NO_SECURITY):
+            assert await refused(address, security) is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_server_that_the_client_does_not_trust_is_not_called(files: Files, tmp_path: Path) -> None:
+    cert, key = files.issue("server", trustme.CA())
+    async with served(Security(cert=cert, key=key)) as address:
+        assert await refused(address, Security(ca=files.ca)) is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_renewed_certificates_are_used(files: Files) -> None:
+    server, client = files.security("server"), files.security("client")
+    async with served(server) as address:
+        connection = Connection(address, client)
+        assert await ask(connection) == b"x"
+        # All is new, the CA, too.
+        files.authority = trustme.CA()
+        files.authority.cert_pem.write_to_path(str(files.ca))
+        files.issue("server")
+        assert await refused(address, Security(cert=client.cert, key=client.key, ca=files.ca)) is grpc.StatusCode.UNAVAILABLE
+        files.issue("client")
+        assert await ask(connection) == b"x"
+        await connection.close()
+
+
+async def test_calls_of_an_old_certificate_go_on(files: Files) -> None:
+    going_on = asyncio.Event()
+
+    async def wait(request: bytes, context: object) -> bytes:
+        await going_on.wait()
+        return request
+
+    server = RpcServer(security=files.security("server"))
+    services = serving(wait)(server.grpc)
+    address = server.listen("127.0.0.1:0")
+    await server.start(services)
+    connection = Connection(address, files.security("client"))
+    first = asyncio.ensure_future(ask(connection, b"old"))
+    await asyncio.sleep(0)
+    files.issue("client")
+    second = asyncio.ensure_future(ask(connection, b"new"))
+    await asyncio.sleep(0)
+    going_on.set()
+    assert await asyncio.gather(first, second) == [b"old", b"new"]
+    await connection.close()
+    await server.stop(0)
+
+
+async def test_a_token(tmp_path: Path) -> None:
+    file, other = tmp_path / "token", tmp_path / "other"
+    file.write_text("secret\n")
+    other.write_text("guess\n")
+    async with served(Security(token_file=file)) as address:
+        connection = Connection(address, Security(token_file=file))
+        assert await ask(connection) == b"x"
+        for security in (NO_SECURITY, Security(token_file=other)):
+            assert await refused(address, security) is grpc.StatusCode.UNAUTHENTICATED
+        async with channel(address) as open_to_all:
+            health = health_pb2_grpc.HealthStub(open_to_all)
+            answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        file.write_text("renewed\n")
+        assert await ask(connection) == b"x"
+        await connection.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        pytest.param(None, ("cert", "key"), id="nothing"),
+        pytest.param("one", ("cert", "key"), id="no-pem"),
+        pytest.param("one two", ("token_file",), id="two-words"),
+        pytest.param(None, ("token_file",), id="no-token"),
+    ],
+)
+def test_files_that_do_not_do(tmp_path: Path, text: str | None, fields: tuple[str, ...]) -> None:
+    bad = tmp_path / "bad"
+    if text:
+        bad.write_text(text)
+    security = Security(**dict.fromkeys(fields, bad))
+    with pytest.raises(SecurityError, match=str(bad)):
+        RpcServer(security=security)
+
+
+def test_half_of_a_pair() -> None:
+    with pytest.raises(SecurityError, match="go together"):
+        Security(cert=Path("cert.pem"))
+    with pytest.raises(SecurityError, match="--tls-cert"):
+        RpcServer(security=Security(ca=Path("ca.pem")))
+
+
+def test_what_can_no_longer_be_read_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = tmp_path / "words"
+    file.write_text("one")
+    words = watched.Watched([file], file.read_text)
+    assert words.value() == "one"
+    file.unlink()
+    assert words.value() == words.value() == "one"
+    assert len(caplog.records) == 1
+    file.write_text("two")
+    assert words.value() == "two"
+    os.utime(file, ns=(0, 0))
+    assert words.value() == "two"
