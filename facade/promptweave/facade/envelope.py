@@ -9,6 +9,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptweave.facade.errors import UNAUTHENTICATED, to_http
+from promptweave.facade.explorer_routes import EXPLORER_FILES
 from promptweave.facade.http import answer
 from promptweave.facade.keys import Keys, presented_key
 from promptweave.facade.options import FacadeOptions
@@ -18,8 +19,8 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger(f"{__name__}.access")
 
 REQUEST_ID = "x-request-id"
-OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Whoever watches the process needs no key, is not limited, and is not logged."""
+OPEN_PATHS = frozenset({"/health", "/ready", *EXPLORER_FILES})
+"""Whoever watches the process needs no key, is not limited, and is not logged. So is the page that asks for the key."""
 
 _SECURITY = {
     "x-content-type-options": "nosniff",
