@@ -3,6 +3,7 @@
 import logging
 import secrets
 import time
+from collections.abc import Set
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
@@ -19,8 +20,8 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger(f"{__name__}.access")
 
 REQUEST_ID = "x-request-id"
-OPEN_PATHS = frozenset({"/health", "/ready", *EXPLORER_FILES})
-"""Whoever watches the process needs no key, is not limited, and is not logged. So is the page that asks for the key."""
+OPEN_PATHS = frozenset({"/health", "/ready"})
+"""Whoever watches the process needs no key, is not limited, and is not logged."""
 
 _SECURITY = {
     "x-content-type-options": "nosniff",
@@ -36,7 +37,8 @@ EXPOSED = (REQUEST_ID, "retry-after", "retry-after-ms", "x-promptweave-warnings"
 def in_envelope(app: ASGIApp, options: FacadeOptions) -> ASGIApp:
     """The application as it is served. Raises KeyFileError."""
     keys = Keys(options.api_keys, options.api_keys_file) if options.asks_for_keys else None
-    app = Guard(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests))
+    opened = OPEN_PATHS | EXPLORER_FILES.keys() if options.explorer else OPEN_PATHS
+    app = Guard(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests), opened)
     if options.cors_origins:
         # Around the guard: browsers ask without a key whether they may ask.
         app = CORSMiddleware(
@@ -89,17 +91,18 @@ class Envelope:
 class Guard:
     """In front of the routes: the API key, and how much its client may ask.
 
-    A client is a key; where none is asked for, an address.
+    A client is a key; where none is asked for, an address. `opened`: paths without either, as the page that asks for the key.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys | None, limits: RateLimits) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys | None, limits: RateLimits, opened: Set[str] = OPEN_PATHS) -> None:
         self._app = app
         self._keys = keys
         self._limits = limits
+        self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self._opened:
             await self._app(scope, receive, send)
             return
         if self._keys is None:

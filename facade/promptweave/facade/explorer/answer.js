@@ -16,8 +16,9 @@ const TOP = 8;
 
 /** Follows tokens along a grammar, and says of each what kind it is. */
 class Follower {
-  constructor(grammar, eos) {
+  constructor(grammar, { eos_token: eos, special_tokens: specials }) {
     this._eos = eos;
+    this._specials = new Set(specials);
     try {
       this._position = grammar ? Position.start(readGrammar(grammar)) : null;
       this._lost = false;
@@ -42,8 +43,12 @@ class Follower {
 
   _read(token, candidates) {
     const start = this._position;
-    for (const one of candidates) one.admitted = admits(start, one.bytes, one.end);
-    const end = token.token === this._eos;
+    for (const one of candidates) {
+      one.admitted = admits(start, one.bytes, one.end);
+      // Other special tokens may end the turn, too; which do only the engine knows.
+      if (!one.admitted && start.canEnd && this._specials.has(one.token)) one.admitted = null;
+    }
+    const end = token.token === this._eos || (this._specials.has(token.token) && admits(start, token.bytes, false) === false);
     const forced = end ? start.mustEnd : this._follow([...token.token].map((char) => char.codePointAt(0)));
     const preferred = candidates.some((one) => one.logprob > token.logprob && one.admitted === false);
     return { kind: forced ? "forced" : preferred ? "constrained" : "chosen", candidates };
@@ -172,13 +177,13 @@ export class Answer {
   }
 
   /** Lets the model answer, and shows how. */
-  async run(request, eos) {
+  async run(request, template) {
     this.stop();
     this.choose("run");
     const running = (this._running = new AbortController());
     const compiled = this._compiled;
     const run = (this._run = { message: {}, end: null });
-    const follower = new Follower(compiled.grammar, eos);
+    const follower = new Follower(compiled.grammar, template);
     this._tokens = [];
     this._at = undefined;
     this._counts = { forced: 0, constrained: 0, chosen: 0, unknown: 0 };

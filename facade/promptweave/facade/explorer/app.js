@@ -189,7 +189,7 @@ async function run() {
   await compile();
   if (document.documentElement.dataset.state !== "ready" || !isOwn()) return;
   selectResult("tab-answer");
-  await answer.run(read.value, own.eos_token);
+  await answer.run(read.value, own);
 }
 
 // -- the key, links and files --
