@@ -1,8 +1,10 @@
-"""Pages for people on stdout: in colour where it is a terminal (and NO_COLOR does not forbid it), as plain text elsewhere."""
+"""Pages for people on stdout: in colour where it is a terminal and NO_COLOR is not set, as plain text elsewhere."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
+from typing import Literal
 
 from rich.console import Console
 from rich.text import Text
@@ -19,7 +21,8 @@ _NAME, _SAID, _SPECIAL, _QUIET, _WARNED = "bold", "cyan", "magenta", "dim", "yel
 
 def _print(text: Text) -> None:
     # Lines are the terminal's to wrap, and nothing in them is markup.
-    Console(file=sys.stdout, highlight=False, markup=False).print(text, soft_wrap=True)
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
+    Console(file=sys.stdout, color_system=colours, highlight=False, markup=False).print(text, soft_wrap=True)
 
 
 def show_rows(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
