@@ -91,7 +91,7 @@ class Envelope:
 class Guard:
     """In front of the routes: the API key, and how much its client may ask.
 
-    A client is a key; where none is asked for, an address. `opened`: paths without either, as the page that asks for the key.
+    A client is a key; where none is asked for, an address. `opened`: paths without either.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys | None, limits: RateLimits, opened: Set[str] = OPEN_PATHS) -> None:
