@@ -17,8 +17,9 @@ PICTURES = os.environ.get("PROMPTWEAVE_TEST_PICTURES")
 """A folder for pictures of the pages, such as docs/explorer. Without it none are taken."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Not for the whole session: while playwright runs, its loop runs in this thread, and no asynchronous test can."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not here: pip install -e '.[browser]'")
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if not found:
