@@ -232,3 +232,12 @@ def test_what_the_grammar_allows_is_read_back(tmp_path: Path, template: str, ext
         assert calls or "tool_choice" not in extra
         if "response_format" in extra and not calls:
             jsonschema.validate(json.loads(answer["message"]["content"]), SCHEMA)
+
+
+def test_explains_itself_to_a_person() -> None:
+    result = run("compile", *tagged(), "--explain", stdin=REQUEST)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "⟦/messages/1/content⟧How is the weather in Zürich?" in result.stdout
+    assert "\n# /tools/0/function/parameters\nvalue ::= " in result.stdout
+    refused = run("compile", *tagged(), "--explain", "--jsonl", stdin="")
+    assert (refused.exit_code, refused.stdout) == (2, "")

@@ -57,6 +57,17 @@ def test_refuses_in_one_line(tmp_path: Path, source: str, line: str) -> None:
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    ("env", "coloured"), [({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False), ({}, False)]
+)
+def test_is_in_colour_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch, env: dict[str, str], coloured: bool) -> None:
+    for name in ("FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    page = run("inspect", "--template", TEMPLATES / "tagged.jinja", env=env).stdout
+    assert ("\x1b[36m" in page or "\x1b[2m" in page) == coloured
+
+
 def test_needs_a_template() -> None:
     result = run("inspect")
     assert (result.exit_code, result.stdout) == (2, "")

@@ -32,12 +32,17 @@ def test_tokenize_and_back(served: Serving, body: dict[str, Any], count: int) ->
     assert post(served, "/detokenize", {"tokens": tokens}).json() == {"content": body["content"]}
 
 
+def test_tokens_in_pieces(served: Serving) -> None:
+    tokens = post(served, "/tokenize", {"content": "xé<|im_end|>", "with_pieces": True}).json()["tokens"]
+    assert [token["piece"] for token in tokens] == ["x", [0xC3], [0xA9], "<|im_end|>"]
+    assert [token["id"] for token in tokens] == post(served, "/tokenize", {"content": "xé<|im_end|>"}).json()["tokens"]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
         pytest.param("/tokenize", {}, "content", id="no-content"),
         pytest.param("/tokenize", {"content": 5}, "content", id="number"),
-        pytest.param("/tokenize", {"content": "a", "with_pieces": True}, "with_pieces", id="pieces"),
         pytest.param("/detokenize", {}, "tokens", id="no-tokens"),
         pytest.param("/detokenize", {"tokens": [1, "a"]}, "tokens[1]", id="text"),
         pytest.param("/detokenize", {"tokens": [1, 99_999]}, "tokens", id="unknown"),

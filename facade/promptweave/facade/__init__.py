@@ -20,5 +20,6 @@ but the store of responses.
     translated.py                            what these two make of a request: a chat request, and the way back
 
 `vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
+`compiler_routes.py`: what the compiler tells of its work; `explorer_routes.py`: the page at `/` that shows it.
 `models.py` says which names mean which loaded model; `sse.py` writes event streams; `http.py` holds what every answer has.
 """

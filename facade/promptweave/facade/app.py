@@ -11,10 +11,12 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from promptweave.facade.chat_route import ChatCompletion
+from promptweave.facade.compiler_routes import add_compiler_routes
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.completion_route import complete, completion_place
 from promptweave.facade.docs_routes import add_docs
 from promptweave.facade.envelope import in_envelope
+from promptweave.facade.explorer_routes import add_explorer
 from promptweave.facade.http import handle_errors, services_of
 from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
 from promptweave.facade.messages_route import add_messages
@@ -81,7 +83,10 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     add_llama_cpp_routes(app, options)
     add_responses(app, options, store)
     add_messages(app, options)
+    add_compiler_routes(app, options)
     add_docs(app)
+    if options.explorer:
+        add_explorer(app)
     app.add_api_route("/v1/completions", route(CompletionBody, complete, options, completion_place), methods=["POST"])
 
     @app.get("/metrics")

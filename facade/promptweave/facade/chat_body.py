@@ -198,6 +198,7 @@ class ChatBody(Body):
     parse_special_in_content: bool = False
     continue_final_message: bool = False
     schema_style: Literal["json", "typescript"] | None = None
+    explain: bool = False
     session_id: str | None = None
     parent_session_id: str | None = None
 

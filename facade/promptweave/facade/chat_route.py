@@ -52,12 +52,13 @@ class ChatCompletion:
         headers, answers = warning_headers(turn.warnings), turn.answers
         if not body.stream:
             async with aclosing(answers):
-                completion = Completion(head, n=body.n, logprobs=body.logprobs)
+                completion = Completion(head, n=body.n, logprobs=body.logprobs, explain=body.explain)
                 async for answer in answers:
                     completion.add(answer.events)
             whole = completion.object()
             return JSONResponse(with_function_call(whole) if self._legacy else whole, headers=headers)
-        chunks = Chunks(head, include_usage=body.stream_options.include_usage, n=body.n)
+        usage = body.stream_options.include_usage
+        chunks = Chunks(head, include_usage=usage, n=body.n, logprobs=body.logprobs, explain=body.explain)
         return await event_stream(self._stream(answers, chunks), self._failed, headers)
 
     async def _stream(self, answers: Answers, chunks: Chunks) -> Pieces:

@@ -3,12 +3,14 @@
 import logging
 import secrets
 import time
+from collections.abc import Set
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from promptweave.facade.errors import UNAUTHENTICATED, to_http
+from promptweave.facade.explorer_routes import EXPLORER_FILES
 from promptweave.facade.http import answer
 from promptweave.facade.keys import Keys, presented_key
 from promptweave.facade.options import FacadeOptions
@@ -35,7 +37,8 @@ EXPOSED = (REQUEST_ID, "retry-after", "retry-after-ms", "x-promptweave-warnings"
 def in_envelope(app: ASGIApp, options: FacadeOptions) -> ASGIApp:
     """The application as it is served. Raises KeyFileError."""
     keys = Keys(options.api_keys, options.api_keys_file) if options.asks_for_keys else None
-    app = Guard(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests))
+    opened = OPEN_PATHS | EXPLORER_FILES.keys() if options.explorer else OPEN_PATHS
+    app = Guard(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests), opened)
     if options.cors_origins:
         # Around the guard: browsers ask without a key whether they may ask.
         app = CORSMiddleware(
@@ -88,17 +91,18 @@ class Envelope:
 class Guard:
     """In front of the routes: the API key, and how much its client may ask.
 
-    A client is a key; where none is asked for, an address.
+    A client is a key; where none is asked for, an address. `opened`: paths without either.
     """
 
-    def __init__(self, app: ASGIApp, keys: Keys | None, limits: RateLimits) -> None:
+    def __init__(self, app: ASGIApp, keys: Keys | None, limits: RateLimits, opened: Set[str] = OPEN_PATHS) -> None:
         self._app = app
         self._keys = keys
         self._limits = limits
+        self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one connection."""
-        if scope["type"] != "http" or scope["path"] in OPEN_PATHS:
+        if scope["type"] != "http" or scope["path"] in self._opened:
             await self._app(scope, receive, send)
             return
         if self._keys is None:

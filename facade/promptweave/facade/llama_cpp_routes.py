@@ -7,7 +7,7 @@ from google.protobuf.json_format import MessageToDict
 
 from promptweave.facade.body import Body
 from promptweave.facade.chat_body import ChatBody
-from promptweave.facade.errors import UnsupportedError
+from promptweave.facade.compiler_routes import inline_template
 from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import body_path, to_compile_request
 from promptweave.facade.options import FacadeOptions
@@ -31,32 +31,58 @@ class DetokenizeBody(Body):
     tokens: list[Token]
 
 
+class ApplyTemplateBody(ChatBody):
+    """A chat request; it may bring its template along, as for `promptweave compile`."""
+
+    template: str | None = None
+    bos_token: str | None = None
+    eos_token: str | None = None
+
+
 def add_llama_cpp_routes(app: FastAPI, options: FacadeOptions) -> None:
     """Adds the routes."""
     app.add_api_route("/tokenize", route(TokenizeBody, _tokenize, options), methods=["POST"])
     app.add_api_route("/detokenize", route(DetokenizeBody, _detokenize, options), methods=["POST"])
-    app.add_api_route("/apply-template", route(ChatBody, _apply_template, options, body_path), methods=["POST"])
+    app.add_api_route("/apply-template", route(ApplyTemplateBody, _apply_template, options, body_path), methods=["POST"])
 
 
 async def _tokenize(asked: Asked[TokenizeBody]) -> dict[str, Any]:
     body = asked.body
-    if body.with_pieces:
-        raise UnsupportedError("tokens are given by their ids only", path="/with_pieces")
     request = inference_pb2.TokenizeRequest(
-        text=body.content, add_special=body.add_special, parse_special=body.parse_special
+        text=body.content,
+        add_special=body.add_special,
+        parse_special=body.parse_special,
+        with_pieces=body.with_pieces,
     )
-    return {"tokens": [*await asked.services.tokenize(request)]}
+    found = await asked.services.tokens_of(request)
+    if not body.with_pieces:
+        return {"tokens": [*found.tokens]}
+    pieces = zip(found.tokens, found.pieces, strict=True)
+    return {"tokens": [{"id": token, "piece": _piece(piece)} for token, piece in pieces]}
+
+
+def _piece(piece: bytes) -> str | list[int]:
+    """Text, or a list of bytes where it is none, as llama.cpp writes it."""
+    try:
+        return piece.decode()
+    except UnicodeDecodeError:
+        return [*piece]
 
 
 async def _detokenize(asked: Asked[DetokenizeBody]) -> dict[str, Any]:
     return {"content": await asked.services.detokenize(asked.body.tokens)}
 
 
-async def _apply_template(asked: Asked[ChatBody]) -> dict[str, Any]:
+async def _apply_template(asked: Asked[ApplyTemplateBody]) -> dict[str, Any]:
     """The whole compiled prompt, with the names that `promptweave compile` gives its parts."""
-    request = to_compile_request(asked.body)
+    body = asked.body
+    request = to_compile_request(body)
+    request.explain = body.explain
+    if body.template is not None:
+        template = inline_template(body.template, body.bos_token, body.eos_token)
+        return compiled_object(await asked.services.compile_with(request, template))
     model = await asked.services.model()
-    check_model(asked.body.model, model, asked.options.aliases)
+    check_model(body.model, model, asked.options.aliases)
     return compiled_object(await asked.services.compile(request, model))
 
 
@@ -77,4 +103,13 @@ def compiled_object(compiled: prompt_compiler_pb2.CompileResponse) -> dict[str, 
         "preserved_tokens": [*prompt.preserved_tokens],
         "prefix_key": prompt.prefix_key,
         "template_hash": compiled.template_hash,
+        **({"explanation": _explanation_object(compiled.explanation)} if compiled.HasField("explanation") else {}),
+    }
+
+
+def _explanation_object(explanation: prompt_compiler_pb2.Explanation) -> dict[str, Any]:
+    return {
+        "parts": [{"text": part.text, "path": part.path} for part in explanation.parts],
+        "rules": {rule.name: rule.path for rule in explanation.rules},
+        "tools": {"json": explanation.tools_json, "typescript": explanation.tools_typescript},
     }

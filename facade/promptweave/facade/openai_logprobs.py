@@ -25,6 +25,21 @@ def content_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list
     ]
 
 
+def all_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list[JsonObject]:
+    """All tokens, with their ids and what each is part of: null is syntax between the parts, or the turn's end."""
+    return [
+        {
+            "id": position.chosen.token,
+            "region": output_pb2.RegionKind.Name(position.region).removeprefix("REGION_KIND_").lower()
+            if position.region
+            else None,
+            **_candidate(position.chosen),
+            "top_logprobs": [{"id": candidate.token, **_candidate(candidate)} for candidate in position.top],
+        }
+        for position in positions
+    ]
+
+
 def _candidate(candidate: inference_pb2.TokenLogprob) -> JsonObject:
     return {
         "token": candidate.text.decode(errors="replace"),

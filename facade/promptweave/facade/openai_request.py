@@ -118,7 +118,8 @@ def _refuse_unserved(body: ChatBody) -> None:
 def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_pb2.GenerateRequest:
     """How to write the answer, without a prompt. Each owner has sessions of their own. Raises RequestError."""
     limit = body.max_completion_tokens or body.max_tokens
-    if body.top_logprobs is not None and not body.logprobs:
+    scored = body.logprobs or body.explain
+    if body.top_logprobs is not None and not scored:
         raise RequestError("top_logprobs needs logprobs to be true", path="/top_logprobs")
     return inference_pb2.GenerateRequest(
         sampling=sampling_of(body),
@@ -127,7 +128,7 @@ def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_p
         n=body.n if body.n != 1 else None,
         session_id=_owned(body.session_id, owner),
         parent_session_id=_owned(body.parent_session_id, owner),
-        top_logprobs=(body.top_logprobs or 0) if body.logprobs else None,
+        top_logprobs=(body.top_logprobs or 0) if scored else None,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from promptweave.facade.openai_logprobs import content_tokens, logprobs_object
+from promptweave.facade.openai_logprobs import all_tokens, content_tokens, logprobs_object
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 _FINISH_REASONS = {
@@ -56,6 +56,17 @@ def usage_object(usage: inference_pb2.Usage) -> JsonObject:
     return counts
 
 
+def timings_object(finish: inference_pb2.Finish) -> JsonObject:
+    """How long a message took, in milliseconds; the names are llama.cpp's."""
+    return {
+        "cache_n": finish.usage.cached_tokens,
+        "prompt_n": finish.usage.prompt_tokens - finish.usage.cached_tokens,
+        "prompt_ms": finish.timings.prompt_ms,
+        "predicted_n": finish.usage.completion_tokens,
+        "predicted_ms": finish.timings.predicted_ms,
+    }
+
+
 def total_usage(usages: Sequence[inference_pb2.Usage]) -> inference_pb2.Usage:
     """Of all choices: their prompt is one, and counts once. What of it was cached, the first one to be written tells."""
     total = inference_pb2.Usage()
@@ -76,6 +87,7 @@ class _Choice:
         self._whole_calls = 0
         self._calls: list[tuple[output_pb2.ToolCallHeader, list[str]]] = []
         self._tokens: list[JsonObject] = []
+        self._all_tokens: list[JsonObject] = []
         self.finish = inference_pb2.Finish()
 
     def add(self, event: inference_pb2.GenerateEvent) -> None:
@@ -85,6 +97,7 @@ class _Choice:
                 self.finish = event.finish
             case "logprobs":
                 self._tokens += content_tokens(event.logprobs.positions)
+                self._all_tokens += all_tokens(event.logprobs.positions)
             case "delta":
                 self._add(event.delta)
 
@@ -108,8 +121,9 @@ class _Choice:
             case "tool_call_fragment":
                 self._calls[delta.tool_call_fragment.index][1].append(delta.tool_call_fragment.text)
 
-    def object(self, index: int, *, logprobs: bool) -> JsonObject:
-        """The choice."""
+    def object(self, index: int, *, logprobs: bool, explain: bool) -> JsonObject:
+        """The choice. `explain`: with all tokens and timings, ours in addition to OpenAI's."""
+        explained = {"tokens": self._all_tokens, "timings": timings_object(self.finish)} if explain else {}
         message: JsonObject = {"role": "assistant", "content": "".join(self._content), "refusal": None}
         if self._refusals:
             message["content"], message["refusal"] = message["content"] or None, "\n".join(self._refusals)
@@ -123,15 +137,16 @@ class _Choice:
             "message": message,
             "logprobs": logprobs_object(self._tokens) if logprobs else None,
             "finish_reason": _FINISH_REASONS.get(self.finish.reason, "stop"),
+            **explained,
         }
 
 
 class Completion:
     """Puts a whole answer together."""
 
-    def __init__(self, head: Head, *, n: int = 1, logprobs: bool = False) -> None:
+    def __init__(self, head: Head, *, n: int = 1, logprobs: bool = False, explain: bool = False) -> None:
         self._head = head
-        self._logprobs = logprobs
+        self._scored = {"logprobs": logprobs, "explain": explain}
         self._choices = [_Choice() for _ in range(n)]
 
     def add(self, events: Iterable[inference_pb2.GenerateEvent]) -> None:
@@ -143,7 +158,7 @@ class Completion:
         """The chat completion."""
         return {
             **self._head.of("chat.completion"),
-            "choices": [choice.object(index, logprobs=self._logprobs) for index, choice in enumerate(self._choices)],
+            "choices": [choice.object(index, **self._scored) for index, choice in enumerate(self._choices)],
             "usage": usage_object(total_usage([choice.finish.usage for choice in self._choices])),
             **self._head.warned(),
         }
@@ -152,8 +167,9 @@ class Completion:
 class Chunks:
     """Turns events into the chunks of a stream."""
 
-    def __init__(self, head: Head, *, include_usage: bool, n: int = 1) -> None:
+    def __init__(self, head: Head, *, include_usage: bool, n: int = 1, logprobs: bool = True, explain: bool = False) -> None:
         self._head = head
+        self._logprobs, self._explain = logprobs, explain
         self._include_usage = include_usage
         self._usages: list[inference_pb2.Usage] = []
         # Tokens whose text was given, or will be, in a chunk that is not theirs.
@@ -177,8 +193,14 @@ class Chunks:
                 case "finish":
                     self._usages.append(event.finish.usage)
                     chunks.append(self._chunk(event.index, {}, _FINISH_REASONS.get(event.finish.reason, "stop")))
+                    if self._explain:
+                        chunks[-1]["choices"][0]["timings"] = timings_object(event.finish)
                 case "logprobs":
-                    tokens += content_tokens(event.logprobs.positions)
+                    if self._explain:
+                        chunks.append(self._chunk(event.index, {}))
+                        chunks[-1]["choices"][0]["tokens"] = all_tokens(event.logprobs.positions)
+                    if self._logprobs:
+                        tokens += content_tokens(event.logprobs.positions)
                 case "delta" if (delta := self._delta(event.index, event.delta)) is not None:
                     chunks.append(self._chunk(event.index, delta))
             if tokens and chunks and _may_score(choice := chunks[-1]["choices"][0], event.index):

@@ -8,8 +8,9 @@ from pydantic.json_schema import models_json_schema
 
 from promptweave.facade.body import Body
 from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.compiler_routes import ParseBody, TemplateBody
 from promptweave.facade.completion_body import CompletionBody
-from promptweave.facade.llama_cpp_routes import DetokenizeBody, TokenizeBody
+from promptweave.facade.llama_cpp_routes import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from promptweave.facade.messages_body import CountBody, MessagesBody
 from promptweave.facade.responses_body import ResponsesBody
 from promptweave.facade.vector_routes import EmbeddingsBody, RerankBody
@@ -40,6 +41,10 @@ _RESPONSE = {
     "model": "gpt-4o",
     "input": "Three days in Oslo, please.",
     "text": {"format": {"type": "json_schema", "name": "trip", "schema": _TRIP, "strict": True}},
+}
+_PARSE = {
+    "syntax": {"version": 1, "root": {"text": {"kind": "REGION_KIND_CONTENT", "mayEnd": True}}},
+    "text": "Three days it is.",
 }
 
 
@@ -88,7 +93,21 @@ OPERATIONS: Sequence[Operation] = (
     Operation("get", "/v1/models", "The loaded models (OpenAI)"),
     Operation("post", "/tokenize", "Token ids of a text (llama.cpp)", TokenizeBody, {"content": "a cat"}),
     Operation("post", "/detokenize", "The text of token ids (llama.cpp)", DetokenizeBody, {"tokens": [97, 98]}),
-    Operation("post", "/apply-template", "The whole compiled prompt (llama.cpp, and more)", ChatBody, _CHAT),
+    Operation(
+        "post",
+        "/apply-template",
+        "The whole compiled prompt (llama.cpp, and more)",
+        ApplyTemplateBody,
+        {**_CHAT, "explain": True},
+    ),
+    Operation(
+        "post",
+        "/describe-template",
+        "What a chat template does; without one, that of the loaded model",
+        TemplateBody,
+        {"template": "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"},
+    ),
+    Operation("post", "/parse", "Reads a model's output by the syntax of a compiled prompt", ParseBody, _PARSE),
     Operation("get", "/health", "The process lives"),
 )
 

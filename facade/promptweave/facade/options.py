@@ -40,6 +40,8 @@ class FacadeOptions:
     request_timeout_s: float = 600.0
     """The deadline of a whole request."""
     max_body_bytes: int = 32 * 1024 * 1024
+    explorer: bool = True
+    """Whether the Prompt Explorer is at `/`."""
     responses_store: str | None = None
     """The file in which responses are kept. None: they are kept in memory."""
     responses_most: int = 10_000

@@ -15,7 +15,7 @@ from promptweave.rpc.channel import Connection
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.security import NO_SECURITY, Security
 from promptweave.rpc.status import RemoteError
-from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
 
@@ -97,7 +97,11 @@ class Services:
 
     async def tokenize(self, request: inference_pb2.TokenizeRequest) -> Sequence[int]:
         """Token ids of the model that writes."""
-        return (await _answer(self._inference.Tokenize(request, timeout=_SMALL_CALL_S))).tokens
+        return (await self.tokens_of(request)).tokens
+
+    async def tokens_of(self, request: inference_pb2.TokenizeRequest) -> inference_pb2.TokenizeResponse:
+        """Token ids, with their bytes where those are asked for."""
+        return await _answer(self._inference.Tokenize(request, timeout=_SMALL_CALL_S))
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of token ids of the model that writes."""
@@ -117,11 +121,27 @@ class Services:
             except RemoteError as error:
                 if error.reason != _UNKNOWN_TEMPLATE:
                     raise
-        request.template.inline.CopyFrom(model.template)
-        response = await self._compile(request)
+        response = await self.compile_with(request, model.template)
         # One model is loaded: what others left behind is not needed.
         self._hashes = {key: response.template_hash}
         return response
+
+    async def compile_with(
+        self, request: prompt_compiler_pb2.CompileRequest, template: prompt_compiler_pb2.Template
+    ) -> prompt_compiler_pb2.CompileResponse:
+        """Compiles `request` for a template, which travels in full."""
+        request.template.inline.CopyFrom(template)
+        return await self._compile(request)
+
+    async def describe(self, template: prompt_compiler_pb2.Template) -> prompt_compiler_pb2.DescribeTemplateResponse:
+        """What a template does."""
+        ref = prompt_compiler_pb2.TemplateRef(inline=template)
+        request = prompt_compiler_pb2.DescribeTemplateRequest(template=ref)
+        return await _answer(self._compiler.DescribeTemplate(request, timeout=_COMPILE_S))
+
+    async def parse(self, request: prompt_compiler_pb2.ParseRequest) -> output_pb2.ParsedMessage:
+        """Reads a model's output."""
+        return (await _answer(self._compiler.Parse(request, timeout=_COMPILE_S))).message
 
     async def _compile(self, request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompileResponse:
         return await _answer(self._compiler.Compile(request, timeout=_COMPILE_S))

@@ -226,6 +226,7 @@ class CompileRequest(_message.Message):
     CONTINUE_FINAL_MESSAGE_FIELD_NUMBER: _builtins.int
     PARSE_SPECIAL_IN_CONTENT_FIELD_NUMBER: _builtins.int
     PROMPT_CACHE_KEY_FIELD_NUMBER: _builtins.int
+    EXPLAIN_FIELD_NUMBER: _builtins.int
     parallel_tool_calls: _builtins.bool
     """Whether one answer may hold several calls. Absent: true."""
     style: _builtins.str
@@ -240,6 +241,8 @@ class CompileRequest(_message.Message):
     """True: special tokens spelled in message content are special tokens. Dangerous with content that others wrote."""
     prompt_cache_key: _builtins.str
     """Groups conversations for replica affinity (OpenAI's `prompt_cache_key`); becomes CompiledPrompt.prefix_key."""
+    explain: _builtins.bool
+    """True: CompileResponse.explanation is wanted. It costs another rendering, and changes nothing else."""
     @_builtins.property
     def template(self) -> Global___TemplateRef:
         """The template."""
@@ -290,10 +293,11 @@ class CompileRequest(_message.Message):
         continue_final_message: _builtins.bool = ...,
         parse_special_in_content: _builtins.bool = ...,
         prompt_cache_key: _builtins.str = ...,
+        explain: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "response_format", b"response_format", "template", b"template", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015
@@ -481,6 +485,92 @@ class Warning(_message.Message):
 Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
+class Explanation(_message.Message):
+    """Where a compiled prompt came from, for people who want to understand it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Part(_message.Message):
+        """A piece of the prompt."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TEXT_FIELD_NUMBER: _builtins.int
+        PATH_FIELD_NUMBER: _builtins.int
+        text: _builtins.str
+        """The text."""
+        path: _builtins.str
+        """The JSON pointer of what in the request said it: a content, a call, a tool. Empty: the template, or the calling style."""
+        def __init__(
+            self,
+            *,
+            text: _builtins.str = ...,
+            path: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["path", b"path", "text", b"text"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Rule(_message.Message):
+        """A rule of the grammar."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        PATH_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """Its name."""
+        path: _builtins.str
+        """The JSON pointer of the schema that it was made of."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            path: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "path", b"path"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    PARTS_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    TOOLS_JSON_FIELD_NUMBER: _builtins.int
+    TOOLS_TYPESCRIPT_FIELD_NUMBER: _builtins.int
+    tools_json: _builtins.str
+    """The tools as JSON Schema, as styles write them that publish tools themselves."""
+    tools_typescript: _builtins.str
+    """The tools as TypeScript signatures, likewise."""
+    @_builtins.property
+    def parts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Explanation.Part]:
+        """The prompt, whole, in pieces. Empty: it could not be told, since this template writes other things where texts differ."""
+
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Explanation.Rule]:
+        """The rules that come from one place of a schema; the others are the calling style's, or shared by several places."""
+
+    def __init__(
+        self,
+        *,
+        parts: _abc.Iterable[Global___Explanation.Part] | None = ...,
+        rules: _abc.Iterable[Global___Explanation.Rule] | None = ...,
+        tools_json: _builtins.str = ...,
+        tools_typescript: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["parts", b"parts", "rules", b"rules", "tools_json", b"tools_json", "tools_typescript", b"tools_typescript"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
 class CompileResponse(_message.Message):
     """A compiled request."""
 
@@ -489,6 +579,7 @@ class CompileResponse(_message.Message):
     PROMPT_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     TEMPLATE_HASH_FIELD_NUMBER: _builtins.int
+    EXPLANATION_FIELD_NUMBER: _builtins.int
     template_hash: _builtins.str
     """The template's hash, to be sent instead of its text from now on."""
     @_builtins.property
@@ -499,16 +590,21 @@ class CompileResponse(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
         """What the caller should know."""
 
+    @_builtins.property
+    def explanation(self) -> Global___Explanation:
+        """Where it came from, if it was asked for."""
+
     def __init__(
         self,
         *,
         prompt: Global___CompiledPrompt | None = ...,
         warnings: _abc.Iterable[Global___Warning] | None = ...,
         template_hash: _builtins.str = ...,
+        explanation: Global___Explanation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "prompt", b"prompt"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prompt", b"prompt", "template_hash", b"template_hash", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explanation", b"explanation", "prompt", b"prompt", "template_hash", b"template_hash", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,12 +7,13 @@ from typing import Any
 import click
 from google.protobuf.json_format import MessageToDict
 
-from promptweave.cli.jsonl import answer_lines, print_json, read_document, refuse
+from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_document, refuse
+from promptweave.cli.page import show_compiled
 from promptweave.cli.template_options import read_template, template_options
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.plan import STYLES
-from promptweave.compiler.request import SchemaStyle
+from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.wire_service import chat_request_from_wire
 from promptweave.errors import PromptweaveError
@@ -31,9 +32,17 @@ _TEMPLATE_KEYS = {"template": "source", "bos_token": "bos_token", "eos_token": "
     type=click.Choice([style.value for style in SchemaStyle]),
     help="How tools are shown where the template does not show them.",
 )
+@click.option("--explain", is_flag=True, help="For a person: where the prompt and each rule of the grammar came from.")
 @click.option("--jsonl", is_flag=True, help='Read a chat request a line, print {"result"} or {"error"} for each.')
 def command(
-    model: Path | None, template: Path | None, bos: str, eos: str, style: str | None, schema_style: str | None, jsonl: bool
+    model: Path | None,
+    template: Path | None,
+    bos: str,
+    eos: str,
+    style: str | None,
+    schema_style: str | None,
+    explain: bool,
+    jsonl: bool,
 ) -> None:
     """Compile the OpenAI chat request on stdin for a model's chat template.
 
@@ -47,19 +56,28 @@ def command(
     Examples:
       echo '{"messages": [{"role": "user", "content": "Hello"}]}' | promptweave compile --model model.gguf
       promptweave compile --template chat.jinja --eos '<|im_end|>' < request.json > compiled.json
+      promptweave compile --model model.gguf --explain < request.json
     """
     given = read_template(model, template, bos, eos)
     shown_as = SchemaStyle(schema_style) if schema_style else None
+    if jsonl and explain:
+        give_up("invalid: --explain is for a person, --jsonl for a program: give one of them")
     if jsonl:
-        answer_lines(lambda body: _compile(body, given, style, shown_as))
+        answer_lines(lambda body: _printed(*_compile(body, given, style, shown_as)[1:]))
         return
     try:
-        print_json(_compile(read_document("chat request"), given, style, shown_as))
+        asked, compiled, used = _compile(read_document("chat request"), given, style, shown_as)
+        if explain:
+            show_compiled(asked, compiled, used)
+        else:
+            print_json(_printed(compiled, used))
     except PromptweaveError as error:
         refuse(error)
 
 
-def _compile(body: Any, given: ChatTemplate | None, style: str | None, shown_as: SchemaStyle | None) -> dict[str, Any]:
+def _compile(
+    body: Any, given: ChatTemplate | None, style: str | None, shown_as: SchemaStyle | None
+) -> tuple[ChatRequest, Compiled, ChatTemplate]:
     if not isinstance(body, dict):
         raise RequestError("a chat request is a JSON object", path="")
     template = _template(body, given)
@@ -73,7 +91,7 @@ def _compile(body: Any, given: ChatTemplate | None, style: str | None, shown_as:
         request = chat_request_from_wire(wire)
         # What a request says itself goes before the options.
         request = replace(request, style=request.style or style or "", schema_style=request.schema_style or shown_as)
-        return _printed(compile_prompt(request, template), template)
+        return request, compile_prompt(request, template), template
     except PromptweaveError as error:
         # Their places are in the compiler's request; the user's is OpenAI's.
         error.path = None if error.path is None else body_path(error.path, body)

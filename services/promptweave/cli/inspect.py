@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from promptweave.cli.jsonl import give_up, print_json
+from promptweave.cli.page import show_rows
 from promptweave.cli.template_options import read_template, template_options
 from promptweave.compiler.errors import TemplateError
 from promptweave.compiler.profile import Profile, profile
@@ -34,7 +35,7 @@ def command(model: Path | None, template: Path | None, bos: str, eos: str, as_js
     if as_json:
         print_json({**_plain(found), "style": found.style, "template_hash": given.content_hash})
     else:
-        click.echo(_page(found, given.content_hash))
+        show_rows(*_page(found, given.content_hash))
 
 
 def _plain(found: Profile) -> dict[str, Any]:
@@ -57,7 +58,8 @@ def _forms(forms: Mapping[str, Form]) -> str:
     return "\n".join(f"{', '.join(names)}: {how}" for how, names in alike.items())
 
 
-def _page(found: Profile, content_hash: str) -> str:
+def _page(found: Profile, content_hash: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """What is known, as names and texts, and notes."""
     lines = [
         ("template", content_hash[:16]),
         ("style", found.style),
@@ -81,7 +83,4 @@ def _page(found: Profile, content_hash: str) -> str:
         lines += [("a call is known by", repr(found.calls.marker)), ("calls", "\n" + found.calls.example())]
     if found.reasoning:
         lines.append(("reasoning", f"{found.reasoning.opening!r} ... {found.reasoning.closing!r}"))
-    width = max(len(name) for name, _ in lines) + 2
-    page = [f"{name:<{width}}" + value.replace("\n", "\n" + " " * width) for name, value in lines]
-    page += ["", *(f"- {note}" for note in found.notes)]
-    return "\n".join(line.rstrip() for line in "\n".join(page).split("\n"))
+    return lines, [*found.notes]

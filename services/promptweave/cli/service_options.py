@@ -157,6 +157,7 @@ _FACADE = [
         metavar="S",
         help="Seconds that a whole request may take.",
     ),
+    click.option("--no-explorer", is_flag=True, help="Leave out the Prompt Explorer, the page at /."),
     click.option(
         "--responses-store",
         type=click.Path(dir_okay=False, resolve_path=True),
@@ -331,6 +332,7 @@ def to_facade(given: dict[str, Any], *, compiler: str, inference: str, security:
         max_body_bytes=round(given["max_body"] * 1024 * 1024),
         aliases=tuple(given["aliases"]),
         request_timeout_s=given["request_timeout"],
+        explorer=not given["no_explorer"],
         responses_store=given["responses_store"],
         responses_most=given["responses_most"],
         responses_bytes=round(given["responses_size"] * 1024 * 1024),

@@ -9,7 +9,8 @@ render       the prompt                                          shown.py, templ
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, TemplateError, TemplateLimitError
@@ -39,6 +40,8 @@ class Compiled:
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
     budget: ReasoningBudget | None = None
+    made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
+    """Tells of the grammar's rules which schema each was made of."""
 
     @property
     def prompt(self) -> str:
@@ -85,6 +88,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
         prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
         warnings=(*shown.warnings, *output.warnings),
         budget=output.budget,
+        made_of=output.made_of,
     )
 
 

@@ -140,12 +140,14 @@ def embed_schema(
     open_objects: bool = True,
     object_root: bool = False,
     separators: Separators = SPACED,
+    base: str = "",
 ) -> tuple[Expr, tuple[SchemaWarning, ...]]:
     """A schema as an expression of a larger grammar. Raises SchemaError.
 
     `strict`: a keyword that cannot be enforced exactly is an error; otherwise it is left out, with a warning that is
     `loosened`. `open_objects`: what an absent additionalProperties means: anything (JSON Schema) or nothing (the policy for
     tools). `object_root`: only objects are wanted, as for a tool's parameters. `separators`: what values are written with.
+    `base`: where the schema stands, for the rules' origins; errors and warnings have places in the schema.
     """
     loosened: dict[str, SchemaWarning] = {}
     with deadline():
@@ -153,7 +155,7 @@ def embed_schema(
             try:
                 with exactly():
                     reader = Reader(schema, frozenset(loosened))
-                    values = Values(reader, rules, separators, open_objects=open_objects)
+                    values = Values(reader, rules, separators, open_objects=open_objects, base=base)
                     root = _root(reader, values, object_root=object_root)
                 return root, (*loosened.values(), *reader.warnings)
             except SchemaError as error:

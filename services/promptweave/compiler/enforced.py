@@ -36,6 +36,7 @@ def callable_tools(
                 open_objects=False,
                 object_root=True,
                 separators=separators,
+                base=base,
             )
         except SchemaError as error:
             raise error.below(base) from None
@@ -57,7 +58,9 @@ def answer_value(
             return Part(Region.CONTENT, Json('"', text), Transform.JSON_STRING_DECODE), []
         return Part(Region.CONTENT, Text(None, rule=text)), []
     try:
-        value, found = embed_schema(wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict)
+        value, found = embed_schema(
+            wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict, base=wanted.pointer
+        )
     except SchemaError as error:
         raise error.below(wanted.pointer) from None
     schema, exact = _to_check(wanted.schema, found)

@@ -61,6 +61,10 @@ class Marks:
             template_kwargs={name: self._deep(value) for name, value in request.template_kwargs.items()},
         )
 
+    def without(self, prompt: str) -> str:
+        """The rendered prompt without its marks."""
+        return self._marks.sub("", prompt)
+
     def take(self, prompt: str) -> list[Segment]:
         """The rendered prompt without its marks, cut where special tokens would be spelled."""
         pieces = self._marks.split(prompt)

@@ -6,10 +6,10 @@ answer       the output tree: grammar and parser come from it    styles/, reason
 prefix       what is certain to come first                       forced.py
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from promptweave.compiler.enforced import answer_value, callable_tools
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
@@ -77,6 +77,8 @@ class Output:
     grammar: str | None
     budget: ReasoningBudget | None
     warnings: tuple[CompileWarning, ...]
+    made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
+    """Tells of the grammar's rules which schema each was made of: JSON pointers into the request."""
 
 
 class Plan:
@@ -128,7 +130,9 @@ class Plan:
         if not self._constrained:
             return Output(Syntax(tree), None, bounded, tuple(warnings))
         prefix, rest = forced(tree, tree_expr(tree, self._rules), self._own, self._spellings)
-        return Output(Syntax(tree, prefix), self._grammar(rest), bounded, tuple(warnings))
+        grammar = self._rules.grammar(rest)
+        made_of = partial(self._rules.places, grammar)
+        return Output(Syntax(tree, prefix), _printed(grammar), bounded, tuple(warnings), made_of)
 
     def _grammar(self, root: Expr) -> str:
         return _printed(self._rules.grammar(root))

@@ -10,6 +10,7 @@ from typing import Any
 from promptweave.compiler.compile import Compiled
 from promptweave.compiler.compile_schema import load_schema
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.explain import Explanation
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.marks import Segment
 from promptweave.compiler.normalise import CompileWarning
@@ -194,6 +195,16 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
         if budget.grammar is not None:
             wire.gbnf_after_reasoning = budget.grammar
     return wire
+
+
+def explanation_to_wire(explanation: Explanation) -> prompt_compiler_pb2.Explanation:
+    """Where a prompt came from, as a message."""
+    return prompt_compiler_pb2.Explanation(
+        parts=[prompt_compiler_pb2.Explanation.Part(text=part.text, path=part.path) for part in explanation.parts],
+        rules=[prompt_compiler_pb2.Explanation.Rule(name=name, path=path) for name, path in explanation.rules.items()],
+        tools_json=explanation.tools[SchemaStyle.JSON],
+        tools_typescript=explanation.tools[SchemaStyle.TYPESCRIPT],
+    )
 
 
 def _segment(segment: Segment) -> prompt_compiler_pb2.PromptSegment:

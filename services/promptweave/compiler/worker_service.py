@@ -18,6 +18,7 @@ from google.protobuf.message import Message
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.compile_schema import compile_schema
 from promptweave.compiler.errors import CompilerError, RequestError
+from promptweave.compiler.explain import explain
 from promptweave.compiler.json_text import COMPACT, SPACED
 from promptweave.compiler.limits import bound_memory
 from promptweave.compiler.normalise import CompileWarning
@@ -26,6 +27,7 @@ from promptweave.compiler.profile import profile
 from promptweave.compiler.wire_service import (
     chat_request_from_wire,
     compiled_to_wire,
+    explanation_to_wire,
     profile_to_wire,
     template_from_wire,
     warning_to_wire,
@@ -38,11 +40,14 @@ from promptweave.v1 import prompt_compiler_pb2
 def compile_message(request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompileResponse:
     """Compile. The template is inline: whoever calls knows the hashes."""
     template = template_from_wire(request.template.inline)
-    compiled = compile_prompt(chat_request_from_wire(request), template)
+    asked = chat_request_from_wire(request)
+    compiled = compile_prompt(asked, template)
+    explanation = explanation_to_wire(explain(asked, template, compiled)) if request.explain else None
     return prompt_compiler_pb2.CompileResponse(
         prompt=compiled_to_wire(compiled),
         warnings=map(warning_to_wire, compiled.warnings),
         template_hash=template.content_hash,
+        explanation=explanation,
     )
 
 

@@ -140,6 +140,15 @@ class EngineClient:
         tokens: list[int] = (await self._call("POST", "/tokenize", body))["tokens"]
         return tokens
 
+    async def tokenize_in_pieces(self, text: str, *, parse_special: bool, add_special: bool) -> list[tuple[int, bytes]]:
+        """Token ids, each with its bytes, which need not be whole characters."""
+        body = {"content": text, "parse_special": parse_special, "add_special": add_special, "with_pieces": True}
+        tokens: list[JsonObject] = (await self._call("POST", "/tokenize", body))["tokens"]
+        # A piece that is no text comes as a list of bytes.
+        return [
+            (token["id"], piece.encode() if isinstance(piece := token["piece"], str) else bytes(piece)) for token in tokens
+        ]
+
     async def detokenize(self, tokens: list[int]) -> str:
         """The tokens' text."""
         text: str = (await self._call("POST", "/detokenize", {"tokens": tokens}))["content"]

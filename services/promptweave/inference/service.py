@@ -69,8 +69,11 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.TokenizeResponse:
         """Text → token ids."""
         client = self._engine.ready().client
-        tokens = await client.tokenize(request.text, parse_special=request.parse_special, add_special=request.add_special)
-        return inference_pb2.TokenizeResponse(tokens=tokens)
+        how = {"parse_special": request.parse_special, "add_special": request.add_special}
+        if not request.with_pieces:
+            return inference_pb2.TokenizeResponse(tokens=await client.tokenize(request.text, **how))
+        tokens = await client.tokenize_in_pieces(request.text, **how)
+        return inference_pb2.TokenizeResponse(tokens=[token for token, _ in tokens], pieces=[piece for _, piece in tokens])
 
     async def Detokenize(  # noqa: N802
         self, request: inference_pb2.DetokenizeRequest, context: Context

@@ -5,6 +5,7 @@ Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,14 +171,34 @@ class Rules:
         """What most of a grammar was made of: each rule with an origin counts with those below it that have none."""
         sizes: dict[str, int] = {}
         for name, origin in self.origins.items():
-            seen, waiting = {name}, [name]
-            while waiting:
-                body = grammar.rules.get(waiting.pop(), EMPTY)
-                sizes[origin] = sizes.get(origin, 0) + len(repr(body))
-                below = {used for used in references(body) if used not in self.origins} - seen
-                seen |= below
-                waiting.extend(below)
+            for part in self._made_with(name, grammar):
+                sizes[origin] = sizes.get(origin, 0) + len(repr(grammar.rules.get(part, EMPTY)))
         return max(sizes, key=lambda origin: sizes[origin], default="")
+
+    def places(self, grammar: "Grammar") -> dict[str, str]:
+        """Of a grammar's rules, where each is from: its origin, or what the origins of those above it have in common.
+
+        What those have in common has to be a part of an origin: two schemas have nothing in common.
+        """
+        found: dict[str, list[str]] = {}
+        for name, origin in self.origins.items():
+            for part in self._made_with(name, grammar) if name in grammar.rules else ():
+                known = found.setdefault(part, origin.split("/"))
+                steps = zip(known, origin.split("/"), strict=False)
+                found[part] = [step for step, _ in takewhile(lambda pair: pair[0] == pair[1], steps)]
+        shared = {name: "/".join(found[name]) for name in grammar.rules if name in found}
+        origins = {*self.origins.values()}
+        return {name: place for name, place in shared.items() if any(f"{place}/".startswith(f"{one}/") for one in origins)}
+
+    def _made_with(self, name: str, grammar: "Grammar") -> set[str]:
+        """A rule with an origin, and those below it that have none."""
+        seen, waiting = {name}, [name]
+        while waiting:
+            body = grammar.rules.get(waiting.pop(), EMPTY)
+            below = {used for used in references(body) if used not in self.origins} - seen
+            seen |= below
+            waiting.extend(below)
+        return seen
 
     def can_end(self, root: Expr) -> bool:
         """Whether `root` leads to any finite text."""

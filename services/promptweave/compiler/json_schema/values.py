@@ -34,13 +34,14 @@ MAX_NAME_CHARACTERS = 30_000
 class Values:
     """The values of one document's schemas, as rules of a grammar."""
 
-    def __init__(self, reader: Reader, rules: Rules, separators: Separators, *, open_objects: bool) -> None:
+    def __init__(self, reader: Reader, rules: Rules, separators: Separators, *, open_objects: bool, base: str = "") -> None:
         self.formulas = Formulas()
         self.conditions = Conditions(reader, self.formulas)
         self.rules = rules
         self.separators = separators
         self._reader = reader
         self._open_objects = open_objects
+        self._base = base
         self._known: dict[tuple[Literal, ...], Ref] = {}
         self._waiting: deque[tuple[tuple[Literal, ...], str]] = deque()
         self._done: set[str] = set()
@@ -65,7 +66,7 @@ class Values:
                 at = self._reader.node(asked[0]).pointer
                 raise SchemaError("unsupported", at, f"its references combine to more than {MAX_VALUES} schemas")
             self._known[asked] = self.rules.reserve(hint)
-            self.rules.origins[self._known[asked].name] = self._reader.node(asked[0]).pointer
+            self.rules.origins[self._known[asked].name] = self._base + self._reader.node(asked[0]).pointer
             self._waiting.append((asked, self._known[asked].name))
         return self._known[asked]
 

@@ -1,0 +1,183 @@
+// The rendered prompt: what of it the request said and what the template, its special tokens, and its tokens.
+
+import { tokenize } from "./api.js";
+import { $, count, el } from "./dom.js";
+
+/** Who says what stands at a place of the request. */
+export function speaker(path, request) {
+  if (path.startsWith("/tools")) {
+    const tool = request.tools?.[Number(path.split("/")[2])];
+    return tool ? `tool ${(tool.function ?? tool.custom)?.name ?? ""}` : "tools";
+  }
+  const [, , place, part] = path.split("/");
+  const message = request.messages?.[Number(place)];
+  if (!message) return path;
+  if (part === "tool_calls") return "call";
+  return part === "reasoning_content" ? "reasoning" : message.role;
+}
+
+/** The tokens of a compiled prompt, with the place of each in its text. Characters of several tokens are told as one. */
+export async function tokensOf(segments, signal) {
+  const tokens = [];
+  let start = 0;
+  for (const [place, segment] of segments.entries()) {
+    const found = await tokenize(segment.text, { special: segment.trusted, begin: place === 0 && segment.trusted }, signal);
+    let at = start;
+    const stop = start + segment.text.length;
+    for (const token of joined(found)) {
+      // A tokenizer may add what the text does not have: the beginning of a sequence, or a space.
+      const length = segment.text.startsWith(token.text, at - start) ? token.text.length : 0;
+      tokens.push({ ...token, start: at, end: Math.min(at + length, stop) });
+      at += length;
+    }
+    start = stop;
+  }
+  return tokens;
+}
+
+function joined(tokens) {
+  const whole = [];
+  let ids = [];
+  let bytes = [];
+  for (const token of tokens) {
+    ids.push(token.id);
+    bytes.push(...token.bytes);
+    try {
+      whole.push({ ids, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes)) });
+      [ids, bytes] = [[], []];
+    } catch {
+      // The character goes on in the next token.
+    }
+  }
+  if (ids.length) whole.push({ ids, text: "\ufffd" });
+  return whole;
+}
+
+/** Shows a compiled prompt. `show(path)` and `point(path)` lead to places of the request; null: none. */
+export class PromptView {
+  constructor({ show, point }) {
+    this._show = show;
+    this._point = point;
+    this._compiled = null;
+    this.tokens = null;
+    const box = $("prompt");
+    box.addEventListener("mouseover", (event) => this._over(event.target));
+    box.addEventListener("mouseleave", () => this._over(null));
+    box.addEventListener("click", (event) => {
+      const path = event.target.closest("[data-path]")?.dataset.path;
+      if (path && getSelection().isCollapsed) this._show(path);
+    });
+    $("show-tokens").addEventListener("change", () => this._draw());
+  }
+
+  set(compiled, request, specialTokens) {
+    Object.assign(this, { _compiled: compiled, _request: request, tokens: null });
+    const known = specialTokens.filter(Boolean).map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+    this._special = new RegExp([...known.sort((a, b) => b.length - a.length), "<\\|[^<>|\\s]{1,64}\\|>", "<｜[^<>｜\\s]{1,64}｜>"].join("|"), "g");
+    this._draw();
+  }
+
+  /** The tokens, when they are known. */
+  setTokens(tokens) {
+    this.tokens = tokens;
+    this._draw();
+  }
+
+  _draw() {
+    if (!this._compiled) return;
+    const { prompt, segments, explanation } = this._compiled;
+    const parts = explanation.parts.length ? explanation.parts : [{ text: prompt, path: "" }];
+    const showing = $("show-tokens").checked && this.tokens;
+    const layers = [spans(parts, (part) => ({ path: part.path })), this._specials(segments)];
+    if (showing) layers.push(this.tokens.map((token, place) => ({ ...token, place })));
+    const told = explanation.parts.length > 0;
+    let spoken = null;
+    const pieces = [];
+    for (const { start, end, inside } of cut(prompt.length, layers)) {
+      const [part, special, token] = inside;
+      const text = prompt.slice(start, end);
+      let piece = shown(text);
+      if (special) piece = el("span", { class: special.plain ? "as-text" : "special", title: special.plain ? "Spells a special token, and stays text" : "Special token" }, ...[piece].flat());
+      if (token) piece = el("span", { class: `token ${token.place % 2 ? "odd" : "even"}`, title: `token ${token.ids.join(", ")}` }, ...[piece].flat());
+      const path = part?.path ?? "";
+      if (spoken?.part !== part) {
+        spoken = { part, box: el("span", path ? { class: "said-by-request", "data-path": path, "data-role": speaker(path, this._request) } : { class: told ? "by-template" : "" }) };
+        pieces.push(spoken.box);
+      }
+      spoken.box.append(...[piece].flat());
+    }
+    const prefix = this._compiled.syntax.prefix;
+    $("prompt").replaceChildren(...pieces);
+    $("prompt").classList.toggle("with-tokens", Boolean(showing));
+    $("prompt-legend").replaceChildren(
+      told ? el("span", { class: "key-request" }, "from the request") : "This template looks at what it is given, so where its text is from could not be told.",
+      ...(told ? [el("span", { class: "key-template" }, "from the template")] : []),
+      el("span", { class: "special" }, "special token"),
+      ...(segments.some((segment) => !segment.trusted) ? [el("span", { class: "as-text" }, "looks special, stays text")] : []),
+    );
+    $("prompt-detail").hidden = !prefix;
+    $("prompt-detail").replaceChildren("The end, ", el("code", {}, prefix), ", is certain: it goes into the prompt, so the model need not write it.");
+  }
+
+  /** Special tokens in what is trusted, and what spells one in what is not. */
+  _specials(segments) {
+    const found = [];
+    let start = 0;
+    for (const segment of segments) {
+      if (!segment.trusted) {
+        const last = found.at(-1);
+        if (last?.plain && last.end === start) last.end += segment.text.length;
+        else found.push({ start, end: start + segment.text.length, plain: true });
+      } else {
+        for (const match of segment.text.matchAll(this._special)) {
+          if (match[0]) found.push({ start: start + match.index, end: start + match.index + match[0].length });
+        }
+      }
+      start += segment.text.length;
+    }
+    return found;
+  }
+
+  _over(target) {
+    this._point(target?.closest("[data-path]")?.dataset.path ?? null);
+  }
+}
+
+function spans(parts, more) {
+  let start = 0;
+  return parts.map((part) => ({ start, end: (start += part.text.length), ...more(part) }));
+}
+
+/** The stretches between all borders of some layers of spans, each with the span of every layer that it is in. */
+function cut(length, layers) {
+  const borders = [...new Set([0, length, ...layers.flat().flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
+  const next = layers.map(() => 0);
+  const found = [];
+  for (let i = 0; i + 1 < borders.length; i += 1) {
+    const [start, end] = [borders[i], borders[i + 1]];
+    const inside = layers.map((layer, which) => {
+      while (next[which] < layer.length && layer[next[which]].end <= start) next[which] += 1;
+      const span = layer[next[which]];
+      return span && span.start <= start ? span : null;
+    });
+    found.push({ start, end, inside });
+  }
+  return found;
+}
+
+/** A text with its line ends to be seen, as characters that are not copied. */
+function shown(text) {
+  if (!text.includes("\n")) return text;
+  return text.split("\n").flatMap((line, place) => (place ? [el("span", { class: "newline" }), "\n", line] : [line]));
+}
+
+/** One line about a compiled prompt. */
+export function summary(compiled, tokens, milliseconds) {
+  const rules = compiled.grammar ? compiled.grammar.split("\n").filter((line) => line.includes("::=")).length : 0;
+  return [
+    tokens ? count(tokens.reduce((sum, token) => sum + token.ids.length, 0), "token") : count(compiled.prompt.length, "character"),
+    `${compiled.style} style`,
+    rules ? `grammar of ${count(rules, "rule")}` : "any text may come",
+    `${Math.round(milliseconds)} ms`,
+  ].join(" · ");
+}

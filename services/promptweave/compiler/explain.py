@@ -1,0 +1,47 @@
+"""Where a compiled prompt came from: what of its text the request said, and of which schema each rule of its grammar is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptweave.compiler.compile import Compiled
+from promptweave.compiler.errors import CompilerError
+from promptweave.compiler.marks import Marks
+from promptweave.compiler.profile import profile
+from promptweave.compiler.publish import published
+from promptweave.compiler.request import ChatRequest, SchemaStyle
+from promptweave.compiler.shown import Shown
+from promptweave.compiler.tagged import PromptPart, Tags, parts_of
+from promptweave.compiler.template import ChatTemplate
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`parts` are the whole prompt, or none where it cannot be told; `rules`: name → JSON pointer of a schema."""
+
+    parts: tuple[PromptPart, ...]
+    rules: Mapping[str, str]
+    tools: Mapping[SchemaStyle, str]
+    """The tools in both notations, as the styles publish them that do it themselves."""
+
+
+def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) -> Explanation:
+    """Of a request that was compiled for a template."""
+    tools = {style: published(request.tools, style) if request.tools else "" for style in SchemaStyle}
+    return Explanation(tuple(_parts(request, template, compiled, tools[SchemaStyle.TYPESCRIPT])), compiled.made_of(), tools)
+
+
+def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, signatures: str) -> list[PromptPart]:
+    prompt, prefix = compiled.prompt.removesuffix(compiled.syntax.prefix), compiled.syntax.prefix
+    marks = Marks(template, request)
+    shown = request if request.parse_special_in_content else marks.put(request)
+    # Some templates look at what is in tools; hardly any at what is in messages.
+    for tools in (True, False):
+        tags = Tags(shown)
+        try:
+            tagged, _ = Shown(tags.put(shown, tools=tools), profile(template), compiled.style, []).render(template)
+        except CompilerError:
+            continue
+        text, spans = tags.take(marks.without(tagged))
+        if text == prompt:
+            return [*parts_of(text, spans, {signatures: "/tools"}), *([PromptPart(prefix, "")] if prefix else [])]
+    return []
