@@ -21,6 +21,7 @@ from promptweave.compiler.reasoning import Thinking, thinking
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.shown import Shown
 from promptweave.compiler.template import ChatTemplate
+from promptweave.output.dialects import Dialect
 from promptweave.output.tree import Syntax
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -39,6 +40,8 @@ class Compiled:
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
     budget: ReasoningBudget | None = None
+    dialect: Dialect = "gbnf"
+    """The notation of its grammars."""
 
     @property
     def prompt(self) -> str:
@@ -85,6 +88,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
         prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
         warnings=(*shown.warnings, *output.warnings),
         budget=output.budget,
+        dialect=request.dialect,
     )
 
 
