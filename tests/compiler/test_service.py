@@ -107,7 +107,7 @@ async def test_a_clock_makes_prompts_reproducible(compiler: PromptCompilerServic
             id="grammar-of-tokens",
         ),
         pytest.param(
-            {"dialects": [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE]},
+            {"dialects": [99]},
             grpc.StatusCode.UNIMPLEMENTED,
             "ERROR_REASON_UNSUPPORTED",
             "/dialects",
@@ -142,6 +142,13 @@ async def test_parses_whole_and_cut_outputs(compiler: PromptCompilerServiceStub)
     message = (await compiler.Parse(parse, timeout=10)).message
     assert (message.finish_reason, message.complete) == (output_pb2.FINISH_REASON_LENGTH, False)
     assert not message.tool_calls[0].complete
+
+
+async def test_the_first_notation_that_is_known_is_written(compiler: PromptCompilerServiceStub) -> None:
+    lark, gbnf = prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE, prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF
+    for accepted, written in (([lark, gbnf], "llguidance"), ([gbnf, lark], "gbnf"), ([99, lark], "llguidance")):
+        compiled = await compiler.Compile(request(dialects=accepted), timeout=10)
+        assert compiled.prompt.WhichOneof("grammar") == written
 
 
 async def test_parses_a_stream_cut_inside_characters(compiler: PromptCompilerServiceStub) -> None:

@@ -11,6 +11,7 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolChoice
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.output.dialects import Dialect
 from promptweave.v1 import inference_pb2, output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -44,13 +45,14 @@ async def tokens(stub: InferenceServiceStub, text: str) -> int:
     return len((await stub.Tokenize(inference_pb2.TokenizeRequest(text=text, parse_special=True))).tokens)
 
 
+@pytest.mark.parametrize("dialect", ["gbnf", "llguidance"])
 @pytest.mark.parametrize("given", TEMPLATES)
 @pytest.mark.parametrize("budget", [0, 12])
 async def test_a_required_call_follows_bounded_reasoning(
-    stub: InferenceServiceStub, given: ChatTemplate, budget: int
+    stub: InferenceServiceStub, given: ChatTemplate, budget: int, dialect: Dialect
 ) -> None:
     for seed in range(2):
-        whole = await written(stub, replace(CALLED, reasoning_budget=budget), given, seed)
+        whole = await written(stub, replace(CALLED, reasoning_budget=budget, dialect=dialect), given, seed)
         assert (whole.finish.reason, whole.finish.complete) == (output_pb2.FINISH_REASON_TOOL_CALLS, True)
         assert await tokens(stub, whole.reasoning) <= budget
         assert [name for name, _ in whole.calls] == ["count"]
@@ -71,11 +73,13 @@ async def test_the_budget_counts_towards_the_limit(stub: InferenceServiceStub) -
     assert whole.finish.usage.completion_tokens == 14
 
 
+@pytest.mark.parametrize("dialect", ["gbnf", "llguidance"])
 @pytest.mark.parametrize("given", TEMPLATES)
-async def test_an_answer_of_a_grammar_follows(stub: InferenceServiceStub, given: ChatTemplate) -> None:
+async def test_an_answer_of_a_grammar_follows(stub: InferenceServiceStub, given: ChatTemplate, dialect: Dialect) -> None:
     wanted: Any = TextGrammar(GrammarSyntax.REGEX, "(?:yes|no)!{1,3}")
     for seed in range(2):
         asked = replace(CALLED, tools=(), tool_choice=ToolChoice(), response_format=wanted, reasoning_budget=6)
+        asked = replace(asked, dialect=dialect)
         whole = await written(stub, asked, given, seed)
         assert whole.finish.reason == output_pb2.FINISH_REASON_STOP
         assert whole.content.rstrip("!") in ("yes", "no")

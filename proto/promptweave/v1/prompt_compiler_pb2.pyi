@@ -269,7 +269,9 @@ class CompileRequest(_message.Message):
 
     @_builtins.property
     def dialects(self) -> _containers.RepeatedScalarFieldContainer[Global___GrammarDialect.ValueType]:
-        """The grammar dialects that the caller's engine takes, best first. Empty: GBNF."""
+        """The grammar dialects that the caller's engine takes, best first: the first one that is known here is written, also of
+        grammars that callers bring, and of what follows reasoning. Empty: GBNF.
+        """
 
     @_builtins.property
     def now(self) -> _timestamp_pb2.Timestamp:
@@ -387,6 +389,7 @@ class CompiledPrompt(_message.Message):
     REASONING_BUDGET_TOKENS_FIELD_NUMBER: _builtins.int
     REASONING_CLOSING_FIELD_NUMBER: _builtins.int
     GBNF_AFTER_REASONING_FIELD_NUMBER: _builtins.int
+    LLGUIDANCE_AFTER_REASONING_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The version of this message's meaning."""
     gbnf: _builtins.str
@@ -403,6 +406,8 @@ class CompiledPrompt(_message.Message):
     """What ends reasoning that the budget cuts."""
     gbnf_after_reasoning: _builtins.str
     """The language of what follows `reasoning_closing`, as GBNF. Absent: any text."""
+    llguidance_after_reasoning: _builtins.str
+    """The same for llguidance, where the grammar is in its notation."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___PromptSegment]:
         """The prompt, in pieces. Most prompts are one piece."""
@@ -434,19 +439,24 @@ class CompiledPrompt(_message.Message):
         reasoning_budget_tokens: _builtins.int | None = ...,
         reasoning_closing: _builtins.str = ...,
         gbnf_after_reasoning: _builtins.str | None = ...,
+        llguidance_after_reasoning: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning", "_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "gbnf_after_reasoning", b"gbnf_after_reasoning", "grammar", b"grammar", "llguidance", b"llguidance", "reasoning_budget_tokens", b"reasoning_budget_tokens", "syntax", b"syntax"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning", "_llguidance_after_reasoning", b"_llguidance_after_reasoning", "_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "gbnf_after_reasoning", b"gbnf_after_reasoning", "grammar", b"grammar", "llguidance", b"llguidance", "llguidance_after_reasoning", b"llguidance_after_reasoning", "reasoning_budget_tokens", b"reasoning_budget_tokens", "syntax", b"syntax"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning", "_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "gbnf_after_reasoning", b"gbnf_after_reasoning", "grammar", b"grammar", "llguidance", b"llguidance", "prefix_key", b"prefix_key", "preserved_tokens", b"preserved_tokens", "reasoning_budget_tokens", b"reasoning_budget_tokens", "reasoning_closing", b"reasoning_closing", "segments", b"segments", "stop", b"stop", "style", b"style", "syntax", b"syntax", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning", "_llguidance_after_reasoning", b"_llguidance_after_reasoning", "_reasoning_budget_tokens", b"_reasoning_budget_tokens", "gbnf", b"gbnf", "gbnf_after_reasoning", b"gbnf_after_reasoning", "grammar", b"grammar", "llguidance", b"llguidance", "llguidance_after_reasoning", b"llguidance_after_reasoning", "prefix_key", b"prefix_key", "preserved_tokens", b"preserved_tokens", "reasoning_budget_tokens", b"reasoning_budget_tokens", "reasoning_closing", b"reasoning_closing", "segments", b"segments", "stop", b"stop", "style", b"style", "syntax", b"syntax", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__gbnf_after_reasoning: _TypeAlias = _typing.Literal["gbnf_after_reasoning"]  # noqa: Y015
     _WhichOneofArgType__gbnf_after_reasoning: _TypeAlias = _typing.Literal["_gbnf_after_reasoning", b"_gbnf_after_reasoning"]  # noqa: Y015
+    _WhichOneofReturnType__llguidance_after_reasoning: _TypeAlias = _typing.Literal["llguidance_after_reasoning"]  # noqa: Y015
+    _WhichOneofArgType__llguidance_after_reasoning: _TypeAlias = _typing.Literal["_llguidance_after_reasoning", b"_llguidance_after_reasoning"]  # noqa: Y015
     _WhichOneofReturnType__reasoning_budget_tokens: _TypeAlias = _typing.Literal["reasoning_budget_tokens"]  # noqa: Y015
     _WhichOneofArgType__reasoning_budget_tokens: _TypeAlias = _typing.Literal["_reasoning_budget_tokens", b"_reasoning_budget_tokens"]  # noqa: Y015
     _WhichOneofReturnType_grammar: _TypeAlias = _typing.Literal["gbnf", "llguidance"]  # noqa: Y015
     _WhichOneofArgType_grammar: _TypeAlias = _typing.Literal["grammar", b"grammar"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__gbnf_after_reasoning) -> _WhichOneofReturnType__gbnf_after_reasoning | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__llguidance_after_reasoning) -> _WhichOneofReturnType__llguidance_after_reasoning | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__reasoning_budget_tokens) -> _WhichOneofReturnType__reasoning_budget_tokens | None: ...
     @_typing.overload

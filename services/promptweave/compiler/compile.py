@@ -22,6 +22,7 @@ from promptweave.compiler.reasoning import Thinking, thinking
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.shown import Shown
 from promptweave.compiler.template import ChatTemplate
+from promptweave.output.dialects import Dialect
 from promptweave.output.tree import Syntax
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -42,6 +43,8 @@ class Compiled:
     budget: ReasoningBudget | None = None
     made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     """Tells of the grammar's rules which schema each was made of."""
+    dialect: Dialect = "gbnf"
+    """The notation of its grammars."""
 
     @property
     def prompt(self) -> str:
@@ -89,6 +92,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
         warnings=(*shown.warnings, *output.warnings),
         budget=output.budget,
         made_of=output.made_of,
+        dialect=request.dialect,
     )
 
 

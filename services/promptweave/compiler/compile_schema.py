@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
@@ -13,13 +13,10 @@ from promptweave.compiler.json_schema.place import SchemaWarning
 from promptweave.compiler.json_schema.reader import Reader
 from promptweave.compiler.json_schema.values import Values
 from promptweave.compiler.json_text import COMPACT, SPACED, Separators, TooDeepError, dumps, loads
-from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
+from promptweave.output.dialects import Dialect, grammar_text
+from promptweave.output.gbnf import GrammarTooLargeError
 from promptweave.output.grammar import Expr, Rules
-from promptweave.output.lark import to_lark
 from promptweave.output.safety import check_safe
-
-Dialect = Literal["gbnf", "llguidance"]
-"""The notations of grammars: llama.cpp's GBNF, llguidance's Lark."""
 
 MAX_SCHEMA_CHARACTERS = 2_000_000
 """Of a schema's text."""
@@ -77,11 +74,10 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
     rules = Rules()
     loaded = load_schema(schema) if isinstance(schema, str) else schema
     root, warnings = embed_schema(loaded, rules, strict=strict, separators=separators)
-    write = to_gbnf if dialect == "gbnf" else to_lark
     grammar = rules.grammar(root)
     check_safe(grammar)
     try:
-        return CompiledSchema(write(grammar), warnings)
+        return CompiledSchema(grammar_text(grammar, dialect), warnings)
     except GrammarTooLargeError as error:
         why = f"{error}; most of it comes from here"
         raise SchemaError("unsupported", rules.largest_origin(grammar), why) from None

@@ -28,7 +28,8 @@ from promptweave.compiler.styles.answer import PLAIN, answer_node
 from promptweave.compiler.styles.calls import CallableTool, calls
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.text_grammar.told_apart import text_taken_for_calls, text_taken_for_thoughts
-from promptweave.output.gbnf import GrammarTooLargeError, to_gbnf
+from promptweave.output.dialects import Dialect, grammar_text
+from promptweave.output.gbnf import GrammarTooLargeError
 from promptweave.output.grammar import Expr, Grammar, Rules
 from promptweave.output.safety import check_safe
 from promptweave.output.tree import Choice, Node, Part, Syntax
@@ -46,7 +47,10 @@ MAX_PLANS = 8
 
 @dataclass(frozen=True, slots=True)
 class ReasoningBudget:
-    """How reasoning is cut after so many tokens: `closing` is written then, and what follows is of `grammar` (None: any)."""
+    """How reasoning is cut after so many tokens: `closing` is written then, and what follows is of `grammar` (None: any).
+
+    It is in the notation of the answer's own grammar.
+    """
 
     tokens: int
     closing: str
@@ -102,16 +106,24 @@ class Plan:
         self._constrained = bool(tools) or value is not None
         self._outputs: dict[Thinking, Output] = {}
         self.style = style if tools else "native"
-        self.warnings = (*warnings, *more)
         self._own = _own_texts(found, style)
         self._spellings = spellings(asked.template)
         self.preserved_tokens = tuple(dict.fromkeys(tag for text in self._own for tag in tags(text)))
+        self.warnings = (*warnings, *more, *self._spelled(asked.template))
 
     def output(self, state: Thinking) -> Output:
         """The output."""
         if state not in self._outputs:
             self._outputs[state] = self._make(state)
         return self._outputs[state]
+
+    def _spelled(self, template: ChatTemplate) -> Sequence[CompileWarning]:
+        """llguidance takes a control token for no text, so the model has to spell the style's tags that are some."""
+        special = [tag for tag in self.preserved_tokens if tag in template.special_tokens]
+        if self._request.dialect == "gbnf" or not self._constrained or not special:
+            return ()
+        why = f"a model whose control tokens these are has to spell them: {', '.join(special)}; with GBNF it need not"
+        return (CompileWarning("tokens_spelled", "/dialects", why),)
 
     def _make(self, state: Thinking) -> Output:
         reasoning, budget = self._found.reasoning, self._request.reasoning_budget
@@ -132,10 +144,10 @@ class Plan:
         prefix, rest = forced(tree, tree_expr(tree, self._rules), self._own, self._spellings)
         grammar = self._rules.grammar(rest)
         made_of = partial(self._rules.places, grammar)
-        return Output(Syntax(tree, prefix), _printed(grammar), bounded, tuple(warnings), made_of)
+        return Output(Syntax(tree, prefix), _printed(grammar, self._request.dialect), bounded, tuple(warnings), made_of)
 
     def _grammar(self, root: Expr) -> str:
-        return _printed(self._rules.grammar(root))
+        return _printed(self._rules.grammar(root), self._request.dialect)
 
 
 plan = lru_cache(maxsize=MAX_PLANS)(Plan)
@@ -181,10 +193,10 @@ def _answer(
     return answer_node(answer, syntax, tools, parallel=parallel)
 
 
-def _printed(grammar: Grammar) -> str:
+def _printed(grammar: Grammar, dialect: Dialect) -> str:
     check_safe(grammar)
     try:
-        return to_gbnf(grammar)
+        return grammar_text(grammar, dialect)
     except GrammarTooLargeError as error:
         raise SchemaError("unsupported", "", f"all tools together: {error}").below("/tools") from None
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
+from promptweave.output.dialects import Dialect
+
 
 class Role(Enum):
     """Who speaks, by the names that templates use."""
@@ -137,6 +139,8 @@ class ChatRequest:
     """Special tokens spelled in what others wrote are special tokens."""
     continue_final_message: bool = False
     """The answer goes on from the last message, which is the assistant's."""
+    dialect: Dialect = "gbnf"
+    """The notation of the grammar."""
 
     @property
     def answer_schema(self) -> dict[str, Any] | bool | None:

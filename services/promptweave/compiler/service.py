@@ -11,7 +11,7 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 
-from promptweave.compiler.errors import RequestError, TemplateUnknownError, UnsupportedError
+from promptweave.compiler.errors import RequestError, TemplateUnknownError
 from promptweave.compiler.pool import OK, Pool
 from promptweave.compiler.wire_service import template_from_wire
 from promptweave.errors import Code
@@ -48,7 +48,6 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.CompileRequest, context: Context
     ) -> prompt_compiler_pb2.CompileResponse:
         """Compiles a chat request."""
-        _check_dialects(request.dialects)
         self._put_template_into(request.template)
         return prompt_compiler_pb2.CompileResponse.FromString(await self._call("Compile", request))
 
@@ -153,12 +152,6 @@ class _Reading:
         self._message.extend(deltas)
         complete = ended and self._parser.complete
         return deltas, message_to_wire(self._message, ended=ended, complete=complete)
-
-
-def _check_dialects(dialects: Sequence[int]) -> None:
-    known = (prompt_compiler_pb2.GRAMMAR_DIALECT_UNSPECIFIED, prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF)
-    if dialects and not any(dialect in known for dialect in dialects):
-        raise UnsupportedError("grammars are written in GBNF only, so far", path="/dialects")
 
 
 def register(server: grpc.aio.Server, pool: Pool) -> Sequence[str]:

@@ -3,7 +3,7 @@
 What the contract has and this version does not serve is refused by name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ from promptweave.compiler.request import (
 )
 from promptweave.compiler.styles.custom import input_arguments, input_parameters
 from promptweave.compiler.template import ChatTemplate
+from promptweave.output.dialects import Dialect
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
 
@@ -37,6 +38,11 @@ COMPILED_VERSION = 1
 
 _ROLES = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 _GRAMMAR_SYNTAXES = {chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{syntax.name}"): syntax for syntax in GrammarSyntax}
+_DIALECTS: dict[int, Dialect] = {
+    prompt_compiler_pb2.GRAMMAR_DIALECT_UNSPECIFIED: "gbnf",
+    prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF: "gbnf",
+    prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE: "llguidance",
+}
 _SCHEMA_STYLES = {
     prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED: None,
     prompt_compiler_pb2.SCHEMA_STYLE_JSON: SchemaStyle.JSON,
@@ -60,6 +66,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         prompt_cache_key=wire.prompt_cache_key,
         parse_special_in_content=wire.parse_special_in_content,
         continue_final_message=wire.continue_final_message,
+        dialect=_dialect(wire.dialects),
     )
 
 
@@ -158,6 +165,14 @@ def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
     return variables
 
 
+def _dialect(accepted: Sequence[int]) -> Dialect:
+    """The first notation of those that the caller accepts which is known here."""
+    found = next((_DIALECTS[number] for number in accepted or (0,) if number in _DIALECTS), None)
+    if found is None:
+        raise UnsupportedError("none of these notations of grammars is known here", path="/dialects")
+    return found
+
+
 _RESERVED = ("messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token")
 """The template's variables that come from elsewhere."""
 
@@ -188,12 +203,13 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
         style=compiled.style,
         prefix_key=compiled.prefix_key,
     )
+    lark = compiled.dialect == "llguidance"
     if compiled.grammar is not None:
-        wire.gbnf = compiled.grammar
+        setattr(wire, "llguidance" if lark else "gbnf", compiled.grammar)
     if budget := compiled.budget:
         wire.reasoning_budget_tokens, wire.reasoning_closing = budget.tokens, budget.closing
         if budget.grammar is not None:
-            wire.gbnf_after_reasoning = budget.grammar
+            setattr(wire, "llguidance_after_reasoning" if lark else "gbnf_after_reasoning", budget.grammar)
     return wire
 
 

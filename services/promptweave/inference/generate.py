@@ -14,7 +14,7 @@ from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.message_reader import MessageReader
 from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.reasoning_budget import completion
-from promptweave.inference.request import Request
+from promptweave.inference.request import Program, Request
 from promptweave.inference.sessions import Turn
 
 _LARGEST_COUNT = 2**31 - 1
@@ -31,9 +31,9 @@ async def write_message(
     `count` hears what it took, however it ends. Closing the generator cancels the message and frees its slot. Raises
     InferenceError.
     """
-    grammar = request.program.engine_grammar
+    grammar = request.program.grammars
     # Before anything is waited for: it may be refused.
-    guard = None if request.program.lark is None else LlguidanceGuard(request.program.lark)
+    guard = _guard(request.program)
     async with (
         Turn.taken(engine.sessions, request.session) as turn,
         engine.gate.slot(party),
@@ -63,6 +63,15 @@ async def write_message(
                                 break
                 finally:
                     count(counts)
+
+
+def _guard(program: Program) -> LlguidanceGuard | None:
+    """What reads along a grammar of llguidance, which also allows what follows where a budget cuts the reasoning."""
+    if program.lark is None:
+        return None
+    if program.budget and program.budget.grammar is not None:
+        LlguidanceGuard(program.budget.grammar, "/prompt/llguidance_after_reasoning")
+    return LlguidanceGuard(program.lark)
 
 
 async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ...]:

@@ -24,15 +24,15 @@ def available() -> bool:
 class LlguidanceGuard:
     """Reads a message along its grammar."""
 
-    def __init__(self, lark: str) -> None:
-        """Raises RequestError for a grammar that llguidance does not take."""
+    def __init__(self, lark: str, path: str = "/prompt/llguidance") -> None:
+        """Raises RequestError, at `path`, for a grammar that llguidance does not take."""
         from llguidance import LLMatcher, LLTokenizer
 
         # A token for each byte: any text is a row of them.
         self._matcher: Any = LLMatcher(LLTokenizer("byte"), lark)
         if self._matcher.is_error():
             why = " ".join(str(self._matcher.get_error()).split())[:500]
-            raise RequestError(f"llguidance refuses the grammar: {why}", path="/prompt/llguidance")
+            raise RequestError(f"llguidance refuses the grammar: {why}", path=path)
 
     def read(self, text: str) -> None:
         """Raises EngineFailedError for what the grammar does not allow."""

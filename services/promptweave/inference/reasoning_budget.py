@@ -51,8 +51,8 @@ async def _bounded(
     segments = [*program.segments, *thought, Text(budget.closing)]
     rest = {**body, "prompt": await engine_prompt(client, facts, segments)}
     rest.pop("grammar", None)
-    if budget.grammar is not None:
-        rest["grammar"] = budget.grammar
+    if (grammar := program.engine_grammar_after_reasoning) is not None:
+        rest["grammar"] = grammar
     if rest["n_predict"] >= 0:
         rest["n_predict"] -= counts.completion_tokens
         if rest["n_predict"] <= 0:

@@ -35,7 +35,7 @@ Segment = Text | PlainText | Ids
 
 @dataclass(frozen=True, slots=True)
 class ReasoningBudget:
-    """Reasoning is cut after so many tokens; `closing` is written then, and `grammar` (GBNF; None: any text) follows."""
+    """Reasoning is cut after so many tokens; `closing` is written then, and `grammar` (None: any text) follows."""
 
     tokens: int
     closing: str
@@ -51,7 +51,7 @@ class Program:
     grammar: str | None = None
     """GBNF. None: any text, but for `lark`."""
     lark: str | None = None
-    """llguidance's dialect of it, instead of GBNF."""
+    """The same in llguidance's notation, instead of GBNF. What follows a budget is in the same one."""
     stop: tuple[str, ...] = ()
     preserved_tokens: tuple[str, ...] = ()
     budget: ReasoningBudget | None = None
@@ -61,6 +61,18 @@ class Program:
         """The grammar, as the engine takes it."""
         return self.grammar if self.lark is None else HEADER + self.lark
 
+    @property
+    def engine_grammar_after_reasoning(self) -> str | None:
+        """The grammar of what follows where the budget cut the reasoning, as the engine takes it."""
+        after = self.budget.grammar if self.budget else None
+        return after if self.lark is None or after is None else HEADER + after
+
+    @property
+    def grammars(self) -> str | None:
+        """All that the engine is given of grammars, as one text, by which they are told from others."""
+        both = (self.engine_grammar, self.engine_grammar_after_reasoning)
+        return "\n\n".join(grammar for grammar in both if grammar is not None) or None
+
     def check(self) -> None:
         """Raises RequestError for a grammar that the engine would take in another sense than it is meant, or not survive."""
         if self.grammar is not None:
@@ -68,7 +80,8 @@ class Program:
         if self.lark is not None:
             check_grammar(self.lark, LARK, "/prompt/llguidance")
         if self.budget and self.budget.grammar is not None:
-            check_grammar(self.budget.grammar, GBNF, "/prompt/gbnf_after_reasoning")
+            name, notation = ("gbnf", GBNF) if self.lark is None else ("llguidance", LARK)
+            check_grammar(self.budget.grammar, notation, f"/prompt/{name}_after_reasoning")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,14 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
 
 
 def _budget(message: prompt_compiler_pb2.CompiledPrompt) -> ReasoningBudget:
-    if message.HasField("llguidance"):
-        raise UnsupportedError("a budget goes with GBNF only", path="/prompt/reasoning_budget_tokens")
     if not message.reasoning_closing:
         raise RequestError("a budget needs what ends the reasoning", path="/prompt/reasoning_closing")
-    grammar = message.gbnf_after_reasoning if message.HasField("gbnf_after_reasoning") else None
+    own, other = ("llguidance", "gbnf") if message.HasField("llguidance") else ("gbnf", "llguidance")
+    if message.HasField(f"{other}_after_reasoning"):  # type: ignore[arg-type]
+        path = f"/prompt/{other}_after_reasoning"
+        raise RequestError("what follows reasoning is in the notation of the grammar before it", path=path)
+    field = f"{own}_after_reasoning"
+    grammar = getattr(message, field) if message.HasField(field) else None  # type: ignore[arg-type]
     return ReasoningBudget(message.reasoning_budget_tokens, message.reasoning_closing, grammar)
 
 
