@@ -44,10 +44,12 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
         pytest.param(request(parent_session_id="a"), INVALID, "/parent_session_id", id="parent"),
         pytest.param(request(program(llguidance="start: nothing")), INVALID, "/prompt/llguidance", id="llguidance"),
         pytest.param(
-            request(program(llguidance="start: /a/", reasoning_budget_tokens=1)),
-            UNSERVED,
-            "/prompt/reasoning_budget_tokens",
-            id="llguidance-with-a-budget",
+            request(
+                program(llguidance="start: /a/", reasoning_budget_tokens=1, reasoning_closing="x", gbnf_after_reasoning="")
+            ),
+            INVALID,
+            "/prompt/gbnf_after_reasoning",
+            id="two-notations",
         ),
         pytest.param(request(program(reasoning_budget_tokens=1)), INVALID, "/prompt/reasoning_closing", id="budget"),
         pytest.param(

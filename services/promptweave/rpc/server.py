@@ -24,10 +24,10 @@ from promptweave.rpc.token import asking
 
 logger = logging.getLogger(__name__)
 
+# A client whose machine or network is gone says nothing; the library would wait two hours before it asks.
+_KEEPALIVE = [("grpc.keepalive_time_ms", 20_000), ("grpc.http2.ping_timeout_ms", 20_000)]
+
 _CONNECTIONS = (
-    # A client whose machine or network is gone says nothing; the library would wait two hours before it asks.
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.http2.ping_timeout_ms", 20_000),
     # Connecting anew is how clients find replicas that were added; the calls of the old connection go on.
     ("grpc.max_connection_age_ms", 300_000),
     # Without it a second server shares the port silently.
@@ -74,7 +74,7 @@ class RpcServer:
         """`registry`: where its calls are counted. Raises SecurityError."""
         interceptors = [CallMetrics(registry or CollectorRegistry()), ErrorInterceptor(), *asking(security)]
         self._credentials = server_credentials(security)
-        self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *_CONNECTIONS])
+        self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *_KEEPALIVE, *_CONNECTIONS])
         self._health = _Health()
         self._services: tuple[str, ...] = ()
         self._parts: set[str] = set()
