@@ -43,6 +43,8 @@ class Order:
     slot_save_path: str | None
     """The folder that it saves the states of slots in."""
     args: tuple[str, ...]
+    mmproj: str | None = None
+    """The model's projector, for pictures."""
     pooling: str | None = None
     """Of an engine that gives vectors, or ranks ("rank"), and writes no text; by llama.cpp's names."""
 
@@ -62,6 +64,7 @@ def command(order: Order) -> list[str]:
         *("--parallel", str(order.parallel), "--threads-http", str(order.parallel + _HTTP_THREADS_BESIDES_SLOTS)),
         *("--special", "--metrics", "--slots"),
         *size,
+        *(["--mmproj", order.mmproj] if order.mmproj else []),
         *(["--slot-save-path", order.slot_save_path] if order.slot_save_path else []),
         *_pooling_arguments(order),
         *order.args,
@@ -125,6 +128,8 @@ def _run_wheel(order: Order) -> None:
     params.endpoint_metrics = True
     params.endpoint_slots = True
     params.ui = False
+    if order.mmproj:
+        params.mmproj.path = order.mmproj
     if order.slot_save_path:
         params.slot_save_path = order.slot_save_path
     # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string
