@@ -400,7 +400,9 @@ class CompiledPrompt(_message.Message):
     style: _builtins.str
     """The calling style that was used."""
     prefix_key: _builtins.str
-    """Names the conversation's stable beginning (system prompt and tools): equal keys share a prefix in an engine's cache."""
+    """Names the conversation's beginning (tools, system prompt, first question): equal keys share a prefix in an engine's cache.
+    A conversation has the same key in all its turns.
+    """
     reasoning_budget_tokens: _builtins.int
     """At most so many tokens of reasoning: whoever runs the prompt then stops the engine, writes `reasoning_closing`, and goes on."""
     reasoning_closing: _builtins.str
