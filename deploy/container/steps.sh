@@ -23,7 +23,8 @@ install)
     /opt/promptweave/bin/pip uninstall --quiet --yes pip
     ;;
 runtime)
-    debian python3 ca-certificates
+    # libgomp1 is for the engine.
+    debian python3 ca-certificates libgomp1
     useradd --uid 65532 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin promptweave
     ;;
 *)

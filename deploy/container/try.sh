@@ -81,8 +81,8 @@ exec unshare --mount --propagation private bash -euc '
     mount -t tmpfs -o size=256m tmpfs "$root/tmp"
     chmod 1777 "$root/tmp"
     mount -o remount,bind,ro "$root"
-    exec setpriv --reuid 65532 --regid 65532 --clear-groups --bounding-set=-all --no-new-privs \
-        chroot "$root" env -i PATH=/opt/promptweave/bin:/usr/bin:/bin HOME=/tmp ${METRICS:+PROMPTWEAVE_METRICS=$METRICS} "$@"
+    exec chroot "$root" setpriv --reuid 65532 --regid 65532 --clear-groups --bounding-set=-all --no-new-privs \
+        env -i PATH=/opt/promptweave/bin:/usr/bin:/bin HOME=/tmp ${METRICS:+PROMPTWEAVE_METRICS=$METRICS} "$@"
 ' as-container "$root" "$@"
 END
 chmod +x "$room/as-container"
