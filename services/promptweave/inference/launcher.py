@@ -83,6 +83,8 @@ def main() -> None:
     line = _first_line()
     order = Order(**json.loads(line))
     die_with(order.parent)
+    # An engine that aborts has a debugger tell where, if there is one; its calls wait until that is done.
+    os.environ.setdefault("GGML_NO_BACKTRACE", "1")
     if order.binary is None:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
         _run_wheel(order)
