@@ -65,7 +65,8 @@ class Supervisor:
     def __init__(self, options: InferenceOptions) -> None:
         """Raises StartError where there is no model file or no engine."""
         assert options.model is not None
-        check_model_file(options.model)
+        for file in filter(None, (options.model, options.mmproj)):
+            check_model_file(file)
         self._options = options
         self._program: EngineProgram = find_engine(options.engine, options.engine_args)
         self._quarantine = Quarantine()
@@ -209,7 +210,9 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
     try:
         binary = os.stat(program.binary) if program.binary else None
         version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
-        model = fingerprint(options.model, version, options.ctx_size, options.engine_args)
+        # Pictures are in a state as the projector saw them.
+        projector = [fingerprint(options.mmproj)] if options.mmproj else []
+        model = fingerprint(options.model, version, options.ctx_size, options.engine_args, *projector)
     except OSError as error:
         raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
     return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)
