@@ -2,9 +2,8 @@
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
 `gbnf` (aborts at a grammar of llguidance, as builds without it do), `never` (loads forever), `once` (as `well`,
-but a second start dies), `strange` (is healthy, and no llama.cpp), `locked` (knows another key), `stuck` (works on one
-message forever). `--stubborn` makes it ignore SIGTERM; `--fake-slots` says how many it has. A file beside it
-counts its lives.
+but a second start dies), `strange` (is healthy, and no llama.cpp), `locked` (knows another key). `--stubborn` makes it
+ignore SIGTERM; `--fake-slots` says how many it has. A file beside it counts its lives.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 
@@ -44,6 +43,8 @@ class _Server(ThreadingMixIn, UnixStreamServer):
     manner = "well"
     slots = 1
     life = 1
+    stuck = False
+    """It works on one message forever: others wait."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -59,7 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(*LOCKED)
         elif self.path == "/props" and self.server.manner != "strange":
             self.answer(200, PROPS | {"total_slots": self.server.slots})
-        elif self.path == "/slots" and self.server.manner == "stuck":
+        elif self.path == "/slots" and self.server.stuck:
             self.answer(200, [{"id": 0, "n_ctx": 512, "is_processing": True, "n_prompt_tokens": 256}])
         elif self.path == "/nothing":
             self.connection.close()
@@ -94,7 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if prompt == "die" or (prompt == "die-once" and self.server.life == 1):
             os._exit(3)
-        if prompt == "wait" and self.server.life == 1:
+        if prompt == "stick":
+            self.server.stuck = True
+        if self.server.stuck or (prompt == "wait" and self.server.life == 1):
             time.sleep(60)
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
@@ -116,6 +119,7 @@ class _Handler(BaseHTTPRequestHandler):
             case "crash":
                 os._exit(3)
             case "hang":
+                self.server.stuck = True
                 time.sleep(60)
             case "short":
                 self.piece("")

@@ -146,13 +146,15 @@ def test_a_tool_choice_of_none_shows_no_tools_and_admits_any_text() -> None:
     assert read(compiled, "<call> is a tag") == (ParsedMessage("<call> is a tag"), True)
 
 
-def test_the_prefix_key_is_that_of_system_and_tools() -> None:
+def test_the_prefix_key_is_a_conversation_s() -> None:
     def key(request: ChatRequest) -> str:
         return compile_prompt(request, template("tagged")).prefix_key
 
     more = replace(QUESTION, messages=(*QUESTION.messages, Message(Role.ASSISTANT, "Well?"), Message(Role.USER, "Yes")))
     assert key(QUESTION) == key(more)
     assert key(QUESTION) != key(replace(QUESTION, tools=(WEATHER,)))
+    other = replace(QUESTION, messages=(*QUESTION.messages[:-1], Message(Role.USER, "Something else?")))
+    assert key(QUESTION) != key(other)
     assert key(replace(QUESTION, prompt_cache_key="a")) == key(replace(more, prompt_cache_key="a", tools=()))
 
 

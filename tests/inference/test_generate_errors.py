@@ -56,7 +56,7 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
             request(program(text("a"), prompt_compiler_pb2.PromptSegment(image=chat_pb2.Image(data=b"x")))),
             UNSERVED,
             "/prompt/segments/1",
-            id="image",
+            id="picture-without-projector",
         ),
         pytest.param(inference_pb2.GenerateRequest(), INVALID, "/prompt/version", id="no-prompt"),
         pytest.param(altered(version=2), INVALID, "/prompt/version", id="version"),

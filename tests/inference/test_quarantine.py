@@ -1,19 +1,22 @@
 """A grammar that takes the engine down is refused before it does so a third time; its bystanders are not."""
 
+import os
+import signal
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from promptweave.errors import Code
+from promptweave.inference import pulse
 from promptweave.inference import supervisor as module
 from promptweave.inference.errors import EngineUnavailableError, GrammarQuarantinedError, RequestError
 from promptweave.inference.quarantine import Quarantine
 from promptweave.inference.supervisor import Supervisor
 from promptweave.v1 import inference_pb2
 
-from .requests import answer, program, refused, request, text
-from .running import calling, options, watched
+from .requests import TIMEOUT_S, answer, program, refused, refused_rest, request, text
+from .running import calling, eventually, options, served, watched
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +53,38 @@ def test_one_crash_counts_once_however_many_calls_it_ends() -> None:
     assert not refused_by(quarantine, "common")
 
 
+def test_a_hang_counts_against_those_that_were_at_work_when_it_began() -> None:
+    quarantine = Quarantine()
+    for life in (1.0, 2.0):
+        with suppress(EngineUnavailableError), quarantine.watch("writing", life):
+            with suppress(GeneratorExit), quarantine.watch("given up long ago", life):
+                raise CANCEL
+            quarantine.gets_on()
+            with suppress(GeneratorExit), quarantine.watch("given up", life):
+                raise CANCEL
+            with suppress(RequestError), quarantine.watch("refused", life):
+                raise FAULT
+            with quarantine.watch("ended", life):
+                quarantine.gets_on()
+            # From here on nothing gets on.
+            with suppress(EngineUnavailableError), quarantine.watch("waits in the engine's queue", life):
+                quarantine.hangs(life, at_work=True)
+                raise CRASH
+            raise CRASH
+    told = ("writing", "given up", "refused", "ended", "given up long ago", "waits in the engine's queue")
+    assert [refused_by(quarantine, grammar) for grammar in told] == [True, True, True, False, False, False]
+
+
+def test_a_machine_that_stands_still_is_no_grammars_fault() -> None:
+    quarantine = Quarantine()
+    for life in (1.0, 2.0):
+        with suppress(EngineUnavailableError), quarantine.watch("common", life):
+            quarantine.gets_on()
+            quarantine.hangs(life, at_work=False)
+            raise CRASH
+    assert not refused_by(quarantine, "common")
+
+
 def refused_by(quarantine: Quarantine, grammar: str | None) -> bool:
     try:
         with quarantine.watch(grammar, 99):
@@ -80,3 +115,44 @@ async def test_it_outlives_the_engine(demo_model: Path, fake: str) -> None:
         assert (error.path, len(error.metadata["grammar_hash"])) == ("/prompt/gbnf", 64)
         assert (await answer(stub, request(program(text("none"), gbnf=innocent)))).content == "a"
         assert watch.heard[-1]
+
+
+@pytest.fixture
+def _watchful(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that does not get on gets no more time than one that does not answer."""
+    monkeypatch.setattr(pulse, "_PATIENCE", 1)
+    monkeypatch.setattr(module, "PERIOD_S", 0.05)
+
+
+@pytest.mark.usefixtures("_watchful")
+async def test_what_holds_the_engine_up_is_found_though_its_caller_is_gone(demo_model: Path, fake: str) -> None:
+    """Its neighbours wait in the engine until the hang is noticed, and are served by the next one."""
+    guilty, innocent = 'root ::= "a"', 'root ::= "b"'
+    engine = Supervisor(options(demo_model, engine=fake, hang_timeout_s=3.0))
+    async with watched(engine) as watch, calling(engine) as stub:
+        for hangs in (1, 2):
+            call = stub.Generate(request(program(text("stick"), gbnf=guilty)), timeout=TIMEOUT_S)
+            await eventually(lambda: engine.ready().pulse.busy)
+            call.cancel()
+            await eventually(lambda: not engine.ready().gate.running)
+            assert (await answer(stub, request(program(text("none"), gbnf=innocent)))).content == "a"
+            await watch.until_heard(*[True, False] * hangs, True)
+        error = await refused(stub, request(program(text("stick"), gbnf=guilty)))
+        assert error.reason == "ERROR_REASON_GRAMMAR_QUARANTINED"
+        assert engine.ready().quarantine.size == 1
+
+
+@pytest.mark.usefixtures("_watchful")
+async def test_an_engine_that_stands_still_as_a_whole_quarantines_nothing(demo_model: Path) -> None:
+    grammar = 'root ::= "a" root'
+    async with served(options(demo_model, parallel=1, ctx_size=32_768, hang_timeout_s=3.0)) as (stub, engine):
+        for losses in (1, 2):
+            call = stub.Generate(request(program(gbnf=grammar)), timeout=TIMEOUT_S)
+            await call.read()
+            os.kill(engine.pid or 0, signal.SIGSTOP)
+            assert (await refused_rest(call)).code is Code.UNAVAILABLE
+            await eventually(lambda losses=losses: engine.losses == losses and engine._ready)
+        assert engine.ready().quarantine.size == 0
+        call = stub.Generate(request(program(gbnf=grammar)), timeout=TIMEOUT_S)
+        await call.read()
+        call.cancel()

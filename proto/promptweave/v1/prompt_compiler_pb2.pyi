@@ -343,11 +343,12 @@ class PromptSegment(_message.Message):
     """Text of the template, or text that spells no special token: special tokens in it are special tokens."""
     plain_text: _builtins.str
     """Text of others that spells a special token, or a part of the spelling, and must stay text: to be tokenised by itself,
-    without special tokens. A spelling comes in two pieces at least, since some tokens are parsed even so.
+    without special tokens. A spelling comes in two pieces at least, since some tokens are parsed even so. Beside a picture,
+    llama.cpp takes text only as a whole: there an invisible character (U+2060) keeps the pieces apart.
     """
     @_builtins.property
     def image(self) -> _chat_pb2.Image:
-        """A picture stands here."""
+        """A picture stands here, and none stands at the end: engines need text behind it."""
 
     @_builtins.property
     def tokens(self) -> Global___PromptSegment.Tokens:
@@ -399,7 +400,9 @@ class CompiledPrompt(_message.Message):
     style: _builtins.str
     """The calling style that was used."""
     prefix_key: _builtins.str
-    """Names the conversation's stable beginning (system prompt and tools): equal keys share a prefix in an engine's cache."""
+    """Names the conversation's beginning (tools, system prompt, first question): equal keys share a prefix in an engine's cache.
+    A conversation has the same key in all its turns.
+    """
     reasoning_budget_tokens: _builtins.int
     """At most so many tokens of reasoning: whoever runs the prompt then stops the engine, writes `reasoning_closing`, and goes on."""
     reasoning_closing: _builtins.str

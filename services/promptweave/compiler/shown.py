@@ -51,8 +51,10 @@ class Shown:
             self._request = replace(self._request, messages=thoughts_apart(self._request.messages))
         fitted = self._continued(template, able) if self._request.continue_final_message else self._asked(template, able)
         self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
-        first = fitted.turns[0]
-        return fitted.prompt, dumps([first.role.value, first.content, self._template_tools(able)])
+        # With the first question: conversations that have only the system's text in common need not share one replica.
+        question = next((at for at, turn in enumerate(fitted.turns) if turn.role is Role.USER), 0)
+        opening = [[turn.role.value, turn.content] for turn in fitted.turns[: question + 1]]
+        return fitted.prompt, dumps([opening, self._template_tools(able)])
 
     def _asked(self, template: ChatTemplate, able: Abilities) -> Fitted:
         """The conversation, and what asks for an answer."""

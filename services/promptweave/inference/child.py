@@ -52,6 +52,7 @@ class Child:
             parent=os.getpid(),
             binary=program.binary,
             model=str(options.model),
+            mmproj=str(options.mmproj) if options.mmproj else None,
             socket=self.socket,
             api_key=self.api_key,
             parallel=options.parallel,

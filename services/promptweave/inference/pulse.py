@@ -7,57 +7,80 @@ works on. These counts move once for each batch, of up to 2,048 tokens: minutes,
 """
 
 import time
+from dataclasses import dataclass
 
 from promptweave.inference.client import EngineClient, Slot
 from promptweave.inference.errors import EngineUnavailableError, InferenceError
 
+PERIOD_S = 1.0
+"""How often to take it."""
 _ANSWER_S = 5.0
 _PATIENCE = 10
 """How much longer than without an answer an engine may be busy without getting on."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with an engine, for a person. `at_work`: it answers, and does not get on with its work."""
+
+    what: str
+    at_work: bool
+
+
 class Pulse:
-    """The pulse of one engine. `take` it every second or so; times in seconds."""
+    """The pulse of one engine. Times in seconds.
+
+    They grow with each `take`, by what that may last at most: that we stand still ourselves, as where the whole machine is
+    paused, is no fault of the engine.
+    """
 
     def __init__(self, client: EngineClient, limit_s: float) -> None:
         """`limit_s`: how long the engine may be silent."""
         self._client = client
         self._limit_s = limit_s
-        self._answered = self._moved = time.monotonic()
+        self._timeout_s = min(_ANSWER_S, limit_s)
+        self._taken = time.monotonic()
+        self._silent_s = self._stuck_s = 0.0
         self._slots: list[Slot] = []
 
     async def take(self) -> bool:
         """Asks the engine once; says whether it answered, with its model loaded."""
-        timeout_s = min(_ANSWER_S, self._limit_s)
-        healthy = await self._client.healthy(timeout_s=timeout_s)
-        slots = await self._ask_slots(timeout_s) if healthy else None
+        healthy = await self._client.healthy(timeout_s=self._timeout_s)
+        slots = await self._ask_slots() if healthy else None
         now = time.monotonic()
-        if healthy:
-            self._answered = now
+        # Two questions may have been asked.
+        passed, self._taken = min(now - self._taken, PERIOD_S + 2 * self._timeout_s), now
+        self._silent_s = 0.0 if healthy else self._silent_s + passed
+        self._stuck_s += passed
         # Builds whose `/slots` waits for the computing thread do not answer in mid-batch: that is no news.
         if slots is not None:
             if slots != self._slots or not any(slot.processing for slot in slots):
-                self._moved = now
+                self._stuck_s = 0.0
             self._slots = slots
         return healthy
 
-    async def _ask_slots(self, timeout_s: float) -> list[Slot] | None:
+    async def _ask_slots(self) -> list[Slot] | None:
         """[] from a server that does not tell, None where there is no answer in time."""
         try:
-            return await self._client.slots(timeout_s=timeout_s)
+            return await self._client.slots(timeout_s=self._timeout_s)
         except EngineUnavailableError:
             return None
         except InferenceError:
             return []
 
-    def trouble(self) -> str:
-        """What is wrong with it; "" if nothing is."""
-        now = time.monotonic()
-        if now - self._answered > self._limit_s:
-            return f"it has not answered for {now - self._answered:.0f} s"
-        if now - self._moved > _PATIENCE * self._limit_s:
-            return f"it has not got on with its work for {now - self._moved:.0f} s"
-        return ""
+    @property
+    def gets_on(self) -> bool:
+        """Whether the engine, when it was asked last, had got on with its work, or had none."""
+        return not self._stuck_s
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is wrong with it, if anything is."""
+        if self._silent_s > self._limit_s:
+            return Trouble(f"it has not answered for {self._silent_s:.0f} s", at_work=False)
+        if self._stuck_s > _PATIENCE * self._limit_s:
+            return Trouble(f"it has not got on with its work for {self._stuck_s:.0f} s", at_work=True)
+        return None
 
     @property
     def busy(self) -> int:

@@ -1,6 +1,7 @@
 """Refuses grammars that take the engine down: a caller who tries again must not take it down again."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
@@ -11,14 +12,26 @@ _ENOUGH = 2
 
 
 class Quarantine:
-    """Knows for each grammar in how many lives of the engine, one after the other, a crash came while it was in use.
+    """Knows for each grammar in how many lives of the engine, one after the other, it was in use when the engine went down.
 
-    One crash may be the fault of another call, or nobody's: the second one decides, and a message that ends acquits.
+    Once may be the fault of another call, or nobody's: the second time decides, and a message that ends acquits.
+
+    A crash counts against the grammars that are in use at that moment. A hang does so only where the engine works and does
+    not get on, and then against those that were in use when it last got on: until that is noticed, their callers may be
+    gone, and others wait in their place. An engine that does not even answer stands still as a whole, or its machine does,
+    and no grammar does that.
     """
 
     def __init__(self) -> None:
-        self._crashes: dict[str, set[float]] = {}
+        self._downs: dict[str, set[float]] = {}
         self._trial = asyncio.Lock()
+        self._in_use: Counter[str] = Counter()
+        self._given_up: set[str] = set()
+        """Since the engine last got on."""
+        self._at_work: set[str] = set()
+        """In use when the engine last got on, or given up just before: what holds it up since then is one of these."""
+        self._judged: float | None = None
+        """The life that ended in a hang: what its calls raise is no crash."""
 
     @asynccontextmanager
     async def alone(self, grammar: str | None) -> AsyncIterator[None]:
@@ -35,12 +48,12 @@ class Quarantine:
         yield
 
     def _suspects(self, grammar: str | None) -> bool:
-        return grammar is not None and _key(grammar) in self._crashes
+        return grammar is not None and _key(grammar) in self._downs
 
     @property
     def size(self) -> int:
         """How many grammars are refused."""
-        return sum(len(lives) >= _ENOUGH for lives in list(self._crashes.values()))
+        return sum(len(lives) >= _ENOUGH for lives in list(self._downs.values()))
 
     @contextmanager
     def watch(self, grammar: str | None, life: float) -> Iterator[None]:
@@ -49,16 +62,34 @@ class Quarantine:
             yield
             return
         key = _key(grammar)
-        if len(self._crashes.get(key, ())) >= _ENOUGH:
+        if len(self._downs.get(key, ())) >= _ENOUGH:
             raise GrammarQuarantinedError(key)
+        self._in_use[key] += 1
         try:
             yield
-        except EngineAwayError:
+        except EngineUnavailableError as error:
+            if not isinstance(error, EngineAwayError) and life != self._judged:
+                self._downs.setdefault(key, set()).add(life)
             raise
-        except EngineUnavailableError:
-            self._crashes.setdefault(key, set()).add(life)
+        except BaseException:
+            self._given_up.add(key)
             raise
-        self._crashes.pop(key, None)
+        else:
+            self._downs.pop(key, None)
+        finally:
+            self._in_use[key] -= 1
+            self._in_use += Counter()  # Forgets those that are not in use.
+
+    def gets_on(self) -> None:
+        """To be called whenever the engine is seen to get on with its work, or to have none."""
+        self._at_work = {*self._in_use, *self._given_up}
+        self._given_up = set()
+
+    def hangs(self, life: float, *, at_work: bool) -> None:
+        """The engine is about to be killed, since it hangs. `at_work`: it answers, and does not get on."""
+        self._judged = life
+        for key in self._at_work if at_work else ():
+            self._downs.setdefault(key, set()).add(life)
 
 
 def _key(grammar: str) -> str:

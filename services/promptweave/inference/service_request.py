@@ -1,7 +1,7 @@
 """A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
 
-from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.request import Ids, PlainText, Program, ReasoningBudget, Request, Segment, Text
+from promptweave.inference.errors import RequestError
+from promptweave.inference.request import Ids, Picture, PlainText, Program, ReasoningBudget, Request, Segment, Text
 from promptweave.inference.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions import SessionRef
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
@@ -12,7 +12,7 @@ PROGRAM_VERSION = 1
 
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
-    """The request. Raises RequestError and UnsupportedError."""
+    """The request. Raises RequestError."""
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
@@ -36,7 +36,7 @@ def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
 
 
 def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
-    """The compiled prompt. Raises RequestError and UnsupportedError."""
+    """The compiled prompt. Raises RequestError."""
     if message.version != PROGRAM_VERSION:
         raise RequestError(
             f"the compiled prompt has version {message.version}; this release runs version {PROGRAM_VERSION}",
@@ -78,7 +78,7 @@ def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
         case "tokens":
             return Ids(tuple(message.tokens.ids))
         case "image":
-            raise UnsupportedError("pictures are not served by this version", path=f"/prompt/segments/{place}")
+            return Picture(message.image.data)
     raise RequestError("an empty segment", path=f"/prompt/segments/{place}")
 
 

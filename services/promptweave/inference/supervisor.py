@@ -20,7 +20,7 @@ from promptweave.inference.llguidance_guard import available
 from promptweave.inference.load_progress import loaded_part
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.pulse import Pulse
+from promptweave.inference.pulse import PERIOD_S, Pulse
 from promptweave.inference.quarantine import Quarantine
 from promptweave.inference.session_files import SessionFiles, fingerprint
 from promptweave.inference.sessions import Sessions
@@ -28,7 +28,6 @@ from promptweave.inference.sessions import Sessions
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
-_PULSE_S = 1.0
 _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
@@ -66,7 +65,8 @@ class Supervisor:
     def __init__(self, options: InferenceOptions) -> None:
         """Raises StartError where there is no model file or no engine."""
         assert options.model is not None
-        check_model_file(options.model)
+        for file in filter(None, (options.model, options.mmproj)):
+            check_model_file(file)
         self._options = options
         self._program: EngineProgram = find_engine(options.engine, options.engine_args)
         self._quarantine = Quarantine()
@@ -133,7 +133,7 @@ class Supervisor:
             since = time.monotonic()
             try:
                 await on_ready(True)
-                ending = await self._until_it_dies(child, ready.pulse, death)
+                ending = await self._until_it_dies(child, ready, death)
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
@@ -141,16 +141,19 @@ class Supervisor:
             logger.error("the engine died (%s); its last words: %s", ending, child.log.cause() or "none")
             return time.monotonic() - since
 
-    async def _until_it_dies(self, child: Child, pulse: Pulse, death: "asyncio.Task[str]") -> str:
+    async def _until_it_dies(self, child: Child, ready: ReadyEngine, death: "asyncio.Task[str]") -> str:
         """Watches the engine; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
         while not death.done():
-            await pulse.take()
-            if trouble := pulse.trouble():
-                logger.error("the engine hangs: %s; it is replaced", trouble)
+            await ready.pulse.take()
+            if ready.pulse.gets_on:
+                self._quarantine.gets_on()
+            if trouble := ready.pulse.trouble:
+                logger.error("the engine hangs: %s; it is replaced", trouble.what)
+                self._quarantine.hangs(ready.since, at_work=trouble.at_work)
                 child.kill()
                 await death
-                return f"killed by us: {trouble}"
-            await asyncio.wait([death], timeout=_PULSE_S)
+                return f"killed by us: {trouble.what}"
+            await asyncio.wait([death], timeout=PERIOD_S)
         return death.result()
 
     async def _wait_until_ready(self, child: Child, client: EngineClient, death: "asyncio.Task[str]") -> ReadyEngine:
@@ -207,7 +210,9 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
     try:
         binary = os.stat(program.binary) if program.binary else None
         version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
-        model = fingerprint(options.model, version, options.ctx_size, options.engine_args)
+        # Pictures are in a state as the projector saw them.
+        projector = [fingerprint(options.mmproj)] if options.mmproj else []
+        model = fingerprint(options.model, version, options.ctx_size, options.engine_args, *projector)
     except OSError as error:
         raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
     return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)
