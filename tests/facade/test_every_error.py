@@ -51,7 +51,9 @@ STREAMS = [path for path, operation in EXAMPLES.items() if operation.streams]
 
 
 def test_all_routes_are_in_the_table() -> None:
-    assert CALLS.keys() >= {operation.path for operation in OPERATIONS if operation.body}
+    # Forms that send a file are tested where their routes are.
+    json_bodies = [operation for operation in OPERATIONS if operation.body and "file" not in (operation.example or {})]
+    assert CALLS.keys() >= {operation.path for operation in json_bodies}
 
 
 @dataclass(frozen=True)
