@@ -1,4 +1,4 @@
-"""Every answer of the facade that a test gets over httpx is checked against OpenAI's description, where that is.
+"""Every answer of the facade that a test gets over httpx is checked, by our OpenAPI document and by OpenAI's description.
 
 `watched_answers` is for the conftest.py of tests of the facade. Answers are noted while they are read, and judged when the
 test ends, so that no client takes a fault for one of its own; OpenAI's SDK for Python reads by httpx as well.
@@ -8,10 +8,17 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
+import referencing
+from referencing.jsonschema import DRAFT202012
+
+from promptweave.facade.openapi import openapi_document
+from promptweave.facade.openapi_answers import ANSWERS
 
 from .openai_description import DESCRIPTION, check, check_event
 
@@ -38,15 +45,18 @@ class Answer:
 
     def check(self) -> None:
         """Raises jsonschema.ValidationError and AssertionError."""
-        path = self.request.url.path
-        if not path.startswith("/v1/") or path.startswith("/v1/messages") or self.response.status_code == 499:
+        path, status = self.request.url.path, self.response.status_code
+        is_json = self.response.headers.get("content-type") == "application/json" and status != 499
+        if self.whole and self.data and is_json and (name := _own_kind(self.request.method, path, status)):
+            _own(name).validate(json.loads(self.data))
+        if not DESCRIPTION.exists() or not path.startswith("/v1/") or path.startswith("/v1/messages") or status == 499:
             return
         if self.response.headers.get("content-type", "").startswith("text/event-stream"):
             for event in _events(bytes(self.data)):
                 _check_event(path, event)
         elif self.whole and self.data:
             value = json.loads(self.data)
-            if self.response.status_code >= 400:
+            if status >= 400:
                 _check_error(value)
             elif path.endswith("/input_items"):
                 for item in value["data"]:
@@ -61,6 +71,25 @@ def _kind(method: str, path: str) -> str | None:
         if known == method and re.fullmatch(pattern.replace("*", ".+" if "models" in pattern else "[^/]+"), path):
             return kind
     return None
+
+
+def _own_kind(method: str, path: str, status: int) -> str | None:
+    """The schema in our document."""
+    if status >= 400:
+        return "AnthropicError" if path.startswith("/v1/messages") else "Error"
+    for known, name in ANSWERS.items():
+        pattern = re.escape(known).replace(r"\{name\}", ".+").replace(r"\{id\}", "[^/]+").replace(r"\ ", " ")
+        if re.fullmatch(pattern, f"{method.lower()} {path}"):
+            return name
+    return None
+
+
+@cache
+def _own(name: str) -> jsonschema.Draft202012Validator:
+    document = DRAFT202012.create_resource(openapi_document("0"))
+    registry: referencing.Registry[Any] = referencing.Registry().with_resource("urn:promptweave", document)
+    reference = {"$ref": f"urn:promptweave#/components/schemas/{name}"}
+    return jsonschema.Draft202012Validator(reference, registry=registry)
 
 
 def _events(data: bytes) -> Iterator[dict[str, Any]]:
@@ -154,6 +183,5 @@ def watched_answers(noted_answers: list[Answer]) -> Iterator[None]:
     yield
     answers = noted_answers.copy()
     noted_answers.clear()
-    if DESCRIPTION.exists():
-        for answer in answers:
-            answer.check()
+    for answer in answers:
+        answer.check()

@@ -1,19 +1,29 @@
 """The OpenAPI document: its examples are answered, and what schemathesis makes of it finds no fault."""
 
+import asyncio
+import re
 from typing import Any
 
 import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
-from schemathesis.specs.openapi.checks import response_schema_conformance, status_code_conformance
+from prometheus_client import CollectorRegistry
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
+from promptweave.facade.app import create_routes
 from promptweave.facade.openapi import OPERATIONS, openapi_document
+from promptweave.facade.openapi_answers import ANSWERS
+from promptweave.facade.options import FacadeOptions
 
 from ..serving import Serving
 
 DOCUMENT = openapi_document("0")
-ALONE = {"/v1/embeddings", "/v1/rerank"}
+ALONE = {"/v1/embeddings", "/v1/rerank", "/v1/reranking", "/rerank", "/reranking"}
 """They need models of their own, which are not there."""
 BODIES = [operation for operation in OPERATIONS if operation.body]
 schema = schemathesis.openapi.from_dict(DOCUMENT)
@@ -31,6 +41,20 @@ def test_the_document_is_served_with_a_page_for_people(served: Serving) -> None:
     assert "style-src" not in httpx.get(f"{root}/openapi.json").headers["content-security-policy"]
 
 
+def test_all_routes_are_described_and_no_others() -> None:
+    app = create_routes(FacadeOptions(), asyncio.Event(), CollectorRegistry())
+    there = {(method, re.sub(r":\w+}", "}", route.path)) for route in app.routes for method in route.methods - {"HEAD"}}  # type: ignore[attr-defined]
+    # The files of the page at `/` are parts of it.
+    there = {(method, path) for method, path in there if not path.startswith("/explorer/")}
+    assert there == {(operation.method.upper(), operation.path) for operation in OPERATIONS}
+
+
+def test_every_answer_in_json_has_a_schema() -> None:
+    told = {f"{operation.method} {operation.path}" for operation in OPERATIONS if operation.media == "application/json"}
+    # The document itself; what is always refused.
+    assert told - ANSWERS.keys() == {"get /openapi.json", "post /v1/responses/{id}/cancel"}
+
+
 @pytest.mark.parametrize("operation", BODIES, ids=lambda operation: operation.path)
 def test_examples(served: Serving, operation: Any) -> None:
     url = served.url.removesuffix("/v1") + operation.path
@@ -38,31 +62,37 @@ def test_examples(served: Serving, operation: Any) -> None:
     assert answer.status_code == (501 if operation.path in ALONE else 200), answer.text
 
 
-def brief(body: Any) -> Any:
+LIMITS = {
+    "/v1/responses": "max_output_tokens",
+    **dict.fromkeys(("/v1/chat/completions", "/v1/completions", "/v1/messages"), "max_tokens"),
+}
+MOST = 4
+
+
+def brief(path: str, body: Any) -> Any:
     """What is asked is what matters, not how much is written."""
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or path not in LIMITS:
         return body
-    counts = {name: 2 for name in ("max_tokens", "max_completion_tokens", "n") if is_large(body.get(name))}
-    limits = {"max_tokens": 2, "max_output_tokens": 16}
-    return {**limits, **body, **counts}
+    counts = {name: MOST for name in (LIMITS[path], "max_completion_tokens", "n") if is_large(body.get(name))}
+    return {LIMITS[path]: MOST, **body, **counts}
 
 
 def is_large(value: Any) -> bool:
-    return isinstance(value, int | float) and value > 2
+    return isinstance(value, int | float) and value > MOST
 
 
 @schema.parametrize()
 @settings(
-    max_examples=3,
+    max_examples=5,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
 def test_whatever_is_asked_is_answered_as_described(case: Any, served: Serving) -> None:
-    case.body = brief(case.body)
+    case.body = brief(case.path, case.body)
     case.call_and_validate(
         base_url=served.url.removesuffix("/v1"),
-        checks=[status_code_conformance, response_schema_conformance],
+        checks=[status_code_conformance, content_type_conformance, response_schema_conformance],
         timeout=60,
     )

@@ -35,6 +35,12 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
 
     Raises KeyFileError and StoreError.
     """
+    registry = CollectorRegistry()
+    return HttpMetrics(in_envelope(create_routes(options, stop, registry), options), registry)
+
+
+def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: CollectorRegistry) -> FastAPI:
+    """The routes, without keys, limits and logs around them. Raises StoreError."""
     limits = StoreLimits(options.responses_most, options.responses_bytes, options.responses_age_s)
     store = ResponseStore(options.responses_store, limits)
 
@@ -47,7 +53,6 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
                 yield
             ending.cancel()
 
-    registry = CollectorRegistry()
     # Routes read their bodies themselves, so they are described by `openapi.py`: FastAPI sees none of it.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     handle_errors(app)
@@ -94,4 +99,4 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
         """The facade's metrics, for Prometheus."""
         return shown(registry)
 
-    return HttpMetrics(in_envelope(app, options), registry)
+    return app

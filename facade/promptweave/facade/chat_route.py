@@ -18,7 +18,7 @@ from promptweave.facade.legacy_functions import with_function_call
 from promptweave.facade.openai_request import body_path
 from promptweave.facade.openai_response import Chunks, Completion, Head, JsonObject
 from promptweave.facade.options import FacadeOptions
-from promptweave.facade.turn import Answers, begin_turn, warning_headers
+from promptweave.facade.turn import Answers, begin_turn, placed_warnings, warning_headers
 
 
 class ChatCompletion:
@@ -48,8 +48,9 @@ class ChatCompletion:
     async def _respond(self, body: ChatBody) -> Response:
         turn = await begin_turn(services_of(self._request), self._options, body, owner(self._request))
         tier = {"service_tier": "default"} if body.service_tier else {}
-        head = Head(turn.model.id, int(time.time()), turn.warnings, tier)
-        headers, answers = warning_headers(turn.warnings), turn.answers
+        warnings = [*placed_warnings(turn.warnings, lambda path: body_path(path, self._raw))]
+        head = Head(turn.model.id, int(time.time()), warnings, tier)
+        headers, answers = warning_headers(warnings), turn.answers
         if not body.stream:
             async with aclosing(answers):
                 completion = Completion(head, n=body.n, logprobs=body.logprobs, explain=body.explain)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastapi import FastAPI
+from fastapi.responses import JSONResponse
 from google.protobuf.json_format import MessageToDict
 
 from promptweave.facade.body import Body
@@ -13,6 +14,7 @@ from promptweave.facade.openai_request import body_path, to_compile_request
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.route import Asked, route
 from promptweave.facade.texts import Token
+from promptweave.facade.turn import placed_warnings, warning_headers
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 
@@ -73,17 +75,23 @@ async def _detokenize(asked: Asked[DetokenizeBody]) -> dict[str, Any]:
     return {"content": await asked.services.detokenize(asked.body.tokens)}
 
 
-async def _apply_template(asked: Asked[ApplyTemplateBody]) -> dict[str, Any]:
+async def _apply_template(asked: Asked[ApplyTemplateBody]) -> JSONResponse:
     """The whole compiled prompt, with the names that `promptweave compile` gives its parts."""
     body = asked.body
     request = to_compile_request(body)
     request.explain = body.explain
     if body.template is not None:
         template = inline_template(body.template, body.bos_token, body.eos_token)
-        return compiled_object(await asked.services.compile_with(request, template))
-    model = await asked.services.model()
-    check_model(body.model, model, asked.options.aliases)
-    return compiled_object(await asked.services.compile(request, model))
+        compiled = await asked.services.compile_with(request, template)
+    else:
+        model = await asked.services.model()
+        check_model(body.model, model, asked.options.aliases)
+        compiled = await asked.services.compile(request, model)
+    raw = body.model_dump(by_alias=True, exclude_unset=True)
+    warnings = [*placed_warnings(compiled.warnings, lambda path: body_path(path, raw))]
+    del compiled.warnings[:]
+    compiled.warnings.extend(warnings)
+    return JSONResponse(compiled_object(compiled), headers=warning_headers(compiled.warnings))
 
 
 def compiled_object(compiled: prompt_compiler_pb2.CompileResponse) -> dict[str, Any]:

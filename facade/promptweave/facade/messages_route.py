@@ -18,6 +18,7 @@ from promptweave.facade.messages_events import MessageEvents
 from promptweave.facade.messages_request import to_chat
 from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import to_compile_request
+from promptweave.facade.openai_response import warning_object
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.translated import Translated
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
@@ -45,7 +46,10 @@ def add_messages(app: FastAPI, options: FacadeOptions) -> None:
             compiled = await services.compile(to_compile_request(asked.body), model)
         except PromptweaveError as error:
             raise asked.placed(error) from None
-        return JSONResponse({"input_tokens": await services.count_tokens(compiled.prompt)})
+        warnings = [*asked.warnings, *asked.placed_warnings(compiled.warnings)]
+        told = {"warnings": [warning_object(warning) for warning in warnings]} if warnings else {}
+        count = await services.count_tokens(compiled.prompt)
+        return JSONResponse({"input_tokens": count, **told}, headers=warning_headers(warnings))
 
 
 class CreateMessage:

@@ -1,5 +1,6 @@
 """The OpenAPI document of the facade: made of the bodies that its routes read, with an example for each."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from promptweave.facade.compiler_routes import ParseBody, TemplateBody
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.llama_cpp_routes import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from promptweave.facade.messages_body import CountBody, MessagesBody
+from promptweave.facade.openapi_answers import ANSWER_SCHEMAS, ANSWERS
 from promptweave.facade.responses_body import ResponsesBody
 from promptweave.facade.vector_routes import EmbeddingsBody, RerankBody
 
@@ -50,7 +52,7 @@ _PARSE = {
 
 @dataclass(frozen=True)
 class Operation:
-    """A route as it is described. `streams`: whether it answers with events, too, where the body asks for them."""
+    """A route as it is described. `streams`: it answers with events, too, where the body asks for them."""
 
     method: str
     path: str
@@ -58,6 +60,8 @@ class Operation:
     body: type[Body] | None = None
     example: JsonObject | None = None
     streams: bool = False
+    media: str = "application/json"
+    """Of the answer."""
 
 
 OPERATIONS: Sequence[Operation] = (
@@ -108,7 +112,18 @@ OPERATIONS: Sequence[Operation] = (
         {"template": "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"},
     ),
     Operation("post", "/parse", "Reads a model's output by the syntax of a compiled prompt", ParseBody, _PARSE),
+    Operation("post", "/v1/responses/{id}/cancel", "Refused: nothing runs in the background"),
+    Operation("get", "/v1/models/{name}", "A loaded model, by any of its names (OpenAI)"),
+    *(
+        Operation("post", path, "As `/v1/rerank`", RerankBody, {"query": "pets", "documents": ["a cat", "a stone"]})
+        for path in ("/v1/reranking", "/rerank", "/reranking")
+    ),
     Operation("get", "/health", "The process lives"),
+    Operation("get", "/ready", "The model is loaded: whoever balances load asks this"),
+    Operation("get", "/metrics", "Metrics of the facade, for Prometheus", media="text/plain"),
+    Operation("get", "/openapi.json", "This document"),
+    Operation("get", "/docs", "This document, to read", media="text/html"),
+    Operation("get", "/", "The Prompt Explorer, unless it is left out", media="text/html"),
 )
 
 _ERRORS = {
@@ -189,7 +204,7 @@ def openapi_document(version: str) -> JsonObject:
         },
         "paths": paths,
         "components": {
-            "schemas": {**schemas["$defs"], **_ERROR_SCHEMAS},
+            "schemas": {**schemas["$defs"], **_ERROR_SCHEMAS, **ANSWER_SCHEMAS},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"key": []}],
@@ -197,10 +212,10 @@ def openapi_document(version: str) -> JsonObject:
 
 
 def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
-    answer: JsonObject = {"type": "object"}
-    if operation.streams or operation.path == "/apply-template":
-        answer["properties"] = {"warnings": {"type": "array", "items": {"$ref": "#/components/schemas/Warning"}}}
-    content: JsonObject = {"application/json": {"schema": answer}}
+    name = ANSWERS.get(f"{operation.method} {operation.path}")
+    answer: JsonObject = {"$ref": f"#/components/schemas/{name}"} if name else {"type": "object"}
+    content: JsonObject = {operation.media: {"schema": answer} if operation.media == "application/json" else {}}
+    warns = name is not None and "warnings" in ANSWER_SCHEMAS[name]["properties"] and name != "ParsedOutput"
     if operation.streams:
         content["text/event-stream"] = {}
     error = "AnthropicError" if operation.path.startswith("/v1/messages") else "Error"
@@ -208,12 +223,14 @@ def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
     described: JsonObject = {
         "summary": operation.summary,
         "responses": {
-            "200": {"description": "The answer", "content": content} | ({"headers": _WARNED} if operation.streams else {}),
+            "200": {"description": "The answer", "content": content} | ({"headers": _WARNED} if warns else {}),
             **{str(status): {"description": text, "content": told} for status, text in _ERRORS.items()},
         },
     }
-    if "{id}" in operation.path:
-        described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    if names := re.findall(r"{(\w+)}", operation.path):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     if body is not None:
         described["requestBody"] = {
             "required": True,

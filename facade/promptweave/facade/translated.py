@@ -8,6 +8,7 @@ from promptweave.errors import PromptweaveError
 from promptweave.facade.chat_body import ChatBody
 from promptweave.facade.openai_request import chat_path
 from promptweave.facade.places import Places
+from promptweave.facade.turn import placed_warnings
 from promptweave.v1 import prompt_compiler_pb2
 
 
@@ -33,5 +34,4 @@ class Translated:
 
     def placed_warnings(self, warnings: Iterable[prompt_compiler_pb2.Warning]) -> Iterator[prompt_compiler_pb2.Warning]:
         """Warnings of the services, likewise."""
-        for warning in warnings:
-            yield prompt_compiler_pb2.Warning(code=warning.code, path=self.given(warning.path), message=warning.message)
+        return placed_warnings(warnings, self.given)

@@ -1,6 +1,6 @@
 """A chat request, on its way: what all routes that let the model write a message have in common."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from promptweave.facade.chat_body import ChatBody
@@ -30,6 +30,14 @@ async def begin_turn(services: Services, options: FacadeOptions, body: ChatBody,
     compiled = await services.compile(compile_request, model)
     generate_request.prompt.CopyFrom(compiled.prompt)
     return Turn(model, compiled.warnings, services.generate(generate_request, options.request_timeout_s))
+
+
+def placed_warnings(
+    warnings: Iterable[prompt_compiler_pb2.Warning], place: Callable[[str], str]
+) -> Iterator[prompt_compiler_pb2.Warning]:
+    """The warnings, with their places in the request that the client made."""
+    for warning in warnings:
+        yield prompt_compiler_pb2.Warning(code=warning.code, path=place(warning.path), message=warning.message)
 
 
 def warning_headers(warnings: Sequence[prompt_compiler_pb2.Warning]) -> dict[str, str]:

@@ -1,0 +1,178 @@
+"""What promptweave adds to the engine: time to the first token, and CPU of each streamed token, by process.
+
+One engine, asked in turns at its own endpoint and through the facade (`promptweave serve --endpoint`), with one client and
+with several at once. Prints a table for docs/openai.md; asserts nothing. The demo model's tokens cost little, so what is
+around them shows.
+
+python benchmarks/facade.py --rounds 10 --tokens 200 --clients 4
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+
+from promptweave.demo.model import write_demo_model
+
+SLOTS = 4
+START_S = 180.0
+ENGINE = """
+import sys, threading
+from xllamacpp import CommonParams, Server
+params = CommonParams()
+params.model.path, params.port, params.n_parallel, params.n_ctx = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), 4 * 2048
+params.endpoint_slots = params.endpoint_metrics = params.special = True
+params.ui = False
+server = Server(params)
+threading.Event().wait()
+"""
+OURS = ("facade", "inference", "compiler")
+WAYS = ("the engine's own", "through promptweave")
+
+
+@dataclass
+class Seen:
+    """What requests of one way took. Seconds."""
+
+    first: list[float] = field(default_factory=list)
+    whole: list[float] = field(default_factory=list)
+    tokens: int = 0
+    cpu: dict[str, float] = field(default_factory=dict)
+
+
+def free_port() -> int:
+    """A port that was free a moment ago."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        port: int = listening.getsockname()[1]
+        return port
+
+
+@contextmanager
+def started(*command: str) -> Iterator[subprocess.Popen[str]]:
+    """A process, as long as the block."""
+    quiet = {**os.environ, "PROMPTWEAVE_ACCESS_LOG": "false", "OMP_WAIT_POLICY": "passive"}
+    nowhere = subprocess.DEVNULL
+    process = subprocess.Popen([sys.executable, *command], stdout=nowhere, stderr=nowhere, text=True, env=quiet)  # noqa: S603
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(url: str) -> None:
+    """Until it answers."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        try:
+            if httpx.get(url, timeout=5).status_code == 200:
+                return
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    sys.exit(f"{url} does not answer")
+
+
+def processes(serving: int, engine: int) -> Mapping[str, list[psutil.Process]]:
+    """By what they do. The compiler's are its workers as well."""
+    found: dict[str, list[psutil.Process]] = {name: [] for name in OURS} | {"engine": [psutil.Process(engine)]}
+    for child in psutil.Process(serving).children():
+        name = next((name for name in OURS if name in child.cmdline()), None)
+        if name:
+            found[name] += [child, *child.children(recursive=True)]
+    return found
+
+
+def cpu(found: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
+    """Seconds of CPU until now."""
+    return {name: sum(sum(one.cpu_times()[:2]) for one in group) for name, group in found.items()}
+
+
+async def ask(client: httpx.AsyncClient, seen: Seen, tokens: int, seed: int) -> None:
+    """One stream."""
+    body = {
+        "model": "gpt-4o",
+        "messages": [{"role": "user", "content": f"Tell me of {seed}."}],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "max_tokens": tokens,
+        "seed": seed,
+        # The turn does not end by itself.
+        "logit_bias": {str(token): -100 for token in range(257, 264)},
+    }
+    began, first = time.perf_counter(), None
+    async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+        if answer.status_code != 200:
+            sys.exit(f"{answer.url}: {(await answer.aread()).decode()}")
+        async for line in answer.aiter_lines():
+            if first is None and re.search(r'"content": ?"[^"]', line):
+                first = time.perf_counter() - began
+            if counted := re.search(r'"completion_tokens": ?(\d+)', line):
+                seen.tokens += int(counted[1])
+    seen.first.append(first or 0.0)
+    seen.whole.append(time.perf_counter() - began)
+
+
+async def measure(
+    urls: Mapping[str, str], found: Mapping[str, list[psutil.Process]], options: argparse.Namespace, clients: int
+) -> None:
+    """Rounds of both ways in turns, and their table."""
+    seen = {way: Seen(cpu=dict.fromkeys(found, 0.0)) for way in WAYS}
+    async with httpx.AsyncClient(timeout=600) as client:
+        for number in range(-1, options.rounds):
+            for way in WAYS if number % 2 else reversed(WAYS):
+                client.base_url = httpx.URL(urls[way])
+                into, before = seen[way] if number >= 0 else Seen(), cpu(found)  # The first round warms up.
+                await asyncio.gather(*(ask(client, into, options.tokens, 100 * number + one) for one in range(clients)))
+                if number >= 0:
+                    into.cpu = {name: into.cpu[name] + now - before[name] for name, now in cpu(found).items()}
+    print(f"\n{clients} at once, {options.rounds} rounds, {options.tokens} tokens each\n")
+    columns = ("way", "first token, ms: median (best)", "tokens/s of one stream", "CPU of a token, µs: engine", *OURS)
+    print(f"| {' | '.join(columns)} |")
+    print("|---|---|---|---|---|---|---|")
+    for way, told in seen.items():
+        rate = statistics.median(options.tokens / took for took in told.whole)
+        costs = " | ".join(f"{told.cpu[name] / told.tokens * 1e6:.0f}" for name in ("engine", *OURS))
+        first = f"{statistics.median(told.first) * 1e3:.1f} ({min(told.first) * 1e3:.1f})"
+        print(f"| {way} | {first} | {rate:.0f} | {costs} |")
+
+
+def main() -> None:
+    """Runs it."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--clients", type=int, default=SLOTS)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        model, port, http = Path(folder) / "demo.gguf", free_port(), free_port()
+        write_demo_model(model)
+        own = f"http://127.0.0.1:{port}"
+        with started("-c", ENGINE, str(model), str(port), str(SLOTS)) as engine:
+            wait_for(f"{own}/health")
+            ports = ("--compiler-listen", "127.0.0.1:0", "--inference-listen", "127.0.0.1:0")
+            with started("-m", "promptweave.cli.main", "serve", "--endpoint", own, "--port", str(http), *ports) as serving:
+                wait_for(f"http://127.0.0.1:{http}/ready")
+                urls = dict(zip(WAYS, (own, f"http://127.0.0.1:{http}"), strict=True))
+                found = processes(serving.pid, engine.pid)
+                print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {time.strftime('%-d %B %Y')}")
+                for clients in (1, options.clients):
+                    asyncio.run(measure(urls, found, options, clients))
+
+
+if __name__ == "__main__":
+    main()
