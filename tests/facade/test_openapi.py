@@ -83,7 +83,7 @@ def is_large(value: Any) -> bool:
 
 @schema.parametrize()
 @settings(
-    max_examples=5,
+    max_examples=3,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],
@@ -94,5 +94,5 @@ def test_whatever_is_asked_is_answered_as_described(case: Any, served: Serving) 
     case.call_and_validate(
         base_url=served.url.removesuffix("/v1"),
         checks=[status_code_conformance, content_type_conformance, response_schema_conformance],
-        timeout=60,
+        timeout=240,
     )
