@@ -20,7 +20,7 @@ from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-from benchmarks.cluster.load import Load, conversations
+from benchmarks.cluster.load import Load, conversations, warm_up
 from benchmarks.cluster.network import Host, Network, refusal, until
 from benchmarks.cluster.refusals import refusals
 from benchmarks.cluster.services import FACADE, Cluster
@@ -28,6 +28,7 @@ from benchmarks.cluster.services import FACADE, Cluster
 _BEFORE_S = 3.0
 _FOUND_S = 120.0
 """How long a new replica may take to start and be found."""
+PARTS = ("mtls", "affinity", "faults", "replica", "restart")
 AIM = 0.95
 """The share of turns that should come back to their replica."""
 
@@ -36,6 +37,7 @@ def main() -> int:
     """Runs it; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="fewer conversations and faults")
+    parser.add_argument("--only", choices=PARTS, metavar="PART", help=f"one of {', '.join(PARTS)}")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where logs are left")
     options = parser.parse_args()
     if why := refusal():
@@ -48,7 +50,7 @@ def main() -> int:
         try:
             cluster.start()
             say("start", "all are ready", f"{time.monotonic() - begun:.0f} s")
-            return asyncio.run(show(cluster, short=options.short))
+            return asyncio.run(show(cluster, options.only, short=options.short))
         except (TimeoutError, AssertionError):
             for host in network.hosts.values():
                 print(f"--- {host.name}\n{host.log.read_text()[-1500:] if host.log.exists() else ''}", file=sys.stderr)
@@ -60,16 +62,21 @@ def say(part: str, what: str, found: str) -> None:
     print(f"| {part} | {what} | {found} |", flush=True)
 
 
-async def show(cluster: Cluster, *, short: bool) -> int:
-    """All parts; 1 where one is not as it should be."""
+async def show(cluster: Cluster, only: str | None, *, short: bool) -> int:
+    """All parts, or one; 1 where something is not as it should be."""
     urls = [f"http://{host.address}:{FACADE}" for host in cluster.facades]
-    wrong = [
-        *who_is_refused(cluster),
-        *await affinity(cluster, urls, short=short),
-        *await faults(cluster, urls, short=short),
-        *await new_replica(cluster, urls),
-        *([] if short else await rolling_restart(cluster, urls)),
-    ]
+    await warm_up(urls)
+    wrong: list[str] = []
+    if only in (None, "mtls"):
+        wrong += who_is_refused(cluster)
+    if only in (None, "affinity"):
+        wrong += await affinity(cluster, urls, short=short)
+    if only in (None, "faults"):
+        wrong += await faults(cluster, urls, short=short)
+    if only in (None, "replica"):
+        wrong += await new_replica(cluster, urls)
+    if only == "restart" or not (only or short):
+        wrong += await rolling_restart(cluster, urls)
     for line in wrong:
         print(f"not as it should be: {line}")
     return 1 if wrong else 0
@@ -197,7 +204,7 @@ async def rolling_restart(cluster: Cluster, urls: list[str]) -> list[str]:
 
 def told(load: Load, trouble: float) -> str:
     """What clients saw."""
-    words = [f"{load.outcomes[name]} {name}" for name in ("whole", "cut", "failed")]
+    words = [f"{load.outcomes[name]} {name}" for name in ("whole", "cut", "failed", "refused") if load.outcomes[name]]
     words += [f"{load.repeated} repeated by the client", f"slowest {load.slowest_s:.1f} s"]
     return ", ".join(words) + (f"; last trouble after {trouble:.1f} s" if trouble else "") + _reasons(load.reasons)
 

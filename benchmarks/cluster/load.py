@@ -16,10 +16,11 @@ _ANSWER_S = 60.0
 _FIRST_S = 20.0
 """How long a client waits for the first byte, before it asks at another facade."""
 _SHUNNED_S = 5.0
+_REPEATED = (408, 409, 429, *range(500, 600))
 _TRIES = 3
 """As OpenAI's clients do: once, and twice more."""
 
-_SYSTEM = "You are a helpful assistant of a company that sells everything. " + "Be brief, be kind, and never guess. " * 8
+_SYSTEM = "You are a helpful assistant of a company that sells everything. " + "Be brief, and never guess."
 _WORDS = "weather train hotel music light garden kitchen letter mountain river window coffee paper summer winter"
 
 
@@ -38,6 +39,18 @@ class Turns:
         return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
 
+async def warm_up(urls: Sequence[str], at_once: int = 8) -> None:
+    """Until all are answered. A compiler takes its time over a template that it sees for the first time, in each worker."""
+    body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello."}], "max_tokens": 4}
+    async with httpx.AsyncClient(timeout=_ANSWER_S) as client:
+        for _ in range(5):
+            asked = [
+                client.post(f"{url}/v1/chat/completions", json=body) for url in urls for _ in range(at_once // len(urls))
+            ]
+            if all(answer.is_success for answer in await asyncio.gather(*asked)):
+                return
+
+
 async def conversations(urls: Sequence[str], count: int, turns: int, at_once: int = 6) -> Turns:
     """Conversations that share a system prompt, and go on for some turns. Counts all turns but the first ones."""
     seen, gate = Turns(), asyncio.Semaphore(at_once)
@@ -46,7 +59,7 @@ async def conversations(urls: Sequence[str], count: int, turns: int, at_once: in
         dice = random.Random(number)
         messages: list[dict[str, str]] = [{"role": "system", "content": _SYSTEM}]
         for turn in range(turns):
-            question = f"Question {number}.{turn}: " + " ".join(dice.choices(_WORDS.split(), k=12)) + "?"
+            question = f"Question {number}.{turn}: " + " ".join(dice.choices(_WORDS.split(), k=40)) + "?"
             messages.append({"role": "user", "content": question})
             # Each turn on its own: a person thinks between turns, and others come in between.
             async with gate:
@@ -76,7 +89,8 @@ class Load:
     urls: Sequence[str]
     clients: int = 4
     outcomes: Counter[str] = field(default_factory=Counter)
-    """`whole`; `cut`: the stream had begun; `failed`: it had not, at any of three tries."""
+    """`whole`; `cut`: the stream had begun; `failed`: it had not, at any of three tries; `refused`: what repeating does not help,
+    such as a compilation that took longer than it may, on a machine that is too busy."""
     repeated: int = 0
     """Tries that failed before the first byte, and were followed by another one."""
     reasons: Counter[str] = field(default_factory=Counter)
@@ -130,7 +144,8 @@ class Load:
             async with client.stream("POST", f"{url}/v1/chat/completions", json=body, timeout=_FIRST_S) as answer:
                 if answer.status_code != 200:
                     await answer.aread()
-                    return "failed", f"{answer.status_code} {_code(answer.text)}"
+                    outcome = "failed" if answer.status_code in _REPEATED else "refused"
+                    return outcome, f"{answer.status_code} {_code(answer.text)}"
                 async for line in answer.aiter_lines():
                     if not line.startswith("data: "):
                         continue
