@@ -89,8 +89,8 @@ class Load:
     urls: Sequence[str]
     clients: int = 4
     outcomes: Counter[str] = field(default_factory=Counter)
-    """`whole`; `cut`: the stream had begun; `failed`: it had not, at any of three tries; `refused`: what repeating does not help,
-    such as a compilation that took longer than it may, on a machine that is too busy."""
+    """`whole`; `cut`: the stream had begun; `failed`: it had not, at any of three tries; `refused`: what repeating does not
+    help, such as a compilation that took longer than it may, on a machine that is too busy."""
     repeated: int = 0
     """Tries that failed before the first byte, and were followed by another one."""
     reasons: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""Containerfile and compose.yaml are true to the program. That the steps do: deploy/container/try.sh, which takes minutes."""
+"""Containerfile and compose.yaml are true to the program. That the steps do: deploy/container/try.sh, in minutes."""
 
 import json
 import re
