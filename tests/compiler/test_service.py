@@ -1,5 +1,6 @@
 """The compiler over gRPC: a real server and a real client."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import grpc.aio
@@ -149,6 +150,19 @@ async def test_the_first_notation_that_is_known_is_written(compiler: PromptCompi
     for accepted, written in (([lark, gbnf], "llguidance"), ([gbnf, lark], "gbnf"), ([99, lark], "llguidance")):
         compiled = await compiler.Compile(request(dialects=accepted), timeout=60)
         assert compiled.prompt.WhichOneof("grammar") == written
+
+
+async def test_reading_outputs_holds_up_nobody(compiler: PromptCompilerServiceStub) -> None:
+    body = output_pb2.OutputNode(json=output_pb2.JsonNode())
+    region = output_pb2.RegionNode(kind=output_pb2.REGION_KIND_CONTENT, body=body, schema='{"pattern": "^(a+)+$"}')
+    syntax = output_pb2.OutputSyntax(version=1, root=output_pb2.OutputNode(region=region))
+    parse = prompt_compiler_pb2.ParseRequest(syntax=syntax, text=f'"{"a" * 50}!"')
+    reading = asyncio.ensure_future(compiler.Parse(parse, timeout=60))
+    await asyncio.sleep(0.3)
+    schema = prompt_compiler_pb2.CompileSchemaRequest(schema="{}")
+    assert (await compiler.CompileSchema(schema, timeout=60)).grammar
+    (violation,) = (await reading).message.violations
+    assert violation.message == "the value cannot be checked: that takes more than 1 s"
 
 
 async def test_parses_a_stream_cut_inside_characters(compiler: PromptCompilerServiceStub) -> None:

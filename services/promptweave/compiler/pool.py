@@ -148,5 +148,5 @@ class Pool:
 
 
 def _too_long(limit: str) -> CallTooLongError:
-    message = f"compiling took longer than {limit} and was given up: the template or a schema is too much"
+    message = f"this took longer than {limit} and was given up: a template, schema or text is too much"
     return CallTooLongError(message, path="")
