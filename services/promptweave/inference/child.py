@@ -1,70 +1,49 @@
-"""One run of an engine in a child process: start it, read its log, stop it."""
+"""One run of a program in a child process: start it, read its log, stop it."""
 
 import asyncio
 import os
-import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
-from promptweave.inference.discovery import EngineProgram
 from promptweave.inference.engine_log import EngineLog
-from promptweave.inference.launcher import Order
-from promptweave.inference.options import InferenceOptions
-from promptweave.inference.socket_folder import SOCKET, socket_folder
 
 _LONGEST_LINE = 1 << 16
 
 
 class Child:
-    """A running engine. It has a session of its own: a Ctrl-C at the terminal reaches only us, and we stop it in order."""
+    """A running program. It has a session of its own: a Ctrl-C at the terminal reaches only us, and we stop it in order."""
 
-    def __init__(self, process: asyncio.subprocess.Process, folder: Path, api_key: str) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, log: EngineLog) -> None:
         self._process = process
-        self.socket = str(folder / SOCKET)
-        self.api_key = api_key
-        self.log = EngineLog()
+        self.log = log
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
     @asynccontextmanager
-    async def running(cls, program: EngineProgram, options: InferenceOptions) -> AsyncIterator["Child"]:
-        """Starts the engine, and ends it with the block. It is up as a process only: ask its socket whether it serves."""
-        with socket_folder() as folder:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "promptweave.inference.launcher"),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-            )
-            child = cls(process, folder, secrets.token_urlsafe(32))
-            try:
-                await child._order(program, options)
-                yield child
-            finally:
-                await child._stop(options.grace_s)
+    async def running(cls, order: bytes, log: EngineLog, *, grace_s: float) -> AsyncIterator["Child"]:
+        """Starts what the launcher's `order` says, and ends it with the block, for which it has `grace_s` seconds.
 
-    async def _order(self, program: EngineProgram, options: InferenceOptions) -> None:
-        order = Order(
-            parent=os.getpid(),
-            binary=program.binary,
-            model=str(options.model),
-            mmproj=str(options.mmproj) if options.mmproj else None,
-            socket=self.socket,
-            api_key=self.api_key,
-            parallel=options.parallel,
-            # Engines with a pooling let their slots share one context.
-            ctx_size=options.ctx_size and options.ctx_size * (1 if options.pooling else options.parallel),
-            # The wheel's server puts the two together as they are.
-            slot_save_path=f"{options.session_dir.absolute()}{os.sep}" if options.session_dir else None,
-            args=options.engine_args,
-            pooling=options.pooling,
+        It is up as a process only: ask it whether it serves.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.inference.launcher"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
         )
+        child = cls(process, log)
+        try:
+            await child._order(order)
+            yield child
+        finally:
+            await child._stop(grace_s)
+
+    async def _order(self, order: bytes) -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write(order.to_line())
+        self._process.stdin.write(order)
         # It may be dead already: the one who waits for it finds out.
         with suppress(ConnectionError):
             await self._process.stdin.drain()
@@ -109,7 +88,7 @@ class Child:
             os.killpg(self._process.pid, number)
 
     async def _read_log(self) -> None:
-        """Always reads on: an engine whose pipe is full stands still."""
+        """Always reads on: a program whose pipe is full stands still."""
         assert self._process.stdout is not None
         pending = b""
         while piece := await self._process.stdout.read(_LONGEST_LINE):

@@ -11,19 +11,15 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import httpx
 
 from promptweave.inference.engine_errors import error_of, strange, unreachable
-from promptweave.inference.errors import EngineAwayError, EngineFailedError, EngineUnavailableError
-from promptweave.inference.lost_connections import closing_what_is_lost
-from promptweave.inference.unix_socket import unix_transport
+from promptweave.inference.errors import EngineFailedError, EngineUnavailableError
+from promptweave.inference.http_client import CONNECT_S, SMALL_CALL_S, HttpClient
 
 JsonObject = dict[str, Any]
-
-_SMALL_CALL_S = 60.0
-"""For everything but what the model works on, which may take as long as it likes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,43 +84,12 @@ class Slot:
     """How many it can hold."""
 
 
-class EngineClient:
+class EngineClient(HttpClient):
     """Talks to one engine. Transport errors come out as EngineUnavailableError, the engine's own as what they mean."""
 
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
-        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-        # None is kept: a message that finds its connection closed could not tell whether the engine saw it.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._transport = (
-            unix_transport(socket, limits=limits) if socket else httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
-        )
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers={"Authorization": f"Bearer {api_key}"} if api_key else None,
-            transport=self._transport,
-            timeout=httpx.Timeout(_SMALL_CALL_S, connect=5.0),
-            trust_env=False,
-        )
-        # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
-        self._lost = False
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
-
-    async def healthy(self, *, timeout_s: float = 5.0) -> bool:
-        """Whether it is there and the model is loaded."""
-        try:
-            request = self._http.build_request("GET", "/health", timeout=timeout_s)
-            async with closing_what_is_lost(self._transport, request):
-                answer = await self._http.send(request)
-        except (httpx.HTTPError, RuntimeError):  # The client is closed.
-            return False
-        self._lost = self._lost and not answer.is_success
-        return answer.is_success
+        super().__init__(url, headers={"Authorization": f"Bearer {api_key}"} if api_key else None, socket=socket)
 
     async def props(self) -> JsonObject:
         """What it says of itself and the model."""
@@ -175,7 +140,7 @@ class EngineClient:
         except (KeyError, TypeError, ValueError):
             raise strange() from None
 
-    async def slots(self, *, timeout_s: float = _SMALL_CALL_S) -> list[Slot]:
+    async def slots(self, *, timeout_s: float = SMALL_CALL_S) -> list[Slot]:
         """What its slots do."""
         listed = await self._json("GET", "/slots", timeout_s=timeout_s)
         try:
@@ -216,7 +181,7 @@ class EngineClient:
             "POST",
             "/completion",
             json={**body, "stream": True, "timings_per_token": True, "response_fields": _LAST_FIELDS},
-            timeout=httpx.Timeout(None, connect=5.0),
+            timeout=httpx.Timeout(None, connect=CONNECT_S),
         )
         response = await self._send(request, stream=True)
         try:
@@ -230,7 +195,7 @@ class EngineClient:
             await response.aclose()
 
     async def _call(
-        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = _SMALL_CALL_S
+        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = SMALL_CALL_S
     ) -> JsonObject:
         value = await self._json(method, path, body, timeout_s=timeout_s)
         if not isinstance(value, dict):
@@ -238,9 +203,9 @@ class EngineClient:
         return value
 
     async def _json(
-        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = _SMALL_CALL_S
+        self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = SMALL_CALL_S
     ) -> Any:
-        timeout = httpx.Timeout(timeout_s, connect=5.0)
+        timeout = httpx.Timeout(timeout_s, connect=CONNECT_S)
         response = await self._send(self._http.build_request(method, path, json=body, timeout=timeout))
         if not response.is_success:
             raise error_of(response.status_code, response.content)
@@ -248,18 +213,6 @@ class EngineClient:
             return response.json()
         except ValueError:
             raise strange() from None
-
-    async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        if self._http.is_closed or (stream and self._lost):
-            raise EngineAwayError  # It went away while the caller waited for a slot of it.
-        try:
-            async with closing_what_is_lost(self._transport, request):
-                return await self._http.send(request, stream=stream)
-        except httpx.ConnectError:
-            raise EngineAwayError from None
-        except httpx.HTTPError as error:
-            self._lost = True
-            raise unreachable(error) from None
 
 
 _LAST_FIELDS = ["content", "stop", "stop_type", "tokens_predicted", "tokens_evaluated", "timings"]

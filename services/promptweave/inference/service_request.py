@@ -1,6 +1,9 @@
 """A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
 
-from promptweave.inference.errors import RequestError
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+from promptweave.inference.errors import RequestError, UnsupportedError
 from promptweave.inference.request import Ids, Picture, PlainText, Program, ReasoningBudget, Request, Segment, Text
 from promptweave.inference.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions import SessionRef
@@ -12,7 +15,11 @@ PROGRAM_VERSION = 1
 
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
-    """The request. Raises RequestError."""
+    """The request. Raises RequestError and UnsupportedError."""
+    _refuse_unknown(message)
+    _refuse_unknown(message.sampling, "/sampling")
+    for place, item in enumerate(message.sampling.logit_bias):
+        _refuse_unknown(item, f"/sampling/logit_bias/{place}")
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
@@ -24,6 +31,17 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
         top_logprobs=message.top_logprobs if message.HasField("top_logprobs") else None,
         return_tokens=message.return_tokens,
     )
+
+
+def _refuse_unknown(message: Message, path: str = "") -> None:
+    """Of a field that a newer contract has, only the number is known; leaving it out would write something else.
+
+    A compiled prompt needs no such look: it tells its version.
+    """
+    unknown = UnknownFieldSet(message)
+    if len(unknown):
+        name, number = message.DESCRIPTOR.name, unknown[0].field_number
+        raise UnsupportedError(f"{name} has no field of number {number} in this version", path=f"{path}/{number}")
 
 
 def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:

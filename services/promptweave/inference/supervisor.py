@@ -1,29 +1,20 @@
-"""Runs an engine of our own, and runs it again when it crashes."""
+"""Runs a program of our own, and runs it again when it crashes."""
 
 import asyncio
 import logging
-import os
 import time
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from enum import Enum
+from typing import Generic
 
 from promptweave.errors import PromptweaveError
 from promptweave.inference.child import Child
-from promptweave.inference.client import EngineClient
-from promptweave.inference.discovery import EngineProgram, find_engine
 from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError, StartError
-from promptweave.inference.facts import Facts, learn, takes_llguidance
-from promptweave.inference.gate import Gate
-from promptweave.inference.llguidance_guard import available
-from promptweave.inference.load_progress import loaded_part
-from promptweave.inference.model_file import check_model_file
+from promptweave.inference.llama_server import LlamaServer
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.pulse import PERIOD_S, Pulse
-from promptweave.inference.quarantine import Quarantine
-from promptweave.inference.session_files import SessionFiles, fingerprint
-from promptweave.inference.sessions import Sessions
+from promptweave.inference.program import Life, Program, Ready, StartAgainError
+from promptweave.inference.pulse import PERIOD_S
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +23,12 @@ _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
 _LONGEST_DELAY_S = 30.0
 _STEADY_S = 10.0
-"""An engine that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
+"""A program that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
 _MOST_FAILED_STARTS = 3
 
 
 class State(Enum):
-    """What the engine is doing; the value is how a caller hears it."""
+    """What the program is doing; the value is how a caller hears it."""
 
     STOPPED = "is not running"
     STARTING = "is loading the model"
@@ -45,49 +36,40 @@ class State(Enum):
     WAITING = "went down and is about to be started again"
 
 
-class _DiedOfQuestionError(Exception):
-    """The engine aborted when it was asked for what its build does not have."""
-
-
-class Supervisor:
-    """Owns the engine's process. One task, the one in `run`, changes the state; callers only look.
+class Supervision(Generic[Ready]):
+    """Owns a program's process. One task, the one in `run`, changes the state; callers only look.
 
     | state    | a call gets    | what comes next                                                                  |
     |----------|----------------|----------------------------------------------------------------------------------|
     | STOPPED  | UNAVAILABLE    | STARTING by `run`                                                                |
     | STARTING | UNAVAILABLE    | READY when healthy; died, or too slow: the first time `run` raises, else WAITING |
-    | READY    | the engine     | WAITING when it dies; one that hangs (see `pulse.py`) is killed, and so dies     |
+    | READY    | the program    | WAITING when it dies; one that hangs (see `pulse.py`) is killed, and so dies     |
     | WAITING  | UNAVAILABLE    | STARTING after 0.5 s, 1 s, 2 s, ... 30 s; `run` raises after 3 failed starts     |
 
-    A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the engine from any state.
+    A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the program from any state.
     """
 
-    def __init__(self, options: InferenceOptions) -> None:
-        """Raises StartError where there is no model file or no engine."""
-        assert options.model is not None
-        for file in filter(None, (options.model, options.mmproj)):
-            check_model_file(file)
-        self._options = options
-        self._program: EngineProgram = find_engine(options.engine, options.engine_args)
-        self._quarantine = Quarantine()
-        self._session_files = _session_files(options, self._program)
+    def __init__(self, program: Program[Ready], *, start_timeout_s: float, grace_s: float) -> None:
+        self._program = program
+        self._name = f"the {program.name}"
+        self._start_timeout_s = start_timeout_s
+        self._grace_s = grace_s
         self._state = State.STOPPED
         self._since = time.monotonic()
-        self._ready: ReadyEngine | None = None
-        self._llguidance: bool | None = None
+        self._ready: Ready | None = None
         self.losses = 0
         self.pid: int | None = None
-        """The engine's process id, while there is one."""
+        """The program's process id, while there is one."""
 
-    def ready(self) -> ReadyEngine:
-        """The engine, if it is ready now. Raises EngineUnavailableError."""
+    def ready(self) -> Ready:
+        """The program, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
             elapsed = time.monotonic() - self._since
-            raise EngineUnavailableError(f"the engine {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
+            raise EngineUnavailableError(f"{self._name} {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
-        """Runs the engine until cancelled. Raises StartError."""
+        """Runs the program until cancelled. Raises StartError."""
         delay = _FIRST_DELAY_S
         failed, was_ready = 0, False
         try:
@@ -97,8 +79,8 @@ class Supervisor:
                     was_ready, failed = True, 0
                     if steady_s > _STEADY_S:
                         delay = _FIRST_DELAY_S
-                except _DiedOfQuestionError:
-                    logger.info("the engine has no llguidance: it is started again, and takes GBNF only")
+                except StartAgainError as reason:
+                    logger.info("%s: it is started again", reason)
                     continue
                 except StartError as error:
                     failed += 1
@@ -106,113 +88,85 @@ class Supervisor:
                         raise
                     logger.error("%s", error)
                 self._become(State.WAITING)
-                logger.warning("starting the engine again in %.1f s", delay)
+                logger.warning("starting %s again in %.1f s", self._name, delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LONGEST_DELAY_S)
         finally:
             self._become(State.STOPPED)
 
     async def _run_once(self, on_ready: OnReady) -> float:
-        """One life of the engine, to its end; returns for how many seconds it was ready. Raises StartError."""
+        """One life of the program, to its end; returns for how many seconds it was ready. Raises StartError."""
         self._become(State.STARTING)
         async with AsyncExitStack() as stack:
-            child = await stack.enter_async_context(Child.running(self._program, self._options))
+            launch = stack.enter_context(self._program.launch())
+            running = Child.running(launch.order, self._program.log(), grace_s=self._grace_s)
+            child = await stack.enter_async_context(running)
             self.pid = child.pid
-            client = await stack.enter_async_context(
-                EngineClient("http://engine", api_key=child.api_key, socket=child.socket)
-            )
+            life = await stack.enter_async_context(launch.life)
             death = asyncio.create_task(child.wait())
             stack.callback(death.cancel)
-            ready = await self._wait_until_ready(child, client, death)
+            ready = await self._wait_until_ready(child, life, death)
             child.log.quiet = False
             self._become(State.READY, ready)
-            logger.info(
-                "the engine is ready: %s, %s, %d x %d tokens of context",
-                *(ready.facts.model_id, ready.facts.engine, ready.facts.slots, ready.facts.context_size),
-            )
+            logger.info("%s is ready: %s", self._name, self._program.describe(ready))
             since = time.monotonic()
             try:
                 await on_ready(True)
-                ending = await self._until_it_dies(child, ready, death)
+                ending = await self._until_it_dies(child, life, death)
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
             self.losses += 1
-            logger.error("the engine died (%s); its last words: %s", ending, child.log.cause() or "none")
+            logger.error("%s died (%s); its last words: %s", self._name, ending, child.log.cause() or "none")
             return time.monotonic() - since
 
-    async def _until_it_dies(self, child: Child, ready: ReadyEngine, death: "asyncio.Task[str]") -> str:
-        """Watches the engine; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
+    async def _until_it_dies(self, child: Child, life: Life[Ready], death: "asyncio.Task[str]") -> str:
+        """Watches the program; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
         while not death.done():
-            await ready.pulse.take()
-            if ready.pulse.gets_on:
-                self._quarantine.gets_on()
-            if trouble := ready.pulse.trouble:
-                logger.error("the engine hangs: %s; it is replaced", trouble.what)
-                self._quarantine.hangs(ready.since, at_work=trouble.at_work)
+            if trouble := await life.trouble():
+                logger.error("%s hangs: %s; it is replaced", self._name, trouble)
                 child.kill()
                 await death
-                return f"killed by us: {trouble.what}"
+                return f"killed by us: {trouble}"
             await asyncio.wait([death], timeout=PERIOD_S)
         return death.result()
 
-    async def _wait_until_ready(self, child: Child, client: EngineClient, death: "asyncio.Task[str]") -> ReadyEngine:
-        options, start = self._options, time.monotonic()
+    async def _wait_until_ready(self, child: Child, life: Life[Ready], death: "asyncio.Task[str]") -> Ready:
+        start = time.monotonic()
         report = start + _REPORT_S
-        while not await client.healthy():
+        while not await life.healthy():
             await asyncio.wait([death], timeout=_POLL_S)
             now = time.monotonic()
             if death.done():
                 raise StartError(
-                    f"the engine ended while it started ({death.result()}): {child.log.cause() or 'it said nothing'}"
+                    f"{self._name} ended while it started ({death.result()}): {child.log.cause() or 'it said nothing'}"
                 )
-            if now - start > options.start_timeout_s:
-                raise StartError(f"the engine was not ready after {options.start_timeout_s:g} s")
+            if now - start > self._start_timeout_s:
+                raise StartError(f"{self._name} was not ready after {self._start_timeout_s:g} s")
             if now > report:
-                logger.info("the engine is loading the model (%s%.0f s)", self._progress(), now - start)
+                logger.info("%s is loading the model (%s%.0f s)", self._name, self._progress(), now - start)
                 report = now + _REPORT_S
         try:
-            facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._program.version)
+            return await life.meet()
         except EngineUnavailableError:
-            raise StartError(f"the engine died just after it started: {child.log.cause() or 'it said nothing'}") from None
+            raise StartError(f"{self._name} died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:
-            raise StartError(f"the engine started, but is of no use: {error.message}") from None
-        facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
-        pulse = Pulse(client, options.hang_timeout_s)
-        sessions = Sessions(client, self._session_files) if self._session_files else None
-        return ReadyEngine(client, facts, Gate(facts.slots, options.max_waiting), self._quarantine, pulse, sessions)
-
-    async def _takes_llguidance(self, client: EngineClient, facts: Facts) -> bool:
-        """Asked once: the engine is one and the same program in all its lives. Raises _DiedOfQuestionError."""
-        if self._llguidance is None:
-            self._llguidance = False  # So it is, should the engine die of it.
-            if available() and not facts.separator and self._options.pooling is None:
-                try:
-                    self._llguidance = await takes_llguidance(client)
-                except EngineUnavailableError:
-                    raise _DiedOfQuestionError from None
-        return self._llguidance
+            raise StartError(f"{self._name} started, but is of no use: {error.message}") from None
 
     def _progress(self) -> str:
         """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
-        if self._state is not State.STARTING or self.pid is None or self._options.model is None:
+        if self._state is not State.STARTING or self.pid is None:
             return ""
-        part = loaded_part(self.pid, self._options.model)
+        part = self._program.loaded_part(self.pid)
         return "" if part is None else f"{part:.0%}, "
 
-    def _become(self, state: State, ready: ReadyEngine | None = None) -> None:
+    def _become(self, state: State, ready: Ready | None = None) -> None:
         self._state, self._since, self._ready = state, time.monotonic(), ready
 
 
-def _session_files(options: InferenceOptions, program: EngineProgram) -> SessionFiles | None:
-    if options.session_dir is None or options.model is None:
-        return None
-    try:
-        binary = os.stat(program.binary) if program.binary else None
-        version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
-        # Pictures are in a state as the projector saw them.
-        projector = [fingerprint(options.mmproj)] if options.mmproj else []
-        model = fingerprint(options.model, version, options.ctx_size, options.engine_args, *projector)
-    except OSError as error:
-        raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
-    return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)
+class Supervisor(Supervision[ReadyEngine]):
+    """The supervision of a llama.cpp server."""
+
+    def __init__(self, options: InferenceOptions) -> None:
+        """Raises StartError where there is no model file or no engine."""
+        super().__init__(LlamaServer(options), start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
