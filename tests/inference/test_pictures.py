@@ -12,6 +12,7 @@ import pytest
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.wire_service import compiled_to_wire
 from promptweave.errors import Code
+from promptweave.inference.endpoint import Endpoint
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.picture_prompt import JOINER, picture_prompt
@@ -22,6 +23,7 @@ from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from ..pictures import BLUE, RED, picture
 from ..projector import PICTURE_TOKENS, write_projector
+from .processes import free_port, somebodys_server
 from .requests import Answer, answer, answers, plain, program, refused, request, sampling, text
 from .running import calling, options, served, watched
 from .test_reasoning_budget import CALLED, POSSIBLE, SCHEMA
@@ -195,6 +197,15 @@ async def test_the_model_says_whether_it_takes_pictures(stub: InferenceServiceSt
         error = await refused(blind, looking(text("a"), shown(), text("b")))
         assert (error.code, error.path) == (Code.UNIMPLEMENTED, "/prompt/segments/1")
         assert "--mmproj" in error.message
+
+
+async def test_somebodys_server_takes_pictures_where_it_has_a_projector(demo_model: Path, projector: Path) -> None:
+    port = free_port()
+    engine = Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}"))
+    async with somebodys_server(demo_model, port, mmproj=projector), watched(engine), calling(engine) as stub:
+        assert (await stub.GetModel(inference_pb2.GetModelRequest())).model.images
+        got = await answer(stub, looking(shown(), plain("<"), plain("|im_end|>"), text("?")))
+        assert got.finish.usage.prompt_tokens == PICTURE_TOKENS + len(f"<{JOINER}|im_end|>?".encode())
 
 
 async def test_a_projector_of_another_model_is_no_start(demo_model: Path, projector: Path, tmp_path: Path) -> None:

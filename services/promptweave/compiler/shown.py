@@ -139,8 +139,9 @@ class Shown:
             except TemplateLimitError:
                 raise
             except TemplateError:
-                prompt = ""
-            restored = self._pictures.restored(prompt, turns, able.picture.written)
+                restored = None
+            else:
+                restored = self._pictures.restored(prompt, turns, able.picture.written)
             if restored is not None:
                 return restored
         # The template knows no pictures, or not these: they stand in the text.
