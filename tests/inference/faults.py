@@ -6,6 +6,7 @@
 import asyncio
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -152,6 +153,17 @@ async def killed_while_it_loads(place: Place) -> Seen:
     async with watched(engine, ready=False) as watch:
         await eventually(lambda: engine.pid)
         os.kill(engine.pid or 0, signal.SIGKILL)
+        return await _end_of_start(watch.task)
+
+
+async def memory_runs_out(place: Place) -> Seen:
+    """It gets less than its context takes."""
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("a process cannot be limited from outside here")
+    engine = Supervisor(options(place.model, parallel=4, ctx_size=200_000))
+    async with watched(engine, ready=False) as watch:
+        await eventually(lambda: engine.pid)
+        resource.prlimit(engine.pid or 0, resource.RLIMIT_AS, (600 << 20, 600 << 20))
         return await _end_of_start(watch.task)
 
 
@@ -521,6 +533,13 @@ FAULTS = (
         f"{_ENDED} (exit status 1): … model is corrupted or incomplete",
         _NOTHING,
         cut_model,
+    ),
+    Fault(
+        "Memory runs out while the engine loads",
+        "it may have 600 MiB, and its context is larger",
+        f"{_ENDED} (…): … allocat…",
+        _NOTHING,
+        memory_runs_out,
     ),
     Fault(
         "The engine is killed while it loads",
