@@ -9,7 +9,7 @@ from google.protobuf.json_format import MessageToDict
 
 from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_document, refuse
 from promptweave.cli.page import show_compiled
-from promptweave.cli.template_options import read_template, template_options
+from promptweave.cli.template_options import TO_TRY, read_template, template_options
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.marks import Segment
@@ -108,7 +108,9 @@ def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
     if "source" in fields:
         return ChatTemplate(**fields)
     if given is None:
-        raise RequestError('no chat template: give --model, --template, or "template" in the request', path="/template")
+        raise RequestError(
+            f'no chat template: give --model, --template, or "template" in the request; {TO_TRY}', path="/template"
+        )
     return replace(given, **fields)
 
 
