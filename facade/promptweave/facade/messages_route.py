@@ -17,7 +17,7 @@ from promptweave.facade.messages_body import CountBody, MessagesBody
 from promptweave.facade.messages_events import MessageEvents
 from promptweave.facade.messages_request import to_chat
 from promptweave.facade.models import check_model
-from promptweave.facade.openai_request import to_compile_request
+from promptweave.facade.openai_request import check_pictures, to_compile_request
 from promptweave.facade.openai_response import warning_object
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.translated import Translated
@@ -43,12 +43,14 @@ def add_messages(app: FastAPI, options: FacadeOptions) -> None:
         try:
             model = await services.model()
             check_model(asked.body.model, model, options.aliases)
-            compiled = await services.compile(to_compile_request(asked.body), model)
+            compile_request = to_compile_request(asked.body)
+            check_pictures(compile_request, model)
+            compiled = await services.compile(compile_request, model)
+            count = await services.count_tokens(compiled.prompt)
         except PromptweaveError as error:
             raise asked.placed(error) from None
         warnings = [*asked.warnings, *asked.placed_warnings(compiled.warnings)]
         told = {"warnings": [warning_object(warning) for warning in warnings]} if warnings else {}
-        count = await services.count_tokens(compiled.prompt)
         return JSONResponse({"input_tokens": count, **told}, headers=warning_headers(warnings))
 
 

@@ -12,6 +12,7 @@ from promptweave.cli.page import show_compiled
 from promptweave.cli.template_options import TO_TRY, read_template, template_options
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
+from promptweave.compiler.marks import Segment
 from promptweave.compiler.plan import STYLES
 from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.template import ChatTemplate
@@ -116,7 +117,7 @@ def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
 def _printed(compiled: Compiled, template: ChatTemplate) -> dict[str, Any]:
     return {
         "prompt": compiled.prompt,
-        "segments": [{"text": segment.text, "trusted": not segment.plain} for segment in compiled.segments],
+        "segments": [_segment(segment) for segment in compiled.segments],
         "grammar": compiled.grammar,
         "stop": list(compiled.stop),
         "syntax": MessageToDict(syntax_to_wire(compiled.syntax)),
@@ -128,3 +129,9 @@ def _printed(compiled: Compiled, template: ChatTemplate) -> dict[str, Any]:
         "prefix_key": compiled.prefix_key,
         "template_hash": template.content_hash,
     }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    if segment.picture:
+        return {"image": {"mime_type": segment.picture.mime_type, "bytes": len(segment.picture.data)}}
+    return {"text": segment.text, "trusted": not segment.plain}
