@@ -10,7 +10,8 @@ ROOT = Path(__file__).parents[1]
 ROOTS = [ROOT / "proto", ROOT / "services", ROOT / "facade"]
 SOURCES = sorted(path for root in ROOTS for path in (root / "promptweave").rglob("*.py") if "_pb2" not in path.name)
 
-SHARED = {"promptweave.errors", "promptweave.gguf_header", "promptweave.gguf_tokenizer", "promptweave.parent"}
+_SHARED = ("errors", "gguf_header", "gguf_tokenizer", "parent", "pictures")
+SHARED = {f"promptweave.{name}" for name in _SHARED}
 BASE = SHARED | {"promptweave.v1", "promptweave.output"}
 MAY_IMPORT = {
     # Package → what of ours it may import besides itself.

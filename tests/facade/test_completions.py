@@ -1,6 +1,5 @@
 """Completions of plain prompts."""
 
-import json
 from typing import Any
 
 import httpx
@@ -8,10 +7,6 @@ import openai
 import pytest
 
 from ..serving import Serving
-from .test_openai_description import DESCRIPTION, check, registry
-
-described = pytest.mark.skipif(not DESCRIPTION.exists(), reason="shared/corpus/openai-openapi.json is not here")
-__all__ = ["registry"]
 
 NO_END: dict[str, Any] = {"logit_bias": {str(token): -100 for token in range(257, 264)}, "temperature": 0.0}
 """The end of the turn is left out, and what follows is the same each time."""
@@ -92,6 +87,30 @@ def test_echo(served: Serving, client: openai.OpenAI, tokens: bool) -> None:
     assert echoed.choices[0].text == "hello" + plain
 
 
+@pytest.mark.parametrize("top", [0, 3])
+def test_logprobs(client: openai.OpenAI, top: int) -> None:
+    asked: dict[str, Any] = {"model": "demo", "prompt": "hello", "max_tokens": 12, "logprobs": top, "seed": 7}
+    choice = client.completions.create(**asked).choices[0]
+    found = choice.logprobs
+    assert found
+    assert found.tokens
+    assert found.token_logprobs
+    assert found.top_logprobs
+    assert found.text_offset
+    for token, score, candidates, offset in zip(
+        found.tokens, found.token_logprobs, found.top_logprobs, found.text_offset, strict=True
+    ):
+        assert candidates[token] == score < 0
+        # What was chosen comes in addition, where it is none of the most likely.
+        assert max(top, 1) <= len(candidates) <= top + 1
+        if not token.startswith("bytes:"):
+            assert choice.text[offset:].startswith(token)
+    pieces = [piece.choices[0] for piece in client.completions.create(**asked, stream=True)]
+    told = [piece.logprobs for piece in pieces if piece.logprobs]
+    assert [token for one in told for token in one.tokens or []] == found.tokens
+    assert [offset for one in told for offset in one.text_offset or []] == found.text_offset
+
+
 def test_streams_say_the_same(client: openai.OpenAI) -> None:
     asked: dict[str, Any] = {"model": "demo", "prompt": ["abc", "xyz"], "echo": True, "max_tokens": 6, "extra_body": ASCII}
     whole = client.completions.create(**asked)
@@ -125,7 +144,15 @@ def test_streams_say_the_same(client: openai.OpenAI) -> None:
         pytest.param({"prompt": "a", "temperature": -1.0}, "temperature", None, id="temperature"),
         pytest.param({"prompt": "a", "stop": [""]}, "stop[0]", None, id="stop"),
         pytest.param({"prompt": "a", "suffix": "b"}, "suffix", "unsupported_parameter", id="suffix"),
-        pytest.param({"prompt": "a", "logprobs": 1}, "logprobs", "unsupported_parameter", id="logprobs"),
+        pytest.param({"prompt": "a", "logprobs": 6}, "logprobs", None, id="logprobs"),
+        pytest.param({"prompt": "a", "logprobs": True}, "logprobs", None, id="logprobs-as-in-chat"),
+        pytest.param({"prompt": "a", "logprobs": 1, "echo": True}, "logprobs", "unsupported_parameter", id="echo"),
+        pytest.param(
+            {"prompt": "a", "stream_options": {"include_obfuscation": True}},
+            "stream_options.include_obfuscation",
+            "unsupported_parameter",
+            id="padding",
+        ),
         pytest.param({"prompt": "a", "grammar": "root ::= 'a'"}, "grammar", "unsupported_parameter", id="grammar"),
         pytest.param({"prompt": "a", "n": 2, "best_of": 3}, "best_of", "unsupported_parameter", id="best-of"),
     ],
@@ -137,17 +164,13 @@ def test_refusals(served: Serving, body: dict[str, Any], param: str, code: str |
 
 
 def test_what_asks_for_nothing_is_taken(served: Serving) -> None:
-    body = {"prompt": "a", "best_of": 1, "suffix": None, "logprobs": None, "user": "somebody", "max_tokens": 1}
+    body = {
+        "prompt": "a",
+        "best_of": 1,
+        "suffix": None,
+        "logprobs": None,
+        "echo": False,
+        "user": "somebody",
+        "max_tokens": 1,
+    }
     assert post(served, **body).status_code == 200
-
-
-@described
-def test_openais_description(served: Serving, registry: Any) -> None:
-    body = {"prompt": ["a", "b"], "max_tokens": 4}
-    check(registry, "CreateCompletionResponse", post(served, **body).json())
-    *events, _, _ = post(served, stream=True, **body).text.split("\n\n")
-    for event in events:
-        chunk = json.loads(event.removeprefix("data: "))
-        # The description has no schema of chunks; in those that are not the last one the reason is null.
-        chunk["choices"][0]["finish_reason"] = chunk["choices"][0]["finish_reason"] or "stop"
-        check(registry, "CreateCompletionResponse", chunk)

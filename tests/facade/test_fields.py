@@ -1,15 +1,14 @@
 """Every request field of OpenAI's description, and llama.cpp's own: it does what it says, or it is refused by its name."""
 
-import json
-from pathlib import Path
+import re
 from typing import Any
 
 import httpx
 import pytest
 
+from ..openai_description import described, document
 from ..serving import Serving
-
-DESCRIPTION = Path(__file__).parents[3] / "shared" / "corpus" / "openai-openapi.json"
+from .described import fields
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {"enum": ["x"]}}}}}
 
@@ -146,12 +145,7 @@ def test_wrong(served: Serving, name: str, value: Any) -> None:
     assert response.json()["error"]["param"].startswith(name)
 
 
-@pytest.mark.skipif(not DESCRIPTION.exists(), reason="shared/corpus/openai-openapi.json is not here")
+@described
 def test_the_tables_hold_all_of_openais_fields() -> None:
-    schemas = json.loads(DESCRIPTION.read_text())["components"]["schemas"]
-
-    def names(schema: dict[str, Any]) -> set[str]:
-        schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-        return set(schema.get("properties", {})).union(*map(names, schema.get("allOf", [])))
-
-    assert names({"$ref": "/CreateChatCompletionRequest"}) <= {*TAKEN, *UNSERVED, "top_logprobs"}
+    known = fields(document()["components"]["schemas"], "CreateChatCompletionRequest")
+    assert {re.split(r"[.<\[]", place)[0] for place in known} <= {*TAKEN, *UNSERVED, "top_logprobs"}

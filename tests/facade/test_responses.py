@@ -289,7 +289,9 @@ def test_reasoning(tmp_path: Path) -> None:
         serving("--model", str(model), "--ctx-size", "2048") as served,
         httpx.Client(base_url=served.url, timeout=60) as http,
     ):
-        request = {"input": "hi", "max_output_tokens": 20, "include": ["reasoning.encrypted_content"]}
+        # It must not end its reasoning, or its turn, by chance.
+        unended = {"logit_bias": {"<": -100, **{str(token): -100 for token in range(257, 264)}}}
+        request = {"input": "hi", "max_output_tokens": 20, "include": ["reasoning.encrypted_content"], **unended}
         heard = streamed(http, request)
         (item,) = heard.response["output"]
         assert (item["type"], item["status"]) == ("reasoning", "incomplete")

@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from unittest.mock import patch
 
@@ -31,7 +32,13 @@ from promptweave.rpc.address import ListenError
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
-from promptweave.v1.inference_pb2 import EmbedRequest, GetModelRequest, ListSessionsRequest
+from promptweave.v1.inference_pb2 import (
+    EmbedRequest,
+    ForkSessionRequest,
+    GenerateRequest,
+    GetModelRequest,
+    ListSessionsRequest,
+)
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .processes import address_of, engine_of, free_port, ready, service, somebodys_server
@@ -207,6 +214,74 @@ async def disk_full(place: Place) -> Seen:
     finally:
         unmounting = await asyncio.create_subprocess_exec("umount", str(place.folder))
         assert not await unmounting.wait()
+
+
+LONG = "hello world " * 160
+"""Some 2,000 tokens: the vocabulary is bytes."""
+
+
+def _turn(words: str) -> GenerateRequest:
+    """A message of a session; what it writes is certain."""
+    return request(program(text(words), gbnf='root ::= "yes"'), session_id="a")
+
+
+async def killed_while_it_saves(place: Place) -> Seen:
+    """kill -9 as soon as there is something of the file."""
+    given = options(place.model, parallel=1, ctx_size=8192, session_dir=place.folder / "sessions")
+    async with served(given) as (stub, engine):
+        await answer(stub, _turn(LONG))
+        files, pid = engine._session_files, engine.pid or 0
+        assert files
+        new_file = files.new_file
+
+        def killing(session_id: str) -> str:
+            name = new_file(session_id)
+            Thread(target=_kill_when_there_is, args=(files.folder / name, pid)).start()
+            return name
+
+        with patch.object(files, "new_file", killing):
+            got = await answer(stub, _turn(LONG + "yes and then " + LONG))
+        began = time.monotonic()
+        await eventually(lambda: engine.losses == 1 and engine._ready)
+        again = await answer(stub, _turn(LONG + "yes but then"))
+        back_s = time.monotonic() - began
+        assert _evaluated(again) <= 10, "the state of the message before it is whole"
+        assert len(list(files.folder.glob("*.kv"))) == 1
+        return Seen(f"the whole answer, {got.content!r}", back_s)
+
+
+def _kill_when_there_is(file: Path, pid: int) -> None:
+    end = time.monotonic() + LONG_S
+    while not file.exists() and time.monotonic() < end:
+        time.sleep(0.0001)
+    os.kill(pid, signal.SIGKILL)
+
+
+def _evaluated(found: Answer) -> int:
+    """How many tokens of the prompt were not there yet."""
+    return found.finish.usage.prompt_tokens - found.finish.usage.cached_tokens
+
+
+async def service_killed_in_a_session(place: Place) -> Seen:
+    """kill -9 of the service between two messages of a session and of its fork; it is started again."""
+    sessions = place.folder / "sessions"
+    async with service(place.model, sessions=sessions) as first, channel(await address_of(first)) as connection:
+        stub = InferenceServiceStub(connection)
+        await ready(stub)
+        before = _evaluated(await answer(stub, _turn(LONG)))
+        await stub.ForkSession(ForkSessionRequest(parent_id="a", id="b"))
+        began = time.monotonic()
+        first.kill()
+    async with service(place.model, sessions=sessions) as second, channel(await address_of(second)) as connection:
+        stub = InferenceServiceStub(connection)
+        await ready(stub)
+        own = _evaluated(await answer(stub, _turn(LONG + "yes and then")))
+        back_s = time.monotonic() - began
+        forked = _turn(LONG + "yes but then")
+        forked.session_id = "b"
+        assert max(own, _evaluated(await answer(stub, forked))) <= 10
+        assert before > 1900
+    return Seen("the next message evaluates its new tokens alone, in a fork as well", back_s)
 
 
 async def embedder_killed(place: Place) -> Seen:
@@ -397,6 +472,20 @@ FAULTS = (
         "the whole answer, 'x'",
         "the session's state: its next message is evaluated anew",
         disk_full,
+    ),
+    Fault(
+        "The engine is killed while it saves a session",
+        "SIGKILL when the file appears",
+        "the whole answer, 'yes'",
+        "nothing, or what the session had of this message",
+        killed_while_it_saves,
+    ),
+    Fault(
+        "The service is killed between two messages of a session",
+        "SIGKILL, and a new start",
+        "the next message evaluates its new tokens alone, in a fork as well",
+        "nothing",
+        service_killed_in_a_session,
     ),
     Fault(
         "The service is killed",

@@ -23,9 +23,10 @@ from pathlib import Path
 from promptweave.inference.main import run
 from promptweave.inference.options import InferenceOptions
 
-listen, model, engine, grace, *args = sys.argv[1:]
+listen, model, engine, grace, sessions, *args = sys.argv[1:]
 options = InferenceOptions(
-    listen=listen, model=Path(model), engine=engine or None, engine_args=tuple(args), ctx_size=32768, grace_s=float(grace)
+    listen=listen, model=Path(model), engine=engine or None, engine_args=tuple(args), ctx_size=32768, grace_s=float(grace),
+    session_dir=Path(sessions) if sessions else None,
 )
 sys.exit(run(options, on_listening=lambda address: print(address, flush=True)))
 """
@@ -33,11 +34,17 @@ sys.exit(run(options, on_listening=lambda address: print(address, flush=True)))
 
 @asynccontextmanager
 async def service(
-    model: Path, *args: str, listen: str = "127.0.0.1:0", engine: str = "", grace_s: float = 5.0, folder: str | None = None
+    model: Path,
+    *args: str,
+    listen: str = "127.0.0.1:0",
+    engine: str = "",
+    grace_s: float = 5.0,
+    folder: str | None = None,
+    sessions: Path | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The process; killed at the end if it still runs. `folder`: where it puts temporary files."""
+    """The process; killed at the end if it still runs. `folder`: where it puts temporary files; `sessions`: and sessions."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVICE, listen, str(model), engine, str(grace_s), *args),
+        *(sys.executable, "-c", SERVICE, listen, str(model), engine, str(grace_s), str(sessions or ""), *args),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **({"TMPDIR": folder} if folder else {})},

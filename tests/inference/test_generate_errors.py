@@ -56,7 +56,7 @@ def altered(**fields: Any) -> inference_pb2.GenerateRequest:
             request(program(text("a"), prompt_compiler_pb2.PromptSegment(image=chat_pb2.Image(data=b"x")))),
             UNSERVED,
             "/prompt/segments/1",
-            id="image",
+            id="picture-without-projector",
         ),
         pytest.param(inference_pb2.GenerateRequest(), INVALID, "/prompt/version", id="no-prompt"),
         pytest.param(altered(version=2), INVALID, "/prompt/version", id="version"),
@@ -91,6 +91,35 @@ async def test_refusals(
 ) -> None:
     error = await refused(stub, asked)
     assert ((error.code, error.reason), error.path) == (kind, path)
+
+
+NEWER = b"\xd0\x0f\x01"
+"""A field of number 250, as a client of a later version would write it."""
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        pytest.param(NEWER, "/250", id="request"),
+        pytest.param(
+            inference_pb2.GenerateRequest(sampling=inference_pb2.Sampling.FromString(NEWER)), "/sampling/250", id="sampling"
+        ),
+        pytest.param(
+            request(
+                sampling=sampling(logit_bias=[inference_pb2.LogitBias(token=1), inference_pb2.LogitBias.FromString(NEWER)])
+            ),
+            "/sampling/logit_bias/1/250",
+            id="bias",
+        ),
+    ],
+)
+async def test_fields_of_later_versions(stub: InferenceServiceStub, asked: Any, path: str) -> None:
+    """They would otherwise be left out without a word."""
+    if isinstance(asked, bytes):
+        asked = inference_pb2.GenerateRequest.FromString(request().SerializeToString() + asked)
+    error = await refused(stub, asked)
+    assert ((error.code, error.reason), error.path) == (UNSERVED, path)
+    assert "has no field of number 250" in error.message
 
 
 async def test_a_prompt_that_does_not_fit(stub: InferenceServiceStub) -> None:

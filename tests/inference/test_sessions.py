@@ -207,6 +207,23 @@ async def test_old_sessions_are_forgotten(demo_model: Path, tmp_path: Path) -> N
     assert not kept(tmp_path, "*")
 
 
+async def test_what_a_killed_service_left_is_taken_away(demo_model: Path, tmp_path: Path) -> None:
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        await answer(stub, speak("hello", "a"))
+    name = kept(tmp_path, "json")[0].stem
+    mine = tmp_path / "notes.txt"
+    old, new = tmp_path / f"{name}-0123456789abcdef.kv", tmp_path / f"{name}-fedcba9876543210.kv"
+    unnamed = tmp_path / f"{name}.0123456789abcdef"
+    for file in (mine, old, new, unnamed):
+        file.write_text("")
+    for file in (mine, old, unnamed, *kept(tmp_path, "kv")):
+        if file != new:
+            age(file)
+    async with keeping(demo_model, tmp_path) as (stub, _):
+        assert evaluated(await answer(stub, speak("hello yes", "a"))) <= 10
+    assert (mine.exists(), old.exists(), new.exists(), unnamed.exists()) == (True, False, True, False)
+
+
 async def test_a_service_that_keeps_none_says_so(stub: InferenceServiceStub, demo_model: Path) -> None:
     async with served(options(demo_model)) as (bare, _):
         assert (await refused(bare, speak("x", "a"))).path == "/session_id"

@@ -106,7 +106,7 @@ def test_a_file_without_a_context(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pooling", ["mean", "rank"])
 def test_the_command_line_of_a_binary(pooling: str) -> None:
-    argv = command(Order(1, "/bin/e", "/m.gguf", "/s.sock", "secret", 4, 512, None, (), pooling))
+    argv = command(Order(1, "/bin/e", "/m.gguf", "/s.sock", "secret", 4, 512, None, (), pooling=pooling))
     assert argv[argv.index("--pooling") + 1] == pooling
     assert [argv[argv.index(name) + 1] for name in ("--ctx-size", "--batch-size", "--ubatch-size")] == ["512"] * 3
     assert ("--reranking" in argv) == (pooling == "rank")

@@ -4,18 +4,21 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from promptweave.rpc.operations import listening
+from promptweave.rpc.operations import Readiness, listening
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_metrics_and_health(host: str) -> None:
-    registry, state = CollectorRegistry(), [False]
+    registry, state = CollectorRegistry(), [Readiness.NOT_READY]
     Counter("seen", "What was seen.", registry=registry).inc()
     with listening(f"{host}:0", registry, lambda: state[0]) as address, httpx.Client(base_url=f"http://{address}") as client:
         assert "seen_total 1.0" in client.get("/metrics").text
         assert client.get("/health").status_code == 200
         assert (client.get("/ready").status_code, client.get("/ready").text) == (503, "not ready\n")
-        state[0] = True
+        state[0] = Readiness.READY
         assert client.get("/ready").status_code == 200
         assert client.get("/other").status_code == 404
         assert client.head("/ready").status_code == 200
+        state[0] = Readiness.STOPPING
+        assert (client.get("/ready").status_code, client.get("/ready").text) == (404, "stopping\n")
+        assert client.get("/health").status_code == 200

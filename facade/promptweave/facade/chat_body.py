@@ -54,6 +54,7 @@ class Message(Body):
     tool_calls: list[ToolCall] = []
     tool_call_id: str | None = None
     function_call: FunctionCall | None = None
+    refusal: str | None = None
     reasoning_content: str | None = None
 
 

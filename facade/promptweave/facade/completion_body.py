@@ -18,6 +18,7 @@ class CompletionBody(Body):
     stream_options: StreamOptions = StreamOptions()
     n: int = Field(1, ge=1, le=128)
     best_of: int | None = None
+    logprobs: int | None = Field(None, ge=0, le=5)
     echo: bool = False
     seed: int | None = None
     logit_bias: dict[str, float] = {}

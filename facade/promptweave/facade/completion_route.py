@@ -17,14 +17,13 @@ from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.http import http_error, request_id
 from promptweave.facade.models import check_model
+from promptweave.facade.openai_logprobs import TextLogprobs
 from promptweave.facade.openai_request import sampling_of
 from promptweave.facade.openai_response import Head, JsonObject, usage_object
 from promptweave.facade.route import Asked
 from promptweave.facade.texts import several
+from promptweave.facade.unserved import COMPLETIONS, refuse_unserved
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
-
-_NOT_SERVED = ("suffix", "logprobs", "grammar", "json_schema", "response_format")
-"""Fields with a meaning that nothing here gives them."""
 
 _PLAIN = output_pb2.OutputSyntax(
     version=1,
@@ -48,7 +47,7 @@ class _Choice:
 async def complete(asked: Asked[CompletionBody]) -> Response:
     """The answer, whole or as a stream."""
     body = asked.body
-    refuse_unserved(body)
+    check_served(body)
     model = await asked.services.model()
     check_model(body.model, model, asked.options.aliases)
     choices = await _choices(asked)
@@ -63,12 +62,11 @@ async def complete(asked: Asked[CompletionBody]) -> Response:
     return await event_stream(_stream(asked, choices, head), failed)
 
 
-def refuse_unserved(body: CompletionBody) -> None:
+def check_served(body: CompletionBody) -> None:
     """Raises UnsupportedError."""
-    extra = body.model_extra or {}
-    for name in _NOT_SERVED:
-        if name in extra:
-            raise UnsupportedError(f"{name!r} is not served for completions", path=f"/{name}")
+    refuse_unserved(body, COMPLETIONS)
+    if body.echo and body.logprobs is not None:
+        raise UnsupportedError("how likely a prompt is, which echo asks for, is not known here", path="/logprobs")
     if body.best_of not in (None, body.n):
         raise UnsupportedError("best_of is served only where it is n", path="/best_of")
 
@@ -77,6 +75,8 @@ def completion_place(path: str, raw: dict[str, Any]) -> str:
     """The place in the body of a place in a GenerateRequest."""
     if path.startswith("/prompt"):
         return "/prompt"
+    if path == "/top_logprobs":
+        return "/logprobs"
     return path.removeprefix("/sampling")
 
 
@@ -94,6 +94,7 @@ async def _choices(asked: Asked[CompletionBody]) -> list[_Choice]:
                 sampling=sampling_of(body if body.seed is None else body.model_copy(update={"seed": body.seed + number})),
                 max_tokens=body.max_tokens,
                 stop=[body.stop] if isinstance(body.stop, str) else body.stop,
+                top_logprobs=body.logprobs,
             )
             choices.append(_Choice(place * body.n + number, request, echo, number == 0))
     if not choices:
@@ -115,11 +116,14 @@ async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Hea
     async def write(choice: _Choice) -> tuple[JsonObject, inference_pb2.Usage]:
         async with turns, aclosing(asked.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
             texts, finish = [choice.echo], inference_pb2.Finish()
+            positions: list[inference_pb2.Logprobs.Position] = []
             async for answer in answers:
                 for event in answer.events:
                     texts.append(event.delta.content)
+                    positions += event.logprobs.positions
                     finish = event.finish if event.HasField("finish") else finish
-        return _choice_object(choice, "".join(texts), finish), finish.usage
+        scores = None if asked.body.logprobs is None else TextLogprobs().of(positions)
+        return _choice_object(choice, "".join(texts), finish, scores), finish.usage
 
     tasks = [asyncio.ensure_future(write(choice)) for choice in choices]
     try:
@@ -138,20 +142,23 @@ async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: He
     with_usage = asked.body.stream_options.include_usage
     usages = []
 
-    def chunk(choice: _Choice, text: str, finish: inference_pb2.Finish | None = None) -> bytes:
+    def chunk(choice: _Choice, text: str, finish: inference_pb2.Finish | None, scores: JsonObject | None) -> bytes:
         usage = {"usage": None} if with_usage else {}
-        return sse.event({**head.of("text_completion"), "choices": [_choice_object(choice, text, finish)], **usage})
+        written = _choice_object(choice, text, finish, scores)
+        return sse.event({**head.of("text_completion"), "choices": [written], **usage})
 
     for choice in choices:
         async with aclosing(asked.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
-            echo = choice.echo
+            echo, scored = choice.echo, TextLogprobs()
             async for answer in answers:
                 text = echo + "".join(event.delta.content for event in answer.events)
                 finish = next((event.finish for event in answer.events if event.HasField("finish")), None)
                 if finish is not None:
                     usages.append(finish.usage)
-                if text or finish is not None:
-                    yield chunk(choice, text, finish)
+                positions = [one for event in answer.events for one in event.logprobs.positions]
+                scores = scored.of(positions) if positions else None
+                if text or finish is not None or scores:
+                    yield chunk(choice, text, finish, scores)
                     echo = ""
     if with_usage:
         usage = usage_object(_sum(choices, usages))
@@ -159,9 +166,9 @@ async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: He
     yield sse.DONE
 
 
-def _choice_object(choice: _Choice, text: str, finish: inference_pb2.Finish | None) -> JsonObject:
+def _choice_object(choice: _Choice, text: str, finish: inference_pb2.Finish | None, scores: JsonObject | None) -> JsonObject:
     reason = "length" if finish and finish.reason == output_pb2.FINISH_REASON_LENGTH else "stop"
-    return {"text": text, "index": choice.index, "logprobs": None, "finish_reason": reason if finish else None}
+    return {"text": text, "index": choice.index, "logprobs": scores, "finish_reason": reason if finish else None}
 
 
 def _sum(choices: Iterable[_Choice], usages: Iterable[inference_pb2.Usage]) -> inference_pb2.Usage:

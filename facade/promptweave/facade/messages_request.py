@@ -24,12 +24,10 @@ from promptweave.facade.messages_body import (
 )
 from promptweave.facade.places import Origin, Places
 from promptweave.facade.translated import Translated
+from promptweave.facade.unserved import MESSAGES, refuse_unserved
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
-
-_NOT_SERVED = ("container", "mcp_servers")
-"""Fields with a meaning that nothing here can give them."""
 
 _AS_IN_CHAT = (
     *(field.name for field in inference_pb2.Sampling.DESCRIPTOR.fields),
@@ -41,9 +39,7 @@ _AS_IN_CHAT = (
 
 def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translated:
     """The chat request. Raises RequestError and UnsupportedError."""
-    for name in _NOT_SERVED:
-        if raw.get(name):
-            raise UnsupportedError(f"{name!r} is not served; see the README for what is", path=f"/{name}")
+    refuse_unserved(raw, MESSAGES)
     places = Places()
     chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
     conversation = _Conversation(places)

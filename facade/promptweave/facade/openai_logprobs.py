@@ -25,6 +25,36 @@ def content_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list
     ]
 
 
+class TextLogprobs:
+    """The log-probabilities of a plain text, piece by piece, as completions have them."""
+
+    def __init__(self) -> None:
+        self._offset = 0
+        """Where the next token begins, in characters of the text."""
+
+    def of(self, positions: Iterable[inference_pb2.Logprobs.Position]) -> JsonObject:
+        """Those of the next piece."""
+        told: JsonObject = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
+        for position in positions:
+            if position.region != output_pb2.REGION_KIND_CONTENT:
+                continue
+            told["tokens"].append(_spelled(position.chosen.text))
+            told["token_logprobs"].append(max(position.chosen.logprob, _UNLIKELY))
+            candidates = (*position.top, position.chosen)
+            told["top_logprobs"].append({_spelled(one.text): max(one.logprob, _UNLIKELY) for one in candidates})
+            told["text_offset"].append(self._offset)
+            self._offset += len(position.chosen.text.decode(errors="replace"))
+        return told
+
+
+def _spelled(token: bytes) -> str:
+    """A token by its text, or, where it is a part of a character, by its bytes: each is told apart."""
+    try:
+        return token.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in token)
+
+
 def all_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list[JsonObject]:
     """All tokens, with their ids and what each is part of: null is syntax between the parts, or the turn's end."""
     return [

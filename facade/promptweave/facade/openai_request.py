@@ -22,19 +22,8 @@ from promptweave.facade.chat_body import Tool as ToolBody
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.legacy_functions import with_tools
+from promptweave.facade.unserved import CHAT, refuse_unserved
 from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
-
-_NOT_SERVED = frozenset(
-    {
-        # OpenAI's, which nothing here can do.
-        *("audio", "web_search_options", "moderation"),
-        # llama.cpp's, which the services decide, or have other names for.
-        *("ignore_eos", "n_predict", "n_keep", "n_discard", "n_indent", "n_probs", "post_sampling_probs", "return_tokens"),
-        *("t_max_predict_ms", "t_max_prompt_ms", "id_slot", "lora", "json_schema", "grammar_lazy", "grammar_triggers"),
-        *("preserved_tokens", "reasoning_budget_tokens", "response_fields", "return_progress", "image_data", "priority"),
-    }
-)
-"""Fields with a meaning that nothing here gives them."""
 
 _SAMPLING = {
     field.name: field for field in inference_pb2.Sampling.DESCRIPTOR.fields if field.name != "seed" and not field.is_repeated
@@ -70,7 +59,7 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
 
 
 def _compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
-    _refuse_unserved(body)
+    refuse_unserved(body, CHAT)
     request = prompt_compiler_pb2.CompileRequest(
         messages=[_message(message, f"/messages/{place}") for place, message in enumerate(body.messages)],
         tools=[_tool(tool, f"/tools/{place}") for place, tool in enumerate(body.tools)],
@@ -94,25 +83,6 @@ def _compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     if budget is not None and budget >= 0:  # To llama.cpp -1 is no budget.
         request.reasoning.budget_tokens = budget
     return request
-
-
-def _refuse_unserved(body: ChatBody) -> None:
-    """Raises UnsupportedError for what would change the answer, and is not served."""
-    extra = body.model_extra or {}
-    # The values that ask for nothing: what is served anyway.
-    for name, value in extra.items():
-        if name in _NOT_SERVED and value not in (False, [], {}):
-            raise UnsupportedError(f"{name!r} is not served; see docs/openai.md for what is", path=f"/{name}")
-    if extra.get("modalities") not in (None, [], ["text"]):
-        raise UnsupportedError("only text is written", path="/modalities")
-    if extra.get("cache_prompt") is False:
-        raise UnsupportedError("prompts are always cached", path="/cache_prompt")
-    if body.service_tier not in (None, "auto", "default"):
-        raise UnsupportedError("there is one tier, 'default'", path="/service_tier")
-    if body.verbosity not in (None, "medium"):
-        raise UnsupportedError("how much to write is said in the messages; 'medium' is all there is", path="/verbosity")
-    if body.stream_options.include_obfuscation:
-        raise UnsupportedError("streams are not padded", path="/stream_options/include_obfuscation")
 
 
 def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_pb2.GenerateRequest:
@@ -191,7 +161,11 @@ def _message(body: Message, path: str) -> chat_pb2.Message:
         raise RequestError("a tool message needs the id of the call that it answers", path=f"{path}/tool_call_id")
     return chat_pb2.Message(
         role=chat_pb2.Role.Value(f"ROLE_{body.role.upper()}"),
-        content=list(_content(body.content, f"{path}/content")),
+        content=[
+            *_content(body.content, f"{path}/content"),
+            # Said instead of the content, or after it.
+            *([chat_pb2.ContentPart(text=body.refusal)] if body.refusal else []),
+        ],
         name=body.name,
         tool_calls=[_call(call, f"{path}/tool_calls/{place}") for place, call in enumerate(body.tool_calls)],
         tool_call_id=body.tool_call_id,

@@ -13,28 +13,13 @@ from promptweave.facade.places import Origin, Places
 from promptweave.facade.responses_body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
 from promptweave.facade.responses_items import Conversation
 from promptweave.facade.translated import Translated
+from promptweave.facade.unserved import RESPONSES, refuse_unserved
 from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
 
-NOT_SERVED = ("background", "conversation", "prompt", "context_management", "moderation")
-"""Fields with a meaning that nothing here can give them."""
-
 _AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
 """OpenAI's fields that are the same for both."""
-
-_OTHER_NAMES = {
-    "messages": "input",
-    "functions": "tools",
-    "function_call": "tool_choice",
-    "max_tokens": "max_output_tokens",
-    "max_completion_tokens": "max_output_tokens",
-    "response_format": "text.format",
-    "reasoning_effort": "reasoning.effort",
-    "verbosity": "text.verbosity",
-    "logprobs": "top_logprobs",
-}
-"""Fields of chat completions, and what they are called here."""
 
 _LOGPROBS = "message.output_text.logprobs"
 _INCLUDED = (
@@ -46,24 +31,9 @@ _INCLUDED = (
 )
 
 
-def check_served(raw: Mapping[str, Any], body: ResponsesBody) -> None:
+def check_served(body: ResponsesBody) -> None:
     """Refuses by name what is not served. Raises UnsupportedError."""
-    extra = body.model_extra or {}
-    for name in NOT_SERVED:
-        if raw.get(name):
-            raise UnsupportedError(f"{name!r} is not served; see docs/responses.md for what is", path=f"/{name}")
-    for name, here in _OTHER_NAMES.items():
-        if name in extra:
-            raise UnsupportedError(f"{name!r} belongs to chat completions; here it is {here!r}", path=f"/{name}")
-    if extra.get("n", 1) != 1:
-        raise UnsupportedError("a response is one answer", path="/n")
-    if body.service_tier not in (None, "auto", "default"):
-        raise UnsupportedError("there is one tier, 'default'", path="/service_tier")
-    if body.text.verbosity not in (None, "medium"):
-        message = "how much to write is said in the input; 'medium' is all there is"
-        raise UnsupportedError(message, path="/text/verbosity")
-    if body.stream_options.include_obfuscation:
-        raise UnsupportedError("streams are not padded", path="/stream_options/include_obfuscation")
+    refuse_unserved(body, RESPONSES)
     for place, name in enumerate(body.include):
         if name not in _INCLUDED:
             raise UnsupportedError(f"{name!r} cannot be included", path=f"/include/{place}")
@@ -157,6 +127,9 @@ def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt
         told.append(("not_applied", "/truncation", "no item is dropped: a conversation that does not fit is refused"))
     if body.reasoning.summary or body.reasoning.generate_summary:
         told.append(("not_applied", "/reasoning/summary", "nothing sums up: an item of reasoning holds it whole"))
+    for place, tool in enumerate(body.tools):
+        if tool.get("output_schema") is not None:
+            told.append(("not_applied", f"/tools/{place}/output_schema", "what a tool gives is not checked"))
     if any(map(_is_cut_call, history)):
         told.append(("call_left_out", "/previous_response_id", "a call that was cut off is left out of the conversation"))
     return [prompt_compiler_pb2.Warning(code=code, path=path, message=message) for code, path, message in told]

@@ -86,7 +86,7 @@ class CreateResponse:
         """The answer. Errors name their place in the request."""
         raw = await read_json(self._request, self._options.max_body_bytes)
         body = read_body(ResponsesBody, raw)
-        check_served(raw, body)
+        check_served(body)
         return await unless_gone(self._request, self._respond(raw, body))
 
     async def _respond(self, raw: JsonObject, body: ResponsesBody) -> Response:

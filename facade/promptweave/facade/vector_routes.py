@@ -14,6 +14,7 @@ from promptweave.facade.models import EMBEDDING_ALIASES, RERANK_ALIASES, check_m
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.route import Asked, route
 from promptweave.facade.texts import Texts, is_several, several
+from promptweave.facade.unserved import EMBEDDINGS, refuse_unserved
 from promptweave.v1 import inference_pb2
 
 _MOST_INPUTS = 2048
@@ -57,6 +58,7 @@ def add_vector_routes(app: FastAPI, options: FacadeOptions) -> None:
 
 async def _embeddings(asked: Asked[EmbeddingsBody]) -> dict[str, Any]:
     body = asked.body
+    refuse_unserved(body, EMBEDDINGS)
     inputs = inputs_of(body)
     model = await asked.services.model(inference_pb2.MODEL_ROLE_EMBEDDING)
     check_model(body.model, model, EMBEDDING_ALIASES)

@@ -155,9 +155,11 @@ class Image(_message.Message):
     DATA_FIELD_NUMBER: _builtins.int
     MIME_TYPE_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
-    """The encoded file (PNG, JPEG, ...), not a URL: whoever calls has fetched it."""
+    """The encoded file, not a URL: whoever calls has fetched it. A PNG, JPEG, WebP or GIF, not animated, of at most 50 million
+    pixels.
+    """
     mime_type: _builtins.str
-    """Its media type, such as "image/png"."""
+    """Its media type, such as "image/png". What counts is what the file itself says."""
     def __init__(
         self,
         *,

@@ -343,11 +343,12 @@ class PromptSegment(_message.Message):
     """Text of the template, or text that spells no special token: special tokens in it are special tokens."""
     plain_text: _builtins.str
     """Text of others that spells a special token, or a part of the spelling, and must stay text: to be tokenised by itself,
-    without special tokens. A spelling comes in two pieces at least, since some tokens are parsed even so.
+    without special tokens. A spelling comes in two pieces at least, since some tokens are parsed even so. Beside a picture,
+    llama.cpp takes text only as a whole: there an invisible character (U+2060) keeps the pieces apart.
     """
     @_builtins.property
     def image(self) -> _chat_pb2.Image:
-        """A picture stands here."""
+        """A picture stands here, and none stands at the end: engines need text behind it."""
 
     @_builtins.property
     def tokens(self) -> Global___PromptSegment.Tokens:

@@ -25,6 +25,12 @@ _ENGINE = [
         "--hf-repo", metavar="REPO", help="A model on Hugging Face instead, such as Qwen/Qwen2.5-1.5B-Instruct-GGUF."
     ),
     click.option("--hf-file", metavar="FILE", help="With --hf-repo: which of its files.  [default: Q4_K_M, or the first]"),
+    click.option(
+        "--mmproj",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="The GGUF file of the model's projector, with which it takes pictures.",
+    ),
     click.option("--endpoint", metavar="URL", help="A llama.cpp server that runs already, instead of an engine of our own."),
     click.option("--endpoint-api-key", metavar="KEY", help="With --endpoint: the key that it asks for."),
     click.option(
@@ -290,6 +296,7 @@ def to_inference(
         metrics=metrics,
         security=security,
         model=_resolved(model),
+        mmproj=_resolved(given["mmproj"]),
         endpoint=given["endpoint"],
         endpoint_api_key=given["endpoint_api_key"],
         embedding_model=_resolved(given["embedding_model"]),

@@ -18,6 +18,9 @@ _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
 
 _MOST_SPELLINGS = 200
 
+_OLD_MEDIA_MARKER = "<__media__>"
+"""The marker of servers that do not tell theirs."""
+
 _TRIAL = "zqj"
 """A text that no engine writes by chance."""
 
@@ -49,6 +52,8 @@ class Facts:
     """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
     vocabulary: int | None = None
     """How many tokens there are. None: not told."""
+    media_marker: str | None = None
+    """What stands for a picture in a prompt. None: the model takes no pictures."""
     llguidance: bool = False
     """Whether the engine keeps to a grammar of llguidance with this vocabulary; see `takes_llguidance`."""
 
@@ -95,7 +100,15 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         separator=await _separator(client, bare),
         hidden=hidden,
         vocabulary=(listed.get("meta") or {}).get("n_vocab"),
+        media_marker=_media_marker(props),
     )
+
+
+def _media_marker(props: JsonObject) -> str | None:
+    if not (props.get("modalities") or {}).get("vision"):
+        return None
+    marker: str = props.get("media_marker") or _OLD_MEDIA_MARKER
+    return marker
 
 
 async def takes_llguidance(client: EngineClient) -> bool:

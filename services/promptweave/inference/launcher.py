@@ -25,6 +25,15 @@ _LAST_WORDS_S = 0.5
 """The engine's log has a thread of its own, for which the end of the process does not wait: on a busy machine it had not yet
 written why a start failed, in 9 of 150."""
 
+_WAIT = ("OMP_WAIT_POLICY", "passive")
+"""How the engine's threads wait for each other (OpenMP 5.2, section 21.8): asleep. By default they spin, which keeps a busy
+machine's cores from those that they wait for: beside a load of 15 on two cores a token of the demo model took 400 ms, and
+takes 5."""
+
+_NO_BACKTRACE = ("GGML_NO_BACKTRACE", "1")
+"""An engine that aborts has gdb tell where, if there is one, and its calls wait for that: 20 s on a busy machine, instead of
+0.1."""
+
 
 @dataclass(frozen=True)
 class Order:
@@ -44,6 +53,8 @@ class Order:
     slot_save_path: str | None
     """The folder that it saves the states of slots in."""
     args: tuple[str, ...]
+    mmproj: str | None = None
+    """The model's projector, for pictures."""
     pooling: str | None = None
     """Of an engine that gives vectors, or ranks ("rank"), and writes no text; by llama.cpp's names."""
 
@@ -76,6 +87,7 @@ def command(order: Order) -> list[str]:
         *("--parallel", str(order.parallel), "--threads-http", str(order.parallel + _HTTP_THREADS_BESIDES_SLOTS)),
         *("--special", "--metrics", "--slots"),
         *size,
+        *(["--mmproj", order.mmproj] if order.mmproj else []),
         *(["--slot-save-path", order.slot_save_path] if order.slot_save_path else []),
         *_pooling_arguments(order),
         *order.args,
@@ -97,6 +109,8 @@ def main() -> None:
     line = _first_line()
     fields = json.loads(line)
     die_with(fields["parent"])
+    os.environ.setdefault(*_WAIT)
+    os.environ.setdefault(*_NO_BACKTRACE)
     if "argv" in fields:
         _become(Command(**fields).argv)
     order = Order(**fields)
@@ -145,6 +159,8 @@ def _run_wheel(order: Order) -> None:
     params.endpoint_metrics = True
     params.endpoint_slots = True
     params.ui = False
+    if order.mmproj:
+        params.mmproj.path = order.mmproj
     if order.slot_save_path:
         params.slot_save_path = order.slot_save_path
     # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string

@@ -34,7 +34,8 @@ class LlamaServer:
     def __init__(self, options: InferenceOptions) -> None:
         """Raises StartError where there is no model file or no engine."""
         assert options.model is not None
-        check_model_file(options.model)
+        for file in filter(None, (options.model, options.mmproj)):
+            check_model_file(file)
         self._options = options
         self._model = options.model
         self._found: EngineProgram = find_engine(options.engine, options.engine_args)
@@ -52,6 +53,7 @@ class LlamaServer:
                 parent=os.getpid(),
                 binary=self._found.binary,
                 model=str(options.model),
+                mmproj=str(options.mmproj) if options.mmproj else None,
                 socket=socket,
                 api_key=api_key,
                 parallel=options.parallel,
@@ -134,7 +136,9 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
     try:
         binary = os.stat(program.binary) if program.binary else None
         version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
-        model = fingerprint(options.model, version, options.ctx_size, options.engine_args)
+        # Pictures are in a state as the projector saw them.
+        projector = [fingerprint(options.mmproj)] if options.mmproj else []
+        model = fingerprint(options.model, version, options.ctx_size, options.engine_args, *projector)
     except OSError as error:
         raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
     return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)

@@ -13,6 +13,7 @@ from promptweave.inference.events import Event, Logprobs
 from promptweave.inference.gate import Party
 from promptweave.inference.generate import check, write_message
 from promptweave.inference.message_reader import joined
+from promptweave.inference.picture_prompt import pictures_refused
 from promptweave.inference.request import Request
 
 _SEEDS = 2**32 - 1
@@ -36,6 +37,8 @@ async def generate(
     check(request)
     ready, party = engine.ready(), Party(request.priority)
     request.sampling.check_tokens(ready.facts.vocabulary)
+    if refused := pictures_refused(ready.facts, request.program.segments):
+        raise refused
     if request.program.lark is not None and not ready.facts.llguidance:
         raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
     buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)

@@ -26,6 +26,8 @@ class InferenceOptions:
 
     model: Path | None = None
     """A GGUF file, for an engine of our own."""
+    mmproj: Path | None = None
+    """The GGUF file of the model's projector, with which it takes pictures."""
     endpoint: str | None = None
     """The URL of a llama.cpp server that runs already."""
     endpoint_api_key: str | None = None
@@ -82,6 +84,8 @@ class InferenceOptions:
             raise StartError("give either a model file or the endpoint of a running llama.cpp server")
         if self.endpoint is not None and not _is_url(self.endpoint):
             raise StartError(f"the endpoint {self.endpoint!r} is no http:// or https:// URL")
+        if self.mmproj is not None and self.model is None:
+            raise StartError("a projector (--mmproj) is of a model of ours: the endpoint has its own, or none")
         own = self.embedding_model or self.rerank_model
         if self.endpoint is not None and (self.engine_args or (self.engine and not own)):
             raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")

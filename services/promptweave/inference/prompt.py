@@ -2,20 +2,26 @@
 
 from collections.abc import Sequence
 
-from promptweave.inference.client import EngineClient
+from promptweave.inference.client import EngineClient, JsonObject
 from promptweave.inference.errors import RequestError
 from promptweave.inference.facts import SEPARATOR, Facts
-from promptweave.inference.request import Ids, PlainText, Segment, Text
+from promptweave.inference.picture_prompt import picture_prompt
+from promptweave.inference.request import Ids, Picture, PlainText, Segment, Text
 
-EnginePrompt = str | list[str | int]
-"""The engine reads every string with special tokens in it, and puts BOS before a prompt that begins with a string."""
+EnginePrompt = str | list[str | int] | JsonObject
+"""The engine reads every string with special tokens in it, and puts BOS before a prompt that begins with a string.
+
+An object is a prompt with pictures; see `picture_prompt.py`.
+"""
 
 
 async def engine_prompt(client: EngineClient, facts: Facts, segments: Sequence[Segment]) -> EnginePrompt:
-    """The prompt for `/completion`. Raises RequestError for an empty one.
+    """The prompt for `/completion`. Raises RequestError for an empty one, and what `picture_prompt` raises.
 
     A prompt of template text alone stays one string: tokenising it in pieces would give other tokens.
     """
+    if any(isinstance(segment, Picture) for segment in segments):
+        return await picture_prompt(client, facts, segments)
     parts: list[str | int] = []
     joined = _joined(segments)
     for segment in joined:
@@ -45,7 +51,7 @@ def _joined(segments: Sequence[Segment]) -> list[Segment]:
     for segment in segments:
         if isinstance(segment, Text) and joined and isinstance(joined[-1], Text):
             joined[-1] = Text(joined[-1].text + segment.text)
-        elif segment.ids if isinstance(segment, Ids) else segment.text:
+        elif segment.ids if isinstance(segment, Ids) else isinstance(segment, Picture) or segment.text:
             joined.append(segment)
     return joined
 

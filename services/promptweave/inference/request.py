@@ -30,7 +30,14 @@ class Ids:
     ids: tuple[int, ...]
 
 
-Segment = Text | PlainText | Ids
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture, as its encoded file."""
+
+    data: bytes = field(repr=False)
+
+
+Segment = Text | PlainText | Ids | Picture
 
 
 @dataclass(frozen=True, slots=True)

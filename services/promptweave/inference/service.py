@@ -56,6 +56,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             context_size=facts.context_size,
             slots=facts.slots,
             dialects=_dialects(facts) if role is None else [],
+            images=role is None and facts.media_marker is not None,
             embeddings=Role.EMBEDDING in self._side.engines,
             created=Timestamp(seconds=int(engine.since)),
             engine=facts.engine,

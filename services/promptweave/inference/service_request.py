@@ -1,7 +1,10 @@
 """A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
 
+from google.protobuf.message import Message
+from google.protobuf.unknown_fields import UnknownFieldSet
+
 from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.request import Ids, PlainText, Program, ReasoningBudget, Request, Segment, Text
+from promptweave.inference.request import Ids, Picture, PlainText, Program, ReasoningBudget, Request, Segment, Text
 from promptweave.inference.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions import SessionRef
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
@@ -13,6 +16,10 @@ PROGRAM_VERSION = 1
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     """The request. Raises RequestError and UnsupportedError."""
+    _refuse_unknown(message)
+    _refuse_unknown(message.sampling, "/sampling")
+    for place, item in enumerate(message.sampling.logit_bias):
+        _refuse_unknown(item, f"/sampling/logit_bias/{place}")
     return Request(
         program=program_from_wire(message.prompt),
         sampling=sampling_from_wire(message.sampling),
@@ -26,6 +33,17 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
     )
 
 
+def _refuse_unknown(message: Message, path: str = "") -> None:
+    """Of a field that a newer contract has, only the number is known; leaving it out would write something else.
+
+    A compiled prompt needs no such look: it tells its version.
+    """
+    unknown = UnknownFieldSet(message)
+    if len(unknown):
+        name, number = message.DESCRIPTOR.name, unknown[0].field_number
+        raise UnsupportedError(f"{name} has no field of number {number} in this version", path=f"{path}/{number}")
+
+
 def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
     parent = message.parent_session_id if message.HasField("parent_session_id") else None
     if message.HasField("session_id"):
@@ -36,7 +54,7 @@ def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
 
 
 def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
-    """The compiled prompt. Raises RequestError and UnsupportedError."""
+    """The compiled prompt. Raises RequestError."""
     if message.version != PROGRAM_VERSION:
         raise RequestError(
             f"the compiled prompt has version {message.version}; this release runs version {PROGRAM_VERSION}",
@@ -78,7 +96,7 @@ def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
         case "tokens":
             return Ids(tuple(message.tokens.ids))
         case "image":
-            raise UnsupportedError("pictures are not served by this version", path=f"/prompt/segments/{place}")
+            return Picture(message.image.data)
     raise RequestError("an empty segment", path=f"/prompt/segments/{place}")
 
 

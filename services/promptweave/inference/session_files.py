@@ -24,7 +24,8 @@ from promptweave.inference.errors import SessionNotFoundError, SessionUnusableEr
 logger = logging.getLogger(__name__)
 
 _LEFTOVER_S = 3600.0
-"""A state without a note that is so old belongs to nobody who still writes it."""
+"""A file without a note that is so old belongs to nobody who still writes it."""
+_NAME_LENGTH = 40
 _SAMPLES = 64
 _SAMPLE_BYTES = 1 << 16
 
@@ -194,10 +195,12 @@ class SessionFiles:
                 yield found
 
     def _remove_leftovers(self) -> None:
+        """What was being written when a service was killed: states, and notes that had not their name yet."""
         named = {session.file for session in self._notes()}
-        for path in self.folder.glob("*.kv"):
+        for path in self.folder.glob(f"{'[0-9a-f]' * _NAME_LENGTH}[.-]*"):
             with contextlib.suppress(FileNotFoundError):
-                if path.name not in named and time.time() - path.stat().st_mtime > _LEFTOVER_S:
+                old = time.time() - path.stat().st_mtime > _LEFTOVER_S
+                if old and path.suffix != ".json" and path.name not in named:
                     path.unlink()
 
 
@@ -219,7 +222,7 @@ def fingerprint(model: Path, *facts: object) -> str:
 
 def _name(session_id: str) -> str:
     # An id is a client's text, and no name of a file.
-    return hashlib.sha256(session_id.encode()).hexdigest()[:40]
+    return hashlib.sha256(session_id.encode()).hexdigest()[:_NAME_LENGTH]
 
 
 def _read(note: Path) -> SavedSession | None:

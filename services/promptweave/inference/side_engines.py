@@ -145,6 +145,7 @@ def _engine_options(options: InferenceOptions, role: Role, model: Path) -> Infer
     return replace(
         options,
         model=model,
+        mmproj=None,
         endpoint=None,
         model_id=None,
         # They are for the engine that writes.

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import Enum
 from socketserver import ThreadingMixIn
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
@@ -20,6 +21,16 @@ if TYPE_CHECKING:
 
 _ANY_HOST = "0.0.0.0"  # noqa: S104 - what an address without a host says
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
+
+
+class Readiness(Enum):
+    """Whether calls have a chance now, and the status that says so."""
+
+    READY = "200 OK"
+    NOT_READY = "503 Service Unavailable"
+    STOPPING = "404 Not Found"
+    """No new calls are taken, and those that run end as they would: proxies tell it from a failure (HAProxy's
+    `http-check disable-on-404`), and leave connections alone."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -37,11 +48,11 @@ class _Quiet(WSGIRequestHandler):
 
 @contextmanager
 def listening(
-    address: str | None, registry: CollectorRegistry, ready: Callable[[], bool] = lambda: True
+    address: str | None, registry: CollectorRegistry, readiness: Callable[[], Readiness] = lambda: Readiness.READY
 ) -> Iterator[str | None]:
     """Answers at `host:port` (port 0: any; no host: every one), from threads; gives the address.
 
-    `ready`: whether calls have a chance now. None: nowhere. Raises ListenError.
+    None: nowhere. Raises ListenError.
     """
     if address is None:
         yield None
@@ -56,7 +67,7 @@ def listening(
         server = kind((host.strip("[]") or _ANY_HOST, int(port)), _Quiet)
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
-    server.set_app(_application(registry, ready))
+    server.set_app(_application(registry, readiness))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -68,7 +79,7 @@ def listening(
 
 
 def _application(
-    registry: CollectorRegistry, ready: Callable[[], bool]
+    registry: CollectorRegistry, readiness: Callable[[], Readiness]
 ) -> "Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]":
     metrics = make_wsgi_app(registry)
 
@@ -80,10 +91,8 @@ def _application(
         if path not in ("/health", "/ready"):
             start("404 Not Found", [_TEXT])
             return [b"there are /metrics, /health and /ready\n"]
-        if path == "/ready" and not ready():
-            start("503 Service Unavailable", [_TEXT])
-            return [b"not ready\n"]
-        start("200 OK", [_TEXT])
-        return [b"ok\n"]
+        state = readiness() if path == "/ready" else Readiness.READY
+        start(state.value, [_TEXT])
+        return [b"ok\n" if state is Readiness.READY else f"{state.name.lower().replace('_', ' ')}\n".encode()]
 
     return answer

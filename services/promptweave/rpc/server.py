@@ -18,7 +18,7 @@ from promptweave.rpc.channel import LIMITS
 from promptweave.rpc.credentials import server_credentials
 from promptweave.rpc.interceptor import ErrorInterceptor
 from promptweave.rpc.metrics import CallMetrics
-from promptweave.rpc.operations import listening
+from promptweave.rpc.operations import Readiness, listening
 from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
 from promptweave.rpc.token import asking
 
@@ -108,6 +108,12 @@ class RpcServer:
         await self._tell(self._services, serving)
         self.serving = serving and not self._health.stopping.is_set()
 
+    def readiness(self) -> Readiness:
+        """What the health service says of the whole, and whether it is so for good."""
+        if self._health.stopping.is_set():
+            return Readiness.STOPPING
+        return Readiness.READY if self.serving else Readiness.NOT_READY
+
     async def set_part(self, name: str, serving: bool) -> None:
         """The same of a part with a name of its own, whose state says nothing of the rest."""
         self._parts.add(name)
@@ -154,7 +160,7 @@ async def serve(
         try:
             services = register(server.grpc)
             address = server.listen(listen)
-            if shown := stack.enter_context(listening(metrics, registry, lambda: server.serving)):
+            if shown := stack.enter_context(listening(metrics, registry, server.readiness)):
                 logger.info("metrics are at http://%s/metrics", shown)
             await server.start(services, serving=serving)
             if on_listening:

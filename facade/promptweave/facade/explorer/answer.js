@@ -90,7 +90,7 @@ function showMessage(message, end = null) {
   for (const one of end?.violations ?? []) part("violates its schema", `${one.path} ${one.message}\n${one.text}`, "warned");
   for (const one of end?.warnings ?? []) part("left its syntax", `after ${count(one.offset, "character")}: ${one.message}`, "warned");
   if (end) {
-    const whole = end.complete === undefined ? "" : end.complete ? "; whole, so all promises hold" : "; not whole";
+    const whole = end.complete === undefined ? "" : end.complete ? "; whole" : "; not whole";
     parts.push(el("p", { class: "finish" }, "finish reason ", el("code", {}, end.finish_reason), whole));
   }
   $("message").replaceChildren(...(parts.length ? parts : [el("p", { class: "lead" }, "Nothing yet.")]));

@@ -45,14 +45,17 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`$`: nothing follows."""
+    """`$`: nothing follows. `wide`: nothing, or a last line feed, as some validators (Python's `re`) have it."""
+
+    wide: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """`\\b`, or `\\B` if negated."""
+    """`\\b`, or `\\B` if negated. `wide`: for any validator, and not for all of them."""
 
     negated: bool
+    wide: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ Pattern = OneOf | Series | Options | Times | Start | End | Boundary | Look
 
 
 def parse(source: str, *, wide: bool = False) -> Pattern:
-    """A pattern. `wide`: its classes as the most generous validator reads them (`unicode_sets`). Raises PatternError."""
+    """A pattern. `wide`: as the most generous validator reads it (`unicode_sets`). Raises PatternError."""
     reader = _Reader(source, wide)
     pattern = reader.options()
     if reader.rest():
@@ -139,6 +142,8 @@ class _Reader:
             return None
         inner, closing, _ = self.rest()[1:].partition("}")
         low, comma, high = inner.partition(",")
+        if closing and comma and not low and (not high or _number(high)):
+            raise PatternError(f"{{{inner}}}: not every validator reads that as a count; write {{0,{high}}}")
         if not closing or not _number(low) or (high and not _number(high)):
             return None  # a brace that stands for itself
         self._place += len(inner) + 2
@@ -155,7 +160,7 @@ class _Reader:
             case "^":
                 return Start()
             case "$":
-                return End()
+                return End(self._wide)
             case ".":
                 return OneOf(class_set(".", wide=self._wide))
             case "[":
@@ -166,6 +171,11 @@ class _Reader:
                 return self._escape()
             case "*" | "+" | "?":
                 raise PatternError("nothing to repeat")
+            case "{":
+                self._place -= 1
+                if self._count() is not None:
+                    raise PatternError("nothing to repeat")
+                self._place += 1
         return OneOf(charset.of(char))
 
     def _group(self) -> Pattern:
@@ -197,7 +207,7 @@ class _Reader:
     def _escape(self) -> Pattern:
         char = self._next()
         if char in "bB":
-            return Boundary(char == "B")
+            return Boundary(char == "B", self._wide)
         if char in "123456789" or char == "k":
             raise PatternError("back-references are not regular")
         return OneOf(self._escaped(char, wide=self._wide))
@@ -264,6 +274,9 @@ class _Reader:
         negated = self._take("^")
         wide = self._wide ^ negated
         found: list[Ranges] = []
+        if self._peek("]") and "]" in self.rest()[1:]:
+            # Empty in ECMA-262; a bracket and what follows it for some validators (Python's `re`).
+            raise PatternError("an empty class is not read alike everywhere; write \\] for a bracket, [\\s\\S] for anything")
         while not self._take("]"):
             low = self._class_atom(wide)
             if self._peek("-") and not self._peek("-]"):

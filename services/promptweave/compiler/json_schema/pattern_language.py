@@ -76,13 +76,12 @@ def pattern_language(source: str, *, wide: bool = False) -> Language:
     pattern = parse(source, wide=wide)
     if _is_plain(pattern):
         return sequence(EVERYTHING, _plain(pattern), EVERYTHING)
-    return _Lowering(_mentions(pattern, Boundary), wide).whole(pattern)
+    return _Lowering(_mentions(pattern, Boundary)).whole(pattern)
 
 
 class _Lowering:
-    def __init__(self, boundaries: bool, wide: bool) -> None:
+    def __init__(self, boundaries: bool) -> None:
         self._boundaries = boundaries
-        self._wide = wide
 
     def whole(self, pattern: Pattern) -> Language:
         before: Language = EVERYTHING
@@ -113,9 +112,9 @@ class _Lowering:
             case Start():
                 return rest(before) if before == START else NOTHING
             case End():
-                return self._end(rest(before))
-            case Boundary(negated):
-                return self._boundary(negated, rest(before), before)
+                return _end(pattern, rest(before))
+            case Boundary():
+                return _boundary(pattern, rest(before), before)
             case Look(item, ahead, negated):
                 if not ahead:
                     raise PatternError("a look-behind is supported only where the pattern begins")
@@ -151,22 +150,6 @@ class _Lowering:
 
         return reading
 
-    def _end(self, rest: Language) -> Language:
-        ends = EPSILON if has_empty(rest) else NOTHING
-        # Some validators (Python's re) let `$` stand before a last line feed.
-        return either(ends, both(rest, OneOf(charset.of("\n")))) if self._wide else ends
-
-    def _boundary(self, negated: bool, rest: Language, before: Before) -> Language:
-        if before == UNSURE:
-            return rest if self._wide else NOTHING
-        sets = word_sets()
-        wanted = WORD if (before == WORD) == negated else OTHER
-        begins = charset.union(sets[wanted], sets[UNSURE]) if self._wide else sets[wanted]
-        after = sequence(OneOf(begins), EVERYTHING)
-        # Python's re finds no \\B in an empty text.
-        may_end = wanted == OTHER and (self._wide or not (negated and before == START))
-        return both(either(EPSILON, after) if may_end else after, rest)
-
     def _times(self, item: Pattern, low: int, high: int | None, rest: Rest, before: Before) -> Language:
         if high is None or high > MAX_UNROLLED:
             raise PatternError("an assertion inside a repetition without a small bound is not supported")
@@ -179,6 +162,24 @@ class _Lowering:
     @staticmethod
     def _optional(once: Rest, without: Rest) -> Rest:
         return lambda before: either(once(before), without(before))
+
+
+def _end(end: End, rest: Language) -> Language:
+    ends = EPSILON if has_empty(rest) else NOTHING
+    return either(ends, both(rest, OneOf(charset.of("\n")))) if end.wide else ends
+
+
+def _boundary(boundary: Boundary, rest: Language, before: Before) -> Language:
+    negated, wide = boundary.negated, boundary.wide
+    if before == UNSURE:
+        return rest if wide else NOTHING
+    sets = word_sets()
+    wanted = WORD if (before == WORD) == negated else OTHER
+    begins = charset.union(sets[wanted], sets[UNSURE]) if wide else sets[wanted]
+    after = sequence(OneOf(begins), EVERYTHING)
+    # Python's re finds no \\B in an empty text.
+    may_end = wanted == OTHER and (wide or not (negated and before == START))
+    return both(either(EPSILON, after) if may_end else after, rest)
 
 
 def _is_look_behind(pattern: Pattern) -> bool:
