@@ -35,7 +35,7 @@ WHISPER_STYLE = LogStyle(
     # Its usage, which follows a wrong argument, speaks of errors and failures, too.
     error=re.compile(r"^(?:error|terminate called|  what\(\))\b|failed to|couldn't|invalid model|GGML_ASSERT"),
     aftermath=re.compile(r"^terminate called|failed to initialize whisper context"),
-    refusal=re.compile(r"^error: (?:failed to read|no 'file')|client disconnected"),
+    refusal=re.compile(r"^error: (?:failed to (?:read|decode)|no 'file')|^whisper_full|client disconnected"),
 )
 """whisper.cpp's server (1.9.1): `error: unknown argument: --x`."""
 

@@ -30,6 +30,8 @@ async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
     if not recording.audio:
         raise RequestError("the sound file is empty", path="/audio")
     fields = {"language": _language(recording, whisper.model), "translate": str(recording.translate).lower()}
+    if "\0" in recording.prompt:
+        raise RequestError("the prompt has a NUL character, at which the server would end it", path="/prompt")
     if recording.prompt:
         fields["prompt"] = recording.prompt
     if recording.temperature is not None:

@@ -14,7 +14,7 @@ maltese, sa sanskrit, lb luxembourgish, my myanmar, bo tibetan, tl tagalog, mg m
 hawaiian, ln lingala, ha hausa, ba bashkir, jw javanese, su sundanese, yue cantonese
 """
 
-LANGUAGES = {code: name for code, _, name in (pair.strip().partition(" ") for pair in _PAIRS.split(","))}
+LANGUAGES: dict[str, str] = dict(" ".join(pair.split()).split(" ", 1) for pair in _PAIRS.split(","))
 """ISO 639 codes, and English names as Whisper spells them."""
 
 ENGLISH = "en"
