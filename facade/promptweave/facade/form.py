@@ -12,6 +12,9 @@ from promptweave.facade.body import Body
 from promptweave.facade.errors import RequestError
 from promptweave.facade.http import read_bytes
 
+FILE = "file"
+"""The field that is a file, and the only one."""
+
 _FORM = "multipart/form-data"
 _MOST_FIELDS = 64
 _LONGEST_FIELD = 64 * 1024
@@ -49,6 +52,9 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
         for name, given in form.multi_items():
             value: str | bytes = await given.read() if isinstance(given, UploadFile) else given
             plain = name.removesuffix("[]")
+            if (plain == FILE) is not isinstance(value, bytes):
+                expected = "a file, and has no filename" if plain == FILE else "no file"
+                raise RequestError(f"{plain[:60]!r} is {expected}", path=f"/{plain}")
             if plain not in fields:
                 fields[plain] = [value] if plain != name else value
             elif isinstance(there := fields[plain], list):
