@@ -2,8 +2,8 @@
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
 `gbnf` (aborts at a grammar of llguidance, as builds without it do), `never` (loads forever), `once` (as `well`,
-but a second start dies), `strange` (is healthy, and no llama.cpp), `locked` (knows another key). `--stubborn` makes it
-ignore SIGTERM; `--fake-slots` says how many it has. A file beside it counts its lives.
+but a second start dies), `strange` (is healthy, and no llama.cpp), `locked` (knows another key). `--stubborn` makes it, and
+a process that it starts then, ignore SIGTERM; `--fake-slots` says how many it has. A file beside it counts its lives.
 What `/completion` does is in its prompt: see `_Handler.complete`.
 """
 
@@ -160,6 +160,8 @@ def main() -> None:
     options, _ = parser.parse_known_args()
     if options.stubborn:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        if os.fork() == 0:
+            signal.pause()
     mark = Path(f"{options.model}.started")
     if options.fake == "dying" or (options.fake == "once" and mark.exists()):
         print("0.00.001.000 E fake_load: error loading model: the fake was told to die", file=sys.stderr)

@@ -26,6 +26,8 @@ runtime)
     # libgomp1 is for the engine.
     debian python3 ca-certificates libgomp1
     useradd --uid 65532 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin promptweave
+    # A new volume takes over the owner of what it is mounted on.
+    install -d -o promptweave -g promptweave -m 700 /sessions
     ;;
 *)
     echo "steps.sh build | install [engine] | runtime" >&2

@@ -33,7 +33,7 @@ GIVEN = {
 
 VERSION = "1.35"
 
-NO_SCHEMA = {"ScaledObject", "InferencePool", "HTTPRoute"}
+NO_SCHEMA = {"ScaledObject", "InferencePool", "HTTPRoute", "Gateway", "GRPCRoute", "BackendTrafficPolicy"}
 """Custom resources: kubernetes-validate knows what is Kubernetes' own."""
 
 BUILDS = [

@@ -15,6 +15,7 @@ TABLE = {
     Code.OUT_OF_RANGE: (400, "invalid_request_error", "context_length_exceeded"),
     Code.UNIMPLEMENTED: (400, "invalid_request_error", "unsupported_parameter"),
     Code.NOT_FOUND: (404, "invalid_request_error", "schema_unsupported"),
+    Code.ABORTED: (409, "invalid_request_error", "schema_unsupported"),
     Code.RESOURCE_EXHAUSTED: (429, "rate_limit_error", "rate_limit_exceeded"),
     Code.UNAVAILABLE: (503, "server_error", "schema_unsupported"),
     Code.DEADLINE_EXCEEDED: (504, "server_error", "timeout"),

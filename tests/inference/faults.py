@@ -6,6 +6,7 @@
 import asyncio
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -26,6 +27,7 @@ from promptweave.inference import pulse
 from promptweave.inference.endpoint import Endpoint
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.session_files import SessionFiles
 from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.address import ListenError
@@ -154,6 +156,17 @@ async def killed_while_it_loads(place: Place) -> Seen:
         return await _end_of_start(watch.task)
 
 
+async def memory_runs_out(place: Place) -> Seen:
+    """It gets less than its context takes."""
+    if not hasattr(resource, "prlimit"):
+        pytest.skip("a process cannot be limited from outside here")
+    engine = Supervisor(options(place.model, parallel=4, ctx_size=200_000))
+    async with watched(engine, ready=False) as watch:
+        await eventually(lambda: engine.pid)
+        resource.prlimit(engine.pid or 0, resource.RLIMIT_AS, (600 << 20, 600 << 20))
+        return await _end_of_start(watch.task)
+
+
 async def never_loads(place: Place) -> Seen:
     """It loads, and loads."""
     return await _start(place, engine=place.fake, engine_args=("--fake", "never"), start_timeout_s=1.0)
@@ -227,26 +240,25 @@ def _turn(words: str) -> GenerateRequest:
 
 async def killed_while_it_saves(place: Place) -> Seen:
     """kill -9 as soon as there is something of the file."""
-    given = options(place.model, parallel=1, ctx_size=8192, session_dir=place.folder / "sessions")
+    sessions = place.folder / "sessions"
+    given = options(place.model, parallel=1, ctx_size=8192, session_dir=sessions)
     async with served(given) as (stub, engine):
         await answer(stub, _turn(LONG))
-        files, pid = engine._session_files, engine.pid or 0
-        assert files
-        new_file = files.new_file
+        pid, new_file = engine.pid or 0, SessionFiles.new_file
 
-        def killing(session_id: str) -> str:
-            name = new_file(session_id)
+        def killing(files: SessionFiles, session_id: str) -> str:
+            name = new_file(files, session_id)
             Thread(target=_kill_when_there_is, args=(files.folder / name, pid)).start()
             return name
 
-        with patch.object(files, "new_file", killing):
+        with patch.object(SessionFiles, "new_file", killing):
             got = await answer(stub, _turn(LONG + "yes and then " + LONG))
         began = time.monotonic()
         await eventually(lambda: engine.losses == 1 and engine._ready)
         again = await answer(stub, _turn(LONG + "yes but then"))
         back_s = time.monotonic() - began
         assert _evaluated(again) <= 10, "the state of the message before it is whole"
-        assert len(list(files.folder.glob("*.kv"))) == 1
+        assert len(list(sessions.glob("*.kv"))) == 1
         return Seen(f"the whole answer, {got.content!r}", back_s)
 
 
@@ -521,6 +533,13 @@ FAULTS = (
         f"{_ENDED} (exit status 1): … model is corrupted or incomplete",
         _NOTHING,
         cut_model,
+    ),
+    Fault(
+        "Memory runs out while the engine loads",
+        "it may have 600 MiB, and its context is larger",
+        f"{_ENDED} (…): … allocat…",
+        _NOTHING,
+        memory_runs_out,
     ),
     Fault(
         "The engine is killed while it loads",

@@ -18,17 +18,16 @@ from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from .running import LONG_S
 
 SERVICE = """
-import sys
+import json, sys
 from pathlib import Path
 from promptweave.inference.main import run
 from promptweave.inference.options import InferenceOptions
 
-listen, model, engine, grace, sessions, *args = sys.argv[1:]
-options = InferenceOptions(
-    listen=listen, model=Path(model), engine=engine or None, engine_args=tuple(args), ctx_size=32768, grace_s=float(grace),
-    session_dir=Path(sessions) if sessions else None,
-)
-sys.exit(run(options, on_listening=lambda address: print(address, flush=True)))
+given = json.loads(sys.argv[1])
+for name in ("model", "session_dir"):
+    given[name] = given[name] and Path(given[name])
+given["engine_args"] = tuple(given["engine_args"])
+sys.exit(run(InferenceOptions(**given), on_listening=lambda address: print(address, flush=True)))
 """
 
 
@@ -41,10 +40,21 @@ async def service(
     grace_s: float = 5.0,
     folder: str | None = None,
     sessions: Path | None = None,
+    metrics: str | None = None,
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """The process; killed at the end if it still runs. `folder`: where it puts temporary files; `sessions`: and sessions."""
+    given = {
+        "listen": listen,
+        "model": str(model),
+        "engine": engine or None,
+        "engine_args": args,
+        "ctx_size": 32_768,
+        "grace_s": grace_s,
+        "session_dir": sessions and str(sessions),
+        "metrics": metrics,
+    }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SERVICE, listen, str(model), engine, str(grace_s), str(sessions or ""), *args),
+        *(sys.executable, "-c", SERVICE, json.dumps(given)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **({"TMPDIR": folder} if folder else {})},

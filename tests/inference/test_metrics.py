@@ -1,9 +1,11 @@
 """What the inference service shows of its engine and its messages."""
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -11,9 +13,12 @@ from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.inference.metrics import EngineMetrics
 from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
+from promptweave.rpc.channel import channel
+from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
+from .processes import address_of, engine_of, free_port, ready, service
 from .requests import answer, endless, program, request, text
-from .running import calling, eventually, options, watched
+from .running import LONG_S, calling, eventually, options, watched
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +60,62 @@ async def test_an_engine_at_work(demo_model: Path) -> None:
         os.kill(engine.pid or 0, signal.SIGKILL)
         await watch.until_heard(True, False, True)
         assert value("promptweave_engine_restarts_total") == 1
+
+
+async def test_everything_that_a_scrape_finds_moves(demo_model: Path) -> None:
+    """The service as a process, asked as Prometheus asks: before and after some work, amid a load, and after two crashes."""
+    where = f"127.0.0.1:{free_port()}"
+    async with service(demo_model, metrics=where) as process, channel(await address_of(process)) as connection:
+        stub = InferenceServiceStub(connection)
+        await ready(stub)
+        idle = await scraped(where)
+        words = "some words to begin with "
+        for more in ("", "and some more"):
+            await answer(stub, request(program(text(words + more), gbnf='root ::= "xyz"')))
+        worked = await scraped(where)
+        grown = {name for name, value in worked.items() if value > idle.get(name, 0.0)}
+        assert grown >= {
+            "promptweave_prompt_tokens_total",
+            "promptweave_cached_prompt_tokens_total",
+            "promptweave_generation_tokens_total",
+            *(f"promptweave_{time}_seconds_{part}" for time in TIMES for part in ("count", "sum")),
+        }
+        assert 0 < worked["promptweave_cached_prompt_tokens_total"] / worked["promptweave_prompt_tokens_total"] < 1
+        assert {name.partition("{")[0] for name in worked} >= {f"promptweave_{time}_seconds_bucket" for time in TIMES}
+        # With a grammar, which is in use at both crashes.
+        calls = [stub.Generate(endless(), timeout=60) for _ in range(3)]
+        await calls[0].read()
+        await until(where, {"vllm:num_requests_running": 1, "vllm:num_requests_waiting": 2, "promptweave_slots_busy": 1})
+        assert 0 < (await scraped(where))["vllm:kv_cache_usage_perc"] <= 1
+        for call in calls[1:]:
+            call.cancel()
+        for crashes in (1, 2):
+            os.kill(engine_of(process), signal.SIGKILL)
+            await until(where, {"promptweave_engine_restarts_total": crashes, "promptweave_engine_ready": 1})
+            if crashes == 1:
+                calls.append(stub.Generate(endless(), timeout=60))
+                await calls[-1].read()
+        await until(where, {"promptweave_quarantined_grammars": 1, "vllm:num_requests_running": 0})
+        for call in calls:
+            call.cancel()
+
+
+TIMES = ("time_to_first_token", "time_per_output_token")
+
+
+async def scraped(where: str) -> dict[str, float]:
+    """All that is shown, by name and labels."""
+    async with httpx.AsyncClient(trust_env=False, timeout=LONG_S) as http:
+        shown = (await http.get(f"http://{where}/metrics")).text
+    lines = (line.rpartition(" ") for line in shown.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in lines}
+
+
+async def until(where: str, expected: dict[str, float]) -> None:
+    """Waits until it shows that."""
+    async with asyncio.timeout(LONG_S):
+        while not expected.items() <= (await scraped(where)).items():  # noqa: ASYNC110 - another process
+            await asyncio.sleep(0.05)
 
 
 async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:

@@ -224,7 +224,9 @@ async def test_cancelling_stops_the_engine(
     async with watched(engine, ready=ready):
         await eventually(lambda: engine.pid and socket_folders(engine.pid))
         pid, used = engine.pid or 0, socket_folders(engine.pid or 0)
-    assert not alive(pid)
+        started = [child.pid for child in psutil.Process(pid).children()]
+        assert bool(started) == ("--stubborn" in args)
+    assert not any(map(alive, [pid, *started]))
     assert not left(used)
 
 
@@ -241,6 +243,18 @@ async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
         assert (await writing).content == "x"
         assert 0.1 < max(used) <= 1
         assert watch.heard == [True]
+
+
+async def test_the_wait_before_a_restart_has_a_ceiling(
+    demo_model: Path, fake: str, delays: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LONGEST_DELAY_S", 1.5)
+    engine = Supervisor(fake_options(demo_model, fake))
+    async with watched(engine) as watch:
+        for lives in range(1, 5):
+            os.kill(engine.pid or 0, signal.SIGKILL)
+            await watch.until_heard(*[True, False] * lives, True)
+    assert delays == [0.5, 1.0, 1.5, 1.5]
 
 
 async def test_cancelling_while_it_waits_for_a_restart(demo_model: Path, fake: str) -> None:

@@ -9,12 +9,14 @@
 | UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                 |
 | UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                             |
 | NOT_FOUND            | 404  | invalid_request_error | `model_not_found`; none for responses         |
+| ABORTED              | 409  | invalid_request_error | the reason's own: something else came between      |
 | too large            | 413  | invalid_request_error | `request_too_large`                           |
 | RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After       |
 | UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After        |
 | DEADLINE_EXCEEDED    | 504  | server_error          | `timeout`                                     |
-| INTERNAL             | 500  | server_error          | a fixed text, no internals                    |
+| INTERNAL, and others | 500  | server_error          | a fixed text, no internals                    |
 
+UNAUTHENTICATED is a client's key. Where the services do not let the facade in, it is the operator's fault, and a 500.
 Clients repeat what is answered with 408, 409, 429 and 500 or more, so nothing of the user's own making is among these.
 """
 
@@ -113,6 +115,7 @@ _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.OUT_OF_RANGE: (400, INVALID, "context_length_exceeded"),
     Code.UNIMPLEMENTED: (400, INVALID, "unsupported_parameter"),
     Code.NOT_FOUND: (404, INVALID, None),
+    Code.ABORTED: (409, INVALID, None),
     Code.RESOURCE_EXHAUSTED: (429, "rate_limit_error", "rate_limit_exceeded"),
     Code.UNAVAILABLE: (503, SERVER, None),
     Code.DEADLINE_EXCEEDED: (504, SERVER, "timeout"),

@@ -1,0 +1,53 @@
+"""Schemas out of an OpenAPI document, as JSON Schema that stands by itself."""
+
+from typing import Any
+
+COMPONENTS = "#/components/schemas/"
+DATA = frozenset({"const", "enum", "default", "example", "examples"})
+"""Keywords whose values are data, in which nothing is a schema."""
+
+
+def whole(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+    """A part of the document, or what it refers to."""
+    while "$ref" in part:
+        found: Any = document
+        for step in part["$ref"].removeprefix("#/").split("/"):
+            found = found[step.replace("~1", "/").replace("~0", "~")]
+        part = found
+    return part
+
+
+def self_contained(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The schema, with all that it refers to in `$defs`; without titles, which repeat names: a prompt pays for them."""
+    known = document.get("components", {}).get("schemas", {})
+    old = document.get("openapi", "").startswith("3.0")
+    needed: dict[str, Any] = {}
+
+    def rewritten(part: Any) -> Any:
+        if isinstance(part, list):
+            return [rewritten(each) for each in part]
+        if not isinstance(part, dict):
+            return part
+        made: dict[str, Any] = {}
+        for key, value in part.items():
+            if key == "$ref" and isinstance(value, str) and value.startswith(COMPONENTS):
+                name = value.removeprefix(COMPONENTS)
+                if name not in needed:
+                    needed[name] = None
+                    needed[name] = rewritten(known[name])
+                made[key] = f"#/$defs/{name}"
+            elif key in ("properties", "$defs", "definitions", "patternProperties") and isinstance(value, dict):
+                made[key] = {name: rewritten(each) for name, each in value.items()}
+            elif key in DATA:
+                made[key] = value
+            elif not (key == "title" and isinstance(value, str)):
+                made[key] = rewritten(value)
+        # OpenAPI 3.0 has a keyword of its own for null.
+        return {"anyOf": [made, {"type": "null"}]} if old and made.pop("nullable", False) else made
+
+    result: dict[str, Any] = rewritten(schema)
+    if needed:
+        result["$defs"] = {**result.get("$defs", {}), **needed}
+    if old:
+        result["$schema"] = "http://json-schema.org/draft-04/schema#"
+    return result
