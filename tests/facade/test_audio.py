@@ -60,9 +60,9 @@ def test_openais_client_with_times(client: openai.OpenAI) -> None:
 
 
 def test_openais_client_translates(client: openai.OpenAI) -> None:
-    assert "translate=true" in client.audio.translations.create(model="whisper-1", file=SOUND).text
-    told = client.audio.translations.create(model="whisper-1", file=SOUND, response_format="verbose_json")
-    assert told.segments
+    # The client warns of the route, which OpenAI's newer models do not have.
+    with pytest.deprecated_call():
+        assert "translate=true" in client.audio.translations.create(model="whisper-1", file=SOUND).text
 
 
 @pytest.mark.parametrize("granularity", ["word", "segment", None])

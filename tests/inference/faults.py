@@ -29,7 +29,7 @@ from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.session_files import SessionFiles
 from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.supervisor import Supervision, Supervisor
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
@@ -40,9 +40,12 @@ from promptweave.v1.inference_pb2 import (
     GenerateRequest,
     GetModelRequest,
     ListSessionsRequest,
+    TranscribeRequest,
 )
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
+from ..fake_whisper_server import install as install_whisper_server
+from ..fake_whisper_server import write_model as write_whisper_model
 from .processes import address_of, engine_of, free_port, ready, service, somebodys_server
 from .requests import TIMEOUT_S, Answer, answer, endless, program, read_on, request, text
 from .running import LONG_S, alive, calling, eventually, options, served, watched
@@ -322,6 +325,31 @@ async def embedder_killed(place: Place) -> Seen:
         return Seen(f"of Embed: {_named(raised.value)}; others go on", back_s)
 
 
+async def whisper_killed(place: Place) -> Seen:
+    """kill -9 of the whisper server while it works, and while the engine writes."""
+    file = write_whisper_model(place.folder / "ggml-fake.bin")
+    server = install_whisper_server(place.folder)
+    given = options(place.model, parallel=1, ctx_size=CONTEXT, whisper_model=file, whisper_server=server)
+    engine, side = Supervisor(given), SideEngines.supervised(given)
+    whisper = side.engines[Role.WHISPER]
+    assert isinstance(whisper, Supervision)
+    async with watched(engine), watched(whisper), calling(engine, side=side) as stub:
+        writing = stub.Generate(endless(), timeout=TIMEOUT_S)
+        await writing.read()
+        hearing = stub.Transcribe(TranscribeRequest(audio=b"sound", prompt="wait"), timeout=TIMEOUT_S)
+        await eventually(lambda: whisper.ready().gate.running)
+        began = time.monotonic()
+        os.kill(whisper.pid or 0, signal.SIGKILL)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await hearing
+        await eventually(lambda: whisper.losses and whisper._ready)
+        await stub.Transcribe(TranscribeRequest(audio=b"sound"), timeout=TIMEOUT_S)
+        back_s = time.monotonic() - began
+        assert (await writing.read()).events
+        writing.cancel()
+        return Seen(f"of Transcribe: {_named(raised.value)}; others go on", back_s)
+
+
 async def endpoint_with_another_model(place: Place) -> Seen:
     """Somebody's server is killed, and started again with another model."""
     port = free_port()
@@ -477,6 +505,13 @@ FAULTS = (
         f"of Embed: {_GONE}; others go on",
         "nothing: what is embedded can be embedded again",
         embedder_killed,
+    ),
+    Fault(
+        "The whisper server is killed",
+        "SIGKILL of a fake one while it works, and while the engine writes",
+        f"of Transcribe: {_GONE}; others go on",
+        "the transcripts that were being made or waited for",
+        whisper_killed,
     ),
     Fault(
         "The disk is full when a session is saved",

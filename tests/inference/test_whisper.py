@@ -1,10 +1,14 @@
 """Transcription: whisper.cpp's server as a child that lives and dies by itself, and what is made of what it hears."""
 
 import asyncio
+import io
 import json
+import math
 import os
 import signal
 import socket
+import struct
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -41,6 +45,7 @@ from promptweave.v1.inference_pb2 import (
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from ..fake_whisper_server import install, write_model
+from ..whisper_model import write_whisper_model
 from .running import LONG_S, alive, calling, eventually, watched
 
 pytestmark = pytest.mark.anyio
@@ -336,3 +341,37 @@ def test_a_port_is_kept_for_the_server(option: int) -> None:
         server.listen()
         with socket.create_connection((LOOPBACK, port)):
             server.accept()[0].close()
+
+
+REAL_SERVER = os.environ.get("PROMPTWEAVE_TEST_WHISPER_SERVER")
+
+
+@pytest.mark.skipif(not REAL_SERVER, reason="PROMPTWEAVE_TEST_WHISPER_SERVER names no server of whisper.cpp")
+async def test_a_real_server(tmp_path: Path) -> None:
+    """With a model of random weights, unless $PROMPTWEAVE_TEST_WHISPER_MODEL names one: what it hears is its own affair."""
+    named = os.environ.get("PROMPTWEAVE_TEST_WHISPER_MODEL")
+    model = Path(named) if named else await asyncio.to_thread(write_whisper_model, tmp_path / "ggml-random.bin")
+    quick = ("--no-fallback", "--best-of", "1", "--audio-ctx", "64", "--threads", "1")
+    async with hearing(model, REAL_SERVER or "", *quick, start_timeout_s=120.0) as (stub, engine):
+        with pytest.raises(RemoteError, match="could not be read") as raised:
+            await heard(stub, b"noise")
+        assert raised.value.path == "/audio"
+        silence = await heard(stub, sound(seconds=0.05))
+        assert (silence.text, len(silence.segments)) == ("", 0)
+        answer = await stub.Transcribe(TranscribeRequest(audio=sound(seconds=0.2), language="de", prompt="a"), timeout=250)
+        assert (answer.language, round(answer.duration, 3)) == ("german", 0.2)
+        assert answer.text == "".join(segment.text for segment in answer.segments).strip()
+        abandoned = stub.Transcribe(TranscribeRequest(audio=sound(seconds=20)))
+        await eventually(lambda: engine.ready().gate.running)
+        abandoned.cancel()
+        assert not (await heard(stub, sound(seconds=0.05))).text
+        assert engine.losses == 0
+
+
+def sound(*, seconds: float) -> bytes:
+    """A tone, as WAV."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writing:
+        writing.setparams((1, 2, 16_000, 0, "NONE", ""))
+        writing.writeframes(b"".join(struct.pack("<h", int(8000 * math.sin(n / 20))) for n in range(int(16_000 * seconds))))
+    return file.getvalue()
