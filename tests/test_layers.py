@@ -10,12 +10,12 @@ ROOT = Path(__file__).parents[1]
 ROOTS = [ROOT / "proto", ROOT / "services", ROOT / "facade"]
 SOURCES = sorted(path for root in ROOTS for path in (root / "promptweave").rglob("*.py") if "_pb2" not in path.name)
 
-_SHARED = ("errors", "gguf_header", "gguf_tokenizer", "parent", "pictures")
+_SHARED = ("cpu_time", "errors", "gguf_header", "gguf_tokenizer", "parent", "pictures")
 SHARED = {f"promptweave.{name}" for name in _SHARED}
 BASE = SHARED | {"promptweave.v1", "promptweave.output"}
 MAY_IMPORT = {
     # Package → what of ours it may import besides itself.
-    "output": {"promptweave.v1"},
+    "output": {"promptweave.v1", "promptweave.cpu_time"},
     "compiler": BASE | {"promptweave.rpc"},
     "inference": BASE | {"promptweave.rpc"},
     "rpc": {"promptweave.errors", "promptweave.v1"},

@@ -59,7 +59,7 @@ def _opened(data: bytes) -> Image.Image:
         raise PictureError(
             f"the picture has {image.width} x {image.height} pixels; at most {MAX_PIXELS // 10**6} million are taken"
         )
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "is_animated", False):
         raise PictureError("the picture is animated: send one frame of it")
     return image
 
@@ -67,5 +67,7 @@ def _opened(data: bytes) -> Image.Image:
 def _load(image: Image.Image) -> None:
     try:
         image.load()
-    except Exception as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Each of its readers has its own.
         raise PictureError(f"the picture is damaged, or cut off: {error}") from None

@@ -5,6 +5,8 @@ python tests/compiler/template_table.py
 
 from pathlib import Path
 
+from promptweave.compiler.picture_syntax import PictureSyntax
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.template import ChatTemplate
 
@@ -19,17 +21,19 @@ written as the template writes them; *derived* by rendering it, or *told* by wha
 no calls itself (those of history are given to it as content); *verified* by reading back calls that the derivation has not
 seen. *Tools*: shown by the template, or by us in the system turn. *Generic*: the JSON envelope, which works with any
 template. Either way the grammar enforces the whole schema of every tool; where a schema cannot be kept to in a native
-syntax, the request gets the generic style, and a warning.
+syntax, the request gets the generic style, and a warning. *Pictures*: what the template writes for one, whose place the
+picture takes; where there is nothing, it knows none, and pictures stand in their places in the text.
 
-| template | style | how | verified | several calls | tools | arguments | reasoning | why not native |
-|---|---|---|---|---|---|---|---|---|
+| template | style | how | verified | several calls | tools | arguments | reasoning | pictures | why not native |
+|---|---|---|---|---|---|---|---|---|---|
 """
 
 
 def table() -> str:
     """The page."""
-    found = {path.stem: profile(ChatTemplate(path.read_text(), "<s>", "</s>")) for path in sorted(CORPUS.glob("*.jinja"))}
-    rows = [_row(name, known) for name, known in found.items()]
+    templates = {path.stem: ChatTemplate(path.read_text(), "<s>", "</s>") for path in sorted(CORPUS.glob("*.jinja"))}
+    found = {name: profile(template) for name, template in templates.items()}
+    rows = [_row(name, known, abilities(templates[name]).picture) for name, known in found.items()]
     native = sum(known.style == "native" for known in found.values())
     told = sum(known.calls_as_content for known in found.values())
     number = len(found)
@@ -37,20 +41,25 @@ def table() -> str:
     return HEAD + "\n".join(rows) + f"\n\n{count}\n"
 
 
-def _row(name: str, known: Profile) -> str:
+def _row(name: str, known: Profile, picture: PictureSyntax | None) -> str:
+    shown = f"{_reasoning(known)} | {_code(picture.written) if picture else ''}"
     tools = "shown" if known.tools_published else "by us"
     if known.style != "native" or known.calls is None:
         why = next((note for note in reversed(known.notes) if note.startswith("calls: ")), "")
         why = why.removeprefix("calls: ").removesuffix("; the generic style is used")
-        return f"| {name} | generic | | | yes | {tools} | JSON | {_reasoning(known)} | {why} |"
+        return f"| {name} | generic | | | yes | {tools} | JSON | {shown} | {why} |"
     arguments = "key by key" if known.calls.arguments else "JSON"
     how = "told" if known.calls_as_content else "derived"
     several = "yes" if known.calls.between else "no"
-    return f"| {name} | native | {how} | yes | {several} | {tools} | {arguments} | {_reasoning(known)} | |"
+    return f"| {name} | native | {how} | yes | {several} | {tools} | {arguments} | {shown} | |"
 
 
 def _reasoning(known: Profile) -> str:
-    return f"`{known.reasoning.opening.strip()}`".replace("|", "\\|") if known.reasoning else ""
+    return _code(known.reasoning.opening.strip()) if known.reasoning else ""
+
+
+def _code(text: str) -> str:
+    return f"`{text}`".replace("|", "\\|")
 
 
 if __name__ == "__main__":

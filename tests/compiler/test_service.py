@@ -1,5 +1,6 @@
 """The compiler over gRPC: a real server and a real client."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 import grpc.aio
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def compiler() -> AsyncIterator[PromptCompilerServiceStub]:
-    server, pool = RpcServer(), Pool()
+    server, pool = RpcServer(), Pool(call_s=60)
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
@@ -47,9 +48,9 @@ def request(**fields: object) -> prompt_compiler_pb2.CompileRequest:
 
 
 async def test_compiles_by_text_and_then_by_hash(compiler: PromptCompilerServiceStub) -> None:
-    first = await compiler.Compile(request(), timeout=10)
+    first = await compiler.Compile(request(), timeout=60)
     by_hash = prompt_compiler_pb2.TemplateRef(content_hash=first.template_hash)
-    second = await compiler.Compile(request(template=by_hash), timeout=10)
+    second = await compiler.Compile(request(template=by_hash), timeout=60)
     assert first.prompt == second.prompt
     assert first.prompt.segments[0].text.endswith("<|turn|>assistant\n")
     assert first.prompt.gbnf.startswith("root ::= ")
@@ -59,7 +60,7 @@ async def test_compiles_by_text_and_then_by_hash(compiler: PromptCompilerService
 async def test_a_clock_makes_prompts_reproducible(compiler: PromptCompilerServiceStub) -> None:
     source = "{{ strftime_now('%Y-%m-%d') }} {{ messages[0].content }}"
     ref = prompt_compiler_pb2.TemplateRef(inline=prompt_compiler_pb2.Template(source=source))
-    compiled = await compiler.Compile(request(template=ref, tools=[], now=Timestamp(seconds=86400)), timeout=10)
+    compiled = await compiler.Compile(request(template=ref, tools=[], now=Timestamp(seconds=86400)), timeout=60)
     assert compiled.prompt.segments[0].text == "1970-01-02 weather?"
     assert not compiled.prompt.HasField("gbnf")
 
@@ -126,20 +127,20 @@ async def test_errors(
     compiler: PromptCompilerServiceStub, fields: dict[str, object], code: grpc.StatusCode, reason: str, path: str | None
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await compiler.Compile(request(**fields), timeout=10)
+        await compiler.Compile(request(**fields), timeout=60)
     error = from_rpc_error(raised.value)
     assert (raised.value.code(), error.reason, error.path) == (code, reason, path)
 
 
 async def test_parses_whole_and_cut_outputs(compiler: PromptCompilerServiceStub) -> None:
-    compiled = await compiler.Compile(request(), timeout=10)
+    compiled = await compiler.Compile(request(), timeout=60)
     text = 'ok\n<call>\n{"name": "get_weather", "arguments": {"city": "Rome"}}\n</call>'
     parse = prompt_compiler_pb2.ParseRequest(syntax=compiled.prompt.syntax, text=text)
-    message = (await compiler.Parse(parse, timeout=10)).message
+    message = (await compiler.Parse(parse, timeout=60)).message
     assert (message.content, message.tool_calls[0].call.function.arguments) == ("ok", '{"city": "Rome"}')
     assert (message.finish_reason, message.complete) == (output_pb2.FINISH_REASON_TOOL_CALLS, True)
     parse.text, parse.finished = text[:60], False
-    message = (await compiler.Parse(parse, timeout=10)).message
+    message = (await compiler.Parse(parse, timeout=60)).message
     assert (message.finish_reason, message.complete) == (output_pb2.FINISH_REASON_LENGTH, False)
     assert not message.tool_calls[0].complete
 
@@ -147,12 +148,25 @@ async def test_parses_whole_and_cut_outputs(compiler: PromptCompilerServiceStub)
 async def test_the_first_notation_that_is_known_is_written(compiler: PromptCompilerServiceStub) -> None:
     lark, gbnf = prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE, prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF
     for accepted, written in (([lark, gbnf], "llguidance"), ([gbnf, lark], "gbnf"), ([99, lark], "llguidance")):
-        compiled = await compiler.Compile(request(dialects=accepted), timeout=10)
+        compiled = await compiler.Compile(request(dialects=accepted), timeout=60)
         assert compiled.prompt.WhichOneof("grammar") == written
 
 
+async def test_reading_outputs_holds_up_nobody(compiler: PromptCompilerServiceStub) -> None:
+    body = output_pb2.OutputNode(json=output_pb2.JsonNode())
+    region = output_pb2.RegionNode(kind=output_pb2.REGION_KIND_CONTENT, body=body, schema='{"pattern": "^(a+)+$"}')
+    syntax = output_pb2.OutputSyntax(version=1, root=output_pb2.OutputNode(region=region))
+    parse = prompt_compiler_pb2.ParseRequest(syntax=syntax, text=f'"{"a" * 50}!"')
+    reading = asyncio.ensure_future(compiler.Parse(parse, timeout=60))
+    await asyncio.sleep(0.3)
+    schema = prompt_compiler_pb2.CompileSchemaRequest(schema="{}")
+    assert (await compiler.CompileSchema(schema, timeout=60)).grammar
+    (violation,) = (await reading).message.violations
+    assert violation.message == "the value cannot be checked: that takes more than 1 s"
+
+
 async def test_parses_a_stream_cut_inside_characters(compiler: PromptCompilerServiceStub) -> None:
-    compiled = await compiler.Compile(request(), timeout=10)
+    compiled = await compiler.Compile(request(), timeout=60)
     text = 'né\n<call>\n{"name": "get_weather", "arguments": {"city": "Zürich 😀"}}\n</call>'.encode()
 
     def steps() -> Iterator[prompt_compiler_pb2.ParseStreamRequest]:
@@ -163,7 +177,7 @@ async def test_parses_a_stream_cut_inside_characters(compiler: PromptCompilerSer
 
     deltas: list[output_pb2.OutputDelta] = []
     last = None
-    async for last in compiler.ParseStream(steps(), timeout=10):
+    async for last in compiler.ParseStream(steps(), timeout=60):
         deltas.extend(last.deltas)
     assert last
     assert last.message.tool_calls[0].call.function.arguments == '{"city": "Zürich 😀"}'
@@ -172,7 +186,7 @@ async def test_parses_a_stream_cut_inside_characters(compiler: PromptCompilerSer
 
 
 async def test_a_stream_that_begins_wrong_is_refused(compiler: PromptCompilerServiceStub) -> None:
-    call = compiler.ParseStream(iter([prompt_compiler_pb2.ParseStreamRequest(text=b"x")]), timeout=10)
+    call = compiler.ParseStream(iter([prompt_compiler_pb2.ParseStreamRequest(text=b"x")]), timeout=60)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await call.read()
     assert from_rpc_error(raised.value).path == "/syntax"
@@ -180,24 +194,24 @@ async def test_a_stream_that_begins_wrong_is_refused(compiler: PromptCompilerSer
 
 async def test_compiles_schemas(compiler: PromptCompilerServiceStub) -> None:
     schema = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "array", "uniqueItems": true}', strict=False)
-    compiled = await compiler.CompileSchema(schema, timeout=10)
+    compiled = await compiler.CompileSchema(schema, timeout=60)
     assert [warning.path for warning in compiled.warnings] == ["/uniqueItems"]
     schema.strict = True
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await compiler.CompileSchema(schema, timeout=10)
+        await compiler.CompileSchema(schema, timeout=60)
     assert from_rpc_error(raised.value).metadata == {"keyword": "uniqueItems"}
 
 
 async def test_compiles_schemas_with_other_separators(compiler: PromptCompilerServiceStub) -> None:
     schema = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "array", "items": {"type": "null"}}')
-    spaced = await compiler.CompileSchema(schema, timeout=10)
+    spaced = await compiler.CompileSchema(schema, timeout=60)
     schema.compact = True
-    compact = await compiler.CompileSchema(schema, timeout=10)
+    compact = await compiler.CompileSchema(schema, timeout=60)
     assert spaced.grammar.replace(", ", ",") == compact.grammar != spaced.grammar
 
 
 async def test_describes_templates(compiler: PromptCompilerServiceStub) -> None:
-    described = await compiler.DescribeTemplate(prompt_compiler_pb2.DescribeTemplateRequest(template=inline()), timeout=10)
+    described = await compiler.DescribeTemplate(prompt_compiler_pb2.DescribeTemplateRequest(template=inline()), timeout=60)
     assert described.profile.call_syntax.opening == '<call>\n{"name": "'
     assert described.profile.reasoning_syntax.opening == "<think>\n"
     assert described.template_hash == template("tagged").content_hash

@@ -58,7 +58,7 @@ REFUSED = [
     ),
     pytest.param(
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]}]},
-        "messages[0].content[0].image_url",
+        "messages[0].content[0].image_url.url",
         None,
         id="image-to-fetch",
     ),

@@ -11,7 +11,8 @@ from pathlib import Path
 from promptweave.demo.model import write_demo_model
 
 from ..fake_llama_server import install
-from .faults import FAULTS, Fault, Place
+from .fault_kit import Fault, Place
+from .faults import FAULTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 

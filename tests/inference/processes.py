@@ -96,6 +96,7 @@ from xllamacpp import CommonParams, Server
 given = json.loads(sys.argv[1])
 params = CommonParams()
 params.model.path, params.hostnames, params.port = given["model"], ["127.0.0.1"], given["port"]
+params.mmproj.path = given["mmproj"]
 params.api_keys = given["keys"]
 params.n_ctx, params.n_parallel, params.ui = 512, 1, False
 server = Server(params)
@@ -104,9 +105,11 @@ threading.Event().wait()
 
 
 @asynccontextmanager
-async def somebodys_server(model: Path, port: int, keys: list[str] | None = None) -> AsyncIterator[None]:
+async def somebodys_server(
+    model: Path, port: int, keys: list[str] | None = None, mmproj: Path | None = None
+) -> AsyncIterator[None]:
     """llama.cpp's server as others start it: on a port, without `--special`."""
-    order = json.dumps({"model": str(model), "port": port, "keys": keys or []})
+    order = json.dumps({"model": str(model), "port": port, "keys": keys or [], "mmproj": str(mmproj or "")})
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SERVER, order),
         stdout=asyncio.subprocess.DEVNULL,

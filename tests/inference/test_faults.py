@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from .fault_kit import Fault, Place
 from .fault_table import PAGE, cells
-from .faults import FAULTS, Fault, Place
+from .faults import FAULTS
 
 pytestmark = pytest.mark.anyio
 

@@ -117,18 +117,15 @@ async def test_it_outlives_the_engine(demo_model: Path, fake: str) -> None:
         assert watch.heard[-1]
 
 
-@pytest.fixture
-def _watchful(_quick: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An engine that does not get on gets no more time than one that does not answer."""
-    monkeypatch.setattr(pulse, "_PATIENCE", 1)
-    monkeypatch.setattr(module, "PERIOD_S", 0.05)
-
-
-@pytest.mark.usefixtures("_watchful")
-async def test_what_holds_the_engine_up_is_found_though_its_caller_is_gone(demo_model: Path, fake: str) -> None:
+@pytest.mark.usefixtures("_quick")
+async def test_what_holds_the_engine_up_is_found_though_its_caller_is_gone(
+    demo_model: Path, fake: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its neighbours wait in the engine until the hang is noticed, and are served by the next one."""
+    # It may be slow to answer, on a busy machine; that it does not get on is noticed after 3 s.
+    monkeypatch.setattr(pulse, "_PATIENCE", 0.2)
     guilty, innocent = 'root ::= "a"', 'root ::= "b"'
-    engine = Supervisor(options(demo_model, engine=fake, hang_timeout_s=3.0))
+    engine = Supervisor(options(demo_model, engine=fake, hang_timeout_s=15.0))
     async with watched(engine) as watch, calling(engine) as stub:
         for hangs in (1, 2):
             call = stub.Generate(request(program(text("stick"), gbnf=guilty)), timeout=TIMEOUT_S)
@@ -142,7 +139,7 @@ async def test_what_holds_the_engine_up_is_found_though_its_caller_is_gone(demo_
         assert engine.ready().quarantine.size == 1
 
 
-@pytest.mark.usefixtures("_watchful")
+@pytest.mark.usefixtures("_quick")
 async def test_an_engine_that_stands_still_as_a_whole_quarantines_nothing(demo_model: Path) -> None:
     grammar = 'root ::= "a" root'
     async with served(options(demo_model, parallel=1, ctx_size=32_768, hang_timeout_s=3.0)) as (stub, engine):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, SyntaxWarning
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
 from promptweave.output.parser import OutputParser
+from promptweave.output.tree import EMPTY, Node, Part, Region, Repeat, Syntax, Text
 from promptweave.output.tree import Json as JsonNode
-from promptweave.output.tree import Node, Part, Region, Syntax, Text
 
 from .random_trees import PLAIN, TEXTS, trees
 from .trees import ENVELOPE, LISTED, RAW, TAGGED, THINKING
@@ -225,3 +225,11 @@ def test_a_long_output_in_one_piece_is_read_in_linear_time() -> None:
     message, complete = read(TAGGED, [MORE * 20_000])
     assert (len(message.tool_calls), complete) == (20_000, True)
     assert time.monotonic() - began < 30
+
+
+def test_what_may_be_empty_is_not_repeated_without_end() -> None:
+    assert read(Repeat(EMPTY, min=10**9), ["x"]) == (
+        ParsedMessage("x", None, [], [SyntaxWarning(0, "expected the end of the output")]),
+        False,
+    )
+    assert read(Repeat(Text(Region.CONTENT), min=10**9), ["x"]) == (ParsedMessage("x"), True)

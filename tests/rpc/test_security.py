@@ -171,13 +171,14 @@ async def test_a_token(tmp_path: Path) -> None:
         pytest.param(None, ("cert", "key"), id="nothing"),
         pytest.param("one", ("cert", "key"), id="no-pem"),
         pytest.param("one two", ("token_file",), id="two-words"),
+        pytest.param("pässword", ("token_file",), id="not-ascii"),
         pytest.param(None, ("token_file",), id="no-token"),
     ],
 )
 def test_files_that_do_not_do(tmp_path: Path, text: str | None, fields: tuple[str, ...]) -> None:
     bad = tmp_path / "bad"
     if text:
-        bad.write_text(text)
+        bad.write_text(text, "utf-8")
     security = Security(**dict.fromkeys(fields, bad))
     with pytest.raises(SecurityError, match=str(bad)):
         RpcServer(security=security)

@@ -15,6 +15,9 @@ from promptweave.facade.route import Asked, route
 from promptweave.facade.texts import Token
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
+_PICTURE = "\ufffc"
+"""The Unicode Standard's character for an object that is no text."""
+
 
 class TokenizeBody(Body):
     """A text; llama.cpp's fields and defaults."""
@@ -87,14 +90,15 @@ async def _apply_template(asked: Asked[ApplyTemplateBody]) -> dict[str, Any]:
 
 
 def compiled_object(compiled: prompt_compiler_pb2.CompileResponse) -> dict[str, Any]:
-    """A compiled prompt as JSON. `prompt` is all of its text; where special tokens are text, only `segments` tell."""
+    """A compiled prompt as JSON.
+
+    `prompt` is all of its text, with U+FFFC for a picture; where special tokens are text, and which picture it is, only
+    `segments` tell.
+    """
     prompt = compiled.prompt
-    segments = [
-        {"text": item.text or item.plain_text, "trusted": item.WhichOneof("segment") == "text"} for item in prompt.segments
-    ]
     return {
-        "prompt": "".join(str(segment["text"]) for segment in segments),
-        "segments": segments,
+        "prompt": "".join(_PICTURE if item.HasField("image") else item.text + item.plain_text for item in prompt.segments),
+        "segments": [*map(_segment_object, prompt.segments)],
         "grammar": prompt.gbnf if prompt.HasField("gbnf") else None,
         "stop": [*prompt.stop],
         "syntax": MessageToDict(prompt.syntax),
@@ -105,6 +109,12 @@ def compiled_object(compiled: prompt_compiler_pb2.CompileResponse) -> dict[str, 
         "template_hash": compiled.template_hash,
         **({"explanation": _explanation_object(compiled.explanation)} if compiled.HasField("explanation") else {}),
     }
+
+
+def _segment_object(segment: prompt_compiler_pb2.PromptSegment) -> dict[str, Any]:
+    if segment.HasField("image"):
+        return {"image": {"mime_type": segment.image.mime_type, "bytes": len(segment.image.data)}}
+    return {"text": segment.text or segment.plain_text, "trusted": segment.WhichOneof("segment") == "text"}
 
 
 def _explanation_object(explanation: prompt_compiler_pb2.Explanation) -> dict[str, Any]:

@@ -82,10 +82,13 @@ class _Conversation:
 
     def system(self, given: str | Sequence[JsonObject]) -> None:
         """What stands before the conversation."""
-        if given:
-            self._begin("system", Origin("/system", whole=True))["content"] = (
-                given if isinstance(given, str) else _parts(given, "/system")
-            )
+        if not given:
+            return
+        message = self._begin("system", Origin("/system", whole=True))
+        if isinstance(given, str):
+            message["content"] = given
+        else:
+            self._add_parts(given, "/system")
 
     def add(self, message: MessageBody, path: str) -> None:
         """One more message. Raises RequestError and UnsupportedError."""
@@ -107,18 +110,17 @@ class _Conversation:
             if not self._open:
                 self._begin("user", Origin(path, whole=True))["content"] = []
             self._open = True
-            self.messages[-1]["content"].append(_part(kind, block, path))
+            self._add_part(kind, block, path)
             return
         self._open = False
         result = read_body(ToolResultBlock, block, path)
+        # Chat messages have no other way to say so.
+        begun: list[JsonObject] = [{"type": "text", "text": "Error: "}] if result.is_error else []
+        self._begin("tool", Origin(path)).update(tool_call_id=result.tool_use_id, content=begun)
         if isinstance(result.content, str):
-            content: list[JsonObject] = [{"type": "text", "text": result.content}]
+            begun.append({"type": "text", "text": result.content})
         else:
-            content = _parts(result.content, f"{path}/content")
-        if result.is_error:
-            # Chat messages have no other way to say so.
-            content = [{"type": "text", "text": "Error: "}, *content]
-        self._begin("tool", Origin(path)).update(tool_call_id=result.tool_use_id, content=content)
+            self._add_parts(result.content, f"{path}/content")
         self._places.move(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
 
     def _said(self, kind: str, block: JsonObject, path: str) -> None:
@@ -144,7 +146,20 @@ class _Conversation:
                 self._places.move(f"{place}/function", Origin(path))
                 self._places.move(f"{place}/function/arguments", Origin(f"{path}/input", whole=True))
             case _:
-                message.setdefault("content", []).append(_part(kind, block, path))
+                self._add_part(kind, block, path)
+
+    def _add_parts(self, blocks: Sequence[JsonObject], path: str) -> None:
+        for place, block in enumerate(blocks):
+            self._add_part(_kind(block, f"{path}/{place}"), block, f"{path}/{place}")
+
+    def _add_part(self, kind: str, block: JsonObject, path: str) -> None:
+        """One more part of the last message's content."""
+        content = self.messages[-1].setdefault("content", [])
+        place = f"{self._last()}/content/{len(content)}"
+        content.append(_part(kind, block, path))
+        self._places.move(place, Origin(path, whole=True))
+        if kind == "image":
+            self._places.move(f"{place}/image_url", Origin(f"{path}/source", whole=True))
 
     def _begin(self, role: str, origin: Origin) -> JsonObject:
         self.messages.append({"role": role})
@@ -160,10 +175,6 @@ def _kind(block: Mapping[str, Any], path: str) -> str:
     if not isinstance(kind, str):
         raise RequestError("a block has a type, which is a string", path=f"{path}/type")
     return kind
-
-
-def _parts(blocks: Sequence[JsonObject], path: str) -> list[JsonObject]:
-    return [_part(_kind(block, f"{path}/{place}"), block, f"{path}/{place}") for place, block in enumerate(blocks)]
 
 
 def _part(kind: str, block: JsonObject, path: str) -> JsonObject:

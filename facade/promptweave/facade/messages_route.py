@@ -17,7 +17,7 @@ from promptweave.facade.messages_body import CountBody, MessagesBody
 from promptweave.facade.messages_events import MessageEvents
 from promptweave.facade.messages_request import to_chat
 from promptweave.facade.models import check_model
-from promptweave.facade.openai_request import to_compile_request
+from promptweave.facade.openai_request import check_pictures, to_compile_request
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.translated import Translated
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
@@ -42,10 +42,12 @@ def add_messages(app: FastAPI, options: FacadeOptions) -> None:
         try:
             model = await services.model()
             check_model(asked.body.model, model, options.aliases)
-            compiled = await services.compile(to_compile_request(asked.body), model)
+            compile_request = to_compile_request(asked.body)
+            check_pictures(compile_request, model)
+            compiled = await services.compile(compile_request, model)
+            return JSONResponse({"input_tokens": await services.count_tokens(compiled.prompt)})
         except PromptweaveError as error:
             raise asked.placed(error) from None
-        return JSONResponse({"input_tokens": await services.count_tokens(compiled.prompt)})
 
 
 class CreateMessage:

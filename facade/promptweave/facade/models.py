@@ -64,8 +64,10 @@ def find_model(asked: str, models: Sequence[Loaded]) -> inference_pb2.ModelInfo:
 
 
 def model_object(name: str, model: inference_pb2.ModelInfo) -> dict[str, Any]:
-    """OpenAI's model object."""
-    return {"id": name, "object": "model", "created": model.created.seconds, "owned_by": "promptweave"}
+    """OpenAI's model object, which also tells where the model takes pictures."""
+    # llama.cpp's field, and OpenRouter's.
+    seeing = {"architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]}} if model.images else {}
+    return {"id": name, "object": "model", "created": model.created.seconds, "owned_by": "promptweave", **seeing}
 
 
 def model_list(models: Sequence[Loaded]) -> dict[str, Any]:

@@ -136,6 +136,7 @@ def chat_path(path: str, body: dict[str, Any]) -> str:
     if path.startswith("/sampling/logit_bias/"):
         token = list(body["logit_bias"])[int(path.split("/")[3])]
         return f"/logit_bias/{token.replace('~', '~0').replace('/', '~1')}"
+    path = re.sub(r"(?<=^/messages/)(\d+/content/\d+)/image$", r"\1/image_url/url", path)
     path = re.sub(r"(?<=^/tools/)(\d+)/custom/grammar", r"\1/custom/format/grammar", path)
     for before, after in moves:
         if path.startswith(before):
@@ -184,7 +185,7 @@ def _content(content: str | list[ContentPart] | None, path: str) -> Iterable[cha
             case "refusal":
                 yield chat_pb2.ContentPart(text=part.refusal)
             case "image_url":
-                yield chat_pb2.ContentPart(image=_image(part, f"{path}/{place}/image_url"))
+                yield chat_pb2.ContentPart(image=_image(part, f"{path}/{place}/image_url/url"))
             case _:
                 raise UnsupportedError(f"content of the type {part.type!r} is not served; send text", path=f"{path}/{place}")
 
@@ -192,13 +193,29 @@ def _content(content: str | list[ContentPart] | None, path: str) -> Iterable[cha
 def _image(part: ContentPart, path: str) -> chat_pb2.Image:
     url = part.image_url.url if part.image_url else ""
     head, comma, data = url.partition(",")
-    if not (head.startswith("data:") and head.endswith(";base64") and comma):
-        raise RequestError("a picture comes in a data URL: data:image/png;base64,...; nothing is fetched", path=path)
+    if not (head.startswith("data:image/") and head.endswith(";base64") and comma):
+        raise RequestError(
+            "a picture comes in a data URL, data:image/png;base64,...: nothing is fetched here, so send its bytes",
+            path=path,
+        )
     try:
         decoded = base64.b64decode(data, validate=True)
     except binascii.Error as error:
         raise RequestError(f"the data URL is not base64: {error}", path=path) from None
-    return chat_pb2.Image(data=decoded, mime_type=head.removeprefix("data:").removesuffix(";base64"))
+    return chat_pb2.Image(data=decoded, mime_type=head.removeprefix("data:").partition(";")[0])
+
+
+def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo) -> None:
+    """Raises UnsupportedError for the first picture, where the model takes none."""
+    if model.images:
+        return
+    for number, message in enumerate(request.messages):
+        for place, part in enumerate(message.content):
+            if part.HasField("image"):
+                raise UnsupportedError(
+                    f"the model {model.id!r} takes no pictures: its engine has no projector for it (--mmproj FILE)",
+                    path=f"/messages/{number}/content/{place}",
+                )
 
 
 def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:

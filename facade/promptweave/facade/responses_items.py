@@ -100,7 +100,7 @@ class Conversation:
                 message = read_body(MessageItem, item, path)
                 place = self._speaker(message.role, _SPEAKS, origin)
                 self.messages[-1]["content"] = _content(message.content, f"{path}/content")
-                self._places.move(f"{place}/content", origin.below("/content"))
+                self._place_content(f"{place}/content", origin.below("/content"))
             case "reasoning":
                 if thought := _thought(read_body(ReasoningItem, item, path), path):
                     place = self._speaker("assistant", _THINKS, origin)
@@ -118,8 +118,16 @@ class Conversation:
                 place = self._speaker("tool", _SPEAKS, origin)
                 content = _content(output.output, f"{path}/output")
                 self.messages[-1].update(tool_call_id=output.call_id, content=content)
-                self._places.move(f"{place}/content", origin.below("/output"))
+                self._place_content(f"{place}/content", origin.below("/output"))
                 self._places.move(f"{place}/tool_call_id", origin.below("/call_id"))
+
+    def _place_content(self, made: str, origin: Origin) -> None:
+        self._places.move(made, origin)
+        content = self.messages[-1]["content"]
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if part["type"] == "image_url":
+                url = origin.below(f"/{place}/image_url")
+                self._places.move(f"{made}/{place}/image_url", Origin(url.path, whole=True))
 
     def _speaker(self, role: str, stage: int, origin: Origin) -> str:
         """The place of the message for what `role` says: a new one, unless the model goes on with its own."""

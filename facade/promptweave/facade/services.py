@@ -11,6 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.errors import Code
+from promptweave.facade.errors import UnsupportedError
 from promptweave.rpc.channel import Connection
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.security import NO_SECURITY, Security
@@ -177,7 +178,10 @@ class Services:
             call.cancel()
 
     async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
-        """How many tokens a prompt has."""
+        """How many tokens a prompt has. Raises UnsupportedError for one with pictures."""
+        if any(segment.HasField("image") for segment in prompt.segments):
+            why = "how many tokens a picture takes is known once the model has seen it: the answer's usage tells"
+            raise UnsupportedError(why, path="/messages")
         counts = [self._tokens(segment, first=not place) for place, segment in enumerate(prompt.segments)]
         return sum(await asyncio.gather(*counts))
 

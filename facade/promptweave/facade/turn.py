@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from promptweave.facade.chat_body import ChatBody
 from promptweave.facade.models import check_model
-from promptweave.facade.openai_request import to_compile_request, to_generate_request
+from promptweave.facade.openai_request import check_pictures, to_compile_request, to_generate_request
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.services import Services
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
@@ -27,6 +27,7 @@ async def begin_turn(services: Services, options: FacadeOptions, body: ChatBody,
     compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner)
     model = await services.model()
     check_model(body.model, model, options.aliases)
+    check_pictures(compile_request, model)
     compiled = await services.compile(compile_request, model)
     generate_request.prompt.CopyFrom(compiled.prompt)
     return Turn(model, compiled.warnings, services.generate(generate_request, options.request_timeout_s))

@@ -9,9 +9,10 @@ from google.protobuf.json_format import MessageToDict
 
 from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_document, refuse
 from promptweave.cli.page import show_compiled
-from promptweave.cli.template_options import read_template, template_options
+from promptweave.cli.template_options import TO_TRY, read_template, template_options
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
+from promptweave.compiler.marks import Segment
 from promptweave.compiler.plan import STYLES
 from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.template import ChatTemplate
@@ -107,14 +108,16 @@ def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
     if "source" in fields:
         return ChatTemplate(**fields)
     if given is None:
-        raise RequestError('no chat template: give --model, --template, or "template" in the request', path="/template")
+        raise RequestError(
+            f'no chat template: give --model, --template, or "template" in the request; {TO_TRY}', path="/template"
+        )
     return replace(given, **fields)
 
 
 def _printed(compiled: Compiled, template: ChatTemplate) -> dict[str, Any]:
     return {
         "prompt": compiled.prompt,
-        "segments": [{"text": segment.text, "trusted": not segment.plain} for segment in compiled.segments],
+        "segments": [_segment(segment) for segment in compiled.segments],
         "grammar": compiled.grammar,
         "stop": list(compiled.stop),
         "syntax": MessageToDict(syntax_to_wire(compiled.syntax)),
@@ -126,3 +129,9 @@ def _printed(compiled: Compiled, template: ChatTemplate) -> dict[str, Any]:
         "prefix_key": compiled.prefix_key,
         "template_hash": template.content_hash,
     }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    if segment.picture:
+        return {"image": {"mime_type": segment.picture.mime_type, "bytes": len(segment.picture.data)}}
+    return {"text": segment.text, "trusted": not segment.plain}

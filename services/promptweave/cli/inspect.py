@@ -9,7 +9,7 @@ import click
 
 from promptweave.cli.jsonl import give_up, print_json
 from promptweave.cli.page import show_rows
-from promptweave.cli.template_options import read_template, template_options
+from promptweave.cli.template_options import TO_TRY, read_template, template_options
 from promptweave.compiler.errors import TemplateError
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.styles.arguments import KEY, Form
@@ -27,7 +27,7 @@ def command(model: Path | None, template: Path | None, bos: str, eos: str, as_js
     """
     given = read_template(model, template, bos, eos)
     if given is None:
-        give_up("invalid: no chat template: give --model FILE (a GGUF) or --template FILE (its Jinja text)")
+        give_up(f"invalid: no chat template: give --model FILE (a GGUF) or --template FILE (its Jinja text); {TO_TRY}")
     try:
         found = profile(given)
     except TemplateError as error:

@@ -9,6 +9,8 @@ from promptweave.cli.jsonl import give_up
 from promptweave.compiler.gguf_template import NoTemplateError, template_from_gguf
 from promptweave.compiler.template import ChatTemplate
 
+TO_TRY = "`promptweave demo-model demo.gguf` writes a model to try"
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from promptweave.compiler.picture_syntax import PictureSyntax
+
 THOUGHT = ("<think>", "</think>")
 """What clients that know nothing of reasoning send back as content."""
 
@@ -67,6 +69,8 @@ class Abilities:
     """Reasoning and text beside calls, both in one turn."""
     content_as_parts: bool = False
     """Only a list of parts is taken as content, no text."""
+    picture: PictureSyntax | None = None
+    """How it takes pictures in the user's turns. None: it does not, and they stand in the text."""
     tools_undescribed: bool = True
     """Tools and arguments without description or type."""
 

@@ -2,6 +2,7 @@
 
 profile      what the template does                              profile.py, derive.py
 plan         the answer: its tree, grammar and syntax            plan.py
+pictures     as characters of the text                           pictures.py
 mark         what others wrote and would be a special token      marks.py
 normalise    the conversation, as the template accepts it        normalise.py
 render       the prompt                                          shown.py, template.py
@@ -16,7 +17,9 @@ from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, TemplateError, TemplateLimitError
 from promptweave.compiler.marks import Marks, Segment
 from promptweave.compiler.normalise import CompileWarning, check_history
+from promptweave.compiler.pictures import Pictures, check_pictures
 from promptweave.compiler.plan import Asked, ReasoningBudget, plan
+from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.profile import Profile, profile
 from promptweave.compiler.reasoning import Thinking, thinking
 from promptweave.compiler.request import ChatRequest
@@ -48,7 +51,7 @@ class Compiled:
 
     @property
     def prompt(self) -> str:
-        """The prompt as one text, which does not tell what of it others wrote."""
+        """The prompt as one text, which does not tell what of it others wrote; U+FFFC where a picture stands."""
         return "".join(segment.text for segment in self.segments)
 
 
@@ -75,14 +78,16 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
     planned = plan(Asked.of(request, template, found))
-    marks = Marks(template, request)
+    pictures = Pictures(request, template)
+    request = pictures.put(request)
+    marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.put(request)
-    shown = Shown(marked, found, planned.style, list(planned.warnings))
+    shown = Shown(marked, found, planned.style, list(planned.warnings), pictures)
     prompt, stable = shown.render(template)
     # A message that goes on is past its reasoning.
     output = planned.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
     return Compiled(
-        segments=tuple(_followed_by(marks.take(prompt), output.syntax.prefix)),
+        segments=tuple(_followed_by(pictures.take(marks.take(prompt)), output.syntax.prefix)),
         grammar=output.grammar,
         stop=found.stops,
         syntax=output.syntax,
@@ -96,8 +101,15 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     )
 
 
+def marks_of(request: ChatRequest, template: ChatTemplate, pictures: Pictures) -> Marks:
+    """The marks of a request; what the template writes for pictures gets one, too, where it stands in text."""
+    able = abilities(template) if pictures else None
+    return Marks(template, request, (able.picture.written,) if able and able.picture else ())
+
+
 def _check(request: ChatRequest) -> None:
     check_history(request.messages)
+    check_pictures(request)
     if request.continue_final_message:
         check_continuation(request)
     names = [tool.name for tool in request.tools]
@@ -117,6 +129,6 @@ def _check(request: ChatRequest) -> None:
 
 
 def _followed_by(segments: list[Segment], text: str) -> list[Segment]:
-    if not text or not segments or segments[-1].plain:
+    if not text or not segments or segments[-1].plain or segments[-1].picture:
         return [*segments, Segment(text)] if text or not segments else segments
     return [*segments[:-1], Segment(segments[-1].text + text)]

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from promptweave.compiler.compile import Compiled
+from promptweave.compiler.compile import Compiled, marks_of
 from promptweave.compiler.errors import CompilerError
-from promptweave.compiler.marks import Marks
+from promptweave.compiler.pictures import Pictures
 from promptweave.compiler.profile import profile
 from promptweave.compiler.publish import published
 from promptweave.compiler.request import ChatRequest, SchemaStyle
@@ -32,16 +32,18 @@ def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) ->
 
 def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, signatures: str) -> list[PromptPart]:
     prompt, prefix = compiled.prompt.removesuffix(compiled.syntax.prefix), compiled.syntax.prefix
-    marks = Marks(template, request)
+    pictures = Pictures(request, template)
+    request = pictures.put(request)
+    marks = marks_of(request, template, pictures)
     shown = request if request.parse_special_in_content else marks.put(request)
     # Some templates look at what is in tools; hardly any at what is in messages.
     for tools in (True, False):
         tags = Tags(shown)
         try:
-            tagged, _ = Shown(tags.put(shown, tools=tools), profile(template), compiled.style, []).render(template)
+            tagged, _ = Shown(tags.put(shown, tools=tools), profile(template), compiled.style, [], pictures).render(template)
         except CompilerError:
             continue
-        text, spans = tags.take(marks.without(tagged))
+        text, spans = tags.take(pictures.as_text(marks.without(tagged)))
         if text == prompt:
             return [*parts_of(text, spans, {signatures: "/tools"}), *([PromptPart(prefix, "")] if prefix else [])]
     return []

@@ -11,6 +11,7 @@ from promptweave.compiler.abilities import Abilities, SystemPlace
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.kept import Kept, Piece, last_reasoning, pieces, stand_in
 from promptweave.compiler.normalise import normalise, transcript
+from promptweave.compiler.pictures import Pictures
 from promptweave.compiler.request import Message, Tool
 from promptweave.compiler.turns import CompileWarning, Turns
 
@@ -39,10 +40,12 @@ class Conversation:
     tools_given: bool
     prepare: Prepare
     write: Write
+    pictures: Pictures | None = None
 
     def fit(self, able: Abilities) -> Fitted:
         """The prompt. Raises the template's first error, if it takes the conversation in no form."""
         wanted = pieces(self.messages, self.tools)
+        wanted += self.pictures.pieces(self.messages) if self.pictures else []
         failed: TemplateError | None = None
         best: tuple[int, Fitted] | None = None
         tried: list[tuple[Turns, Abilities]] = []

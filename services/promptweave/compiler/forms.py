@@ -10,7 +10,9 @@ TemplateMessage = Mapping[str, Any]
 
 
 def in_parts(turn: TemplateMessage) -> dict[str, Any]:
-    """A message with its content as a list of parts."""
+    """A message with its content as a list of parts, which it may be already."""
+    if isinstance(turn["content"], list):
+        return dict(turn)
     return {**turn, "content": [{"type": "text", "text": turn["content"]}] if turn["content"] else []}
 
 

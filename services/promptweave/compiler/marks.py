@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from promptweave.compiler.markup import TAG
-from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, TextGrammar, Tool
+from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Picture, TextGrammar, Tool
 from promptweave.compiler.template import ChatTemplate
 
 _USUAL = re.compile(r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>")
@@ -36,13 +36,17 @@ class Segment:
 
     text: str
     plain: bool = False
+    picture: Picture | None = None
+    """A picture stands here, and the text is what tells so."""
 
 
 class Marks:
     """The marks of one request."""
 
-    def __init__(self, template: ChatTemplate, request: ChatRequest) -> None:
+    def __init__(self, template: ChatTemplate, request: ChatRequest, also: tuple[str, ...] = ()) -> None:
+        """`also`: further texts that get a mark, where others wrote them; the prompt is not cut there."""
         self._spellings = spellings(template)
+        self._marked = spellings(template, also)
         texts = repr((template.source, template.named, request)).lower()
         # A request that uses them all has no character left to be marked with; then the last one is lost.
         # `repr` writes them as escapes.
@@ -114,13 +118,13 @@ class Marks:
 
     def _cuts(self, text: str) -> set[int]:
         """Where marks go: behind the first character of each spelling, in the text or in what its JSON escapes stand for."""
-        cuts = {place + 1 for place in self._spellings.places(text)}
+        cuts = {place + 1 for place in self._marked.places(text)}
         if _ESCAPE.search(text):
             # Arguments are JSON text, which templates are given as an object.
             units = [found.group() for found in _UNIT.finditer(text)]
             ends = list(accumulate(map(len, units)))
             meant = "".join(chr(int(unit[2:], 16)) if len(unit) == 6 else unit[-1] for unit in units)
-            cuts |= {ends[place] for place in self._spellings.places(meant)}
+            cuts |= {ends[place] for place in self._marked.places(meant)}
         return cuts
 
     def _deep(self, value: Any) -> Any:
@@ -158,9 +162,9 @@ class Spellings:
         return [found.start() for found in self._first.finditer(text) if self.longest(text, found.start())]
 
 
-def spellings(template: ChatTemplate) -> Spellings:
-    """Those of a template's model."""
-    return _cached(template.source, template.special_tokens, (template.bos_token, template.eos_token))
+def spellings(template: ChatTemplate, also: tuple[str, ...] = ()) -> Spellings:
+    """Those of a template's model, and others."""
+    return _cached(template.source, template.special_tokens, (template.bos_token, template.eos_token, *also))
 
 
 _cached = lru_cache(maxsize=64)(Spellings)

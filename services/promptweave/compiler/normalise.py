@@ -22,6 +22,7 @@ from promptweave.compiler.abilities import THOUGHT, Abilities, SystemPlace
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.forms import TemplateMessage, in_parts, results_in_calls
 from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.pictures import Pictures
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.tool_history import exchange, ids
 from promptweave.compiler.turns import SYSTEM_ROLES, CompileWarning, Passed, Turn, Turns, joined, paragraphs, replaced
@@ -175,7 +176,7 @@ def transcript(turns: Turns) -> Passed:
 # -- for the template --
 
 
-def as_template_messages(turns: Turns, able: Abilities) -> list[TemplateMessage]:
+def as_template_messages(turns: Turns, able: Abilities, pictures: Pictures | None = None) -> list[TemplateMessage]:
     """The messages as the dictionaries that templates are given."""
     names = {call.id: call.name for turn in turns for call in turn.message.tool_calls}
     written: list[TemplateMessage] = []
@@ -183,6 +184,8 @@ def as_template_messages(turns: Turns, able: Abilities) -> list[TemplateMessage]
         message = turn.message
         silent = None if message.tool_calls and able.null_beside_calls else ""
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or silent}
+        if pictures and able.picture and message.role is Role.USER:
+            entry["content"] = pictures.in_parts(message.content or "", able.picture.item)
         if message.reasoning_content is not None:
             entry[able.reasoning_key or "reasoning_content"] = message.reasoning_content
         if message.role is Role.TOOL and message.tool_call_id is not None:

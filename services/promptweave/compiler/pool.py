@@ -117,7 +117,7 @@ class Pool:
             except TimeoutError:
                 await worker.kill()
                 raise CallTooLongError(
-                    f"compiling took longer than {self._call_s:g} s and was given up: the template or a schema is too much",
+                    f"this took longer than {self._call_s:g} s and was given up: a template, schema or text is too much",
                     path="",
                 ) from None
             except (EOFError, ConnectionError) as error:

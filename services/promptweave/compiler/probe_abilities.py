@@ -14,6 +14,7 @@ from promptweave.compiler.abilities import THOUGHT, Abilities, IdForm, SystemPla
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.forms import TemplateMessage, in_parts, results_in_calls
 from promptweave.compiler.json_text import dumps
+from promptweave.compiler.picture_syntax import picture_syntax
 from promptweave.compiler.template import ChatTemplate
 
 
@@ -92,6 +93,7 @@ class _Prober:
             thoughts_dropped=self._drops_thoughts(),
             reasoning_beside_content=either and key is not None and self._takes(_USER, both, result, tools=tools),
             content_as_parts=self._as_parts,
+            picture=picture_syntax(self._render_as_is, text_alone=not self._as_parts),
             tools_undescribed=self._render([_USER], tools=True, described=False) is not None,
         )
 
@@ -179,8 +181,11 @@ class _Prober:
     def _render(self, turns: Sequence[TemplateMessage], *, tools: bool = False, described: bool = True) -> str | None:
         messages = results_in_calls(turns) if self._in_call else turns
         messages = [in_parts(turn) for turn in messages] if self._as_parts else messages
+        return self._render_as_is(messages, tools=[_tool(described)] if tools else ())
+
+    def _render_as_is(self, messages: Sequence[TemplateMessage], *, tools: Sequence[TemplateMessage] = ()) -> str | None:
         try:
-            return self._template.render(messages, tools=[_tool(described)] if tools else (), now=_NOW)
+            return self._template.render(messages, tools=tools, now=_NOW)
         except TemplateLimitError:
             raise
         except TemplateError:

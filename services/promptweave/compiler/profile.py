@@ -217,6 +217,8 @@ class Probe:
         notes = ["the template shows tools" if published else _HIDDEN]
         if self.reasoning:
             notes.append(f"reasoning is written between {self.reasoning.opening!r} and {self.reasoning.closing!r}")
+        if picture := self._abilities.picture:
+            notes.append(f"a picture is written as {picture.written!r}, whose place the picture itself takes")
         if answer.header or answer.end:
             notes.append(f"content stands between {answer.header!r} and {answer.end!r}")
         usual = self.render(USER, prompt=True)

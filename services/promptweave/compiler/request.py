@@ -29,6 +29,16 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture in a content, before the character at `place`. `data` is its file, `pointer` its place in the request."""
+
+    place: int
+    data: bytes = field(repr=False)
+    mime_type: str
+    pointer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One message. `content` None is OpenAI's null."""
 
@@ -38,6 +48,7 @@ class Message:
     tool_calls: tuple[Call, ...] = ()
     tool_call_id: str | None = None
     reasoning_content: str | None = None
+    pictures: tuple[Picture, ...] = ()
 
 
 class GrammarSyntax(Enum):

@@ -1,6 +1,6 @@
-"""PromptCompilerService: compiling happens in the pool's workers (`worker_service.py`), reading outputs here.
+"""PromptCompilerService: the work is done by the pool's workers (`worker_service.py`); streams are read here, in pieces.
 
-A template or a schema can cost anything; reading is linear in the output.
+A template or a schema can cost anything, and so can a syntax or an output that is large.
 """
 
 import codecs
@@ -13,19 +13,12 @@ from google.rpc import code_pb2, status_pb2
 
 from promptweave.compiler.errors import RequestError, TemplateUnknownError
 from promptweave.compiler.pool import OK, Pool
+from promptweave.compiler.reading_service import Reading
 from promptweave.compiler.wire_service import template_from_wire
 from promptweave.errors import Code
-from promptweave.output.deltas import Delta
-from promptweave.output.message import ParsedMessage
-from promptweave.output.parser import OutputParser
-from promptweave.output.wire import (
-    SyntaxUnreadableError,
-    delta_to_wire,
-    message_to_wire,
-    syntax_from_wire,
-)
+from promptweave.output.wire import delta_to_wire
 from promptweave.rpc.status import from_status
-from promptweave.v1 import output_pb2, prompt_compiler_pb2
+from promptweave.v1 import prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import (
     PromptCompilerServiceServicer,
     add_PromptCompilerServiceServicer_to_server,
@@ -55,16 +48,13 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.ParseRequest, context: Context
     ) -> prompt_compiler_pb2.ParseResponse:
         """Reads a whole output."""
-        reading = _Reading(request.syntax)
-        reading.feed(request.text)
-        _, message = reading.finish(ended=request.finished if request.HasField("finished") else True)
-        return prompt_compiler_pb2.ParseResponse(message=message)
+        return prompt_compiler_pb2.ParseResponse.FromString(await self._call("Parse", request))
 
     async def ParseStream(  # noqa: N802
         self, request_iterator: AsyncIterator[prompt_compiler_pb2.ParseStreamRequest], context: Context
     ) -> AsyncIterator[prompt_compiler_pb2.ParseStreamResponse]:
         """Reads an output as it comes."""
-        reading: _Reading | None = None
+        reading: Reading | None = None
         decoder = codecs.getincrementaldecoder("utf-8")()
         ended = False
         async for request in request_iterator:
@@ -72,7 +62,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
             if step == "syntax":
                 if reading is not None:
                     raise RequestError("the syntax comes once, first", path="/syntax")
-                reading = _Reading(request.syntax)
+                reading = Reading(request.syntax)
                 deltas = reading.opening
             elif reading is None:
                 raise RequestError("the syntax comes first", path="/syntax")
@@ -128,30 +118,6 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self._templates.move_to_end(content_hash)
         while len(self._templates) > MAX_TEMPLATES:
             self._templates.popitem(last=False)
-
-
-class _Reading:
-    """One output being read."""
-
-    def __init__(self, syntax: output_pb2.OutputSyntax) -> None:
-        try:
-            self._parser = OutputParser(syntax_from_wire(syntax))
-        except SyntaxUnreadableError as error:
-            raise RequestError(str(error), path="/syntax") from None
-        self._message = ParsedMessage()
-        self.opening = self._parser.start()
-        self._message.extend(self.opening)
-
-    def feed(self, text: str) -> list[Delta]:
-        deltas = self._parser.feed(text)
-        self._message.extend(deltas)
-        return deltas
-
-    def finish(self, *, ended: bool) -> tuple[list[Delta], output_pb2.ParsedMessage]:
-        deltas = self._parser.finish()
-        self._message.extend(deltas)
-        complete = ended and self._parser.complete
-        return deltas, message_to_wire(self._message, ended=ended, complete=complete)
 
 
 def register(server: grpc.aio.Server, pool: Pool) -> Sequence[str]:

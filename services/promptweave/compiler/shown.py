@@ -10,6 +10,7 @@ from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.fit import Conversation, Fitted
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.normalise import CompileWarning, as_template_messages, thoughts_apart
+from promptweave.compiler.pictures import Pictures
 from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.profile import Profile
 from promptweave.compiler.publish import described
@@ -25,7 +26,16 @@ from promptweave.compiler.turns import Turn, Turns, with_system_text
 class Shown:
     """What the model is shown."""
 
-    def __init__(self, request: ChatRequest, found: Profile, style: str, warnings: list[CompileWarning]) -> None:
+    def __init__(
+        self,
+        request: ChatRequest,
+        found: Profile,
+        style: str,
+        warnings: list[CompileWarning],
+        pictures: Pictures | None = None,
+    ) -> None:
+        """`pictures`: those that stand in the request's contents."""
+        self._pictures = pictures
         self._request = request
         self._profile = found
         self._tools: Sequence[Tool] = () if request.tool_choice.none else request.tools
@@ -62,7 +72,9 @@ class Shown:
         def write(turns: Turns, able: Abilities) -> str:
             return self._render(template, turns, able)
 
-        return Conversation(self._request.messages, self._tools, self._style == "native", self._turns, write).fit(able)
+        return Conversation(
+            self._request.messages, self._tools, self._style == "native", self._turns, write, self._pictures
+        ).fit(able)
 
     def _continued(self, template: ChatTemplate, able: Abilities) -> Fitted:
         """The conversation, with its last message left open."""
@@ -82,7 +94,9 @@ class Shown:
             asked = self._render(template, turns[:-1] or (Turn(Message(Role.USER, "")),), able)
             return self._past_thought(asked) + mark.cut(turns[-1].content)
 
-        conversation = Conversation(self._request.messages, self._tools, self._style == "native", turns_of, write)
+        conversation = Conversation(
+            self._request.messages, self._tools, self._style == "native", turns_of, write, self._pictures
+        )
         try:
             return conversation.fit(able)
         except TemplateLimitError:
@@ -119,8 +133,23 @@ class Shown:
         return with_system_text(turns, instructions) if instructions else turns
 
     def _render(self, template: ChatTemplate, turns: Turns, able: Abilities, *, add_generation_prompt: bool = True) -> str:
+        if self._pictures and able.picture:
+            try:
+                prompt = self._rendered(template, turns, able, add_generation_prompt)
+            except TemplateLimitError:
+                raise
+            except TemplateError:
+                restored = None
+            else:
+                restored = self._pictures.restored(prompt, turns, able.picture.written)
+            if restored is not None:
+                return restored
+        # The template knows no pictures, or not these: they stand in the text.
+        return self._rendered(template, turns, replace(able, picture=None), add_generation_prompt)
+
+    def _rendered(self, template: ChatTemplate, turns: Turns, able: Abilities, add_generation_prompt: bool) -> str:
         return template.render(
-            as_template_messages(turns, able),
+            as_template_messages(turns, able, self._pictures),
             tools=self._template_tools(able),
             add_generation_prompt=add_generation_prompt,
             now=self._request.now,

@@ -13,7 +13,8 @@ import jinja2
 
 from promptweave.compiler.environment import ENVIRONMENT
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
-from promptweave.compiler.limits import MAX_PROMPT_CHARS, RENDER_S, TimeIsUp, bounded
+from promptweave.compiler.limits import MAX_PROMPT_CHARS, RENDER_S
+from promptweave.cpu_time import TimeIsUp, bounded
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
     written: list[str] = []
     length = 0
     try:
-        with bounded():
+        with bounded(RENDER_S):
             for piece in template.generate(given):
                 length += len(piece)
                 if length > MAX_PROMPT_CHARS:
@@ -117,7 +118,7 @@ def _at(error: BaseException, message: str) -> str:
 def _parse(source: str) -> jinja2.Template:
     try:
         # Jinja computes constant expressions here, so the bounds of rendering hold here, too.
-        with bounded():
+        with bounded(RENDER_S):
             return ENVIRONMENT.from_string(source)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError(_at(error, f"the chat template does not parse: {error.message}")) from None

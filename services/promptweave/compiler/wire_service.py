@@ -21,6 +21,7 @@ from promptweave.compiler.request import (
     GrammarSyntax,
     JsonFormat,
     Message,
+    Picture,
     Role,
     SchemaStyle,
     TextGrammar,
@@ -79,17 +80,31 @@ def _message(wire: chat_pb2.Message, path: str) -> Message:
     role = _ROLES.get(wire.role)
     if role is None:
         raise RequestError("a message needs a role", path=f"{path}/role")
-    for place, part in enumerate(wire.content):
-        if part.WhichOneof("part") != "text":
-            raise UnsupportedError("pictures are not served yet; send text", path=f"{path}/content/{place}")
+    content, pictures = _content(wire, path)
     return Message(
         role,
-        content="".join(part.text for part in wire.content) if wire.content else None,
+        content=content if wire.content else None,
+        pictures=pictures,
         name=wire.name if wire.HasField("name") else None,
         tool_calls=tuple(_call(call, f"{path}/tool_calls/{place}") for place, call in enumerate(wire.tool_calls)),
         tool_call_id=wire.tool_call_id if wire.HasField("tool_call_id") else None,
         reasoning_content=wire.reasoning_content if wire.HasField("reasoning_content") else None,
     )
+
+
+def _content(wire: chat_pb2.Message, path: str) -> tuple[str, tuple[Picture, ...]]:
+    """The text, and the pictures in it."""
+    text, pictures = "", list[Picture]()
+    for place, part in enumerate(wire.content):
+        match part.WhichOneof("part"):
+            case "text":
+                text += part.text
+            case "image":
+                pointer = f"{path}/content/{place}/image"
+                pictures.append(Picture(len(text), part.image.data, part.image.mime_type, pointer))
+            case _:
+                raise RequestError("a part of a content is a text or a picture", path=f"{path}/content/{place}")
+    return text, tuple(pictures)
 
 
 def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
@@ -224,6 +239,9 @@ def explanation_to_wire(explanation: Explanation) -> prompt_compiler_pb2.Explana
 
 
 def _segment(segment: Segment) -> prompt_compiler_pb2.PromptSegment:
+    if picture := segment.picture:
+        image = chat_pb2.Image(data=picture.data, mime_type=picture.mime_type)
+        return prompt_compiler_pb2.PromptSegment(image=image)
     if segment.plain:
         return prompt_compiler_pb2.PromptSegment(plain_text=segment.text)
     return prompt_compiler_pb2.PromptSegment(text=segment.text)

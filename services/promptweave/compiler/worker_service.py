@@ -24,6 +24,7 @@ from promptweave.compiler.limits import bound_memory
 from promptweave.compiler.normalise import CompileWarning
 from promptweave.compiler.pool import ERROR, OK
 from promptweave.compiler.profile import profile
+from promptweave.compiler.reading_service import Reading
 from promptweave.compiler.wire_service import (
     chat_request_from_wire,
     compiled_to_wire,
@@ -78,10 +79,19 @@ def describe_message(request: prompt_compiler_pb2.DescribeTemplateRequest) -> pr
     )
 
 
+def parse_message(request: prompt_compiler_pb2.ParseRequest) -> prompt_compiler_pb2.ParseResponse:
+    """Parse."""
+    reading = Reading(request.syntax)
+    reading.feed(request.text)
+    _, message = reading.finish(ended=request.finished if request.HasField("finished") else True)
+    return prompt_compiler_pb2.ParseResponse(message=message)
+
+
 METHODS: dict[bytes, tuple[type[Message], Callable[[Any], Message]]] = {
     b"Compile": (prompt_compiler_pb2.CompileRequest, compile_message),
     b"CompileSchema": (prompt_compiler_pb2.CompileSchemaRequest, compile_schema_message),
     b"DescribeTemplate": (prompt_compiler_pb2.DescribeTemplateRequest, describe_message),
+    b"Parse": (prompt_compiler_pb2.ParseRequest, parse_message),
 }
 
 
@@ -93,7 +103,7 @@ def answer(method: bytes, data: bytes) -> tuple[bytes, bytes]:
     except CompilerError as error:
         return ERROR, to_status(error).SerializeToString()
     except MemoryError:
-        refusal = RequestError("the request takes more memory to compile than a worker may have", path="")
+        refusal = RequestError("the request takes more memory than a worker may have", path="")
         return ERROR, to_status(refusal).SerializeToString()
 
 

@@ -31,6 +31,8 @@ class Counts:
     completion_tokens: int
     prompt_ms: float
     predicted_ms: float
+    forced_tokens: int = 0
+    """Of the completion's, those that nobody decoded, since they were certain; see `certain.py`."""
 
 
 NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)
@@ -68,6 +70,8 @@ class Chunk:
     token: int | None = None
     scores: Scores | None = None
     """Where `n_probs` asked for them."""
+    stopping_word: str = ""
+    """The stop string that ended it, which is not in its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ class EngineClient(HttpClient):
             raise strange() from None
 
 
-_LAST_FIELDS = ["content", "stop", "stop_type", "tokens_predicted", "tokens_evaluated", "timings"]
+_LAST_FIELDS = ["content", "stop", "stop_type", "stopping_word", "tokens_predicted", "tokens_evaluated", "timings"]
 """The last event would otherwise repeat the whole prompt."""
 
 
@@ -253,6 +257,7 @@ def _chunk(data: bytes) -> Chunk:
                 event.get("stop_type", "none") if event["stop"] else None,
                 next(iter(event.get("tokens", ())), None),
                 _scores(event),
+                event.get("stopping_word", ""),
             )
         error = event["error"]
         code = int(error.get("code", 500)) if isinstance(error, dict) else 500

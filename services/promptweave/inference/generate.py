@@ -47,7 +47,9 @@ async def write_message(
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
             with engine.quarantine.watch(grammar, engine.since):
-                writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program)
+                # Of what is not decoded nobody knows the tokens.
+                pace = None if request.return_tokens else engine.pace
+                writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program, pace)
                 counts = NOTHING
                 try:
                     async with writing as batches, aclosing(batches):
@@ -62,6 +64,8 @@ async def write_message(
                             if reader.done:
                                 break
                 finally:
+                    if not counts.forced_tokens:
+                        engine.pace.learn(counts)
                     count(counts)
 
 

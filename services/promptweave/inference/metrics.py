@@ -35,6 +35,7 @@ class MessageMetrics:
         self._prompt = counter("prompt_tokens", "Tokens of prompts")
         self._cached = counter("cached_prompt_tokens", "Tokens of prompts that the engine remembered")
         self._written = counter("generation_tokens", "Tokens written")
+        self._forced = counter("forced_tokens", "Tokens written that nobody decoded, since they were certain")
         self._first_token = Histogram(
             "promptweave_time_to_first_token_seconds",
             "From the call to its first event, waiting for a slot included.",
@@ -66,6 +67,7 @@ class MessageMetrics:
         self._prompt.inc(counts.prompt_tokens)
         self._cached.inc(counts.cached_tokens)
         self._written.inc(counts.completion_tokens)
+        self._forced.inc(counts.forced_tokens)
 
     def _finish(self, finish: Finish) -> None:
         counts = finish.counts

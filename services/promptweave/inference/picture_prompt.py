@@ -44,6 +44,8 @@ async def picture_prompt(client: EngineClient, facts: Facts, segments: Sequence[
                 texts.append("")
             case Ids():
                 raise UnsupportedError("token ids beside pictures: the engine takes text there", path=path)
+            case Text("") | PlainText(""):
+                continue
             case Text(text) | PlainText(text):
                 if isinstance(segment, PlainText):
                     text = await _plain(client, facts, text, path)

@@ -10,8 +10,10 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+from promptweave.inference.certain import appended, what_may_come
 from promptweave.inference.client import NOTHING, Chunk, Counts, EngineClient
 from promptweave.inference.facts import Facts
+from promptweave.inference.pace import Pace
 from promptweave.inference.prompt import engine_prompt
 from promptweave.inference.request import PlainText, Program, ReasoningBudget, Text
 from promptweave.output.parser import OutputParser
@@ -21,10 +23,13 @@ Batches = AsyncGenerator[list[Chunk], None]
 
 @asynccontextmanager
 async def completion(
-    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program
+    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, pace: Pace | None
 ) -> AsyncIterator[Batches]:
-    """The chunks of `/completion`, as if it were one. Raises InferenceError."""
-    if program.budget is None:
+    """The chunks of `/completion`, as if it were one. `pace` None: every token is decoded. Raises InferenceError."""
+    rest = what_may_come(program, body, facts) if pace and pace.worth is not None else None
+    if rest and pace:
+        yield appended(client, facts, body, program, rest, pace)
+    elif program.budget is None:
         async with client.complete(body) as batches:
             yield batches
     else:

@@ -4,6 +4,11 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from promptweave.cpu_time import TimeIsUp, bounded
+
+CHECK_S = 1.0
+"""CPU seconds of one validation: a pattern or a recursion may take for ever, and whoever reads outputs reads others, too."""
+
 _LONGEST = 300
 """Of what is said about a violation, in characters: the library quotes the value."""
 
@@ -17,7 +22,10 @@ def find_violation(text: str, schema: str) -> tuple[str, str] | None:
     from jsonschema.exceptions import best_match
 
     try:
-        error = best_match(_validator(schema).iter_errors(json.loads(text)))
+        with bounded(CHECK_S):
+            error = best_match(_validator(schema).iter_errors(json.loads(text)))
+    except TimeIsUp:
+        return "", f"the value cannot be checked: that takes more than {CHECK_S:g} s"
     except Exception as problem:
         return "", f"the value cannot be checked: {problem}"[:_LONGEST]
     if error is None:

@@ -362,8 +362,11 @@ class OutputParser:
                 another = yield from self._comes([separator + start for start in texts])
                 if not another:
                     return
+            before = self._dropped + self._place
             yield from self._read_literal(separator)
             yield from self._read(node.item)
+            if self._dropped + self._place == before:
+                return  # It was empty: so may be all that are left, however many.
 
     def _comes(self, begins: list[str]) -> Generator[None, None, bool]:
         """Whether the text goes on with one of `begins`."""

@@ -88,6 +88,7 @@ def _token(file: Path) -> str:
         lines = file.read_text("utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise SecurityError(f"cannot read the token in {file}: {getattr(error, 'strerror', None) or 'no UTF-8'}") from None
-    if len(lines) != 1:
-        raise SecurityError(f"the token's file {file} should hold one word")
+    if len(lines) != 1 or not lines[0].isascii() or not lines[0].isprintable():
+        # What gRPC's metadata can carry.
+        raise SecurityError(f"the token's file {file} should hold one word of ASCII")
     return lines[0]

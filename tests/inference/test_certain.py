@@ -1,0 +1,215 @@
+"""What is certain is appended, not decoded: the same texts, as valid as ever, with the counts of what was written."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+from prometheus_client import CollectorRegistry
+
+from promptweave.compiler.compile import compile_prompt
+from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
+from promptweave.compiler.template import ChatTemplate
+from promptweave.demo import shipped_model
+from promptweave.inference.certain import _stops
+from promptweave.inference.client import Counts
+from promptweave.inference.pace import Pace
+from promptweave.inference.supervisor import Supervisor
+from promptweave.output.gbnf_reader import read_printed
+from promptweave.output.rest import Rests
+from promptweave.output.tree import Json, Part, Region
+from promptweave.output.wire import syntax_to_wire
+from promptweave.v1 import output_pb2, prompt_compiler_pb2
+from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
+
+from .requests import answer, answers, program, request, sampling, text
+from .running import calling, eventually, options, watched
+
+pytestmark = pytest.mark.anyio
+
+SLOW_MS = 1000.0
+"""With tokens as slow as that everything is worth it."""
+
+
+def record(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+
+
+TEXT, NUMBER = {"type": "string", "maxLength": 9}, {"type": "integer", "minimum": -9, "maximum": 400}
+SCHEMAS = [
+    pytest.param(record(location=TEXT, unit={"enum": ["celsius", "fahrenheit"]}, number_of_days=NUMBER), id="flat"),
+    pytest.param(record(outer=record(inner=record(the_longest_name_of_all=NUMBER))), id="nested"),
+    pytest.param(record(first={"enum": ["abcdefgh", "abcdefxyzxyz", "b"]}, second={"type": "boolean"}), id="fork"),
+    pytest.param(record(points={"type": "array", "items": record(latitude=NUMBER), "maxItems": 3}), id="array"),
+    pytest.param(record(city={"type": "string", "pattern": '^[a-zé"\\\\]{1,4}$'}, country=TEXT), id="pattern"),
+    pytest.param(
+        record(tag={"const": "<|im_end|>"}, closing={"enum": ["</tool_call>", "</tool_call>s"]}, n=NUMBER), id="tags"
+    ),
+    pytest.param({"anyOf": [record(kind={"const": "one"}, x=NUMBER), record(kind={"const": "two"}, y=TEXT)]}, id="choice"),
+]
+
+
+@pytest.fixture(scope="module")
+async def trained(anyio_backend: str) -> AsyncIterator[Supervisor]:
+    """The demo model that was trained: its tokens are words."""
+    engine = Supervisor(options(shipped_model()))
+    async with watched(engine):
+        yield engine
+
+
+@pytest.fixture
+async def words(trained: Supervisor) -> AsyncIterator[InferenceServiceStub]:
+    async with calling(trained) as stub:
+        yield stub
+
+
+@pytest.fixture(autouse=True)
+def pace(engine: Supervisor, trained: Supervisor) -> Iterator[Pace]:
+    """That of both engines: they decode slowly, whatever the machine does."""
+    before = [each.ready().pace.__dict__.copy() for each in (engine, trained)]
+    slow = Pace()
+    slow._token_ms = SLOW_MS
+    for each in (engine, trained):
+        each.ready().pace.__dict__.update(slow.__dict__)
+    yield slow
+    for each, known in zip((engine, trained), before, strict=True):
+        each.ready().pace.__dict__.update(known)
+
+
+def asked(schema: Any, prefix: str = "", **fields: Any) -> Any:
+    grammar = compile_schema(schema).grammar
+    root = Part(Region.CONTENT, Json(prefix))
+    return request(program(text("An example: "), root=root, gbnf=grammar), **fields)
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+async def test_random_weights_write_nothing_but_what_is_valid(stub: InferenceServiceStub, schema: Any) -> None:
+    whole = 0
+    for seed in range(6):
+        found = await answer(stub, asked(schema, sampling=sampling(seed=seed), max_tokens=300))
+        # Bytes that are no characters the engine counts in its own way; compiled prompts have such values validated.
+        if found.finish.complete and "\ufffd" not in found.content:
+            jsonschema.validate(json.loads(found.content), schema)
+            whole += 1
+    assert whole
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+async def test_at_temperature_0_it_is_the_same_text(words: InferenceServiceStub, trained: Supervisor, schema: Any) -> None:
+    client = trained.ready().client
+    appended = await answer(words, asked(schema, sampling=sampling(temperature=0), max_tokens=200))
+    jsonschema.validate(json.loads(appended.content), schema)
+    decoded = await answer(words, asked(schema, sampling=sampling(temperature=0), max_tokens=200, return_tokens=True))
+    usage, plain = appended.finish.usage, decoded.finish.usage
+    assert usage.prompt_tokens == plain.prompt_tokens
+    assert usage.cached_tokens <= usage.prompt_tokens
+    # A grammar may lead a model to other tokens than a text is made of; from there on it may go elsewhere.
+    usual = await client.tokenize(decoded.content, parse_special=False, add_special=False)
+    if [*decoded.ids][:-1] == usual:
+        assert appended.content == decoded.content
+        assert usage.completion_tokens == plain.completion_tokens
+
+
+async def test_most_of_it_is_not_decoded(trained: Supervisor) -> None:
+    registry = CollectorRegistry()
+    async with calling(trained, registry) as stub:
+        schema = record(the_first_of_the_names={"enum": ["alpha", "beta"]}, the_second_of_the_names={"type": "boolean"})
+        found = await answer(stub, asked(schema))
+    forced = registry.get_sample_value("promptweave_forced_tokens_total")
+    assert forced
+    assert 0.7 < forced / found.finish.usage.completion_tokens < 1
+
+
+async def test_a_limit_is_kept_to_the_token(words: InferenceServiceStub) -> None:
+    schema = record(location=TEXT, unit={"enum": ["celsius", "fahrenheit"]})
+    whole = await answer(words, asked(schema, sampling=sampling(temperature=0)))
+    for most in range(1, whole.finish.usage.completion_tokens, 3):
+        found = await answer(words, asked(schema, sampling=sampling(temperature=0), max_tokens=most))
+        assert found.finish.usage.completion_tokens == most
+        assert found.finish.reason == output_pb2.FINISH_REASON_LENGTH
+        assert not found.finish.complete
+        assert whole.content.startswith(found.content[:-1])
+
+
+async def test_whoever_wants_to_know_the_tokens_gets_all_of_them(words: InferenceServiceStub) -> None:
+    schema = record(unit={"enum": ["celsius", "fahrenheit"]}, sure={"type": "boolean"})
+    scored = await answer(words, asked(schema, top_logprobs=2))
+    assert len(scored.positions) == scored.finish.usage.completion_tokens
+    told = await answer(words, asked(schema, return_tokens=True))
+    assert len(told.ids) == told.finish.usage.completion_tokens
+
+
+async def test_several_messages(words: InferenceServiceStub) -> None:
+    schema = record(unit={"enum": ["celsius", "fahrenheit"]}, number_of_days=NUMBER)
+    for each in await answers(words, asked(schema, n=3, sampling=sampling(temperature=1.5, seed=3))):
+        jsonschema.validate(json.loads(each.content), schema)
+
+
+async def test_a_caller_who_hangs_up_frees_the_slot(words: InferenceServiceStub, trained: Supervisor) -> None:
+    schema = {"type": "array", "items": record(number_of_days=NUMBER), "minItems": 500}
+    call = words.Generate(asked(schema), timeout=60)
+    await call.read()
+    await call.read()
+    call.cancel()
+    gate = trained.ready().gate
+    await eventually(lambda: gate._free == 2)
+
+
+@pytest.mark.parametrize("choice", [{"type": "function", "function": {"name": "weather_forecast"}}, "required", "auto"])
+async def test_calls(words: InferenceServiceStub, trained: Supervisor, choice: Any) -> None:
+    """Their frame holds special tokens, which are written as such."""
+    compiled = compile_prompt(
+        ChatRequest(
+            (Message(Role.USER, "What will the weather be like in Glasgow over the next 4 days?"),),
+            (Tool("weather_forecast", "Get the forecast", record(location=TEXT, number_of_days=NUMBER)),),
+            tool_choice=ToolChoice(
+                required=choice != "auto", names=("weather_forecast",) if isinstance(choice, dict) else None
+            ),
+        ),
+        ChatTemplate(trained.ready().facts.template or ""),
+    )
+    prompt = prompt_compiler_pb2.CompiledPrompt(
+        version=1,
+        segments=[text(compiled.prompt)],
+        syntax=syntax_to_wire(compiled.syntax),
+        gbnf=compiled.grammar,
+        preserved_tokens=compiled.preserved_tokens,
+    )
+    wanted = request(prompt, sampling=sampling(temperature=0), max_tokens=200)
+    appended = await answer(words, wanted)
+    trained.ready().pace._token_ms = None
+    decoded = await answer(words, wanted)
+    assert (appended.calls, appended.content) == (decoded.calls, decoded.content)
+    assert appended.finish.reason == decoded.finish.reason
+    assert abs(appended.finish.usage.completion_tokens - decoded.finish.usage.completion_tokens) <= 2
+
+
+def test_where_it_stops() -> None:
+    schema = record(location=TEXT, unit={"enum": ["celsius", "fahrenheit"]}, days=NUMBER, sure={"type": "boolean"})
+    rules = read_printed(compile_schema(schema).grammar)
+    start = Rests(rules).of(rules["root"])
+
+    def stops(before: str, worth: int = 6) -> list[str]:
+        rest = start.after(before)
+        assert rest
+        return _stops(rest, worth, ())
+
+    assert stops('{"location": "') == ['"']
+    assert stops('{"location": "', worth=40) == []
+    assert stops('{"location": "a", "unit": "') == ["c", "f"]
+    assert stops('{"location": "a", "unit": ') == ['"c', '"f']
+    assert stops('{"location": "a", "unit": "celsius", "days": ') == [","]
+
+
+def test_an_engine_that_evaluates_everything_again_is_left_alone() -> None:
+    pace = Pace()
+    assert pace.worth is None
+    pace.learn(Counts(10, 0, 101, 5.0, 2000.0))
+    assert pace.worth == 6
+    pace.learn_round(Counts(1010, 1000, 1, 30.0, 0.0), appended=10)
+    assert pace.worth == 6
+    for _ in range(5):
+        pace.learn_round(Counts(1010, 0, 1, 2000.0, 0.0), appended=10)
+    assert pace.worth > 200
