@@ -42,3 +42,10 @@ def served(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         "--model", str(demo_model), "--parallel", "4", "--ctx-size", "2048", "--session-dir", sessions
     ) as everything:
         yield everything
+
+
+@pytest.fixture(scope="session")
+def default_served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """What a new user has: `promptweave serve` with the model that comes with it."""
+    with serving("--session-dir", str(tmp_path_factory.mktemp("sessions"))) as everything:
+        yield everything

@@ -9,7 +9,7 @@ import grpc.aio
 import psutil
 import pytest
 
-from promptweave.compiler.pool import Pool
+from promptweave.compiler.pool import CallTooLongError, Pool
 from promptweave.compiler.service import register
 from promptweave.rpc.channel import channel
 from promptweave.rpc.errors import from_rpc_error
@@ -63,7 +63,7 @@ ATTACKS = [
 
 @pytest.fixture(scope="module")
 async def compiler(anyio_backend: str) -> AsyncIterator[PromptCompilerServiceStub]:
-    server, pool = RpcServer(), Pool(call_s=8)
+    server, pool = RpcServer(), Pool(cpu_s=8)
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
@@ -119,19 +119,45 @@ def workers() -> set[psutil.Process]:
 
 async def test_a_worker_that_hangs_or_dies_is_replaced(anyio_backend: str) -> None:
     before = workers()
-    pool = Pool(size=1, call_s=5)
+    pool = Pool(size=1, wall_s=20)
     try:
         data = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "null"}').SerializeToString()
         assert (await pool.call("CompileSchema", data))[0] == b"ok"
         (worker,) = workers() - before
         worker.suspend()
-        with pytest.raises(Exception, match="longer than 5 s"):
+        with pytest.raises(Exception, match="longer than 20 s"):
             await pool.call("CompileSchema", data)
         assert not worker.is_running()
         assert (await pool.call("CompileSchema", data))[0] == b"ok"
         with pytest.raises(RuntimeError, match="a worker died in NoSuchMethod"):
             await pool.call("NoSuchMethod", data)
         assert (await pool.call("CompileSchema", data))[0] == b"ok"
+    finally:
+        await pool.close()
+
+
+async def test_a_call_may_take_its_time_on_a_busy_machine(anyio_backend: str) -> None:
+    """What counts is CPU time."""
+    before, pool = workers(), Pool(size=1, cpu_s=1)
+    try:
+        data = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "null"}').SerializeToString()
+        assert (await pool.call("CompileSchema", data))[0] == b"ok"
+        (worker,) = workers() - before
+        worker.suspend()
+        call = asyncio.ensure_future(pool.call("CompileSchema", data))
+        await asyncio.sleep(2)
+        worker.resume()
+        assert (await call)[0] == b"ok"
+    finally:
+        await pool.close()
+
+
+async def test_a_call_that_computes_for_too_long_is_given_up(anyio_backend: str) -> None:
+    pool = Pool(size=1, cpu_s=0.2)
+    try:
+        # Its rendering alone may take ten times as long.
+        with pytest.raises(CallTooLongError, match=r"longer than 0\.2 s of CPU time"):
+            await pool.call("Compile", request(LOOP).SerializeToString())
     finally:
         await pool.close()
 

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def compiler() -> AsyncIterator[PromptCompilerServiceStub]:
-    server, pool = RpcServer(), Pool(call_s=60)
+    server, pool = RpcServer(), Pool()
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)

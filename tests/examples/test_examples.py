@@ -1,6 +1,9 @@
 """The examples, run as their README says, against a real engine."""
 
+import importlib.util
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,8 +28,9 @@ def check(output: str) -> None:
         assert arguments["format"] in ("celsius", "fahrenheit")
 
 
-def run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=cwd)
+def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    environment = {**os.environ, **(env or {})}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, cwd=cwd, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -42,15 +46,73 @@ def test_the_readmes_client(served: Serving) -> None:
     assert "weather" in run(sys.executable, "-c", source)
 
 
-@pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="Node and npm are not here")
-def test_node(served: Serving, tmp_path: Path) -> None:
-    folder = tmp_path / "node"
-    shutil.copytree(EXAMPLES / "node", folder, ignore=shutil.ignore_patterns("node_modules"))
-    installed = subprocess.run(
-        ["npm", "install", "--no-audit", "--no-fund"], cwd=folder, capture_output=True, text=True, timeout=240, check=False
-    )
+def npm_installed(example: str, tmp_path: Path) -> Path:
+    """A copy of an example of Node, with its packages."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        pytest.skip("Node and npm are not here")
+    folder = tmp_path / example
+    shutil.copytree(EXAMPLES / example, folder, ignore=shutil.ignore_patterns("node_modules"))
+    command = ["npm", "install", "--no-audit", "--no-fund"]
+    try:
+        installed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+    except subprocess.TimeoutExpired:
+        pytest.skip(f"npm did not install the packages of {example} within 300 s")
     if installed.returncode:
-        pytest.skip(f"npm cannot install @grpc/grpc-js here: {installed.stderr.strip().splitlines()[-1:]}")
+        pytest.skip(f"npm cannot install the packages of {example} here: {installed.stderr.strip().splitlines()[-1:]}")
+    return folder
+
+
+@pytest.mark.timeout(700)
+def test_node(served: Serving, tmp_path: Path) -> None:
+    folder = npm_installed("node", tmp_path)
     protos = {"PROMPTWEAVE_PROTOS": str(EXAMPLES.parent / "proto")}
     command = ["env", *(f"{name}={value}" for name, value in protos.items()), "node", "client.mjs"]
     check(run(*command, served.compiler, served.inference, cwd=folder))
+
+
+OSLO = "city='Oslo' days=3"
+A_TRIP = r"city='(Bergen|Oslo|Rome)' days=[1-9]"
+A_CALL = r'book \{"booked": ?"(Bergen|Oslo|Rome)", ?"days": ?[1-9]\}'
+
+
+@pytest.mark.parametrize(
+    ("example", "package", "lines"),
+    [
+        pytest.param("with_openai.py", "openai", [OSLO, f"book {A_TRIP}"], id="openai"),
+        pytest.param("with_instructor.py", "instructor", [OSLO], id="instructor"),
+        pytest.param("with_pydantic_ai.py", "pydantic_ai", [r"Trip\(city='Oslo', days=3\)"], id="pydantic-ai"),
+        pytest.param("with_langchain.py", "langchain_openai", [r"Trip\(city='Oslo', days=3\)", A_CALL], id="langchain"),
+    ],
+)
+def test_python_clients_of_openais_api(default_served: Serving, example: str, package: str, lines: list[str]) -> None:
+    if importlib.util.find_spec(package) is None:
+        pytest.skip(f"{package} is not here: pip install -e '.[clients]'")
+    address = {"OPENAI_BASE_URL": default_served.url, "OPENAI_API_KEY": "none"}
+    printed = run(sys.executable, str(EXAMPLES / "openai_clients" / example), env=address).splitlines()
+    assert len(printed) == len(lines)
+    for line, expected in zip(printed, lines, strict=True):
+        assert re.fullmatch(expected, line)
+
+
+@pytest.mark.timeout(700)
+def test_vercel_ai_sdk(default_served: Serving, tmp_path: Path) -> None:
+    folder = npm_installed("vercel_ai_sdk", tmp_path)
+    answer, called = run("node", "trip.mjs", default_served.url, cwd=folder).splitlines()
+    assert json.loads(answer) == {"city": "Oslo", "days": 3}
+    assert re.fullmatch(A_CALL, called)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_cpp(served: Serving, tmp_path: Path) -> None:
+    if not (shutil.which("cmake") and shutil.which("grpc_cpp_plugin")):
+        pytest.skip("no C++ with gRPC: apt-get install cmake g++ libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc")
+    for command in (["cmake", "-S", str(EXAMPLES / "cpp"), "-B", str(tmp_path)], ["cmake", "--build", str(tmp_path), "-j2"]):
+        built = subprocess.run(command, capture_output=True, text=True, timeout=1500, check=False)
+        assert built.returncode == 0, built.stderr[-3000:]
+    *calls, reason = run(str(tmp_path / "client"), served.compiler, served.inference).splitlines()
+    assert reason == "FINISH_REASON_TOOL_CALLS"
+    for line in calls:
+        name, _, arguments = line.partition(" ")
+        assert name == "get_current_weather"
+        assert json.loads(arguments)["format"] in ("celsius", "fahrenheit")

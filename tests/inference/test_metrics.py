@@ -90,7 +90,7 @@ async def test_everything_that_a_scrape_finds_moves(demo_model: Path) -> None:
         for call in calls[1:]:
             call.cancel()
         for crashes in (1, 2):
-            os.kill(engine_of(process), signal.SIGKILL)
+            os.kill(engine_of(process), signal.SIGSEGV)
             await until(where, {"promptweave_engine_restarts_total": crashes, "promptweave_engine_ready": 1})
             if crashes == 1:
                 calls.append(stub.Generate(endless(), timeout=60))

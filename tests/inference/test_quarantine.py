@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from promptweave.errors import Code
-from promptweave.inference import pulse
+from promptweave.inference import child, pulse
 from promptweave.inference import supervisor as module
 from promptweave.inference.errors import EngineUnavailableError, GrammarQuarantinedError, RequestError
 from promptweave.inference.quarantine import Quarantine
@@ -85,6 +85,18 @@ def test_a_machine_that_stands_still_is_no_grammars_fault() -> None:
     assert not refused_by(quarantine, "common")
 
 
+def test_that_somebody_kills_the_engine_is_no_grammars_fault() -> None:
+    quarantine = Quarantine()
+    for life in (1.0, 2.0):
+        with suppress(EngineUnavailableError), quarantine.watch("heard of before the end is", life):
+            raise CRASH
+        quarantine.acquits(life)
+        with suppress(EngineUnavailableError), quarantine.watch("and after it", life):
+            raise CRASH
+    assert not refused_by(quarantine, "heard of before the end is")
+    assert not refused_by(quarantine, "and after it")
+
+
 def refused_by(quarantine: Quarantine, grammar: str | None) -> bool:
     try:
         with quarantine.watch(grammar, 99):
@@ -153,3 +165,34 @@ async def test_an_engine_that_stands_still_as_a_whole_quarantines_nothing(demo_m
         call = stub.Generate(request(program(gbnf=grammar)), timeout=TIMEOUT_S)
         await call.read()
         call.cancel()
+
+
+@pytest.mark.usefixtures("_quick")
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [pytest.param(signal.SIGKILL, 0, id="killed"), pytest.param(signal.SIGSEGV, 1, id="crashed")],
+)
+async def test_who_ended_it(demo_model: Path, monkeypatch: pytest.MonkeyPatch, number: int, refused: int) -> None:
+    """What kills an engine for want of memory is the kernel, which counts it."""
+    monkeypatch.setattr(child, "_oom_kills", lambda: 7)
+    async with served(options(demo_model, parallel=1, ctx_size=32_768)) as (stub, engine):
+        for losses in (1, 2):
+            call = stub.Generate(request(program(gbnf='root ::= "a" root')), timeout=TIMEOUT_S)
+            await call.read()
+            os.kill(engine.pid or 0, number)
+            assert (await refused_rest(call)).code is Code.UNAVAILABLE
+            await eventually(lambda losses=losses: engine.losses == losses and engine._ready)
+        assert engine.ready().quarantine.size == refused
+
+
+@pytest.mark.usefixtures("_quick")
+async def test_the_kernels_kill_for_want_of_memory_counts(demo_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "_oom_kills", iter(range(100)).__next__)
+    async with served(options(demo_model, parallel=1, ctx_size=32_768)) as (stub, engine):
+        for losses in (1, 2):
+            call = stub.Generate(request(program(gbnf='root ::= "a" root')), timeout=TIMEOUT_S)
+            await call.read()
+            os.kill(engine.pid or 0, signal.SIGKILL)
+            assert (await refused_rest(call)).code is Code.UNAVAILABLE
+            await eventually(lambda losses=losses: engine.losses == losses and engine._ready)
+        assert engine.ready().quarantine.size == 1

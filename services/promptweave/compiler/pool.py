@@ -6,6 +6,7 @@ A call gets a worker to itself. One that takes too long, or dies, is killed and 
 import asyncio
 import logging
 import os
+import signal
 import struct
 import sys
 from contextlib import suppress
@@ -14,8 +15,11 @@ from promptweave.compiler.errors import CompilerError
 
 logger = logging.getLogger(__name__)
 
-CALL_S = 15.0
-"""Wall-clock seconds of one call. A render has its own, smaller bound, of CPU time."""
+CPU_S = 15.0
+"""Seconds of CPU time of one call: on a busy machine it may take longer, and what it learns of a template is not lost.
+A render has its own, smaller bound."""
+WALL_S = 60.0
+"""Seconds of one call by the clock."""
 
 OK, ERROR = b"ok", b"error"
 """The verdicts of an answer."""
@@ -36,11 +40,11 @@ class Worker:
         self._process = process
 
     @classmethod
-    async def start(cls) -> "Worker":
-        """Starts one."""
+    async def start(cls, cpu_s: float) -> "Worker":
+        """Starts one, which ends when a call takes more CPU time."""
         return cls(
             await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", MODULE, str(os.getpid())),
+                *(sys.executable, "-P", "-m", MODULE, str(os.getpid()), str(cpu_s)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
@@ -50,6 +54,11 @@ class Worker:
     def alive(self) -> bool:
         """Whether it can be given a call."""
         return self._process.returncode is None
+
+    @property
+    def out_of_time(self) -> bool:
+        """Whether it ended since a call took too much CPU time."""
+        return self._process.returncode == -signal.SIGPROF
 
     async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
         """The answer: a verdict and a message. Raises EOFError or ConnectionError if the process dies."""
@@ -76,12 +85,12 @@ class Worker:
 class Pool:
     """Up to `size` workers, started when they are needed."""
 
-    def __init__(self, size: int | None = None, call_s: float = CALL_S) -> None:
+    def __init__(self, size: int | None = None, *, cpu_s: float = CPU_S, wall_s: float = WALL_S) -> None:
         self.size = size or max(4, os.cpu_count() or 1)
         self._permits = asyncio.Semaphore(self.size)
         self._idle: list[Worker] = []
         self._calls: set[asyncio.Task[tuple[bytes, bytes]]] = set()
-        self._call_s = call_s
+        self._cpu_s, self._wall_s = cpu_s, wall_s
 
     @property
     def busy(self) -> int:
@@ -95,7 +104,7 @@ class Pool:
 
     async def warm_up(self) -> None:
         """Has a worker ready for the first call."""
-        self._idle.append(await Worker.start())
+        self._idle.append(await Worker.start(self._cpu_s))
 
     async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
         """The answer of a worker. Raises CallTooLongError; RuntimeError if the worker died."""
@@ -107,21 +116,20 @@ class Pool:
 
     async def _call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
         async with self._permits:
-            worker = self._idle.pop() if self._idle else await Worker.start()
+            worker = self._idle.pop() if self._idle else await Worker.start(self._cpu_s)
             if not worker.alive:
                 await worker.kill()
-                worker = await Worker.start()
+                worker = await Worker.start(self._cpu_s)
             try:
-                async with asyncio.timeout(self._call_s):
+                async with asyncio.timeout(self._wall_s):
                     answer = await worker.call(method, data)
             except TimeoutError:
                 await worker.kill()
-                raise CallTooLongError(
-                    f"this took longer than {self._call_s:g} s and was given up: a template, schema or text is too much",
-                    path="",
-                ) from None
+                raise _too_long(f"{self._wall_s:g} s") from None
             except (EOFError, ConnectionError) as error:
                 await worker.kill()
+                if worker.out_of_time:
+                    raise _too_long(f"{self._cpu_s:g} s of CPU time") from None
                 raise RuntimeError(f"a worker died in {method}") from error
             except BaseException:
                 await worker.kill()
@@ -137,3 +145,8 @@ class Pool:
         for worker in self._idle:
             await worker.kill()
         self._idle.clear()
+
+
+def _too_long(limit: str) -> CallTooLongError:
+    message = f"this took longer than {limit} and was given up: a template, schema or text is too much"
+    return CallTooLongError(message, path="")

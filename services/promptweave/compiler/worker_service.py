@@ -1,4 +1,4 @@
-"""The process that compiles: `python -m promptweave.compiler.worker_service PARENT`.
+"""The process that compiles: `python -m promptweave.compiler.worker_service PARENT SECONDS`.
 
 It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message;
 the answer a frame with `ok` and one with the response message, or `error` and a google.rpc.Status. A frame is four bytes of
@@ -131,8 +131,12 @@ def main() -> None:
     os.dup2(2, 1)
     bound_memory()
     die_with(int(sys.argv[1]))
+    cpu_s = float(sys.argv[2])
     while (method := read_frame(sys.stdin.buffer)) is not None and (data := read_frame(sys.stdin.buffer)) is not None:
+        # What it does at the end is to kill this process, whatever it is in the middle of; `pool.py` knows what it means.
+        signal.setitimer(signal.ITIMER_PROF, cpu_s)
         verdict, answered = answer(method, data)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         output.write(frame(verdict) + frame(answered))
         output.flush()
 

@@ -6,10 +6,13 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from promptweave.inference.engine_log import EngineLog
 
 _LONGEST_LINE = 1 << 16
+_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""No program ends itself by these."""
 
 
 class Child:
@@ -18,6 +21,8 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, log: EngineLog) -> None:
         self._process = process
         self.log = log
+        self._killed_by_us = False
+        self._oom_kills = _oom_kills()
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
@@ -55,7 +60,16 @@ class Child:
 
     def kill(self) -> None:
         """Ends it at once, with all that it started."""
+        self._killed_by_us = True
         self._signal(signal.SIGKILL)
+
+    @property
+    def killed_by_others(self) -> bool:
+        """Somebody has ended it: not we, nor itself, nor the kernel for want of memory, as far as that is known."""
+        status = self._process.returncode
+        if self._killed_by_us or status not in _FROM_OUTSIDE:
+            return False
+        return status != -signal.SIGKILL or (self._oom_kills is not None and _oom_kills() == self._oom_kills)
 
     async def wait(self) -> str:
         """Waits for its end; says how it ended, for a person."""
@@ -99,3 +113,13 @@ class Child:
                 pending = b""
         if pending:
             self.log.note(pending.decode(errors="replace"))
+
+
+def _oom_kills() -> int | None:
+    """How many processes of this machine the kernel has killed for want of memory. None: it does not tell."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return None

@@ -16,10 +16,10 @@ class Quarantine:
 
     Once may be the fault of another call, or nobody's: the second time decides, and a message that ends acquits.
 
-    A crash counts against the grammars that are in use at that moment. A hang does so only where the engine works and does
-    not get on, and then against those that were in use when it last got on: until that is noticed, their callers may be
-    gone, and others wait in their place. An engine that does not even answer stands still as a whole, or its machine does,
-    and no grammar does that.
+    A crash counts against the grammars that are in use at that moment. A hang does so only where the engine works and
+    does not get on, and then against those that were in use when it last got on: until that is noticed, their callers
+    may be gone, and others wait in their place. That somebody kills the engine counts against none. An engine that does
+    not even answer stands still as a whole, or its machine does, and no grammar does that.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class Quarantine:
         self._at_work: set[str] = set()
         """In use when the engine last got on, or given up just before: what holds it up since then is one of these."""
         self._judged: float | None = None
-        """The life that ended in a hang: what its calls raise is no crash."""
+        """The life of whose end the cause is known: what its calls raise is no crash."""
 
     @asynccontextmanager
     async def alone(self, grammar: str | None) -> AsyncIterator[None]:
@@ -90,6 +90,13 @@ class Quarantine:
         self._judged = life
         for key in self._at_work if at_work else ():
             self._downs.setdefault(key, set()).add(life)
+
+    def acquits(self, life: float) -> None:
+        """Somebody has killed the engine: no grammar did."""
+        self._judged = life
+        for lives in self._downs.values():
+            lives.discard(life)
+        self._downs = {key: lives for key, lives in self._downs.items() if lives}
 
 
 def _key(grammar: str) -> str:

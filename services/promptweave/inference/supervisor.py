@@ -116,6 +116,8 @@ class Supervision(Generic[Ready]):
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
+            if child.killed_by_others:
+                self._killed_by_others(ready)
             self.losses += 1
             logger.error("%s died (%s); its last words: %s", self._name, ending, child.log.cause() or "none")
             return time.monotonic() - since
@@ -153,6 +155,9 @@ class Supervision(Generic[Ready]):
         except PromptweaveError as error:
             raise StartError(f"{self._name} started, but is of no use: {error.message}") from None
 
+    def _killed_by_others(self, ready: Ready) -> None:
+        """Hears of an end that is no fault of what the program was doing."""
+
     def _progress(self) -> str:
         """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
         if self._state is not State.STARTING or self.pid is None:
@@ -170,3 +175,6 @@ class Supervisor(Supervision[ReadyEngine]):
     def __init__(self, options: InferenceOptions) -> None:
         """Raises StartError where there is no model file or no engine."""
         super().__init__(LlamaServer(options), start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
+
+    def _killed_by_others(self, ready: ReadyEngine) -> None:
+        ready.quarantine.acquits(ready.since)
