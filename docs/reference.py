@@ -56,7 +56,8 @@ def routes() -> str:
     for path, item in document["paths"].items():
         for method, operation in item.items():
             lines += [f"## {method.upper()} {path}", "", operation.get("summary", ""), ""]
-            body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
+            content = operation.get("requestBody", {}).get("content", {})
+            body = next(iter(content.values()), {}).get("schema", {})
             if "$ref" in body:
                 name = body["$ref"].rpartition("/")[2]
                 lines += [f"Body: `{name}`", "", "| field | type | |", "|---|---|---|"]

@@ -41,7 +41,10 @@ class Answer:
         path = self.request.url.path
         if not path.startswith("/v1/") or path.startswith("/v1/messages") or self.response.status_code == 499:
             return
-        if self.response.headers.get("content-type", "").startswith("text/event-stream"):
+        media = self.response.headers.get("content-type", "")
+        if path.startswith("/v1/audio/") and self.response.is_success and media != "application/json":
+            return  # A transcript as text.
+        if media.startswith("text/event-stream"):
             for event in _events(bytes(self.data)):
                 _check_event(path, event)
         elif self.whole and self.data:

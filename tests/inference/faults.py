@@ -23,6 +23,7 @@ from .faults_at_work import (
     stalling_grammar,
     stopped,
     stuck,
+    whisper_killed,
 )
 from .faults_of_sessions import disk_full, killed_while_it_saves, service_killed_in_a_session
 
@@ -65,6 +66,13 @@ FAULTS = (
         f"of Embed: {_GONE}; others go on",
         "nothing: what is embedded can be embedded again",
         embedder_killed,
+    ),
+    Fault(
+        "The whisper server is killed",
+        "SIGKILL of a fake one while it works, and while the engine writes",
+        f"of Transcribe: {_GONE}; others go on",
+        "the transcripts that were being made or waited for",
+        whisper_killed,
     ),
     Fault(
         "The disk is full when a session is saved",

@@ -16,14 +16,17 @@ from promptweave.inference import pulse
 from promptweave.inference.endpoint import Endpoint
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.supervisor import Supervision, Supervisor
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2 import (
     EmbedRequest,
     GetModelRequest,
+    TranscribeRequest,
 )
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
+from ..fake_whisper_server import install as install_whisper_server
+from ..fake_whisper_server import write_model as write_whisper_model
 from .fault_kit import CONTEXT, Place, Seen, answers_again, end_of, named
 from .processes import address_of, engine_of, free_port, ready, service, somebodys_server
 from .requests import TIMEOUT_S, Answer, endless, program, request, text
@@ -92,6 +95,31 @@ async def stalling_grammar(place: Place) -> Seen:
     # It may be slow to answer, on a busy machine.
     with patch.object(pulse, "_PATIENCE", 0.2):
         return await _twice(place, "stick", hang_timeout_s=15.0)
+
+
+async def whisper_killed(place: Place) -> Seen:
+    """kill -9 of the whisper server while it works, and while the engine writes."""
+    file = write_whisper_model(place.folder / "ggml-fake.bin")
+    server = install_whisper_server(place.folder)
+    given = options(place.model, parallel=1, ctx_size=CONTEXT, whisper_model=file, whisper_server=server)
+    engine, side = Supervisor(given), SideEngines.supervised(given)
+    whisper = side.engines[Role.WHISPER]
+    assert isinstance(whisper, Supervision)
+    async with watched(engine), watched(whisper), calling(engine, side=side) as stub:
+        writing = stub.Generate(endless(), timeout=TIMEOUT_S)
+        await writing.read()
+        hearing = stub.Transcribe(TranscribeRequest(audio=b"sound", prompt="wait"), timeout=TIMEOUT_S)
+        await eventually(lambda: whisper.ready().gate.running)
+        began = time.monotonic()
+        os.kill(whisper.pid or 0, signal.SIGKILL)
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await hearing
+        await eventually(lambda: whisper.losses and whisper._ready)
+        await stub.Transcribe(TranscribeRequest(audio=b"sound"), timeout=TIMEOUT_S)
+        back_s = time.monotonic() - began
+        assert (await writing.read()).events
+        writing.cancel()
+        return Seen(f"of Transcribe: {named(raised.value)}; others go on", back_s)
 
 
 async def embedder_killed(place: Place) -> Seen:

@@ -203,6 +203,15 @@ def test_where_it_stops() -> None:
     assert stops('{"location": "a", "unit": "celsius", "days": ') == [","]
 
 
+def test_texts_that_begin_alike() -> None:
+    rules = read_printed(compile_schema({"enum": ["send_email_now", "send_letter", "set_thermostat", "s"]}).grammar)
+    start = Rests(rules).of(rules["root"])
+    assert _stops(start, 4, ()) == []  # Behind "s" may come its end, where nothing is certain.
+    rules = read_printed(compile_schema({"enum": ["send_email_now", "send_letter", "set_thermostat"]}).grammar)
+    start = Rests(rules).of(rules["root"])
+    assert set(_stops(start, 4, ())) == {'"send_e', '"send_l', '"set'}
+
+
 def test_an_engine_that_evaluates_everything_again_is_left_alone() -> None:
     pace = Pace()
     assert pace.worth is None

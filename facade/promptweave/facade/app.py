@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
+from promptweave.facade.audio_routes import add_audio_routes
 from promptweave.facade.chat_route import ChatCompletion
 from promptweave.facade.compiler_routes import add_compiler_routes
 from promptweave.facade.completion_body import CompletionBody
@@ -80,6 +81,7 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
         return await ChatCompletion(request, options).respond()
 
     add_vector_routes(app, options)
+    add_audio_routes(app, options)
     add_llama_cpp_routes(app, options)
     add_responses(app, options, store)
     add_messages(app, options)

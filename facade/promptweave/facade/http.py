@@ -56,8 +56,8 @@ def _answer(error: HttpError, request: Request, **headers: str) -> JSONResponse:
     return answer(error, request.url.path, request_id(request), **headers)
 
 
-async def read_json(request: Request, max_bytes: int) -> Any:
-    """The request's body. Raises RequestError and TooLargeError."""
+async def read_bytes(request: Request, max_bytes: int) -> bytes:
+    """The request's body. Raises TooLargeError."""
     data = bytearray()
     if int(request.headers.get("content-length") or 0) > max_bytes:
         raise TooLargeError
@@ -65,8 +65,14 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         data += piece
         if len(data) > max_bytes:
             raise TooLargeError
+    return bytes(data)
+
+
+async def read_json(request: Request, max_bytes: int) -> Any:
+    """The request's body. Raises RequestError and TooLargeError."""
+    data = await read_bytes(request, max_bytes)
     try:
-        value = json.loads(bytes(data), parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
         if b"\\u" in data:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

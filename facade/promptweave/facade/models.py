@@ -13,6 +13,7 @@ from promptweave.v1 import inference_pb2
 
 EMBEDDING_ALIASES = ("text-embedding-*",)
 RERANK_ALIASES = ("rerank-*", "jina-reranker-*")
+TRANSCRIPTION_ALIASES = ("whisper-*", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe*")
 """Names that clients have built in."""
 
 
@@ -31,7 +32,11 @@ class Loaded:
 async def loaded_models(services: Services, aliases: Sequence[str]) -> list[Loaded]:
     """All of them, the one that writes first. Those beside it are left out while they are not ready."""
     found = [Loaded(await services.model(), aliases)]
-    beside = {inference_pb2.MODEL_ROLE_EMBEDDING: EMBEDDING_ALIASES, inference_pb2.MODEL_ROLE_RERANK: RERANK_ALIASES}
+    beside = {
+        inference_pb2.MODEL_ROLE_EMBEDDING: EMBEDDING_ALIASES,
+        inference_pb2.MODEL_ROLE_RERANK: RERANK_ALIASES,
+        inference_pb2.MODEL_ROLE_TRANSCRIPTION: TRANSCRIPTION_ALIASES,
+    }
     for role, names in beside.items():
         try:
             found.append(Loaded(await services.model(role), names))

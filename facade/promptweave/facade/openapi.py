@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from promptweave.facade.audio_routes import TranscriptionBody, TranslationBody
 from promptweave.facade.body import Body
 from promptweave.facade.chat_body import ChatBody
 from promptweave.facade.compiler_routes import ParseBody, TemplateBody
@@ -58,6 +59,8 @@ class Operation:
     body: type[Body] | None = None
     example: JsonObject | None = None
     streams: bool = False
+    form: bool = False
+    """Whether the body is a form, and no JSON."""
 
 
 OPERATIONS: Sequence[Operation] = (
@@ -89,6 +92,22 @@ OPERATIONS: Sequence[Operation] = (
         "An order of documents (Jina, Cohere, llama.cpp)",
         RerankBody,
         {"query": "pets", "documents": ["a cat", "a stone"], "top_n": 1},
+    ),
+    Operation(
+        "post",
+        "/v1/audio/transcriptions",
+        "What is said in a sound file (OpenAI)",
+        TranscriptionBody,
+        {"file": "(the file)", "model": "whisper-1", "language": "en", "response_format": "verbose_json"},
+        form=True,
+    ),
+    Operation(
+        "post",
+        "/v1/audio/translations",
+        "The same in English (OpenAI)",
+        TranslationBody,
+        {"file": "(the file)", "model": "whisper-1"},
+        form=True,
     ),
     Operation("get", "/v1/models", "The loaded models (OpenAI)"),
     Operation("post", "/tokenize", "Token ids of a text (llama.cpp)", TokenizeBody, {"content": "a cat"}),
@@ -217,6 +236,11 @@ def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
     if body is not None:
         described["requestBody"] = {
             "required": True,
-            "content": {"application/json": {"schema": body, "example": operation.example}},
+            "content": {
+                "multipart/form-data" if operation.form else "application/json": {
+                    "schema": body,
+                    "example": operation.example,
+                }
+            },
         }
     return described

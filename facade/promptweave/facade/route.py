@@ -1,4 +1,4 @@
-"""A route whose body is one JSON object."""
+"""A route whose body is one JSON object, or a form."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -42,12 +42,17 @@ def same_place(path: str, raw: dict[str, Any]) -> str:
 
 
 def route(
-    kind: type[Kind], work: Work[Kind], options: FacadeOptions, place: Place = same_place
+    kind: type[Kind],
+    work: Work[Kind],
+    options: FacadeOptions,
+    place: Place = same_place,
+    *,
+    read: Callable[[Request, int], Awaitable[Any]] = read_json,
 ) -> Callable[[Request], Awaitable[Response]]:
     """An endpoint that reads a body of this kind and answers what `work` makes of it, unless the client hangs up."""
 
     async def endpoint(request: Request) -> Response:
-        raw = await read_json(request, options.max_body_bytes)
+        raw = await read(request, options.max_body_bytes)
         body = read_body(kind, raw)
         try:
             answer = await unless_gone(request, work(Asked(body, request, options)))

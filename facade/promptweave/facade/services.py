@@ -32,6 +32,7 @@ _MODEL_FRESH_S = 1.0
 _PARTS = {
     "embedding model": "promptweave.v1.InferenceService.Embed",
     "rerank model": "promptweave.v1.InferenceService.Rerank",
+    "whisper model": "promptweave.v1.InferenceService.Transcribe",
 }
 """What may be missing while all else works, and its names on the health service."""
 
@@ -95,6 +96,12 @@ class Services:
     async def rerank(self, request: inference_pb2.RerankRequest, timeout_s: float) -> inference_pb2.RerankResponse:
         """Documents, the best ones first."""
         return await _answer(self._inference.Rerank(request, timeout=timeout_s))
+
+    async def transcribe(
+        self, request: inference_pb2.TranscribeRequest, timeout_s: float
+    ) -> inference_pb2.TranscribeResponse:
+        """What is said in a sound file."""
+        return await _answer(self._inference.Transcribe(request, timeout=timeout_s))
 
     async def tokenize(self, request: inference_pb2.TokenizeRequest) -> Sequence[int]:
         """Token ids of the model that writes."""

@@ -36,6 +36,8 @@ class _ModelRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelRole.V
     """The one that Embed uses."""
     MODEL_ROLE_RERANK: _ModelRole.ValueType  # 3
     """The one that Rerank uses."""
+    MODEL_ROLE_TRANSCRIPTION: _ModelRole.ValueType  # 4
+    """The one that Transcribe uses."""
 
 class ModelRole(_ModelRole, metaclass=_ModelRoleEnumTypeWrapper):
     """What a model is for. Each role has an engine of its own."""
@@ -48,6 +50,8 @@ MODEL_ROLE_EMBEDDING: ModelRole.ValueType  # 2
 """The one that Embed uses."""
 MODEL_ROLE_RERANK: ModelRole.ValueType  # 3
 """The one that Rerank uses."""
+MODEL_ROLE_TRANSCRIPTION: ModelRole.ValueType  # 4
+"""The one that Transcribe uses."""
 Global___ModelRole: _TypeAlias = ModelRole  # noqa: Y015
 
 @_typing.final
@@ -1114,6 +1118,167 @@ class RerankResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RerankResponse: _TypeAlias = RerankResponse  # noqa: Y015
+
+@_typing.final
+class TranscribeRequest(_message.Message):
+    """A sound file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AUDIO_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    TRANSLATE_FIELD_NUMBER: _builtins.int
+    audio: _builtins.bytes
+    """The whole file: WAV, MP3, FLAC or Ogg Vorbis; whatever ffmpeg reads, where the server has the argument `--convert`."""
+    language: _builtins.str
+    """The language that is spoken, by its ISO 639-1 code (`en`) or its English name (`english`). Absent: it is detected."""
+    prompt: _builtins.str
+    """What was said before, or how names are spelled."""
+    temperature: _builtins.float
+    """0 to 1. Absent: 0, which rises by steps where the text comes out badly."""
+    translate: _builtins.bool
+    """Translate into English."""
+    def __init__(
+        self,
+        *,
+        audio: _builtins.bytes = ...,
+        language: _builtins.str | None = ...,
+        prompt: _builtins.str = ...,
+        temperature: _builtins.float | None = ...,
+        translate: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_temperature", b"_temperature", "language", b"language", "temperature", b"temperature"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_language", b"_language", "_temperature", b"_temperature", "audio", b"audio", "language", b"language", "prompt", b"prompt", "temperature", b"temperature", "translate", b"translate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__language: _TypeAlias = _typing.Literal["language"]  # noqa: Y015
+    _WhichOneofArgType__language: _TypeAlias = _typing.Literal["_language", b"_language"]  # noqa: Y015
+    _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
+    _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__language) -> _WhichOneofReturnType__language | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
+
+Global___TranscribeRequest: _TypeAlias = TranscribeRequest  # noqa: Y015
+
+@_typing.final
+class TranscribeResponse(_message.Message):
+    """What is said in it. Times in seconds from its start."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Word(_message.Message):
+        """A word, with the punctuation that follows it. In languages that are written without spaces: a token."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TEXT_FIELD_NUMBER: _builtins.int
+        START_FIELD_NUMBER: _builtins.int
+        END_FIELD_NUMBER: _builtins.int
+        text: _builtins.str
+        """The word, without spaces around."""
+        start: _builtins.float
+        """Where it begins."""
+        end: _builtins.float
+        """Where it ends."""
+        def __init__(
+            self,
+            *,
+            text: _builtins.str = ...,
+            start: _builtins.float = ...,
+            end: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Segment(_message.Message):
+        """A part of the text, usually a phrase."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        START_FIELD_NUMBER: _builtins.int
+        END_FIELD_NUMBER: _builtins.int
+        TEXT_FIELD_NUMBER: _builtins.int
+        TOKENS_FIELD_NUMBER: _builtins.int
+        WORDS_FIELD_NUMBER: _builtins.int
+        TEMPERATURE_FIELD_NUMBER: _builtins.int
+        AVG_LOGPROB_FIELD_NUMBER: _builtins.int
+        NO_SPEECH_PROB_FIELD_NUMBER: _builtins.int
+        start: _builtins.float
+        """Where it begins."""
+        end: _builtins.float
+        """Where it ends."""
+        text: _builtins.str
+        """Its text, as it joins to the one before."""
+        temperature: _builtins.float
+        """The temperature that was asked for."""
+        avg_logprob: _builtins.float
+        """The average of the logarithms of the tokens' probabilities."""
+        no_speech_prob: _builtins.float
+        """How likely it is that nothing is said."""
+        @_builtins.property
+        def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+            """Its tokens."""
+
+        @_builtins.property
+        def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscribeResponse.Word]:
+            """Its words."""
+
+        def __init__(
+            self,
+            *,
+            start: _builtins.float = ...,
+            end: _builtins.float = ...,
+            text: _builtins.str = ...,
+            tokens: _abc.Iterable[_builtins.int] | None = ...,
+            words: _abc.Iterable[Global___TranscribeResponse.Word] | None = ...,
+            temperature: _builtins.float = ...,
+            avg_logprob: _builtins.float = ...,
+            no_speech_prob: _builtins.float = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["avg_logprob", b"avg_logprob", "end", b"end", "no_speech_prob", b"no_speech_prob", "start", b"start", "temperature", b"temperature", "text", b"text", "tokens", b"tokens", "words", b"words"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    DURATION_FIELD_NUMBER: _builtins.int
+    SEGMENTS_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The whole text, without spaces around."""
+    language: _builtins.str
+    """The language that was spoken, by its English name: `english`."""
+    duration: _builtins.float
+    """How long the file is, in seconds."""
+    @_builtins.property
+    def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscribeResponse.Segment]:
+        """The parts, in order."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        language: _builtins.str = ...,
+        duration: _builtins.float = ...,
+        segments: _abc.Iterable[Global___TranscribeResponse.Segment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["duration", b"duration", "language", b"language", "segments", b"segments", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TranscribeResponse: _TypeAlias = TranscribeResponse  # noqa: Y015
 
 @_typing.final
 class Session(_message.Message):

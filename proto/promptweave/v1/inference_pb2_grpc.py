@@ -67,6 +67,11 @@ class InferenceServiceStub(object):
                 request_serializer=promptweave_dot_v1_dot_inference__pb2.RerankRequest.SerializeToString,
                 response_deserializer=promptweave_dot_v1_dot_inference__pb2.RerankResponse.FromString,
                 _registered_method=True)
+        self.Transcribe = channel.unary_unary(
+                '/promptweave.v1.InferenceService/Transcribe',
+                request_serializer=promptweave_dot_v1_dot_inference__pb2.TranscribeRequest.SerializeToString,
+                response_deserializer=promptweave_dot_v1_dot_inference__pb2.TranscribeResponse.FromString,
+                _registered_method=True)
         self.SaveSession = channel.unary_unary(
                 '/promptweave.v1.InferenceService/SaveSession',
                 request_serializer=promptweave_dot_v1_dot_inference__pb2.SaveSessionRequest.SerializeToString,
@@ -174,6 +179,23 @@ class InferenceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Transcribe(self, request, context):
+        """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
+        (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+
+        Errors:
+        - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+        - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
+        with a model that knows English only.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+        - DEADLINE_EXCEEDED: the caller's deadline passed.
+        - INTERNAL: ENGINE_FAILED.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SaveSession(self, request, context):
         """Writes a session's state to disk.
 
@@ -263,6 +285,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Rerank,
                     request_deserializer=promptweave_dot_v1_dot_inference__pb2.RerankRequest.FromString,
                     response_serializer=promptweave_dot_v1_dot_inference__pb2.RerankResponse.SerializeToString,
+            ),
+            'Transcribe': grpc.unary_unary_rpc_method_handler(
+                    servicer.Transcribe,
+                    request_deserializer=promptweave_dot_v1_dot_inference__pb2.TranscribeRequest.FromString,
+                    response_serializer=promptweave_dot_v1_dot_inference__pb2.TranscribeResponse.SerializeToString,
             ),
             'SaveSession': grpc.unary_unary_rpc_method_handler(
                     servicer.SaveSession,
@@ -455,6 +482,33 @@ class InferenceService(object):
             '/promptweave.v1.InferenceService/Rerank',
             promptweave_dot_v1_dot_inference__pb2.RerankRequest.SerializeToString,
             promptweave_dot_v1_dot_inference__pb2.RerankResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Transcribe(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/promptweave.v1.InferenceService/Transcribe',
+            promptweave_dot_v1_dot_inference__pb2.TranscribeRequest.SerializeToString,
+            promptweave_dot_v1_dot_inference__pb2.TranscribeResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -86,6 +86,19 @@ class InferenceServiceStub:
 
     Errors: as Embed.
     """
+    Transcribe: _grpc.UnaryUnaryMultiCallable[_inference_pb2.TranscribeRequest, _inference_pb2.TranscribeResponse]
+    """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
+    (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+
+    Errors:
+    - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+    - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
+      with a model that knows English only.
+    - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+    - DEADLINE_EXCEEDED: the caller's deadline passed.
+    - INTERNAL: ENGINE_FAILED.
+    """
     SaveSession: _grpc.UnaryUnaryMultiCallable[_inference_pb2.SaveSessionRequest, _inference_pb2.SaveSessionResponse]
     """Writes a session's state to disk.
 
@@ -181,6 +194,19 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
 
     Errors: as Embed.
+    """
+    Transcribe: _aio.UnaryUnaryMultiCallable[_inference_pb2.TranscribeRequest, _inference_pb2.TranscribeResponse]  # type: ignore[assignment]
+    """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
+    (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+
+    Errors:
+    - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+    - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
+      with a model that knows English only.
+    - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+    - DEADLINE_EXCEEDED: the caller's deadline passed.
+    - INTERNAL: ENGINE_FAILED.
     """
     SaveSession: _aio.UnaryUnaryMultiCallable[_inference_pb2.SaveSessionRequest, _inference_pb2.SaveSessionResponse]  # type: ignore[assignment]
     """Writes a session's state to disk.
@@ -310,6 +336,25 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
 
         Errors: as Embed.
+        """
+
+    @_abc_1.abstractmethod
+    def Transcribe(
+        self,
+        request: _inference_pb2.TranscribeRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_inference_pb2.TranscribeResponse, _abc.Awaitable[_inference_pb2.TranscribeResponse]]:
+        """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
+        (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+
+        Errors:
+        - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+        - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
+          with a model that knows English only.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
+        - DEADLINE_EXCEEDED: the caller's deadline passed.
+        - INTERNAL: ENGINE_FAILED.
         """
 
     @_abc_1.abstractmethod

@@ -1,5 +1,6 @@
 """The options of the services, shared by `serve` and by the commands that run one service each."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -68,6 +69,19 @@ _ENGINE = [
         type=click.IntRange(1),
         metavar="N",
         help="Tokens of the longest text for these two.  [default: the model's, at most 8192]",
+    ),
+    click.option(
+        "--whisper-model",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A model file of whisper.cpp (ggml-*.bin), to transcribe sound with its server.",
+    ),
+    click.option("--whisper-server", metavar="PATH", help="whisper.cpp's server.  [default: whisper-server on PATH]"),
+    click.option(
+        "--whisper-args",
+        default="",
+        metavar="ARGS",
+        help="More arguments for it, quoted as for a shell, such as '--threads 8 --convert'.",
     ),
     click.option(
         "--session-dir",
@@ -289,6 +303,9 @@ def to_inference(
         embedding_pooling=given["embedding_pooling"],
         rerank_model=_resolved(given["rerank_model"]),
         embedding_ctx_size=given["embedding_ctx_size"],
+        whisper_model=_resolved(given["whisper_model"]),
+        whisper_server=given["whisper_server"],
+        whisper_args=_split(given["whisper_args"]),
         engine=given["engine"],
         engine_args=engine_args,
         ctx_size=given["ctx_size"],
@@ -302,6 +319,13 @@ def to_inference(
         hang_timeout_s=given["hang_timeout"],
         grace_s=given["grace"],
     )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise StartError(f"--whisper-args {text!r}: {error}") from None
 
 
 def _resolved(path: Path | None) -> Path | None:

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import marshal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +11,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import jinja2
+from jinja2.meta import find_undeclared_variables
 
 from promptweave.compiler.environment import ENVIRONMENT
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
@@ -55,7 +57,7 @@ class ChatTemplate:
         context = {
             "messages": list(messages),
             "tools": list(tools) or None,
-            "functions": json.dumps(list(tools), indent=2, ensure_ascii=False) if tools and "functions" in source else "",
+            "functions": json.dumps(list(tools), indent=2, ensure_ascii=False) if tools and _wants_functions(source) else "",
             "add_generation_prompt": add_generation_prompt,
             "bos_token": self.bos_token,
             "eos_token": self.eos_token,
@@ -77,7 +79,7 @@ class ChatTemplate:
 
 def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
     # Some templates change what they are given.
-    given = {**context, **copy.deepcopy({key: context[key] for key in ("messages", "tools")})}
+    given = {**context, **_copied({key: context[key] for key in ("messages", "tools")})}
     written: list[str] = []
     length = 0
     try:
@@ -103,6 +105,15 @@ def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
     return "".join(written)
 
 
+def _copied(value: dict[str, Any]) -> dict[str, Any]:
+    """A deep copy."""
+    try:
+        copied: dict[str, Any] = marshal.loads(marshal.dumps(value))  # noqa: S302 - of our own; ten times as fast as copying
+    except ValueError:  # It is not made of Python's own types only.
+        return copy.deepcopy(value)
+    return copied
+
+
 def _at(error: BaseException, message: str) -> str:
     """The message with the template's line, which Jinja writes into the traceback, or can tell."""
     line, step = getattr(error, "lineno", None), error.__traceback__
@@ -112,6 +123,12 @@ def _at(error: BaseException, message: str) -> str:
             line = template.get_corresponding_lineno(step.tb_lineno) if template else step.tb_lineno
         step = step.tb_next
     return f"{message} (line {line} of the template)" if line else message
+
+
+@lru_cache(maxsize=64)
+def _wants_functions(source: str) -> bool:
+    """Whether a template that parses uses the variable: most that have the word say it to the model."""
+    return "functions" in source and "functions" in find_undeclared_variables(ENVIRONMENT.parse(source))
 
 
 @lru_cache(maxsize=64)

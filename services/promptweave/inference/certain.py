@@ -26,6 +26,8 @@ from promptweave.output.rest import AmbiguousGrammarError, Rest, Rests
 from promptweave.output.tree import Region, Syntax
 
 _MOST_BEGINNINGS = 16
+_MOST_FORKS, _LONGEST_STOP = 64, 100
+"""Of texts that are told apart, such as the names of tools; characters of what tells one apart."""
 _BEFORE = ("", "0", "a")
 """What values are probed with: before the character that ends them comes some other."""
 _ENDS = '",}]\n'
@@ -95,12 +97,33 @@ def _stops(rest: Rest, worth: int, tags: Sequence[str]) -> list[str]:
 
     tail = rest.certain()
     ahead = _after(rest, tail)
-    begin = ahead.beginnings(_MOST_BEGINNINGS) if ahead else None
-    # Letters come again in what follows the others, so either all are stops or none.
-    found = [tail + char for char in begin or ()] if begin and all(map(is_worth, begin)) else []
+    # Letters come again in what follows the others, so either every way has a stop or none.
+    found = _forks(rest, worth) or []
     found += [tail + tag for tag in tags if is_worth(tag)]
     found += [end for end in _ENDS if end not in tail and any(is_worth(before + end) for before in _BEFORE)]
     return list(dict.fromkeys(found))
+
+
+def _forks(rest: Rest, worth: int) -> list[str] | None:
+    """Where the next texts are a few: each up to where it is known which one it is. None: there are others, too."""
+    found: list[str] = []
+    waiting = [("", rest)]
+    while waiting:
+        before, at = waiting.pop(0)
+        tail = at.certain()
+        ahead = _after(at, tail)
+        begin = ahead.beginnings(_MOST_BEGINNINGS) if ahead and len(before + tail) < _LONGEST_STOP else None
+        if not begin or len(found) + len(waiting) + len(begin) > _MOST_FORKS:
+            return None
+        for char in begin:
+            following = _after(ahead, char)
+            if following is None:
+                return None
+            if len(following.certain()) >= worth:
+                found.append(before + tail + char)
+            else:
+                waiting.append((before + tail + char, following))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,13 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from promptweave.inference.client import EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Gate
 from promptweave.inference.pace import Pace
+from promptweave.inference.program import Ready_co
 from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
 from promptweave.inference.sessions import Sessions
@@ -33,16 +34,20 @@ class ReadyEngine:
     """When the model was loaded, in seconds of the UNIX epoch."""
 
 
-class Engine(Protocol):
-    """An engine that is watched over."""
+class Watched(Protocol[Ready_co]):
+    """An engine that is watched over; the argument is what is to be had of it while it is ready."""
 
     losses: int
     """How often it was ready and then no more, but for the last time, when it is told to stop."""
 
-    def ready(self) -> ReadyEngine:
+    def ready(self) -> Ready_co:
         """The engine, if it is ready now. Raises EngineUnavailableError, which says what it is doing instead."""
         ...
 
     async def run(self, on_ready: OnReady) -> None:
         """Watches over it until cancelled. Raises StartError when there is no hope left."""
         ...
+
+
+Engine: TypeAlias = Watched[ReadyEngine]
+"""One of llama.cpp's."""

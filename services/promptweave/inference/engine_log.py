@@ -3,30 +3,56 @@
 import logging
 import re
 from collections import deque
+from dataclasses import dataclass
 
 logger = logging.getLogger("promptweave.engine")
 
-_LINE = re.compile(r"(?:\d+\.\d+\.\d+\.\d+ )?(?:(?P<level>[DIWE]) )?\s*(?P<text>.*)")
+
+@dataclass(frozen=True)
+class LogStyle:
+    """How a program writes its log."""
+
+    line: re.Pattern[str]
+    """A whole line: its `text`, and its `level` where it tells."""
+    error: re.Pattern[str]
+    """What a line without a level says when something is wrong."""
+    aftermath: re.Pattern[str]
+    """What is said on the way out, after the cause."""
+    refusal: re.Pattern[str]
+    """What a caller did wrong, and is told."""
+
+
+LLAMA_STYLE = LogStyle(
+    line=re.compile(r"(?:\d+\.\d+\.\d+\.\d+ )?(?:(?P<level>[DIWE]) )?\s*(?P<text>.*)"),
+    error=re.compile(r"error|fail|abort|assert|cannot|unable|not found", re.IGNORECASE),
+    aftermath=re.compile(r"^(?:srv|main|cmn)\b|failed to load model|exiting due to|Failed to init server"),
+    refusal=re.compile(r"^srv\s+send_error\b"),
+)
 """`0.00.004.924 E llama_model_load: error loading model: ...`; other builds write the text alone."""
 
-_ERROR = re.compile(r"error|fail|abort|assert|cannot|unable|not found", re.IGNORECASE)
-_AFTERMATH = re.compile(r"^(?:srv|main|cmn)\b|failed to load model|exiting due to|Failed to init server")
-"""What is said on the way out, after the cause."""
+WHISPER_STYLE = LogStyle(
+    line=re.compile(r"(?P<level>(?!))?(?P<text>.*)"),
+    # Its usage, which follows a wrong argument, speaks of errors and failures, too.
+    error=re.compile(r"^(?:error|terminate called|  what\(\))\b|failed to|couldn't|invalid model|GGML_ASSERT"),
+    aftermath=re.compile(r"^terminate called|failed to initialize whisper context"),
+    refusal=re.compile(r"^error: (?:failed to (?:read|decode)|no 'file')|^whisper_full|client disconnected"),
+)
+"""whisper.cpp's server (1.9.1): `error: unknown argument: --x`."""
 
 # The engine says at INFO what it does for every request, and at WARNING that a client went away.
 _LEVELS = {"D": logging.DEBUG, "I": logging.DEBUG, "W": logging.INFO, "E": logging.ERROR}
-
-_REFUSAL = re.compile(r"^srv\s+send_error\b")
-"""What a caller did wrong, and is told."""
 
 _KEPT = 50
 _LONGEST = 400
 
 
 class EngineLog:
-    """The log of one run of the engine."""
+    """The log of one run of an engine, or of another program."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "engine", style: LogStyle = LLAMA_STYLE) -> None:
+        """`name` stands before each line."""
+        self._name = name
+        self._style = style
         self._last: deque[str] = deque(maxlen=_KEPT)
         self._errors: list[str] = []
         self.quiet = True
@@ -34,22 +60,23 @@ class EngineLog:
 
     def note(self, line: str) -> None:
         """Takes one line, without its end."""
-        found = _LINE.fullmatch(line)
+        found = self._style.line.fullmatch(line)
         level, text = (found["level"], found["text"].strip()) if found else (None, line.strip())
         if not text:
             return
         text = text[:_LONGEST]
         self._last.append(text)
-        if level == "E" or (level is None and _ERROR.search(text)):
+        refusal = self._style.refusal.search(text)
+        if not refusal and (level == "E" or (level is None and self._style.error.search(text))):
             self._errors = [*self._errors[-_KEPT:], text]
-        if self.quiet or _REFUSAL.match(text):
+        if self.quiet or refusal:
             level = "D"
-        logger.log(_LEVELS.get(level or "I", logging.DEBUG), "engine: %s", text)
+        logger.log(_LEVELS.get(level or "I", logging.DEBUG), "%s: %s", self._name, text)
 
     def cause(self) -> str:
         """The line that says best why the engine died; "" if it said nothing.
 
         The last error that is no mere aftermath: the cause comes first and its consequences follow.
         """
-        causes = [text for text in self._errors if not _AFTERMATH.search(text)]
+        causes = [text for text in self._errors if not self._style.aftermath.search(text)]
         return (causes or self._errors or list(self._last) or [""])[-1]

@@ -1,7 +1,7 @@
 """Becomes the engine: `python -m promptweave.inference.launcher`, in a child process, so that its crash is only a child's.
 
 The first line of stdin is a JSON object, the `Order`: secrets do not belong on a command line, which everybody can read.
-Stdin stays open for as long as the parent lives.
+For whisper.cpp's server it is a `Command`. Stdin stays open for as long as the parent lives.
 
 When the parent dies, however it dies, the engine goes too: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG,
 which outlives exec); elsewhere the end of stdin tells the wheel's engine.
@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import NoReturn
 
@@ -62,6 +63,19 @@ class Order:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
+@dataclass(frozen=True)
+class Command:
+    """What to run, where it is another program than llama.cpp's server."""
+
+    parent: int
+    """The parent's process id."""
+    argv: Sequence[str]
+
+    def to_line(self) -> bytes:
+        """The line of stdin."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
 def command(order: Order) -> list[str]:
     """The command line of a llama-server binary.
 
@@ -93,20 +107,26 @@ def _pooling_arguments(order: Order) -> list[str]:
 def main() -> None:
     """Runs the engine until it ends, or is ended."""
     line = _first_line()
-    order = Order(**json.loads(line))
-    die_with(order.parent)
+    fields = json.loads(line)
+    die_with(fields["parent"])
     os.environ.setdefault(*_WAIT)
     os.environ.setdefault(*_NO_BACKTRACE)
+    if "argv" in fields:
+        _become(Command(**fields).argv)
+    order = Order(**fields)
     if order.binary is None:
         threading.Thread(target=_exit_at_end_of_stdin, daemon=True).start()
         _run_wheel(order)
     else:
         os.environ["LLAMA_API_KEY"] = order.api_key
-        argv = command(order)
-        try:
-            os.execv(argv[0], argv)  # noqa: S606 - to become the engine is what this process is for
-        except OSError as error:
-            sys.exit(f"cannot run {argv[0]}: {error.strerror}")
+        _become(command(order))
+
+
+def _become(argv: Sequence[str]) -> NoReturn:
+    try:
+        os.execv(argv[0], [*argv])  # noqa: S606 - to become the engine is what this process is for
+    except OSError as error:
+        sys.exit(f"cannot run {argv[0]}: {error.strerror}")
 
 
 def _first_line() -> bytes:

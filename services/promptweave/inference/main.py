@@ -19,7 +19,11 @@ from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
 
 ROLE = "inference"
-CALLS = {Role.EMBEDDING: "promptweave.v1.InferenceService.Embed", Role.RERANK: "promptweave.v1.InferenceService.Rerank"}
+CALLS = {
+    Role.EMBEDDING: "promptweave.v1.InferenceService.Embed",
+    Role.RERANK: "promptweave.v1.InferenceService.Rerank",
+    Role.WHISPER: "promptweave.v1.InferenceService.Transcribe",
+}
 """The names under which the health service tells of the engines beside the one that writes."""
 
 

@@ -50,6 +50,12 @@ class InferenceOptions:
     embedding_ctx_size: int | None = None
     """The longest input of these two engines, in tokens; rounded up to a multiple of 256, and never more than the model was
     trained for. None: as much as that, at most 8,192."""
+    whisper_model: Path | None = None
+    """A model file of whisper.cpp, for a server that transcribes. None: there is none."""
+    whisper_server: str | None = None
+    """The path of whisper.cpp's server. None: the one on PATH."""
+    whisper_args: tuple[str, ...] = ()
+    """More arguments for it."""
     pooling: str | None = None
     """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `side_engines.py`."""
 
@@ -85,6 +91,8 @@ class InferenceOptions:
             raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")
         if self.embedding_pooling and not self.embedding_model:
             raise StartError("a pooling is of an embedding model: give one, too")
+        if (self.whisper_server or self.whisper_args) and not self.whisper_model:
+            raise StartError("a whisper server, or arguments for one, need a whisper model: give one, too")
         if self.embedding_ctx_size is not None and self.embedding_ctx_size < 1:
             raise StartError(f"the embedding context size is {self.embedding_ctx_size}: at least 1 is needed")
         if self.parallel < 1:

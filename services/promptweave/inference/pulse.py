@@ -8,8 +8,9 @@ works on. These counts move once for each batch, of up to 2,048 tokens: minutes,
 
 import time
 from dataclasses import dataclass
+from typing import Protocol
 
-from promptweave.inference.client import EngineClient, Slot
+from promptweave.inference.client import Slot
 from promptweave.inference.errors import EngineUnavailableError, InferenceError
 
 PERIOD_S = 1.0
@@ -27,6 +28,18 @@ class Trouble:
     at_work: bool
 
 
+class Patient(Protocol):
+    """The client of what has a pulse."""
+
+    async def healthy(self, *, timeout_s: float) -> bool:
+        """Whether it answers, with its model loaded."""
+        ...
+
+    async def slots(self, *, timeout_s: float) -> list[Slot]:
+        """What its slots do; [] where it does not tell. Raises InferenceError."""
+        ...
+
+
 class Pulse:
     """The pulse of one engine. Times in seconds.
 
@@ -34,7 +47,7 @@ class Pulse:
     paused, is no fault of the engine.
     """
 
-    def __init__(self, client: EngineClient, limit_s: float) -> None:
+    def __init__(self, client: Patient, limit_s: float) -> None:
         """`limit_s`: how long the engine may be silent."""
         self._client = client
         self._limit_s = limit_s

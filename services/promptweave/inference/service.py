@@ -17,6 +17,7 @@ from promptweave.inference.metrics import EngineMetrics, MessageMetrics, SideEng
 from promptweave.inference.service_embed import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service_events import event_to_wire, session_to_wire
 from promptweave.inference.service_request import request_from_wire
+from promptweave.inference.service_transcribe import transcribe_from_wire, whisper_to_wire
 from promptweave.inference.sessions import Sessions
 from promptweave.inference.side_engines import NO_SIDE_ENGINES, Role, SideEngines
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
@@ -45,6 +46,8 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GetModelRequest, context: Context
     ) -> inference_pb2.GetModelResponse:
         """Describes a loaded model."""
+        if request.role == inference_pb2.MODEL_ROLE_TRANSCRIPTION:
+            return inference_pb2.GetModelResponse(model=whisper_to_wire(self._side.ready_whisper()))
         role = ROLES.get(request.role)
         engine = self._engine.ready() if role is None else self._side.ready(role)
         facts = engine.facts
@@ -99,6 +102,12 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.RerankResponse:
         """Documents → the best ones first."""
         return await rerank_from_wire(self._side.ready(Role.RERANK), request)
+
+    async def Transcribe(  # noqa: N802
+        self, request: inference_pb2.TranscribeRequest, context: Context
+    ) -> inference_pb2.TranscribeResponse:
+        """Sound → text."""
+        return await transcribe_from_wire(self._side.ready_whisper(), request)
 
     async def SaveSession(  # noqa: N802
         self, request: inference_pb2.SaveSessionRequest, context: Context

@@ -1,4 +1,4 @@
-"""The engines beside the one that writes: for embeddings, for ranking. Each lives and dies by itself."""
+"""The engines beside the one that writes: for embeddings, ranking, transcripts. Each lives and dies by itself."""
 
 import asyncio
 import logging
@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from enum import Enum
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from promptweave.inference.engine import Engine, OnReady, ReadyEngine
+from promptweave.inference.engine import Engine, OnReady, ReadyEngine, Watched
 from promptweave.inference.errors import EngineUnavailableError, StartError, UnsupportedError
+from promptweave.inference.gate import Gate
 from promptweave.inference.model_file import check_model_file
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.supervisor import Supervision, Supervisor
 from promptweave.inference.vector_model import POOLINGS, RANK, read_vector_model
+from promptweave.inference.whisper_server import ReadyWhisper, WhisperServer
 
 logger = logging.getLogger(__name__)
 
@@ -35,22 +38,44 @@ class Role(Enum):
 
     EMBEDDING = "embedding"
     RERANK = "rerank"
+    WHISPER = "whisper"
+
+
+class Gated(Protocol):
+    """What every engine that is ready has."""
+
+    @property
+    def gate(self) -> Gate:
+        """Its queue."""
+        ...
+
+
+Ready = TypeVar("Ready")
 
 
 class SideEngines:
     """Those that there are."""
 
-    def __init__(self, engines: Mapping[Role, Engine]) -> None:
-        self.engines = engines
+    def __init__(self, engines: Mapping[Role, Engine], whisper: Watched[ReadyWhisper] | None = None) -> None:
+        self._vectors = engines
+        self._whisper = whisper
+        self.engines: Mapping[Role, Watched[Gated]] = {**engines, **({Role.WHISPER: whisper} if whisper else {})}
 
     @classmethod
     def supervised(cls, options: InferenceOptions) -> "SideEngines":
         """Engines of our own for the models that are given. Raises StartError."""
-        return cls({role: Supervisor(given) for role, given in side_options(options).items()})
+        return cls({role: Supervisor(given) for role, given in side_options(options).items()}, _whisper(options))
 
     def ready(self, role: Role) -> ReadyEngine:
-        """The engine, if it is ready now. Raises UnsupportedError where there is none, and EngineUnavailableError."""
-        engine = self.engines.get(role)
+        """The engine that embeds or ranks, if it is ready now. Raises UnsupportedError where there is none, and
+        EngineUnavailableError."""
+        return self._ready(role, self._vectors.get(role))
+
+    def ready_whisper(self) -> ReadyWhisper:
+        """As `ready`, of the one that transcribes."""
+        return self._ready(Role.WHISPER, self._whisper)
+
+    def _ready(self, role: Role, engine: Watched[Ready] | None) -> Ready:
         if engine is None:
             raise UnsupportedError(
                 f"there is no {role.value} model: start the inference service with --{role.value}-model FILE"
@@ -87,6 +112,16 @@ class SideEngines:
 NO_SIDE_ENGINES = SideEngines({})
 
 
+def _whisper(options: InferenceOptions) -> Watched[ReadyWhisper] | None:
+    if options.whisper_model is None:
+        return None
+    try:
+        program = WhisperServer(options)
+    except StartError as error:
+        raise StartError(f"--whisper-model: {error}") from None
+    return Supervision(program, start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
+
+
 def side_options(options: InferenceOptions) -> dict[Role, InferenceOptions]:
     """Each engine's own options, as if it were the only one. Raises StartError for models that are not for their role."""
     given = {Role.EMBEDDING: options.embedding_model, Role.RERANK: options.rerank_model}
@@ -121,6 +156,9 @@ def _engine_options(options: InferenceOptions, role: Role, model: Path) -> Infer
         embedding_model=None,
         embedding_pooling=None,
         rerank_model=None,
+        whisper_model=None,
+        whisper_server=None,
+        whisper_args=(),
         session_dir=None,
     )
 

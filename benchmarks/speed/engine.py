@@ -1,0 +1,29 @@
+"""The engine's server by itself, as its own users start it: `python benchmarks/speed/engine.py MODEL SOCKET SLOTS CONTEXT`.
+
+As promptweave starts it, but for special tokens: shown, they would be in the way of its own chat endpoint's parser.
+"""
+
+import sys
+import threading
+
+from xllamacpp import CommonParams, Server
+
+
+def main() -> None:
+    """Runs until it is killed."""
+    model, socket, slots, context = sys.argv[1:]
+    params = CommonParams()
+    params.model.path = model
+    params.hostnames = [socket]
+    params.n_parallel = int(slots)
+    params.n_ctx = int(slots) * int(context)
+    params.n_threads_http = int(slots) + 8
+    params.use_jinja = True
+    params.ui = False
+    server = Server(params)
+    threading.Event().wait()
+    del server
+
+
+if __name__ == "__main__":
+    main()
