@@ -36,7 +36,7 @@ CALLS: Mapping[str, tuple[str, ...]] = {
     "/v1/messages/count_tokens": ("GetModel", "Compile", "Tokenize"),
     "/v1/completions": ("GetModel", "Generate"),
     "/v1/embeddings": ("GetModel", "Embed"),
-    "/v1/rerank": ("GetModel", "Rerank"),
+    **dict.fromkeys(("/v1/rerank", "/v1/reranking", "/rerank", "/reranking"), ("GetModel", "Rerank")),
     "/tokenize": ("Tokenize",),
     "/detokenize": ("Detokenize",),
     "/apply-template": ("GetModel", "Compile"),
