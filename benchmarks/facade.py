@@ -1,4 +1,4 @@
-"""What promptweave adds to the engine: time to the first token, and CPU of each streamed token, by process.
+"""What promptweave adds to the engine: time to the first token, and CPU of each streamed token.
 
 One engine, asked in turns at its own endpoint and through the facade (`promptweave serve --endpoint`), with one client and
 with several at once. Prints a table for docs/openai.md; asserts nothing. The demo model's tokens cost little, so what is
@@ -39,7 +39,7 @@ params.ui = False
 server = Server(params)
 threading.Event().wait()
 """
-OURS = ("facade", "inference", "compiler")
+OURS = ("promptweave",)
 WAYS = ("the engine's own", "through promptweave")
 
 
@@ -88,13 +88,9 @@ def wait_for(url: str) -> None:
 
 
 def processes(serving: int, engine: int) -> Mapping[str, list[psutil.Process]]:
-    """By what they do. The compiler's are its workers as well."""
-    found: dict[str, list[psutil.Process]] = {name: [] for name in OURS} | {"engine": [psutil.Process(engine)]}
-    for child in psutil.Process(serving).children():
-        name = next((name for name in OURS if name in child.cmdline()), None)
-        if name:
-            found[name] += [child, *child.children(recursive=True)]
-    return found
+    """The engine, and all of ours together."""
+    serve = psutil.Process(serving)
+    return {"engine": [psutil.Process(engine)], "promptweave": [serve, *serve.children(recursive=True)]}
 
 
 def cpu(found: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
