@@ -129,12 +129,12 @@ async def ask(http: httpx.AsyncClient, request: Request) -> str:
     if not request.body["stream"]:
         response = await http.post("chat/completions", json=request.body)
         if response.status_code != 200:
-            return f"refused: {response.status_code} {response.json()['error']['code']}"
+            return refused(response.status_code, response.json()["error"])
         choice = response.json()["choices"][0]
         return judge(request, choice["finish_reason"], choice["message"])
     async with http.stream("POST", "chat/completions", json=request.body) as response:
         if response.status_code != 200:
-            return f"refused: {response.status_code} {json.loads(await response.aread())['error']['code']}"
+            return refused(response.status_code, json.loads(await response.aread())["error"])
         message: dict[str, Any] = {"content": "", "tool_calls": []}
         reason = None
         async for event in events(response):
@@ -144,6 +144,11 @@ async def ask(http: httpx.AsyncClient, request: Request) -> str:
                 add(message, choice["delta"])
                 reason = choice["finish_reason"] or reason
         return judge(request, reason, message)
+
+
+def refused(status: int, error: dict[str, Any]) -> str:
+    """A refusal; with its words, where the request would be at fault, which none is."""
+    return f"refused: {status} {error['message'] if status == 400 else error['code']}"
 
 
 async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:

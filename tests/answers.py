@@ -18,7 +18,7 @@ import referencing
 from referencing.jsonschema import DRAFT202012
 
 from promptweave.facade.openapi import openapi_document
-from promptweave.facade.openapi_answers import ANSWERS
+from promptweave.facade.openapi_answers import ANSWERS, error_schema
 
 from .openai_description import DESCRIPTION, check, check_event
 
@@ -79,7 +79,7 @@ def _kind(method: str, path: str) -> str | None:
 def _own_kind(method: str, path: str, status: int) -> str | None:
     """The schema in our document."""
     if status >= 400:
-        return "AnthropicError" if path.startswith("/v1/messages") else "Error"
+        return error_schema(path, status)
     for known, name in ANSWERS.items():
         pattern = re.escape(known).replace(r"\{name\}", ".+").replace(r"\{id\}", "[^/]+").replace(r"\ ", " ")
         if re.fullmatch(pattern, f"{method.lower()} {path}"):

@@ -14,7 +14,7 @@ from promptweave.facade.compiler_routes import ParseBody, TemplateBody
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.llama_cpp_routes import ApplyTemplateBody, DetokenizeBody, TokenizeBody
 from promptweave.facade.messages_body import CountBody, MessagesBody
-from promptweave.facade.openapi_answers import ANSWER_SCHEMAS, ANSWERS
+from promptweave.facade.openapi_answers import ANSWER_SCHEMAS, ANSWERS, error_schema
 from promptweave.facade.responses_body import ResponsesBody
 from promptweave.facade.vector_routes import EmbeddingsBody, RerankBody
 
@@ -237,13 +237,11 @@ def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
     warns = name is not None and "warnings" in ANSWER_SCHEMAS[name]["properties"] and name != "ParsedOutput"
     if operation.streams:
         content["text/event-stream"] = {}
-    error = "AnthropicError" if operation.path.startswith("/v1/messages") else "Error"
-    told = {"application/json": {"schema": {"$ref": f"#/components/schemas/{error}"}}}
     described: JsonObject = {
         "summary": operation.summary,
         "responses": {
             "200": {"description": "The answer", "content": content} | ({"headers": _WARNED} if warns else {}),
-            **{str(status): {"description": text, "content": told} for status, text in _ERRORS.items()},
+            **{str(status): _error(operation.path, status) for status in _ERRORS},
         },
     }
     if names := re.findall(r"{(\w+)}", operation.path):
@@ -261,3 +259,8 @@ def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
             },
         }
     return described
+
+
+def _error(path: str, status: int) -> JsonObject:
+    schema = {"$ref": f"#/components/schemas/{error_schema(path, status)}"}
+    return {"description": _ERRORS[status], "content": {"application/json": {"schema": schema}}}

@@ -184,7 +184,9 @@ ANSWER_SCHEMAS: Mapping[str, JsonObject] = {
             )
         },
         prompt=_TEXT,
-        segments=_list(_object(text=_TEXT, trusted=_FLAG)),
+        segments=_list(
+            {"anyOf": [_object(text=_TEXT, trusted=_FLAG), _object(image=_object(mime_type=_TEXT, bytes=_COUNT))]}
+        ),
         grammar={**_or_null(_TEXT), "description": "GBNF"},
         stop=_list(_TEXT),
         syntax={**_ANY_OBJECT, "description": "How to read the output: `/parse` takes it"},
@@ -240,3 +242,10 @@ ANSWERS: Mapping[str, str] = {
     "get /ready": "Readiness",
 }
 """Method and path → the schema of what is answered."""
+
+
+def error_schema(path: str, status: int) -> str:
+    """The schema of what a route answers instead, with an HTTP status from 400 on."""
+    if path == "/ready" and status == 503:
+        return "Readiness"
+    return "AnthropicError" if path.startswith("/v1/messages") else "Error"
