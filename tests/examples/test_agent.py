@@ -32,13 +32,13 @@ def parts() -> Iterator[None]:
     sys.path.remove(str(AGENT))
 
 
-def agent(served: Serving, *arguments: str, status: int | None = 0) -> tuple[str, str]:
-    """The answer, and the transcript. `status`: how it is to end; None: in any way."""
+def agent(served: Serving, *arguments: str, status: int = 0) -> tuple[str, str]:
+    """The answer, and the transcript."""
     environment = {**os.environ, "OPENAI_BASE_URL": served.url, "OPENAI_API_KEY": "none"}
     done = subprocess.run(
         [sys.executable, str(AGENT), *arguments], capture_output=True, text=True, timeout=280, check=False, env=environment
     )
-    assert status in (None, done.returncode), done.stderr
+    assert done.returncode == status, done.stderr
     return done.stdout, done.stderr
 
 
@@ -53,20 +53,19 @@ def test_a_module_of_tools_and_an_answer_of_a_type(default_served: Serving) -> N
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(AGENT) in " ".join(each.info["cmdline"] or [])]
 
 
-def test_an_error_of_a_tool_is_a_result_and_the_model_goes_on(default_served: Serving) -> None:
-    asked = ("What's the weather in Bergen?", "--tools", WEATHER, "--only", "get_current_weather", "--greedy")
-    # What it makes of that is up to the model, which may not find an end: a cut is said, and is no failure of the tool.
-    _, transcript = agent(default_served, *asked, "--max-iterations", "1", "--max-tokens", "100", status=None)
-    before, error, after = transcript.partition(
-        '← get_current_weather {"error": "LookupError: no weather is known for Bergen'
+def test_an_error_of_a_tool_is_a_result_and_the_model_goes_on(default_served: Serving, tmp_path: Path) -> None:
+    # An answer of a few tokens: of free text the demo model does not always find the end.
+    known = tmp_path / "known.json"
+    known.write_text(
+        '{"type": "object", "properties": {"known": {"type": "boolean"}}, "required": ["known"]}', encoding="utf-8"
     )
-    assert error
-    assert before.startswith('→ get_current_weather {"location": "Bergen"')
-    assert after.partition("\n")[2].strip()
-    assert "Traceback" not in transcript
-    # After that the model answers, since no more calls are admitted.
-    answer, transcript = agent(default_served, *asked, "--max-iterations", "0", "--max-tokens", "300", status=None)
-    assert answer.strip() or "cut by max_tokens" in transcript
+    asked = ("What's the weather in Bergen?", "--tools", WEATHER, "--only", "get_current_weather", "--greedy")
+    answer, transcript = agent(default_served, *asked, "--answer", str(known), "--max-iterations", "1")
+    assert json.loads(answer)["known"] in (True, False)
+    assert '← get_current_weather {"error": "LookupError: no weather is known for Bergen' in transcript
+    # No more calls are admitted: the model answers from what it knows.
+    answer, transcript = agent(default_served, *asked, "--answer", str(known), "--max-iterations", "0")
+    assert json.loads(answer)["known"] in (True, False)
     assert "→" not in transcript
 
 
