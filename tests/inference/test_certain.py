@@ -133,6 +133,19 @@ async def test_a_limit_is_kept_to_the_token(words: InferenceServiceStub) -> None
         assert whole.content.startswith(found.content[:-1])
 
 
+@pytest.mark.parametrize("most", [5, 20, 40, 60])
+async def test_a_limit_holds_for_tokens_that_the_vocabulary_would_not_choose(stub: InferenceServiceStub, most: int) -> None:
+    """A random model's text, tokenised anew at a seam, may take more tokens than the model took, and than there may be."""
+    schema = record(
+        location=TEXT, unit={"enum": ["celsius", "fahrenheit"]}, tags={"type": "array", "items": TEXT, "minItems": 9}
+    )
+    for seed in range(25):
+        found = await answer(stub, asked(schema, sampling=sampling(seed=seed), max_tokens=most))
+        assert found.finish.usage.completion_tokens <= most
+        assert found.finish.reason == output_pb2.FINISH_REASON_LENGTH
+        assert not found.finish.complete
+
+
 async def test_whoever_wants_to_know_the_tokens_gets_all_of_them(words: InferenceServiceStub) -> None:
     schema = record(unit={"enum": ["celsius", "fahrenheit"]}, sure={"type": "boolean"})
     scored = await answer(words, asked(schema, top_logprobs=2))

@@ -255,6 +255,10 @@ class _Message:
             # The token that ends a turn is counted, as the engine does.
             ended = replace(counts, completion_tokens=counts.completion_tokens + 1)
             return [*chunks, Chunk("", ended, "eos")]
+        if 0 <= self._body["n_predict"] <= len(self._ids):
+            # Tokenised anew, the text may take more tokens than the model took.
+            self.ended = True
+            return [Chunk(self._stop, self._counts(written)), Chunk("", self._counts(written), "limit")]
         self._grammar = following.gbnf()
         return chunks
 
