@@ -176,10 +176,14 @@ def some_tools(words: Words, most: int) -> list[Tool]:
     return tool_set(words, words.random.randint(1, most))
 
 
+def one_call(words: Words, tool: Tool) -> list[dict[str, Any]]:
+    request = Request(words, tool)
+    return [user(framed(words, request.sentence())), calls((tool.name, request.arguments()))]
+
+
 def single(words: Words, most: int = 4) -> Conversation:
     tools = some_tools(words, most)
-    request = Request(words, tools[0])
-    return conversation(words, tools, [user(framed(words, request.sentence())), calls((tools[0].name, request.arguments()))])
+    return conversation(words, tools, one_call(words, tools[0]))
 
 
 def _variable(request: Request) -> list[Parameter]:
@@ -206,19 +210,26 @@ def parallel(words: Words, most: int = 3) -> Conversation:
                     calls((tools[0].name, first.arguments()), (tools[1].name, second.arguments())),
                 ],
             )
-        request = Request(words, tools[0])
-        choice = _variable(request)
-        if not choice:
-            continue
-        chosen = words.some(choice)
-        count = words.random.choices([2, 3], [75, 25])[0]
-        values = list(dict.fromkeys(str(value_of(words, chosen)) for _ in range(count)))
-        if len(values) < 2 or any("," in value for value in values):
-            continue
-        sentence = request.sentence({**request.values, chosen.name: listed(words, values)})
-        found = [(tools[0].name, request.arguments({**request.values, chosen.name: value})) for value in values]
-        return conversation(words, tools, [user(framed(words, sentence)), calls(*found)])
+        messages = one_tool_often(words, tools[0])
+        if messages:
+            return conversation(words, tools, messages)
     return single(words)
+
+
+def one_tool_often(words: Words, tool: Tool) -> list[dict[str, Any]] | None:
+    """One tool for two or three values; none where the request has nothing to list."""
+    request = Request(words, tool)
+    choice = _variable(request)
+    if not choice:
+        return None
+    chosen = words.some(choice)
+    count = words.random.choices([2, 3], [75, 25])[0]
+    values = list(dict.fromkeys(str(value_of(words, chosen)) for _ in range(count)))
+    if len(values) < 2 or any("," in value for value in values):
+        return None
+    sentence = request.sentence({**request.values, chosen.name: listed(words, values)})
+    found = [(tool.name, request.arguments({**request.values, chosen.name: value})) for value in values]
+    return [user(framed(words, sentence)), calls(*found)]
 
 
 def no_tool(words: Words, most: int = 4) -> Conversation:
@@ -243,19 +254,20 @@ def missing(words: Words, most: int = 3) -> Conversation:
     """A required value is not said: it is asked for."""
     for _ in range(20):
         tools = some_tools(words, most)
-        needed = [
-            each
-            for each in tools[0].parameters
-            if each.required and "enum" not in each.schema and each.kind not in ("flag", "object", "list")
-        ]
-        if not needed:
-            continue
-        lacking = words.some(needed)
-        request = Request(words, tools[0], missing=lacking)
-        return conversation(
-            words, tools, [user(framed(words, request.sentence())), answer(f"Please tell me the {lacking.spoken}.")]
-        )
+        messages = one_missing(words, tools[0])
+        if messages:
+            return conversation(words, tools, messages)
     return single(words)
+
+
+def one_missing(words: Words, tool: Tool) -> list[dict[str, Any]] | None:
+    kinds = ("flag", "object", "list")
+    needed = [each for each in tool.parameters if each.required and "enum" not in each.schema and each.kind not in kinds]
+    if not needed:
+        return None
+    lacking = words.some(needed)
+    request = Request(words, tool, missing=lacking)
+    return [user(framed(words, request.sentence())), answer(f"Please tell me the {lacking.spoken}.")]
 
 
 def _result(words: Words, noun: str) -> tuple[str, str]:
@@ -291,9 +303,14 @@ def listed_and(texts: list[str]) -> str:
 def result(words: Words) -> Conversation:
     """A call, its result, and the sentence that tells it."""
     asked = single(words, 2) if words.chance(0.8) else parallel(words, 2)
-    found = [_result(words, "") for _ in asked["messages"][-1].get("tool_calls", [])]
+    return {**asked, "messages": [*asked["messages"], *told(words, asked["messages"][-1])]}
+
+
+def told(words: Words, asked: dict[str, Any]) -> list[dict[str, Any]]:
+    """The results of a message's calls, and the sentence that tells them."""
+    found = [_result(words, "") for _ in asked.get("tool_calls", [])]
     results = [{"role": "tool", "tool_call_id": f"call_{place}", "content": each[0]} for place, each in enumerate(found)]
-    return {**asked, "messages": [*asked["messages"], *results, answer(" ".join(each[1] for each in found))]}
+    return [*results, answer(" ".join(each[1] for each in found))]
 
 
 def follow_up(words: Words) -> Conversation:
@@ -315,6 +332,20 @@ def follow_up(words: Words) -> Conversation:
         messages = [user(framed(words, request.sentence())), calls((tools[0].name, before)), *between, user(asked)]
         return conversation(words, tools, [*messages, calls((tools[0].name, request.arguments(after)))])
     return single(words)
+
+
+def errands(words: Words) -> Conversation:
+    """Several requests, one after another, with the same tools: the tools are read once for all of them."""
+    tools = some_tools(words, 4)
+    messages: list[dict[str, Any]] = []
+    for _ in range(words.random.randint(2, 4)):
+        tool = words.some(tools)
+        way = words.random.choices([one_call, one_tool_often, one_missing], [60, 25, 15])[0]
+        found = way(words, tool) or one_call(words, tool)
+        messages += found
+        if found[-1].get("tool_calls") and words.chance(0.6):
+            messages += told(words, found[-1])
+    return conversation(words, tools, messages)
 
 
 def json_answer(words: Words) -> Conversation:
@@ -354,12 +385,13 @@ def chat(words: Words) -> Conversation:
 
 
 CATEGORIES: dict[str, tuple[Callable[[Words], Conversation], int]] = {
-    "single": (single, 40),
-    "parallel": (parallel, 24),
+    "single": (single, 16),
+    "parallel": (parallel, 16),
+    "errands": (errands, 40),
     "no tool": (no_tool, 9),
-    "missing value": (missing, 7),
-    "result": (result, 7),
-    "follow-up": (follow_up, 5),
+    "missing value": (missing, 6),
+    "result": (result, 2),
+    "follow-up": (follow_up, 4),
     "JSON answer": (json_answer, 6),
     "chat": (chat, 1),
 }

@@ -71,6 +71,8 @@ def rate(progress: float) -> float:
 def work(rank: int, given: argparse.Namespace) -> None:
     gpu = torch.cuda.is_available()
     device, world = torch.device("cuda" if gpu else "cpu"), given.processes
+    # Without instructions for it, a CPU computes in bfloat16 many times slower than in float32 (14 times on AVX2).
+    halves = gpu or bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     if not gpu:
         torch.set_num_threads(1)
     if world > 1:
@@ -120,7 +122,7 @@ def work(rank: int, given: argparse.Namespace) -> None:
         ahead = F.pad(learnt[:, 1:], (0, 1))
         places = ahead.flatten().nonzero().squeeze(1)
         wanted = tokens.roll(-1, 1).flatten()[places]
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16, enabled=halves):
             logits = network(tokens, places)
         loss = F.cross_entropy(logits.float(), wanted)
         loss.backward()
