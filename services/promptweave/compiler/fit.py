@@ -4,8 +4,8 @@ Abilities are found with small conversations, so a larger one can still fail. Th
 template takes it: the last step is a plain transcript in one user turn, which every template takes that takes anything.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from promptweave.compiler.abilities import Abilities, SystemPlace
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
@@ -31,9 +31,30 @@ class Fitted:
     warnings: tuple[CompileWarning, ...]
 
 
+class StandIns:
+    """What was missing of stand-ins, which are the same for all conversations of one form: rendering them once will do."""
+
+    MOST = 32
+
+    def __init__(self) -> None:
+        self._missing: dict[Hashable, frozenset[str]] = {}
+
+    def missing(self, key: Hashable, make: Callable[[], frozenset[str]]) -> frozenset[str]:
+        """The paths of what is missing. `key`: all that it depends on."""
+        if key not in self._missing:
+            missing = make()
+            if len(self._missing) >= self.MOST:
+                del self._missing[next(iter(self._missing))]
+            self._missing[key] = missing
+        return self._missing[key]
+
+
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is to be fitted. `tools_given`: the template is given the tools; they must be found in the prompt either way."""
+    """What is to be fitted. `tools_given`: the template is given the tools; they must be found in the prompt either way.
+
+    `stand_ins` are for conversations that differ in messages and `variables` only.
+    """
 
     messages: Sequence[Message]
     tools: Sequence[Tool]
@@ -41,6 +62,8 @@ class Conversation:
     prepare: Prepare
     write: Write
     pictures: Pictures | None = None
+    stand_ins: StandIns = field(default_factory=StandIns)
+    variables: str = ""
 
     def fit(self, able: Abilities) -> Fitted:
         """The prompt. Raises the template's first error, if it takes the conversation in no form."""
@@ -82,9 +105,13 @@ class Conversation:
         if lost or kept.certain(wanted):
             return lost
         others = stand_in(self.messages)
-        words = pieces(others, self.tools)
-        missing = Kept(self.write(self._normalised(others, able, as_text)[0], able)).missing(words)
-        paths = {piece.path for piece in missing}
+
+        def missing() -> frozenset[str]:
+            found = Kept(self.write(self._normalised(others, able, as_text)[0], able))
+            return frozenset(piece.path for piece in found.missing(pieces(others, self.tools)))
+
+        key = (self.variables, others, able, as_text)
+        paths = missing() if self.pictures else self.stand_ins.missing(key, missing)
         return [piece for piece in wanted if piece.path in paths]
 
     def _reasoning_lost(self, prompt: str) -> list[CompileWarning]:
