@@ -85,7 +85,7 @@ class Shown:
             write,
             self._pictures,
             self._stand_ins,
-            repr(self._request.template_kwargs),
+            self._request.template_kwargs,
         )
 
     def _continued(self, template: ChatTemplate, able: Abilities) -> Fitted:
