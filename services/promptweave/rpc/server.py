@@ -14,6 +14,7 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from promptweave.rpc.address import ListenError, refuse_taken
+from promptweave.rpc.call_context import ContextInterceptor
 from promptweave.rpc.channel import LIMITS
 from promptweave.rpc.credentials import server_credentials
 from promptweave.rpc.interceptor import ErrorInterceptor
@@ -72,7 +73,8 @@ class RpcServer:
 
     def __init__(self, registry: CollectorRegistry | None = None, security: Security = NO_SECURITY) -> None:
         """`registry`: where its calls are counted. Raises SecurityError."""
-        interceptors = [CallMetrics(registry or CollectorRegistry()), ErrorInterceptor(), *asking(security)]
+        counting = CallMetrics(registry or CollectorRegistry())
+        interceptors = [counting, ContextInterceptor(), ErrorInterceptor(), *asking(security)]
         self._credentials = server_credentials(security)
         self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *_KEEPALIVE, *_CONNECTIONS])
         self._health = _Health()
