@@ -125,11 +125,13 @@ def test_serve(demo_model: Path, tmp_path: Path) -> None:
     prompts.write_text(json.dumps({"messages": REQUEST["messages"]}) + "\n")
     arguments = ("--model", str(demo_model), "--precache", str(prompts), "--session-dir", str(tmp_path / "sessions"))
     env = {"PROMPTWEAVE_LOG_FORMAT": "json", "PROMPTWEAVE_LOG_LEVEL": "info"}
-    with open(tmp_path / "stderr", "w") as stderr:
-        with running("serve", *FREE_PORTS, *arguments, until='"ready"', env=env, stderr=stderr) as (_, said):
-            (ready,) = objects(said)
-            assert httpx.get(f"{ready['openai_api']}/models").status_code == 200
-            assert ready["asks_for_keys"] is False
+    with (
+        open(tmp_path / "stderr", "w") as stderr,
+        running("serve", *FREE_PORTS, *arguments, until='"ready"', env=env, stderr=stderr) as (_, said),
+    ):
+        (ready,) = objects(said)
+        assert httpx.get(f"{ready['openai_api']}/models").status_code == 200
+        assert ready["asks_for_keys"] is False
     lines = objects((tmp_path / "stderr").read_text())
     assert {"compiler", "inference", "facade", "precache"} <= {line["service"] for line in lines}
     assert [line["path"] for line in lines if line["logger"].endswith("access")].count("/v1/models") >= 1
