@@ -97,10 +97,9 @@ TABLE: dict[str, tuple[Failure, Told]] = {
     "key-of-the-facade": (grpc.StatusCode.UNAUTHENTICATED, FAULT),
     "right-of-the-facade": (grpc.StatusCode.PERMISSION_DENIED, FAULT),
     # What the library makes of a connection that breaks off.
-    **{
-        code.name: (code, SERVICE_AWAY)
-        for code in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL)
-    },
+    "cancelled": (grpc.StatusCode.CANCELLED, SERVICE_AWAY),
+    "unknown": (grpc.StatusCode.UNKNOWN, SERVICE_AWAY),
+    "internal": (grpc.StatusCode.INTERNAL, SERVICE_AWAY),
     "data-loss": (grpc.StatusCode.DATA_LOSS, FAULT),
     "raised": (ValueError(SECRET), FAULT),
 }
