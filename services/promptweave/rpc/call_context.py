@@ -29,13 +29,14 @@ class ContextInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
         given = dict(handler_call_details.invocation_metadata or ()).get(REQUEST_ID_HEADER)
-        if handler is None or not isinstance(given, str) or not _FORM.fullmatch(given):
-            return handler
-        return wrapped(handler, lambda behaviour, kind: _within(behaviour, given))
+        request_id = given if isinstance(given, str) and _FORM.fullmatch(given) else None
+        return wrapped(handler, lambda behaviour, kind: _within(behaviour, request_id))
 
 
-def _within(behaviour: Behaviour, request_id: str) -> Behaviour:
+def _within(behaviour: Behaviour, request_id: str | None) -> Behaviour:
     async def call(request: object, context: Context) -> object:
         REQUEST_ID.set(request_id)  # A call is a task of its own.
         return await behaviour(request, context)
