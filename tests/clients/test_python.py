@@ -149,3 +149,22 @@ def test_llama_index(served: Serving) -> None:
     assert model.complete("Hi", max_tokens=5).text is not None
     *_, last = model.stream_complete("Hi", max_tokens=5)
     assert isinstance(last.text, str)
+
+
+def test_llama_index_with_tools(served: Serving) -> None:
+    # Versions that take the same `openai` as the other clients need one more package for it.
+    pytest.importorskip("llama_index.core", minversion="0.11")
+    like = pytest.importorskip("llama_index.llms.openai_like")
+    tools = pytest.importorskip("llama_index.core.tools")
+    model = like.OpenAILike(
+        model="gpt-4o", api_base=served.url, api_key=KEY, is_chat_model=True, is_function_calling_model=True, max_retries=0
+    )
+    tool = tools.FunctionTool.from_defaults(fn=book)
+    answer = model.chat_with_tools([tool], user_msg="Book it.", tool_required=True)
+    for called in model.get_tool_calls_from_response(answer):
+        assert called.tool_name == "book"
+        assert tool.call(**called.tool_kwargs).raw_output.startswith("booked")
+    *_, last = model.stream_chat_with_tools([tool], user_msg="Book it.", tool_required=True)
+    assert model.get_tool_calls_from_response(last)[0].tool_kwargs["city"] in ("Oslo", "Rome")
+    prompts = pytest.importorskip("llama_index.core.prompts")
+    assert isinstance(model.structured_predict(Trip, prompts.PromptTemplate("Where to?")), Trip)
