@@ -15,6 +15,7 @@ from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
+from promptweave.tracing import tracing
 
 ROLE = "facade"
 _BACKLOG = 2048
@@ -75,7 +76,8 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     if on_listening:
         on_listening(f"{f'[{host}]' if ':' in host else host}:{port}")
     try:
-        _Server(config, stop, options.grace_s).run(sockets=[listening])
+        with tracing(ROLE):
+            _Server(config, stop, options.grace_s).run(sockets=[listening])
     except KeyboardInterrupt:
         return 130
     return 0

@@ -9,6 +9,7 @@ from promptweave.inference.engine_errors import unreachable
 from promptweave.inference.errors import EngineAwayError
 from promptweave.inference.lost_connections import closing_what_is_lost
 from promptweave.inference.unix_socket import unix_transport
+from promptweave.tracing import trace_headers
 
 SMALL_CALL_S = 60.0
 """For everything but what a model works on, which may take as long as it likes."""
@@ -57,6 +58,7 @@ class HttpClient:
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         if self._http.is_closed or (stream and self._lost):
             raise EngineAwayError  # It went away while the caller waited for a slot of it.
+        request.headers.update(trace_headers())
         try:
             async with closing_what_is_lost(self._transport, request):
                 return await self._http.send(request, stream=stream)

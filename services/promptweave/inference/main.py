@@ -17,6 +17,7 @@ from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
+from promptweave.tracing import tracing
 
 ROLE = "inference"
 CALLS = {
@@ -34,7 +35,8 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
     """
     set_up_logs(ROLE)
     try:
-        asyncio.run(serve(options, on_listening=on_listening))
+        with tracing(ROLE):
+            asyncio.run(serve(options, on_listening=on_listening))
     except ListenError as error:
         complain(
             ROLE, f"{error}; --listen or --metrics takes another address (serve: --inference-listen, --inference-metrics)"

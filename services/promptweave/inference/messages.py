@@ -15,6 +15,7 @@ from promptweave.inference.generate import check, write_message
 from promptweave.inference.message_reader import joined
 from promptweave.inference.picture_prompt import pictures_refused
 from promptweave.inference.request import Request
+from promptweave.tracing import span
 
 _SEEDS = 2**32 - 1
 """The seeds that there are."""
@@ -45,7 +46,8 @@ async def generate(
 
     async def write(index: int) -> None:
         try:
-            await _write(engine, ready, _choice(request, index), party, index, buffer, count)
+            with span("message", attributes={"promptweave.message.index": index}):
+                await _write(engine, ready, _choice(request, index), party, index, buffer, count)
         except Exception as error:
             buffer.close(error)
         else:
