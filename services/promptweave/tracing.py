@@ -2,8 +2,8 @@
 
 The variables are the standard's own: what is exported where, what is sampled, what goes on the wire
 (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Spans are named, and what they say is
-called, by its semantic conventions for HTTP, RPC and generative AI; what is ours begins with `promptweave.`. No prompt and no
-answer is in them, and of an error its kind, never its text.
+called, by its semantic conventions for HTTP, RPC and generative AI; what is ours begins with `promptweave.`. No prompt and
+no answer is in them, and of an error its kind, never its text.
 
 The provider is kept here and not made the process's own: frameworks would add spans of theirs to it.
 """
@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import entry_points, version
 from typing import TYPE_CHECKING
 
 from promptweave.errors import PromptweaveError
@@ -178,6 +177,8 @@ def tracing(role: str) -> Iterator[None]:
     if provider is None:
         yield
         return
+    from importlib.metadata import version
+
     _tracer = provider.get_tracer("promptweave", version("promptweave"))
     try:
         yield
@@ -197,6 +198,8 @@ def _asked() -> bool:
 
 
 def _provider(role: str) -> "TracerProvider | None":
+    from importlib.metadata import version
+
     try:
         from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
@@ -217,6 +220,8 @@ def _provider(role: str) -> "TracerProvider | None":
 
 def _exporters() -> "Iterator[SpanExporter]":
     """What OTEL_TRACES_EXPORTER names. Raises ImportError."""
+    from importlib.metadata import entry_points
+
     for name in (os.environ.get("OTEL_TRACES_EXPORTER") or "otlp").split(","):
         entry = _PROTOCOLS[_protocol()] if name.strip() == "otlp" else name.strip()
         found = [*entry_points(group="opentelemetry_traces_exporter", name=entry)]

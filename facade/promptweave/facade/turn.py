@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequen
 from dataclasses import dataclass
 
 from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.gen_ai import chat
 from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import check_pictures, to_compile_request, to_generate_request
 from promptweave.facade.options import FacadeOptions
@@ -30,7 +31,9 @@ async def begin_turn(services: Services, options: FacadeOptions, body: ChatBody,
     check_pictures(compile_request, model)
     compiled = await services.compile(compile_request, model)
     generate_request.prompt.CopyFrom(compiled.prompt)
-    return Turn(model, compiled.warnings, services.generate(generate_request, options.request_timeout_s))
+    return Turn(
+        model, compiled.warnings, services.generate(generate_request, options.request_timeout_s, chat(body, model.id))
+    )
 
 
 def placed_warnings(
