@@ -185,7 +185,9 @@ class Services:
             task = asyncio.current_task()
             if not self._stopping or (task and task.cancelling()):
                 raise
-            raise _stopped() from None
+            stopped = _stopped()
+            told.failed(stopped)
+            raise stopped from None
         finally:
             self._writing.discard(call)
             call.cancel()
