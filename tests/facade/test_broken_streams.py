@@ -1,5 +1,7 @@
 """A call of a service that a proxy breaks off: its client is told to come again, and never of a fault of ours."""
 
+import asyncio
+
 import pytest
 
 from promptweave.errors import Code
@@ -29,11 +31,13 @@ MESSAGE = inference_pb2.GenerateResponse(
 @pytest.mark.parametrize("message", [None, MESSAGE], ids=["before", "after"])
 @pytest.mark.parametrize("how", WAYS)
 async def test_a_call_that_breaks_off(how: Breaking, message: bytes | None) -> None:
-    async with breaking_off(how, message) as address, Services(address, address) as services:
+    read = asyncio.Event()
+    async with breaking_off(how, message, read) as address, Services(address, address) as services:
         request = inference_pb2.GenerateRequest(prompt=prompt_compiler_pb2.CompiledPrompt(prefix_key="p"))
         answer = services.generate(request, TIMEOUT_S)
         if message is not None:
             assert (await anext(answer)).SerializeToString() == message
+            read.set()
         with pytest.raises(RemoteError) as raised:
             await anext(answer)
         assert raised.value.code is Code.UNAVAILABLE

@@ -4,6 +4,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING = 0x0, 0x1, 0x3, 0x4, 0x6
@@ -34,10 +35,12 @@ def close(stream: int, writer: asyncio.StreamWriter) -> None:
 
 
 @asynccontextmanager
-async def breaking_off(how: Breaking, message: bytes | None) -> AsyncIterator[str]:
-    """The address of a server whose every answer breaks off: before its first byte, or after a message."""
+async def breaking_off(how: Breaking, message: bytes | None, read: asyncio.Event) -> AsyncIterator[str]:
+    """The address of a server whose every answer breaks off: before its first byte, or after a message that was `read`."""
+    connections: dict[asyncio.StreamWriter, asyncio.Task[Any] | None] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections[writer] = asyncio.current_task()
         await reader.readexactly(len(PREFACE))
         writer.write(frame(SETTINGS, 0, 0))
         try:
@@ -52,6 +55,7 @@ async def breaking_off(how: Breaking, message: bytes | None) -> AsyncIterator[st
                     if message is not None:
                         writer.write(frame(HEADERS, END_HEADERS, stream, OK_HEADERS))
                         writer.write(frame(DATA, 0, stream, b"\0" + struct.pack(">I", len(message)) + message))
+                        await read.wait()
                     how(stream, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
@@ -64,3 +68,6 @@ async def breaking_off(how: Breaking, message: bytes | None) -> AsyncIterator[st
         yield f"{host}:{port}"
     finally:
         server.close()
+        for writer in connections:
+            writer.close()
+        await asyncio.gather(*filter(None, connections.values()), return_exceptions=True)

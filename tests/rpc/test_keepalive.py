@@ -16,7 +16,7 @@ from .serving import SERVICE, TIMEOUT_S, serving
 
 pytestmark = pytest.mark.anyio
 
-SOON = (("grpc.keepalive_time_ms", 1_000), ("grpc.keepalive_timeout_ms", 1_000))
+SOON = (("grpc.keepalive_time_ms", 1_000), ("grpc.http2.ping_timeout_ms", 1_000))
 
 
 class Link:

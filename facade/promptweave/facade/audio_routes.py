@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field
 
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.form import FormBody, read_form
-from promptweave.facade.models import TRANSCRIPTION_ALIASES, check_model
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.route import Asked, route
 from promptweave.facade.subtitles import srt, vtt
@@ -78,8 +77,7 @@ async def _answer(
         raise UnsupportedError(f"the field {name[:60]!r} is not served here", path=f"/{name}")
     if body.response_format == "diarized_json":
         raise UnsupportedError("nobody here tells speakers apart", path="/response_format")
-    model = await asked.services.model(inference_pb2.MODEL_ROLE_TRANSCRIPTION)
-    check_model(body.model, model, TRANSCRIPTION_ALIASES)
+    model = await asked.model(body.model, inference_pb2.MODEL_ROLE_TRANSCRIPTION)
     request = inference_pb2.TranscribeRequest(
         audio=body.file,
         language=language or None,
@@ -87,7 +85,7 @@ async def _answer(
         temperature=body.temperature,
         translate=translate,
     )
-    heard = await asked.services.transcribe(request, asked.options.request_timeout_s)
+    heard = await model.services.transcribe(request, asked.options.request_timeout_s)
     match body.response_format:
         case "text":
             return PlainTextResponse(f"{heard.text}\n")

@@ -13,7 +13,7 @@ from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.chat_body import ChatBody, read_chat_body
 from promptweave.facade.event_stream import Pieces, event_stream
-from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
+from promptweave.facade.http import http_error, read_json, request_id, unless_gone
 from promptweave.facade.legacy_functions import with_function_call
 from promptweave.facade.openai_request import body_path
 from promptweave.facade.openai_response import Chunks, Completion, Head, JsonObject
@@ -46,7 +46,7 @@ class ChatCompletion:
         return error
 
     async def _respond(self, body: ChatBody) -> Response:
-        turn = await begin_turn(services_of(self._request), self._options, body, owner(self._request))
+        turn = await begin_turn(self._request, self._options, body)
         tier = {"service_tier": "default"} if body.service_tier else {}
         warnings = [*placed_warnings(turn.warnings, lambda path: body_path(path, self._raw))]
         head = Head(turn.model.id, int(time.time()), warnings, tier)

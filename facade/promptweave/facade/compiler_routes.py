@@ -19,8 +19,9 @@ _FINISH_REASONS = {
 
 
 class TemplateBody(Body):
-    """A chat template, by the names that `promptweave compile` has; without `template` that of the loaded model is meant."""
+    """A chat template, by the names that `promptweave compile` has; without `template` that of the model is meant."""
 
+    model: str | None = None
     template: str | None = None
     bos_token: str = ""
     eos_token: str = ""
@@ -49,10 +50,11 @@ async def _describe(asked: Asked[TemplateBody]) -> dict[str, Any]:
     """The profile by the contract's names, and the template itself."""
     body = asked.body
     if body.template is None:
-        template = (await asked.services.model()).template
+        model = await asked.model(body.model)
+        services, template = model.services, model.info.template
     else:
-        template = inline_template(body.template, body.bos_token, body.eos_token)
-    described = await asked.services.describe(template)
+        services, template = asked.any_services, inline_template(body.template, body.bos_token, body.eos_token)
+    described = await services.describe(template)
     profile = MessageToDict(described.profile, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
     return {
         "profile": profile,
@@ -71,7 +73,7 @@ async def _parse(asked: Asked[ParseBody]) -> dict[str, Any]:
     except ParseError as error:
         raise RequestError(f"this is no syntax of a compiled prompt: {error}", path="/syntax") from None
     request = prompt_compiler_pb2.ParseRequest(syntax=syntax, text=asked.body.text, finished=asked.body.finished)
-    return parsed_object(await asked.services.parse(request))
+    return parsed_object(await asked.any_services.parse(request))
 
 
 def parsed_object(message: output_pb2.ParsedMessage) -> dict[str, Any]:

@@ -17,11 +17,12 @@ from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.event_stream import Pieces, event_stream
 from promptweave.facade.gen_ai import Operation
 from promptweave.facade.http import http_error, request_id
-from promptweave.facade.models import check_model
+from promptweave.facade.models import Served
 from promptweave.facade.openai_logprobs import TextLogprobs
 from promptweave.facade.openai_request import sampling_of
 from promptweave.facade.openai_response import Head, JsonObject, usage_object
 from promptweave.facade.route import Asked
+from promptweave.facade.services import Services
 from promptweave.facade.texts import several
 from promptweave.facade.turn import Answers
 from promptweave.facade.unserved import COMPLETIONS, refuse_unserved
@@ -55,18 +56,17 @@ async def complete(asked: Asked[CompletionBody]) -> Response:
     """The answer, whole or as a stream."""
     body = asked.body
     check_served(body)
-    model = await asked.services.model()
-    check_model(body.model, model, asked.options.aliases)
-    choices = await _choices(asked)
-    head = Head(model.id, int(time.time()), id=f"cmpl-{secrets.token_hex(12)}")
+    model = await asked.model(body.model)
+    choices = await _choices(body, model.services)
+    head = Head(model.info.id, int(time.time()), id=f"cmpl-{secrets.token_hex(12)}")
     if not body.stream:
-        return JSONResponse(await _whole(asked, choices, head, model.slots))
+        return JSONResponse(await _whole(asked, choices, head, model))
 
     async def failed(error: PromptweaveError) -> bytes:
         error.path = None if error.path is None else completion_place(error.path, {})
         return sse.event(http_error(error, request_id(asked.request)).body())
 
-    return await event_stream(_stream(asked, choices, head), failed)
+    return await event_stream(_stream(asked, choices, head, model), failed)
 
 
 def check_served(body: CompletionBody) -> None:
@@ -87,13 +87,12 @@ def completion_place(path: str, raw: dict[str, Any]) -> str:
     return path.removeprefix("/sampling")
 
 
-async def _choices(asked: Asked[CompletionBody]) -> list[_Choice]:
-    body = asked.body
+async def _choices(body: CompletionBody, services: Services) -> list[_Choice]:
     choices = []
     for place, prompt in enumerate(several(body.prompt)):
         echo = ""
         if body.echo:
-            echo = prompt if isinstance(prompt, str) else await asked.services.detokenize(prompt)
+            echo = prompt if isinstance(prompt, str) else await services.detokenize(prompt)
         for number in range(body.n):
             request = inference_pb2.GenerateRequest(
                 prompt=prompt_compiler_pb2.CompiledPrompt(version=1, segments=[_segment(prompt)], syntax=_PLAIN),
@@ -116,18 +115,19 @@ def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:
     return prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=prompt))
 
 
-def _generated(asked: Asked[CompletionBody], choice: _Choice, head: Head) -> Answers:
+def _generated(asked: Asked[CompletionBody], choice: _Choice, model: Served) -> Answers:
     content = {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": choice.text}]}]}
-    operation = Operation("text_completion", asked.body.model or head.model, head.model, content=lambda: content)
-    return asked.services.generate(choice.request, asked.options.request_timeout_s, operation)
+    name = model.info.id
+    operation = Operation("text_completion", asked.body.model or name, name, content=lambda: content)
+    return model.services.generate(choice.request, asked.options.request_timeout_s, operation)
 
 
-async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, slots: int) -> JsonObject:
+async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, model: Served) -> JsonObject:
     """As many at once as the engine writes: no more than these wait for others' turns."""
-    turns = asyncio.Semaphore(max(slots, 1))
+    turns = asyncio.Semaphore(max(model.info.slots, 1))
 
     async def write(choice: _Choice) -> tuple[JsonObject, inference_pb2.Usage]:
-        async with turns, aclosing(_generated(asked, choice, head)) as answers:
+        async with turns, aclosing(_generated(asked, choice, model)) as answers:
             texts, finish = [choice.echo], inference_pb2.Finish()
             positions: list[inference_pb2.Logprobs.Position] = []
             async for answer in answers:
@@ -150,7 +150,7 @@ async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Hea
     return {**head.of("text_completion"), "choices": [item for item, _ in written], "usage": usage_object(usage)}
 
 
-async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head) -> Pieces:
+async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, model: Served) -> Pieces:
     """The events, one choice after the other."""
     with_usage = asked.body.stream_options.include_usage
     usages = []
@@ -161,7 +161,7 @@ async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: He
         return sse.event({**head.of("text_completion"), "choices": [written], **usage})
 
     for choice in choices:
-        async with aclosing(_generated(asked, choice, head)) as answers:
+        async with aclosing(_generated(asked, choice, model)) as answers:
             echo, scored = choice.echo, TextLogprobs()
             async for answer in answers:
                 text = echo + "".join(event.delta.content for event in answer.events)

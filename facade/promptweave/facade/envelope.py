@@ -65,7 +65,7 @@ class Envelope:
             return
         request_id = f"req_{secrets.token_hex(12)}"
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "owner": None}
-        REQUEST_ID.set(request_id)  # A request is a task of its own.
+        before = REQUEST_ID.set(request_id)
         began, status = time.monotonic(), 499
 
         async def send_in_envelope(message: Message) -> None:
@@ -96,6 +96,7 @@ class Envelope:
                 "client": client,
             }
             access.info("%s %s %s %d %.3fs %s", request_id, *fields.values(), extra={FIELDS: fields})
+        REQUEST_ID.reset(before)
 
 
 class Guard:

@@ -46,8 +46,12 @@ class KeyFileError(PromptweaveError):
     """A file of API keys that gives none."""
 
 
+class RoutesFileError(PromptweaveError):
+    """A file of routes that is of no use; the text names the line or the key."""
+
+
 class ModelNotFoundError(PromptweaveError):
-    """A name that is not that of the loaded model."""
+    """A name that is not that of a model."""
 
     code = Code.NOT_FOUND
     reason = "ERROR_REASON_MODEL_NOT_FOUND"

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.errors import INVALID, TOO_LARGE, HttpError, RequestError, internal, to_http
-from promptweave.facade.services import Services
+from promptweave.facade.models import CHAT, Models, Role, Served
 
 logger = logging.getLogger(__name__)
 
@@ -34,10 +34,17 @@ def request_id(request: Request) -> str:
     return str(request.state.request_id)
 
 
-def services_of(request: Request) -> Services:
-    """The services that the application calls."""
-    services: Services = request.app.state.services
-    return services
+def models_of(request: Request) -> Models:
+    """The models that the application serves."""
+    models: Models = request.app.state.models
+    return models
+
+
+async def model_of(request: Request, asked: str | None, role: Role = CHAT) -> Served:
+    """The model that a request means; see `Models.find`."""
+    served = await models_of(request).find(asked, role)
+    request.state.model = served.info.id  # For the metrics.
+    return served
 
 
 def owner(request: Request) -> str | None:

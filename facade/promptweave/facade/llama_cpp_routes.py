@@ -9,7 +9,6 @@ from google.protobuf.json_format import MessageToDict
 from promptweave.facade.body import Body
 from promptweave.facade.chat_body import ChatBody
 from promptweave.facade.compiler_routes import inline_template
-from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import body_path, to_compile_request
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.route import Asked, route
@@ -22,9 +21,10 @@ _PICTURE = "\ufffc"
 
 
 class TokenizeBody(Body):
-    """A text; llama.cpp's fields and defaults."""
+    """A text; llama.cpp's fields and defaults. `model` is needed where there are several."""
 
     content: str
+    model: str | None = None
     add_special: bool = False
     parse_special: bool = True
     with_pieces: bool = False
@@ -34,6 +34,7 @@ class DetokenizeBody(Body):
     """Token ids."""
 
     tokens: list[Token]
+    model: str | None = None
 
 
 class ApplyTemplateBody(ChatBody):
@@ -59,7 +60,7 @@ async def _tokenize(asked: Asked[TokenizeBody]) -> dict[str, Any]:
         parse_special=body.parse_special,
         with_pieces=body.with_pieces,
     )
-    found = await asked.services.tokens_of(request)
+    found = await (await asked.model(body.model)).services.tokens_of(request)
     if not body.with_pieces:
         return {"tokens": [*found.tokens]}
     pieces = zip(found.tokens, found.pieces, strict=True)
@@ -75,7 +76,8 @@ def _piece(piece: bytes) -> str | list[int]:
 
 
 async def _detokenize(asked: Asked[DetokenizeBody]) -> dict[str, Any]:
-    return {"content": await asked.services.detokenize(asked.body.tokens)}
+    model = await asked.model(asked.body.model)
+    return {"content": await model.services.detokenize(asked.body.tokens)}
 
 
 async def _apply_template(asked: Asked[ApplyTemplateBody]) -> JSONResponse:
@@ -85,11 +87,10 @@ async def _apply_template(asked: Asked[ApplyTemplateBody]) -> JSONResponse:
     request.explain = body.explain
     if body.template is not None:
         template = inline_template(body.template, body.bos_token, body.eos_token)
-        compiled = await asked.services.compile_with(request, template)
+        compiled = await asked.any_services.compile_with(request, template)
     else:
-        model = await asked.services.model()
-        check_model(body.model, model, asked.options.aliases)
-        compiled = await asked.services.compile(request, model)
+        model = await asked.model(body.model)
+        compiled = await model.services.compile(request, model.info)
     raw = body.model_dump(by_alias=True, exclude_unset=True)
     warnings = [*placed_warnings(compiled.warnings, lambda path: body_path(path, raw))]
     del compiled.warnings[:]

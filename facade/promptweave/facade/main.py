@@ -9,7 +9,7 @@ from collections.abc import Callable
 import uvicorn
 
 from promptweave.facade.app import create_app
-from promptweave.facade.errors import KeyFileError
+from promptweave.facade.errors import KeyFileError, RoutesFileError
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.credentials import check_files
@@ -52,7 +52,7 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     try:
         check_files(options.security)
         app = create_app(options, stop)
-    except (KeyFileError, StoreError, SecurityError) as error:
+    except (KeyFileError, RoutesFileError, StoreError, SecurityError) as error:
         complain(ROLE, str(error))
         return 1
     config = uvicorn.Config(

@@ -12,11 +12,10 @@ from promptweave.errors import PromptweaveError
 from promptweave.facade import sse
 from promptweave.facade.body import read_body
 from promptweave.facade.event_stream import Pieces, event_stream
-from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
+from promptweave.facade.http import http_error, model_of, read_json, request_id, unless_gone
 from promptweave.facade.messages_body import CountBody, MessagesBody
 from promptweave.facade.messages_events import MessageEvents
 from promptweave.facade.messages_request import to_chat
-from promptweave.facade.models import check_model
 from promptweave.facade.openai_request import check_pictures, to_compile_request
 from promptweave.facade.openai_response import warning_object
 from promptweave.facade.options import FacadeOptions
@@ -39,14 +38,12 @@ def add_messages(app: FastAPI, options: FacadeOptions) -> None:
         """How many tokens the prompt of a message would have."""
         raw = await read_json(request, options.max_body_bytes)
         asked = to_chat(raw, read_body(CountBody, raw))
-        services = services_of(request)
         try:
-            model = await services.model()
-            check_model(asked.body.model, model, options.aliases)
+            model = await model_of(request, asked.body.model)
             compile_request = to_compile_request(asked.body)
-            check_pictures(compile_request, model)
-            compiled = await services.compile(compile_request, model)
-            count = await services.count_tokens(compiled.prompt)
+            check_pictures(compile_request, model.info)
+            compiled = await model.services.compile(compile_request, model.info)
+            count = await model.services.count_tokens(compiled.prompt)
         except PromptweaveError as error:
             raise asked.placed(error) from None
         warnings = [*asked.warnings, *asked.placed_warnings(compiled.warnings)]
@@ -69,7 +66,7 @@ class CreateMessage:
 
     async def _respond(self, body: MessagesBody, asked: Translated) -> Response:
         try:
-            turn = await begin_turn(services_of(self._request), self._options, asked.body, owner(self._request))
+            turn = await begin_turn(self._request, self._options, asked.body)
             warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
             events = MessageEvents(turn.model.id, warnings)
             headers = warning_headers(warnings)

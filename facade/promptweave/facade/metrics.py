@@ -31,6 +31,9 @@ class HttpMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._of_models = Counter(
+            "promptweave_model_requests", "Requests that a model was found for.", ("model", "status"), registry=registry
+        )
         self._in_flight = Gauge("http_requests_in_flight", "Requests that are being answered.", registry=registry)
         ProcessCollector(registry=registry)
 
@@ -58,6 +61,9 @@ class HttpMetrics:
             method = scope["method"] if route != "none" else "none"
             self._requests.labels(method, route, status).inc()
             self._seconds.labels(method, route).observe(time.perf_counter() - start)
+            # By the model's own name, not by what the client calls it.
+            if model := scope.get("state", {}).get("model"):
+                self._of_models.labels(model, status).inc()
 
 
 def shown(registry: CollectorRegistry) -> Response:

@@ -18,6 +18,8 @@ class FacadeOptions:
     """0: any free port."""
     compiler: str = "127.0.0.1:50051"
     inference: str = "127.0.0.1:50052"
+    routes: Path | None = None
+    """A file of models and their addresses; see `routes_file.py`. None: the one model that `inference` has."""
     security: Security = NO_SECURITY
     """How the services are called."""
     api_keys: tuple[str, ...] = ()

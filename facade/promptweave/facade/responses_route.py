@@ -13,7 +13,7 @@ from promptweave.facade import sse
 from promptweave.facade.body import read_body
 from promptweave.facade.errors import NotFoundError, PreviousResponseError, RequestError, UnsupportedError
 from promptweave.facade.event_stream import Pieces, event_stream
-from promptweave.facade.http import http_error, owner, read_json, request_id, services_of, unless_gone
+from promptweave.facade.http import http_error, owner, read_json, request_id, unless_gone
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.responses_body import ResponsesBody
 from promptweave.facade.responses_events import ResponseEvents
@@ -90,12 +90,15 @@ class CreateResponse:
         return await unless_gone(self._request, self._respond(raw, body))
 
     async def _respond(self, raw: JsonObject, body: ResponsesBody) -> Response:
-        history = await self._history(body.previous_response_id)
-        body = body.model_copy(update={"input": await self._input(body.input)})
+        previous = await self._previous(body.previous_response_id)
+        history = previous.conversation if previous else []
+        # A conversation goes on with its model, unless another one is named.
+        model = body.model or (previous.response["model"] if previous else None)
+        body = body.model_copy(update={"input": await self._input(body.input), "model": model})
         asked = to_chat(raw, body, history)
         given = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
         try:
-            turn = await begin_turn(services_of(self._request), self._options, asked.body, owner(self._request))
+            turn = await begin_turn(self._request, self._options, asked.body)
             warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
             response = new_response(raw, body, turn.model.id, warnings)
             events = ResponseEvents(response, encrypt_reasoning="reasoning.encrypted_content" in body.include)
@@ -108,13 +111,13 @@ class CreateResponse:
         except PromptweaveError as error:
             raise asked.placed(error) from None
 
-    async def _history(self, previous: str | None) -> list[JsonObject]:
-        if previous is None:
-            return []
-        found = await self._store.get(self._owner, previous)
+    async def _previous(self, id: str | None) -> Kept | None:
+        if id is None:
+            return None
+        found = await self._store.get(self._owner, id)
         if found is None:
-            raise PreviousResponseError(f"Previous response with id {previous!r} not found.", path="/previous_response_id")
-        return found.conversation
+            raise PreviousResponseError(f"Previous response with id {id!r} not found.", path="/previous_response_id")
+        return found
 
     async def _input(self, given: str | list[JsonObject]) -> str | list[JsonObject]:
         """The input, with what is kept in the place of references to it."""

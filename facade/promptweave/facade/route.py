@@ -9,7 +9,8 @@ from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.body import Body, read_body
-from promptweave.facade.http import read_json, services_of, unless_gone
+from promptweave.facade.http import model_of, models_of, read_json, unless_gone
+from promptweave.facade.models import CHAT, Role, Served
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.services import Services
 
@@ -24,10 +25,14 @@ class Asked(Generic[Kind]):
     request: Request
     options: FacadeOptions
 
+    async def model(self, named: str | None, role: Role = CHAT) -> Served:
+        """The model that it means; see `Models.find`."""
+        return await model_of(self.request, named, role)
+
     @property
-    def services(self) -> Services:
-        """What answers it."""
-        return services_of(self.request)
+    def any_services(self) -> Services:
+        """What answers it where no model is meant."""
+        return models_of(self.request).any_services()
 
 
 Work = Callable[[Asked[Kind]], Coroutine[Any, Any, Response | dict[str, Any]]]

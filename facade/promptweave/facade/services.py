@@ -33,12 +33,15 @@ _COMPILE_S = 60.0
 _MODEL_FRESH_S = 1.0
 """For so long the answer of GetModel is taken for true: the engine may come back with another model."""
 
-_PARTS = {
-    "embedding model": "promptweave.v1.InferenceService.Embed",
-    "rerank model": "promptweave.v1.InferenceService.Rerank",
-    "whisper model": "promptweave.v1.InferenceService.Transcribe",
+_MOST_TEMPLATES = 16
+"""Of those in use there are as many as models; the others are left behind."""
+
+_PARTS: "dict[inference_pb2.ModelRole.ValueType, tuple[str, str]]" = {
+    inference_pb2.MODEL_ROLE_EMBEDDING: ("embedding model", "promptweave.v1.InferenceService.Embed"),
+    inference_pb2.MODEL_ROLE_RERANK: ("rerank model", "promptweave.v1.InferenceService.Rerank"),
+    inference_pb2.MODEL_ROLE_TRANSCRIPTION: ("whisper model", "promptweave.v1.InferenceService.Transcribe"),
 }
-"""What may be missing while all else works, and its names on the health service."""
+"""What may be missing while all else works, and its name on the health service."""
 
 PREFIX_HEADER = "x-promptweave-prefix"
 """What conversations with the same beginning have in common: a session (hashed), or the compiled prompt's `prefix_key`."""
@@ -67,6 +70,10 @@ class Services:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all calls."""
         for connection in self._connections.values():
             await connection.close()
 
@@ -78,9 +85,8 @@ class Services:
     def _inference(self) -> "InferenceServiceAsyncStub":
         return InferenceServiceStub(self._connections["inference"].channel)
 
-    async def end_at(self, stop: asyncio.Event) -> None:
-        """From then on, prompts that are run end with an error that says why."""
-        await stop.wait()
+    def stop(self) -> None:
+        """From now on, prompts that are run end with an error that says why."""
         self._stopping = True
         for call in self._writing:
             call.cancel()
@@ -138,8 +144,9 @@ class Services:
                 if error.reason != _UNKNOWN_TEMPLATE:
                     raise
         response = await self.compile_with(request, model.template)
-        # One model is loaded: what others left behind is not needed.
-        self._hashes = {key: response.template_hash}
+        self._hashes[key] = response.template_hash
+        if len(self._hashes) > _MOST_TEMPLATES:
+            self._hashes.pop(next(iter(self._hashes)))
         return response
 
     async def compile_with(
@@ -208,14 +215,18 @@ class Services:
         )
         return len(await self.tokenize(request))
 
-    async def not_serving(self) -> list[str]:
-        """The names of what is not ready: the services, and engines beside the one that writes."""
-        states = await asyncio.gather(
-            *(self._serves(name, "", absent=False) for name in self._connections),
-            # Where they are not, or nothing can be asked of them, nothing is waited for.
-            *(self._serves("inference", part, absent=True) for part in _PARTS.values()),
-        )
-        return [name for name, serves in zip((*self._connections, *_PARTS), states, strict=True) if not serves]
+    async def waiting_for(
+        self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT, *, absent: bool = False
+    ) -> list[str]:
+        """The names of what a role needs and is not ready.
+
+        `absent`: whether all is well where there is no model of a role beside the one that writes, or nothing can be asked.
+        """
+        if role in _PARTS:
+            name, part = _PARTS[role]
+            return [] if await self._serves("inference", part, absent=absent) else [name]
+        states = await asyncio.gather(*(self._serves(name, "", absent=False) for name in self._connections))
+        return [name for name, serves in zip(self._connections, states, strict=True) if not serves]
 
     async def _serves(self, name: str, part: str, *, absent: bool) -> bool:
         health = health_pb2_grpc.HealthStub(self._connections[name].channel)

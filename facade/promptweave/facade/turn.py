@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from fastapi import Request
+
 from promptweave.facade.chat_body import ChatBody
 from promptweave.facade.gen_ai import chat
-from promptweave.facade.models import check_model
+from promptweave.facade.http import model_of, owner
 from promptweave.facade.openai_request import check_pictures, to_compile_request, to_generate_request
 from promptweave.facade.options import FacadeOptions
-from promptweave.facade.services import Services
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 Answers = AsyncGenerator[inference_pb2.GenerateResponse, None]
@@ -23,17 +24,16 @@ class Turn:
     answers: Answers
 
 
-async def begin_turn(services: Services, options: FacadeOptions, body: ChatBody, owner: str | None) -> Turn:
-    """Compiles an owner's request. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
-    compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner)
-    model = await services.model()
-    check_model(body.model, model, options.aliases)
-    check_pictures(compile_request, model)
-    compiled = await services.compile(compile_request, model)
+async def begin_turn(request: Request, options: FacadeOptions, body: ChatBody) -> Turn:
+    """Compiles what is asked. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
+    compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner(request))
+    model = await model_of(request, body.model)
+    check_pictures(compile_request, model.info)
+    compiled = await model.services.compile(compile_request, model.info)
     generate_request.prompt.CopyFrom(compiled.prompt)
-    return Turn(
-        model, compiled.warnings, services.generate(generate_request, options.request_timeout_s, chat(body, model.id))
-    )
+    operation = chat(body, model.info.id)
+    answers = model.services.generate(generate_request, options.request_timeout_s, operation)
+    return Turn(model.info, compiled.warnings, answers)
 
 
 def placed_warnings(

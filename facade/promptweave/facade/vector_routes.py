@@ -10,7 +10,6 @@ from pydantic import Field
 
 from promptweave.facade.body import Body
 from promptweave.facade.errors import RequestError
-from promptweave.facade.models import EMBEDDING_ALIASES, RERANK_ALIASES, check_model
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.route import Asked, route
 from promptweave.facade.texts import Texts, is_several, several
@@ -60,17 +59,16 @@ async def _embeddings(asked: Asked[EmbeddingsBody]) -> dict[str, Any]:
     body = asked.body
     refuse_unserved(body, EMBEDDINGS)
     inputs = inputs_of(body)
-    model = await asked.services.model(inference_pb2.MODEL_ROLE_EMBEDDING)
-    check_model(body.model, model, EMBEDDING_ALIASES)
+    model = await asked.model(body.model, inference_pb2.MODEL_ROLE_EMBEDDING)
     request = inference_pb2.EmbedRequest(inputs=inputs, dimensions=body.dimensions)
-    found = await asked.services.embed(request, asked.options.request_timeout_s)
+    found = await model.services.embed(request, asked.options.request_timeout_s)
     return {
         "object": "list",
         "data": [
             {"object": "embedding", "index": place, "embedding": _written(item.values, body.encoding_format)}
             for place, item in enumerate(found.embeddings)
         ],
-        "model": model.id,
+        "model": model.info.id,
         "usage": {"prompt_tokens": found.prompt_tokens, "total_tokens": found.prompt_tokens},
     }
 
@@ -103,11 +101,10 @@ def _written(values: Sequence[float], encoding: str) -> list[float] | str:
 
 async def _rerank(asked: Asked[RerankBody]) -> dict[str, Any]:
     body = asked.body
-    model = await asked.services.model(inference_pb2.MODEL_ROLE_RERANK)
-    check_model(body.model, model, RERANK_ALIASES)
+    model = await asked.model(body.model, inference_pb2.MODEL_ROLE_RERANK)
     documents = [item if isinstance(item, str) else item.text for item in body.documents]
     request = inference_pb2.RerankRequest(query=body.query, documents=documents, top_n=body.top_n)
-    found = await asked.services.rerank(request, asked.options.request_timeout_s)
+    found = await model.services.rerank(request, asked.options.request_timeout_s)
     results = [
         {"index": item.index, "relevance_score": item.relevance_score}
         | ({"document": {"text": documents[item.index]}} if body.return_documents else {})
@@ -115,7 +112,7 @@ async def _rerank(asked: Asked[RerankBody]) -> dict[str, Any]:
     ]
     return {
         "object": "list",
-        "model": model.id,
+        "model": model.info.id,
         "usage": {"prompt_tokens": found.prompt_tokens, "total_tokens": found.prompt_tokens},
         "results": results,
     }

@@ -172,6 +172,12 @@ _FACADE = [
         help="A further name of the model, with wildcards. Several times for several; replaces the default ones.",
     ),
     click.option(
+        "--routes",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="Several models: their names and addresses, in TOML; read again when it changes. See docs/deploy.md.",
+    ),
+    click.option(
         "--request-timeout",
         type=click.FloatRange(1),
         default=600.0,
@@ -361,6 +367,7 @@ def to_facade(given: dict[str, Any], *, compiler: str, inference: str, security:
         port=given["port"],
         compiler=compiler,
         inference=inference,
+        routes=_resolved(given["routes"]),
         security=security,
         api_keys=tuple(given["api_keys"]),
         api_keys_file=given["api_keys_file"],

@@ -61,16 +61,16 @@ class ContextInterceptor(grpc.aio.ServerInterceptor):
             return None
         # Keys are in lower case. Those that end in -bin have bytes.
         metadata = {key: value for key, value in handler_call_details.invocation_metadata or () if isinstance(value, str)}
-        request_id = metadata.get(REQUEST_ID_HEADER)
-        if request_id and _FORM.fullmatch(request_id):
-            handler = wrapped(handler, lambda behaviour, kind: _named(behaviour, request_id))
+        given = metadata.get(REQUEST_ID_HEADER, "")
+        request_id = given if _FORM.fullmatch(given) else None
+        handler = wrapped(handler, lambda behaviour, kind: _within(behaviour, request_id))
         method = handler_call_details.method
         if tracing_on() and not method.startswith(_PROBES):
             handler = wrapped(handler, lambda behaviour, kind: _traced(behaviour, method.removeprefix("/"), metadata))
         return handler
 
 
-def _named(behaviour: Behaviour, request_id: str) -> Behaviour:
+def _within(behaviour: Behaviour, request_id: str | None) -> Behaviour:
     async def call(request: object, context: Context) -> object:
         REQUEST_ID.set(request_id)  # A call is a task of its own.
         return await behaviour(request, context)

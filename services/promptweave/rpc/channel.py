@@ -23,7 +23,8 @@ LIMITS = (
 _ASK_MS = 20_000
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", _ASK_MS),
-    ("grpc.keepalive_timeout_ms", _ASK_MS),
+    # How long an answer may take; `grpc.keepalive_timeout_ms` is not heeded below this one's minute (grpcio 1.85).
+    ("grpc.http2.ping_timeout_ms", _ASK_MS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
@@ -69,7 +70,8 @@ def channel(
     """A channel to `host:port` or `unix:/path`, plain text without credentials. Set a deadline on every call: there is none
     by default."""
     # A proxy of the environment is for the web, never for our services.
-    options = [*LIMITS, *KEEPALIVE, ("grpc.enable_http_proxy", 0), *options]
+    # Of two values the library takes the first.
+    options = [*options, *LIMITS, *KEEPALIVE, ("grpc.enable_http_proxy", 0)]
     if credentials is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
     return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)

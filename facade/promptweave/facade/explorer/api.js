@@ -53,9 +53,12 @@ export async function* stream(path, body, signal) {
   }
 }
 
+/** The name of the model that is asked; undefined: there is one only. */
+export const target = { model: undefined };
+
 /** The tokens of a text: `{ids, bytes}` each. */
 export async function tokenize(content, { special, begin }, signal) {
-  const body = { content, parse_special: special, add_special: begin, with_pieces: true };
+  const body = { content, model: target.model, parse_special: special, add_special: begin, with_pieces: true };
   const { tokens } = await post("tokenize", body, signal);
   const encoder = new TextEncoder();
   return tokens.map(({ id, piece }) => ({ id, bytes: typeof piece === "string" ? encoder.encode(piece) : Uint8Array.from(piece) }));

@@ -1,6 +1,6 @@
 // The Prompt Explorer: a chat request on the left, what the model gets of it on the right. It asks the facade's public routes only.
 
-import { Refusal, get, key, post } from "./api.js";
+import { Refusal, get, key, post, target } from "./api.js";
 import { Answer } from "./answer.js";
 import { ToolsView, showGrammar, showProfile } from "./compiled_views.js";
 import { $, el, tabs } from "./dom.js";
@@ -14,6 +14,8 @@ const QUIET_MS = 250;
 
 /** The model's own template as the server describes it; null: not known yet. */
 let own = null;
+/** The names of the models, where there are several: then each request names its own. */
+let several = null;
 /** What is described now: the model's template, or the one in the editor. */
 let described = null;
 /** The last request that was JSON: `{value, places}`. */
@@ -81,10 +83,10 @@ async function compile() {
   if (!check()) return state("error");
   const { signal } = (compiling = new AbortController());
   state("compiling");
-  const asked = read.value;
+  let asked = read.value;
   const began = performance.now();
   try {
-    own ??= await describeOwn(signal);
+    if (!own || (several && target.model !== asked.model)) [own, asked] = await describeOwn(asked, signal);
     const theirs = brought();
     const [found, about] = await Promise.all([
       post("apply-template", { ...asked, ...theirs, explain: true }, signal),
@@ -112,13 +114,34 @@ async function compile() {
   }
 }
 
-async function describeOwn(signal) {
-  const [found, models] = await Promise.all([post("describe-template", {}, signal), get("v1/models", signal)]);
-  $("model").textContent = models.data[0]?.id ?? "";
+/** Describes the template of the model that a request means; and the request, which is another one where an example needed a name. */
+async function describeOwn(given, signal) {
+  const names = (await get("v1/models", signal)).data.map((model) => model.id);
+  let asked = given;
+  let found = null;
+  try {
+    if (!several) found = await post("describe-template", {}, signal);
+  } catch (error) {
+    if (!(error instanceof Refusal && error.place === "/model")) throw error;
+    several = names;
+    const example = EXAMPLES.find(([, one]) => pretty(one) === request.text);
+    if (example) {
+      asked = named(example[1]);
+      request.text = pretty(asked);
+      check();
+    }
+  }
+  const model = several ? asked.model : undefined;
+  found ??= await post("describe-template", { model }, signal);
+  target.model = model;
+  $("model").textContent = model ?? names[0] ?? "";
   // A template that came with a link stays.
-  if (!template.text) setTemplate(found.template, found.bos_token, found.eos_token, found);
-  return found;
+  if (!template.text || template.text === own?.template) setTemplate(found.template, found.bos_token, found.eos_token);
+  return [found, asked];
 }
+
+/** An example, for one of several models. */
+const named = (example) => (several ? { ...example, model: several[0] } : example);
 
 function setTemplate(source, bos, eos) {
   template.text = source;
@@ -248,7 +271,7 @@ async function openFile(file) {
 async function begin() {
   $("examples").append(el("option", { value: "" }, "Examples"), ...EXAMPLES.map(([name], place) => el("option", { value: String(place) }, name)));
   $("examples").addEventListener("change", (event) => {
-    if (event.target.value !== "") take({ request: pretty(EXAMPLES[Number(event.target.value)][1]) });
+    if (event.target.value !== "") take({ request: pretty(named(EXAMPLES[Number(event.target.value)][1])) });
     event.target.value = "";
   });
   $("run").addEventListener("click", run);

@@ -1,0 +1,40 @@
+"""Several things asked at once, where those that do not answer are not waited for long."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
+
+Answer = TypeVar("Answer")
+
+_OTHERS_S = 3.0
+"""How long the others have, once there is something to tell."""
+
+
+async def together(
+    work: Sequence[Coroutine[Any, Any, Answer]], counts: Callable[[int], bool]
+) -> list[Answer | BaseException | None]:
+    """What each comes to, or raises; None: it came too late.
+
+    `counts`: whether something is told as soon as the one at this place has come to something. If none does, all are waited
+    for.
+    """
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        pending = set(tasks)
+        while pending and not any(counts(place) and _well(task) for place, task in enumerate(tasks)):
+            _, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        if pending:
+            await asyncio.wait(pending, timeout=_OTHERS_S)
+        return [_outcome(task) if task.done() else None for task in tasks]
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _well(task: "asyncio.Task[Any]") -> bool:
+    return task.done() and task.exception() is None
+
+
+def _outcome(task: "asyncio.Task[Answer]") -> Answer | BaseException:
+    return task.exception() or task.result()
