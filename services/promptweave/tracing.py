@@ -80,6 +80,7 @@ class _Traced(Span):
 NO_SPAN = Span()
 
 _tracer: "trace.Tracer | None" = None
+_provider: "TracerProvider | None" = None
 
 
 def tracing_on() -> bool:
@@ -172,20 +173,26 @@ def captures_content() -> bool:
 @contextmanager
 def tracing(role: str) -> Iterator[None]:
     """Traces what this process does in the block, if the environment asks for it. What keeps it from doing so is logged."""
-    global _tracer
-    provider = _provider(role) if _asked() else None
+    global _tracer, _provider
+    provider = _made(role) if _asked() else None
     if provider is None:
         yield
         return
     from importlib.metadata import version
 
-    _tracer = provider.get_tracer("promptweave", version("promptweave"))
+    _tracer, _provider = provider.get_tracer("promptweave", version("promptweave")), provider
     try:
         yield
     finally:
-        _tracer = None
-        provider.force_flush(round(_STOP_S * 1000))
+        flush_traces()
+        _tracer = _provider = None
         provider.shutdown()
+
+
+def flush_traces() -> None:
+    """Waits until the collector has what has ended, for some seconds at most. For who cannot wait for `tracing` to end."""
+    if _provider is not None:
+        _provider.force_flush(round(_STOP_S * 1000))
 
 
 def _asked() -> bool:
@@ -197,7 +204,7 @@ def _asked() -> bool:
     return exporters != "none" and bool(exporters or any(os.environ.get(name) for name in named))
 
 
-def _provider(role: str) -> "TracerProvider | None":
+def _made(role: str) -> "TracerProvider | None":
     from importlib.metadata import version
 
     try:
