@@ -10,6 +10,7 @@ The provider is kept here and not made the process's own: frameworks would add s
 
 import logging
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -184,15 +185,20 @@ def tracing(role: str) -> Iterator[None]:
     try:
         yield
     finally:
-        flush_traces()
-        _tracer = _provider = None
-        provider.shutdown()
+        stop_tracing()
 
 
-def flush_traces() -> None:
-    """Waits until the collector has what has ended, for some seconds at most. For who cannot wait for `tracing` to end."""
-    if _provider is not None:
-        _provider.force_flush(round(_STOP_S * 1000))
+def stop_tracing() -> None:
+    """Ends it, and waits until the collector has what was traced, for some seconds at most.
+
+    For who cannot wait for the end of `tracing`. Where there is no collector, the SDK itself would try for 15 s.
+    """
+    global _tracer, _provider
+    provider, _tracer, _provider = _provider, None, None
+    if provider is not None:
+        telling = threading.Thread(target=provider.shutdown, daemon=True)
+        telling.start()
+        telling.join(_STOP_S)
 
 
 def _asked() -> bool:

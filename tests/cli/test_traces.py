@@ -299,9 +299,11 @@ def test_what_cannot_be_done_is_said(environment: dict[str, str], told: str, tmp
     assert told in log
 
 
-def test_a_collector_that_is_away_holds_nothing_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_collector_that_is_away_holds_nothing_up(protocol: str, tmp_path: Path) -> None:
     """A call that is traced, and a stop after it."""
-    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": nowhere, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
     away = f"127.0.0.1:{free_port()}"
     with open(tmp_path / "log", "w") as stderr:
         command = ("facade", "--port", "0", "--compiler", away, "--inference", away)

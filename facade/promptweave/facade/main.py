@@ -15,7 +15,7 @@ from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
-from promptweave.tracing import flush_traces, tracing
+from promptweave.tracing import stop_tracing, tracing
 
 ROLE = "facade"
 _BACKLOG = 2048
@@ -35,7 +35,7 @@ class _Server(uvicorn.Server):
         asyncio.get_running_loop().call_later(self._grace_s, self._stop.set)
         await super().shutdown(sockets)
         # After this uvicorn raises the signal again that has stopped it, and nobody hears it: the process ends there.
-        await asyncio.to_thread(flush_traces)
+        await asyncio.to_thread(stop_tracing)
 
 
 def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
