@@ -110,7 +110,7 @@ def services(folder: Path, environment: dict[str, str], *engine: str) -> Iterato
         inference = started("inference", "--listen", "127.0.0.1:0", *engine)
         url = f"http://{started('facade', '--port', '0', '--compiler', compiler, '--inference', inference)}"
         until_ready(url)
-        with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
+        with httpx.Client(base_url=url, timeout=4 * TIMEOUT_S) as client:
             yield client, logs
 
 
@@ -120,7 +120,9 @@ def to(collector: "Collector", **more: str) -> dict[str, str]:
 
 
 @pytest.mark.anyio
-async def test_one_trace(demo_model: Path, tmp_path: Path) -> None:
+async def test_one_trace(demo_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As our own engines: else its threads wait for each other spinning, which takes for ever on a busy machine.
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
     port = free_port()
     async with somebodys_server(demo_model, port):
         with (
