@@ -193,7 +193,7 @@ class EngineClient(HttpClient):
                 raise error_of(response.status_code, await _read(response))
             yield _chunks(response)
         except EngineUnavailableError:
-            self._lost = True
+            self._lost, self.answers = True, False
             raise
         finally:
             await response.aclose()
