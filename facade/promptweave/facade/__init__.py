@@ -21,5 +21,6 @@ but the store of responses.
 
 `vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
 `compiler_routes.py`: what the compiler tells of its work; `explorer_routes.py`: the page at `/` that shows it.
-`models.py` says which model a name means, and where it is, `routes_file.py` reads that from a file; `sse.py` writes event streams; `http.py` holds what every answer has.
+`models.py` says which model a name means, and where it is; `routes_file.py` reads that from a file.
+`sse.py` writes event streams; `http.py` holds what every answer has.
 """
