@@ -107,7 +107,7 @@ threading.Event().wait()
 @asynccontextmanager
 async def somebodys_server(
     model: Path, port: int, keys: list[str] | None = None, mmproj: Path | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """llama.cpp's server as others start it: on a port, without `--special`."""
     order = json.dumps({"model": str(model), "port": port, "keys": keys or [], "mmproj": str(mmproj or "")})
     process = await asyncio.create_subprocess_exec(
@@ -116,9 +116,10 @@ async def somebodys_server(
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        yield
+        yield process
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 

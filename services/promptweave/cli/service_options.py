@@ -36,7 +36,8 @@ _ENGINE = [
         "endpoints",
         multiple=True,
         metavar="URL",
-        help="A llama.cpp server that runs already, instead of an engine of our own. Several times for several of one model.",
+        help="A llama.cpp server that runs already, instead of an engine of our own. Several times for several of them, with"
+        " one model.",
     ),
     click.option("--endpoint-api-key", metavar="KEY", help="With --endpoint: the key that it asks for, or they all."),
     click.option(

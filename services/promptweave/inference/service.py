@@ -161,7 +161,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     def _sessions(self) -> Sessions:
         sessions = self._engine.ready().sessions
         if sessions is None:
-            raise UnsupportedError("this service keeps no sessions; --session-dir makes it keep them")
+            raise UnsupportedError("this service keeps no sessions; one with an engine of its own does, with --session-dir")
         return sessions
 
 
