@@ -39,9 +39,11 @@ def train(texts: Iterator[str], size: int) -> Tokenizer:
     inner.train_from_iterator(texts, trainer)
     learnt = [tuple(pair) for pair in json.loads(inner.to_str())["model"]["merges"]]
     merges = [*(tuple(pair.split(" ")) for pair in PUNCTUATION), *learnt]
-    vocabulary = {
-        token: place for place, token in enumerate(dict.fromkeys([*letters(), *("".join(pair) for pair in merges)]))
-    }
+    return of_merges(list(dict.fromkeys([*letters(), *("".join(pair) for pair in merges)])), merges)
+
+
+def of_merges(tokens: list[str], merges: list[tuple[str, ...]]) -> Tokenizer:
+    vocabulary = {token: place for place, token in enumerate(tokens)}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in [*CONTROL, *TAGS]])

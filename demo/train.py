@@ -15,6 +15,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 import torch.nn.functional as F
+from muon import Muon
 from network import Network, Shape
 
 RATE, DECAY = 4e-3, 0.4
@@ -86,7 +87,7 @@ def work(rank: int, given: argparse.Namespace) -> None:
     known = {id(each) for each in matrices}
     others = [each for each in network.parameters() if id(each) not in known]
     optimizers = [
-        torch.optim.Muon(matrices, lr=RATE, weight_decay=0.01, adjust_lr_fn="match_rms_adamw", ns_steps=4),
+        Muon(matrices, lr=RATE),
         torch.optim.AdamW(others, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     step, spent, seen = 0, 0.0, 0
@@ -95,8 +96,9 @@ def work(rank: int, given: argparse.Namespace) -> None:
     if begin:
         kept = torch.load(begin, map_location=device, weights_only=True)
         network.load_state_dict(kept["weights"])
-        for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
-            optimizer.load_state_dict(state)
+        if kept["optimizers"]:
+            for optimizer, state in zip(optimizers, kept["optimizers"], strict=True):
+                optimizer.load_state_dict(state)
         step, spent, seen = kept["step"], kept["spent"], kept["seen"]
     data = Data(given.data, rank, world, given.seed + step)
     batches, total = data.batches(given.tokens), given.minutes * 60.0

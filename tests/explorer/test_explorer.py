@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -312,3 +313,29 @@ def test_it_fits_a_phone(opening: Opening, picture: Picture) -> None:
     for tab in ("tools", "grammar", "profile", "answer", "prompt"):
         page.click(f"#tab-{tab}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_of_several_models_the_request_names_one(opening: Opening, served: Serving, tmp_path: Path) -> None:
+    (tmp_path / "plain.jinja").write_text(TEMPLATE)
+    where = f'inference = "{served.inference}"'
+    (tmp_path / "routes.toml").write_text(f'[models.first]\n{where}\n[models.plain]\n{where}\ntemplate = "plain.jinja"\n')
+    options = ("--port", "0", "--compiler", served.compiler, "--routes", str(tmp_path / "routes.toml"))
+    with running("facade", *options, until="listening on .*") as (_, said):
+        page = opening(root=f"http://{said.split()[-1]}")
+        state(page, "ready")
+        # The example says which.
+        assert json.loads(page.input_value("#request"))["model"] == "first"
+        assert page.inner_text("#model") == "first"
+        assert "<|im_start|>" in prompt_of(page)
+        ask(page, {"model": "plain", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 5})
+        state(page, "ready")
+        assert prompt_of(page) == "[user] Hello\n[assistant] "
+        assert page.inner_text("#model") == "plain"
+        assert page.input_value("#template") == TEMPLATE
+        page.click("#run")
+        page.wait_for_selector("html[data-run=ran]")
+        ask(page, {"messages": []})
+        state(page, "error")
+        assert "model" in page.inner_text("#error")
+        example(page, "A call is required")
+        assert json.loads(page.input_value("#request"))["model"] == "first"

@@ -62,7 +62,7 @@ WRONG = {
     "a template that is not there": ("[models.a]\ntemplate = 'none.jinja'\n", "models.a.template: cannot read"),
     "a template where none is read": (
         "[models.a]\nrole = 'rerank'\ntemplate = 'x'\n",
-        "models.a.template: only a model that writes has one; this one's role is 'rerank'",
+        "models.a.template: only a model that writes has one, and the role of this one is 'rerank'",
     ),
 }  # fmt: skip
 
