@@ -71,8 +71,10 @@ async def at_work(*engines: tuple[Fixed, int]) -> AsyncIterator[None]:
             await asyncio.Event().wait()
 
     for fixed, calls in engines:
-        tasks += [asyncio.create_task(hold(fixed.engine.gate)) for _ in range(calls)]
-        await eventually(lambda fixed=fixed, calls=calls: fixed.engine.gate.running + fixed.engine.gate.waiting == calls)
+        gate = fixed.engine.gate
+        wanted = gate.running + gate.waiting + calls
+        tasks += [asyncio.create_task(hold(gate)) for _ in range(calls)]
+        await eventually(lambda gate=gate, wanted=wanted: gate.running + gate.waiting == wanted)
     yield
     for task in tasks:
         task.cancel()
@@ -114,7 +116,7 @@ async def test_who_finds_its_engine_full_goes_to_one_with_room() -> None:
             async with at_work((engines[third], 2)):
                 # None has room: it waits for its own, and nobody else's queue is the longer for it.
                 assert chosen(pool, key) == "a"
-                async with at_work((engines["a"], 6)):
+                async with at_work((engines["a"], 8)):
                     assert chosen(pool, key) == second
 
 
