@@ -14,7 +14,7 @@ from promptweave.inference.gate import Gate
 from promptweave.inference.one_model import OneModel
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.pool import Pool
-from promptweave.inference.pulse import Pulse
+from promptweave.inference.pulse import ANSWER_S, Pulse
 from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class Endpoint:
         if not healthy:
             return None
         try:
-            props = await client.props()
+            props = await client.props(timeout_s=ANSWER_S)
         except EngineUnavailableError:
             return None
         except PromptweaveError:

@@ -15,7 +15,10 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.facts import Facts
 
 _FACTOR = 2.0
-"""How much more than its share an engine takes of what waits, so that conversations come back to it."""
+"""How much of its share of all calls an engine takes, where a call may wait for the engine that has its beginning.
+
+Three servers of one slot, 20 conversations of six turns, eight at once: with 1.25 82 % of later turns came back, with 1.5
+71 %, with 2.0 97 %, with 2.5 all; and it took 10.9, 10.3, 10.1 and 9.0 s (28 November 2026, two busy cores)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Pool:
         Weighted rendezvous hashing with bounded load: of those that have room the one with the highest score, which is
         drawn from the key and the engine's name. So what belongs together comes to one engine, an engine that goes or
         comes changes the place of nothing but its own share, and what finds its engine full always goes to the same next
-        one. An engine has room while it has a free slot; where none has one, up to `_FACTOR` of its share of all calls.
+        one. An engine has room while it has a free slot, and beyond that up to `_FACTOR` of its share of all calls.
         """
         there = self.there()
         if len(self.engines) == 1:
@@ -75,10 +78,8 @@ class Pool:
         there = {name: engine for name, engine in there.items() if engine.client.answers} or there
         if not there:
             raise EngineUnavailableError("; ".join(self._problems()))
-        room = {name: engine for name, engine in there.items() if _load(engine) < engine.facts.slots}
-        if not room:
-            share = _FACTOR * (1 + sum(map(_load, there.values()))) / sum(engine.facts.slots for engine in there.values())
-            room = {name: engine for name, engine in there.items() if _load(engine) < share * engine.facts.slots}
+        share = _FACTOR * (1 + sum(map(_load, there.values()))) / sum(engine.facts.slots for engine in there.values())
+        room = {name: engine for name, engine in there.items() if _load(engine) < max(share, 1) * engine.facts.slots}
         if not key:
             return min(room.values(), key=lambda engine: _load(engine) / engine.facts.slots)
         return room[max(room, key=lambda name: _score(key, name, room[name].facts.slots))]
