@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from muon import Muon
 from network import Network, Shape
 
-RATE, DECAY = 4e-3, 0.4
+DECAY = 0.4
 COPIES = 400
 """Steps in which some sequences are made-up tokens, twice: copying is learnt first."""
 
@@ -87,8 +87,8 @@ def work(rank: int, given: argparse.Namespace) -> None:
     known = {id(each) for each in matrices}
     others = [each for each in network.parameters() if id(each) not in known]
     optimizers = [
-        Muon(matrices, lr=RATE),
-        torch.optim.AdamW(others, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0),
+        Muon(matrices, lr=given.rate),
+        torch.optim.AdamW(others, lr=given.rate, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     step, spent, seen = 0, 0.0, 0
     last = given.out / "last.pt"
@@ -142,7 +142,7 @@ def work(rank: int, given: argparse.Namespace) -> None:
         torch.nn.utils.clip_grad_norm_(others, 1.0)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = RATE * rate(spent / total)
+                group["lr"] = given.rate * rate(spent / total)
             optimizer.step()
             optimizer.zero_grad()
         step += 1
@@ -157,7 +157,7 @@ def work(rank: int, given: argparse.Namespace) -> None:
                 "seconds": round(spent),
                 "tokens": seen,
                 "loss": round(running, 4),
-                "rate": round(RATE * rate(spent / total), 6),
+                "rate": round(given.rate * rate(spent / total), 6),
             }
             print(record, flush=True)
             with open(given.out / "log.jsonl", "a", encoding="utf-8") as file:
@@ -180,6 +180,7 @@ def main() -> None:
     reader.add_argument("--minutes", type=float, default=90)
     reader.add_argument("--processes", type=int, default=1 if torch.cuda.is_available() else os.cpu_count() or 1)
     reader.add_argument("--tokens", type=int, default=3072, help="in a step of each process")
+    reader.add_argument("--rate", type=float, default=4e-3, help="of learning, at most; half of it for one that was trained")
     reader.add_argument("--resume", type=Path, help="a checkpoint to begin with, where there is none in --out")
     reader.add_argument("--seed", type=int, default=1)
     reader.add_argument("--port", type=int, default=29581)

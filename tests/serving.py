@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -38,10 +39,13 @@ class Serving:
 
 
 @contextmanager
-def running(*arguments: str, until: str, env: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def running(
+    *arguments: str, until: str, env: dict[str, str] | None = None, stderr: IO[str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A command, once its stdout says `until`; and what it said. It is gone when the block is left."""
+    environment = {**os.environ, **(env or {})}
     process = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, text=True, env={**os.environ, **(env or {})}, cwd=Path.home()
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment, cwd=Path.home()
     )
     said: list[str] = []
     timer = threading.Timer(START_S, process.kill)

@@ -68,6 +68,7 @@ class Told:
 
 
 ENGINE_AWAY = Told(503, "engine_unavailable", "server_error", None, "overloaded_error")
+SERVICE_AWAY = Told(503, None, "server_error", None, "overloaded_error")
 FAULT = Told(500, None, "server_error", None, "api_error")
 
 # The way of being wrong → what the client is told, whichever route asked.
@@ -91,13 +92,15 @@ TABLE: dict[str, tuple[Failure, Told]] = {
     ),
     "engine-loading": (EngineUnavailableError("it loads", retry_after_s=5.0), ENGINE_AWAY),
     "engine-dead": (EngineFailedError(SECRET), FAULT),
-    "service-away": (grpc.StatusCode.UNAVAILABLE, Told(503, None, "server_error", None, "overloaded_error")),
+    "service-away": (grpc.StatusCode.UNAVAILABLE, SERVICE_AWAY),
     "deadline": (grpc.StatusCode.DEADLINE_EXCEEDED, Told(504, "timeout", "server_error", None, "timeout_error")),
     "key-of-the-facade": (grpc.StatusCode.UNAUTHENTICATED, FAULT),
     "right-of-the-facade": (grpc.StatusCode.PERMISSION_DENIED, FAULT),
-    "cancelled": (grpc.StatusCode.CANCELLED, FAULT),
+    # What the library makes of a connection that breaks off.
+    "cancelled": (grpc.StatusCode.CANCELLED, SERVICE_AWAY),
+    "unknown": (grpc.StatusCode.UNKNOWN, SERVICE_AWAY),
+    "internal": (grpc.StatusCode.INTERNAL, SERVICE_AWAY),
     "data-loss": (grpc.StatusCode.DATA_LOSS, FAULT),
-    "unknown": (grpc.StatusCode.UNKNOWN, FAULT),
     "raised": (ValueError(SECRET), FAULT),
 }
 

@@ -238,6 +238,21 @@ def test_what_is_not_to_be_stored_is_not(client: openai.OpenAI) -> None:
     assert (missing.value.param, missing.value.code) == ("previous_response_id", "previous_response_not_found")
 
 
+def test_what_a_stream_is_writing_can_be_got(client: openai.OpenAI) -> None:
+    # Never the end of the turn, nor another special token.
+    endless = {"logit_bias": {str(token): -100 for token in range(257, 264)}}
+    with client.responses.create(
+        model="gpt-4o", input="count", max_output_tokens=1500, stream=True, extra_body=endless
+    ) as stream:
+        id = next(event.response.id for event in stream if event.type == "response.created")
+        begun = client.responses.retrieve(id)
+        assert (begun.status, begun.usage) == ("in_progress", None)
+        assert [item.type for item in client.responses.input_items.list(id).data] == ["message"]
+        *_, last = stream
+    assert last.type == "response.incomplete"
+    assert client.responses.retrieve(id) == last.response
+
+
 def test_delete_and_cancel(client: openai.OpenAI) -> None:
     first = client.responses.create(model="demo", input="hi", max_output_tokens=16)
     second = client.responses.create(model="demo", input="and?", previous_response_id=first.id, max_output_tokens=16)

@@ -17,6 +17,8 @@ from .serving import call, connected
 
 pytestmark = pytest.mark.anyio
 
+BROKEN_OFF = "the connection to a service that this request needs broke off"
+
 
 async def over_the_wire(error: Exception) -> RemoteError:
     async def fail(request: bytes, context: Any) -> bytes:
@@ -95,10 +97,14 @@ def rpc_error(code: grpc.StatusCode, *details: Any, status_code: int | None = No
 @pytest.mark.parametrize("code", grpc.StatusCode, ids=lambda code: code.name)
 def test_codes_of_others(code: grpc.StatusCode) -> None:
     error = from_rpc_error(grpc.aio.AioRpcError(code, grpc.aio.Metadata(), grpc.aio.Metadata(), details=None))
+    broken = dict.fromkeys((grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED), BROKEN_OFF)
     expected = Code[code.name] if code.name in Code.__members__ else Code.INTERNAL
+    if code in broken:
+        expected = Code.UNAVAILABLE
     told = {
         grpc.StatusCode.DEADLINE_EXCEEDED: "the request took longer than it may",
         grpc.StatusCode.UNAVAILABLE: "a service that this request needs cannot be reached, or is stopping",
+        **broken,
     }
     assert (error.code, error.reason, error.message) == (expected, UNKNOWN_REASON, told.get(code, code.name))
 

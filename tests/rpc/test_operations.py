@@ -1,9 +1,12 @@
 """What probes and Prometheus are told over HTTP."""
 
+import socket
+
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
+from promptweave.rpc.address import ListenError
 from promptweave.rpc.operations import Readiness, listening
 
 
@@ -22,3 +25,14 @@ def test_metrics_and_health(host: str) -> None:
         state[0] = Readiness.STOPPING
         assert (client.get("/ready").status_code, client.get("/ready").text) == (404, "stopping\n")
         assert client.get("/health").status_code == 200
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_without_a_host_it_is_every_address() -> None:
+    with listening(":0", CollectorRegistry()) as address:
+        assert address
+        for host in ("127.0.0.1", "[::1]"):
+            assert httpx.get(f"http://{host}{address}/health").text == "ok\n"
+        for taken in (address, f"127.0.0.1{address}", f"[::1]{address}"):
+            with pytest.raises(ListenError, match="in use"), listening(taken, CollectorRegistry()):
+                pass

@@ -15,11 +15,12 @@ from promptweave.facade.http import answer
 from promptweave.facade.keys import Keys, presented_key
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.rate_limits import RateLimits, TooManyError
+from promptweave.rpc.call_context import REQUEST_ID_HEADER
+from promptweave.rpc.logs import FIELDS, REQUEST_ID
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger(f"{__name__}.access")
 
-REQUEST_ID = "x-request-id"
 OPEN_PATHS = frozenset({"/health", "/ready"})
 """Whoever watches the process needs no key, is not limited, and is not logged."""
 
@@ -30,7 +31,7 @@ _SECURITY = {
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
-EXPOSED = (REQUEST_ID, "retry-after", "retry-after-ms", "x-promptweave-warnings", "x-ratelimit-limit-requests")
+EXPOSED = (REQUEST_ID_HEADER, "retry-after", "retry-after-ms", "x-promptweave-warnings", "x-ratelimit-limit-requests")
 """Headers that scripts of other origins may read, where they are let in."""
 
 
@@ -64,6 +65,7 @@ class Envelope:
             return
         request_id = f"req_{secrets.token_hex(12)}"
         scope["state"] = {**scope.get("state", {}), "request_id": request_id, "owner": None}
+        before = REQUEST_ID.set(request_id)
         began, status = time.monotonic(), 499
 
         async def send_in_envelope(message: Message) -> None:
@@ -71,7 +73,7 @@ class Envelope:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID] = request_id
+                headers[REQUEST_ID_HEADER] = request_id
                 for name, value in _SECURITY.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -85,7 +87,16 @@ class Envelope:
             # The path is a client's text: written so that it cannot forge a line.
             path = scope["path"].encode("unicode_escape").decode()
             client = scope["state"]["owner"] or _address(scope)
-            access.info("%s %s %s %d %.3fs %s", request_id, scope["method"], path, status, time.monotonic() - began, client)
+            seconds = time.monotonic() - began
+            fields = {
+                "method": scope["method"],
+                "path": path,
+                "status": status,
+                "seconds": round(seconds, 3),
+                "client": client,
+            }
+            access.info("%s %s %s %d %.3fs %s", request_id, *fields.values(), extra={FIELDS: fields})
+        REQUEST_ID.reset(before)
 
 
 class Guard:

@@ -26,7 +26,7 @@ _CSP = (
 def add_explorer(app: FastAPI) -> None:
     """Adds the routes."""
     for path, file in EXPLORER_FILES.items():
-        app.add_api_route(path, _sending(file), methods=["GET"])
+        app.add_api_route(path, _sending(file), methods=["GET", "HEAD"])
 
 
 def _sending(file: Path) -> Callable[[], Awaitable[Response]]:

@@ -25,6 +25,8 @@ from promptweave.facade.translated import Translated
 from promptweave.facade.turn import Turn, begin_turn, warning_headers
 
 JsonObject = dict[str, Any]
+Writing = dict[tuple[str, str], Kept]
+"""What streams are writing, by owner and id: this process alone knows of them."""
 
 _MOST_LISTED = 100
 
@@ -35,8 +37,10 @@ _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) -> None:
     """Adds the routes."""
 
+    writing: Writing = {}
+
     async def kept(request: Request, id: str) -> Kept:
-        found = await store.get(_owner(request), id)
+        found = writing.get((_owner(request), id)) or await store.get(_owner(request), id)
         if found is None:
             raise _not_found(id)
         return found
@@ -44,11 +48,11 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
     @app.post("/v1/responses")
     async def create(request: Request) -> Response:
         """A response, whole or as a stream."""
-        return await CreateResponse(request, options, store).respond()
+        return await CreateResponse(request, options, store, writing).respond()
 
     @app.get("/v1/responses/{id}")
     async def get(request: Request, id: str) -> JSONResponse:
-        """A response that is kept."""
+        """A response that is kept, or that a stream is writing."""
         if request.query_params.get("stream", "false") != "false":
             raise UnsupportedError("events are not kept: get the response whole", path="/stream")
         return JSONResponse((await kept(request, id)).response)
@@ -75,10 +79,11 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
 class CreateResponse:
     """One request for a response."""
 
-    def __init__(self, request: Request, options: FacadeOptions, store: ResponseStore) -> None:
+    def __init__(self, request: Request, options: FacadeOptions, store: ResponseStore, writing: Writing) -> None:
         self._request = request
         self._options = options
         self._store = store
+        self._writing = writing
         self._owner = _owner(request)
         self._begun = False
 
@@ -142,13 +147,19 @@ class CreateResponse:
 
     async def _stream(self, turn: Turn, events: ResponseEvents, items: list[JsonObject]) -> Pieces:
         """The events of a stream."""
-        async with aclosing(turn.answers):
-            async for answer in turn.answers:
-                first = () if self._begun else events.first()
-                self._begun = True
-                if data := _written(chain(first, events.of(answer.events))):
-                    yield data
-        yield await self._last(events, items)
+        key = (self._owner, events.response["id"])
+        try:
+            async with aclosing(turn.answers):
+                async for answer in turn.answers:
+                    first = () if self._begun else events.first()
+                    self._begun = True
+                    if events.response["store"]:
+                        self._writing[key] = Kept(events.response, items)
+                    if data := _written(chain(first, events.of(answer.events))):
+                        yield data
+            yield await self._last(events, items)
+        finally:
+            self._writing.pop(key, None)
 
     async def _failed(
         self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Translated

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import math
 import time
-from collections.abc import AsyncGenerator, Awaitable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc.aio
@@ -12,6 +12,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.errors import Code
 from promptweave.facade.errors import UnsupportedError
+from promptweave.rpc.call_context import outgoing
 from promptweave.rpc.channel import Connection
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.security import NO_SECURITY, Security
@@ -44,6 +45,7 @@ PREFIX_HEADER = "x-promptweave-prefix"
 
 _UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
 
+Asked = TypeVar("Asked")
 Answer = TypeVar("Answer")
 
 
@@ -90,24 +92,24 @@ class Services:
         now = time.monotonic()
         asked, model = self._models.get(role, (-math.inf, None))
         if model is None or now - asked > _MODEL_FRESH_S:
-            call = self._inference.GetModel(inference_pb2.GetModelRequest(role=role), timeout=_SMALL_CALL_S)
-            model = (await _answer(call)).model
+            asked_now = inference_pb2.GetModelRequest(role=role)
+            model = (await _answer(self._inference.GetModel, asked_now, _SMALL_CALL_S)).model
             self._models[role] = (now, model)
         return model
 
     async def embed(self, request: inference_pb2.EmbedRequest, timeout_s: float) -> inference_pb2.EmbedResponse:
         """Vectors of texts."""
-        return await _answer(self._inference.Embed(request, timeout=timeout_s))
+        return await _answer(self._inference.Embed, request, timeout_s)
 
     async def rerank(self, request: inference_pb2.RerankRequest, timeout_s: float) -> inference_pb2.RerankResponse:
         """Documents, the best ones first."""
-        return await _answer(self._inference.Rerank(request, timeout=timeout_s))
+        return await _answer(self._inference.Rerank, request, timeout_s)
 
     async def transcribe(
         self, request: inference_pb2.TranscribeRequest, timeout_s: float
     ) -> inference_pb2.TranscribeResponse:
         """What is said in a sound file."""
-        return await _answer(self._inference.Transcribe(request, timeout=timeout_s))
+        return await _answer(self._inference.Transcribe, request, timeout_s)
 
     async def tokenize(self, request: inference_pb2.TokenizeRequest) -> Sequence[int]:
         """Token ids of the model that writes."""
@@ -115,12 +117,12 @@ class Services:
 
     async def tokens_of(self, request: inference_pb2.TokenizeRequest) -> inference_pb2.TokenizeResponse:
         """Token ids, with their bytes where those are asked for."""
-        return await _answer(self._inference.Tokenize(request, timeout=_SMALL_CALL_S))
+        return await _answer(self._inference.Tokenize, request, _SMALL_CALL_S)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of token ids of the model that writes."""
         request = inference_pb2.DetokenizeRequest(tokens=tokens)
-        return (await _answer(self._inference.Detokenize(request, timeout=_SMALL_CALL_S))).text
+        return (await _answer(self._inference.Detokenize, request, _SMALL_CALL_S)).text
 
     async def compile(
         self, request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo
@@ -152,14 +154,14 @@ class Services:
         """What a template does."""
         ref = prompt_compiler_pb2.TemplateRef(inline=template)
         request = prompt_compiler_pb2.DescribeTemplateRequest(template=ref)
-        return await _answer(self._compiler.DescribeTemplate(request, timeout=_COMPILE_S))
+        return await _answer(self._compiler.DescribeTemplate, request, _COMPILE_S)
 
     async def parse(self, request: prompt_compiler_pb2.ParseRequest) -> output_pb2.ParsedMessage:
         """Reads a model's output."""
-        return (await _answer(self._compiler.Parse(request, timeout=_COMPILE_S))).message
+        return (await _answer(self._compiler.Parse, request, _COMPILE_S)).message
 
     async def _compile(self, request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompileResponse:
-        return await _answer(self._compiler.Compile(request, timeout=_COMPILE_S))
+        return await _answer(self._compiler.Compile, request, _COMPILE_S)
 
     async def generate(
         self, request: inference_pb2.GenerateRequest, timeout_s: float
@@ -168,7 +170,8 @@ class Services:
         if self._stopping:
             raise _stopped()
         # A proxy that balances by it sends a conversation to the replica that has its beginning in the cache.
-        call = self._inference.Generate(request, timeout=timeout_s, metadata=((PREFIX_HEADER, _prefix(request)),))
+        metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing())
+        call = self._inference.Generate(request, timeout=timeout_s, metadata=metadata)
         self._writing.add(call)
         try:
             async for response in call:
@@ -231,8 +234,8 @@ def _stopped() -> RemoteError:
     return RemoteError(Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE", "the service is stopping", retry_after_s=1.0)
 
 
-async def _answer(call: Awaitable[Answer]) -> Answer:
+async def _answer(method: "grpc.aio.UnaryUnaryMultiCallable[Asked, Answer]", request: Asked, timeout_s: float) -> Answer:
     try:
-        return await call
+        return await method(request, timeout=timeout_s, metadata=outgoing())
     except grpc.aio.AioRpcError as error:
         raise from_rpc_error(error) from None

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
@@ -22,7 +22,7 @@ from promptweave.cli.worker import LISTENING, Options, order_line
 from promptweave.compiler.options import CompilerOptions
 from promptweave.facade.options import FacadeOptions
 from promptweave.inference.options import InferenceOptions
-from promptweave.rpc.logs import LEVEL_VARIABLE
+from promptweave.rpc.logs import LEVEL_VARIABLE, as_json, tell
 
 _POLL_S = 0.1
 _REPORT_S = 10.0
@@ -92,6 +92,30 @@ class Service:
         await self._process.wait()
 
 
+@dataclass(frozen=True)
+class Running:
+    """What runs where, once it does."""
+
+    openai_api: str
+    compiler: str
+    inference: str
+    model: str
+    asks_for_keys: bool
+    aliases: tuple[str, ...]
+
+    def screen(self) -> str:
+        """The same for a person."""
+        key = "with your API key" if self.asks_for_keys else "no API key is asked for"
+        also = f", also as {', '.join(self.aliases)}" if self.aliases else ""
+        return f"""
+promptweave {version("promptweave")}
+
+  OpenAI API   {self.openai_api}   ({key})
+  compiler     {self.compiler}   (gRPC)
+  inference    {self.inference}   (gRPC)
+  model        {self.model}{also}"""
+
+
 class Household:
     """Compiler, inference and facade."""
 
@@ -108,8 +132,8 @@ class Household:
         self._services: list[Service] = []
         self._stopping = False
 
-    async def run(self, say: Callable[[str], None]) -> None:
-        """Runs them until told to stop. `say` gets the screen that tells what runs where. Raises ServiceEndedError."""
+    async def run(self, say: Callable[[Running], None]) -> None:
+        """Runs them until told to stop. `say` hears what runs where. Raises ServiceEndedError."""
         async with self._stop_signals() as stopped:
             try:
                 await self._first(stopped, self._start(say))
@@ -124,9 +148,9 @@ class Household:
                 patience.cancel()
 
     def _explain_stop(self) -> None:
-        _tell(f"running requests have up to {self._inference.grace_s:g} s to end; Ctrl-C again stops at once")
+        tell("serve", f"running requests have up to {self._inference.grace_s:g} s to end; Ctrl-C again stops at once")
 
-    async def _start(self, say: Callable[[str], None]) -> None:
+    async def _start(self, say: Callable[[Running], None]) -> None:
         for name, options in (("compiler", self._compiler), ("inference service", self._inference)):
             self._services.append(await Service.start(name, options))
         compiler, inference = await self._addresses(*self._services)
@@ -142,15 +166,20 @@ class Household:
         await self._first_of(waiting, self._watch())
         if self._precache:
             await self._first_of(self._evaluate(self._precache, compiler, inference), self._watch())
-        say(_screen(facade, compiler, inference, waiting.result(), front))
+        say(_running(facade, compiler, inference, waiting.result(), front))
 
     async def _evaluate(self, prompts: Path, compiler: str, inference: str) -> None:
         """Without them all is served as well, only later: what is wrong with them is told, and no more."""
         where = ("--compiler", compiler, "--inference", inference)
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "promptweave.cli.main", "precache", str(prompts), *where), stdin=subprocess.DEVNULL
+            *(sys.executable, "-P", "-m", "promptweave.cli.main", "precache", str(prompts), *where),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if as_json() else None,
         )
         try:
+            if process.stderr:
+                async for line in process.stderr:
+                    tell("precache", line.decode(errors="replace"))
             await process.wait()
         finally:
             if process.returncode is None:
@@ -211,13 +240,9 @@ async def _wait_until_ready(facade: "Facade", what: str) -> str:
                 return str(models["data"][0]["id"])
         if time.monotonic() > report:
             reason = await asyncio.to_thread(facade.problem)
-            _tell(f"waiting for {what} ({time.monotonic() - start:.0f} s){f': {reason}' if reason else ''}")
+            tell("serve", f"waiting for {what} ({time.monotonic() - start:.0f} s){f': {reason}' if reason else ''}")
             report += _REPORT_S
         await asyncio.sleep(_POLL_S)
-
-
-def _tell(message: str) -> None:
-    print(f"promptweave serve: {message}", file=sys.stderr, flush=True)
 
 
 class Facade:
@@ -264,15 +289,14 @@ def _reachable(address: str) -> str:
     return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
 
 
-def _screen(facade: str, compiler: str, inference: str, model: str, options: FacadeOptions) -> str:
+def _running(facade: str, compiler: str, inference: str, model: str, options: FacadeOptions) -> Running:
     host, _, port = facade.rpartition(":")
     shown = f"localhost:{port}" if host in ("127.0.0.1", "0.0.0.0", "[::]") else facade  # noqa: S104 - a comparison
-    key = "with your API key" if options.asks_for_keys else "no API key is asked for"
-    aliases = f", also as {', '.join(options.aliases)}" if options.aliases else ""
-    return f"""
-promptweave {version("promptweave")}
-
-  OpenAI API   {"https" if options.tls_cert else "http"}://{shown}/v1   ({key})
-  compiler     {compiler}   (gRPC)
-  inference    {inference}   (gRPC)
-  model        {model}{aliases}"""
+    return Running(
+        openai_api=f"{'https' if options.tls_cert else 'http'}://{shown}/v1",
+        compiler=compiler,
+        inference=inference,
+        model=model,
+        asks_for_keys=options.asks_for_keys,
+        aliases=options.aliases,
+    )

@@ -78,7 +78,9 @@ class LazyGroup(click.Group):
         except OSError as error:
             # What the commands read and write themselves; a fault of the machine, not of the program.
             _silence_stdout()
-            click.echo(f"{self.name}: {error}", err=True)
+            from promptweave.rpc.logs import complain
+
+            complain("", str(error))
             ctx.exit(1)
         return result
 

@@ -2,18 +2,27 @@
 
 import asyncio
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from promptweave.cli.household import Household, ServiceEndedError
-from promptweave.cli.service_options import GRACE, SETTINGS, engine_options, facade_options, to_facade, to_inference
+from promptweave.cli.household import Household, Running, ServiceEndedError
+from promptweave.cli.service_options import (
+    GRACE,
+    LOG_FORMAT,
+    SETTINGS,
+    engine_options,
+    facade_options,
+    to_facade,
+    to_inference,
+)
 from promptweave.cli.services import ENGINE_ARGS
 from promptweave.compiler.options import CompilerOptions
 from promptweave.demo import shipped_model
 from promptweave.inference.errors import StartError
-from promptweave.rpc.logs import complain
+from promptweave.rpc.logs import announce, complain
 
 _DEMO_NOTICE = """
 
@@ -37,6 +46,7 @@ _DEMO_NOTICE = """
 @click.option("--compiler-metrics", metavar="HOST:PORT", help="The compiler's metrics for Prometheus.  [default: nowhere]")
 @click.option("--inference-metrics", metavar="HOST:PORT", help="Those of the inference service.  [default: nowhere]")
 @GRACE
+@LOG_FORMAT
 @ENGINE_ARGS
 def command(
     compiler_listen: str, inference_listen: str, precache: Path | None, engine_args: tuple[str, ...], **given: Any
@@ -65,12 +75,13 @@ def command(
     household = Household(
         compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
     )
+
+    def say(running: Running) -> None:
+        screen = running.screen() + (_DEMO_NOTICE if demo else "") + "\n\n  Ctrl-C stops everything.\n"
+        announce("serve", "ready", screen=screen, **asdict(running))
+
     try:
-        asyncio.run(
-            household.run(
-                lambda screen: click.echo(screen + (_DEMO_NOTICE if demo else "") + "\n\n  Ctrl-C stops everything.\n")
-            )
-        )
+        asyncio.run(household.run(say))
     except ServiceEndedError as error:
         # A service that ends with 1 has said why.
         if error.status != 1:

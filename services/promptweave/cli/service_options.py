@@ -12,6 +12,7 @@ from promptweave.cli.hub import fetch_model
 from promptweave.facade.options import DEFAULT_ALIASES, FacadeOptions
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
+from promptweave.rpc.logs import FORMATS, choose_format
 from promptweave.rpc.security import NO_SECURITY, Security
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -257,6 +258,15 @@ _CLIENT_SECURITY = [
 
 GRACE = click.option(
     "--grace", type=click.FloatRange(0), default=10.0, metavar="S", help="Seconds for running requests to end at a stop."
+)
+
+LOG_FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    expose_value=False,
+    callback=lambda context, parameter, value: choose_format(value),
+    help="How the log on stderr is written: for people, or a JSON object on each line.",
 )
 
 

@@ -1,12 +1,14 @@
 """`promptweave compiler | inference | facade`: each service by itself, as containers start them."""
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from promptweave.cli.service_options import (
     GRACE,
+    LOG_FORMAT,
     SETTINGS,
     client_security_options,
     engine_options,
@@ -18,7 +20,7 @@ from promptweave.cli.service_options import (
     to_server_security,
 )
 from promptweave.inference.errors import StartError
-from promptweave.rpc.logs import complain
+from promptweave.rpc.logs import announce, complain
 from promptweave.rpc.security import SecurityError
 
 ENGINE_ARGS = click.argument("engine_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE ARGUMENTS]")
@@ -32,6 +34,7 @@ METRICS = click.option("--metrics", metavar="HOST:PORT", help="Where Prometheus 
 @METRICS
 @server_security_options
 @GRACE
+@LOG_FORMAT
 def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> None:
     """Run the prompt compiler (gRPC). It needs no model and no GPU, and any number of replicas can share the work.
 
@@ -47,7 +50,9 @@ def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> No
     except SecurityError as error:
         complain("compiler", str(error))
         sys.exit(1)
-    sys.exit(run(CompilerOptions(listen=listen, metrics=metrics, grace_s=grace, security=security), on_listening=_say))
+    sys.exit(
+        run(CompilerOptions(listen=listen, metrics=metrics, grace_s=grace, security=security), on_listening=_say("compiler"))
+    )
 
 
 @click.command("inference", context_settings=SETTINGS)
@@ -56,6 +61,7 @@ def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> No
 @server_security_options
 @engine_options
 @GRACE
+@LOG_FORMAT
 @ENGINE_ARGS
 def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **given: Any) -> None:
     """Run the inference service (gRPC), with a llama.cpp server as its child, or in front of a running one.
@@ -76,7 +82,7 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
     except (StartError, SecurityError) as error:
         complain("inference", str(error))
         sys.exit(1)
-    sys.exit(run(options, on_listening=_say))
+    sys.exit(run(options, on_listening=_say("inference")))
 
 
 @click.command("facade", context_settings=SETTINGS)
@@ -85,6 +91,7 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
 @client_security_options
 @facade_options
 @GRACE
+@LOG_FORMAT
 def facade(compiler: str, inference: str, **given: Any) -> None:
     """Run the OpenAI API in front of the two services.
 
@@ -99,9 +106,9 @@ def facade(compiler: str, inference: str, **given: Any) -> None:
     except SecurityError as error:
         complain("facade", str(error))
         sys.exit(1)
-    sys.exit(run(to_facade(given, compiler=compiler, inference=inference, security=security), on_listening=_say))
+    sys.exit(run(to_facade(given, compiler=compiler, inference=inference, security=security), on_listening=_say("facade")))
 
 
-def _say(address: str) -> None:
+def _say(role: str) -> Callable[[str], None]:
     # On stdout, for whoever started us on port 0.
-    click.echo(f"listening on {address}")
+    return lambda address: announce(role, f"listening on {address}", address=address)

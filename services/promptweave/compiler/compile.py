@@ -82,7 +82,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.put(request)
-    shown = Shown(marked, found, planned.style, list(planned.warnings), pictures)
+    shown = Shown(marked, found, planned.style, list(planned.warnings), pictures, planned.stand_ins)
     prompt, stable = shown.render(template)
     # A message that goes on is past its reasoning.
     output = planned.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
@@ -112,13 +112,15 @@ def _check(request: ChatRequest) -> None:
     check_pictures(request)
     if request.continue_final_message:
         check_continuation(request)
-    names = [tool.name for tool in request.tools]
-    for place, name in enumerate(names):
+    names = dict[str, None]()
+    for place, tool in enumerate(request.tools):
+        name = tool.name
         path = f"{request.tools[place].pointer(place)}/name"
         if not _TOOL_NAME.fullmatch(name):
             raise RequestError(f"a tool's name is 1 to 64 of a-z, A-Z, 0-9, _ and -, not {name!r}", path=path)
-        if name in names[:place]:
+        if name in names:
             raise RequestError(f"there are two tools of the name {name!r}", path=path)
+        names[name] = None
     choice = request.tool_choice
     for name in choice.names or ():
         if name not in names:

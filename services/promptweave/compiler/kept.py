@@ -32,6 +32,8 @@ class Kept:
 
     def __init__(self, prompt: str) -> None:
         self._prompt = prompt
+        self._last = 0
+        """Where the last text was found. Most stand in the order of the request, so the next one is near."""
 
     def missing(self, pieces: Sequence[Piece]) -> list[Piece]:
         """The pieces that it does not hold."""
@@ -42,7 +44,12 @@ class Kept:
         return all(len(piece.text) >= _CERTAIN and self._prompt.count(piece.text) <= 1 for piece in pieces)
 
     def _holds(self, text: str) -> bool:
-        if text in self._prompt or (text := text.strip()) in self._prompt:
+        for start in (self._last, 0):
+            place = self._prompt.find(text, start)
+            if place >= 0:
+                self._last = place
+                return True
+        if (text := text.strip()) in self._prompt:
             return True
         if dumps(text)[1:-1] in self._prompt or json.dumps(text)[1:-1] in self._prompt:
             return True

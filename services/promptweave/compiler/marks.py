@@ -16,7 +16,18 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from promptweave.compiler.markup import TAG
-from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Picture, TextGrammar, Tool
+from promptweave.compiler.request import (
+    MAX_KNOWN_TOOLS,
+    Call,
+    ChatRequest,
+    JsonFormat,
+    Message,
+    Picture,
+    TextGrammar,
+    Tool,
+    private_characters,
+)
+from promptweave.compiler.same import Same
 from promptweave.compiler.template import ChatTemplate
 
 _USUAL = re.compile(r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>")
@@ -46,23 +57,23 @@ class Marks:
     def __init__(self, template: ChatTemplate, request: ChatRequest, also: tuple[str, ...] = ()) -> None:
         """`also`: further texts that get a mark, where others wrote them; the prompt is not cut there."""
         self._spellings = spellings(template)
-        self._marked = spellings(template, also)
-        texts = repr((template.source, template.named, request)).lower()
+        used = private_characters(repr((template.source, template.named, replace(request, tools=()))))
+        used = used.union(*(tool.private for tool in request.tools))
         # A request that uses them all has no character left to be marked with; then the last one is lost.
-        # `repr` writes them as escapes.
-        code = next((code for code in _PRIVATE if f"\\u{code:04x}" not in texts), _PRIVATE[-1])
-        self._mark = chr(code)
+        code = next((code for code in _PRIVATE if code not in used), _PRIVATE[-1])
+        self._into = _marker(spellings(template, also), chr(code))
         # As templates write it that escape what is not ASCII.
-        self._marks = re.compile(f"{self._mark}|\\\\u{code:04x}", re.IGNORECASE)
+        self._marks = re.compile(f"{chr(code)}|\\\\u{code:04x}", re.IGNORECASE)
 
     def put(self, request: ChatRequest) -> ChatRequest:
         """The request with marks in everything that is shown and comes from others: contents, calls, tools, variables."""
+        into = self._into
         return replace(
             request,
-            messages=tuple(map(self._message, request.messages)),
-            tools=tuple(self._tool(tool) for tool in request.tools),
-            response_format=self._format(request.response_format),
-            template_kwargs={name: self._deep(value) for name, value in request.template_kwargs.items()},
+            messages=tuple(map(into.message, request.messages)),
+            tools=tuple(_known_tool(into, Same(tool)) if tool.is_small else into.tool(tool) for tool in request.tools),
+            response_format=into.format(request.response_format),
+            template_kwargs={name: into.deep(value) for name, value in request.template_kwargs.items()},
         )
 
     def without(self, prompt: str) -> str:
@@ -89,7 +100,14 @@ class Marks:
             start = high
         return [*segments, *_text(text[start:])]
 
-    def _message(self, message: Message) -> Message:
+
+class _Marker:
+    """Puts marks into texts."""
+
+    def __init__(self, spelled: "Spellings", mark: str) -> None:
+        self._spelled, self._mark = spelled, mark
+
+    def message(self, message: Message) -> Message:
         return replace(
             message,
             content=self._maybe(message.content),
@@ -102,11 +120,11 @@ class Marks:
             ),
         )
 
-    def _tool(self, tool: Tool) -> Tool:
-        return replace(tool, description=self._insert(tool.description), parameters=self._deep(tool.parameters))
+    def tool(self, tool: Tool) -> Tool:
+        return replace(tool, description=self._insert(tool.description), parameters=self.deep(tool.parameters))
 
-    def _format(self, wanted: JsonFormat | TextGrammar | None) -> JsonFormat | TextGrammar | None:
-        return replace(wanted, schema=self._deep(wanted.schema)) if isinstance(wanted, JsonFormat) else wanted
+    def format(self, wanted: JsonFormat | TextGrammar | None) -> JsonFormat | TextGrammar | None:
+        return replace(wanted, schema=self.deep(wanted.schema)) if isinstance(wanted, JsonFormat) else wanted
 
     def _maybe(self, text: str | None) -> str | None:
         return None if text is None else self._insert(text)
@@ -118,23 +136,23 @@ class Marks:
 
     def _cuts(self, text: str) -> set[int]:
         """Where marks go: behind the first character of each spelling, in the text or in what its JSON escapes stand for."""
-        cuts = {place + 1 for place in self._marked.places(text)}
+        cuts = {place + 1 for place in self._spelled.places(text)}
         if _ESCAPE.search(text):
             # Arguments are JSON text, which templates are given as an object.
             units = [found.group() for found in _UNIT.finditer(text)]
             ends = list(accumulate(map(len, units)))
             meant = "".join(chr(int(unit[2:], 16)) if len(unit) == 6 else unit[-1] for unit in units)
-            cuts |= {ends[place] for place in self._marked.places(meant)}
+            cuts |= {ends[place] for place in self._spelled.places(meant)}
         return cuts
 
-    def _deep(self, value: Any) -> Any:
+    def deep(self, value: Any) -> Any:
         match value:
             case str():
                 return self._insert(value)
             case dict():
-                return {self._deep(key): self._deep(item) for key, item in value.items()}
+                return {self.deep(key): self.deep(item) for key, item in value.items()}
             case list():
-                return [self._deep(item) for item in value]
+                return [self.deep(item) for item in value]
         return value
 
 
@@ -168,6 +186,12 @@ def spellings(template: ChatTemplate, also: tuple[str, ...] = ()) -> Spellings:
 
 
 _cached = lru_cache(maxsize=64)(Spellings)
+_marker = lru_cache(maxsize=64)(_Marker)
+
+
+@lru_cache(maxsize=MAX_KNOWN_TOOLS)
+def _known_tool(into: _Marker, tool: Same[Tool]) -> Tool:
+    return into.tool(tool.value)
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

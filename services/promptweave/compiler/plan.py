@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 
 from promptweave.compiler.enforced import answer_value, callable_tools
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.fit import StandIns
 from promptweave.compiler.forced import forced
 from promptweave.compiler.json_text import SPACED
 from promptweave.compiler.marks import spellings
@@ -70,7 +71,8 @@ class Asked:
     def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "Asked":
         """What a request asks of a template."""
         asked = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
-        return cls(template.content_hash + repr(asked), asked, found, template)
+        tools = "".join(tool.key for tool in asked.tools)
+        return cls(template.content_hash + repr(replace(asked, tools=())) + tools, asked, found, template)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ class Plan:
         self._answer = _answer(request, found, style, tools, value, self._rules)
         self._constrained = bool(tools) or value is not None
         self._outputs: dict[Thinking, Output] = {}
+        self.stand_ins = StandIns()
         self.style = style if tools else "native"
         self._own = _own_texts(found, style)
         self._spellings = spellings(asked.template)

@@ -1,9 +1,11 @@
 """A chat request as the compiler sees it: plain values, free of any wire form."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
+from functools import cached_property
 from typing import Any
 
 from promptweave.output.dialects import Dialect
@@ -69,6 +71,17 @@ class TextGrammar:
     """Where the definition stands in the request, for errors."""
 
 
+MAX_KNOWN_TOOLS = 1024
+"""Tools that are remembered: agents send the same ones with each request."""
+
+_PRIVATE_ESCAPE = re.compile(r"\\u(e[0-9a-f]{3}|f[0-8][0-9a-f]{2})", re.IGNORECASE)
+
+
+def private_characters(written: str) -> frozenset[int]:
+    """The characters of the private use area U+E000 to U+F8FF in what `repr` wrote, which are escapes there."""
+    return frozenset(int(found, 16) for found in _PRIVATE_ESCAPE.findall(written))
+
+
 @dataclass(frozen=True)
 class Tool:
     """A function that the model may call. `parameters` is a JSON Schema."""
@@ -82,6 +95,21 @@ class Tool:
     """Its input is text. To the model it is a function whose one argument is the string `input`."""
     grammar: TextGrammar | None = None
     """What a custom tool's input keeps to; None: any text."""
+
+    @cached_property
+    def key(self) -> str:
+        """Tells it from other tools, for caches: its schema cannot be hashed."""
+        return repr(self)
+
+    @cached_property
+    def is_small(self) -> bool:
+        """Whether it may be remembered from request to request."""
+        return len(self.key) <= 16_384
+
+    @cached_property
+    def private(self) -> frozenset[int]:
+        """The private characters in it."""
+        return private_characters(self.key)
 
     def pointer(self, place: int) -> str:
         """The tool, as one of the request's."""

@@ -7,7 +7,7 @@ from typing import Any
 from promptweave.compiler.abilities import Abilities
 from promptweave.compiler.continuation import Mark
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
-from promptweave.compiler.fit import Conversation, Fitted
+from promptweave.compiler.fit import Conversation, Fitted, Prepare, StandIns, Write
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.normalise import CompileWarning, as_template_messages, thoughts_apart
 from promptweave.compiler.pictures import Pictures
@@ -33,9 +33,11 @@ class Shown:
         style: str,
         warnings: list[CompileWarning],
         pictures: Pictures | None = None,
+        stand_ins: StandIns | None = None,
     ) -> None:
-        """`pictures`: those that stand in the request's contents."""
+        """`pictures`: those that stand in the request's contents; `stand_ins`: of requests that have the same plan."""
         self._pictures = pictures
+        self._stand_ins = stand_ins or StandIns()
         self._request = request
         self._profile = found
         self._tools: Sequence[Tool] = () if request.tool_choice.none else request.tools
@@ -72,9 +74,19 @@ class Shown:
         def write(turns: Turns, able: Abilities) -> str:
             return self._render(template, turns, able)
 
+        return self._conversation(self._turns, write).fit(able)
+
+    def _conversation(self, prepare: Prepare, write: Write) -> Conversation:
         return Conversation(
-            self._request.messages, self._tools, self._style == "native", self._turns, write, self._pictures
-        ).fit(able)
+            self._request.messages,
+            self._tools,
+            self._style == "native",
+            prepare,
+            write,
+            self._pictures,
+            self._stand_ins,
+            self._request.template_kwargs,
+        )
 
     def _continued(self, template: ChatTemplate, able: Abilities) -> Fitted:
         """The conversation, with its last message left open."""
@@ -94,9 +106,7 @@ class Shown:
             asked = self._render(template, turns[:-1] or (Turn(Message(Role.USER, "")),), able)
             return self._past_thought(asked) + mark.cut(turns[-1].content)
 
-        conversation = Conversation(
-            self._request.messages, self._tools, self._style == "native", turns_of, write, self._pictures
-        )
+        conversation = self._conversation(turns_of, write)
         try:
             return conversation.fit(able)
         except TemplateLimitError:

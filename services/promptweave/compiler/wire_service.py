@@ -5,6 +5,7 @@ What the contract has and this version does not serve is refused by name.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from promptweave.compiler.compile import Compiled
@@ -14,8 +15,10 @@ from promptweave.compiler.explain import Explanation
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.marks import Segment
 from promptweave.compiler.normalise import CompileWarning
+from promptweave.compiler.plan import MAX_PLANS
 from promptweave.compiler.profile import Profile
 from promptweave.compiler.request import (
+    MAX_KNOWN_TOOLS,
     Call,
     ChatRequest,
     GrammarSyntax,
@@ -28,11 +31,13 @@ from promptweave.compiler.request import (
     Tool,
     ToolChoice,
 )
+from promptweave.compiler.same import Same
 from promptweave.compiler.styles.custom import input_arguments, input_parameters
 from promptweave.compiler.template import ChatTemplate
 from promptweave.output.dialects import Dialect
+from promptweave.output.tree import Syntax
 from promptweave.output.wire import syntax_to_wire
-from promptweave.v1 import chat_pb2, prompt_compiler_pb2
+from promptweave.v1 import chat_pb2, output_pb2, prompt_compiler_pb2
 
 COMPILED_VERSION = 1
 """The version of CompiledPrompt's meaning."""
@@ -117,6 +122,17 @@ def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
 
 
 def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
+    data = wire.SerializeToString()
+    return _known_tool(data, path) if len(data) <= _KNOWN_TOOL_BYTES else _new_tool(wire, path)
+
+
+@lru_cache(maxsize=MAX_KNOWN_TOOLS)
+def _known_tool(data: bytes, path: str) -> Tool:
+    """The path is for errors, which are not remembered."""
+    return _new_tool(chat_pb2.Tool.FromString(data), path)
+
+
+def _new_tool(wire: chat_pb2.Tool, path: str) -> Tool:
     kind = wire.WhichOneof("kind")
     if kind is None:
         raise RequestError("a tool is a function or a custom tool", path=path)
@@ -131,6 +147,10 @@ def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
         return Tool(function.name, function.description, load_schema(function.parameters), function.strict)
     except SchemaError as error:
         raise error.below(f"{path}/function/parameters") from None
+
+
+_KNOWN_TOOL_BYTES = 8192
+"""Tools that are larger are read anew each time."""
 
 
 def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
@@ -213,7 +233,7 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
         version=COMPILED_VERSION,
         segments=map(_segment, compiled.segments),
         stop=compiled.stop,
-        syntax=syntax_to_wire(compiled.syntax),
+        syntax=_syntax(Same(compiled.syntax)),
         preserved_tokens=compiled.preserved_tokens,
         style=compiled.style,
         prefix_key=compiled.prefix_key,
@@ -226,6 +246,12 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
         if budget.grammar is not None:
             setattr(wire, "llguidance_after_reasoning" if lark else "gbnf_after_reasoning", budget.grammar)
     return wire
+
+
+@lru_cache(maxsize=MAX_PLANS)
+def _syntax(syntax: Same[Syntax]) -> output_pb2.OutputSyntax:
+    """A plan's syntax: large where there are many tools, and the same for every request with them."""
+    return syntax_to_wire(syntax.value)
 
 
 def explanation_to_wire(explanation: Explanation) -> prompt_compiler_pb2.Explanation:

@@ -34,6 +34,7 @@ from promptweave.compiler.wire_service import (
     warning_to_wire,
 )
 from promptweave.parent import die_with
+from promptweave.rpc.logs import set_up_logs
 from promptweave.rpc.status import to_status
 from promptweave.v1 import prompt_compiler_pb2
 
@@ -129,6 +130,7 @@ def main() -> None:
     # Whatever prints goes to stderr: stdout is for answers.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    set_up_logs("compiler")
     bound_memory()
     die_with(int(sys.argv[1]))
     cpu_s = float(sys.argv[2])

@@ -18,6 +18,23 @@ LIMITS = (
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
 
+# A peer whose machine or network is gone says nothing, and TCP takes hours to notice: so both ends ask, with calls and
+# without, and take a silence of as long again for the end of the connection.
+_ASK_MS = 20_000
+KEEPALIVE = (
+    ("grpc.keepalive_time_ms", _ASK_MS),
+    # How long an answer may take; `grpc.keepalive_timeout_ms` is not heeded below this one's minute (grpcio 1.85).
+    ("grpc.http2.ping_timeout_ms", _ASK_MS),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_pings_without_data", 0),
+)
+"""For both ends; a server has to let its clients do it, too."""
+
+PERMITTED = (
+    # The library's own limit is 5 minutes, beyond which it ends the connection of who asks more often.
+    ("grpc.http2.min_ping_interval_without_data_ms", _ASK_MS // 2),
+)
+
 _OLD_CALLS_S = 600.0
 """How long calls that were begun with an old certificate may go on."""
 
@@ -53,7 +70,8 @@ def channel(
     """A channel to `host:port` or `unix:/path`, plain text without credentials. Set a deadline on every call: there is none
     by default."""
     # A proxy of the environment is for the web, never for our services.
-    options = [*LIMITS, ("grpc.enable_http_proxy", 0), *options]
+    # Of two values the library takes the first.
+    options = [*options, *LIMITS, *KEEPALIVE, ("grpc.enable_http_proxy", 0)]
     if credentials is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
     return grpc.aio.secure_channel(address, credentials, options=options, interceptors=interceptors)

@@ -14,31 +14,49 @@ logger = logging.getLogger(__name__)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
-    """The error of a failed call. Codes outside of `Code` (CANCELLED, UNKNOWN, ...) are INTERNAL."""
-    code = Code.__members__.get(error.code().name, Code.INTERNAL)
-    status = _status(error)
-    if status is None and code in _WITHOUT_STATUS:
+    """The error of a failed call. Codes outside of `Code` (DATA_LOSS, UNAUTHENTICATED, ...) are INTERNAL."""
+    details = _details(error)
+    if details is None and error.code() in _WITHOUT_STATUS:
         # What the library says of it is for its own developers.
-        logger.info("%s: %s", error.code().name, error.details())
-        return from_status(code, _WITHOUT_STATUS[code], None)
-    return from_status(code, error.details() or error.code().name, status)
+        code, message = _WITHOUT_STATUS[error.code()]
+        logger.log(_LEVELS.get(error.code(), logging.INFO), "%s: %s", error.code().name, error.details())
+        return from_status(code, message, None)
+    code = Code.__members__.get(error.code().name, Code.INTERNAL)
+    return from_status(code, error.details() or error.code().name, _status(error, details or b""))
 
+
+_BROKEN_OFF = (Code.UNAVAILABLE, "the connection to a service that this request needs broke off")
 
 _WITHOUT_STATUS = {
-    Code.UNAVAILABLE: "a service that this request needs cannot be reached, or is stopping",
-    Code.DEADLINE_EXCEEDED: "the request took longer than it may",
+    grpc.StatusCode.UNAVAILABLE: (
+        Code.UNAVAILABLE,
+        "a service that this request needs cannot be reached, or is stopping",
+    ),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (Code.DEADLINE_EXCEEDED, "the request took longer than it may"),
+    # Our services say more with these, and never CANCELLED or UNKNOWN. It is what the library makes of a stream that is
+    # reset, or ends without a status: a proxy has closed it, or a service did that had stopped for long enough.
+    grpc.StatusCode.INTERNAL: _BROKEN_OFF,
+    grpc.StatusCode.UNKNOWN: _BROKEN_OFF,
+    grpc.StatusCode.CANCELLED: _BROKEN_OFF,
 }
 """What a call means that no service answered."""
 
+_LEVELS = {code: logging.WARNING for code, meaning in _WITHOUT_STATUS.items() if meaning is _BROKEN_OFF}
 
-def _status(error: grpc.aio.AioRpcError) -> status_pb2.Status | None:
-    """The status in the call's trailing metadata; None where there is none, or one that contradicts the call."""
+
+def _details(error: grpc.aio.AioRpcError) -> bytes | None:
+    """The details in the call's trailing metadata."""
     for key, value in error.trailing_metadata() or ():
         if key == rpc_status.GRPC_DETAILS_METADATA_KEY and isinstance(value, bytes):
-            status = status_pb2.Status()
-            try:
-                status.ParseFromString(value)
-            except DecodeError:
-                return None
-            return status if status.code == error.code().value[0] else None
+            return value
     return None
+
+
+def _status(error: grpc.aio.AioRpcError, details: bytes) -> status_pb2.Status | None:
+    """The status that the details are; None where they are none, or one that contradicts the call."""
+    status = status_pb2.Status()
+    try:
+        status.ParseFromString(details)
+    except DecodeError:
+        return None
+    return status if status.code == error.code().value[0] else None

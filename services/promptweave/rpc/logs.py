@@ -1,10 +1,25 @@
-"""Logs: one line a record, on stderr, the same in every process."""
+"""Logs: one line a record, on stderr, the same in every process; for people, or as JSON for what collects logs."""
 
+import json
 import logging
 import os
 import sys
+import threading
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any
 
 LEVEL_VARIABLE = "PROMPTWEAVE_LOG_LEVEL"
+FORMAT_VARIABLE = "PROMPTWEAVE_LOG_FORMAT"
+"""Both are read from the environment, so that the processes that a service starts write as it does."""
+FORMATS = ("text", "json")
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The id of the HTTP request that is being worked on, in all services alike; None: there is none."""
+
+FIELDS = "fields"
+"""`logger.info(..., extra={FIELDS: {...}})`: what the message says, for programs. Left out of text."""
 
 
 class _OneLine(logging.Formatter):
@@ -14,15 +29,41 @@ class _OneLine(logging.Formatter):
         return " | ".join(line for line in super().format(record).splitlines() if line.strip())
 
 
-def set_up_logs(role: str) -> None:
-    """Sends this process's log to stderr, each line beginning `promptweave ROLE LEVEL: `.
+class _Json(logging.Formatter):
+    """An object a line, in ASCII: time (RFC 3339), level, service, logger, message, and what else there is.
 
-    The level is $PROMPTWEAVE_LOG_LEVEL (debug, info, warning, error; default info).
+    That is `request_id`, `exception` (a whole traceback), and the record's own fields.
+    """
+
+    def __init__(self, role: str) -> None:
+        super().__init__()
+        self._role = role
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "service": self._role,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if request_id := REQUEST_ID.get():
+            line["request_id"] = request_id
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line | getattr(record, FIELDS, {}), default=str)
+
+
+def set_up_logs(role: str) -> None:
+    """Sends this process's log to stderr, each line beginning `promptweave ROLE LEVEL: `, or a JSON object.
+
+    The level is $PROMPTWEAVE_LOG_LEVEL (debug, info, warning, error; default info), the form $PROMPTWEAVE_LOG_FORMAT
+    (text, json; default text).
     """
     name = os.environ.get(LEVEL_VARIABLE) or "info"
     level = logging.getLevelNamesMapping().get(name.upper(), logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_OneLine(f"promptweave {role} %(levelname)s: %(message)s"))
+    handler.setFormatter(_Json(role) if as_json() else _OneLine(f"promptweave {role} %(levelname)s: %(message)s"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -31,8 +72,57 @@ def set_up_logs(role: str) -> None:
     # They log every request, and what matters of it is logged by the service.
     for chatty in ("httpx", "httpcore", "asyncio", "grpc"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+    if as_json():
+        # What Python would write itself, in lines of its own.
+        logging.captureWarnings(True)
+        sys.excepthook = _uncaught
+        threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value, told.exc_traceback)
+
+
+def as_json() -> bool:
+    """Whether this process writes JSON."""
+    return os.environ.get(FORMAT_VARIABLE) == "json"
+
+
+def choose_format(name: str) -> None:
+    """Sets the form for this process and those that it starts. To be called before gRPC is loaded.
+
+    JSON silences what libraries write to stderr past Python: gRPC's core, and progress bars.
+    """
+    os.environ[FORMAT_VARIABLE] = name
+    if as_json():
+        os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+        os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
 
 
 def complain(role: str, message: str) -> None:
     """Tells the person at the terminal, in one line, why the process ends."""
-    print(f"promptweave {role}: {' '.join(message.split())}", file=sys.stderr, flush=True)
+    _say(role, message, logging.ERROR)
+
+
+def tell(role: str, message: str) -> None:
+    """Likewise, what it is doing."""
+    _say(role, message, logging.INFO)
+
+
+def announce(role: str, message: str, *, screen: str | None = None, **fields: object) -> None:
+    """Says on stdout what whoever started the process waits for. `screen`: the same for a person, in more lines."""
+    print(_json_line(role, message, logging.INFO, fields) if as_json() else screen or message, flush=True)
+
+
+def _say(role: str, message: str, level: int) -> None:
+    text = " ".join(message.split())
+    line = _json_line(role, text, level, {}) if as_json() else f"{' '.join(filter(None, ('promptweave', role)))}: {text}"
+    print(line, file=sys.stderr, flush=True)
+
+
+def _json_line(role: str, message: str, level: int, fields: dict[str, object]) -> str:
+    record = logging.LogRecord("promptweave", level, "", 0, message, None, None)
+    setattr(record, FIELDS, fields)
+    return _Json(role).format(record)
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt) or error is None:
+        return
+    logging.getLogger("promptweave").critical("uncaught: %s", kind.__name__, exc_info=(kind, error, trace))

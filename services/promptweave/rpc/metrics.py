@@ -1,8 +1,9 @@
-"""Metrics in Prometheus form: what every gRPC server counts.
+"""Metrics in Prometheus form: what every gRPC server counts. At debug, the log has a line for each call, too.
 
 The names are those of go-grpc-middleware, which dashboards know; `grpc_server_in_flight` is ours.
 """
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from promptweave.rpc.interceptor import Behaviour, Context, Handler, wrapped
+from promptweave.rpc.logs import FIELDS
+
+logger = logging.getLogger(__name__)
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 """The buckets of durations: from a small unary call to a long message."""
@@ -76,8 +80,12 @@ class CallMetrics(grpc.aio.ServerInterceptor):
             if code == "CANCELLED" and left_s is not None and left_s < _ABOUT_NOW_S:
                 code = "DEADLINE_EXCEEDED"
             in_flight.dec()
-            self._seconds.labels(*labels).observe(time.perf_counter() - start)
+            seconds = time.perf_counter() - start
+            self._seconds.labels(*labels).observe(seconds)
             self._handled.labels(*labels, code).inc()
+            _, service, method = labels
+            fields = {"grpc_service": service, "grpc_method": method, "grpc_code": code, "seconds": round(seconds, 3)}
+            logger.debug("%s/%s %s %.3fs", *fields.values(), extra={FIELDS: fields})
 
 
 def _code(context: Context) -> str:

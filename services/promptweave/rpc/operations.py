@@ -19,7 +19,6 @@ from promptweave.rpc.address import ListenError, refuse_taken
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-_ANY_HOST = "0.0.0.0"  # noqa: S104 - what an address without a host says
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
@@ -36,9 +35,19 @@ class Readiness(Enum):
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
+    def __init__(self, listening: socket.socket) -> None:
+        super().__init__(listening.getsockname()[:2], _Quiet, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listening
+        self.server_name, self.server_port = listening.getsockname()[:2]
+        self.setup_environ()
 
-class _Server6(_Server):
-    address_family = socket.AF_INET6
+
+def _listening_socket(host: str, port: int) -> socket.socket:
+    """At a host; where there is none, at every address, of both families where the kernel has both. Raises OSError."""
+    if not host and socket.has_dualstack_ipv6():
+        return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
+    return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 class _Quiet(WSGIRequestHandler):
@@ -63,8 +72,7 @@ def listening(
     refuse_taken(address)
     ProcessCollector(registry=registry)
     try:
-        kind = _Server6 if ":" in host else _Server
-        server = kind((host.strip("[]") or _ANY_HOST, int(port)), _Quiet)
+        server = _Server(_listening_socket(host.strip("[]"), int(port)))
     except OSError as error:
         raise ListenError(f"cannot listen on {address}: {error.strerror or error}") from None
     server.set_app(_application(registry, readiness))

@@ -14,7 +14,8 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from promptweave.rpc.address import ListenError, refuse_taken
-from promptweave.rpc.channel import LIMITS
+from promptweave.rpc.call_context import ContextInterceptor
+from promptweave.rpc.channel import KEEPALIVE, LIMITS, PERMITTED
 from promptweave.rpc.credentials import server_credentials
 from promptweave.rpc.interceptor import ErrorInterceptor
 from promptweave.rpc.metrics import CallMetrics
@@ -23,9 +24,6 @@ from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
 from promptweave.rpc.token import asking
 
 logger = logging.getLogger(__name__)
-
-# A client whose machine or network is gone says nothing; the library would wait two hours before it asks.
-_KEEPALIVE = [("grpc.keepalive_time_ms", 20_000), ("grpc.http2.ping_timeout_ms", 20_000)]
 
 _CONNECTIONS = (
     # Connecting anew is how clients find replicas that were added; the calls of the old connection go on.
@@ -72,9 +70,10 @@ class RpcServer:
 
     def __init__(self, registry: CollectorRegistry | None = None, security: Security = NO_SECURITY) -> None:
         """`registry`: where its calls are counted. Raises SecurityError."""
-        interceptors = [CallMetrics(registry or CollectorRegistry()), ErrorInterceptor(), *asking(security)]
+        counting = CallMetrics(registry or CollectorRegistry())
+        interceptors = [counting, ContextInterceptor(), ErrorInterceptor(), *asking(security)]
         self._credentials = server_credentials(security)
-        self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *_KEEPALIVE, *_CONNECTIONS])
+        self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *KEEPALIVE, *PERMITTED, *_CONNECTIONS])
         self._health = _Health()
         self._services: tuple[str, ...] = ()
         self._parts: set[str] = set()

@@ -1,0 +1,163 @@
+"""What a compilation costs, and how many a core does. Prints tables; asserts nothing.
+
+    python benchmarks/compiler.py [--template FILE]
+
+A request message in, a response message out, as a worker process does it (`worker_service.compile_message`): milliseconds of
+CPU time, so other work on the machine counts little. *first* is a request whose tools nobody has seen, *again* one with the
+same tools and other words. Over gRPC: the clock's milliseconds for one caller, and compilations a second for many.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from promptweave.compiler import plan as planning
+from promptweave.compiler.main import register
+from promptweave.compiler.pool import Pool
+from promptweave.compiler.worker_service import compile_message
+from promptweave.demo.model import demo_template
+from promptweave.facade.openai_request import compile_request_from_openai
+from promptweave.rpc.channel import channel
+from promptweave.rpc.server import RpcServer
+from promptweave.v1 import prompt_compiler_pb2
+from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
+
+TIMES = 7
+WORD = "The quick brown fox jumps over the lazy dog. "
+
+Body = dict[str, Any]
+
+
+def tool(number: int) -> Body:
+    """A tool of five parameters, about 600 characters."""
+    properties: Body = {
+        "city": {"type": "string", "description": f"The city of place {number}, e.g. San Francisco"},
+        "unit": {"type": "string", "enum": ["celsius", "fahrenheit"], "description": "The unit of temperatures"},
+        "days": {"type": "integer", "minimum": 1, "maximum": 14},
+        "tags": {"type": "array", "items": {"type": "string"}, "maxItems": 8},
+        "options": {"type": "object", "properties": {"verbose": {"type": "boolean"}}, "required": ["verbose"]},
+    }
+    parameters = {"type": "object", "properties": properties, "required": ["city", "unit"]}
+    about = f"Looks up report number {number} of a city"
+    return {"type": "function", "function": {"name": f"get_report_{number}", "description": about, "parameters": parameters}}
+
+
+def conversation(characters: int, number: int) -> list[Body]:
+    """Questions and answers of so many characters together; `number` makes them different."""
+    turns = max(1, min(200, characters // 2000))
+    text = WORD * (characters // (2 * turns) // len(WORD) + 1)
+    messages: list[Body] = []
+    for turn in range(turns):
+        messages.append({"role": "user", "content": f"question {number}.{turn}: {text}"})
+        messages.append({"role": "assistant", "content": f"answer {number}.{turn}: {text}"})
+    return [*messages, {"role": "user", "content": f"And now, number {number}?"}]
+
+
+def schema(properties: int) -> Body:
+    """An object of so many properties."""
+    kinds: list[Body] = [{"type": "string"}, {"type": "integer"}, {"enum": ["a", "b"]}, {"type": ["number", "null"]}]
+    names = [f"property_{n}" for n in range(properties)]
+    members = {name: kinds[n % len(kinds)] for n, name in enumerate(names)}
+    return {"type": "object", "properties": members, "required": names, "additionalProperties": False}
+
+
+def cases() -> Iterator[tuple[str, Body]]:
+    """Names and requests, but for their messages."""
+    yield "plain chat, 1 KB", {"size": 1_000}
+    for number in (1, 8, 64, 263):
+        yield f"{number} tools, 1 KB", {"size": 1_000, "tools": [tool(n) for n in range(number)]}
+    yield "8 tools, 50 KB", {"size": 50_000, "tools": [tool(n) for n in range(8)]}
+    yield "8 tools, 500 KB", {"size": 500_000, "tools": [tool(n) for n in range(8)]}
+    form = {"type": "json_schema", "json_schema": {"name": "large", "strict": True, "schema": schema(1_000)}}
+    yield "a schema of 1,000 properties, 1 KB", {"size": 1_000, "response_format": form}
+
+
+def requests(template: str, body: Body) -> Iterator[bytes]:
+    """The same request with other words, again and again, as messages on the wire."""
+    rest = {key: value for key, value in body.items() if key != "size"}
+    for number in count():
+        wire = compile_request_from_openai({"messages": conversation(body["size"], number), **rest})
+        wire.template.inline.source = template
+        yield wire.SerializeToString()
+
+
+def compiled(data: bytes) -> float:
+    """Milliseconds of CPU time."""
+    start = time.process_time()
+    compile_message(prompt_compiler_pb2.CompileRequest.FromString(data)).SerializeToString()
+    return (time.process_time() - start) * 1e3
+
+
+def in_process(template: str) -> None:
+    """The first table."""
+    print(f"| {'':36} | first ms | again ms | again, a second and core |\n|---|---|---|---|")
+    for name, body in cases():
+        asked = requests(template, body)
+        compiled(next(asked))  # The template's profile.
+        first, again = [], []
+        for _ in range(TIMES):
+            planning.plan.cache_clear()
+            first.append(compiled(next(asked)))
+            again += [compiled(next(asked)) for _ in range(3)]
+        known = statistics.median(again)
+        print(f"| {name:36} | {statistics.median(first):.1f} | {known:.2f} | {1e3 / known:,.0f} |", flush=True)
+
+
+async def over_grpc(template: str) -> None:
+    """The second one: a service with a pool of its own, in this process's event loop as the caller is."""
+    server, pool = RpcServer(), Pool()
+    services = register(server.grpc, pool)
+    address = server.listen("127.0.0.1:0")
+    await server.start(services)
+    print(f"\n| {'over gRPC':36} | one caller, p50 ms | 16 callers, a second |\n|---|---|---|")
+    async with channel(address) as connection:
+        stub = PromptCompilerServiceStub(connection)
+
+        async def ask(data: bytes) -> None:
+            await stub.Compile(prompt_compiler_pb2.CompileRequest.FromString(data), timeout=60)
+
+        for name, body in cases():
+            asked = requests(template, body)
+            given = [next(asked) for _ in range(32)]
+            for data in given[:4]:
+                await ask(data)
+            took = []
+            for data in given:
+                start = time.perf_counter()
+                await ask(data)
+                took.append((time.perf_counter() - start) * 1e3)
+            start, done = time.perf_counter(), count()
+
+            async def caller(given: list[bytes], until: float, done: Iterator[int]) -> None:
+                for place in count():
+                    if time.perf_counter() > until:
+                        return
+                    await ask(given[place % len(given)])
+                    next(done)
+
+            await asyncio.gather(*(caller(given, start + 2, done) for _ in range(16)))
+            rate = next(done) / (time.perf_counter() - start)
+            print(f"| {name:36} | {statistics.median(took):.1f} | {rate:,.0f} |", flush=True)
+    await server.stop(0)
+    await pool.close()
+
+
+def main() -> None:
+    """Prints it all."""
+    reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    reader.add_argument("--template", type=Path, help="a chat template; the demo model's without")
+    given = reader.parse_args()
+    template = given.template.read_text(encoding="utf-8") if given.template else demo_template()
+    print(json.dumps({"template": str(given.template or "demo")}))
+    in_process(template)
+    asyncio.run(over_grpc(template))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""Values as keys of caches, where comparing them would take longer than making anew what is cached."""
+
+from typing import Generic, TypeVar
+
+Value = TypeVar("Value")
+
+
+class Same(Generic[Value]):
+    """A value that is equal to itself alone."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+
+    def __hash__(self) -> int:
+        return id(self.value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Same) and self.value is other.value
