@@ -28,7 +28,7 @@ from promptweave.inference.quarantine import Quarantine
 from promptweave.v1 import inference_pb2
 
 from .processes import free_port, somebodys_server
-from .requests import TIMEOUT_S, answer, answers, endless, program, refused, refused_rest, request, text, wrote
+from .requests import answer, answers, program, refused, request, text, wrote
 from .running import LONG_S, calling, eventually, watched
 
 pytestmark = pytest.mark.anyio
@@ -214,20 +214,22 @@ async def test_conversations_come_back_and_all_slots_are_used(demo_model: Path) 
         first, again = [[await answer(stub, asked(key_of(pool, name))) for name in names] for _ in range(2)]
         assert [each.finish.usage.cached_tokens for each in first] == [0, 0, 0]
         assert all(each.finish.usage.cached_tokens > 10 for each in again)
-        # As many at once as all of them write; each with its own.
-        calls = [stub.Generate(endless(), timeout=TIMEOUT_S) for _ in range(3)]
-        for call in calls:
-            assert (await call.read()).events
-        assert [engine.gate.running for engine in pool.there().values()] == [1, 1, 1]
-        told = generate_latest(registry).decode()
-        for name in names:
-            assert f'promptweave_endpoint_requests_running{{endpoint="{name}"}} 1.0' in told
-            assert f'promptweave_endpoint_ready{{endpoint="{name}"}} 1.0' in told
-        assert "promptweave_slots 3.0" in told
-        assert "vllm:num_requests_running 3.0" in told
-        for call in calls:
-            call.cancel()
-        # So with several messages of one call.
+        async with AsyncExitStack() as stack:
+            for engine in pool.there().values():
+                await stack.enter_async_context(engine.gate.slot(Party()))
+            waiting = asyncio.create_task(answer(stub, asked(key_of(pool, names[1]))))
+            await eventually(lambda: pool.there()[names[1]].gate.waiting)
+            told = generate_latest(registry).decode()
+            for name in names:
+                assert f'promptweave_endpoint_ready{{endpoint="{name}"}} 1.0' in told
+                assert f'promptweave_endpoint_requests_running{{endpoint="{name}"}} 1.0' in told
+                number = float(name == names[1])
+                assert f'promptweave_endpoint_requests_waiting{{endpoint="{name}"}} {number}' in told
+            assert "promptweave_slots 3.0" in told
+            assert "vllm:num_requests_running 3.0" in told
+            assert "vllm:num_requests_waiting 1.0" in told
+        assert (await waiting).content == "x"
+        # Messages of one call are spread, too.
         assert [each.content for each in await answers(stub, asked("k", "xy", n=5))] == ["xy"] * 5
 
 
@@ -236,19 +238,17 @@ async def test_what_was_not_begun_is_written_by_another_one(demo_model: Path) ->
     async with pooled([demo_model] * 2) as (pool, processes), calling(pool) as stub:
         names = await all_there(pool, 2)
         lost, other = names
-        begun = stub.Generate(request(program(gbnf='root ::= "a" root', prefix_key=key_of(pool, lost))), timeout=TIMEOUT_S)
-        assert (await begun.read()).events
-        busy = stub.Generate(request(program(gbnf='root ::= "a" root', prefix_key=key_of(pool, other))), timeout=TIMEOUT_S)
-        assert (await busy.read()).events
-        # Both are full, so these wait, some for each.
-        waiting = [asyncio.create_task(answer(stub, asked(key))) for key in KEYS[:6]]
-        await eventually(lambda: sum(engine.gate.waiting for engine in pool.there().values()) == 6)
-        assert pool.there()[lost].gate.waiting
-        processes[0].kill()
-        assert (await refused_rest(begun)).code is Code.UNAVAILABLE
-        busy.cancel()
-        assert [each.content for each in await asyncio.gather(*waiting)] == ["x"] * 6
-        assert [*pool.there()] == [other]
+        full = pool.there()
+        async with full[lost].gate.slot(Party()):
+            async with full[other].gate.slot(Party()):
+                # Both are full, so these wait, some for each.
+                waiting = [asyncio.create_task(answer(stub, asked(key))) for key in KEYS[:6]]
+                await eventually(lambda: sum(engine.gate.waiting for engine in full.values()) == 6)
+                assert full[lost].gate.waiting
+                processes[0].kill()
+                await eventually(lambda: [*pool.there()] == [other])
+            # Those that waited for the one that is gone wait for the other one.
+            assert [each.content for each in await asyncio.gather(*waiting)] == ["x"] * 6
 
 
 @pytest.mark.usefixtures("quick")
