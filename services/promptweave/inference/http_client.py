@@ -37,6 +37,8 @@ class HttpClient:
         )
         # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
         self._lost = False
+        self.answers = True
+        """Whether it was there when it was asked or called last."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -51,7 +53,9 @@ class HttpClient:
             async with closing_what_is_lost(self._transport, request):
                 answer = await self._http.send(request)
         except (httpx.HTTPError, RuntimeError):  # The client is closed.
+            self.answers = False
             return False
+        self.answers = answer.is_success
         self._lost = self._lost and not answer.is_success
         return answer.is_success
 
@@ -63,7 +67,8 @@ class HttpClient:
             async with closing_what_is_lost(self._transport, request):
                 return await self._http.send(request, stream=stream)
         except httpx.ConnectError:
+            self.answers = False
             raise EngineAwayError from None
         except httpx.HTTPError as error:
-            self._lost = True
+            self._lost, self.answers = True, False
             raise unreachable(error) from None

@@ -6,7 +6,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.endpoint import endpoints
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
@@ -56,7 +56,7 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
     Raises StartError and ListenError.
     """
     registry = CollectorRegistry()
-    engine: Engine = Supervisor(options) if options.model else Endpoint(options)
+    engine: Engine = Supervisor(options) if options.model else endpoints(options)
     side = SideEngines.supervised(options)
 
     async def watch(server: RpcServer) -> None:
