@@ -163,7 +163,7 @@ async def endpoint_with_another_model(place: Place) -> Seen:
         began = time.monotonic()
         error = await end_of(call, got)
         async with somebodys_server(other, port):
-            await eventually(lambda: engine._ready and engine.ready().facts.template == "another")
+            await eventually(lambda: engine.there() and engine.ready().facts.template == "another")
             await answers_again(stub)
             back_s = time.monotonic() - began
             template = (await stub.GetModel(GetModelRequest())).model.template.source

@@ -152,11 +152,13 @@ def facts(**traits: object) -> Facts:
 def test_the_first_that_is_there_says_which_model_it_is() -> None:
     others = OneModel(["a", "b", "c"])
     # It was quicker than those before it, who may be there as well.
-    assert others.let_in("c", facts(sizes=1)) == "those before it are asked first"
+    assert [others.waits(name) for name in "abc"] == [False, True, True]
     others.asked("c")
     others.asked("a")  # It is not there.
+    assert [others.waits(name) for name in "abc"] == [False, False, True]
     assert others.let_in("b", facts(sizes=2)) is None
     others.asked("b")
+    assert not others.waits("c")
     why = others.let_in("c", facts(sizes=1))
     assert why is not None
     assert "is not that of b (m): sizes differ" in why

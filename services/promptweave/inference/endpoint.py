@@ -67,7 +67,7 @@ class Endpoint:
                     if self._ready:
                         await self._lose(on_ready)
                     self._identity, self._facts = identity, None
-                if identity is not None and self._ready is None:
+                if identity is not None and self._ready is None and not self._others.waits(self._url):
                     await self._meet(client, on_ready)
                 self._others.asked(self._url)
                 await asyncio.sleep(_POLL_S)

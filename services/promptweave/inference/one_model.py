@@ -22,6 +22,10 @@ class OneModel:
         """It was asked, and let in if it was there."""
         self._asked.add(name)
 
+    def waits(self, name: str) -> bool:
+        """Whether those before it are asked first."""
+        return not self._in and not self._asked.issuperset(self._order[: self._order.index(name)])
+
     def let_in(self, name: str, facts: Facts) -> str | None:
         """None, or why it is left out."""
         if self._in:
@@ -35,8 +39,6 @@ class OneModel:
                 return (
                     f"its model ({facts.model_id}) is not that of {other} ({known.model_id}): {', '.join(differing)} differ"
                 )
-        elif not self._asked.issuperset(self._order[: self._order.index(name)]):
-            return "those before it are asked first"
         self._in[name] = facts
         return None
 
