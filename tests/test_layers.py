@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 ROOTS = [ROOT / "proto", ROOT / "services", ROOT / "facade"]
 SOURCES = sorted(path for root in ROOTS for path in (root / "promptweave").rglob("*.py") if "_pb2" not in path.name)
 
-_SHARED = ("cpu_time", "errors", "gguf_header", "gguf_tokenizer", "parent", "pictures")
+_SHARED = ("cpu_time", "errors", "gguf_header", "gguf_tokenizer", "parent", "pictures", "tracing")
 SHARED = {f"promptweave.{name}" for name in _SHARED}
 BASE = SHARED | {"promptweave.v1", "promptweave.output"}
 MAY_IMPORT = {
@@ -18,9 +18,9 @@ MAY_IMPORT = {
     "output": {"promptweave.v1", "promptweave.cpu_time"},
     "compiler": BASE | {"promptweave.rpc"},
     "inference": BASE | {"promptweave.rpc"},
-    "rpc": {"promptweave.errors", "promptweave.v1"},
+    "rpc": {"promptweave.errors", "promptweave.tracing", "promptweave.v1"},
     "demo": SHARED,
-    "facade": {"promptweave.v1", "promptweave.rpc", "promptweave.errors"},
+    "facade": {"promptweave.v1", "promptweave.rpc", "promptweave.errors", "promptweave.tracing"},
 }
 """The command line is not here: it puts everything together."""
 

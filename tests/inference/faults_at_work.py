@@ -13,7 +13,7 @@ import pytest
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.demo.model import write_demo_model
 from promptweave.inference import pulse
-from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.endpoint import endpoints
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervision, Supervisor
@@ -153,7 +153,7 @@ async def endpoint_with_another_model(place: Place) -> Seen:
     port = free_port()
     other = place.folder / "other.gguf"
     await asyncio.to_thread(write_demo_model, other, template="another")
-    engine = Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}"))
+    engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
     async with watched(engine, ready=False) as watch, calling(engine) as stub:
         async with somebodys_server(place.model, port):
             await watch.until_heard(True)
@@ -163,7 +163,7 @@ async def endpoint_with_another_model(place: Place) -> Seen:
         began = time.monotonic()
         error = await end_of(call, got)
         async with somebodys_server(other, port):
-            await eventually(lambda: engine._ready and engine.ready().facts.template == "another")
+            await eventually(lambda: engine.there() and engine.ready().facts.template == "another")
             await answers_again(stub)
             back_s = time.monotonic() - began
             template = (await stub.GetModel(GetModelRequest())).model.template.source
@@ -173,7 +173,7 @@ async def endpoint_with_another_model(place: Place) -> Seen:
 async def endpoint_gone(place: Place) -> Seen:
     """Somebody's server is killed, and started again at once."""
     port = free_port()
-    engine = Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}"))
+    engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
     async with watched(engine, ready=False) as watch, calling(engine) as stub:
         async with somebodys_server(place.model, port):
             await watch.until_heard(True)

@@ -107,18 +107,21 @@ threading.Event().wait()
 @asynccontextmanager
 async def somebodys_server(
     model: Path, port: int, keys: list[str] | None = None, mmproj: Path | None = None
-) -> AsyncIterator[None]:
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """llama.cpp's server as others start it: on a port, without `--special`."""
     order = json.dumps({"model": str(model), "port": port, "keys": keys or [], "mmproj": str(mmproj or "")})
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SERVER, order),
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.DEVNULL,
+        # Threads that wait for each other spinning keep a busy machine's cores from those that they wait for.
+        env={"OMP_WAIT_POLICY": "passive", **os.environ},
     )
     try:
-        yield
+        yield process
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         await process.wait()
 
 

@@ -33,7 +33,8 @@ def port() -> int:
 
 
 def endpoint(port: int, **given: str) -> Endpoint:
-    return Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}", **given))  # type: ignore[arg-type]
+    url = f"http://127.0.0.1:{port}"
+    return Endpoint(InferenceOptions(endpoints=(url,), **given), url)  # type: ignore[arg-type]
 
 
 def problem(engine: Endpoint) -> str:

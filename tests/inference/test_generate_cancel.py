@@ -158,7 +158,8 @@ async def test_a_client_that_goes_without_a_word_frees_the_slot(
 
     A stopped process is as silent as a machine that is gone: its kernel takes what comes, and nobody answers.
     """
-    monkeypatch.setattr(server, "_KEEPALIVE", [(name, 300) for name, _ in server._KEEPALIVE])
+    quick = {"grpc.keepalive_time_ms": 300, "grpc.http2.ping_timeout_ms": 300}
+    monkeypatch.setattr(server, "KEEPALIVE", [*{**dict(server.KEEPALIVE), **quick}.items()])
     _, engine = one_slot
     async with listening(engine) as address:
         client = await asyncio.create_subprocess_exec(

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.inference.metrics import EngineMetrics
+from promptweave.inference.pool import Pool
 from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.channel import channel
@@ -139,7 +140,7 @@ async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
 
 def test_names_are_what_prometheus_reads(demo_model: Path) -> None:
     registry = CollectorRegistry()
-    registry.register(EngineMetrics(Supervisor(options(demo_model))))
+    registry.register(EngineMetrics(Pool({"": Supervisor(options(demo_model))})))
     shown = generate_latest(registry).decode()
     for name in ("vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"):
         assert f"# TYPE {name} gauge\n{name} 0.0\n" in shown

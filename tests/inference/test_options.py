@@ -9,7 +9,7 @@ import pytest
 
 from promptweave.inference import discovery
 from promptweave.inference.discovery import EngineProgram, find_engine
-from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.endpoint import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.launcher import Order, command
 from promptweave.inference.options import InferenceOptions
@@ -21,14 +21,14 @@ MODEL, URL = Path("a.gguf"), "http://127.0.0.1:1"
     ("given", "message"),
     [
         pytest.param({}, "give either a model file or the endpoint", id="nothing"),
-        pytest.param({"model": MODEL, "endpoint": URL}, "give either a model file or the endpoint", id="both"),
-        pytest.param({"endpoint": "127.0.0.1:8080"}, "is no http:// or https:// URL", id="no-scheme"),
-        pytest.param({"endpoint": "http://"}, "is no http:// or https:// URL", id="no-host"),
-        pytest.param({"endpoint": "http://[::1"}, "is no http:// or https:// URL", id="half-a-host"),
-        pytest.param({"endpoint": "http://host:port"}, "is no http:// or https:// URL", id="no-port"),
-        pytest.param({"endpoint": "http://host:99999"}, "is no http:// or https:// URL", id="high-port"),
-        pytest.param({"endpoint": URL, "engine": "x"}, "cannot be given together with an endpoint", id="engine"),
-        pytest.param({"endpoint": URL, "engine_args": ("-x",)}, "cannot be given together", id="engine-args"),
+        pytest.param({"model": MODEL, "endpoints": (URL,)}, "give either a model file or the endpoint", id="both"),
+        pytest.param({"endpoints": ("127.0.0.1:8080",)}, "is no http:// or https:// URL", id="no-scheme"),
+        pytest.param({"endpoints": ("http://",)}, "is no http:// or https:// URL", id="no-host"),
+        pytest.param({"endpoints": ("http://[::1",)}, "is no http:// or https:// URL", id="half-a-host"),
+        pytest.param({"endpoints": ("http://host:port",)}, "is no http:// or https:// URL", id="no-port"),
+        pytest.param({"endpoints": ("http://host:99999",)}, "is no http:// or https:// URL", id="high-port"),
+        pytest.param({"endpoints": (URL,), "engine": "x"}, "cannot be given together with an endpoint", id="engine"),
+        pytest.param({"endpoints": (URL,), "engine_args": ("-x",)}, "cannot be given together", id="engine-args"),
         pytest.param({"model": MODEL, "parallel": 0}, "parallel is 0: at least 1", id="parallel"),
         pytest.param({"model": MODEL, "ctx_size": 0}, "the context size is 0: at least 1", id="context"),
         pytest.param({"model": MODEL, "max_waiting": -1}, "max_waiting is -1: at least 0", id="waiting"),
@@ -41,7 +41,7 @@ def test_contradictions(given: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://host", "https://host:443/base/", "http://[::1]:8080", "http://127.0.0.1:1"])
 def test_endpoints(url: str) -> None:
-    Endpoint(InferenceOptions(endpoint=url))
+    endpoints(InferenceOptions(endpoints=(url,)))
 
 
 @pytest.fixture

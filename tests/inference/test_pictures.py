@@ -12,7 +12,7 @@ import pytest
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.wire_service import compiled_to_wire
 from promptweave.errors import Code
-from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.endpoint import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.picture_prompt import JOINER, picture_prompt
@@ -201,7 +201,7 @@ async def test_the_model_says_whether_it_takes_pictures(stub: InferenceServiceSt
 
 async def test_somebodys_server_takes_pictures_where_it_has_a_projector(demo_model: Path, projector: Path) -> None:
     port = free_port()
-    engine = Endpoint(InferenceOptions(endpoint=f"http://127.0.0.1:{port}"))
+    engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
     async with somebodys_server(demo_model, port, mmproj=projector), watched(engine), calling(engine) as stub:
         assert (await stub.GetModel(inference_pb2.GetModelRequest())).model.images
         got = await answer(stub, looking(shown(), plain("<"), plain("|im_end|>"), text("?")))
@@ -218,4 +218,4 @@ async def test_a_projector_of_another_model_is_no_start(demo_model: Path, projec
         async with watched(engine):
             pass
     with pytest.raises(StartError, match="the endpoint has its own"):
-        InferenceOptions(endpoint="http://localhost:1", mmproj=projector)
+        InferenceOptions(endpoints=("http://localhost:1",), mmproj=projector)

@@ -22,7 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.inference import main, supervisor
-from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.endpoint import endpoints
 from promptweave.inference.engine_log import WHISPER_STYLE, EngineLog
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
@@ -65,7 +65,7 @@ def model(tmp_path: Path) -> Path:
 
 def options(model: Path, server: str, *args: str, **given: Any) -> InferenceOptions:
     """A whisper server, and no engine of our own that writes."""
-    fields = {"endpoint": "http://127.0.0.1:1", "start_timeout_s": LONG_S, "whisper_args": args, **given}
+    fields = {"endpoints": ("http://127.0.0.1:1",), "start_timeout_s": LONG_S, "whisper_args": args, **given}
     return InferenceOptions(whisper_model=model, whisper_server=server, **fields)
 
 
@@ -80,7 +80,7 @@ async def hearing(model: Path, server: str, *args: str, **given: Any) -> AsyncIt
     """A client, and the server's supervision."""
     chosen = options(model, server, *args, **given)
     side = SideEngines.supervised(chosen)
-    async with watched(child(side)), calling(Endpoint(chosen), side=side) as stub:
+    async with watched(child(side)), calling(endpoints(chosen), side=side) as stub:
         yield stub, child(side)
 
 
@@ -166,7 +166,7 @@ async def test_what_a_model_does_not_know(
 
 
 async def test_no_model() -> None:
-    async with calling(Endpoint(InferenceOptions(endpoint="http://127.0.0.1:1"))) as stub:
+    async with calling(endpoints(InferenceOptions(endpoints=("http://127.0.0.1:1",)))) as stub:
         for call in (stub.Transcribe(TranscribeRequest()), stub.GetModel(GetModelRequest(role=MODEL_ROLE_TRANSCRIPTION))):
             with pytest.raises(grpc.aio.AioRpcError, match=r"there is no whisper model: .* with --whisper-model FILE"):
                 await call
@@ -214,7 +214,7 @@ async def test_it_is_ready_when_it_listens_and_gone_at_the_end(model: Path, serv
     chosen = options(model, server, "--fake", "slow")
     side = SideEngines.supervised(chosen)
     engine = child(side)
-    async with watched(engine, ready=False) as watch, calling(Endpoint(chosen), side=side) as stub:
+    async with watched(engine, ready=False) as watch, calling(endpoints(chosen), side=side) as stub:
         await eventually(lambda: engine.pid)
         with pytest.raises(RemoteError, match="of the whisper model: the whisper server is loading the model"):
             await heard(stub)
@@ -267,7 +267,7 @@ def test_there_is_no_server(model: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("given", [{"whisper_server": "/w"}, {"whisper_args": ("-t", "1")}], ids=["server", "arguments"])
 def test_a_server_without_a_model(given: dict[str, Any]) -> None:
     with pytest.raises(StartError, match="need a whisper model"):
-        InferenceOptions(endpoint="http://127.0.0.1:1", **given)
+        InferenceOptions(endpoints=("http://127.0.0.1:1",), **given)
 
 
 @pytest.mark.parametrize(("vocabulary", "languages"), [(ENGLISH_ONLY, 1), (NO_CANTONESE, 99), (51866, 100)])
@@ -291,7 +291,7 @@ async def test_health_and_metrics_tell(model: Path, server: str) -> None:
     registry = CollectorRegistry()
     chosen = options(model, server)
     side = SideEngines.supervised(chosen)
-    async with watched(child(side)), calling(Endpoint(chosen), registry, side):
+    async with watched(child(side)), calling(endpoints(chosen), registry, side):
         told = generate_latest(registry).decode()
         assert 'promptweave_side_engine_ready{role="whisper"} 1.0' in told
     listened: asyncio.Future[str] = asyncio.get_running_loop().create_future()

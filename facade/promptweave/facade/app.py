@@ -28,6 +28,7 @@ from promptweave.facade.responses_route import add_responses
 from promptweave.facade.responses_store import ResponseStore, StoreLimits
 from promptweave.facade.route import route
 from promptweave.facade.routes_file import watch_routes
+from promptweave.facade.traces import HttpTraces
 from promptweave.facade.vector_routes import add_vector_routes
 
 
@@ -37,7 +38,7 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     Raises KeyFileError, RoutesFileError and StoreError.
     """
     registry = CollectorRegistry()
-    return HttpMetrics(in_envelope(create_routes(options, stop, registry), options), registry)
+    return HttpTraces(HttpMetrics(in_envelope(create_routes(options, stop, registry), options), registry))
 
 
 def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: CollectorRegistry) -> FastAPI:

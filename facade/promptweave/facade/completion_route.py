@@ -15,6 +15,7 @@ from promptweave.facade import sse
 from promptweave.facade.completion_body import CompletionBody
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.event_stream import Pieces, event_stream
+from promptweave.facade.gen_ai import Operation
 from promptweave.facade.http import http_error, request_id
 from promptweave.facade.models import Served
 from promptweave.facade.openai_logprobs import TextLogprobs
@@ -23,6 +24,7 @@ from promptweave.facade.openai_response import Head, JsonObject, usage_object
 from promptweave.facade.route import Asked
 from promptweave.facade.services import Services
 from promptweave.facade.texts import several
+from promptweave.facade.turn import Answers
 from promptweave.facade.unserved import COMPLETIONS, refuse_unserved
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
@@ -43,6 +45,11 @@ class _Choice:
     """What stands before it."""
     counts_prompt: bool
     """Several choices of one prompt count it once."""
+
+    @property
+    def text(self) -> str:
+        """The prompt, where it is text."""
+        return "".join(segment.text for segment in self.request.prompt.segments)
 
 
 async def complete(asked: Asked[CompletionBody]) -> Response:
@@ -108,12 +115,19 @@ def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:
     return prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=prompt))
 
 
+def _generated(asked: Asked[CompletionBody], choice: _Choice, model: Served) -> Answers:
+    content = {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": choice.text}]}]}
+    name = model.info.id
+    operation = Operation("text_completion", asked.body.model or name, name, content=lambda: content)
+    return model.services.generate(choice.request, asked.options.request_timeout_s, operation)
+
+
 async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, model: Served) -> JsonObject:
     """As many at once as the engine writes: no more than these wait for others' turns."""
     turns = asyncio.Semaphore(max(model.info.slots, 1))
 
     async def write(choice: _Choice) -> tuple[JsonObject, inference_pb2.Usage]:
-        async with turns, aclosing(model.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
+        async with turns, aclosing(_generated(asked, choice, model)) as answers:
             texts, finish = [choice.echo], inference_pb2.Finish()
             positions: list[inference_pb2.Logprobs.Position] = []
             async for answer in answers:
@@ -147,7 +161,7 @@ async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: He
         return sse.event({**head.of("text_completion"), "choices": [written], **usage})
 
     for choice in choices:
-        async with aclosing(model.services.generate(choice.request, asked.options.request_timeout_s)) as answers:
+        async with aclosing(_generated(asked, choice, model)) as answers:
             echo, scored = choice.echo, TextLogprobs()
             async for answer in answers:
                 text = echo + "".join(event.delta.content for event in answer.events)

@@ -15,6 +15,7 @@ from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
+from promptweave.tracing import stop_tracing, tracing
 
 ROLE = "facade"
 _BACKLOG = 2048
@@ -33,6 +34,8 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().call_later(self._grace_s, self._stop.set)
         await super().shutdown(sockets)
+        # After this uvicorn raises the signal again that has stopped it, and nobody hears it: the process ends there.
+        await asyncio.to_thread(stop_tracing)
 
 
 def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
@@ -75,7 +78,8 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     if on_listening:
         on_listening(f"{f'[{host}]' if ':' in host else host}:{port}")
     try:
-        _Server(config, stop, options.grace_s).run(sockets=[listening])
+        with tracing(ROLE):
+            _Server(config, stop, options.grace_s).run(sockets=[listening])
     except KeyboardInterrupt:
         return 130
     return 0

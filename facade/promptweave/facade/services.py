@@ -8,15 +8,18 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc.aio
+from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.errors import Code
 from promptweave.facade.errors import UnsupportedError
-from promptweave.rpc.call_context import outgoing
+from promptweave.facade.gen_ai import Operation, OperationSpan
+from promptweave.rpc.call_context import method_of, outgoing, rpc_attributes
 from promptweave.rpc.channel import Connection
 from promptweave.rpc.errors import from_rpc_error
 from promptweave.rpc.security import NO_SECURITY, Security
 from promptweave.rpc.status import RemoteError
+from promptweave.tracing import span, tracing_on
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
@@ -45,7 +48,9 @@ PREFIX_HEADER = "x-promptweave-prefix"
 
 _UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
 
-Asked = TypeVar("Asked")
+_NOT_TOLD = Operation("generate_content")
+
+Asked = TypeVar("Asked", bound=Message)
 Answer = TypeVar("Answer")
 
 
@@ -55,6 +60,7 @@ class Services:
     def __init__(self, compiler: str, inference: str, security: Security = NO_SECURITY) -> None:
         """Raises SecurityError."""
         self._connections = {"compiler": Connection(compiler, security), "inference": Connection(inference, security)}
+        self._address = inference
         self._models: dict[inference_pb2.ModelRole.ValueType, tuple[float, inference_pb2.ModelInfo]] = {}
         self._hashes: dict[bytes, str] = {}
         self._writing: set[grpc.aio.UnaryStreamCall[inference_pb2.GenerateRequest, inference_pb2.GenerateResponse]] = set()
@@ -164,28 +170,35 @@ class Services:
         return await _answer(self._compiler.Compile, request, _COMPILE_S)
 
     async def generate(
-        self, request: inference_pb2.GenerateRequest, timeout_s: float
+        self, request: inference_pb2.GenerateRequest, timeout_s: float, operation: Operation = _NOT_TOLD
     ) -> AsyncGenerator[inference_pb2.GenerateResponse, None]:
         """Runs a prompt. Closing the generator cancels the call, which frees the engine's slot."""
         if self._stopping:
             raise _stopped()
         # A proxy that balances by it sends a conversation to the replica that has its beginning in the cache.
-        metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing())
+        told = OperationSpan(operation, request, self._address)
+        metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing(told.span))
         call = self._inference.Generate(request, timeout=timeout_s, metadata=metadata)
         self._writing.add(call)
         try:
             async for response in call:
+                told.saw(response)
                 yield response
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from None
+            meant = from_rpc_error(error)
+            told.failed(meant)
+            raise meant from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._stopping or (task and task.cancelling()):
                 raise
-            raise _stopped() from None
+            stopped = _stopped()
+            told.failed(stopped)
+            raise stopped from None
         finally:
             self._writing.discard(call)
             call.cancel()
+            told.end()
 
     async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
         """How many tokens a prompt has. Raises UnsupportedError for one with pictures."""
@@ -235,7 +248,9 @@ def _stopped() -> RemoteError:
 
 
 async def _answer(method: "grpc.aio.UnaryUnaryMultiCallable[Asked, Answer]", request: Asked, timeout_s: float) -> Answer:
-    try:
-        return await method(request, timeout=timeout_s, metadata=outgoing())
-    except grpc.aio.AioRpcError as error:
-        raise from_rpc_error(error) from None
+    name = method_of(request) if tracing_on() else ""
+    with span(name, "client", rpc_attributes(name)):
+        try:
+            return await method(request, timeout=timeout_s, metadata=outgoing())
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from promptweave.facade.chat_body import ChatBody
+from promptweave.facade.gen_ai import chat
 from promptweave.facade.http import model_of, owner
 from promptweave.facade.openai_request import check_pictures, to_compile_request, to_generate_request
 from promptweave.facade.options import FacadeOptions
@@ -30,7 +31,8 @@ async def begin_turn(request: Request, options: FacadeOptions, body: ChatBody) -
     check_pictures(compile_request, model.info)
     compiled = await model.services.compile(compile_request, model.info)
     generate_request.prompt.CopyFrom(compiled.prompt)
-    answers = model.services.generate(generate_request, options.request_timeout_s)
+    operation = chat(body, model.info.id)
+    answers = model.services.generate(generate_request, options.request_timeout_s, operation)
     return Turn(model.info, compiled.warnings, answers)
 
 

@@ -161,7 +161,7 @@ class Household:
             front = replace(front, api_keys=(*front.api_keys, key))
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
-        what = self._inference.endpoint or "the model to load"
+        what = " and ".join(self._inference.endpoints) or "the model to load"
         waiting = asyncio.ensure_future(_wait_until_ready(Facade(facade, key, tls=front.tls_cert is not None), what))
         await self._first_of(waiting, self._watch())
         if self._precache:

@@ -63,7 +63,7 @@ def command(
       promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF
       promptweave serve --endpoint http://127.0.0.1:8081
     """
-    demo = not (given["model"] or given["hf_repo"] or given["endpoint"])
+    demo = not (given["model"] or given["hf_repo"] or given["endpoints"])
     try:
         if demo:
             given["model"] = shipped_model()

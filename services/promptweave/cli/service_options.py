@@ -32,8 +32,15 @@ _ENGINE = [
         metavar="FILE",
         help="The GGUF file of the model's projector, with which it takes pictures.",
     ),
-    click.option("--endpoint", metavar="URL", help="A llama.cpp server that runs already, instead of an engine of our own."),
-    click.option("--endpoint-api-key", metavar="KEY", help="With --endpoint: the key that it asks for."),
+    click.option(
+        "--endpoint",
+        "endpoints",
+        multiple=True,
+        metavar="URL",
+        help="A llama.cpp server that runs already, instead of an engine of our own. Several times for several of them, with"
+        " one model.",
+    ),
+    click.option("--endpoint-api-key", metavar="KEY", help="With --endpoint: the key that it asks for, or they all."),
     click.option(
         "--engine", metavar="PATH", help="A llama-server binary.  [default: the one on PATH, or the xllamacpp wheel]"
     ),
@@ -300,7 +307,8 @@ def to_inference(
     security: Security = NO_SECURITY,
 ) -> InferenceOptions:
     """The inference service's options from the command's. Downloads the model if need be. Raises StartError."""
-    given_sources = [option for option in ("--model", "--hf-repo", "--endpoint") if given[option[2:].replace("-", "_")]]
+    sources = {"--model": "model", "--hf-repo": "hf_repo", "--endpoint": "endpoints"}
+    given_sources = [option for option, name in sources.items() if given[name]]
     if len(given_sources) != 1:
         given_text = " and ".join(given_sources) or "nothing"
         raise StartError(f"give one of --model FILE, --hf-repo REPO and --endpoint URL, not {given_text}")
@@ -313,7 +321,7 @@ def to_inference(
         security=security,
         model=_resolved(model),
         mmproj=_resolved(given["mmproj"]),
-        endpoint=given["endpoint"],
+        endpoints=tuple(given["endpoints"]),
         endpoint_api_key=given["endpoint_api_key"],
         embedding_model=_resolved(given["embedding_model"]),
         embedding_pooling=given["embedding_pooling"],

@@ -72,6 +72,7 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
     Examples:
       promptweave inference --listen 0.0.0.0:50052 --model model.gguf --parallel 4
       promptweave inference --endpoint http://127.0.0.1:8081
+      promptweave inference --endpoint http://10.0.0.1:8081 --endpoint http://10.0.0.2:8081
     """
     from promptweave.inference.main import run
 

@@ -11,6 +11,7 @@ from promptweave.compiler.service import register
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.server import RpcServer, serve
+from promptweave.tracing import tracing
 
 ROLE = "compiler"
 
@@ -19,7 +20,8 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
     """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
     set_up_logs(ROLE)
     try:
-        asyncio.run(_serve(options, on_listening))
+        with tracing(ROLE):
+            asyncio.run(_serve(options, on_listening))
     except ListenError as error:
         complain(
             ROLE, f"{error}; --listen or --metrics takes another address (serve: --compiler-listen, --compiler-metrics)"

@@ -9,9 +9,11 @@ import os
 import signal
 import struct
 import sys
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 
 from promptweave.compiler.errors import CompilerError
+from promptweave.tracing import span
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +117,7 @@ class Pool:
         return await asyncio.shield(task)
 
     async def _call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
-        async with self._permits:
+        async with self._turn():
             worker = self._idle.pop() if self._idle else await Worker.start(self._cpu_s)
             if not worker.alive:
                 await worker.kill()
@@ -136,6 +138,15 @@ class Pool:
                 raise
             self._idle.append(worker)
             return answer
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        with span("queue"):
+            await self._permits.acquire()
+        try:
+            yield
+        finally:
+            self._permits.release()
 
     async def close(self) -> None:
         """Ends all workers."""

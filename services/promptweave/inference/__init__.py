@@ -7,7 +7,7 @@
                client.py ── unix_socket.py              the engine's HTTP
                   │
                engine.py ─┬─ supervisor.py ── child.py ── launcher.py    an engine of our own, in a child process
-                          └─ endpoint.py                                 a server that somebody else runs
+                 pool.py  └─ endpoint.py ── one_model.py                 servers that somebody else runs
 
     service_embed.py ── embed.py ── side_engines.py ── vector_model.py    embeddings and ranking: supervisors of their own
 

@@ -95,9 +95,9 @@ class EngineClient(HttpClient):
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
         super().__init__(url, headers={"Authorization": f"Bearer {api_key}"} if api_key else None, socket=socket)
 
-    async def props(self) -> JsonObject:
+    async def props(self, *, timeout_s: float = SMALL_CALL_S) -> JsonObject:
         """What it says of itself and the model."""
-        return await self._call("GET", "/props")
+        return await self._call("GET", "/props", timeout_s=timeout_s)
 
     async def models(self) -> JsonObject:
         """Its list of models, in OpenAI's form."""
@@ -193,7 +193,7 @@ class EngineClient(HttpClient):
                 raise error_of(response.status_code, await _read(response))
             yield _chunks(response)
         except EngineUnavailableError:
-            self._lost = True
+            self._lost, self.answers = True, False
             raise
         finally:
             await response.aclose()

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 
+import httpx
+
 from promptweave.errors import PromptweaveError
 from promptweave.inference.client import EngineClient, JsonObject
 from promptweave.inference.engine import OnReady, ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError
-from promptweave.inference.facts import learn
+from promptweave.inference.facts import Facts, learn
 from promptweave.inference.gate import Gate
+from promptweave.inference.one_model import OneModel
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.pulse import Pulse
+from promptweave.inference.pool import Pool
+from promptweave.inference.pulse import ANSWER_S, Pulse
 from promptweave.inference.quarantine import Quarantine
 
 logger = logging.getLogger(__name__)
@@ -20,16 +24,29 @@ _IDENTITY = ("media_marker", "model_path", "model_alias", "build_info", "total_s
 """What `/props` tells of a server and its model. The marker is another one in each run (builds b11434 to b11549)."""
 
 
+def endpoints(options: InferenceOptions) -> Pool:
+    """All the servers of some options."""
+    others = OneModel(options.endpoints)
+    return Pool({_name(url): Endpoint(options, url, others) for url in options.endpoints})
+
+
+def _name(url: str) -> str:
+    """For metrics, which are for more eyes than what lets one in."""
+    return str(httpx.URL(url).copy_with(username=None, password=None))
+
+
 class Endpoint:
     """Asks the server every second whether it is there, and whether it is still the same: it may come and go, and come back
     with another model in between."""
 
-    def __init__(self, options: InferenceOptions) -> None:
-        assert options.endpoint is not None
+    def __init__(self, options: InferenceOptions, url: str, others: OneModel | None = None) -> None:
+        """`others`: what it has in common with the servers beside it, in which it goes by its URL."""
         self._options = options
-        self._url = options.endpoint
+        self._url = url
+        self._others = others or OneModel([url])
         self._ready: ReadyEngine | None = None
-        self._identity: JsonObject = {}
+        self._identity: JsonObject | None = None
+        self._facts: Facts | None = None
         self.losses = 0
         self._problem = f"no answer from {self._url} yet"
 
@@ -46,11 +63,13 @@ class Endpoint:
                 identity = await self._ask(client)
                 if identity is None:
                     self._tell(f"{self._url} does not answer, or is loading its model")
-                if self._ready and identity != self._identity:
-                    await self._lose(on_ready)
-                if identity is not None and self._ready is None:
-                    self._identity = identity
+                if identity != self._identity:
+                    if self._ready:
+                        await self._lose(on_ready)
+                    self._identity, self._facts = identity, None
+                if identity is not None and self._ready is None and not self._others.waits(self._url):
                     await self._meet(client, on_ready)
+                self._others.asked(self._url)
                 await asyncio.sleep(_POLL_S)
 
     async def _ask(self, client: EngineClient) -> JsonObject | None:
@@ -59,7 +78,7 @@ class Endpoint:
         if not healthy:
             return None
         try:
-            props = await client.props()
+            props = await client.props(timeout_s=ANSWER_S)
         except EngineUnavailableError:
             return None
         except PromptweaveError:
@@ -68,19 +87,25 @@ class Endpoint:
 
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
-            facts = await learn(client, model=None, model_id=self._options.model_id, engine="")
+            self._facts = self._facts or await learn(client, model=None, model_id=self._options.model_id, engine="")
         except PromptweaveError as error:
             # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
+        facts = self._facts
+        if why := self._others.let_in(self._url, facts):
+            self._tell(f"{self._url} is left out: {why}")
+            return
         # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
         gate, pulse = Gate(facts.slots, self._options.max_waiting), Pulse(client, self._options.hang_timeout_s)
         self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse)
+        self._problem = ""
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
         await on_ready(True)
 
     async def _lose(self, on_ready: OnReady) -> None:
         self._ready = None
+        self._others.left(self._url)
         self.losses += 1
         await on_ready(False)
 

@@ -37,8 +37,10 @@ class ReadyEngine:
 class Watched(Protocol[Ready_co]):
     """An engine that is watched over; the argument is what is to be had of it while it is ready."""
 
-    losses: int
-    """How often it was ready and then no more, but for the last time, when it is told to stop."""
+    @property
+    def losses(self) -> int:
+        """How often it was ready and then no more, but for the last time, when it is told to stop."""
+        ...
 
     def ready(self) -> Ready_co:
         """The engine, if it is ready now. Raises EngineUnavailableError, which says what it is doing instead."""
@@ -46,6 +48,14 @@ class Watched(Protocol[Ready_co]):
 
     async def run(self, on_ready: OnReady) -> None:
         """Watches over it until cancelled. Raises StartError when there is no hope left."""
+        ...
+
+
+class Source(Protocol):
+    """What messages are written by: an engine, or whatever chooses one."""
+
+    def ready(self) -> ReadyEngine:
+        """The engine for now. Raises EngineUnavailableError."""
         ...
 
 

@@ -24,6 +24,11 @@ _OLD_MEDIA_MARKER = "<__media__>"
 _TRIAL = "zqj"
 """A text that no engine writes by chance."""
 
+_PROBE = (
+    "Zwölf Boxkämpfer jagen 12,345 quick brown foxes über den großen Sylter Deich. 日本語 naïve\n\n\tif (x != 0) return;"
+)
+"""A text that vocabularies of one size may well cut in different ways."""
+
 SEPARATOR = "\n"
 """A text that no vocabulary joins with what follows: what stands behind it is tokenised as in the middle of a text."""
 
@@ -54,6 +59,8 @@ class Facts:
     """How many tokens there are. None: not told."""
     media_marker: str | None = None
     """What stands for a picture in a prompt. None: the model takes no pictures."""
+    traits: Mapping[str, object] = field(default_factory=dict)
+    """What a server tells of the model that tells it from others, by what it is called. Empty: for an engine of our own."""
     llguidance: bool = False
     """Whether the engine keeps to a grammar of llguidance with this vocabulary; see `takes_llguidance`."""
 
@@ -101,7 +108,20 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         hidden=hidden,
         vocabulary=(listed.get("meta") or {}).get("n_vocab"),
         media_marker=_media_marker(props),
+        traits={} if model else await _traits(client, listed.get("meta") or {}, props),
     )
+
+
+async def _traits(client: EngineClient, meta: JsonObject, props: JsonObject) -> Mapping[str, object]:
+    """Neither file names, which are each machine's own, nor how much a server does at once."""
+    told = {
+        "vocabularies": [meta.get("vocab_type"), meta.get("n_vocab")],
+        "sizes": [meta.get("n_params"), meta.get("size"), meta.get("n_embd"), meta.get("n_ctx_train")],
+        "chat templates": [props.get(name) for name in ("chat_template", "chat_template_tool_use")],
+        "special tokens": [props.get(name) for name in ("bos_token", "eos_token")],
+        "projectors": bool((props.get("modalities") or {}).get("vision")),
+    }
+    return {**told, "tokens of a text": await client.tokenize(_PROBE, parse_special=False, add_special=True)}
 
 
 def _media_marker(props: JsonObject) -> str | None:

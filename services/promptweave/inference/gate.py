@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from promptweave.inference.errors import OverloadedError
+from promptweave.tracing import span
 
 
 @dataclass(eq=False)
@@ -52,8 +53,9 @@ class Gate:
     @asynccontextmanager
     async def slot(self, party: Party) -> AsyncIterator[None]:
         """Holds a slot for a message of `party`. Raises OverloadedError."""
-        async with party.turn:
-            await self._enter(party)
+        with span("queue"):
+            async with party.turn:
+                await self._enter(party)
         try:
             yield
         finally:

@@ -12,6 +12,7 @@ from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
 from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.message_reader import MessageReader
+from promptweave.inference.phases import Phases
 from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.reasoning_budget import completion
 from promptweave.inference.request import Program, Request
@@ -50,7 +51,7 @@ async def write_message(
                 # Of what is not decoded nobody knows the tokens.
                 pace = None if request.return_tokens else engine.pace
                 writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program, pace)
-                counts = NOTHING
+                counts, phases = NOTHING, Phases()
                 try:
                     async with writing as batches, aclosing(batches):
                         async for batch in batches:
@@ -58,12 +59,14 @@ async def write_message(
                             for chunk in batch:
                                 ids = await _ids(engine, chunk, counts.completion_tokens) if request.return_tokens else ()
                                 counts = chunk.counts
+                                phases.first()
                                 events += reader.read(chunk, ids)
                             if events:
                                 yield events
                             if reader.done:
                                 break
                 finally:
+                    phases.end(counts)
                     if not counts.forced_tokens:
                         engine.pace.learn(counts)
                     count(counts)

@@ -9,6 +9,7 @@ from promptweave.inference.engine_errors import unreachable
 from promptweave.inference.errors import EngineAwayError
 from promptweave.inference.lost_connections import closing_what_is_lost
 from promptweave.inference.unix_socket import unix_transport
+from promptweave.tracing import trace_headers
 
 SMALL_CALL_S = 60.0
 """For everything but what a model works on, which may take as long as it likes."""
@@ -36,6 +37,8 @@ class HttpClient:
         )
         # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
         self._lost = False
+        self.answers = True
+        """Whether it was there when it was asked or called last."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,18 +53,22 @@ class HttpClient:
             async with closing_what_is_lost(self._transport, request):
                 answer = await self._http.send(request)
         except (httpx.HTTPError, RuntimeError):  # The client is closed.
+            self.answers = False
             return False
+        self.answers = answer.is_success
         self._lost = self._lost and not answer.is_success
         return answer.is_success
 
     async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         if self._http.is_closed or (stream and self._lost):
             raise EngineAwayError  # It went away while the caller waited for a slot of it.
+        request.headers.update(trace_headers())
         try:
             async with closing_what_is_lost(self._transport, request):
                 return await self._http.send(request, stream=stream)
         except httpx.ConnectError:
+            self.answers = False
             raise EngineAwayError from None
         except httpx.HTTPError as error:
-            self._lost = True
+            self._lost, self.answers = True, False
             raise unreachable(error) from None

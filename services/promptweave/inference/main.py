@@ -6,7 +6,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.endpoint import Endpoint
+from promptweave.inference.endpoint import endpoints
 from promptweave.inference.engine import Engine
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
@@ -17,6 +17,7 @@ from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
+from promptweave.tracing import tracing
 
 ROLE = "inference"
 CALLS = {
@@ -34,7 +35,8 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
     """
     set_up_logs(ROLE)
     try:
-        asyncio.run(serve(options, on_listening=on_listening))
+        with tracing(ROLE):
+            asyncio.run(serve(options, on_listening=on_listening))
     except ListenError as error:
         complain(
             ROLE, f"{error}; --listen or --metrics takes another address (serve: --inference-listen, --inference-metrics)"
@@ -54,7 +56,7 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
     Raises StartError and ListenError.
     """
     registry = CollectorRegistry()
-    engine: Engine = Supervisor(options) if options.model else Endpoint(options)
+    engine: Engine = Supervisor(options) if options.model else endpoints(options)
     side = SideEngines.supervised(options)
 
     async def watch(server: RpcServer) -> None:

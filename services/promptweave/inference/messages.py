@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from promptweave.inference.buffer import Buffer
 from promptweave.inference.client import Counts
-from promptweave.inference.engine import Engine, ReadyEngine
+from promptweave.inference.engine import ReadyEngine, Source
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
 from promptweave.inference.events import Event, Logprobs
 from promptweave.inference.gate import Party
@@ -15,11 +15,13 @@ from promptweave.inference.generate import check, write_message
 from promptweave.inference.message_reader import joined
 from promptweave.inference.picture_prompt import pictures_refused
 from promptweave.inference.request import Request
+from promptweave.tracing import span
 
 _SEEDS = 2**32 - 1
 """The seeds that there are."""
 
 _POLL_S = 0.05
+_LOOK_S = 1.0
 _LONGEST_RETURN_S = 120.0
 """For so long the engine may be away before a call gives up that has no deadline."""
 
@@ -27,7 +29,7 @@ Numbered = tuple[int, Event]
 
 
 async def generate(
-    engine: Engine, request: Request, count: Callable[[Counts], None] = lambda counts: None
+    engine: Source, request: Request, count: Callable[[Counts], None] = lambda counts: None
 ) -> AsyncGenerator[list[Numbered], None]:
     """The events of all messages, with the number of theirs; those together that are ready together.
 
@@ -45,7 +47,8 @@ async def generate(
 
     async def write(index: int) -> None:
         try:
-            await _write(engine, ready, _choice(request, index), party, index, buffer, count)
+            with span("message", attributes={"promptweave.message.index": index}):
+                await _write(engine, _choice(request, index), party, index, buffer, count)
         except Exception as error:
             buffer.close(error)
         else:
@@ -63,8 +66,7 @@ async def generate(
 
 
 async def _write(
-    engine: Engine,
-    ready: ReadyEngine,
+    engine: Source,
     request: Request,
     party: Party,
     index: int,
@@ -72,14 +74,16 @@ async def _write(
     count: Callable[[Counts], None],
 ) -> None:
     """One message. Where the engine dies before it gave anything of it, it is written once more."""
-    again = True
+    again, ready = True, engine.ready()
     while True:
         begun = False
         try:
             async with aclosing(write_message(ready, request, party, count)) as batches:
-                async for events in batches:
+                events = await _unless_elsewhere(batches, engine, ready)
+                while events:
                     begun = True
                     await buffer.put((index, events), sum(map(_size, events)))
+                    events = await anext(batches, [])
             return
         except EngineUnavailableError as error:
             # An engine that was not there has not tried.
@@ -89,7 +93,31 @@ async def _write(
             ready = await _back(engine, ready, error)
 
 
-async def _back(engine: Engine, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
+async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: Source, ready: ReadyEngine) -> list[Event]:
+    """The first events. Raises EngineUnavailableError where `ready` falls silent before they come, and there is another one.
+
+    One that stands still, or that no packet reaches any more, ends no connection. Where there is no other, it may go on.
+    """
+    first = asyncio.ensure_future(anext(batches, list[Event]()))
+    try:
+        while not (await asyncio.wait([first], timeout=_LOOK_S))[0]:
+            if not ready.client.answers and _other(engine, ready):
+                raise EngineUnavailableError("the engine does not answer")
+        return first.result()
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+def _other(engine: Source, ready: ReadyEngine) -> bool:
+    try:
+        other = engine.ready()
+    except EngineUnavailableError:
+        return False
+    return other is not ready and other.client.answers
+
+
+async def _back(engine: Source, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
     """The engine, when it is ready again; `before` may still be taken for ready. Raises `error` where it stays away."""
     try:
         async with asyncio.timeout(_LONGEST_RETURN_S):

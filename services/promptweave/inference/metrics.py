@@ -6,7 +6,7 @@ The cached-token ratio is `promptweave_cached_prompt_tokens_total / promptweave_
 """
 
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
@@ -15,10 +15,11 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from promptweave.inference.client import Counts
-from promptweave.inference.engine import Engine
+from promptweave.inference.engine import ReadyEngine
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.events import Finish
 from promptweave.inference.messages import Numbered
+from promptweave.inference.pool import Pool
 from promptweave.inference.side_engines import SideEngines
 
 _FIRST_TOKEN_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
@@ -76,36 +77,56 @@ class MessageMetrics:
 
 
 class EngineMetrics(Collector):
-    """What an engine and its queue are doing when somebody asks. From any thread: it only looks."""
+    """What the engines and their queues are doing when somebody asks. From any thread: it only looks."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of this moment."""
-        try:
-            ready = self._engine.ready()
-        except EngineUnavailableError:
-            ready = None
-        gate, pulse = (ready.gate, ready.pulse) if ready else (None, None)
-        yield _gauge("vllm:num_requests_waiting", "Calls that wait for a slot.", gate.waiting if gate else 0)
-        yield _gauge("vllm:num_requests_running", "Calls that hold a slot.", gate.running if gate else 0)
+        """The metrics of this moment: of all of them together, and of each, where there are several."""
+        there = self._pool.there()
+        engines = [*there.values()]
+        waiting = sum(engine.gate.waiting for engine in engines)
+        running = sum(engine.gate.running for engine in engines)
+        use = sum(engine.pulse.context_use for engine in engines) / max(len(engines), 1)
+        yield _gauge("vllm:num_requests_waiting", "Calls that wait for a slot.", waiting)
+        yield _gauge("vllm:num_requests_running", "Calls that hold a slot.", running)
         yield _gauge(
             "vllm:kv_cache_usage_perc",
             "Which part of the context the messages that are being written take, 0 to 1.",
-            pulse.context_use if pulse else 0,
+            use,
         )
-        yield _gauge("promptweave_slots", "Slots of the engine; 0: it is not ready.", ready.facts.slots if ready else 0)
-        yield _gauge("promptweave_slots_busy", "Slots that the engine says are at work.", pulse.busy if pulse else 0)
-        yield _gauge("promptweave_engine_ready", "1: the model is loaded.", int(ready is not None))
+        slots = sum(engine.facts.slots for engine in engines)
+        busy = sum(engine.pulse.busy for engine in engines)
+        yield _gauge("promptweave_slots", "Slots of the engine; 0: it is not ready.", slots)
+        yield _gauge("promptweave_slots_busy", "Slots that the engine says are at work.", busy)
+        yield _gauge("promptweave_engine_ready", "1: the model is loaded.", int(bool(engines)))
         yield _gauge(
             "promptweave_quarantined_grammars",
             "Grammars that are refused, since they took the engine down.",
-            ready.quarantine.size if ready else 0,
+            sum(engine.quarantine.size for engine in engines),
         )
         restarts = CounterMetricFamily("promptweave_engine_restarts", "How often the engine went away, or was replaced.")
-        restarts.add_metric([], self._engine.losses)
+        restarts.add_metric([], self._pool.losses)
         yield restarts
+        if len(self._pool.engines) > 1:
+            yield from self._of_each(there)
+
+    def _of_each(self, there: Mapping[str, ReadyEngine]) -> Iterator[Metric]:
+        prefix, label = "promptweave_endpoint", ["endpoint"]
+        up = GaugeMetricFamily(f"{prefix}_ready", "1: it is there, with the model.", labels=label)
+        slots = GaugeMetricFamily(f"{prefix}_slots", "Its slots; 0: it is not ready.", labels=label)
+        waiting = GaugeMetricFamily(f"{prefix}_requests_waiting", "Calls that wait for a slot of it.", labels=label)
+        running = GaugeMetricFamily(f"{prefix}_requests_running", "Calls that hold a slot of it.", labels=label)
+        losses = CounterMetricFamily(f"{prefix}_losses", "How often it went away, or was replaced.", labels=label)
+        for name, engine in self._pool.engines.items():
+            ready = there.get(name)
+            up.add_metric([name], int(ready is not None))
+            slots.add_metric([name], ready.facts.slots if ready else 0)
+            waiting.add_metric([name], ready.gate.waiting if ready else 0)
+            running.add_metric([name], ready.gate.running if ready else 0)
+            losses.add_metric([name], engine.losses)
+        yield from (up, slots, waiting, running, losses)
 
 
 class SideEngineMetrics(Collector):

@@ -13,7 +13,7 @@ DEFAULT_LISTEN = "127.0.0.1:50052"
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceOptions:
-    """One of `model` and `endpoint` is given. Times in seconds."""
+    """One of `model` and `endpoints` is given. Times in seconds."""
 
     listen: str = DEFAULT_LISTEN
     """`host:port` (port 0: any) or `unix:/path`."""
@@ -28,9 +28,10 @@ class InferenceOptions:
     """A GGUF file, for an engine of our own."""
     mmproj: Path | None = None
     """The GGUF file of the model's projector, with which it takes pictures."""
-    endpoint: str | None = None
-    """The URL of a llama.cpp server that runs already."""
+    endpoints: tuple[str, ...] = ()
+    """The URLs of llama.cpp servers that run already, all with the same model."""
     endpoint_api_key: str | None = None
+    """The key of them all."""
 
     engine: str | None = None
     """The path of a llama-server binary. None: `discovery.py` looks for one."""
@@ -80,14 +81,17 @@ class InferenceOptions:
 
     def __post_init__(self) -> None:
         """Raises StartError for options that contradict each other."""
-        if (self.model is None) == (self.endpoint is None):
+        if (self.model is None) == (not self.endpoints):
             raise StartError("give either a model file or the endpoint of a running llama.cpp server")
-        if self.endpoint is not None and not _is_url(self.endpoint):
-            raise StartError(f"the endpoint {self.endpoint!r} is no http:// or https:// URL")
+        for place, endpoint in enumerate(self.endpoints):
+            if not _is_url(endpoint):
+                raise StartError(f"the endpoint {endpoint!r} is no http:// or https:// URL")
+            if endpoint in self.endpoints[:place]:
+                raise StartError(f"the endpoint {endpoint!r} is given twice")
         if self.mmproj is not None and self.model is None:
             raise StartError("a projector (--mmproj) is of a model of ours: the endpoint has its own, or none")
         own = self.embedding_model or self.rerank_model
-        if self.endpoint is not None and (self.engine_args or (self.engine and not own)):
+        if self.endpoints and (self.engine_args or (self.engine and not own)):
             raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")
         if self.embedding_pooling and not self.embedding_model:
             raise StartError("a pooling is of an embedding model: give one, too")

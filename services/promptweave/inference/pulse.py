@@ -15,7 +15,8 @@ from promptweave.inference.errors import EngineUnavailableError, InferenceError
 
 PERIOD_S = 1.0
 """How often to take it."""
-_ANSWER_S = 5.0
+ANSWER_S = 5.0
+"""How long to wait for an answer."""
 _PATIENCE = 10
 """How much longer than without an answer an engine may be busy without getting on."""
 
@@ -51,7 +52,7 @@ class Pulse:
         """`limit_s`: how long the engine may be silent."""
         self._client = client
         self._limit_s = limit_s
-        self._timeout_s = min(_ANSWER_S, limit_s)
+        self._timeout_s = min(ANSWER_S, limit_s)
         self._taken = time.monotonic()
         self._silent_s = self._stuck_s = 0.0
         self._slots: list[Slot] = []

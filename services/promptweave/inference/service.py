@@ -14,6 +14,7 @@ from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
 from promptweave.inference.messages import generate
 from promptweave.inference.metrics import EngineMetrics, MessageMetrics, SideEngineMetrics
+from promptweave.inference.pool import Pool
 from promptweave.inference.service_embed import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service_events import event_to_wire, session_to_wire
 from promptweave.inference.service_request import request_from_wire
@@ -26,9 +27,9 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
-    """Serves one engine that writes, and those beside it."""
+    """Serves the engines that write, which have one model, and those beside them."""
 
-    def __init__(self, engine: Engine, metrics: MessageMetrics, side: SideEngines) -> None:
+    def __init__(self, engine: Pool, metrics: MessageMetrics, side: SideEngines) -> None:
         self._engine = engine
         self._metrics = metrics
         self._side = side
@@ -37,7 +38,8 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
-        message = generate(self._engine, request_from_wire(request), self._metrics.count)
+        engine = self._engine.near(request.prompt.prefix_key)
+        message = generate(engine, request_from_wire(request), self._metrics.count)
         async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
                 await context.write(inference_pb2.GenerateResponse(events=[event_to_wire(*event) for event in events]))
@@ -50,7 +52,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             return inference_pb2.GetModelResponse(model=whisper_to_wire(self._side.ready_whisper()))
         role = ROLES.get(request.role)
         engine = self._engine.ready() if role is None else self._side.ready(role)
-        facts = engine.facts
+        facts = self._engine.facts() if role is None else engine.facts
         model = inference_pb2.ModelInfo(
             id=facts.model_id,
             context_size=facts.context_size,
@@ -159,7 +161,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     def _sessions(self) -> Sessions:
         sessions = self._engine.ready().sessions
         if sessions is None:
-            raise UnsupportedError("this service keeps no sessions; --session-dir makes it keep them")
+            raise UnsupportedError("this service keeps no sessions; one with an engine of its own does, with --session-dir")
         return sessions
 
 
@@ -177,9 +179,10 @@ def register(
 ) -> Sequence[str]:
     """Adds the service to a server; returns its full name. `registry`: where it counts."""
     registry = registry or CollectorRegistry()
-    registry.register(EngineMetrics(engine))
+    pool = engine if isinstance(engine, Pool) else Pool({"": engine})
+    registry.register(EngineMetrics(pool))
     registry.register(SideEngineMetrics(side))
     # The generated types know only the synchronous servicers' signatures.
-    servicer = InferenceServicer(engine, MessageMetrics(registry), side)
+    servicer = InferenceServicer(pool, MessageMetrics(registry), side)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)

@@ -239,7 +239,9 @@ class Turn:
             yield cls(None, None)
             return
         if sessions is None:
-            raise UnsupportedError("this service keeps no sessions; --session-dir makes it keep them", path="/session_id")
+            raise UnsupportedError(
+                "this service keeps no sessions; one with an engine of its own does, with --session-dir", path="/session_id"
+            )
         async with sessions.alone(ref.id):
             yield cls(sessions, ref)
 

@@ -146,7 +146,7 @@ def _engine_options(options: InferenceOptions, role: Role, model: Path) -> Infer
         options,
         model=model,
         mmproj=None,
-        endpoint=None,
+        endpoints=(),
         model_id=None,
         # They are for the engine that writes.
         engine_args=(),

@@ -11,5 +11,5 @@ channel.py      how clients connect, to one replica or several
 security.py     TLS files and tokens, as options; credentials.py and token.py make of them what gRPC needs
 watched.py      files that are read again when they change
 logs.py         one line a record, on stderr: text or JSON
-call_context.py what travels with each call: the request's id
+call_context.py what travels with each call: the request's id, the trace
 """

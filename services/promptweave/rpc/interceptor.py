@@ -54,6 +54,12 @@ def wrapped(handler: Any, wrap: Callable[[Behaviour, str], Behaviour]) -> Handle
     return made
 
 
+def code_of(context: Context) -> str:
+    """The code with which a call that has run has ended, as the client sees it."""
+    code: Any = context.code()  # One that an error sets; None and 0 are a success.
+    return code.name if isinstance(code, grpc.StatusCode) else "OK"
+
+
 _SIDE = {False: "unary", True: "stream"}
 
 

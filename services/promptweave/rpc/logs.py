@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
+from promptweave.tracing import trace_ids
+
 LEVEL_VARIABLE = "PROMPTWEAVE_LOG_LEVEL"
 FORMAT_VARIABLE = "PROMPTWEAVE_LOG_FORMAT"
 """Both are read from the environment, so that the processes that a service starts write as it does."""
@@ -32,7 +34,7 @@ class _OneLine(logging.Formatter):
 class _Json(logging.Formatter):
     """An object a line, in ASCII: time (RFC 3339), level, service, logger, message, and what else there is.
 
-    That is `request_id`, `exception` (a whole traceback), and the record's own fields.
+    That is `request_id`, `trace_id` and `span_id`, `exception` (a whole traceback), and the record's own fields.
     """
 
     def __init__(self, role: str) -> None:
@@ -49,6 +51,7 @@ class _Json(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             line["request_id"] = request_id
+        line |= trace_ids()
         if record.exc_info and record.exc_info[0]:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line | getattr(record, FIELDS, {}), default=str)

@@ -7,13 +7,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from promptweave.rpc.interceptor import Behaviour, Context, Handler, wrapped
+from promptweave.rpc.interceptor import Behaviour, Context, Handler, code_of, wrapped
 from promptweave.rpc.logs import FIELDS
 
 logger = logging.getLogger(__name__)
@@ -71,9 +70,9 @@ class CallMetrics(grpc.aio.ServerInterceptor):
         in_flight.inc()
         try:
             yield
-            code = _code(context)
+            code = code_of(context)
         except Exception:
-            code = _code(context)
+            code = code_of(context)
             raise
         finally:
             left_s = context.time_remaining()
@@ -86,8 +85,3 @@ class CallMetrics(grpc.aio.ServerInterceptor):
             _, service, method = labels
             fields = {"grpc_service": service, "grpc_method": method, "grpc_code": code, "seconds": round(seconds, 3)}
             logger.debug("%s/%s %s %.3fs", *fields.values(), extra={FIELDS: fields})
-
-
-def _code(context: Context) -> str:
-    code: Any = context.code()  # One that an error sets; None and 0 are a success.
-    return code.name if isinstance(code, grpc.StatusCode) else "OK"
