@@ -4,15 +4,20 @@
 
 A request message in, a response message out, as a worker process does it (`worker_service.compile_message`): milliseconds of
 CPU time, so other work on the machine counts little. *first* is a request whose tools nobody has seen, *again* one with the
-same tools and other words. Over gRPC: the clock's milliseconds for one caller, and compilations a second for many.
+same tools and other words. Over gRPC: the clock's milliseconds for one caller, and compilations a second for many. Last, one
+replica and two, each on a core of its own (`promptweave compiler`, Linux): what they do together for many callers.
 """
 
 import argparse
 import asyncio
 import json
+import re
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -148,6 +153,58 @@ async def over_grpc(template: str) -> None:
     await pool.close()
 
 
+@contextmanager
+def replica(core: int) -> Iterator[str]:
+    """A compiler by itself, on one core."""
+    command = [sys.executable, "-P", "-m", "promptweave.cli.main", "compiler", "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(  # noqa: S603 - our own program
+        ["taskset", "-c", str(core), *command],  # noqa: S607
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        yield next(found[0] for line in process.stdout if (found := re.search(r"127\.0\.0\.1:\d+", line)))
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def together(template: str, addresses: list[str], name: str, seconds: float = 6) -> float:
+    """Compilations a second, of calls that go round."""
+    body = dict(cases())[name]
+    asked = requests(template, body)
+    given = [prompt_compiler_pb2.CompileRequest.FromString(next(asked)) for _ in range(64)]
+    async with AsyncExitStack() as stack:
+        stubs = [PromptCompilerServiceStub(await stack.enter_async_context(channel(address))) for address in addresses]
+        # Every worker learns the template and the tools.
+        await asyncio.gather(*(stub.Compile(each, timeout=120) for stub in stubs for each in given))
+        numbers, until = count(), time.perf_counter() + seconds
+
+        async def caller() -> None:
+            while time.perf_counter() < until:
+                number = next(numbers)
+                await stubs[number % len(stubs)].Compile(given[number % len(given)], timeout=60)
+
+        start = time.perf_counter()
+        await asyncio.gather(*(caller() for _ in range(8 * len(stubs))))
+        return next(numbers) / (time.perf_counter() - start)
+
+
+def replicas(template: str) -> None:
+    """The third table."""
+    print(f"\n| {'compilations a second':36} | 1 replica | 2 replicas | ratio |\n|---|---|---|---|")
+    with replica(0) as first, replica(1) as second:
+        for name in ("8 tools, 1 KB", "263 tools, 1 KB", "8 tools, 50 KB"):
+            alone, both = [], []
+            for _ in range(3):
+                alone.append(asyncio.run(together(template, [first], name)))
+                both.append(asyncio.run(together(template, [first, second], name)))
+            one, two = statistics.median(alone), statistics.median(both)
+            print(f"| {name:36} | {one:,.0f} | {two:,.0f} | {two / one:.2f} |", flush=True)
+
+
 def main() -> None:
     """Prints it all."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -157,6 +214,7 @@ def main() -> None:
     print(json.dumps({"template": str(given.template or "demo")}))
     in_process(template)
     asyncio.run(over_grpc(template))
+    replicas(template)
 
 
 if __name__ == "__main__":

@@ -39,7 +39,8 @@ params.ui = False
 server = Server(params)
 threading.Event().wait()
 """
-OURS = ("promptweave",)
+OURS = ("compiler", "inference", "facade")
+"""Our services, in the order of their start."""
 WAYS = ("the engine's own", "through promptweave")
 
 
@@ -88,9 +89,11 @@ def wait_for(url: str) -> None:
 
 
 def processes(serving: int, engine: int) -> Mapping[str, list[psutil.Process]]:
-    """The engine, and all of ours together."""
-    serve = psutil.Process(serving)
-    return {"engine": [psutil.Process(engine)], "promptweave": [serve, *serve.children(recursive=True)]}
+    """The engine's, and those of each of our services, with their workers."""
+    children = sorted(psutil.Process(serving).children(), key=lambda child: child.create_time())
+    services = [child for child in children if "promptweave.cli.worker" in child.cmdline()]
+    ours = {name: [one, *one.children(recursive=True)] for name, one in zip(OURS, services, strict=True)}
+    return {"engine": [psutil.Process(engine)], **ours}
 
 
 def cpu(found: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
@@ -139,7 +142,7 @@ async def measure(
     print(f"\n{clients} at once, {options.rounds} rounds, {options.tokens} tokens each\n")
     columns = ("way", "first token, ms: median (best)", "tokens/s of one stream", "CPU of a token, µs: engine", *OURS)
     print(f"| {' | '.join(columns)} |")
-    print("|---|---|---|---|---|---|---|")
+    print("|" + "---|" * (len(columns)))
     for way, told in seen.items():
         rate = statistics.median(options.tokens / took for took in told.whole)
         costs = " | ".join(f"{told.cpu[name] / told.tokens * 1e6:.0f}" for name in ("engine", *OURS))
