@@ -9,9 +9,13 @@ from hypothesis import strategies as st
 from promptweave.compiler.abilities import Abilities, IdForm, SystemPlace
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError, TemplateError
+from promptweave.compiler.normalise import as_template_messages
 from promptweave.compiler.probe_abilities import abilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
+from promptweave.compiler.styles import functionary_v2
 from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.tool_history import exchange, ids, results_in_order
+from promptweave.compiler.turns import Turn
 
 from .conversations import ASK, ONE, SHAPES, TOOLS, assistant, lost, result, shown, system, user
 
@@ -251,6 +255,48 @@ def test_calls_without_ids_are_answered_in_order() -> None:
     prompt, warnings = shown(ChatRequest(messages, TOOLS), template("single"))
     assert prompt.index("Vaduz") < prompt.index("17 drizzle") < prompt.index("Quito") < prompt.index("25 sun")
     assert [warning.code for warning in warnings] == ["calls_split"]
+
+
+AGAIN = (
+    ASK,
+    assistant(None, Call("call_0", "get_weather", '{"city": "Vaduz"}'), Call("call_1", "get_time", '{"city": "Quito"}')),
+    result("25 sun", "call_1"),
+    result("17 drizzle", "call_0"),
+    assistant(None, Call("call_1", "get_weather", '{"city": "Oslo"}'), Call("call_0", "get_time", '{"city": "Rome"}')),
+    result("noon", "call_0"),
+    result("3 snow", "call_1"),
+)
+"""A client that uses ids again, and answers in another order."""
+
+
+def test_ids_that_are_used_again_mean_the_last_call() -> None:
+    turns = tuple(Turn(message, place) for place, message in enumerate(AGAIN))
+    said = [turn.content for turn in results_in_order(turns) if turn.role is Role.TOOL]
+    assert said == ["17 drizzle", "25 sun", "3 snow", "noon"]
+    names = [each.get("name") for each in as_template_messages(turns, Abilities()) if each["role"] == "tool"]
+    assert names == ["get_time", "get_weather", "get_time", "get_weather"]
+    by_name, _ = ids(turns, Abilities(ids=IdForm.BY_NAME))
+    assert [turn.message.tool_call_id for turn in by_name if turn.role is Role.TOOL] == [
+        "functions.get_time:1",
+        "functions.get_weather:0",
+        "functions.get_time:3",
+        "functions.get_weather:2",
+    ]
+    as_text, _ = exchange(turns, Abilities(calls=False), tools=True)
+    told = [turn.content for turn in as_text if turn.role is Role.USER][1:]
+    assert told == [
+        "[result of get_time]\n25 sun",
+        "[result of get_weather]\n17 drizzle",
+        "[result of get_time]\nnoon",
+        "[result of get_weather]\n3 snow",
+    ]
+    written = [message.content for message in functionary_v2.history(AGAIN) if message.role is Role.USER][1:]
+    assert [text.split("\n")[0] for text in written if text] == [
+        "<|from|>get_time",
+        "<|from|>get_weather",
+        "<|from|>get_time",
+        "<|from|>get_weather",
+    ]
 
 
 # -- every shape --

@@ -178,10 +178,11 @@ def transcript(turns: Turns) -> Passed:
 
 def as_template_messages(turns: Turns, able: Abilities, pictures: Pictures | None = None) -> list[TemplateMessage]:
     """The messages as the dictionaries that templates are given."""
-    names = {call.id: call.name for turn in turns for call in turn.message.tool_calls}
+    names: dict[str, str] = {}
     written: list[TemplateMessage] = []
     for turn in turns:
         message = turn.message
+        names |= {call.id: call.name for call in message.tool_calls}
         silent = None if message.tool_calls and able.null_beside_calls else ""
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or silent}
         if pictures and able.picture and message.role is Role.USER:

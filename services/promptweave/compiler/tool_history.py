@@ -17,17 +17,23 @@ from promptweave.compiler.turns import SYSTEM_ROLES, CompileWarning, Passed, Tur
 def ids(turns: Turns, able: Abilities) -> Passed:
     """Ids for calls and results that have none, in the order of the calls; then all ids in the form that is taken.
 
-    The same id always becomes the same other one, and one that has the form stays: what a model writes in it comes back
-    as it was. Ids are no text: no warning.
+    The same id becomes the same other one, and one that has the form stays: what a model writes in it comes back as it was.
+    Where a client uses an id again, a result is of the last call before it. Ids are no text: no warning.
     """
     turns = _with_ids(turns)
     if able.ids is IdForm.ANY:
         return turns, []
     if able.ids is IdForm.NINE:
         return tuple(_renamed(turn, _NineForm()) for turn in turns), []
-    calls = [call for turn in turns for call in turn.message.tool_calls]
-    by_name = {call.id: f"functions.{call.name}:{number}" for number, call in enumerate(calls)}
-    return tuple(_renamed(turn, by_name) for turn in turns), []
+    by_name: dict[str, str] = {}
+    done: list[Turn] = []
+    number = 0
+    for turn in turns:
+        for call in turn.message.tool_calls:
+            by_name[call.id] = f"functions.{call.name}:{number}"
+            number += 1
+        done.append(_renamed(turn, by_name))
+    return tuple(done), []
 
 
 def unmatched(messages: Sequence[Message]) -> list[CompileWarning]:
@@ -118,11 +124,17 @@ def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
 
 def results_in_order(turns: Turns) -> Turns:
     """Results in the order of their calls: where no id is written, the order says what is whose."""
-    order = {call.id: place for place, call in enumerate(call for turn in turns for call in turn.message.tool_calls)}
+    # Some clients use ids again: the last call before counts.
+    order: dict[str, int] = {}
     done: list[Turn] = []
+    number = 0
     for results, turn in _rounds(turns):
-        done += sorted(results, key=lambda result: order.get(result.message.tool_call_id or "", len(order)))
+        places = [order.get(result.message.tool_call_id or "", number) for result in results]
+        done += [result for _, result in sorted(zip(places, results, strict=True), key=lambda pair: pair[0])]
         done += [turn] if turn else []
+        for call in turn.message.tool_calls if turn else ():
+            order[call.id] = number
+            number += 1
     return tuple(done)
 
 
@@ -210,7 +222,7 @@ Unfit = Callable[[Turn | None, Turn | None], bool]
 
 def _as_text(turns: Turns, unfit: Unfit) -> Passed:
     """Calls and results as plain text, in assistant and user turns, where the template does not take them otherwise."""
-    names = {call.id: call.name for turn in turns for call in turn.message.tool_calls}
+    names: dict[str, str] = {}
     done: list[Turn] = []
     warnings: list[CompileWarning] = []
     called: Turn | None = None
@@ -225,6 +237,7 @@ def _as_text(turns: Turns, unfit: Unfit) -> Passed:
             done += results
         called = after if after and after.message.tool_calls else None
         done += [after] if after and not called else []
+        names |= {call.id: call.name for call in called.message.tool_calls} if called else {}
     return tuple(done), warnings
 
 

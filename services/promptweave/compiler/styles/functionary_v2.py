@@ -32,8 +32,12 @@ def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
 
 def history(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The conversation with calls and results written out as text."""
-    names = {call.id: call.name for message in messages for call in message.tool_calls}
-    return tuple(_written_out(message, names.get(message.tool_call_id or "", "tool")) for message in messages)
+    names: dict[str, str] = {}
+    done = []
+    for message in messages:
+        names |= {call.id: call.name for call in message.tool_calls}
+        done.append(_written_out(message, names.get(message.tool_call_id or "", "tool")))
+    return tuple(done)
 
 
 def _written_out(message: Message, name: str) -> Message:
