@@ -29,6 +29,10 @@ OK, ERROR = b"ok", b"error"
 MODULE = "promptweave.compiler.worker_service"
 
 
+ENDING_S = 2.0
+"""How long a worker that said no more may take to end."""
+
+
 class CallTooLongError(CompilerError):
     """The call was given up."""
 
@@ -74,6 +78,17 @@ class Worker:
         assert self._process.stdout is not None
         (length,) = struct.unpack(">I", await self._process.stdout.readexactly(4))
         return await self._process.stdout.readexactly(length)
+
+    async def ended(self) -> None:
+        """Waits for the end of one that said no more, and ends it if it stays.
+
+        Not at once by `kill`: that looks first whether the process is dead (`Popen.poll`), and if so takes from asyncio how
+        it ended.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ENDING_S):
+                await self._process.wait()
+        await self.kill()
 
     async def kill(self) -> None:
         """Ends it, whatever it is doing."""
@@ -129,7 +144,7 @@ class Pool:
                 await worker.kill()
                 raise _too_long(f"{self._wall_s:g} s") from None
             except (EOFError, ConnectionError) as error:
-                await worker.kill()
+                await worker.ended()
                 if worker.out_of_time:
                     raise _too_long(f"{self._cpu_s:g} s of CPU time") from None
                 raise RuntimeError(f"a worker died in {method}") from error
