@@ -28,6 +28,8 @@ class Loop:
     again: int = 0
     """Of `old`, what was evaluated for the second time."""
     turns: int = 0
+    ended: str = ""
+    """Why it ended before its time."""
 
 
 def run(side: Side, turns: int) -> Loop:
@@ -39,7 +41,8 @@ def run(side: Side, turns: int) -> Loop:
         body = {"messages": messages, "tools": VARIED_TOOLS, "tool_choice": "required", "parallel_tool_calls": False}
         answer = side.ask({**body, "temperature": 0, "seed": 1, "max_tokens": 300})
         if not isinstance(answer, Answer) or not answer.message.get("tool_calls"):
-            raise SystemExit(f"{side.name}, turn {turn}: {answer}")
+            found.ended = f"turn {turn}: {answer if isinstance(answer, str) else 'no call'}"
+            break
         evaluated = answer.prompt - answer.cached
         if turn:
             new = answer.prompt - known
@@ -62,14 +65,14 @@ def main() -> None:
     reader.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()), help="where models are kept")
     given = reader.parse_args()
     file = model(given.model, given.models)
-    print("| | turns | old tokens | new tokens | old ones evaluated again | seconds |\n|---|---|---|---|---|---|")
+    print("| | turns | old tokens | new tokens | old ones evaluated again | seconds | ended by |\n|" + "---|" * 7)
     with peer(file, 1, CONTEXT) as engine, ours(file, 1, CONTEXT) as promptweave:
         for side in (engine, promptweave):
             found = run(side, given.turns)
-            share = found.again / found.old
+            share = found.again / max(found.old, 1)
             print(
                 f"| {side.name} | {found.turns} | {found.old:,} | {found.new:,} | {found.again:,} ({share:.1%}) |"
-                f" {found.seconds:.2f} |",
+                f" {found.seconds:.2f} | {' '.join(found.ended.split())[:100]} |",
                 flush=True,
             )
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra `otel` is not installed")
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra `otel` is not installed")
-from ..otlp import collecting, collecting_over_http
+from ..otlp import at_work, collecting, collecting_over_http
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
@@ -82,14 +82,8 @@ def _carry(source: socket.socket, sink: socket.socket, heard: bytearray) -> None
 
 @contextmanager
 def recording(port: int) -> Iterator[Recorder]:
-    with Recorder(port) as recorder:
-        thread = threading.Thread(target=recorder.serve_forever)
-        thread.start()
-        try:
-            yield recorder
-        finally:
-            recorder.shutdown()
-            thread.join()
+    with Recorder(port) as recorder, at_work(recorder):
+        yield recorder
 
 
 @contextmanager

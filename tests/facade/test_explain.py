@@ -81,4 +81,6 @@ async def test_the_page_needs_no_key_and_may_be_left_out(explorer: bool, status:
             answer = await client.get(path)
             assert answer.status_code == status
             assert "unsafe" not in answer.headers["content-security-policy"]
+            head = await client.head(path)
+            assert (head.status_code, head.content) == (status, b"")
         assert (await client.get("/v1/models")).status_code == 401

@@ -115,7 +115,7 @@ def _check(request: ChatRequest) -> None:
     names = dict[str, None]()
     for place, tool in enumerate(request.tools):
         name = tool.name
-        path = f"{request.tools[place].pointer(place)}/name"
+        path = f"{tool.pointer(place)}/name"
         if not _TOOL_NAME.fullmatch(name):
             raise RequestError(f"a tool's name is 1 to 64 of a-z, A-Z, 0-9, _ and -, not {name!r}", path=path)
         if name in names:

@@ -23,14 +23,13 @@ A render has its own, smaller bound."""
 WALL_S = 60.0
 """Seconds of one call by the clock."""
 
+ENDING_S = 2.0
+"""How long a worker that said no more may take to end."""
+
 OK, ERROR = b"ok", b"error"
 """The verdicts of an answer."""
 
 MODULE = "promptweave.compiler.worker_service"
-
-
-ENDING_S = 2.0
-"""How long a worker that said no more may take to end."""
 
 
 class CallTooLongError(CompilerError):

@@ -8,14 +8,14 @@ class Phases:
     """The two spans of a message, one after the other. What they are part of is the span that is current at the start."""
 
     def __init__(self) -> None:
-        self._prompt = self._now = begin_span("prompt")
+        self._now = begin_span("prompt")
         self._seen = False
 
     def first(self) -> None:
         """Something has come of the message. To be called as often as one likes."""
         if not self._seen:
             self._seen = True
-            self._prompt.end()
+            self._now.end()
             self._now = begin_span("decode")
 
     def end(self, counts: Counts) -> None:

@@ -1,7 +1,7 @@
 """What travels with a call beside its messages: the id of the request that it is made for, and its trace."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import grpc
@@ -9,7 +9,7 @@ import grpc.aio
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
-from promptweave.rpc.interceptor import Behaviour, Context, Handler, code_of, wrapped
+from promptweave.rpc.interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
 from promptweave.rpc.logs import REQUEST_ID
 from promptweave.tracing import Span, span, trace_headers, tracing_on
 
@@ -48,23 +48,16 @@ def _method_of(request: Descriptor) -> str:
     return f"{method.containing_service.full_name}/{method.name}"
 
 
-class ContextInterceptor(grpc.aio.ServerInterceptor):
+class ContextInterceptor(Around):
     """Takes over what came with a call."""
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None
+    def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
         # Keys are in lower case. Those that end in -bin have bytes.
-        metadata = {key: value for key, value in handler_call_details.invocation_metadata or () if isinstance(value, str)}
+        metadata = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
         given = metadata.get(REQUEST_ID_HEADER, "")
         request_id = given if _FORM.fullmatch(given) else None
         handler = wrapped(handler, lambda behaviour, kind: _within(behaviour, request_id))
-        method = handler_call_details.method
+        method = details.method
         if tracing_on() and not method.startswith(_PROBES):
             handler = wrapped(handler, lambda behaviour, kind: _traced(behaviour, method.removeprefix("/"), metadata))
         return handler

@@ -1,6 +1,7 @@
 """Gives every call of a server the error behaviour that the protos promise."""
 
 import logging
+from abc import abstractmethod
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, NoReturn, TypeAlias
@@ -29,8 +30,8 @@ class _UnservedError(PromptweaveError):
     reason = "ERROR_REASON_UNSUPPORTED"
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):
-    """Domain errors become their status; anything else INTERNAL with a fixed text, and its own text goes to the log."""
+class Around(grpc.aio.ServerInterceptor):
+    """Does something around the calls of all methods that there are. Of others the library says UNIMPLEMENTED."""
 
     async def intercept_service(
         self,
@@ -38,9 +39,18 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         handler = await continuation(handler_call_details)
-        if handler is None:
-            return None  # No such method: the library answers UNIMPLEMENTED.
-        return wrapped(handler, lambda behaviour, kind: _WRAPPERS[kind](behaviour, handler_call_details.method))
+        return None if handler is None else self.around(handler, handler_call_details)
+
+    @abstractmethod
+    def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        """The handler of a call, with what is done around it; see `wrapped`."""
+
+
+class ErrorInterceptor(Around):
+    """Domain errors become their status; anything else INTERNAL with a fixed text, and its own text goes to the log."""
+
+    def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        return wrapped(handler, lambda behaviour, kind: _WRAPPERS[kind](behaviour, details.method))
 
 
 def wrapped(handler: Any, wrap: Callable[[Behaviour, str], Behaviour]) -> Handler:

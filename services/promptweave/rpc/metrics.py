@@ -5,14 +5,14 @@ The names are those of go-grpc-middleware, which dashboards know; `grpc_server_i
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from promptweave.rpc.interceptor import Behaviour, Context, Handler, code_of, wrapped
+from promptweave.rpc.interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
 from promptweave.rpc.logs import FIELDS
 
 logger = logging.getLogger(__name__)
@@ -32,8 +32,11 @@ _TYPES = {
 _LABELS = ("grpc_type", "grpc_service", "grpc_method")
 
 
-class CallMetrics(grpc.aio.ServerInterceptor):
-    """Counts the calls of a server. The outermost interceptor: it sees the code that the client sees."""
+class CallMetrics(Around):
+    """Counts the calls of a server; names of methods that clients make up are no labels.
+
+    The outermost interceptor: it sees the code that the client sees.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._started = Counter("grpc_server_started", "Calls that came.", _LABELS, registry=registry)
@@ -43,15 +46,8 @@ class CallMetrics(grpc.aio.ServerInterceptor):
         )
         self._in_flight = Gauge("grpc_server_in_flight", "Calls that are running.", _LABELS, registry=registry)
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        if handler is None:
-            return None  # No such method: names that clients make up are no labels.
-        return wrapped(handler, lambda behaviour, kind: self._counting(behaviour, kind, handler_call_details.method))
+    def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        return wrapped(handler, lambda behaviour, kind: self._counting(behaviour, kind, details.method))
 
     def _counting(self, behaviour: Behaviour, kind: str, path: str) -> Behaviour:
         service, _, method = path.removeprefix("/").partition("/")

@@ -1,14 +1,13 @@
 """A token that services ask of each other."""
 
 import secrets
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import grpc
 import grpc.aio
 
-from promptweave.rpc.interceptor import Behaviour, Context, Handler, wrapped
+from promptweave.rpc.interceptor import Around, Behaviour, Context, Handler, wrapped
 from promptweave.rpc.security import Security, SecurityError
 from promptweave.rpc.watched import Watched
 
@@ -29,21 +28,16 @@ def bringing(security: Security) -> list[grpc.aio.ClientInterceptor]:
     return [TokenBringer(own), StreamTokenBringer(own)]
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):
+class TokenInterceptor(Around):
     """Refuses calls that do not bring the token, as `authorization: Bearer`."""
 
     def __init__(self, expected: Watched[str]) -> None:
         self._expected = expected
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
-        handler = await continuation(handler_call_details)
-        if handler is None or handler_call_details.method.startswith(_OPEN):
+    def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        if details.method.startswith(_OPEN):
             return handler
-        given = dict(handler_call_details.invocation_metadata or ()).get("authorization", "")
+        given = dict(details.invocation_metadata or ()).get("authorization", "")
         if secrets.compare_digest(str(given).encode(), f"Bearer {self._expected.value()}".encode()):
             return handler
         return wrapped(handler, _refusing)
