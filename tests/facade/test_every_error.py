@@ -68,7 +68,7 @@ class Told:
 
 
 ENGINE_AWAY = Told(503, "engine_unavailable", "server_error", None, "overloaded_error")
-SERVICE_AWAY = Told(503, None, "server_error", None, "overloaded_error")
+SERVICE_AWAY = Told(503, "service_unavailable", "server_error", None, "overloaded_error")
 FAULT = Told(500, None, "server_error", None, "api_error")
 
 # The way of being wrong → what the client is told, whichever route asked.

@@ -3,18 +3,26 @@
 import asyncio
 import datetime
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
 import grpc.aio
 import pytest
 import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.rpc import watched
 from promptweave.rpc.channel import Connection, channel
+from promptweave.rpc.credentials import check_files
 from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
 from promptweave.rpc.server import RpcServer
 
@@ -50,6 +58,20 @@ class Files:
         """One end with a certificate of its own, which asks for the other's."""
         cert, key = self.issue(name, by, until=until)
         return Security(cert=cert, key=key, ca=self.ca)
+
+    def copy_of_ca(self) -> Path:
+        """For one end alone."""
+        copy = self.folder / "own-ca.pem"
+        copy.write_bytes(self.ca.read_bytes())
+        return copy
+
+
+def contents(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def put(file: Path, text: bytes) -> None:
+    file.write_bytes(text)
 
 
 @pytest.fixture
@@ -147,6 +169,53 @@ async def test_calls_of_an_old_certificate_go_on(files: Files) -> None:
     await server.stop(0)
 
 
+@pytest.mark.parametrize("end", ["server", "client"])
+@pytest.mark.parametrize(
+    ("field", "broken", "told"),
+    [
+        pytest.param("cert", lambda whole, other: whole[: len(whole) // 2], "missing or damaged", id="half-a-certificate"),
+        pytest.param("key", lambda whole, other: whole[: len(whole) // 2], "missing or damaged", id="half-a-key"),
+        pytest.param("key", lambda whole, other: other, "another certificate's", id="the-key-comes-later"),
+        pytest.param("ca", lambda whole, other: whole + whole[: len(whole) // 2], "missing or damaged", id="half-a-bundle"),
+    ],
+)
+async def test_files_that_are_being_written_change_nothing(
+    files: Files,
+    caplog: pytest.LogCaptureFixture,
+    end: str,
+    field: str,
+    broken: Callable[[bytes, bytes], bytes],
+    told: str,
+) -> None:
+    """Calls go on with what was there, on connections old and new; and with what is new as soon as it is whole."""
+    ends = {name: files.security(name) for name in ("server", "client")}
+    ends[end] = replace(ends[end], ca=files.copy_of_ca())
+    file: Path = getattr(ends[end], field)
+    whole, other = contents(file), contents(files.issue("other")[1])
+    async with served(ends["server"]) as address:
+        old, new = Connection(address, ends["client"]), Connection(address, ends["client"])
+        assert await ask(old) == b"x"
+        put(file, broken(whole, other))
+        assert [await ask(old), await ask(new), await ask(old)] == [b"x", b"x", b"x"]
+        assert [record.message for record in caplog.records if told in record.message and str(file) in record.message]
+        with pytest.raises(SecurityError, match=told):
+            check_files(ends[end])
+        put(file, whole)
+        late = Connection(address, ends["client"])
+        assert [await ask(old), await ask(late)] == [b"x", b"x"]
+        for connection in (old, new, late):
+            await connection.close()
+
+
+async def test_a_key_with_a_password_is_refused_and_nobody_is_asked_for_it(files: Files) -> None:
+    cert, key = files.issue("server")
+    encrypted = BestAvailableEncryption(b"secret")
+    loaded = load_pem_private_key(key.read_bytes(), None)
+    key.write_bytes(loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encrypted))
+    with pytest.raises(SecurityError, match="has a password"):
+        RpcServer(security=Security(cert=cert, key=key))
+
+
 async def test_a_token(tmp_path: Path) -> None:
     file, other = tmp_path / "token", tmp_path / "other"
     file.write_text("secret\n")
@@ -199,6 +268,11 @@ def test_what_can_no_longer_be_read_stays(tmp_path: Path, caplog: pytest.LogCapt
     file.unlink()
     assert words.value() == words.value() == "one"
     assert len(caplog.records) == 1
+    # Another reason is another line.
+    file.mkdir()
+    assert words.value() == words.value() == "one"
+    assert len(caplog.records) == 2
+    file.rmdir()
     file.write_text("two")
     assert words.value() == "two"
     os.utime(file, ns=(0, 0))

@@ -13,6 +13,7 @@
 | too large            | 413  | invalid_request_error | `request_too_large`                           |
 | RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After       |
 | UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After        |
+| ... of no service    | 503  | server_error          | `service_unavailable`, likewise: none answered |
 | DEADLINE_EXCEEDED    | 504  | server_error          | `timeout`                                     |
 | INTERNAL, and others | 500  | server_error          | a fixed text, no internals                    |
 
@@ -126,6 +127,9 @@ _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.INTERNAL: (500, SERVER, None),
 }
 
+_UNANSWERED = "service_unavailable"
+"""The code of an UNAVAILABLE that gives no reason: no service of ours said it."""
+
 _GENERAL = {"ERROR_REASON_REQUEST_INVALID", "ERROR_REASON_UNSPECIFIED", "ERROR_REASON_INTERNAL"}
 
 UNAUTHENTICATED = HttpError(
@@ -146,6 +150,8 @@ def to_http(error: PromptweaveError, request_id: str) -> HttpError:
     status, kind, code = _TABLE[error.code]
     if code is None and error.reason not in _GENERAL:
         code = error.reason.removeprefix("ERROR_REASON_").lower()
+    elif code is None and error.code is Code.UNAVAILABLE:
+        code = _UNANSWERED
     if error.code is Code.UNIMPLEMENTED and not error.path:
         status, code = 501, "unsupported"
     retry = error.retry_after_s

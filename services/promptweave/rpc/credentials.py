@@ -1,5 +1,6 @@
 """Certificates for gRPC, read again when their files change."""
 
+import ssl
 from pathlib import Path
 
 import grpc
@@ -19,8 +20,8 @@ def server_credentials(security: Security) -> grpc.ServerCredentials | None:
         )
 
     def read() -> grpc.ServerCertificateConfiguration:
-        pairs = [(_pem(security.key, "PRIVATE KEY") or b"", _pem(security.cert, "CERTIFICATE") or b"")]
-        return grpc.ssl_server_certificate_configuration(pairs, _pem(security.ca, "CERTIFICATE"))
+        ca, key, cert = _read(security)
+        return grpc.ssl_server_certificate_configuration([(key or b"", cert or b"")], ca)
 
     watched = Watched(_files(security), read, SecurityError)
     return grpc.dynamic_ssl_server_credentials(watched.value(), watched.value, security.ca is not None)
@@ -30,15 +31,7 @@ def channel_credentials(security: Security) -> "Watched[grpc.ChannelCredentials]
     """For a channel; None: plain text. Raises SecurityError."""
     if not security.tls:
         return None
-
-    def read() -> grpc.ChannelCredentials:
-        return grpc.ssl_channel_credentials(
-            _pem(security.ca, "CERTIFICATE"),
-            _pem(security.key, "PRIVATE KEY"),
-            _pem(security.cert, "CERTIFICATE"),
-        )
-
-    return Watched(_files(security), read, SecurityError)
+    return Watched(_files(security), lambda: grpc.ssl_channel_credentials(*_read(security)), SecurityError)
 
 
 def check_files(security: Security) -> None:
@@ -49,6 +42,44 @@ def check_files(security: Security) -> None:
 
 def _files(security: Security) -> list[Path]:
     return [file for file in (security.cert, security.key, security.ca) if file]
+
+
+def _read(security: Security) -> tuple[bytes | None, bytes | None, bytes | None]:
+    """CA, key and certificate, in the order in which gRPC wants them. Raises SecurityError for what is of no use.
+
+    gRPC takes any bytes, and fails each connection where they are half a file, or a certificate with another one's key.
+    """
+    read = (
+        _pem(security.ca, "CERTIFICATE"),
+        _pem(security.key, "PRIVATE KEY"),
+        _pem(security.cert, "CERTIFICATE"),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    if security.cert and security.key:
+        try:
+            context.load_cert_chain(security.cert, security.key, password=_no_password)
+        except (OSError, ValueError) as error:
+            raise SecurityError(
+                f"{security.cert} and {security.key} are no certificate and its key: {_why(error)}"
+            ) from None
+    if security.ca:
+        try:
+            context.load_verify_locations(security.ca)
+        except (OSError, ValueError) as error:
+            raise SecurityError(f"{security.ca} holds no certificates that can be used: {_why(error)}") from None
+    return read
+
+
+def _why(error: Exception) -> str:
+    if not isinstance(error, ssl.SSLError):
+        return str(error)
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is another certificate's"
+    return (error.reason or "a part is missing or damaged").replace("_", " ").lower()
+
+
+def _no_password() -> str:
+    raise ValueError("the key has a password, which nobody could be asked for")
 
 
 def _pem(file: Path | None, what: str) -> bytes | None:

@@ -17,7 +17,7 @@ class Watched(Generic[Value]):
     """What `read` makes of some files.
 
     They are looked at again at most once a second, when somebody asks. When they can no longer be read, what they said
-    before stays, and the log says so once.
+    before stays, and the log says so once for each reason.
     """
 
     def __init__(self, files: Sequence[Path], read: Callable[[], Value], errors: type[Exception] = OSError) -> None:
@@ -25,7 +25,7 @@ class Watched(Generic[Value]):
         self._files, self._read, self._errors = files, read, (OSError, errors)
         self._stamp = self._stamps()
         self._value = read()
-        self._complained = False
+        self._complaint = ""
         self._looked = time.monotonic()
 
     def value(self) -> Value:
@@ -38,17 +38,17 @@ class Watched(Generic[Value]):
 
     def _look_again(self) -> None:
         stamp = self._stamps()
-        if stamp == self._stamp and not self._complained:
+        if stamp == self._stamp and not self._complaint:
             return
         names = ", ".join(map(str, self._files))
         try:
             self._value, self._stamp = self._read(), stamp
         except self._errors as error:
-            if not self._complained:
+            if str(error) != self._complaint:
                 logger.error("%s; what %s said before stays", error, names)
-            self._complained = True
+            self._complaint = str(error)
         else:
-            self._complained = False
+            self._complaint = ""
             logger.info("read %s again", names)
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
