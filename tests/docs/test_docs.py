@@ -1,11 +1,12 @@
-"""The documentation: its commands print what it says, its options and the tests that it names exist, the site is built."""
+"""The documentation: the options and the tests that it names exist, and the site is built."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
@@ -13,73 +14,7 @@ import pytest
 
 from promptweave.cli.main import main
 
-from ..serving import Serving
-
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("**/README.md"))]
-BLOCK = re.compile(r"(?:<!-- not run: (?P<reason>[^\n]+) -->\n)?```console\n(?P<text>.*?)```", re.DOTALL)
-NOT_RUN = 4
-"""Blocks that say why they are not run. One more needs a reason that a reader accepts."""
-
-
-@dataclass(frozen=True)
-class Block:
-    """Commands (`$ ...`, with the lines of its quotes or its here-document), and what they print; `...` is anything."""
-
-    page: str
-    text: str
-    reason: str | None
-
-    @property
-    def commands(self) -> list[tuple[str, str]]:
-        found = []
-        for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
-            lines = part.splitlines()
-            size = next(n for n in range(1, len(lines) + 1) if _complete("\n".join(lines[:n])))
-            found.append(("\n".join(lines[:size]), "\n".join(lines[size:])))
-        return found
-
-
-def _complete(command: str) -> bool:
-    """Whether a shell needs no more lines for it. It warns of a here-document that has no end."""
-    read = subprocess.run(["bash", "-n"], input=command, capture_output=True, text=True, check=False)
-    return read.returncode == 0 and not read.stderr
-
-
-def _blocks() -> list[Block]:
-    return [
-        Block(str(page.relative_to(ROOT)), found["text"], found["reason"])
-        for page in PAGES
-        for found in BLOCK.finditer(page.read_text(encoding="utf-8"))
-    ]
-
-
-BLOCKS = _blocks()
-RUN = [each for each in BLOCKS if not each.reason]
-
-
-def test_what_is_not_run_is_counted() -> None:
-    assert len(BLOCKS) - len(RUN) == NOT_RUN
-    assert RUN
-
-
-@pytest.mark.parametrize("block", RUN, ids=[f"{each.page}-{n}" for n, each in enumerate(RUN)])
-def test_commands_print_what_is_said(block: Block, default_served: Serving, tmp_path: Path) -> None:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    for command, expected in block.commands:
-        here = command.replace("http://localhost:8080/v1", default_served.url)
-        printed = subprocess.run(
-            ["bash", "-c", here],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=240,
-            check=False,
-            cwd=tmp_path,
-            env={**os.environ, "PATH": path},
-        ).stdout
-        pattern = ".*".join(re.escape(piece.strip()) for piece in re.split(r"\.\.\.|\n", expected))
-        assert re.search(pattern, printed, re.DOTALL), f"{command}\nprinted\n{printed}"
+from .commands import PAGES, ROOT
 
 
 def test_options_of_commands_exist() -> None:
@@ -97,9 +32,63 @@ def test_options_of_commands_exist() -> None:
 
 
 def test_the_tests_that_are_named_exist() -> None:
-    for page in (ROOT / "docs").glob("*.md"):
-        for name in re.findall(r"`((?:tests/[\w/]+/)?test_\w+\.py)`", page.read_text(encoding="utf-8")):
-            assert list(ROOT.glob(name if "/" in name else f"tests/*/{name}")), f"{page.name} names {name}"
+    for page in PAGES:
+        for name, function in re.findall(
+            r"`((?:tests/[\w/]+/)?test_\w+\.py)(?:::(\w+))?`", page.read_text(encoding="utf-8")
+        ):
+            found = list(ROOT.glob(name if "/" in name else f"tests/*/{name}"))
+            assert found, f"{page.name} names {name}"
+            assert not function or f"def {function}(" in found[0].read_text(encoding="utf-8"), (
+                f"{page.name} names {function}"
+            )
+
+
+SUITE_FILES = {
+    "true": "boolean_schema",
+    "if": "if-then-else",
+    "recursion": "infinite-loop-detection",
+    "other documents": "refRemote",
+}
+"""Files of the official suite that are not named like their keyword."""
+
+
+def test_the_figures_of_the_official_suite_are_those_of_its_verdicts() -> None:
+    verdicts = json.loads((ROOT / "tests/compiler/schema_suite.json").read_text(encoding="utf-8"))
+    drafts: dict[str, dict[str, Counter[str]]] = {name: defaultdict(Counter) for name in verdicts}
+    for name, draft in verdicts.items():
+        for case, verdict in draft.items():
+            if not case.startswith("optional/"):
+                drafts[name][case.partition("/")[0]][verdict] += 1
+    _check_guarantees(drafts)
+    page = (ROOT / "docs/json-schema.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w-]+) \| (–|\d+ / \d+ / \d+) \| (–|\d+ / \d+ / \d+) \|$", page, re.MULTILINE)
+    for name, told in (
+        ("draft2020-12", {each[0]: each[1] for each in rows}),
+        ("draft7", {each[0]: each[2] for each in rows}),
+    ):
+        written = {file: f"{n['exact']} / {n['tight']} / {n['refused']}" for file, n in drafts[name].items()}
+        assert {file: counts for file, counts in told.items() if counts != "–"} == written
+
+
+def _check_guarantees(drafts: dict[str, dict[str, Counter[str]]]) -> None:
+    files: dict[str, Counter[str]] = defaultdict(Counter)
+    for draft in drafts.values():
+        for name, counts in draft.items():
+            files[name] += counts
+    page = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \|.*\| (\d+) / (\d+) / (\d+) \|$", page, re.MULTILINE)
+    told = {words: Counter(exact=int(e), tight=int(t), refused=int(r)) for words, e, t, r in rows}
+    every = told.pop("all")
+    assert every == sum(told.values(), Counter()) == sum(files.values(), Counter())
+    for words, said in told.items():
+        keywords = [word.strip("`$") for word in re.split(r", | and ", words)]
+        assert said == sum((files.pop(SUITE_FILES.get(each, each), Counter()) for each in keywords), Counter()), words
+    assert not files
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"{every.total()} schemas for 7 and 2020-12 {every['exact']} are exact, {every['tight']} tighter, "
+        f"{every['refused']} refused" in readme
+    )
 
 
 def test_the_site_is_built(tmp_path: Path) -> None:
