@@ -14,7 +14,7 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from promptweave.rpc.address import ListenError
+from promptweave.rpc.address import ListenError, can_be_called
 from promptweave.rpc.channel import MAX_MESSAGE_BYTES, channel
 from promptweave.rpc.server import LIVENESS, RpcServer, serve
 
@@ -251,3 +251,23 @@ async def test_an_address_that_is_taken_cleans_up_all_the_same() -> None:
     with pytest.raises(ListenError):
         await serve("nonsense", serving(echo), cleanup=cleanup)
     assert cleaned.is_set()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_one"),
+    [
+        ("localhost:50051", True),
+        ("[::1]:1", True),
+        ("dns:///services.test:65535", True),
+        ("unix:/run/compiler.sock", True),
+        ("unix:", False),
+        ("localhost", False),
+        (":50051", False),
+        ("localhost:0", False),
+        ("localhost:65536", False),
+        ("localhost:http", False),
+        ("localhost:²", False),
+    ],
+)
+def test_what_can_be_called(address: str, is_one: bool) -> None:
+    assert can_be_called(address) is is_one
