@@ -1,10 +1,12 @@
 """What promptweave adds to the engine: time to the first token, and CPU of each streamed token.
 
 One engine, asked in turns at its own endpoint and through the facade (`promptweave serve --endpoint`), with one client and
-with several at once. Prints a table for docs/openai.md; asserts nothing. The demo model's tokens cost little, so what is
+with several at once. Prints a table for docs/sizing.md; asserts nothing. The demo model's tokens cost little, so what is
 around them shows.
 
 python benchmarks/facade.py --rounds 10 --tokens 200 --clients 4
+
+With `--traces` also through another one that tells all to an OpenTelemetry collector: what that costs.
 """
 
 import argparse
@@ -17,11 +19,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import grpc
 import httpx
 import psutil
 
@@ -41,7 +45,7 @@ threading.Event().wait()
 """
 OURS = ("compiler", "inference", "facade")
 """Our services, in the order of their start."""
-WAYS = ("the engine's own", "through promptweave")
+OWN, THROUGH, TRACED = "the engine's own endpoint", "through promptweave", "... with traces"
 
 
 @dataclass
@@ -63,9 +67,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def started(*command: str) -> Iterator[subprocess.Popen[str]]:
+def started(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
     """A process, as long as the block."""
-    quiet = {**os.environ, "PROMPTWEAVE_ACCESS_LOG": "false", "OMP_WAIT_POLICY": "passive"}
+    quiet = {**os.environ, "PROMPTWEAVE_ACCESS_LOG": "false", "OMP_WAIT_POLICY": "passive", **variables}
     nowhere = subprocess.DEVNULL
     process = subprocess.Popen([sys.executable, *command], stdout=nowhere, stderr=nowhere, text=True, env=quiet)  # noqa: S603
     try:
@@ -73,6 +77,27 @@ def started(*command: str) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def collecting() -> Iterator[str]:
+    """A collector that takes all and keeps nothing: its URL."""
+    sizes: list[int] = []
+
+    def take(request: bytes, context: grpc.ServicerContext) -> bytes:
+        sizes.append(len(request))
+        return b""
+
+    export = grpc.unary_unary_rpc_method_handler(take)
+    service = "opentelemetry.proto.collector.trace.v1.TraceService"
+    server = grpc.server(ThreadPoolExecutor(1), [grpc.method_handlers_generic_handler(service, {"Export": export})])
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.stop(0)
+        print(f"\n{len(sizes)} batches of spans came to the collector, {sum(sizes)} bytes")
 
 
 def wait_for(url: str) -> None:
@@ -88,15 +113,17 @@ def wait_for(url: str) -> None:
     sys.exit(f"{url} does not answer")
 
 
-def processes(serving: int, engine: int) -> Mapping[str, list[psutil.Process]]:
-    """The engine's, and those of each of our services, with their workers."""
+Processes = Mapping[str, list[psutil.Process]]
+
+
+def processes(serving: int) -> Processes:
+    """Those of each of our services, with their workers."""
     children = sorted(psutil.Process(serving).children(), key=lambda child: child.create_time())
     services = [child for child in children if "promptweave.cli.worker" in child.cmdline()]
-    ours = {name: [one, *one.children(recursive=True)] for name, one in zip(OURS, services, strict=True)}
-    return {"engine": [psutil.Process(engine)], **ours}
+    return {name: [one, *one.children(recursive=True)] for name, one in zip(OURS, services, strict=True)}
 
 
-def cpu(found: Mapping[str, list[psutil.Process]]) -> dict[str, float]:
+def cpu(found: Processes) -> dict[str, float]:
     """Seconds of CPU until now."""
     return {name: sum(sum(one.cpu_times()[:2]) for one in group) for name, group in found.items()}
 
@@ -126,28 +153,39 @@ async def ask(client: httpx.AsyncClient, seen: Seen, tokens: int, seed: int) -> 
     seen.whole.append(time.perf_counter() - began)
 
 
-async def measure(
-    urls: Mapping[str, str], found: Mapping[str, list[psutil.Process]], options: argparse.Namespace, clients: int
-) -> None:
-    """Rounds of both ways in turns, and their table."""
-    seen = {way: Seen(cpu=dict.fromkeys(found, 0.0)) for way in WAYS}
+@dataclass(frozen=True)
+class Way:
+    """One way to ask, and who works for it."""
+
+    name: str
+    url: str
+    processes: Processes
+
+
+async def measure(ways: Sequence[Way], options: argparse.Namespace, clients: int) -> None:
+    """Rounds of all ways in turns, and their table."""
+    seen = {way.name: Seen(cpu=dict.fromkeys(way.processes, 0.0)) for way in ways}
     async with httpx.AsyncClient(timeout=600) as client:
         for number in range(-1, options.rounds):
-            for way in WAYS if number % 2 else reversed(WAYS):
-                client.base_url = httpx.URL(urls[way])
-                into, before = seen[way] if number >= 0 else Seen(), cpu(found)  # The first round warms up.
+            for way in ways if number % 2 else reversed(ways):
+                client.base_url = httpx.URL(way.url)
+                into, before = seen[way.name] if number >= 0 else Seen(), cpu(way.processes)  # The first round warms up.
                 await asyncio.gather(*(ask(client, into, options.tokens, 100 * number + one) for one in range(clients)))
                 if number >= 0:
-                    into.cpu = {name: into.cpu[name] + now - before[name] for name, now in cpu(found).items()}
+                    into.cpu = {name: into.cpu[name] + now - before[name] for name, now in cpu(way.processes).items()}
     print(f"\n{clients} at once, {options.rounds} rounds, {options.tokens} tokens each\n")
     columns = ("way", "first token, ms: median (best)", "tokens/s of one stream", "CPU of a token, µs: engine", *OURS)
+    columns += ("CPU of a request, ms: ours",)
     print(f"| {' | '.join(columns)} |")
     print("|" + "---|" * (len(columns)))
     for way, told in seen.items():
         rate = statistics.median(options.tokens / took for took in told.whole)
-        costs = " | ".join(f"{told.cpu[name] / told.tokens * 1e6:.0f}" for name in ("engine", *OURS))
+        costs = " | ".join(
+            f"{told.cpu[name] / told.tokens * 1e6:.0f}" if name in told.cpu else "" for name in ("engine", *OURS)
+        )
+        ours = sum(told.cpu.get(name, 0.0) for name in OURS) / len(told.whole) * 1e3
         first = f"{statistics.median(told.first) * 1e3:.1f} ({min(told.first) * 1e3:.1f})"
-        print(f"| {way} | {first} | {rate:.0f} | {costs} |")
+        print(f"| {way} | {first} | {rate:.0f} | {costs} | {f'{ours:.1f}' if ours else ''} |")
 
 
 def main() -> None:
@@ -156,21 +194,33 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--tokens", type=int, default=200)
     parser.add_argument("--clients", type=int, default=SLOTS)
+    parser.add_argument("--traces", action="store_true", help="also with traces, which needs the extra otel")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        model, port, http = Path(folder) / "demo.gguf", free_port(), free_port()
+    with ExitStack() as stack:
+        model, port = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "demo.gguf", free_port()
         write_demo_model(model)
         own = f"http://127.0.0.1:{port}"
-        with started("-c", ENGINE, str(model), str(port), str(SLOTS)) as engine:
-            wait_for(f"{own}/health")
-            ports = ("--compiler-listen", "127.0.0.1:0", "--inference-listen", "127.0.0.1:0")
-            with started("-m", "promptweave.cli.main", "serve", "--endpoint", own, "--port", str(http), *ports) as serving:
-                wait_for(f"http://127.0.0.1:{http}/ready")
-                urls = dict(zip(WAYS, (own, f"http://127.0.0.1:{http}"), strict=True))
-                found = processes(serving.pid, engine.pid)
-                print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {time.strftime('%-d %B %Y')}")
-                for clients in (1, options.clients):
-                    asyncio.run(measure(urls, found, options, clients))
+        process = stack.enter_context(started("-c", ENGINE, str(model), str(port), str(SLOTS)))
+        wait_for(f"{own}/health")
+        engine = {"engine": [psutil.Process(process.pid)]}
+        ways = [Way(OWN, own, engine)]
+        collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": stack.enter_context(collecting())} if options.traces else {}
+        for name, variables in [(THROUGH, {}), *([(TRACED, collector)] if collector else [])]:
+            listen = (
+                "--compiler-listen",
+                "127.0.0.1:0",
+                "--inference-listen",
+                "127.0.0.1:0",
+                "--port",
+                str(http := free_port()),
+            )
+            serve = started("-m", "promptweave.cli.main", "serve", "--endpoint", own, *listen, **variables)
+            serving = stack.enter_context(serve)
+            wait_for(f"http://127.0.0.1:{http}/ready")
+            ways.append(Way(name, f"http://127.0.0.1:{http}", {**engine, **processes(serving.pid)}))
+        print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores; {time.strftime('%-d %B %Y')}")
+        for clients in (1, options.clients):
+            asyncio.run(measure(ways, options, clients))
 
 
 if __name__ == "__main__":

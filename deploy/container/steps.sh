@@ -1,7 +1,7 @@
 #!/bin/sh
 # The steps that Containerfile runs, one a call, and that tests/deploy runs in a fresh root of the same Debian:
 #     steps.sh build        in a builder: what is needed to install from the source in /src
-#     steps.sh install [E]  in a builder: the program in /opt/promptweave, with the extra E
+#     steps.sh install [E]  in a builder: the program in /opt/promptweave, with traces, and with the extra E
 #     steps.sh runtime      in the image: Python, and the user that the program runs as
 set -eu
 
@@ -18,7 +18,7 @@ build)
     ;;
 install)
     python3 -m venv /opt/promptweave
-    /opt/promptweave/bin/pip install --no-cache-dir --quiet "/src${2:+[$2]}"
+    /opt/promptweave/bin/pip install --no-cache-dir --quiet "/src[otel${2:+,$2}]"
     # Nobody installs anything in an image.
     /opt/promptweave/bin/pip uninstall --quiet --yes pip
     ;;

@@ -27,6 +27,7 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     authority.cert_pem.write_to_path(str(folder / "ca.pem"))
     issued.cert_chain_pems[0].write_to_path(str(folder / "cert.pem"))
     issued.private_key_pem.write_to_path(str(folder / "key.pem"))
+    trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(str(folder / "other.pem"))
     (folder / "token").write_text("one-word\n")
     return folder
 
@@ -82,6 +83,9 @@ def test_apart_and_secured(secrets: Path, demo_model: Path) -> None:
     [
         pytest.param(("compiler", "--tls-cert", "cert.pem"), "go together", id="half"),
         pytest.param(("compiler", "--tls-client-ca", "ca.pem"), "give --tls-cert", id="no-own"),
+        pytest.param(
+            ("compiler", "--tls-cert", "cert.pem", "--tls-key", "other.pem"), "another certificate's", id="no-pair"
+        ),
         pytest.param(("inference", "--token-file", "absent"), "cannot read", id="no-token"),
         pytest.param(("facade", "--services-ca", "absent"), "cannot read", id="no-ca"),
         pytest.param(("precache", "/dev/null", "--services-ca", "absent"), "cannot read", id="precache"),
@@ -97,6 +101,8 @@ def test_what_does_not_do_is_one_line(secrets: Path, demo_model: Path, arguments
     )
     assert (done.returncode != 0, done.stderr.count("\n")) == (True, 1), done.stderr
     assert reason in done.stderr
+    # Nothing is wrong with the address.
+    assert "--listen" not in done.stderr
 
 
 def test_probes(demo_model: Path) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from promptweave.demo import shipped_model
+
 from .running import TEMPLATES, run
 
 
@@ -72,3 +74,4 @@ def test_needs_a_template() -> None:
     result = run("inspect")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr.startswith("invalid: no chat template: give --model FILE")
+    assert str(shipped_model()) in result.stderr

@@ -15,6 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from promptweave.demo import shipped_model
+
 from ..fake_llama_server import install
 from ..serving import COMMAND, FREE_PORTS, START_S, gone, serving
 
@@ -67,6 +69,7 @@ def test_without_a_model_it_takes_its_own(tmp_path: Path, nothing_left: None) ->
     with serving(*ONE_SLOT, env=home) as served:
         assert "demonstration" in served.screen
         assert "--model FILE" in served.screen
+        assert str(shipped_model()) in served.screen
     assert not [*tmp_path.rglob("*.gguf")]
 
 

@@ -2,6 +2,7 @@
 
 import re
 from itertools import chain
+from urllib.parse import urlsplit
 
 import pytest
 from click.testing import CliRunner
@@ -40,7 +41,7 @@ BUILDS = [
     *((overlay, []) for overlay in OVERLAYS),
     *(("cluster", [component]) for component in COMPONENTS),
     ("single-node", ["tls", "model-download"]),
-    ("gpu", ["model-download", "shared-sessions", "tls"]),
+    ("gpu", ["model-download", "shared-sessions", "tls", "traces"]),
 ]
 
 
@@ -106,7 +107,8 @@ def check_settings(objects: list[Object], options: dict[str, tuple[set[str], set
             flags, variables = options[command]
             assert {word for word in arguments if word.startswith("--")} <= flags, name
             given = environment(container)
-            assert given.keys() <= variables, name
+            # OTEL_* are the standard's own.
+            assert {variable for variable in given if not variable.startswith("OTEL_")} <= variables, name
             assert not any("key" in word or "token" in word for word in arguments), "secrets are files"
             listening = {port["name"]: port["containerPort"] for port in container["ports"]}
             said = " ".join([*arguments, *given.values()])
@@ -205,6 +207,25 @@ def test_calls_find_their_way_through_the_policies(build: list[Object]) -> None:
         rules = list(chain.from_iterable(policy["spec"].get("ingress", []) for policy in reached(policies, labels)))
         for stranger in by_name.keys() - {caller for caller, name, _ in calls if name == called}:
             assert not any(admits(rule, "from", by_name[stranger][0], 50051, {"grpc": 50051}) for rule in rules), stranger
+
+
+def test_who_traces_reaches_the_collector(build: list[Object]) -> None:
+    """It is in a namespace of its own, and has a name."""
+    policies = [item for item in build if item["kind"] == "NetworkPolicy"]
+    for name, labels, spec in pods(build):
+        endpoint = environment(spec["containers"][0]).get("OTEL_EXPORTER_OTLP_ENDPOINT")
+        rules = list(chain.from_iterable(policy["spec"].get("egress", []) for policy in reached(policies, labels)))
+        elsewhere = [
+            (peer["namespaceSelector"]["matchLabels"], rule["ports"])
+            for rule in rules
+            for peer in rule["to"]
+            if "namespaceSelector" in peer
+        ]
+        to_collector = [ports for found, ports in elsewhere if "promptweave.dev/collects-traces" in found]
+        assert to_collector == ([[{"port": urlsplit(endpoint).port}]] if endpoint else []), name
+        if endpoint:
+            asked = [ports for found, ports in elsewhere if found == {"kubernetes.io/metadata.name": "kube-system"}]
+            assert [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}] in asked, name
 
 
 def admits(rule: Object, side: str, other: Object, port: int, names: dict[str, int]) -> bool:

@@ -118,6 +118,28 @@ async def test_lives(
     assert next(left, None) is None
 
 
+class Dying(Scripted):
+    """Ready when the request comes, and for a while not when its messages are begun."""
+
+    asked = 0
+
+    def ready(self) -> ReadyEngine:
+        self.asked += 1
+        if self.asked in (2, 3, 4):
+            raise EngineUnavailableError("it starts again")
+        return super().ready()
+
+
+async def test_one_that_dies_just_before_a_message_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def write_message(*_: object) -> AsyncIterator[list[Event]]:
+        yield [BEGUN]
+
+    monkeypatch.setattr(messages, "write_message", write_message)
+    monkeypatch.setattr(messages, "_POLL_S", 0)
+    written = messages.generate(Dying(), Request(Program((), Syntax(Text(Region.CONTENT))), n=2))
+    assert sorted([item async for batch in written for item in batch]) == [(0, BEGUN), (1, BEGUN)]
+
+
 async def test_messages_of_one_call(one_slot: tuple[InferenceServiceStub, Supervisor]) -> None:
     """Each is on its own: of those that wait nothing is lost, but what was begun ends the call."""
     stub, engine = one_slot

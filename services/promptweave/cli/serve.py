@@ -27,7 +27,9 @@ from promptweave.rpc.logs import announce, complain
 _DEMO_NOTICE = """
 
   This is the demo model: a demonstration of 4 MB, trained on made-up requests for tools. It calls tools, and knows
-  nothing else. For an assistant, bring a model:
+  nothing else. It is the file
+    {path}
+  For an assistant, bring a model:
     promptweave serve --model FILE.gguf
     promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF"""
 
@@ -77,7 +79,8 @@ def command(
     )
 
     def say(running: Running) -> None:
-        screen = running.screen() + (_DEMO_NOTICE if demo else "") + "\n\n  Ctrl-C stops everything.\n"
+        notice = _DEMO_NOTICE.format(path=given["model"]) if demo else ""
+        screen = running.screen() + notice + "\n\n  Ctrl-C stops everything.\n"
         announce("serve", "ready", screen=screen, **asdict(running))
 
     try:

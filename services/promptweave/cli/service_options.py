@@ -218,7 +218,12 @@ _FACADE = [
 ]
 
 _SERVER_SECURITY = [
-    click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="With --tls-key: TLS. PEM files."),
+    click.option(
+        "--tls-cert",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="With --tls-key: TLS. PEM files; like all of these read again when they change.",
+    ),
     click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --tls-cert."),
     click.option(
         "--tls-client-ca",
@@ -239,7 +244,7 @@ _CLIENT_SECURITY = [
         "--services-ca",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Call the services with TLS, and trust the certificates that this CA has signed.",
+        help="Call the services with TLS, and trust what this CA has signed. Like all of these read again when it changes.",
     ),
     click.option(
         "--services-cert",

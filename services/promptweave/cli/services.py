@@ -26,7 +26,11 @@ from promptweave.rpc.security import SecurityError
 ENGINE_ARGS = click.argument("engine_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE ARGUMENTS]")
 
 
-METRICS = click.option("--metrics", metavar="HOST:PORT", help="Where Prometheus may ask, at /metrics.  [default: nowhere]")
+METRICS = click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Where Prometheus may ask, at /metrics, and probes, at /health and /ready.  [default: nowhere]",
+)
 
 
 @click.command("compiler", context_settings=SETTINGS)

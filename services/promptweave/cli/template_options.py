@@ -8,8 +8,9 @@ import click
 from promptweave.cli.jsonl import give_up
 from promptweave.compiler.gguf_template import NoTemplateError, template_from_gguf
 from promptweave.compiler.template import ChatTemplate
+from promptweave.demo import shipped_model
 
-TO_TRY = "`promptweave demo-model demo.gguf` writes a model to try"
+TO_TRY = f"the model that comes with promptweave is {shipped_model()}"
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 

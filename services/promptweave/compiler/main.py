@@ -10,6 +10,7 @@ from promptweave.compiler.pool import Pool
 from promptweave.compiler.service import register
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
+from promptweave.rpc.security import SecurityError
 from promptweave.rpc.server import RpcServer, serve
 from promptweave.tracing import tracing
 
@@ -26,6 +27,9 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
         complain(
             ROLE, f"{error}; --listen or --metrics takes another address (serve: --compiler-listen, --compiler-metrics)"
         )
+        return 1
+    except SecurityError as error:
+        complain(ROLE, str(error))
         return 1
     return 0
 

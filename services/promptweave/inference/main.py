@@ -15,6 +15,7 @@ from promptweave.inference.side_engines import Role, SideEngines
 from promptweave.inference.supervisor import Supervisor
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
+from promptweave.rpc.security import SecurityError
 from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
 from promptweave.tracing import tracing
@@ -42,7 +43,7 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
             ROLE, f"{error}; --listen or --metrics takes another address (serve: --inference-listen, --inference-metrics)"
         )
         return 1
-    except StartError as error:
+    except (StartError, SecurityError) as error:
         complain(ROLE, str(error))
         return 1
     except KeyboardInterrupt:
@@ -53,7 +54,7 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
 async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> None:
     """Serves until told to stop. The port is open before the model is loaded, and health says when it is.
 
-    Raises StartError and ListenError.
+    Raises StartError, ListenError and SecurityError.
     """
     registry = CollectorRegistry()
     engine: Engine = Supervisor(options) if options.model else endpoints(options)

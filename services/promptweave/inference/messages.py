@@ -48,7 +48,7 @@ async def generate(
     async def write(index: int) -> None:
         try:
             with span("message", attributes={"promptweave.message.index": index}):
-                await _write(engine, _choice(request, index), party, index, buffer, count)
+                await _write(engine, ready, _choice(request, index), party, index, buffer, count)
         except Exception as error:
             buffer.close(error)
         else:
@@ -67,14 +67,22 @@ async def generate(
 
 async def _write(
     engine: Source,
+    before: ReadyEngine,
     request: Request,
     party: Party,
     index: int,
     buffer: Buffer[tuple[int, list[Event]]],
     count: Callable[[Counts], None],
 ) -> None:
-    """One message. Where the engine dies before it gave anything of it, it is written once more."""
-    again, ready = True, engine.ready()
+    """One message. Where the engine dies before it gave anything of it, it is written once more.
+
+    `before`: the engine that was there when the request came.
+    """
+    again = True
+    try:
+        ready = engine.ready()
+    except EngineUnavailableError as error:
+        ready = await _back(engine, before, error)
     while True:
         begun = False
         try:

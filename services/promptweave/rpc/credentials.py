@@ -60,7 +60,7 @@ def _read(security: Security) -> tuple[bytes | None, bytes | None, bytes | None]
             context.load_cert_chain(security.cert, security.key, password=_no_password)
         except (OSError, ValueError) as error:
             raise SecurityError(
-                f"{security.cert} and {security.key} are no certificate and its key: {_why(error)}"
+                f"{security.cert} and {security.key} are not a certificate and its key: {_why(error)}"
             ) from None
     if security.ca:
         try:

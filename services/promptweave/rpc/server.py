@@ -20,7 +20,7 @@ from promptweave.rpc.credentials import server_credentials
 from promptweave.rpc.interceptor import ErrorInterceptor
 from promptweave.rpc.metrics import CallMetrics
 from promptweave.rpc.operations import Readiness, listening
-from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
+from promptweave.rpc.security import NO_SECURITY, Security
 from promptweave.rpc.token import asking
 
 logger = logging.getLogger(__name__)
@@ -148,13 +148,10 @@ async def serve(
     """Serves until SIGTERM or SIGINT, or until `background` ends; what it raises is raised.
 
     `on_listening` gets the address with its real port. `metrics`: the `host:port` where Prometheus may ask for
-    what `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError, and SecurityError as one.
+    what `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError and SecurityError.
     """
     registry = registry or CollectorRegistry()
-    try:
-        server, watching = RpcServer(registry, security), None
-    except SecurityError as error:
-        raise ListenError(str(error)) from None
+    server, watching = RpcServer(registry, security), None
     with ExitStack() as stack:
         try:
             services = register(server.grpc)
