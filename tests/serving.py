@@ -40,12 +40,16 @@ class Serving:
 
 @contextmanager
 def running(
-    *arguments: str, until: str, env: dict[str, str] | None = None, stderr: IO[str] | None = None
+    *arguments: str,
+    until: str,
+    env: dict[str, str] | None = None,
+    stderr: IO[str] | None = None,
+    cwd: Path | None = None,
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A command, once its stdout says `until`; and what it said. It is gone when the block is left."""
     environment = {**os.environ, **(env or {})}
     process = subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment, cwd=Path.home()
+        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True, env=environment, cwd=cwd or Path.home()
     )
     said: list[str] = []
     timer = threading.Timer(START_S, process.kill)

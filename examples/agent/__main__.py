@@ -57,7 +57,9 @@ def main(**given: Any) -> None:
         raise click.ClickException(str(error)) from error
     finally:
         transcript.ended()
-    click.echo(answer)
+    # On one screen with the transcript it would be there twice.
+    if not (sys.stdout.isatty() and sys.stderr.isatty()):
+        click.echo(answer)
 
 
 async def _answered(
