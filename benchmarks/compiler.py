@@ -22,6 +22,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import grpc.aio
+
 from promptweave.compiler import plan as planning
 from promptweave.compiler.main import register
 from promptweave.compiler.pool import Pool
@@ -173,25 +175,33 @@ def replica(core: int) -> Iterator[str]:
         process.wait(30)
 
 
-async def together(template: str, addresses: list[str], name: str, seconds: float = 6) -> float:
-    """Compilations a second, of calls that go round."""
+async def together(
+    template: str, channels: list[grpc.aio.Channel], name: str, callers: int = 8, seconds: float = 6
+) -> float:
+    """Compilations a second, of calls that go round, so many at once on each channel."""
     body = dict(cases())[name]
     asked = requests(template, body)
     given = [prompt_compiler_pb2.CompileRequest.FromString(next(asked)) for _ in range(64)]
+    stubs = [PromptCompilerServiceStub(each) for each in channels]
+    # Every worker learns the template and the tools.
+    await asyncio.gather(*(stub.Compile(each, timeout=120) for stub in stubs for each in given))
+    numbers, until = count(), time.perf_counter() + seconds
+
+    async def caller() -> None:
+        while time.perf_counter() < until:
+            number = next(numbers)
+            await stubs[number % len(stubs)].Compile(given[number % len(given)], timeout=60)
+
+    start = time.perf_counter()
+    await asyncio.gather(*(caller() for _ in range(callers * len(stubs))))
+    return next(numbers) / (time.perf_counter() - start)
+
+
+async def at(template: str, addresses: list[str], name: str) -> float:
+    """The same of some addresses."""
     async with AsyncExitStack() as stack:
-        stubs = [PromptCompilerServiceStub(await stack.enter_async_context(channel(address))) for address in addresses]
-        # Every worker learns the template and the tools.
-        await asyncio.gather(*(stub.Compile(each, timeout=120) for stub in stubs for each in given))
-        numbers, until = count(), time.perf_counter() + seconds
-
-        async def caller() -> None:
-            while time.perf_counter() < until:
-                number = next(numbers)
-                await stubs[number % len(stubs)].Compile(given[number % len(given)], timeout=60)
-
-        start = time.perf_counter()
-        await asyncio.gather(*(caller() for _ in range(8 * len(stubs))))
-        return next(numbers) / (time.perf_counter() - start)
+        channels = [await stack.enter_async_context(channel(address)) for address in addresses]
+        return await together(template, channels, name)
 
 
 def replicas(template: str) -> None:
@@ -201,8 +211,8 @@ def replicas(template: str) -> None:
         for name in ("8 tools, 1 KB", "263 tools, 1 KB", "8 tools, 50 KB"):
             alone, both = [], []
             for _ in range(3):
-                alone.append(asyncio.run(together(template, [first], name)))
-                both.append(asyncio.run(together(template, [first, second], name)))
+                alone.append(asyncio.run(at(template, [first], name)))
+                both.append(asyncio.run(at(template, [first, second], name)))
             one, two = statistics.median(alone), statistics.median(both)
             print(f"| {name:36} | {one:,.0f} | {two:,.0f} | {two / one:.2f} |", flush=True)
 

@@ -4,12 +4,13 @@ a host of its own (network namespaces), with mTLS and a token between them. As r
     python -m benchmarks.cluster             everything, a quarter of an hour
     python -m benchmarks.cluster --short     a few minutes, for the tests: status 1 where something is not as it should be
 
-Prints a table: how many turns of conversations come back to their replica, what is seen when a host is killed, frozen or
-cut off, or when all are restarted in turn, when a replica is added, and who is refused.
+Prints a table: how many turns of conversations come back to their replica, what compilers do side by side, what is seen
+when a host is killed, frozen or cut off, or when all are restarted in turn, when a replica is added, and who is refused.
 """
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 import tempfile
@@ -24,11 +25,12 @@ from benchmarks.cluster.load import Load, conversations, warm_up
 from benchmarks.cluster.network import Host, Network, refusal, until
 from benchmarks.cluster.refusals import refusals
 from benchmarks.cluster.services import FACADE, Cluster
+from benchmarks.cluster.throughput import REQUEST, throughput
 
 _BEFORE_S = 3.0
 _FOUND_S = 120.0
 """How long a new replica may take to start and be found."""
-PARTS = ("mtls", "affinity", "faults", "replica", "restart")
+PARTS = ("mtls", "affinity", "throughput", "faults", "replica", "restart")
 AIM = 0.95
 """The share of turns that should come back to their replica."""
 
@@ -43,6 +45,8 @@ def main() -> int:
     if why := refusal():
         print(f"skipped: {why}")
         return 77
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Network(options.keep or Path(folder)) as network:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         cluster = Cluster(network, compilers=2, inferences=3, facades=2)
@@ -71,6 +75,8 @@ async def show(cluster: Cluster, only: str | None, *, short: bool) -> int:
         wrong += who_is_refused(cluster)
     if only in (None, "affinity"):
         wrong += await affinity(cluster, urls, short=short)
+    if only == "throughput" or not (only or short):
+        await side_by_side(cluster)
     if only in (None, "faults"):
         wrong += await faults(cluster, urls, short=short)
     if only in (None, "replica"):
@@ -123,6 +129,17 @@ async def affinity(cluster: Cluster, urls: list[str], *, short: bool) -> list[st
     cluster.balance(by_prefix=True)
     cluster.wait()
     return wrong
+
+
+async def side_by_side(cluster: Cluster) -> None:
+    """Compilers add up as far as there are cores for them, and for who calls."""
+    one, two = await throughput(cluster)
+    cores = len(os.sched_getaffinity(0))
+    say(
+        "compilers side by side",
+        f"each on a core of its own of {cores}, {REQUEST}",
+        f"{one:.0f} compilations a second of one, {two:.0f} of two: {two / one:.2f} times as many",
+    )
 
 
 def kill(host: Host) -> None:

@@ -77,6 +77,20 @@ class Host:
             self.process.wait(wait_s)
         self.kill()
 
+    @property
+    def alive(self) -> bool:
+        """Whether its process runs."""
+        return self.process is not None and self.process.poll() is None
+
+    def pin(self, *cores: int) -> None:
+        """Lets its processes run on these cores alone."""
+        for pid in self._pids():
+            _run(["taskset", "-a", "-c", "-p", ",".join(map(str, cores)), str(pid)])
+
+    def unpin(self) -> None:
+        """Lets them run on all."""
+        self.pin(*os.sched_getaffinity(0))
+
     def kill(self) -> None:
         """As when power fails."""
         self.signal(signal.SIGKILL)

@@ -57,6 +57,10 @@ class Cluster:
         for kind, wanted in (("compilers", self.compilers), ("inferences", self.inferences)):
             until(f"{kind} known to the proxy", lambda kind=kind, wanted=wanted: self._up(kind) == len(wanted))
 
+    def wait_for_compilers(self, count: int) -> None:
+        """Until the proxy knows of so many."""
+        until("compilers known to the proxy", lambda: self._up("compilers") == count)
+
     def balance(self, *, by_prefix: bool) -> None:
         """Starts the proxy, anew if need be."""
         text = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()

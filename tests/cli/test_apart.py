@@ -87,6 +87,7 @@ def test_apart_and_secured(secrets: Path, demo_model: Path) -> None:
             ("compiler", "--tls-cert", "cert.pem", "--tls-key", "other.pem"), "another certificate's", id="no-pair"
         ),
         pytest.param(("inference", "--token-file", "absent"), "cannot read", id="no-token"),
+        pytest.param(("facade", "--compiler", "compiler"), "--compiler compiler is no address", id="no-port"),
         pytest.param(("facade", "--services-ca", "absent"), "cannot read", id="no-ca"),
         pytest.param(("precache", "/dev/null", "--services-ca", "absent"), "cannot read", id="precache"),
     ],
@@ -101,7 +102,7 @@ def test_what_does_not_do_is_one_line(secrets: Path, demo_model: Path, arguments
     )
     assert (done.returncode != 0, done.stderr.count("\n")) == (True, 1), done.stderr
     assert reason in done.stderr
-    # Nothing is wrong with the address.
+    # Nothing is wrong with where it listens.
     assert "--listen" not in done.stderr
 
 

@@ -1,10 +1,12 @@
 """The documentation: the options and the tests that it names exist, and the site is built."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import click
@@ -30,9 +32,63 @@ def test_options_of_commands_exist() -> None:
 
 
 def test_the_tests_that_are_named_exist() -> None:
-    for page in (ROOT / "docs").glob("*.md"):
-        for name in re.findall(r"`((?:tests/[\w/]+/)?test_\w+\.py)`", page.read_text(encoding="utf-8")):
-            assert list(ROOT.glob(name if "/" in name else f"tests/*/{name}")), f"{page.name} names {name}"
+    for page in PAGES:
+        for name, function in re.findall(
+            r"`((?:tests/[\w/]+/)?test_\w+\.py)(?:::(\w+))?`", page.read_text(encoding="utf-8")
+        ):
+            found = list(ROOT.glob(name if "/" in name else f"tests/*/{name}"))
+            assert found, f"{page.name} names {name}"
+            assert not function or f"def {function}(" in found[0].read_text(encoding="utf-8"), (
+                f"{page.name} names {function}"
+            )
+
+
+SUITE_FILES = {
+    "true": "boolean_schema",
+    "if": "if-then-else",
+    "recursion": "infinite-loop-detection",
+    "other documents": "refRemote",
+}
+"""Files of the official suite that are not named like their keyword."""
+
+
+def test_the_figures_of_the_official_suite_are_those_of_its_verdicts() -> None:
+    verdicts = json.loads((ROOT / "tests/compiler/schema_suite.json").read_text(encoding="utf-8"))
+    drafts: dict[str, dict[str, Counter[str]]] = {name: defaultdict(Counter) for name in verdicts}
+    for name, draft in verdicts.items():
+        for case, verdict in draft.items():
+            if not case.startswith("optional/"):
+                drafts[name][case.partition("/")[0]][verdict] += 1
+    _check_guarantees(drafts)
+    page = (ROOT / "docs/json-schema.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([\w-]+) \| (–|\d+ / \d+ / \d+) \| (–|\d+ / \d+ / \d+) \|$", page, re.MULTILINE)
+    for name, told in (
+        ("draft2020-12", {each[0]: each[1] for each in rows}),
+        ("draft7", {each[0]: each[2] for each in rows}),
+    ):
+        written = {file: f"{n['exact']} / {n['tight']} / {n['refused']}" for file, n in drafts[name].items()}
+        assert {file: counts for file, counts in told.items() if counts != "–"} == written
+
+
+def _check_guarantees(drafts: dict[str, dict[str, Counter[str]]]) -> None:
+    files: dict[str, Counter[str]] = defaultdict(Counter)
+    for draft in drafts.values():
+        for name, counts in draft.items():
+            files[name] += counts
+    page = (ROOT / "docs/guarantees.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (.+?) \|.*\| (\d+) / (\d+) / (\d+) \|$", page, re.MULTILINE)
+    told = {words: Counter(exact=int(e), tight=int(t), refused=int(r)) for words, e, t, r in rows}
+    every = told.pop("all")
+    assert every == sum(told.values(), Counter()) == sum(files.values(), Counter())
+    for words, said in told.items():
+        keywords = [word.strip("`$") for word in re.split(r", | and ", words)]
+        assert said == sum((files.pop(SUITE_FILES.get(each, each), Counter()) for each in keywords), Counter()), words
+    assert not files
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert (
+        f"{every.total()} schemas for 7 and 2020-12 {every['exact']} are exact, {every['tight']} tighter, "
+        f"{every['refused']} refused" in readme
+    )
 
 
 def test_the_site_is_built(tmp_path: Path) -> None:

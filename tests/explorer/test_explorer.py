@@ -306,6 +306,51 @@ def test_tabs_are_operated_by_keys(opening: Opening) -> None:
     assert page.is_visible("#panel-prompt")
 
 
+def test_what_the_request_said_is_found_by_keys(opening: Opening) -> None:
+    page = opening()
+    state(page, "ready")
+    ask(page, REQUEST)
+    state(page, "ready")
+    page.focus("#prompt")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#prompt .at").endswith("Be brief.")
+    page.keyboard.press("ArrowLeft")  # Before the first there is none.
+    page.keyboard.press("ArrowRight")
+    assert page.get_attribute("#prompt .at", "data-role") == "tool book"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "request"
+    assert '"name": "book"' in selected(page) or selected(page) == '"book"'
+    assert page.locator("#prompt .at").count() == 0
+
+
+def test_nothing_that_is_hidden_takes_the_focus(opening: Opening) -> None:
+    page = opening(viewport={"width": 800, "height": 500})
+    state(page, "ready")
+    stops = []
+    for _ in range(14):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("[document.activeElement.id, !document.activeElement.closest('[aria-hidden]')]"))
+    assert all(seen for _, seen in stops)
+    assert {"examples", "run", "request", "tab-prompt", "prompt", "show-tokens"} <= {name for name, _ in stops}
+
+
+def test_what_is_left_of_an_earlier_request_says_so(opening: Opening) -> None:
+    page = opening()
+    state(page, "ready")
+    assert not page.is_visible("#stale")
+    ask(page, "{")
+    state(page, "error")
+    assert page.is_visible("#stale")
+    ask(page, REQUEST)
+    state(page, "ready")
+    assert not page.is_visible("#stale")
+    page.click("#tab-template")
+    page.fill("#template", "{{ }")
+    state(page, "error")
+    assert page.is_visible("#stale")
+    assert page.inner_text("#template-lead").startswith("A template of your own")
+
+
 def test_it_fits_a_phone(opening: Opening, picture: Picture) -> None:
     page = opening(viewport={"width": 390, "height": 844})
     state(page, "ready")

@@ -54,6 +54,8 @@ WRONG = {
     "an empty alias": ("[models.a]\naliases = ['']\n", "models.a.aliases[0]: a name cannot be empty"),
     "aliases as text": ("[models.a]\naliases = 'x'\n", "models.a.aliases: input should be a valid list"),
     "no address": ("[models.'a b']\ninference = 'here'\n", 'models."a b".inference: \'here\' is no address'),
+    "no port": ("[models.a]\ninference = 'localhost:http'\n", "models.a.inference: 'localhost:http' is no address"),
+    "no such port": ("[models.a]\ncompiler = 'localhost:65536'\n", "models.a.compiler: 'localhost:65536' is no address"),
     "an alias of two": (
         "[models.a]\naliases = ['x']\n[models.b]\naliases = ['y', 'x']\n",
         "models.b.aliases[1]: 'x' means the model 'a'",

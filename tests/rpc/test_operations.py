@@ -25,6 +25,10 @@ def test_metrics_and_health(host: str) -> None:
         state[0] = Readiness.STOPPING
         assert (client.get("/ready").status_code, client.get("/ready").text) == (404, "stopping\n")
         assert client.get("/health").status_code == 200
+        state[0] = Readiness.STUCK
+        assert [(client.get(path).status_code, client.get(path).text) for path in ("/ready", "/health")] == [
+            (500, "stuck\n")
+        ] * 2
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")

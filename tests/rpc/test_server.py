@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ import grpc.aio
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from promptweave.rpc.address import ListenError
+from promptweave.rpc import server as server_module
+from promptweave.rpc.address import ListenError, can_be_called
 from promptweave.rpc.channel import MAX_MESSAGE_BYTES, channel
+from promptweave.rpc.operations import Readiness
 from promptweave.rpc.server import LIVENESS, RpcServer, serve
 
 from .serving import SERVICE, TIMEOUT_S, call, connected, echo, serving
@@ -251,3 +254,39 @@ async def test_an_address_that_is_taken_cleans_up_all_the_same() -> None:
     with pytest.raises(ListenError):
         await serve("nonsense", serving(echo), cleanup=cleanup)
     assert cleaned.is_set()
+
+
+async def test_an_event_loop_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_TURN_S", 0.01)
+    server = RpcServer()
+    server.listen("127.0.0.1:0")
+    await server.start([])
+    assert server.readiness() is Readiness.READY
+    with monkeypatch.context() as impatient:
+        impatient.setattr(server_module, "_STUCK_S", 0.2)
+        time.sleep(0.5)  # noqa: ASYNC251 - it should not turn
+        assert server.readiness() is Readiness.STUCK
+    await asyncio.sleep(0.1)
+    assert server.readiness() is Readiness.READY
+    await server.stop(0)
+    assert server.readiness() is Readiness.STOPPING
+
+
+@pytest.mark.parametrize(
+    ("address", "is_one"),
+    [
+        ("localhost:50051", True),
+        ("[::1]:1", True),
+        ("dns:///services.test:65535", True),
+        ("unix:/run/compiler.sock", True),
+        ("unix:", False),
+        ("localhost", False),
+        (":50051", False),
+        ("localhost:0", False),
+        ("localhost:65536", False),
+        ("localhost:http", False),
+        ("localhost:²", False),
+    ],
+)
+def test_what_can_be_called(address: str, is_one: bool) -> None:
+    assert can_be_called(address) is is_one

@@ -12,6 +12,7 @@ from promptweave.facade.app import create_app
 from promptweave.facade.errors import KeyFileError, RoutesFileError
 from promptweave.facade.options import FacadeOptions
 from promptweave.facade.responses_store import StoreError
+from promptweave.rpc.address import can_be_called
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
@@ -44,6 +45,10 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     if (options.tls_cert is None) != (options.tls_key is None):
         complain(ROLE, "--tls-cert and --tls-key go together: give both, or none")
         return 1
+    for option, address in (("--compiler", options.compiler), ("--inference", options.inference)):
+        if not can_be_called(address):
+            complain(ROLE, f"{option} {address} is no address: give HOST:PORT or unix:/path")
+            return 1
     try:
         listening = _listen(options.host, options.port)
     except OSError as error:

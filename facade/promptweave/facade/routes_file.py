@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from promptweave.facade.errors import RoutesFileError
+from promptweave.rpc.address import can_be_called
 from promptweave.rpc.watched import Watched
 
 Role = Literal["chat", "embedding", "rerank", "transcription"]
@@ -101,7 +102,7 @@ def _route(name: str, table: Any, folder: Path) -> ModelRoute:
         first = error.errors(include_url=False)[0]
         raise _WrongError((*place, *first["loc"]), _reason(first["type"], first["msg"])) from None
     for key, address in (("inference", read.inference), ("compiler", read.compiler)):
-        if address is not None and ":" not in address:
+        if address is not None and not can_be_called(address):
             raise _WrongError((*place, key), f"{address!r} is no address: give HOST:PORT or unix:/path")
     if read.role != "chat":
         for key, value in (("compiler", read.compiler), ("template", read.template)):

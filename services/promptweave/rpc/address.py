@@ -1,4 +1,4 @@
-"""Addresses to listen on: who finds out that one is taken, and how it is said."""
+"""Addresses: which can be called, and who finds out that one to listen on is taken, and how it is said."""
 
 import socket
 from contextlib import suppress
@@ -6,6 +6,14 @@ from contextlib import suppress
 
 class ListenError(OSError):
     """The address cannot be listened on; the text says which and why."""
+
+
+def can_be_called(address: str) -> bool:
+    """Whether it is `host:port` or `unix:/path`. gRPC takes anything, and says with each call that it leads nowhere."""
+    if address.startswith("unix:"):
+        return address != "unix:"
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.isascii() and port.isdecimal() and 0 < int(port) < 1 << 16
 
 
 def refuse_taken(address: str) -> None:

@@ -30,6 +30,8 @@ class Readiness(Enum):
     STOPPING = "404 Not Found"
     """No new calls are taken, and those that run end as they would: proxies tell it from a failure (HAProxy's
     `http-check disable-on-404`), and leave connections alone."""
+    STUCK = "500 Internal Server Error"
+    """The process no longer gets on with anything: only starting it again helps."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -99,7 +101,9 @@ def _application(
         if path not in ("/health", "/ready"):
             start("404 Not Found", [_TEXT])
             return [b"there are /metrics, /health and /ready\n"]
-        state = readiness() if path == "/ready" else Readiness.READY
+        state = readiness()
+        if path == "/health" and state is not Readiness.STUCK:
+            state = Readiness.READY
         start(state.value, [_TEXT])
         return [b"ok\n" if state is Readiness.READY else f"{state.name.lower().replace('_', ' ')}\n".encode()]
 

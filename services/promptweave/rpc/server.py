@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
@@ -44,6 +45,9 @@ _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
+_TURN_S, _STUCK_S = 1.0, 30.0
+"""How often the event loop says that it turns, and how long it may be silent: what answers probes is a thread beside it."""
+
 _HEAR_S = 1.0
 """How long those who watch the health have to hear of a stop."""
 
@@ -79,6 +83,7 @@ class RpcServer:
         self._parts: set[str] = set()
         self.serving = False
         """What the health service says of the whole."""
+        self._turned = time.monotonic()
 
     def listen(self, address: str) -> str:
         """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
@@ -95,6 +100,7 @@ class RpcServer:
     async def start(self, services: Sequence[str], *, serving: bool = True) -> None:
         """Answers calls from now on. `serving` is what the health service says about `services` and the whole."""
         self._services = (*services, "")
+        self._turn()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
         health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection((*services, health, reflection.SERVICE_NAME), self.grpc)
@@ -102,13 +108,19 @@ class RpcServer:
         await self.set_serving(serving)
         await self.grpc.start()
 
+    def _turn(self) -> None:
+        self._turned = time.monotonic()
+        asyncio.get_running_loop().call_later(_TURN_S, self._turn)
+
     async def set_serving(self, serving: bool) -> None:
         """Says on the health service whether calls have a chance now."""
         await self._tell(self._services, serving)
         self.serving = serving and not self._health.stopping.is_set()
 
     def readiness(self) -> Readiness:
-        """What the health service says of the whole, and whether it is so for good."""
+        """What the health service says of the whole, and whether it is so for good. To be asked from any thread."""
+        if time.monotonic() - self._turned > _STUCK_S:
+            return Readiness.STUCK
         if self._health.stopping.is_set():
             return Readiness.STOPPING
         return Readiness.READY if self.serving else Readiness.NOT_READY

@@ -37,6 +37,7 @@ const answer = new Answer({ onError: showError, onState: showRun });
 
 function state(name) {
   document.documentElement.dataset.state = name;
+  $("stale").hidden = name !== "error" || !compiled;
 }
 
 function soon() {
@@ -80,6 +81,7 @@ const isOwn = () => !("template" in brought());
 async function compile() {
   clearTimeout(timer);
   compiling?.abort();
+  showRun(answer.running ? "running" : "idle");
   if (!check()) return state("error");
   const { signal } = (compiling = new AbortController());
   state("compiling");

@@ -63,6 +63,8 @@ export class PromptView {
     const box = $("prompt");
     box.addEventListener("mouseover", (event) => this._over(event.target));
     box.addEventListener("mouseleave", () => this._over(null));
+    box.addEventListener("keydown", (event) => this._step(event));
+    box.addEventListener("blur", () => this._stand(null));
     box.addEventListener("click", (event) => {
       const path = event.target.closest("[data-path]")?.dataset.path;
       if (path && getSelection().isCollapsed) this._show(path);
@@ -136,6 +138,27 @@ export class PromptView {
       start += segment.text.length;
     }
     return found;
+  }
+
+  /** The arrow keys go through the pieces that the request said, Enter leads to the one that is stood at. */
+  _step(event) {
+    const pieces = [...$("prompt").querySelectorAll("[data-path]")];
+    const at = pieces.findIndex((piece) => piece.classList.contains("at"));
+    if (event.key === "Enter" && at >= 0) {
+      event.preventDefault();
+      this._show(pieces[at].dataset.path);
+    }
+    const to = { ArrowRight: at + 1, ArrowLeft: at < 0 ? pieces.length - 1 : at - 1 }[event.key];
+    if (to === undefined || !pieces[to]) return;
+    event.preventDefault();
+    this._stand(pieces[to]);
+  }
+
+  _stand(piece) {
+    $("prompt").querySelector(".at")?.classList.remove("at");
+    piece?.classList.add("at");
+    piece?.scrollIntoView({ block: "nearest" });
+    this._over(piece);
   }
 
   _over(target) {
