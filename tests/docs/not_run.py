@@ -9,6 +9,7 @@ RUN_BY: dict[str, list[str]] = {
         "pip install -e '.[engine,test]' && pytest",
         "pip install -e '.[engine,test,dev]'",
         "pip install -r proto/requirements.txt",
+        "python3 -m venv .venv && . .venv/bin/activate",
         "pip install -e '.[docs]' && mkdocs serve",  # it builds the site
         "pytest",
         "ruff check . && ruff format . && mypy",
