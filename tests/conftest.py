@@ -10,8 +10,9 @@ from promptweave.demo.model import write_demo_model
 
 from .serving import Serving, serving
 
-# The same examples each time, so that a change is judged by what it changes. New ones: --hypothesis-profile=default
-settings.register_profile("steady", derandomize=True)
+# The same examples each time, so that a change is judged by what it changes; and no clock. New ones:
+# --hypothesis-profile=default
+settings.register_profile("steady", derandomize=True, deadline=None)
 settings.load_profile("steady")
 
 

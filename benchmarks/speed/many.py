@@ -1,7 +1,8 @@
 """What tools cost that are not called: `python benchmarks/speed/many.py [--model heavy]`.
 
 An answer in text with 0, 1, 8, 64 and 263 tools that the model may call: tokens a second once it writes, and the time to
-the first token when the prompt is known but for its end. Both sides, in turns; medians, and ratios to no tools at all.
+the first token when the prompt is known but for its end. Both sides, in turns; medians, and ratios to no tools at all. The
+same through promptweave with text in the tools' place, about as long: what is lost there, too, is the prompt's length.
 """
 
 import argparse
@@ -28,9 +29,9 @@ def ends_of(file: Path) -> dict[str, int]:
     return {str(place): -100 for place, token in enumerate(tokens) if token.startswith("<") and token.endswith(">")}
 
 
-def stream(side: Side, body: dict[str, Any]) -> tuple[float, float]:
-    """Milliseconds to the first text, and tokens a second after it."""
-    start, times, written = time.perf_counter(), list[float](), 0
+def stream(side: Side, body: dict[str, Any]) -> tuple[float, float, int]:
+    """Milliseconds to the first text, tokens a second after it, and the prompt's tokens."""
+    start, times, written, prompt = time.perf_counter(), list[float](), 0, 0
     given = {"model": "gpt-4o", "stream": True, "stream_options": {"include_usage": True}, **body}
     with side.http.stream("POST", "/v1/chat/completions", json=given) as answer:
         if not answer.is_success:
@@ -39,10 +40,20 @@ def stream(side: Side, body: dict[str, Any]) -> tuple[float, float]:
             if not line.startswith("data: {"):
                 continue
             chunk = json.loads(line[6:])
-            written = (chunk.get("usage") or {}).get("completion_tokens", written)
+            if usage := chunk.get("usage"):
+                written, prompt = usage["completion_tokens"], usage["prompt_tokens"]
             if chunk.get("choices") and chunk["choices"][0]["delta"].get("content"):
                 times.append(time.perf_counter())
-    return (times[0] - start) * 1e3, (written - 1) / (times[-1] - times[0])
+    return (times[0] - start) * 1e3, (written - 1) / (times[-1] - times[0]), prompt
+
+
+def text_as_long(side: Side, text: str, asked: dict[str, Any]) -> str:
+    """As much of a text as takes the prompt's tokens of a request."""
+    given = {**asked, "max_tokens": 3}
+    wanted = stream(side, given)[2]
+    given["messages"] = [{"role": "system", "content": text}, *given["messages"]]
+    del given["tools"]
+    return text[: len(text) * wanted // stream(side, given)[2]]
 
 
 def main() -> None:
@@ -55,21 +66,28 @@ def main() -> None:
     given = reader.parse_args()
     file = model(given.model, given.models)
     bias = ends_of(file)
-    base: dict[str, tuple[float, float]] = {}
-    print("| tools | side | first token ms | tokens/s | of those without tools |\n|---|---|---|---|---|")
+    base: dict[str, float] = {}
+    print("| tools | side | prompt tokens | first token ms | tokens/s | of those without tools |\n|---|---|---|---|---|---|")
     with peer(file, 1, CONTEXT) as engine, ours(file, 1, CONTEXT) as promptweave:
         for number in NUMBERS:
-            seen: dict[str, list[tuple[float, float]]] = {engine.name: [], promptweave.name: []}
+            asked = {"temperature": 0, "seed": 1, "max_tokens": TOKENS, "logit_bias": bias}
+            tools = {"tools": many_tools(number)} if number else {}
+            ways: dict[str, tuple[Side, dict[str, Any], list[dict[str, Any]]]] = {
+                side.name: (side, tools, []) for side in (engine, promptweave)
+            }
+            if number:
+                whole = asked | tools | {"messages": [{"role": "user", "content": "Tell me a story (0)"}]}
+                text = text_as_long(promptweave, json.dumps(many_tools(number)), whole)
+                ways["promptweave, text in their place"] = (promptweave, {}, [{"role": "system", "content": text}])
+            seen: dict[str, list[tuple[float, float, int]]] = {name: [] for name in ways}
             for turn in range(given.rounds):
-                messages = [{"role": "user", "content": f"Tell me a story ({turn})"}]
-                body = {"messages": messages, "temperature": 0, "seed": 1, "max_tokens": TOKENS, "logit_bias": bias}
-                body |= {"tools": many_tools(number)} if number else {}
-                for side in (engine, promptweave) if turn % 2 else (promptweave, engine):
-                    seen[side.name].append(stream(side, body))
+                for name, (side, more, before) in list(ways.items())[:: 1 if turn % 2 else -1]:
+                    messages = [*before, {"role": "user", "content": f"Tell me a story ({turn})"}]
+                    seen[name].append(stream(side, asked | more | {"messages": messages}))
             for name, rows in seen.items():
-                first, rate = (statistics.median(column) for column in zip(*rows[1:], strict=True))
-                base.setdefault(name, (first, rate))
-                print(f"| {number} | {name} | {first:.1f} | {rate:,.0f} | {rate / base[name][1]:.2f} |", flush=True)
+                first, rate, prompt = (statistics.median(column) for column in zip(*rows[1:], strict=True))
+                share = rate / base.setdefault(ways[name][0].name, rate)
+                print(f"| {number} | {name} | {prompt:,.0f} | {first:.1f} | {rate:,.0f} | {share:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

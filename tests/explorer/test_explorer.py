@@ -358,6 +358,11 @@ def test_it_fits_a_phone(opening: Opening, picture: Picture) -> None:
     for tab in ("tools", "grammar", "profile", "answer", "prompt"):
         page.click(f"#tab-{tab}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("document.querySelector('.result [aria-selected=true]').getBoundingClientRect().right") <= 390
+    ask(page, REQUEST)
+    page.click("#run")
+    page.wait_for_selector("html[data-run=ran]")
+    assert page.evaluate("document.getElementById('panel-answer').getBoundingClientRect().top") < 844 / 2
 
 
 def test_of_several_models_the_request_names_one(opening: Opening, served: Serving, tmp_path: Path) -> None:

@@ -329,7 +329,7 @@ def test_services_that_are_not_there_are_a_503(served: Serving) -> None:
         ) as (_, said):  # fmt: skip
             url = "http://" + said.split()[-1]
             response = httpx.post(f"{url}/v1/chat/completions", json=REQUEST, timeout=60)
-            check(response, 503, None, None)
+            check(response, 503, None, "service_unavailable")
             assert int(response.headers["retry-after"]) >= 1
             ready = httpx.get(f"{url}/ready", timeout=60)
             assert ready.status_code == 503

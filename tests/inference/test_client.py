@@ -103,4 +103,5 @@ async def test_a_call_that_is_cancelled_at_any_moment_leaves_no_connection(tmp_p
         await client.healthy(timeout_s=0.05)
         await eventually(lambda: ended == opened)
         assert opened > 10
-        assert not client._http._transport._pool.connections  # type: ignore[attr-defined]
+        assert client._http
+        assert not client._http.connector._acquired  # type: ignore[union-attr]

@@ -47,8 +47,7 @@ async def one_slot(demo_model: Path) -> AsyncIterator[tuple[InferenceServiceStub
 
 async def busy(engine: Supervisor) -> int:
     """How many slots the engine itself works on."""
-    slots: Any = (await engine.ready().client._http.get("/slots")).json()
-    return sum(slot["is_processing"] for slot in slots)
+    return sum(slot.processing for slot in await engine.ready().client.slots())
 
 
 async def idle(engine: Supervisor) -> bool:

@@ -5,6 +5,7 @@ What nobody knows is tolerated, as everywhere with OpenAI's clients; so is what 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from promptweave.facade.body import Body
@@ -22,6 +23,11 @@ class Unserved:
     why: str
     taken: Sequence[Any] = NOTHING
 
+    @cached_property
+    def steps(self) -> Sequence[str]:
+        """The path, step by step."""
+        return self.path.replace("[]", ".[]").split(".")
+
     def takes(self, value: Any) -> bool:
         """Whether the value asks for what there is. `0` is not `False`, and `1` not `True`."""
         return value is None or any(type(value) is type(one) and value == one for one in self.taken)
@@ -29,8 +35,11 @@ class Unserved:
 
 def refuse_unserved(body: Body | Mapping[str, Any], table: Sequence[Unserved]) -> None:
     """Raises UnsupportedError, with the place in the body, for the first of the fields that is there."""
+    given = body.model_fields_set if isinstance(body, Body) else body.keys()
     for field in table:
-        for place, value in _found(body, field.path.replace("[]", ".[]").split("."), ""):
+        if field.steps[0] not in given:
+            continue
+        for place, value in _found(body, field.steps, ""):
             if not field.takes(value):
                 raise UnsupportedError(f"{field.path.rpartition('.')[2]!r} is not served: {field.why}", path=place)
 

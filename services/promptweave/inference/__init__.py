@@ -4,7 +4,7 @@
                   │
                generate.py ── prompt.py sampling.py    what the engine is sent
                   │       └── turn_end.py stops.py     what of its output is the message
-               client.py ── unix_socket.py              the engine's HTTP
+               client.py ── http_client.py              the engine's HTTP
                   │
                engine.py ─┬─ supervisor.py ── child.py ── launcher.py    an engine of our own, in a child process
                  pool.py  └─ endpoint.py ── one_model.py                 servers that somebody else runs

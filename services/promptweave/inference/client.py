@@ -13,11 +13,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+from aiohttp import ClientResponse
+from yarl import URL
 
 from promptweave.inference.engine_errors import error_of, strange, unreachable
-from promptweave.inference.errors import EngineFailedError, EngineUnavailableError
-from promptweave.inference.http_client import CONNECT_S, SMALL_CALL_S, HttpClient
+from promptweave.inference.errors import EngineAwayError, EngineFailedError, EngineUnavailableError
+from promptweave.inference.http_client import BROKEN, SMALL_CALL_S, HttpClient
 
 JsonObject = dict[str, Any]
 
@@ -93,7 +94,11 @@ class EngineClient(HttpClient):
 
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
-        super().__init__(url, headers={"Authorization": f"Bearer {api_key}"} if api_key else None, socket=socket)
+        if api_key:
+            # What a URL says of a user would be a second authorization.
+            super().__init__(str(URL(url).with_user(None)), headers={"Authorization": f"Bearer {api_key}"}, socket=socket)
+        else:
+            super().__init__(url, socket=socket)
 
     async def props(self, *, timeout_s: float = SMALL_CALL_S) -> JsonObject:
         """What it says of itself and the model."""
@@ -181,22 +186,19 @@ class EngineClient(HttpClient):
 
         Leaving the context closes the connection, which cancels the message and frees its slot.
         """
-        request = self._http.build_request(
-            "POST",
-            "/completion",
-            json={**body, "stream": True, "timings_per_token": True, "response_fields": _LAST_FIELDS},
-            timeout=httpx.Timeout(None, connect=CONNECT_S),
-        )
-        response = await self._send(request, stream=True)
+        if self._lost:
+            raise EngineAwayError
+        asked = {**body, "stream": True, "timings_per_token": True, "response_fields": _LAST_FIELDS}
+        response = await self._send("POST", "/completion", timeout_s=None, json=asked)
         try:
-            if not response.is_success:
-                raise error_of(response.status_code, await _read(response))
+            if response.status >= 300:
+                raise error_of(response.status, await self._read(response))
             yield _chunks(response)
         except EngineUnavailableError:
             self._lost, self.answers = True, False
             raise
         finally:
-            await response.aclose()
+            response.close()
 
     async def _call(
         self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = SMALL_CALL_S
@@ -209,12 +211,11 @@ class EngineClient(HttpClient):
     async def _json(
         self, method: str, path: str, body: JsonObject | None = None, *, timeout_s: float | None = SMALL_CALL_S
     ) -> Any:
-        timeout = httpx.Timeout(timeout_s, connect=CONNECT_S)
-        response = await self._send(self._http.build_request(method, path, json=body, timeout=timeout))
-        if not response.is_success:
-            raise error_of(response.status_code, response.content)
+        status, answer = await self._fetch(method, path, timeout_s=timeout_s, json=body)
+        if status >= 300:
+            raise error_of(status, answer)
         try:
-            return response.json()
+            return json.loads(answer)
         except ValueError:
             raise strange() from None
 
@@ -223,18 +224,11 @@ _LAST_FIELDS = ["content", "stop", "stop_type", "stopping_word", "tokens_predict
 """The last event would otherwise repeat the whole prompt."""
 
 
-async def _read(response: httpx.Response) -> bytes:
-    try:
-        return await response.aread()
-    except httpx.HTTPError as error:
-        raise unreachable(error) from None
-
-
-async def _chunks(response: httpx.Response) -> AsyncGenerator[list[Chunk], None]:
+async def _chunks(response: ClientResponse) -> AsyncGenerator[list[Chunk], None]:
     """The events of a stream, until the last one. Raises what the engine says went wrong in mid-stream."""
     pending = b""
     try:
-        async for piece in response.aiter_raw():
+        async for piece in response.content.iter_any():
             *lines, pending = (pending + piece).split(b"\n")
             # The others are comments, which keep the connection alive, and the empty lines between events.
             chunks = [_chunk(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: ")]
@@ -242,7 +236,7 @@ async def _chunks(response: httpx.Response) -> AsyncGenerator[list[Chunk], None]
                 yield chunks
             if chunks and chunks[-1].stop_type is not None:
                 return
-    except httpx.HTTPError as error:
+    except BROKEN as error:
         raise unreachable(error) from None
     raise unreachable(None)
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-import httpx
+from yarl import URL
 
 from promptweave.errors import PromptweaveError
 from promptweave.inference.client import EngineClient, JsonObject
@@ -32,7 +32,7 @@ def endpoints(options: InferenceOptions) -> Pool:
 
 def _name(url: str) -> str:
     """For metrics, which are for more eyes than what lets one in."""
-    return str(httpx.URL(url).copy_with(username=None, password=None))
+    return str(URL(url).with_user(None))
 
 
 class Endpoint:

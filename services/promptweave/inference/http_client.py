@@ -1,14 +1,22 @@
 """HTTP to a program that is watched over: what goes wrong on the way comes out as EngineUnavailableError."""
 
+import json
 from collections.abc import Mapping
-from typing import Self
+from typing import Any, Self
 
-import httpx
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    UnixConnector,
+)
 
 from promptweave.inference.engine_errors import unreachable
 from promptweave.inference.errors import EngineAwayError
-from promptweave.inference.lost_connections import closing_what_is_lost
-from promptweave.inference.unix_socket import unix_transport
 from promptweave.tracing import trace_headers
 
 SMALL_CALL_S = 60.0
@@ -16,59 +24,91 @@ SMALL_CALL_S = 60.0
 
 CONNECT_S = 5.0
 
+_WRITE_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+BROKEN = (ClientError, TimeoutError, RuntimeError)
+"""What aiohttp raises where the other side is not there, or goes away, or (RuntimeError) the client itself was closed."""
+
 
 class HttpClient:
     """Talks to one server, below `url`."""
 
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, socket: str | None = None) -> None:
         """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
-        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-        # None is kept: a message that finds its connection closed could not tell whether the engine saw it.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._transport = (
-            unix_transport(socket, limits=limits) if socket else httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
-        )
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            headers=headers,
-            transport=self._transport,
-            timeout=httpx.Timeout(SMALL_CALL_S, connect=CONNECT_S),
-            trust_env=False,
-        )
+        self._url = url.rstrip("/")
+        self._headers = headers
+        self._socket = socket
+        self._http: ClientSession | None = None
         # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
         self._lost = False
         self.answers = True
         """Whether it was there when it was asked or called last."""
 
     async def __aenter__(self) -> Self:
+        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
+        # No connection is kept: a message that finds its own closed could not tell whether the engine saw it.
+        connector = (
+            UnixConnector(self._socket, force_close=True, limit=0)
+            if self._socket
+            else TCPConnector(force_close=True, limit=0)
+        )
+        self._http = ClientSession(
+            connector=connector, headers=self._headers, cookie_jar=DummyCookieJar(), json_serialize=_WRITE_JSON
+        )
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._http.aclose()
+        if self._http:
+            await self._http.close()
 
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
         """Whether it is there and the model is loaded."""
         try:
-            request = self._http.build_request("GET", "/health", timeout=timeout_s)
-            async with closing_what_is_lost(self._transport, request):
-                answer = await self._http.send(request)
-        except (httpx.HTTPError, RuntimeError):  # The client is closed.
+            response = await self._request("GET", "/health", timeout_s)
+        except (*BROKEN, EngineAwayError):
             self.answers = False
             return False
-        self.answers = answer.is_success
-        self._lost = self._lost and not answer.is_success
-        return answer.is_success
+        response.close()
+        self.answers = response.status < 300
+        self._lost = self._lost and not self.answers
+        return self.answers
 
-    async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
-        if self._http.is_closed or (stream and self._lost):
-            raise EngineAwayError  # It went away while the caller waited for a slot of it.
-        request.headers.update(trace_headers())
+    async def _fetch(
+        self, method: str, path: str, *, timeout_s: float | None = SMALL_CALL_S, **body: Any
+    ) -> tuple[int, bytes]:
+        """The status and the body of an answer. `body`: `json` or `data`, as aiohttp takes them."""
+        response = await self._send(method, path, timeout_s=timeout_s, **body)
         try:
-            async with closing_what_is_lost(self._transport, request):
-                return await self._http.send(request, stream=stream)
-        except httpx.ConnectError:
+            return response.status, await self._read(response)
+        finally:
+            response.close()
+
+    async def _send(self, method: str, path: str, *, timeout_s: float | None, **body: Any) -> ClientResponse:
+        """The beginning of an answer. Whoever has it closes it."""
+        try:
+            return await self._request(method, path, timeout_s, **body)
+        except ClientConnectorError:
             self.answers = False
             raise EngineAwayError from None
-        except httpx.HTTPError as error:
+        except BROKEN as error:
             self._lost, self.answers = True, False
             raise unreachable(error) from None
+
+    async def _read(self, response: ClientResponse) -> bytes:
+        try:
+            return await response.read()
+        except BROKEN as error:
+            self._lost, self.answers = True, False
+            raise unreachable(error) from None
+
+    async def _request(self, method: str, path: str, timeout_s: float | None, **body: Any) -> ClientResponse:
+        if self._http is None or self._http.closed:
+            raise EngineAwayError  # It went away while the caller waited for a slot of it.
+        return await self._http.request(
+            method,
+            self._url + path,
+            headers=trace_headers(),
+            timeout=ClientTimeout(timeout_s, sock_connect=CONNECT_S),
+            allow_redirects=False,
+            **body,
+        )

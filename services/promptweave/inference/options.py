@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+from yarl import URL
 
 from promptweave.inference.errors import StartError
 from promptweave.rpc.security import NO_SECURITY, Security
@@ -109,7 +109,7 @@ class InferenceOptions:
 
 def _is_url(text: str) -> bool:
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
+        url = URL(text)
+        return url.scheme in ("http", "https") and bool(url.host) and url.port is not None
+    except ValueError:
         return False
-    return url.scheme in ("http", "https") and bool(url.host) and (url.port or 0) < 1 << 16

@@ -8,16 +8,17 @@
 | anything else                                       | EngineFailedError                                     |
 """
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+from aiohttp import FormData
 
 from promptweave.inference.client import Slot
 from promptweave.inference.errors import EngineFailedError, RequestError
-from promptweave.inference.http_client import CONNECT_S, HttpClient
+from promptweave.inference.http_client import HttpClient
 
 JsonObject = dict[str, Any]
 
@@ -63,20 +64,15 @@ class WhisperClient(HttpClient):
 
     async def transcribe(self, audio: bytes, fields: Mapping[str, str]) -> Heard:
         """Sends a whole file, with the server's own fields. Cancelling closes the connection, which ends the work."""
-        request = self._http.build_request(
-            "POST",
-            "/inference",
-            data={**fields, "response_format": "verbose_json", "no_language_probabilities": "true"},
-            files={"file": ("audio", audio)},
-            timeout=httpx.Timeout(None, connect=CONNECT_S),
-        )
-        response = await self._send(request)
-        if response.status_code == 400 or (response.status_code == 500 and b"ffmpeg" in response.content.lower()):
+        form = FormData({**fields, "response_format": "verbose_json", "no_language_probabilities": "true"})
+        form.add_field("file", audio, filename="audio")
+        status, answer = await self._fetch("POST", "/inference", timeout_s=None, data=form)
+        if status == 400 or (status == 500 and b"ffmpeg" in answer.lower()):
             raise RequestError(_UNREADABLE, path="/audio")
-        if not response.is_success:
-            raise EngineFailedError(f"the whisper server failed: {response.text[:200]}")
+        if status >= 300:
+            raise EngineFailedError(f"the whisper server failed: {answer[:200].decode(errors='replace')}")
         try:
-            return _heard(response.json())
+            return _heard(json.loads(answer))
         except (ValueError, KeyError, TypeError, AttributeError):
             raise EngineFailedError("the whisper server does not answer as whisper.cpp's server does") from None
 

@@ -73,7 +73,7 @@ def set_up_logs(role: str) -> None:
     if name.upper() not in logging.getLevelNamesMapping():
         root.warning("%s is %r: it may be debug, info, warning or error", LEVEL_VARIABLE, name)
     # They log every request, and what matters of it is logged by the service.
-    for chatty in ("httpx", "httpcore", "asyncio", "grpc"):
+    for chatty in ("aiohttp", "httpx", "httpcore", "asyncio", "grpc"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
     if as_json():
         # What Python would write itself, in lines of its own.

@@ -214,6 +214,8 @@ async function run() {
   await compile();
   if (document.documentElement.dataset.state !== "ready" || !isOwn()) return;
   selectResult("tab-answer");
+  // On a small screen it is below the request.
+  if ($("tab-answer").getBoundingClientRect().top > innerHeight / 2) $("tab-answer").scrollIntoView({ block: "start" });
   await answer.run(read.value, own);
 }
 

@@ -24,6 +24,7 @@ export function tabs(list) {
       one.tabIndex = on ? 0 : -1;
       $(one.getAttribute("aria-controls")).hidden = !on;
     }
+    if (list.scrollWidth > list.clientWidth) list.scrollLeft = tab.offsetLeft - (list.clientWidth - tab.offsetWidth) / 2;
     if (focus) tab.focus();
   };
   list.addEventListener("keydown", (event) => {
