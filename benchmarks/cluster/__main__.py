@@ -77,6 +77,7 @@ async def show(cluster: Cluster, only: str | None, *, short: bool) -> int:
         wrong += await affinity(cluster, urls, short=short)
     if only == "throughput" or not (only or short):
         await side_by_side(cluster)
+        await warm_up(urls)  # One of them was started again.
     if only in (None, "faults"):
         wrong += await faults(cluster, urls, short=short)
     if only in (None, "replica"):

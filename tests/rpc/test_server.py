@@ -17,7 +17,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.rpc import server as server_module
 from promptweave.rpc.address import ListenError, can_be_called
-from promptweave.rpc.channel import MAX_MESSAGE_BYTES, channel
+from promptweave.rpc.channel import MAX_MESSAGE_BYTES, Connection, channel
 from promptweave.rpc.operations import Readiness
 from promptweave.rpc.server import LIVENESS, RpcServer, serve
 
@@ -254,6 +254,30 @@ async def test_an_address_that_is_taken_cleans_up_all_the_same() -> None:
     with pytest.raises(ListenError):
         await serve("nonsense", serving(echo), cleanup=cleanup)
     assert cleaned.is_set()
+
+
+async def test_calls_that_come_as_a_replica_stops_go_to_the_next_one() -> None:
+    """The library drops those that nobody has taken yet, as CANCELLED."""
+
+    async def ask(connection: Connection, over: asyncio.Event) -> None:
+        while not over.is_set():
+            assert await connection.channel.unary_unary(f"/{SERVICE}/Do")(b"x", timeout=TIMEOUT_S) == b"x"
+
+    for _ in range(3):
+        servers, addresses, over = [RpcServer(), RpcServer()], [], asyncio.Event()
+        for server in servers:
+            services = serving(echo)(server.grpc)
+            addresses.append(server.listen("127.0.0.1:0"))
+            await server.start(services)
+        connection = Connection(f"ipv4:{','.join(addresses)}")
+        callers = [asyncio.ensure_future(ask(connection, over)) for _ in range(24)]
+        await asyncio.sleep(0.2)
+        await servers[0].stop(TIMEOUT_S)
+        await asyncio.sleep(0.2)
+        over.set()
+        await asyncio.gather(*callers)
+        await connection.close()
+        await servers[1].stop(0)
 
 
 async def test_an_event_loop_that_stands_still_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

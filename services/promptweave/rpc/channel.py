@@ -39,7 +39,8 @@ _OLD_CALLS_S = 600.0
 """How long calls that were begun with an old certificate may go on."""
 
 # A name with several addresses (a headless Kubernetes service) is several replicas: calls go round. One that could not
-# be reached, or is stopping, has not begun with a call: the next one gets it.
+# be reached, or is stopping, has not begun with a call: the next one gets it. CANCELLED is what the library answers to
+# calls that come just as its server stops (grpcio 1.85). Nothing is repeated once anything of an answer was there.
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -51,7 +52,7 @@ _SERVICE_CONFIG = json.dumps(
                     "initialBackoff": "0.02s",
                     "maxBackoff": "0.2s",
                     "backoffMultiplier": 3,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],
