@@ -278,6 +278,12 @@ def _result(words: Words, noun: str) -> tuple[str, str]:
     if words.chance(0.1):
         reason = words.topic()
         return json.dumps({"error": reason}), f"That did not work: {reason}."
+    values = _values(words)
+    said = listed_and([f"the {name} is {value}" for name, value in values.items()])
+    return json.dumps(values, ensure_ascii=False), f"{said[0].upper()}{said[1:]}."
+
+
+def _values(words: Words) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for _ in range(words.random.randint(1, 3)):
         name = words.noun()
@@ -291,8 +297,7 @@ def _result(words: Words, noun: str) -> tuple[str, str]:
                 words.topic(),
             ]
         )
-    said = listed_and([f"the {name} is {value}" for name, value in values.items()])
-    return json.dumps(values, ensure_ascii=False), f"{said[0].upper()}{said[1:]}."
+    return values
 
 
 def listed_and(texts: list[str]) -> str:
@@ -311,6 +316,26 @@ def told(words: Words, asked: dict[str, Any]) -> list[dict[str, Any]]:
     found = [_result(words, "") for _ in asked.get("tool_calls", [])]
     results = [{"role": "tool", "tool_call_id": f"call_{place}", "content": each[0]} for place, each in enumerate(found)]
     return [*results, answer(" ".join(each[1] for each in found))]
+
+
+def result_as_json(words: Words) -> Conversation:
+    """A call, its result, and an answer as JSON, whose keys the prompt does not tell: values of the result and of the call."""
+    tools = some_tools(words, 2)
+    request, outcome = Request(words, tools[0]), _values(words)
+    known = {
+        words.some(["city", "place", "location", "town", each.name]) if each.kind == "place" else each.name: value
+        for each in tools[0].parameters
+        if isinstance(value := request.values.get(each.name), str)
+    }
+    members = list({**known, **outcome}.items())
+    told = words.random.sample(members, words.random.randint(1, len(members)))
+    messages = [
+        user(framed(words, request.sentence())),
+        calls((tools[0].name, request.arguments())),
+        {"role": "tool", "tool_call_id": "call_0", "content": json.dumps(outcome, ensure_ascii=False)},
+        answer(json.dumps(dict(told), ensure_ascii=False)),
+    ]
+    return conversation(words, tools, messages)
 
 
 def follow_up(words: Words) -> Conversation:
@@ -390,7 +415,8 @@ CATEGORIES: dict[str, tuple[Callable[[Words], Conversation], int]] = {
     "errands": (errands, 40),
     "no tool": (no_tool, 9),
     "missing value": (missing, 6),
-    "result": (result, 2),
+    "result": (result, 3),
+    "result as JSON": (result_as_json, 6),
     "follow-up": (follow_up, 4),
     "JSON answer": (json_answer, 6),
     "chat": (chat, 1),

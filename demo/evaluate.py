@@ -18,6 +18,8 @@ import httpx
 
 CALL = re.compile(r"<tool_call>\n(.*?)\n</tool_call>", re.DOTALL)
 Outcome = dict[str, bool]
+FORMATTED = ("JSON answer", "result as JSON")
+"""Categories that ask for a form of the answer."""
 
 
 def schema_of(value: Any) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def request_of(case: dict[str, Any]) -> dict[str, Any]:
     body: dict[str, Any] = {"model": "gpt-demo", "temperature": 0, "max_tokens": 400, "messages": case["messages"][:-1]}
     if case.get("tools"):
         body["tools"] = case["tools"]
-    if case["category"] == "JSON answer":
+    if case["category"] in FORMATTED:
         schema = schema_of(json.loads(case["messages"][-1]["content"]))
         body["response_format"] = {
             "type": "json_schema",
@@ -67,7 +69,7 @@ def free_message(text: str) -> dict[str, Any]:
 def judged(case: dict[str, Any], message: dict[str, Any]) -> Outcome:
     wanted, found = calls_of(case["messages"][-1]), calls_of(message)
     content, expected = message.get("content") or "", case["messages"][-1].get("content") or ""
-    if case["category"] == "JSON answer":
+    if case["category"] in FORMATTED:
         try:
             return {"exact": json.loads(content) == json.loads(expected)}
         except ValueError:

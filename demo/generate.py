@@ -16,6 +16,7 @@ EVALUATION = {
     "no tool": 120,
     "missing value": 100,
     "result": 80,
+    "result as JSON": 80,
     "follow-up": 80,
     "JSON answer": 80,
 }

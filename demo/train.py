@@ -20,15 +20,33 @@ from network import Network, Shape
 
 DECAY = 0.4
 COPIES = 400
-"""Steps in which some sequences are made-up tokens, twice: copying is learnt first."""
+"""Steps in which many sequences are made-up tokens, twice: copying is learnt first. Later they are `COPIES_AFTER` of all."""
+COPIES_AFTER = 0.04
+SWAPPED = 0.5
+"""Conversations in which the rare tokens of words are swapped for others, the same ones everywhere in it: what can be copied
+and matched then hangs on no word. Without it, words that were held out are not copied (`Antwerp` became `Ananerp`)."""
+RARE = 0.02
+"""A token in fewer conversations than this is rare."""
 
 
 class Data:
     def __init__(self, folder: Path, rank: int, world: int, seed: int) -> None:
         with np.load(folder / "train.npz") as file:
             self.tokens, self.learnt, self.ends = file["tokens"], file["learnt"], file["ends"]
+        vocabulary = json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+        self.rare = self._rare([place for token, place in vocabulary.items() if token.isascii() and token.isalpha()])
+        self.same = np.arange(int(self.tokens.max()) + 1)
         self.random = np.random.default_rng([seed, rank])
         self.share = np.arange(rank, len(self.ends), world)
+
+    def _rare(self, words: list[int]) -> np.ndarray:
+        """Those of `words` (tokens of letters) that few of the first conversations hold."""
+        ends = self.ends[:20_000]
+        found = np.zeros(max(words) + 1)
+        for start, end in zip([0, *ends[:-1]], ends, strict=True):
+            within = np.unique(self.tokens[start:end])
+            found[within[within < len(found)]] += 1
+        return np.array([word for word in words if found[word] < RARE * len(ends)])
 
     def batches(self, size: int) -> Iterator[list[int]]:
         """Conversations of about the same length, `size` tokens together."""
@@ -53,6 +71,10 @@ class Data:
         tokens, learnt = np.zeros((len(batch), length), np.int64), np.zeros((len(batch), length), bool)
         for row, (start, end) in enumerate(spans):
             tokens[row, : end - start], learnt[row, : end - start] = self.tokens[start:end], self.learnt[start:end]
+            if self.random.random() < SWAPPED:
+                others = self.same.copy()
+                others[self.rare] = self.random.permutation(self.rare)
+                tokens[row] = others[tokens[row]]
         return torch.from_numpy(tokens), torch.from_numpy(learnt)
 
     def copies(self, size: int, vocabulary: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -118,7 +140,7 @@ def work(rank: int, given: argparse.Namespace) -> None:
 
     saved, now, running, stable = time.monotonic(), time.monotonic(), 0.0, spent / total > 1 - DECAY
     while spent < total:
-        copying = step < COPIES and data.random.random() < 0.5 * (1 - step / COPIES)
+        copying = data.random.random() < max(COPIES_AFTER, 0.5 * (1 - step / COPIES))
         tokens, learnt = data.copies(given.tokens, vocabulary - 9) if copying else data.tensors(next(batches))
         tokens, learnt = tokens.to(device), learnt.to(device)
         ahead = F.pad(learnt[:, 1:], (0, 1))

@@ -108,6 +108,7 @@ NOT_RUN: dict[str, list[str]] = {
         "python demo/begin_with.py --model services/promptweave/demo/promptweave-demo.gguf --data DATA --out RUN",
         "python demo/tokenizer.py --data DATA --tokenizer DATA/tokenizer.json",
         "python demo/train.py --data DATA --out RUN --resume RUN/begin.pt --rate 2e-3",
+        "python demo/average.py --first BEFORE/done.pt --second RUN/done.pt --share 0.7 --out mean.pt",
     ],
     "it measures for minutes, and its figures are worth something on a quiet machine only": [
         "python benchmarks/...",
