@@ -183,6 +183,7 @@ def _async_noting(handle: Any, teed: Any) -> Any:
 @pytest.fixture(autouse=True)
 def watched_answers(noted_answers: list[Answer]) -> Iterator[None]:
     """Judges the answers of each test when it has ended."""
+    noted_answers.clear()  # Those of tests of something else, in the same process.
     yield
     answers = noted_answers.copy()
     noted_answers.clear()

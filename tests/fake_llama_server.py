@@ -116,18 +116,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self.piece(_event("", 1, stop_type="none"))
             case "vanish":
                 self.connection.close()
+                return
             case "crash":
                 os._exit(3)
             case "hang":
                 self.server.stuck = True
                 time.sleep(60)
-            case "short":
-                self.piece("")
             case "pieces":
                 whole = ": a comment\n\n" + _event("b", 2) + _event("", 2, stop_type="limit")
                 for char in whole:
                     self.piece(char)
-                self.piece("")
+        self.piece("")  # As the engine does: its answer is whole, whatever was in it.
 
     def event(self, text: str, written: int) -> None:
         self.piece(_event(text, written))
