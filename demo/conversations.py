@@ -363,12 +363,12 @@ def errands(words: Words) -> Conversation:
     """Several requests, one after another, with the same tools: the tools are read once for all of them."""
     tools = some_tools(words, 4)
     messages: list[dict[str, Any]] = []
-    for _ in range(words.random.randint(2, 4)):
+    for _ in range(words.random.randint(3, 7)):
         tool = words.some(tools)
-        way = words.random.choices([one_call, one_tool_often, one_missing], [60, 25, 15])[0]
+        way = words.random.choices([one_call, one_tool_often, one_missing], [50, 25, 25])[0]
         found = way(words, tool) or one_call(words, tool)
         messages += found
-        if found[-1].get("tool_calls") and words.chance(0.6):
+        if found[-1].get("tool_calls") and words.chance(0.35):
             messages += told(words, found[-1])
     return conversation(words, tools, messages)
 
@@ -414,7 +414,7 @@ CATEGORIES: dict[str, tuple[Callable[[Words], Conversation], int]] = {
     "parallel": (parallel, 16),
     "errands": (errands, 40),
     "no tool": (no_tool, 9),
-    "missing value": (missing, 6),
+    "missing value": (missing, 8),
     "result": (result, 3),
     "result as JSON": (result_as_json, 6),
     "follow-up": (follow_up, 4),

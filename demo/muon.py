@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 
@@ -28,12 +29,21 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:
+        """Each process makes its share of the updates; all of them apply all."""
+        rank, world = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         for group in self.param_groups:
-            for each in group["params"]:
-                if each.grad is None:
-                    continue
+            matrices = [each for each in group["params"] if each.grad is not None]
+            updates = [torch.zeros_like(each) for each in matrices]
+            for place, each in enumerate(matrices):
                 kept = self.state[each].setdefault("momentum", torch.zeros_like(each))
                 kept.lerp_(each.grad, 1 - group["momentum"])
-                update = orthogonal(each.grad.lerp(kept, group["momentum"]))
+                if place % world == rank:
+                    updates[place] = orthogonal(each.grad.lerp(kept, group["momentum"]))
+            if world > 1:
+                flat = torch.cat([each.flatten() for each in updates])
+                dist.all_reduce(flat)
+                parts = flat.split([each.numel() for each in updates])
+                updates = [part.view_as(each) for part, each in zip(parts, matrices, strict=True)]
+            for each, update in zip(matrices, updates, strict=True):
                 each.mul_(1 - group["lr"] * group["weight_decay"])
                 each.add_(update, alpha=-group["lr"] * 0.2 * max(each.shape) ** 0.5)

@@ -7,15 +7,20 @@ list of ours. To the engine it is a `gpt2` tokenizer with the splits of GPT-2; w
 
 import argparse
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Encoding, Regex, Tokenizer, models, pre_tokenizers, trainers
 
 CONTROL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 TAGS = ["<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", "<tools>", "</tools>"]
 PUNCTUATION = ['{ "', '" }', '" :', '" ,', '[ "', '" ]', 'Ġ {"', 'Ġ ["', 'Ġ "', '"} }', "} }", "? :", "] }"]
+
+CALLED = re.compile(r'(?<=<tool_call>\n\{"name": ")[^"]*')
+DECIDING = 4
+"""How much a decision counts in the loss: to call or to answer, and each token of a tool's name."""
 
 
 def letters() -> list[str]:
@@ -50,6 +55,14 @@ def of_merges(tokens: list[str], merges: list[tuple[str, ...]]) -> Tokenizer:
     return tokenizer
 
 
+def weights(piece: Encoding, text: str, mine: bool) -> list[int]:
+    """How much each token of a piece counts in the loss: nothing where the model does not write it."""
+    if not mine:
+        return [0] * len(piece.ids)
+    decided = {0, *(place for match in CALLED.finditer(text) for place in range(*match.span()))}
+    return [DECIDING if start in decided else 1 for start, _ in piece.offsets]
+
+
 def main() -> None:
     reader = argparse.ArgumentParser(description=__doc__)
     reader.add_argument("--data", type=Path, required=True)
@@ -68,16 +81,18 @@ def main() -> None:
     learnt: list[np.ndarray] = []
     for at in range(0, len(lines), 5_000):
         parts = [json.loads(line) for line in lines[at : at + 5_000]]
-        encoded = tokenizer.encode_batch_fast([text for each in parts for text, _ in each])
+        encoded = tokenizer.encode_batch([text for each in parts for text, _ in each])
         found = iter(encoded)
         for each in parts:
-            ids = [next(found).ids for _ in each]
-            tokens.append(np.array([token for piece in ids for token in piece], np.uint16))
-            learnt.append(np.array([mine for piece, (_, mine) in zip(ids, each, strict=True) for _ in piece], bool))
+            pieces = [next(found) for _ in each]
+            tokens.append(np.array([token for piece in pieces for token in piece.ids], np.uint16))
+            learnt.append(
+                np.concatenate([weights(piece, *part) for piece, part in zip(pieces, each, strict=True)]).astype(np.uint8)
+            )
     ends = np.cumsum([len(each) for each in tokens])
     np.savez(given.data / "train.npz", tokens=np.concatenate(tokens), learnt=np.concatenate(learnt), ends=ends)
     print(
-        f"{tokenizer.get_vocab_size():,} tokens; {len(tokens):,} conversations of {ends[-1] / len(tokens):.0f} tokens, {np.concatenate(learnt).mean():.0%} to learn"
+        f"{tokenizer.get_vocab_size():,} tokens; {len(tokens):,} conversations of {ends[-1] / len(tokens):.0f} tokens, {(np.concatenate(learnt) > 0).mean():.0%} to learn"
     )
 
 

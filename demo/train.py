@@ -68,7 +68,7 @@ class Data:
     def tensors(self, batch: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         spans = [(int(self.ends[place - 1]) if place else 0, int(self.ends[place])) for place in batch]
         length = max(end - start for start, end in spans)
-        tokens, learnt = np.zeros((len(batch), length), np.int64), np.zeros((len(batch), length), bool)
+        tokens, learnt = np.zeros((len(batch), length), np.int64), np.zeros((len(batch), length), np.uint8)
         for row, (start, end) in enumerate(spans):
             tokens[row, : end - start], learnt[row, : end - start] = self.tokens[start:end], self.learnt[start:end]
             if self.random.random() < SWAPPED:
@@ -82,8 +82,8 @@ class Data:
         half = int(self.random.integers(12, 40))
         first = self.random.integers(0, vocabulary, (size // (2 * half), half))
         tokens = torch.from_numpy(np.concatenate([first, first], 1))
-        learnt = torch.zeros_like(tokens, dtype=torch.bool)
-        learnt[:, half + 1 :] = True
+        learnt = torch.zeros_like(tokens, dtype=torch.uint8)
+        learnt[:, half + 1 :] = 1
         return tokens, learnt
 
 
@@ -148,9 +148,13 @@ def work(rank: int, given: argparse.Namespace) -> None:
         wanted = tokens.roll(-1, 1).flatten()[places]
         with torch.autocast(device.type, torch.bfloat16, enabled=halves):
             logits = network(tokens, places)
-        loss = F.cross_entropy(logits.float(), wanted)
+        weights = ahead.flatten()[places].float()
+        losses = F.cross_entropy(logits.float(), wanted, reduction="none")
+        loss = (losses * weights).sum() / weights.sum()
         loss.backward()
-        figures = torch.tensor([spent, 0.0 if copying else loss.item(), 0.0 if copying else 1.0, float(tokens.numel())])
+        figures = torch.tensor(
+            [spent, 0.0 if copying else losses.mean().item(), 0.0 if copying else 1.0, float(tokens.numel())]
+        )
         if world > 1:
             flat = torch.cat([*(each.grad.flatten() for each in parameters if each.grad is not None), figures])
             dist.all_reduce(flat)
