@@ -299,6 +299,17 @@ def test_ids_that_are_used_again_mean_the_last_call() -> None:
     ]
 
 
+@pytest.mark.parametrize("other", ["{}", "You said: {} And why?"], ids=["the same", "a quotation"])
+@pytest.mark.parametrize("turns", [2, 60])
+def test_nothing_is_lost_although_a_later_message_repeats_it(turns: int, other: str) -> None:
+    source = "{% for message in messages %}{{ '' if loop.index0 == 1 else message.content }}{% endfor %}"
+    texts = [f"Said once, in message {place}. {'More of it. ' * 40}" for place in range(2 * turns + 1)]
+    texts[-1] = other.format(texts[1])
+    messages = tuple(assistant(text) if place % 2 else user(text) for place, text in enumerate(texts))
+    prompt, _ = shown(ChatRequest(messages), ChatTemplate(source))
+    assert prompt.count(texts[1]) == 2
+
+
 # -- every shape --
 
 

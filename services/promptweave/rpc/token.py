@@ -12,7 +12,7 @@ from promptweave.rpc.security import Security, SecurityError
 from promptweave.rpc.watched import Watched
 
 _OPEN = ("/grpc.health.v1.Health/",)
-"""What may be asked without a token: probes have none. Whoever brings a wrong one could not be served: it hears of it here."""
+"""What may be asked without a token: probes have none. Who brings a wrong one, and could not be served, hears of it."""
 
 
 def asking(security: Security) -> list[grpc.aio.ServerInterceptor]:
