@@ -269,6 +269,16 @@ AGAIN = (
 """A client that uses ids again, and answers in another order."""
 
 
+def test_ids_in_the_templates_form_stay() -> None:
+    """So the history is what the model wrote, and what the cache has. Ids that are used again get a number of their own."""
+    written = ["functions.f:7", "functions.f:7", "call_0", "functions.g:1", "functions.f:3", "functions.f:03x"]
+    messages = [each for id_ in written for each in (assistant(None, Call(id_, "f", "{}")), result("done", id_))]
+    turns, _ = ids(tuple(Turn(each, place) for place, each in enumerate(messages)), Abilities(ids=IdForm.BY_NAME))
+    named = [call.id for turn in turns for call in turn.message.tool_calls]
+    assert named == [f"functions.f:{number}" for number in (7, 1, 2, 3, 4, 5)]
+    assert [turn.message.tool_call_id for turn in turns if turn.role is Role.TOOL] == named
+
+
 def test_ids_that_are_used_again_mean_the_last_call() -> None:
     turns = tuple(Turn(message, place) for place, message in enumerate(AGAIN))
     said = [turn.content for turn in results_in_order(turns) if turn.role is Role.TOOL]
