@@ -320,6 +320,28 @@ def test_nothing_is_lost_although_a_later_message_repeats_it(turns: int, other: 
     assert prompt.count(texts[1]) == 2
 
 
+def test_nothing_is_lost_although_a_thought_quotes_it() -> None:
+    said = "My dog is called Rex and he is four years old."
+    source = (
+        "{% for message in messages %}{% if message.role == 'assistant' %}{% if message.reasoning_content %}"
+        "<think>{{ message.reasoning_content }}</think>{% endif %}{% endif %}"
+        "{% if loop.index0 >= messages | length - 3 or message.role == 'assistant' %}<|{{ message.role }}|>"
+        "{{ message.content }}<|end|>{% endif %}{% endfor %}<|assistant|>"
+    )
+    thought = Message(
+        Role.ASSISTANT, "What a lovely age for a dog.", reasoning_content=f"The user says: {said} So be kind.\n"
+    )
+    messages = (
+        user(said),
+        thought,
+        user("How old is my dog, please?"),
+        assistant("He is four years old."),
+        user(f"I said: {said}"),
+    )
+    prompt, warnings = shown(ChatRequest(messages), ChatTemplate(source))
+    assert prompt.count(said) == 3 or "conversation_as_text" in {warning.code for warning in warnings}
+
+
 # -- every shape --
 
 

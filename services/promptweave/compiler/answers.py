@@ -10,7 +10,11 @@ from collections import OrderedDict
 from google.protobuf.message import Message
 
 MAX_BYTES = 64 * 2**20
-"""Bytes of all answers together; the one asked for longest ago goes first."""
+"""Bytes of all answers together, with what keeping them takes; the one asked for longest ago goes first."""
+_EACH = 256
+"""Bytes that keeping an answer takes."""
+_SHARE = 8
+"""An answer that would take more than this part of all is not kept."""
 
 
 class Answers:
@@ -37,8 +41,12 @@ class Answers:
 
     def put(self, key: bytes, answer: bytes) -> None:
         """Remembers an answer."""
-        self._bytes += len(answer) - len(self._kept.pop(key, b""))
+        if key in self._kept:
+            self._bytes -= _EACH + len(self._kept.pop(key))
+        if _SHARE * len(answer) > self._max_bytes:
+            return
         self._kept[key] = answer
+        self._bytes += _EACH + len(answer)
         while self._bytes > self._max_bytes:
             _, oldest = self._kept.popitem(last=False)
-            self._bytes -= len(oldest)
+            self._bytes -= _EACH + len(oldest)

@@ -39,11 +39,16 @@ class Kept:
         """The pieces that it does not hold."""
         return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
 
-    def certain(self, pieces: Sequence[Piece]) -> bool:
-        """Whether they stand there one after the other, none inside another: then none was lost and only found by chance."""
-        end = 0
+    def certain(self, pieces: Sequence[Piece], others: Sequence[str]) -> bool:
+        """Whether they stand there one after the other, none inside another: then none was lost and only found by chance.
+
+        `others`: what may stand there, too, and quote them.
+        """
+        prompt, end = self._prompt, 0
+        for other in sorted(others, key=len, reverse=True):
+            prompt = prompt.replace(other, "\0")
         for piece in pieces:
-            place = self._prompt.find(piece.text, end)
+            place = prompt.find(piece.text, end)
             if place < 0 or len(piece.text) < _CERTAIN:
                 return False
             end = place + len(piece.text)

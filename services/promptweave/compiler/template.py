@@ -19,7 +19,7 @@ from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.limits import MAX_PROMPT_CHARS, RENDER_S
 from promptweave.cpu_time import TimeIsUp, bounded
 
-_PASSING = re.compile(r"\b(?:strftime_now|date_string|datetime|random)\b")
+_CLOCK = re.compile(r"\b(?:strftime_now|date_string|datetime)\b")
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class ChatTemplate:
 
     @property
     def passing(self) -> bool:
-        """Whether what it writes may change from one moment to the next: it reads the clock, or draws lots."""
-        return any(map(_PASSING.search, (self.source, *self.named.values())))
+        """Whether what it writes may change from one moment to the next: it reads the clock."""
+        return any(map(_CLOCK.search, (self.source, *self.named.values())))
 
     def source_for(self, *, tools: bool) -> str:
         """The template to take: models that have one of the name `tool_use` mean it for requests with tools."""
