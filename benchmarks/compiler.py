@@ -4,8 +4,9 @@
 
 A request message in, a response message out, as a worker process does it (`worker_service.compile_message`): milliseconds of
 CPU time, so other work on the machine counts little. *first* is a request whose tools nobody has seen, *again* one with the
-same tools and other words. Over gRPC: the clock's milliseconds for one caller, and compilations a second for many. Last, one
-replica and two, each on a core of its own (`promptweave compiler`, Linux): what they do together for many callers.
+same tools and other words. Over gRPC: the clock's milliseconds for one caller, compilations a second for many, and what the
+very same call takes, which is answered from memory, over gRPC and in process. Last, one replica and two, each on a core of
+its own (`promptweave compiler`, Linux): what they do together for many callers.
 """
 
 import argparse
@@ -16,17 +17,16 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import AsyncExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import grpc.aio
-
 from promptweave.compiler import plan as planning
-from promptweave.compiler.main import register
+from promptweave.compiler.answers import Answers
 from promptweave.compiler.pool import Pool
+from promptweave.compiler.service import PromptCompiler, register
 from promptweave.compiler.worker_service import compile_message
 from promptweave.demo.model import demo_template
 from promptweave.facade.openai_request import compile_request_from_openai
@@ -120,41 +120,50 @@ def in_process(template: str) -> None:
 
 async def over_grpc(template: str) -> None:
     """The second one: a service with a pool of its own, in this process's event loop as the caller is."""
-    server, pool = RpcServer(), Pool()
-    services = register(server.grpc, pool)
+    server, pool, answers = RpcServer(), Pool(), Answers()
+    services = register(server.grpc, pool, answers)
+    service = PromptCompiler(pool, answers)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
-    print(f"\n| {'over gRPC':36} | one caller, p50 ms | 16 callers, a second |\n|---|---|---|")
+    columns = ["over gRPC", "one caller, p50 ms", "16 callers, a second", "the same call again, p50 ms", "in process, ms"]
+    print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     async with channel(address) as connection:
         stub = PromptCompilerServiceStub(connection)
-
-        async def ask(data: bytes) -> None:
-            await stub.Compile(prompt_compiler_pb2.CompileRequest.FromString(data), timeout=60)
-
         for name, body in cases():
-            asked = requests(template, body)
-            given = [next(asked) for _ in range(32)]
-            for data in given[:4]:
-                await ask(data)
-            took = []
-            for data in given:
-                start = time.perf_counter()
-                await ask(data)
-                took.append((time.perf_counter() - start) * 1e3)
-            start, done = time.perf_counter(), count()
-
-            async def caller(given: list[bytes], until: float, done: Iterator[int]) -> None:
-                for place in count():
-                    if time.perf_counter() > until:
-                        return
-                    await ask(given[place % len(given)])
-                    next(done)
-
-            await asyncio.gather(*(caller(given, start + 2, done) for _ in range(16)))
-            rate = next(done) / (time.perf_counter() - start)
-            print(f"| {name:36} | {statistics.median(took):.1f} | {rate:,.0f} |", flush=True)
+            asked = varied(next(requests(template, body)))
+            for _ in range(4):
+                await stub.Compile(next(asked), timeout=60)
+            one = [await clock(stub.Compile(next(asked), timeout=60)) for _ in range(32)]
+            rate = await together([stub], asked, callers=16, seconds=2)
+            same = next(asked)
+            await stub.Compile(same, timeout=60)
+            again = [await clock(stub.Compile(same, timeout=60)) for _ in range(32)]
+            inside = [await clock(answered(service, same.SerializeToString())) for _ in range(32)]
+            medians = [statistics.median(each) for each in (one, again, inside)]
+            print(f"| {name} | {medians[0]:.1f} | {rate:,.0f} | {medians[1]:.2f} | {medians[2]:.2f} |", flush=True)
     await server.stop(0)
     await pool.close()
+
+
+async def answered(service: PromptCompiler, data: bytes) -> bytes:
+    """A call without the network: from the bytes of the request to those of the answer."""
+    request = prompt_compiler_pb2.CompileRequest.FromString(data)
+    return (await service.Compile(request, None)).SerializeToString()
+
+
+async def clock(call: Awaitable[object]) -> float:
+    """Milliseconds of a call."""
+    start = time.perf_counter()
+    await call
+    return (time.perf_counter() - start) * 1e3
+
+
+def varied(data: bytes) -> Iterator[prompt_compiler_pb2.CompileRequest]:
+    """The same request with another last message each time."""
+    for number in count():
+        request = prompt_compiler_pb2.CompileRequest.FromString(data)
+        request.messages[-1].content[0].text = f"And now, number {number}?"
+        yield request
 
 
 @contextmanager
@@ -176,21 +185,17 @@ def replica(core: int) -> Iterator[str]:
 
 
 async def together(
-    template: str, channels: list[grpc.aio.Channel], name: str, callers: int = 8, seconds: float = 6
+    stubs: list[PromptCompilerServiceStub],
+    asked: Iterator[prompt_compiler_pb2.CompileRequest],
+    callers: int = 8,
+    seconds: float = 6,
 ) -> float:
-    """Compilations a second, of calls that go round, so many at once on each channel."""
-    body = dict(cases())[name]
-    asked = requests(template, body)
-    given = [prompt_compiler_pb2.CompileRequest.FromString(next(asked)) for _ in range(64)]
-    stubs = [PromptCompilerServiceStub(each) for each in channels]
-    # Every worker learns the template and the tools.
-    await asyncio.gather(*(stub.Compile(each, timeout=120) for stub in stubs for each in given))
+    """Compilations a second, of calls that go round, by so many callers of each service."""
     numbers, until = count(), time.perf_counter() + seconds
 
     async def caller() -> None:
         while time.perf_counter() < until:
-            number = next(numbers)
-            await stubs[number % len(stubs)].Compile(given[number % len(given)], timeout=60)
+            await stubs[next(numbers) % len(stubs)].Compile(next(asked), timeout=60)
 
     start = time.perf_counter()
     await asyncio.gather(*(caller() for _ in range(callers * len(stubs))))
@@ -200,8 +205,11 @@ async def together(
 async def at(template: str, addresses: list[str], name: str) -> float:
     """The same of some addresses."""
     async with AsyncExitStack() as stack:
-        channels = [await stack.enter_async_context(channel(address)) for address in addresses]
-        return await together(template, channels, name)
+        stubs = [PromptCompilerServiceStub(await stack.enter_async_context(channel(address))) for address in addresses]
+        asked = varied(next(requests(template, dict(cases())[name])))
+        # Every worker learns the template and the tools.
+        await asyncio.gather(*(stub.Compile(next(asked), timeout=120) for stub in stubs for _ in range(64)))
+        return await together(stubs, asked)
 
 
 def replicas(template: str) -> None:

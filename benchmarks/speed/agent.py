@@ -15,6 +15,7 @@ from models import model
 from sides import Answer, Side, ours, peer
 
 CONTEXT = 8192
+NO_OPTIONS: dict[str, Any] = {}
 
 
 @dataclass
@@ -32,13 +33,13 @@ class Loop:
     """Why it ended before its time."""
 
 
-def run(side: Side, turns: int) -> Loop:
+def run(side: Side, turns: int, tools: list[dict[str, Any]] = VARIED_TOOLS, options: dict[str, Any] = NO_OPTIONS) -> Loop:
     """One conversation."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": "You are an assistant with tools."}]
     found, known = Loop(), 0
     for turn in range(turns):
         messages.append({"role": "user", "content": f"{VARIED_ASKED[turn % len(VARIED_ASKED)]} ({turn})"})
-        body = {"messages": messages, "tools": VARIED_TOOLS, "tool_choice": "required", "parallel_tool_calls": False}
+        body = {"messages": messages, "tools": tools, "tool_choice": "required", "parallel_tool_calls": False, **options}
         answer = side.ask({**body, "temperature": 0, "seed": 1, "max_tokens": 300})
         if not isinstance(answer, Answer) or not answer.message.get("tool_calls"):
             found.ended = f"turn {turn}: {answer if isinstance(answer, str) else 'no call'}"

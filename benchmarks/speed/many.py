@@ -51,9 +51,10 @@ def text_as_long(side: Side, text: str, asked: dict[str, Any]) -> str:
     """As much of a text as takes the prompt's tokens of a request."""
     given = {**asked, "max_tokens": 3}
     wanted = stream(side, given)[2]
-    given["messages"] = [{"role": "system", "content": text}, *given["messages"]]
+    part = text[:8_000]  # The whole may be more than the context holds.
+    given["messages"] = [{"role": "system", "content": part}, *given["messages"]]
     del given["tools"]
-    return text[: len(text) * wanted // stream(side, given)[2]]
+    return text[: len(part) * wanted // stream(side, given)[2]]
 
 
 def main() -> None:

@@ -88,7 +88,7 @@ def test_what_is_inside_keeps_to_its_schema(name: str, case: int) -> None:
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-@pytest.mark.parametrize("choice", ("auto", "required"))
+@pytest.mark.parametrize("choice", ["auto", "required"])
 def test_samples(name: str, choice: str) -> None:
     request = replace(REQUEST, tool_choice=CHOICES[choice])
     compiled = compile_prompt(request, template(name))

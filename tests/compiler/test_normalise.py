@@ -269,6 +269,16 @@ AGAIN = (
 """A client that uses ids again, and answers in another order."""
 
 
+def test_ids_in_the_templates_form_stay() -> None:
+    """So the history is what the model wrote, and what the cache has. Ids that are used again get a number of their own."""
+    written = ["functions.f:7", "functions.f:7", "call_0", "functions.g:1", "functions.f:3", "functions.f:03x"]
+    messages = [each for id_ in written for each in (assistant(None, Call(id_, "f", "{}")), result("done", id_))]
+    turns, _ = ids(tuple(Turn(each, place) for place, each in enumerate(messages)), Abilities(ids=IdForm.BY_NAME))
+    named = [call.id for turn in turns for call in turn.message.tool_calls]
+    assert named == [f"functions.f:{number}" for number in (7, 1, 2, 3, 4, 5)]
+    assert [turn.message.tool_call_id for turn in turns if turn.role is Role.TOOL] == named
+
+
 def test_ids_that_are_used_again_mean_the_last_call() -> None:
     turns = tuple(Turn(message, place) for place, message in enumerate(AGAIN))
     said = [turn.content for turn in results_in_order(turns) if turn.role is Role.TOOL]
@@ -297,6 +307,39 @@ def test_ids_that_are_used_again_mean_the_last_call() -> None:
         "<|from|>get_time",
         "<|from|>get_weather",
     ]
+
+
+@pytest.mark.parametrize("other", ["{}", "You said: {} And why?"], ids=["the same", "a quotation"])
+@pytest.mark.parametrize("turns", [2, 60])
+def test_nothing_is_lost_although_a_later_message_repeats_it(turns: int, other: str) -> None:
+    source = "{% for message in messages %}{{ '' if loop.index0 == 1 else message.content }}{% endfor %}"
+    texts = [f"Said once, in message {place}. {'More of it. ' * 40}" for place in range(2 * turns + 1)]
+    texts[-1] = other.format(texts[1])
+    messages = tuple(assistant(text) if place % 2 else user(text) for place, text in enumerate(texts))
+    prompt, _ = shown(ChatRequest(messages), ChatTemplate(source))
+    assert prompt.count(texts[1]) == 2
+
+
+def test_nothing_is_lost_although_a_thought_quotes_it() -> None:
+    said = "My dog is called Rex and he is four years old."
+    source = (
+        "{% for message in messages %}{% if message.role == 'assistant' %}{% if message.reasoning_content %}"
+        "<think>{{ message.reasoning_content }}</think>{% endif %}{% endif %}"
+        "{% if loop.index0 >= messages | length - 3 or message.role == 'assistant' %}<|{{ message.role }}|>"
+        "{{ message.content }}<|end|>{% endif %}{% endfor %}<|assistant|>"
+    )
+    thought = Message(
+        Role.ASSISTANT, "What a lovely age for a dog.", reasoning_content=f"The user says: {said} So be kind.\n"
+    )
+    messages = (
+        user(said),
+        thought,
+        user("How old is my dog, please?"),
+        assistant("He is four years old."),
+        user(f"I said: {said}"),
+    )
+    prompt, warnings = shown(ChatRequest(messages), ChatTemplate(source))
+    assert prompt.count(said) == 3 or "conversation_as_text" in {warning.code for warning in warnings}
 
 
 # -- every shape --

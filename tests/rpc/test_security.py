@@ -229,6 +229,11 @@ async def test_a_token(tmp_path: Path) -> None:
             health = health_pb2_grpc.HealthStub(open_to_all)
             answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        wrong = Connection(address, Security(token_file=other))
+        with pytest.raises(grpc.aio.AioRpcError) as raised:
+            await health_pb2_grpc.HealthStub(wrong.channel).Check(health_pb2.HealthCheckRequest(), timeout=TIMEOUT_S)
+        assert raised.value.code() is grpc.StatusCode.UNAUTHENTICATED
+        await wrong.close()
         file.write_text("renewed\n")
         assert await ask(connection) == b"x"
         await connection.close()

@@ -80,7 +80,9 @@ def _environment() -> SandboxedEnvironment:
     environment.filters["from_json"] = json.loads
     environment.filters["safe"] = str
     environment.globals["raise_exception"] = _raise_exception
-    del environment.globals["lipsum"]  # Random text: renders are reproducible.
+    # Renders are reproducible: no random text, and every draw is of the first.
+    del environment.globals["lipsum"]
+    environment.filters["random"] = environment.filters["first"]
     return environment
 
 

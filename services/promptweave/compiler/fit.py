@@ -105,7 +105,8 @@ class Conversation:
     def _lost(self, wanted: list[Piece], prompt: str, able: Abilities, as_text: bool) -> list[Piece]:
         kept = Kept(prompt)
         lost = kept.missing(wanted)
-        if lost or kept.certain(wanted):
+        thoughts = [thought for message in self.messages if (thought := (message.reasoning_content or "").strip())]
+        if lost or kept.certain(wanted, thoughts):
             return lost
         others = stand_in(self.messages)
 

@@ -1,8 +1,8 @@
 """Whether a prompt holds everything that people and tools said: the check that nothing was lost on the way.
 
 Each text is looked for as it is, and as a template may have written it: trimmed, escaped for JSON, with other white space. A
-short text, or one that stands in several places, can be found although it was lost; then the same conversation with other
-words, each one of a kind, tells (`stand_in`).
+short text, or one that another one repeats, can be found although it was lost; then the same conversation with other words,
+each one of a kind, tells (`stand_in`).
 """
 
 import json
@@ -39,9 +39,20 @@ class Kept:
         """The pieces that it does not hold."""
         return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
 
-    def certain(self, pieces: Sequence[Piece]) -> bool:
-        """Whether what was found cannot have been found by chance."""
-        return all(len(piece.text) >= _CERTAIN and self._prompt.count(piece.text) <= 1 for piece in pieces)
+    def certain(self, pieces: Sequence[Piece], others: Sequence[str]) -> bool:
+        """Whether they stand there one after the other, none inside another: then none was lost and only found by chance.
+
+        `others`: what may stand there, too, and quote them.
+        """
+        prompt, end = self._prompt, 0
+        for other in sorted(others, key=len, reverse=True):
+            prompt = prompt.replace(other, "\0")
+        for piece in pieces:
+            place = prompt.find(piece.text, end)
+            if place < 0 or len(piece.text) < _CERTAIN:
+                return False
+            end = place + len(piece.text)
+        return True
 
     def _holds(self, text: str) -> bool:
         for start in (self._last, 0):

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from promptweave.compiler.answers import Answers
 from promptweave.compiler.options import CompilerOptions
 from promptweave.compiler.pool import Pool
 from promptweave.compiler.service import register
@@ -35,8 +36,8 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
 
 
 async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
-    pool, registry = Pool(), CollectorRegistry()
-    _count(pool, registry)
+    pool, answers, registry = Pool(), Answers(), CollectorRegistry()
+    _count(pool, answers, registry)
 
     async def start(server: RpcServer) -> None:
         # Ready is when the first worker is: the first call should not wait for it.
@@ -46,7 +47,7 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
 
     await serve(
         options.listen,
-        lambda server: register(server, pool),
+        lambda server: register(server, pool, answers),
         serving=False,
         grace_s=options.grace_s,
         security=options.security,
@@ -58,11 +59,12 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
     )
 
 
-def _count(pool: Pool, registry: CollectorRegistry) -> None:
+def _count(pool: Pool, answers: Answers, registry: CollectorRegistry) -> None:
     """Shows how far the pool is used: `busy / size` is its saturation, and what waits comes on top."""
     for name, what, value in (
         ("workers", "The largest number of worker processes.", lambda: pool.size),
         ("workers_busy", "Calls that have a worker.", lambda: pool.busy),
         ("calls_waiting", "Calls that wait for a worker.", lambda: pool.waiting),
+        ("answers_again", "Calls that were answered from memory, since the same was asked before.", lambda: answers.hits),
     ):
         Gauge(f"promptweave_compiler_{name}", what, registry=registry).set_function(value)

@@ -166,8 +166,8 @@ class Spellings:
         # One character cannot be cut in two.
         self._known = frozenset(text for text in (*(special_tokens or TAG.findall(source)), *ends) if len(text) > 1)
         self._lengths = sorted({len(text) for text in self._known}, reverse=True)
-        firsts = {text[0] for text in self._known} | {"<"}
-        self._first = re.compile("[" + "".join(map(re.escape, sorted(firsts))) + "]")
+        self._firsts = sorted({text[0] for text in self._known} | {"<"})
+        self._first = re.compile("[" + "".join(map(re.escape, self._firsts)) + "]")
 
     def longest(self, text: str, place: int) -> int:
         """The length of the longest one that stands at `place`; 0: none does."""
@@ -177,6 +177,8 @@ class Spellings:
 
     def places(self, text: str) -> list[int]:
         """Where one stands. They may overlap."""
+        if not any(first in text for first in self._firsts):
+            return []  # Far faster than the pattern finds that out.
         return [found.start() for found in self._first.finditer(text) if self.longest(text, found.start())]
 
 

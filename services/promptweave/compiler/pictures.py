@@ -74,6 +74,8 @@ class Pictures:
 
     def take(self, segments: Sequence[Segment]) -> list[Segment]:
         """A prompt's segments, cut where pictures stand."""
+        if not self._of:
+            return list(segments)
         done: list[Segment] = []
         for segment in segments:
             start = 0

@@ -26,8 +26,8 @@ WALL_S = 60.0
 ENDING_S = 2.0
 """How long a worker that said no more may take to end."""
 
-OK, ERROR = b"ok", b"error"
-"""The verdicts of an answer."""
+OK, ONCE, ERROR = b"ok", b"once", b"error"
+"""The verdicts of an answer. ONCE: it was right at that moment; asked again, the answer may be another."""
 
 MODULE = "promptweave.compiler.worker_service"
 

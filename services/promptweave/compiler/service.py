@@ -11,8 +11,9 @@ import grpc
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 
+from promptweave.compiler.answers import Answers
 from promptweave.compiler.errors import RequestError, TemplateUnknownError
-from promptweave.compiler.pool import OK, Pool
+from promptweave.compiler.pool import ERROR, OK, Pool
 from promptweave.compiler.reading_service import Reading
 from promptweave.compiler.wire_service import template_from_wire
 from promptweave.errors import Code
@@ -27,28 +28,34 @@ from promptweave.v1.prompt_compiler_pb2_grpc import (
 MAX_TEMPLATES = 256
 """How many templates a replica remembers by hash; the one used longest ago goes first."""
 
+_Asked = (
+    prompt_compiler_pb2.CompileRequest
+    | prompt_compiler_pb2.CompileSchemaRequest
+    | prompt_compiler_pb2.DescribeTemplateRequest
+)
 Context = grpc.aio.ServicerContext[object, object]
 
 
 class PromptCompiler(PromptCompilerServiceServicer):
-    """The service. Its only state is a cache: any replica can answer any call."""
+    """The service. Its only state is caches: any replica can answer any call."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, answers: Answers) -> None:
+        self._pool, self._answers = pool, answers
         self._templates: OrderedDict[str, prompt_compiler_pb2.Template] = OrderedDict()
 
     async def Compile(  # noqa: N802 - the contract's name
         self, request: prompt_compiler_pb2.CompileRequest, context: Context
     ) -> prompt_compiler_pb2.CompileResponse:
         """Compiles a chat request."""
-        self._put_template_into(request.template)
-        return prompt_compiler_pb2.CompileResponse.FromString(await self._call("Compile", request))
+        self._remember(request.template)
+        return prompt_compiler_pb2.CompileResponse.FromString(await self._answer("Compile", request))
 
     async def Parse(  # noqa: N802
         self, request: prompt_compiler_pb2.ParseRequest, context: Context
     ) -> prompt_compiler_pb2.ParseResponse:
         """Reads a whole output."""
-        return prompt_compiler_pb2.ParseResponse.FromString(await self._call("Parse", request))
+        _, answer = await self._call("Parse", request)
+        return prompt_compiler_pb2.ParseResponse.FromString(answer)
 
     async def ParseStream(  # noqa: N802
         self, request_iterator: AsyncIterator[prompt_compiler_pb2.ParseStreamRequest], context: Context
@@ -85,42 +92,56 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.CompileSchemaRequest, context: Context
     ) -> prompt_compiler_pb2.CompileSchemaResponse:
         """Turns a schema into a grammar."""
-        return prompt_compiler_pb2.CompileSchemaResponse.FromString(await self._call("CompileSchema", request))
+        return prompt_compiler_pb2.CompileSchemaResponse.FromString(await self._answer("CompileSchema", request))
 
     async def DescribeTemplate(  # noqa: N802
         self, request: prompt_compiler_pb2.DescribeTemplateRequest, context: Context
     ) -> prompt_compiler_pb2.DescribeTemplateResponse:
         """Tells what a template does."""
-        self._put_template_into(request.template)
-        return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._call("DescribeTemplate", request))
+        self._remember(request.template)
+        return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._answer("DescribeTemplate", request))
 
-    async def _call(self, method: str, request: Message) -> bytes:
-        verdict, answer = await self._pool.call(method, request.SerializeToString())
+    async def _answer(self, method: str, request: _Asked) -> bytes:
+        """The answer, from memory where it is known."""
+        key = self._answers.key(method, request)
+        known = self._answers.get(key)
+        if known is not None:
+            return known
+        if not isinstance(request, prompt_compiler_pb2.CompileSchemaRequest):
+            request.template.inline.CopyFrom(self._templates[request.template.content_hash])
+        verdict, answer = await self._call(method, request)
         if verdict == OK:
-            return answer
+            self._answers.put(key, answer)
+        return answer
+
+    async def _call(self, method: str, request: Message) -> tuple[bytes, bytes]:
+        """A worker's answer, and whether it stays one. Raises what the worker tells as an error."""
+        verdict, answer = await self._pool.call(method, request.SerializeToString())
+        if verdict != ERROR:
+            return verdict, answer
         status = status_pb2.Status.FromString(answer)
         raise from_status(Code[code_pb2.Code.Name(status.code)], status.message, status)
 
-    def _put_template_into(self, ref: prompt_compiler_pb2.TemplateRef) -> None:
-        """Remembers an inline template; puts the one that a hash names in the hash's place."""
+    def _remember(self, ref: prompt_compiler_pb2.TemplateRef) -> None:
+        """Remembers an inline template, and puts its hash in its place. Raises TemplateUnknownError for another's hash."""
         match ref.WhichOneof("ref"):
             case "inline":
-                content_hash = template_from_wire(ref.inline).content_hash
-                self._templates[content_hash] = ref.inline
+                template = prompt_compiler_pb2.Template()
+                template.CopyFrom(ref.inline)
+                ref.content_hash = template_from_wire(template).content_hash
+                self._templates[ref.content_hash] = template
             case "content_hash":
-                content_hash = ref.content_hash
-                if content_hash not in self._templates:
+                if ref.content_hash not in self._templates:
                     message = "this replica does not know the template of that hash: send its text inline, once"
-                    raise TemplateUnknownError(message, metadata={"content_hash": content_hash})
-                ref.inline.CopyFrom(self._templates[content_hash])
+                    raise TemplateUnknownError(message, metadata={"content_hash": ref.content_hash})
             case _:
                 raise RequestError("a template is needed, inline or by hash", path="/template")
-        self._templates.move_to_end(content_hash)
+        self._templates.move_to_end(ref.content_hash)
         while len(self._templates) > MAX_TEMPLATES:
             self._templates.popitem(last=False)
 
 
-def register(server: grpc.aio.Server, pool: Pool) -> Sequence[str]:
+def register(server: grpc.aio.Server, pool: Pool, answers: Answers | None = None) -> Sequence[str]:
     """Adds the service to a server; returns its full name."""
-    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool), server)
+    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, answers or Answers()), server)
     return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]

@@ -4,6 +4,7 @@ import copy
 import hashlib
 import json
 import marshal
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +18,8 @@ from promptweave.compiler.environment import ENVIRONMENT
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.limits import MAX_PROMPT_CHARS, RENDER_S
 from promptweave.cpu_time import TimeIsUp, bounded
+
+_CLOCK = re.compile(r"\b(?:strftime_now|date_string|datetime)\b")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class ChatTemplate:
         """Names the template and its tokens: sha256, in hexadecimal."""
         parts = [self.source, self.bos_token, self.eos_token, sorted(self.named.items()), self.special_tokens]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+    @property
+    def passing(self) -> bool:
+        """Whether what it writes may change from one moment to the next: it reads the clock."""
+        return any(map(_CLOCK.search, (self.source, *self.named.values())))
 
     def source_for(self, *, tools: bool) -> str:
         """The template to take: models that have one of the name `tool_use` mean it for requests with tools."""

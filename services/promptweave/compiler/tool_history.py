@@ -5,6 +5,7 @@ import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, count
 
 from promptweave.compiler.abilities import Abilities, IdForm
 from promptweave.compiler.json_text import dumps, loads
@@ -25,15 +26,22 @@ def ids(turns: Turns, able: Abilities) -> Passed:
         return turns, []
     if able.ids is IdForm.NINE:
         return tuple(_renamed(turn, _NineForm()) for turn in turns), []
-    by_name: dict[str, str] = {}
-    done: list[Turn] = []
+    return tuple(_by_name(turns)), []
+
+
+def _by_name(turns: Turns) -> Iterator[Turn]:
+    """Ids of the name and a number: the one that the call has, or how many calls came before it."""
+    new: dict[str, str] = {}
+    taken: set[str] = set()
     number = 0
     for turn in turns:
         for call in turn.message.tool_calls:
-            by_name[call.id] = f"functions.{call.name}:{number}"
+            free = (f"functions.{call.name}:{each}" for each in count(number))
+            own = [call.id] if re.fullmatch(rf"functions\.{re.escape(call.name)}:[0-9]+", call.id) else []
+            new[call.id] = next(each for each in chain(own, free) if each not in taken)
+            taken.add(new[call.id])
             number += 1
-        done.append(_renamed(turn, by_name))
-    return tuple(done), []
+        yield _renamed(turn, new)
 
 
 def unmatched(messages: Sequence[Message]) -> list[CompileWarning]:

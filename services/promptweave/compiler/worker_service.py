@@ -1,7 +1,8 @@
 """The process that compiles: `python -m promptweave.compiler.worker_service PARENT SECONDS`.
 
 It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message;
-the answer a frame with `ok` and one with the response message, or `error` and a google.rpc.Status. A frame is four bytes of
+the answer a frame with `ok` (or `once`: it may be another the next time) and one with the response message, or `error` and a
+google.rpc.Status. A frame is four bytes of
 length (big endian), then so many bytes. Messages, never pickles: what a template might do to this process must not reach the
 one that reads its answers.
 """
@@ -22,7 +23,7 @@ from promptweave.compiler.explain import explain
 from promptweave.compiler.json_text import COMPACT, SPACED
 from promptweave.compiler.limits import bound_memory
 from promptweave.compiler.normalise import CompileWarning
-from promptweave.compiler.pool import ERROR, OK
+from promptweave.compiler.pool import ERROR, OK, ONCE
 from promptweave.compiler.profile import profile
 from promptweave.compiler.reading_service import Reading
 from promptweave.compiler.wire_service import (
@@ -88,6 +89,13 @@ def parse_message(request: prompt_compiler_pb2.ParseRequest) -> prompt_compiler_
     return prompt_compiler_pb2.ParseResponse(message=message)
 
 
+def passing(request: Message) -> bool:
+    """Whether the same request may get another answer later."""
+    if not isinstance(request, prompt_compiler_pb2.CompileRequest) or request.HasField("now"):
+        return False
+    return template_from_wire(request.template.inline).passing
+
+
 METHODS: dict[bytes, tuple[type[Message], Callable[[Any], Message]]] = {
     b"Compile": (prompt_compiler_pb2.CompileRequest, compile_message),
     b"CompileSchema": (prompt_compiler_pb2.CompileSchemaRequest, compile_schema_message),
@@ -100,7 +108,9 @@ def answer(method: bytes, data: bytes) -> tuple[bytes, bytes]:
     """The answer to a call."""
     kind, run = METHODS[method]
     try:
-        return OK, run(kind.FromString(data)).SerializeToString()
+        request = kind.FromString(data)
+        answered = run(request).SerializeToString()
+        return (ONCE if passing(request) else OK), answered
     except CompilerError as error:
         return ERROR, to_status(error).SerializeToString()
     except MemoryError:

@@ -12,7 +12,7 @@ from promptweave.rpc.security import Security, SecurityError
 from promptweave.rpc.watched import Watched
 
 _OPEN = ("/grpc.health.v1.Health/",)
-"""What may be asked without a token: probes have none."""
+"""What may be asked without a token: probes have none. Who brings a wrong one, and could not be served, hears of it."""
 
 
 def asking(security: Security) -> list[grpc.aio.ServerInterceptor]:
@@ -35,9 +35,9 @@ class TokenInterceptor(Around):
         self._expected = expected
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        if details.method.startswith(_OPEN):
-            return handler
         given = dict(details.invocation_metadata or ()).get("authorization", "")
+        if not given and details.method.startswith(_OPEN):
+            return handler
         if secrets.compare_digest(str(given).encode(), f"Bearer {self._expected.value()}".encode()):
             return handler
         return wrapped(handler, _refusing)

@@ -132,7 +132,7 @@ class _ArrayPrinter:
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
                 why = (
                     f"'uniqueItems': no grammar can compare items that are not up to {MAX_DISTINCT} listed values; give "
-                    "them an enum, or do without strict: the finished value is then validated"
+                    "them an enum. Without strict the finished value is validated instead"
                 )
                 raise SchemaError("unsupported", self._pointer, why, keyword="uniqueItems")
             for text in texts:

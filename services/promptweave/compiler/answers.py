@@ -1,0 +1,52 @@
+"""What was answered to which call: the same call gets the same answer again, without a worker.
+
+Whoever asks for the same once more, such as several answers to one prompt, one after another, or the same after a failure,
+does not wait for it to be compiled. It is only a cache: it says nothing that a worker would not say.
+"""
+
+import hashlib
+from collections import OrderedDict
+
+from google.protobuf.message import Message
+
+MAX_BYTES = 64 * 2**20
+"""Bytes of all answers together, with what keeping them takes; the one asked for longest ago goes first."""
+_EACH = 256
+"""Bytes that keeping an answer takes."""
+_SHARE = 8
+"""An answer that would take more than this part of all is not kept."""
+
+
+class Answers:
+    """Answers by the content of their calls."""
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
+        self._max_bytes, self._bytes = max_bytes, 0
+        self.hits = 0
+        """How many calls were answered from here."""
+
+    @staticmethod
+    def key(method: str, request: Message) -> bytes:
+        """Names a call. Equal requests of one method have equal keys."""
+        return hashlib.sha256(method.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+
+    def get(self, key: bytes) -> bytes | None:
+        """The answer to a call, if it is known."""
+        answer = self._kept.get(key)
+        if answer is not None:
+            self._kept.move_to_end(key)
+            self.hits += 1
+        return answer
+
+    def put(self, key: bytes, answer: bytes) -> None:
+        """Remembers an answer."""
+        if key in self._kept:
+            self._bytes -= _EACH + len(self._kept.pop(key))
+        if _SHARE * len(answer) > self._max_bytes:
+            return
+        self._kept[key] = answer
+        self._bytes += _EACH + len(answer)
+        while self._bytes > self._max_bytes:
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= _EACH + len(oldest)
