@@ -45,7 +45,8 @@ threading.Event().wait()
 """
 OURS = ("compiler", "inference", "facade")
 """Our services, in the order of their start."""
-OWN, THROUGH, TRACED = "the engine's own endpoint", "through promptweave", "... with traces"
+RAW, OWN = "the engine's /completion", "the engine's chat endpoint"
+THROUGH, TRACED = "through promptweave", "... with traces"
 
 
 @dataclass
@@ -128,26 +129,30 @@ def cpu(found: Processes) -> dict[str, float]:
     return {name: sum(sum(one.cpu_times()[:2]) for one in group) for name, group in found.items()}
 
 
-async def ask(client: httpx.AsyncClient, seen: Seen, tokens: int, seed: int) -> None:
-    """One stream."""
-    body = {
-        "model": "gpt-4o",
-        "messages": [{"role": "user", "content": f"Tell me of {seed}."}],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        "max_tokens": tokens,
-        "seed": seed,
-        # The turn does not end by itself.
-        "logit_bias": {str(token): -100 for token in range(257, 264)},
-    }
+_COUNT, _RAW_COUNT = re.compile(r'"completion_tokens": ?(\d+)'), re.compile(r'"stop":true.*"tokens_predicted":(\d+)')
+
+
+async def ask(client: httpx.AsyncClient, seen: Seen, tokens: int, seed: int, *, raw: bool) -> None:
+    """One stream. `raw`: of the engine's `/completion`, for a prompt that is written out."""
+    # The turn does not end by itself.
+    bias = {str(token): -100 for token in range(257, 264)}
+    question = f"Tell me of {seed}."
+    body: dict[str, object] = {"stream": True, "seed": seed, "logit_bias": bias}
+    if raw:
+        prompt = f"<|im_start|>user\n{question}<|im_end|>\n<|im_start|>assistant\n"
+        body |= {"prompt": prompt, "n_predict": tokens}
+    else:
+        body |= {"model": "gpt-4o", "messages": [{"role": "user", "content": question}]}
+        body |= {"max_tokens": tokens, "stream_options": {"include_usage": True}}
+    counts = _RAW_COUNT if raw else _COUNT
     began, first = time.perf_counter(), None
-    async with client.stream("POST", "/v1/chat/completions", json=body) as answer:
+    async with client.stream("POST", "/completion" if raw else "/v1/chat/completions", json=body) as answer:
         if answer.status_code != 200:
             sys.exit(f"{answer.url}: {(await answer.aread()).decode()}")
         async for line in answer.aiter_lines():
             if first is None and re.search(r'"content": ?"[^"]', line):
                 first = time.perf_counter() - began
-            if counted := re.search(r'"completion_tokens": ?(\d+)', line):
+            if counted := counts.search(line):
                 seen.tokens += int(counted[1])
     seen.first.append(first or 0.0)
     seen.whole.append(time.perf_counter() - began)
@@ -160,6 +165,7 @@ class Way:
     name: str
     url: str
     processes: Processes
+    raw: bool = False
 
 
 async def measure(ways: Sequence[Way], options: argparse.Namespace, clients: int) -> None:
@@ -170,7 +176,9 @@ async def measure(ways: Sequence[Way], options: argparse.Namespace, clients: int
             for way in ways if number % 2 else reversed(ways):
                 client.base_url = httpx.URL(way.url)
                 into, before = seen[way.name] if number >= 0 else Seen(), cpu(way.processes)  # The first round warms up.
-                await asyncio.gather(*(ask(client, into, options.tokens, 100 * number + one) for one in range(clients)))
+                await asyncio.gather(
+                    *(ask(client, into, options.tokens, 100 * number + one, raw=way.raw) for one in range(clients))
+                )
                 if number >= 0:
                     into.cpu = {name: into.cpu[name] + now - before[name] for name, now in cpu(way.processes).items()}
     print(f"\n{clients} at once, {options.rounds} rounds, {options.tokens} tokens each\n")
@@ -203,7 +211,7 @@ def main() -> None:
         process = stack.enter_context(started("-c", ENGINE, str(model), str(port), str(SLOTS)))
         wait_for(f"{own}/health")
         engine = {"engine": [psutil.Process(process.pid)]}
-        ways = [Way(OWN, own, engine)]
+        ways = [Way(RAW, own, engine, raw=True), Way(OWN, own, engine)]
         collector = {"OTEL_EXPORTER_OTLP_ENDPOINT": stack.enter_context(collecting())} if options.traces else {}
         for name, variables in [(THROUGH, {}), *([(TRACED, collector)] if collector else [])]:
             listen = (

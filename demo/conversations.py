@@ -274,13 +274,18 @@ def _result(words: Words, noun: str) -> tuple[str, str]:
     """What a tool may answer, and that in a sentence."""
     if words.chance(0.15):
         done = words.some([{"ok": True}, {"status": "ok"}, {"success": True}, {"result": "done"}])
-        return json.dumps(done), "That is done."
+        return written(words, done), "That is done."
     if words.chance(0.1):
         reason = words.topic()
-        return json.dumps({"error": reason}), f"That did not work: {reason}."
+        return written(words, {"error": reason}), f"That did not work: {reason}."
     values = _values(words)
     said = listed_and([f"the {name} is {value}" for name, value in values.items()])
-    return json.dumps(values, ensure_ascii=False), f"{said[0].upper()}{said[1:]}."
+    return written(words, values), f"{said[0].upper()}{said[1:]}."
+
+
+def written(words: Words, value: Any) -> str:
+    """JSON as servers write it: some with spaces, some without."""
+    return json.dumps(value, ensure_ascii=False, separators=words.some([(", ", ": "), (",", ":")]))
 
 
 def _values(words: Words) -> dict[str, Any]:
@@ -332,7 +337,7 @@ def result_as_json(words: Words) -> Conversation:
     messages = [
         user(framed(words, request.sentence())),
         calls((tools[0].name, request.arguments())),
-        {"role": "tool", "tool_call_id": "call_0", "content": json.dumps(outcome, ensure_ascii=False)},
+        {"role": "tool", "tool_call_id": "call_0", "content": written(words, outcome)},
         answer(json.dumps(dict(told), ensure_ascii=False)),
     ]
     return conversation(words, tools, messages)

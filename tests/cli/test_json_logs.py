@@ -111,7 +111,8 @@ def _with_a_worker_that_dies(compiler: int, client: httpx.Client) -> httpx.Respo
     for worker in workers:
         worker.suspend()
     answers: list[httpx.Response] = []
-    asking = threading.Thread(target=lambda: answers.append(client.post("/v1/chat/completions", json=request())))
+    body = request() | {"seed": 1, "messages": [{"role": "user", "content": "Nobody has asked this before."}]}
+    asking = threading.Thread(target=lambda: answers.append(client.post("/v1/chat/completions", json=body)))
     asking.start()
     time.sleep(2)
     for worker in workers:

@@ -110,7 +110,7 @@ async def test_the_key_of_the_engine_is_not_on_its_command_line(demo_model: Path
         key = engine.environ()["LLAMA_API_KEY"]
         assert len(key) > 20
         assert key not in " ".join(engine.cmdline())
-        (socket,) = [link.laddr for link in engine.net_connections("unix") if link.laddr]
+        (socket,) = {link.laddr for link in engine.net_connections("unix") if link.laddr}
         assert mode_of_folder(socket) == 0o700
 
 

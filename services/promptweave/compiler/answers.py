@@ -7,8 +7,6 @@ does not wait for it to be compiled. It is only a cache: it says nothing that a 
 import hashlib
 from collections import OrderedDict
 
-from google.protobuf.message import Message
-
 MAX_BYTES = 64 * 2**20
 """Bytes of all answers together, with what keeping them takes; the one asked for longest ago goes first."""
 _EACH = 256
@@ -27,9 +25,9 @@ class Answers:
         """How many calls were answered from here."""
 
     @staticmethod
-    def key(method: str, request: Message) -> bytes:
+    def key(method: str, request: bytes) -> bytes:
         """Names a call. Equal requests of one method have equal keys."""
-        return hashlib.sha256(method.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
+        return hashlib.sha256(method.encode() + b"\0" + request).digest()
 
     def get(self, key: bytes) -> bytes | None:
         """The answer to a call, if it is known."""

@@ -103,7 +103,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
 
     async def _answer(self, method: str, request: _Asked) -> bytes:
         """The answer, from memory where it is known."""
-        key = self._answers.key(method, request)
+        key = self._answers.key(method, request.SerializeToString(deterministic=True))
         known = self._answers.get(key)
         if known is not None:
             return known
