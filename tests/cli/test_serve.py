@@ -229,7 +229,9 @@ def test_an_endpoint_instead_of_an_engine_of_our_own(demo_model: Path, nothing_l
         metrics = [word for name, address in shown.items() for word in (f"--{name}-metrics", address)]
         with serving("--endpoint", url, *metrics) as served:
             assert len(served.family) == 5
-            assert "promptweave_compiler_workers_busy 0.0" in httpx.get(f"http://{shown['compiler']}/metrics").text
+            compiler = httpx.get(f"http://{shown['compiler']}/metrics").text
+            assert "promptweave_compiler_workers_busy 0.0" in compiler
+            assert "promptweave_compiler_answers_from_memory_total 0.0" in compiler
             assert "promptweave_engine_ready 1.0" in httpx.get(f"http://{shown['inference']}/metrics").text
     finally:
         engine.kill()

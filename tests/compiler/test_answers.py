@@ -1,14 +1,17 @@
 """What the compiler's service answers from memory: the same as a worker would, and only what stays right."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptweave.compiler.answers import Answers
+from promptweave.compiler.errors import TemplateUnknownError
 from promptweave.compiler.pool import Pool
-from promptweave.compiler.service import PromptCompiler
+from promptweave.compiler.service import MAX_TEMPLATES, PromptCompiler
 from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.worker_service import answer
 from promptweave.rpc.status import RemoteError
@@ -80,7 +83,7 @@ async def test_what_the_clock_changes_is_asked_anew(
     for _ in range(2):
         await service.Compile(request(template=ref(source + "{{ messages[0].content }}"), tools=[]), None)
     assert len(worker.calls) == (1 if lasts else 2)
-    assert ChatTemplate("", named={"tool_use": source}).passing is not lasts
+    assert ChatTemplate("", named={"tool_use": source}).reads_clock is not lasts
 
 
 async def test_a_moment_that_is_told_is_part_of_the_call(service: PromptCompiler, worker: Worker) -> None:
@@ -92,11 +95,30 @@ async def test_a_moment_that_is_told_is_part_of_the_call(service: PromptCompiler
     assert len(worker.calls) == 2
 
 
+def test_a_draw_is_of_the_first() -> None:
+    """By name, and by what `map` looks up: a prompt can be made again."""
+    source = "{{ ['a', 'b'] | random }}{{ [['c', 'd']] | map('ran' ~ 'dom') | first }}"
+    assert {ChatTemplate(source).render([], now=datetime(2024, 1, 1, tzinfo=UTC)) for _ in range(20)} == {"ac"}
+
+
 async def test_errors_are_not_remembered(service: PromptCompiler, worker: Worker) -> None:
     for _ in range(2):
         with pytest.raises(RemoteError):
             await service.Compile(request(template=ref("{% if %}")), None)
     assert len(worker.calls) == 2
+
+
+def test_the_template_used_longest_ago_is_forgotten(service: PromptCompiler) -> None:
+    hashes = []
+    for number in range(MAX_TEMPLATES + 1):
+        given = ref(f"{number}")
+        service._remember(given)
+        hashes.append(given.content_hash)
+        if number:
+            service._remember(prompt_compiler_pb2.TemplateRef(content_hash=hashes[0]))
+    service._remember(prompt_compiler_pb2.TemplateRef(content_hash=hashes[2]))
+    with pytest.raises(TemplateUnknownError):
+        service._remember(prompt_compiler_pb2.TemplateRef(content_hash=hashes[1]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60)), max_size=40))
@@ -113,12 +135,13 @@ def test_never_more_bytes_than_it_may(puts: list[tuple[int, int]]) -> None:
 
 
 def test_the_one_asked_for_longest_ago_goes_first() -> None:
-    answers = Answers(max_bytes=2 * (256 + 1))
+    hits = count()
+    answers = Answers(max_bytes=2 * (256 + 1), on_hit=lambda: next(hits))
     for key in (b"a", b"b"):
         answers.put(key, b".")
     assert answers.get(b"a")
     answers.put(b"c", b".")
     assert (answers.get(b"a"), answers.get(b"b"), answers.get(b"c")) == (b".", None, b".")
-    assert answers.hits == 3
+    assert next(hits) == 3
     answers.put(b"large", bytes(65))
     assert (answers.get(b"large"), answers.get(b"c")) == (None, b".")

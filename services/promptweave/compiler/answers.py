@@ -5,7 +5,9 @@ does not wait for it to be compiled. It is only a cache: it says nothing that a 
 """
 
 import hashlib
-from collections import OrderedDict
+from collections.abc import Callable
+
+from cachetools import LRUCache
 
 MAX_BYTES = 64 * 2**20
 """Bytes of all answers together, with what keeping them takes; the one asked for longest ago goes first."""
@@ -18,11 +20,10 @@ _SHARE = 8
 class Answers:
     """Answers by the content of their calls."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
-        self._kept: OrderedDict[bytes, bytes] = OrderedDict()
-        self._max_bytes, self._bytes = max_bytes, 0
-        self.hits = 0
-        """How many calls were answered from here."""
+    def __init__(self, max_bytes: int = MAX_BYTES, *, on_hit: Callable[[], None] = lambda: None) -> None:
+        """`on_hit` hears of each call that is answered from here."""
+        self._kept: LRUCache[bytes, bytes] = LRUCache(max_bytes, getsizeof=lambda answer: _EACH + len(answer))
+        self._on_hit = on_hit
 
     @staticmethod
     def key(method: str, request: bytes) -> bytes:
@@ -33,18 +34,10 @@ class Answers:
         """The answer to a call, if it is known."""
         answer = self._kept.get(key)
         if answer is not None:
-            self._kept.move_to_end(key)
-            self.hits += 1
+            self._on_hit()
         return answer
 
     def put(self, key: bytes, answer: bytes) -> None:
         """Remembers an answer."""
-        if key in self._kept:
-            self._bytes -= _EACH + len(self._kept.pop(key))
-        if _SHARE * len(answer) > self._max_bytes:
-            return
-        self._kept[key] = answer
-        self._bytes += _EACH + len(answer)
-        while self._bytes > self._max_bytes:
-            _, oldest = self._kept.popitem(last=False)
-            self._bytes -= _EACH + len(oldest)
+        if _SHARE * len(answer) <= self._kept.maxsize:
+            self._kept[key] = answer

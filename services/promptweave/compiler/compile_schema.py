@@ -1,11 +1,13 @@
 """JSON Schema → grammar text: what `promptweave schema`, CompileSchema and Python callers use."""
 
-from collections import OrderedDict
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
+
+from cachetools import LRUCache
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.deadline import DeadlineError, deadline
@@ -21,8 +23,9 @@ from promptweave.output.safety import check_safe
 MAX_SCHEMA_CHARACTERS = 2_000_000
 """Of a schema's text."""
 
-MAX_CACHED_CHARACTERS = 16_000_000
-"""Of schemas and grammars that are remembered."""
+MAX_REMEMBERED_CHARACTERS = 16_000_000
+"""Of grammars that are remembered, with `_EACH` for each."""
+_EACH = 256
 
 MAX_LOOSENED = 100
 """Keywords that are left out of one schema where that is allowed. Above, the schema is refused."""
@@ -34,6 +37,13 @@ class CompiledSchema:
 
     grammar: str
     warnings: tuple[SchemaWarning, ...]
+
+
+_LOCK = Lock()
+_known: LRUCache[tuple[bytes, bool, Dialect, Separators], CompiledSchema] = LRUCache(
+    MAX_REMEMBERED_CHARACTERS, getsizeof=lambda compiled: _EACH + len(compiled.grammar)
+)
+"""Compiled schemas, by all that a grammar hangs on: the schema's text, and how it is to be written."""
 
 
 def compile_schema(
@@ -52,11 +62,13 @@ def compile_schema(
         return _compile(schema, strict, dialect, separators)
     except TypeError as error:
         raise SchemaError("invalid", "", f"not JSON: {error}") from None
-    key = (text, strict, dialect, separators)
-    known = _cache.get(key)
+    key = (hashlib.sha256(text.encode()).digest(), strict, dialect, separators)
+    with _LOCK:
+        known = _known.get(key)
     if known is None:
         known = _compile(schema if isinstance(schema, str) else _read_again(schema, text), strict, dialect, separators)
-        _cache.put(key, known)
+        with _LOCK, suppress(ValueError):  # It is larger than all that may be remembered.
+            _known[key] = known
     return known
 
 
@@ -81,38 +93,6 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
     except GrammarTooLargeError as error:
         why = f"{error}; most of it comes from here"
         raise SchemaError("unsupported", rules.largest_origin(grammar), why) from None
-
-
-_Key = tuple[str, bool, Dialect, Separators]
-"""All that a grammar hangs on: the schema's text, and how it is to be written."""
-
-
-class _Cache:
-    """Compiled schemas by their text; those used longest ago go first."""
-
-    def __init__(self) -> None:
-        self._lock = Lock()
-        self._known: OrderedDict[_Key, CompiledSchema] = OrderedDict()
-        self._size = 0
-
-    def get(self, key: _Key) -> CompiledSchema | None:
-        with self._lock:
-            found = self._known.get(key)
-            if found is not None:
-                self._known.move_to_end(key)
-            return found
-
-    def put(self, key: _Key, compiled: CompiledSchema) -> None:
-        with self._lock:
-            if key not in self._known:
-                self._known[key] = compiled
-                self._size += len(key[0]) + len(compiled.grammar)
-            while self._size > MAX_CACHED_CHARACTERS:
-                (text, *_), oldest = self._known.popitem(last=False)
-                self._size -= len(text) + len(oldest.grammar)
-
-
-_cache = _Cache()
 
 
 def load_schema(text: str) -> dict[str, Any] | bool:

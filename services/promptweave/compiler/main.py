@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from promptweave.compiler.answers import Answers
 from promptweave.compiler.options import CompilerOptions
@@ -36,8 +36,10 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
 
 
 async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
-    pool, answers, registry = Pool(), Answers(), CollectorRegistry()
-    _count(pool, answers, registry)
+    pool, registry = Pool(), CollectorRegistry()
+    _count(pool, registry)
+    again = Counter("promptweave_compiler_answers_from_memory", "Calls that were answered from memory.", registry=registry)
+    answers = Answers(on_hit=again.inc)
 
     async def start(server: RpcServer) -> None:
         # Ready is when the first worker is: the first call should not wait for it.
@@ -59,12 +61,11 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
     )
 
 
-def _count(pool: Pool, answers: Answers, registry: CollectorRegistry) -> None:
+def _count(pool: Pool, registry: CollectorRegistry) -> None:
     """Shows how far the pool is used: `busy / size` is its saturation, and what waits comes on top."""
     for name, what, value in (
         ("workers", "The largest number of worker processes.", lambda: pool.size),
         ("workers_busy", "Calls that have a worker.", lambda: pool.busy),
         ("calls_waiting", "Calls that wait for a worker.", lambda: pool.waiting),
-        ("answers_again", "Calls that were answered from memory, since the same was asked before.", lambda: answers.hits),
     ):
         Gauge(f"promptweave_compiler_{name}", what, registry=registry).set_function(value)

@@ -4,10 +4,10 @@ A template or a schema can cost anything, and so can a syntax or an output that 
 """
 
 import codecs
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
+from cachetools import LRUCache
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 
@@ -41,7 +41,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
 
     def __init__(self, pool: Pool, answers: Answers) -> None:
         self._pool, self._answers = pool, answers
-        self._templates: OrderedDict[str, prompt_compiler_pb2.Template] = OrderedDict()
+        self._templates: LRUCache[str, prompt_compiler_pb2.Template] = LRUCache(MAX_TEMPLATES)
 
     async def Compile(  # noqa: N802 - the contract's name
         self, request: prompt_compiler_pb2.CompileRequest, context: Context
@@ -131,14 +131,11 @@ class PromptCompiler(PromptCompilerServiceServicer):
                 ref.content_hash = template_from_wire(template).content_hash
                 self._templates[ref.content_hash] = template
             case "content_hash":
-                if ref.content_hash not in self._templates:
+                if self._templates.get(ref.content_hash) is None:
                     message = "this replica does not know the template of that hash: send its text inline, once"
                     raise TemplateUnknownError(message, metadata={"content_hash": ref.content_hash})
             case _:
                 raise RequestError("a template is needed, inline or by hash", path="/template")
-        self._templates.move_to_end(ref.content_hash)
-        while len(self._templates) > MAX_TEMPLATES:
-            self._templates.popitem(last=False)
 
 
 def register(server: grpc.aio.Server, pool: Pool, answers: Answers | None = None) -> Sequence[str]:

@@ -42,8 +42,8 @@ class ChatTemplate:
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
-    def passing(self) -> bool:
-        """Whether what it writes may change from one moment to the next: it reads the clock."""
+    def reads_clock(self) -> bool:
+        """Whether what it writes may change from one moment to the next."""
         return any(map(_CLOCK.search, (self.source, *self.named.values())))
 
     def source_for(self, *, tools: bool) -> str:

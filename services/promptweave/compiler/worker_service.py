@@ -2,9 +2,8 @@
 
 It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message;
 the answer a frame with `ok` (or `once`: it may be another the next time) and one with the response message, or `error` and a
-google.rpc.Status. A frame is four bytes of
-length (big endian), then so many bytes. Messages, never pickles: what a template might do to this process must not reach the
-one that reads its answers.
+google.rpc.Status. A frame is four bytes of length (big endian), then so many bytes. Messages, never pickles: what a template
+might do to this process must not reach the one that reads its answers.
 """
 
 import os
@@ -93,7 +92,7 @@ def passing(request: Message) -> bool:
     """Whether the same request may get another answer later."""
     if not isinstance(request, prompt_compiler_pb2.CompileRequest) or request.HasField("now"):
         return False
-    return template_from_wire(request.template.inline).passing
+    return template_from_wire(request.template.inline).reads_clock
 
 
 METHODS: dict[bytes, tuple[type[Message], Callable[[Any], Message]]] = {
