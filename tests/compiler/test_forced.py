@@ -44,14 +44,18 @@ def test_a_value_is_not_forced_from_a_special_token_on(value: str, enum: bool) -
     assert prefix.count("<call>") == 1
 
 
-def test_what_spells_none_is_forced() -> None:
-    assert forced("keyed", {"k": {"const": "v <b> w"}}).syntax.prefix == f"{KEYED}v <b> w\n</parameter>\n</function>"
-
-
-def test_a_name_between_the_templates_brackets_may_be_a_token() -> None:
-    prefix = forced("keyed", {"k": {"const": "v"}}, tool="g").syntax.prefix
-    assert prefix.startswith("<call>\n<function=g>\n")
+def test_it_ends_behind_a_special_token() -> None:
+    """Behind other text only the vocabulary tells whether a token ends there."""
+    assert forced("keyed", {"k": {"const": "v <b> w"}}).syntax.prefix == "<call>"
     assert forced("keyed", {"k": {"const": "v"}}, tool="own").syntax.prefix == "<call>"
+
+
+def test_where_no_special_tokens_are_known_nothing_is_forced() -> None:
+    request = ChatRequest(USER, (Tool("f", "", {"type": "object", "properties": {}}),), ToolChoice(required=True))
+    compiled = compile_prompt(request, template("keyed"))
+    assert compiled.syntax.prefix == ""
+    assert compiled.grammar
+    assert accepts(grammar_from_gbnf(compiled.grammar), "<call>\n<function=f>\n</function>\n</call>")
 
 
 def test_what_is_not_forced_is_written_by_the_model() -> None:

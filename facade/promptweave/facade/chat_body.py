@@ -202,6 +202,7 @@ class ChatBody(Body):
     explain: bool = False
     session_id: str | None = None
     parent_session_id: str | None = None
+    fast_forward: bool | None = None
 
 
 def read_chat_body(body: Any) -> ChatBody:

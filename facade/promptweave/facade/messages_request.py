@@ -32,7 +32,7 @@ JsonObject = dict[str, Any]
 _AS_IN_CHAT = (
     *(field.name for field in inference_pb2.Sampling.DESCRIPTOR.fields),
     *("model", "chat_template_kwargs", "tool_style", "schema_style", "parse_special_in_content"),
-    *("session_id", "parent_session_id"),
+    *("session_id", "parent_session_id", "fast_forward"),
 )
 """Fields that chat completions know by the same name, most of them ours in addition to Anthropic's."""
 

@@ -99,6 +99,7 @@ def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_p
         session_id=_owned(body.session_id, owner),
         parent_session_id=_owned(body.parent_session_id, owner),
         top_logprobs=(body.top_logprobs or 0) if scored else None,
+        fast_forward=body.fast_forward,
     )
 
 

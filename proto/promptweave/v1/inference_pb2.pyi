@@ -341,6 +341,7 @@ class GenerateRequest(_message.Message):
     PARENT_SESSION_ID_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     RETURN_TOKENS_FIELD_NUMBER: _builtins.int
+    FAST_FORWARD_FIELD_NUMBER: _builtins.int
     max_tokens: _builtins.int
     """At most so many tokens of output. Absent: up to the context's end."""
     n: _builtins.int
@@ -359,6 +360,10 @@ class GenerateRequest(_message.Message):
     """Higher goes first in the queue; lower ones wait as long as higher ones come. Within a priority, in order of arrival."""
     return_tokens: _builtins.bool
     """Whether token ids are wanted."""
+    fast_forward: _builtins.bool
+    """Whether text that the grammar forces may be appended to the prompt instead of being sampled. The words are the same either
+    way, but for ties of the engine's arithmetic. Absent: as the service is set up.
+    """
     @_builtins.property
     def prompt(self) -> _prompt_compiler_pb2.CompiledPrompt:
         """The compiled prompt."""
@@ -384,11 +389,14 @@ class GenerateRequest(_message.Message):
         parent_session_id: _builtins.str | None = ...,
         priority: _builtins.int = ...,
         return_tokens: _builtins.bool = ...,
+        fast_forward: _builtins.bool | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parent_session_id", b"_parent_session_id", "_session_id", b"_session_id", "_top_logprobs", b"_top_logprobs", "max_tokens", b"max_tokens", "n", b"n", "parent_session_id", b"parent_session_id", "prompt", b"prompt", "sampling", b"sampling", "session_id", b"session_id", "top_logprobs", b"top_logprobs"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fast_forward", b"_fast_forward", "_max_tokens", b"_max_tokens", "_n", b"_n", "_parent_session_id", b"_parent_session_id", "_session_id", b"_session_id", "_top_logprobs", b"_top_logprobs", "fast_forward", b"fast_forward", "max_tokens", b"max_tokens", "n", b"n", "parent_session_id", b"parent_session_id", "prompt", b"prompt", "sampling", b"sampling", "session_id", b"session_id", "top_logprobs", b"top_logprobs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens", "_n", b"_n", "_parent_session_id", b"_parent_session_id", "_session_id", b"_session_id", "_top_logprobs", b"_top_logprobs", "max_tokens", b"max_tokens", "n", b"n", "parent_session_id", b"parent_session_id", "priority", b"priority", "prompt", b"prompt", "return_tokens", b"return_tokens", "sampling", b"sampling", "session_id", b"session_id", "stop", b"stop", "top_logprobs", b"top_logprobs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fast_forward", b"_fast_forward", "_max_tokens", b"_max_tokens", "_n", b"_n", "_parent_session_id", b"_parent_session_id", "_session_id", b"_session_id", "_top_logprobs", b"_top_logprobs", "fast_forward", b"fast_forward", "max_tokens", b"max_tokens", "n", b"n", "parent_session_id", b"parent_session_id", "priority", b"priority", "prompt", b"prompt", "return_tokens", b"return_tokens", "sampling", b"sampling", "session_id", b"session_id", "stop", b"stop", "top_logprobs", b"top_logprobs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fast_forward: _TypeAlias = _typing.Literal["fast_forward"]  # noqa: Y015
+    _WhichOneofArgType__fast_forward: _TypeAlias = _typing.Literal["_fast_forward", b"_fast_forward"]  # noqa: Y015
     _WhichOneofReturnType__max_tokens: _TypeAlias = _typing.Literal["max_tokens"]  # noqa: Y015
     _WhichOneofArgType__max_tokens: _TypeAlias = _typing.Literal["_max_tokens", b"_max_tokens"]  # noqa: Y015
     _WhichOneofReturnType__n: _TypeAlias = _typing.Literal["n"]  # noqa: Y015
@@ -399,6 +407,8 @@ class GenerateRequest(_message.Message):
     _WhichOneofArgType__session_id: _TypeAlias = _typing.Literal["_session_id", b"_session_id"]  # noqa: Y015
     _WhichOneofReturnType__top_logprobs: _TypeAlias = _typing.Literal["top_logprobs"]  # noqa: Y015
     _WhichOneofArgType__top_logprobs: _TypeAlias = _typing.Literal["_top_logprobs", b"_top_logprobs"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fast_forward) -> _WhichOneofReturnType__fast_forward | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_tokens) -> _WhichOneofReturnType__max_tokens | None: ...
     @_typing.overload

@@ -56,6 +56,12 @@ _ENGINE = [
         help="How many requests may wait before more are refused.",
     ),
     click.option(
+        "--fast-forward/--no-fast-forward",
+        default=True,
+        help="Append text that a grammar forces (keys, tool names) to the prompt instead of sampling it: the same answer,"
+        " sooner. Requests may turn it off, too.",
+    ),
+    click.option(
         "--embedding-model",
         type=click.Path(path_type=Path),
         metavar="FILE",
@@ -339,6 +345,7 @@ def to_inference(
         engine_args=engine_args,
         ctx_size=given["ctx_size"],
         parallel=given["parallel"],
+        fast_forward=given["fast_forward"],
         session_dir=_session_dir(given["session_dir"]) if model else None,
         session_max_bytes=round(given["session_max_gib"] * 1024**3),
         session_max_age_s=given["session_max_days"] * 24 * 3600,

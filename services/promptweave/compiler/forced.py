@@ -1,6 +1,6 @@
-"""The forced prefix: what is certain to come first goes into the prompt, so nobody has to decode it."""
+"""The forced prefix: the special tokens that an answer must begin with go into the prompt, so that they are special
+tokens."""
 
-import re
 from collections.abc import Iterable, Sequence
 
 from promptweave.compiler.marks import Spellings
@@ -12,21 +12,24 @@ _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
 """What the parser reads as these was written by the style: names, arguments and values are other people's."""
 
 
-def forced(tree: Node, grammar: Expr, own: Sequence[str], spellings: Spellings) -> tuple[str, Expr]:
-    """The text that the answer `tree` certainly begins with, and the rest of its `grammar`.
+def forced(
+    tree: Node, grammar: Expr, own: Sequence[str], spellings: Spellings, special_tokens: Sequence[str]
+) -> tuple[str, Expr]:
+    """The text that the answer `tree` certainly begins with, up to its last special token, and the rest of its `grammar`.
 
-    It ends where tokens do: not before white space, which tokens begin with, and not inside a word or a tag. It ends before
-    special tokens that are not of the style's `own` texts: a schema may spell some. Something is always left for the engine
+    `own`: the texts of the style; special tokens that are not in them end it, since a schema may spell some. Behind a
+    special token every vocabulary begins a token anew. Elsewhere only the engine's vocabulary tells where a token may end:
+    a quote and what follows it may be one (the inference service appends the rest). Something is always left for the engine
     to write, or its grammar would be empty.
     """
     text, rest = split_literal(grammar)
     trusted = text[: _trusted(text, tree, own, spellings)]
-    if rest == EMPTY and trusted == text:
-        length = text.rfind("\n") if "\n" in text else 0
-    elif trusted[-1:].isspace():
-        length = len(trusted.rstrip())
-    else:
-        length = len(re.sub(r"[\w-]+$|<[^<>\s]*$", "", trusted))
+    known = {token for token in special_tokens if any(token in each for each in own)}
+    ends = [found + len(token) for token in known if (found := trusted.rfind(token)) >= 0]
+    if rest == EMPTY:
+        ends = [trusted.find(token) + len(token) for token in known if token in trusted]
+        ends = [end for end in ends if end < len(text)]
+    length = max(ends, default=0)
     return text[:length], seq(Lit(text[length:]), rest)
 
 

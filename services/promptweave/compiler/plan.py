@@ -31,7 +31,7 @@ from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.text_grammar.told_apart import text_taken_for_calls, text_taken_for_thoughts
 from promptweave.output.dialects import Dialect, grammar_text
 from promptweave.output.gbnf import GrammarTooLargeError
-from promptweave.output.grammar import Expr, Grammar, Rules
+from promptweave.output.grammar import Grammar, Rules
 from promptweave.output.safety import check_safe
 from promptweave.output.tree import Choice, Node, Part, Syntax
 from promptweave.output.tree_grammar import tree_expr
@@ -110,7 +110,7 @@ class Plan:
         self.stand_ins = StandIns()
         self.style = style if tools else "native"
         self._own = _own_texts(found, style)
-        self._spellings = spellings(asked.template)
+        self._spellings, self._special_tokens = spellings(asked.template), asked.template.special_tokens
         self.preserved_tokens = tuple(dict.fromkeys(tag for text in self._own for tag in tags(text)))
         self.warnings = (*warnings, *more, *self._spelled(asked.template))
 
@@ -130,13 +130,17 @@ class Plan:
 
     def _make(self, state: Thinking) -> Output:
         reasoning, budget = self._found.reasoning, self._request.reasoning_budget
+        # Its own rules: what is asked for first must not change the names in what is asked for next.
+        rules = self._rules.copy()
         warnings: list[CompileWarning] = []
         if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(self._request, self._answer, reasoning)):
             state = Thinking.CLOSED
             warnings.append(mixed)
         bounded = None
         if budget is not None and reasoning and state is not Thinking.CLOSED:
-            after = self._grammar(tree_expr(self._answer, self._rules)) if self._constrained else None
+            after = (
+                _printed(rules.grammar(tree_expr(self._answer, rules)), self._request.dialect) if self._constrained else None
+            )
             bounded = ReasoningBudget(budget, reasoning.closing, after)
         elif budget is not None and self._in_envelope:
             why = "the thought in the generic style's envelope has no budget"
@@ -144,13 +148,10 @@ class Plan:
         tree = with_reasoning(self._answer, reasoning, state)
         if not self._constrained:
             return Output(Syntax(tree), None, bounded, tuple(warnings))
-        prefix, rest = forced(tree, tree_expr(tree, self._rules), self._own, self._spellings)
-        grammar = self._rules.grammar(rest)
-        made_of = partial(self._rules.places, grammar)
+        prefix, rest = forced(tree, tree_expr(tree, rules), self._own, self._spellings, self._special_tokens)
+        grammar = rules.grammar(rest)
+        made_of = partial(rules.places, grammar)
         return Output(Syntax(tree, prefix), _printed(grammar, self._request.dialect), bounded, tuple(warnings), made_of)
-
-    def _grammar(self, root: Expr) -> str:
-        return _printed(self._rules.grammar(root), self._request.dialect)
 
 
 plan = lru_cache(maxsize=MAX_PLANS)(Plan)

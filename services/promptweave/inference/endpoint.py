@@ -16,6 +16,7 @@ from promptweave.inference.options import InferenceOptions
 from promptweave.inference.pool import Pool
 from promptweave.inference.pulse import ANSWER_S, Pulse
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.rounds import try_rounds
 
 logger = logging.getLogger(__name__)
 
@@ -88,6 +89,7 @@ class Endpoint:
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
             self._facts = self._facts or await learn(client, model=None, model_id=self._options.model_id, engine="")
+            rounds = await try_rounds(client, self._facts, fast_forward=self._options.fast_forward)
         except PromptweaveError as error:
             # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
@@ -98,7 +100,7 @@ class Endpoint:
             return
         # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
         gate, pulse = Gate(facts.slots, self._options.max_waiting), Pulse(client, self._options.hang_timeout_s)
-        self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse)
+        self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse, rounds=rounds)
         self._problem = ""
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
         await on_ready(True)

@@ -8,10 +8,10 @@ from typing import Protocol, TypeAlias
 from promptweave.inference.client import EngineClient
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Gate
-from promptweave.inference.pace import Pace
 from promptweave.inference.program import Ready_co
 from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.rounds import Rounds
 from promptweave.inference.sessions import Sessions
 
 OnReady = Callable[[bool], Awaitable[None]]
@@ -29,7 +29,7 @@ class ReadyEngine:
     pulse: Pulse
     sessions: Sessions | None = None
     """None: this engine keeps none."""
-    pace: Pace = field(default_factory=Pace)
+    rounds: Rounds = field(default_factory=Rounds)
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 

@@ -12,6 +12,7 @@ PromptweaveError
     ├── EngineUnavailableError  it starts, restarts, or went away                      UNAVAILABLE
     │   └── EngineAwayError     it was not there: it never saw the call
     └── EngineFailedError       it failed, and would again                             INTERNAL
+        └── GrammarViolationError   an answer left its grammar
 StartError                      the service cannot start: for the person who starts it, never for a caller
 """
 
@@ -107,6 +108,13 @@ class EngineFailedError(InferenceError):
 
     code = Code.INTERNAL
     reason = "ERROR_REASON_ENGINE_FAILED"
+
+
+class GrammarViolationError(EngineFailedError):
+    """An answer is not what its grammar admits, by a fault of the engine or of ours. What was given of it until then is."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}; what was written until then complies with it. This is a bug: please report it")
 
 
 class StartError(Exception):

@@ -12,6 +12,7 @@ from promptweave.inference.engine_errors import strange
 from promptweave.inference.errors import EngineUnavailableError, InferenceError
 from promptweave.inference.llguidance_guard import HEADER
 from promptweave.inference.model_file import read_model_file
+from promptweave.inference.vocabulary import Vocabulary, learn_vocabulary
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
 """What a special token in a chat template looks like."""
@@ -57,6 +58,8 @@ class Facts:
     """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
     vocabulary: int | None = None
     """How many tokens there are. None: not told."""
+    token_texts: Vocabulary | None = field(default=None, compare=False, repr=False)
+    """The texts of its tokens. None: not told."""
     media_marker: str | None = None
     """What stands for a picture in a prompt. None: the model takes no pictures."""
     traits: Mapping[str, object] = field(default_factory=dict)
@@ -92,6 +95,7 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         # A model that names no BOS has one all the same, to hear the engine; over HTTP nothing else is told.
         file = TextFacts(templates, props.get("bos_token", ""), props.get("eos_token", ""))
         hidden = await _special_spellings(client, "\n".join(templates.values()))
+    size = (listed.get("meta") or {}).get("n_vocab")
     return Facts(
         model_id=model_id or (model.stem if model else _own_name(listed, props)),
         engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
@@ -106,7 +110,8 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         special_tokens=file.special_tokens,
         separator=await _separator(client, bare),
         hidden=hidden,
-        vocabulary=(listed.get("meta") or {}).get("n_vocab"),
+        vocabulary=size,
+        token_texts=await learn_vocabulary(client, size, file.eos),
         media_marker=_media_marker(props),
         traits={} if model else await _traits(client, listed.get("meta") or {}, props),
     )

@@ -10,12 +10,14 @@ from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
 from promptweave.inference.events import Event
 from promptweave.inference.facts import Facts
 from promptweave.inference.gate import Party
+from promptweave.inference.grammar_guard import GrammarGuard, gbnf_guard
 from promptweave.inference.llguidance_guard import LlguidanceGuard
 from promptweave.inference.message_reader import MessageReader
 from promptweave.inference.phases import Phases
 from promptweave.inference.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.reasoning_budget import completion
 from promptweave.inference.request import Program, Request
+from promptweave.inference.rounds import Rounds
 from promptweave.inference.sessions import Turn
 
 _LARGEST_COUNT = 2**31 - 1
@@ -34,7 +36,7 @@ async def write_message(
     """
     grammar = request.program.grammars
     # Before anything is waited for: it may be refused.
-    guard = _guard(request.program)
+    guard = await _guard(request.program)
     async with (
         Turn.taken(engine.sessions, request.session) as turn,
         engine.gate.slot(party),
@@ -48,9 +50,9 @@ async def write_message(
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
             with engine.quarantine.watch(grammar, engine.since):
-                # Of what is not decoded nobody knows the tokens.
-                pace = None if request.return_tokens else engine.pace
-                writing = completion(engine.client, engine.facts, {**body, "id_slot": slot}, request.program, pace)
+                body["id_slot"] = slot
+                append = _append(engine.rounds, request)
+                writing = completion(engine.client, engine.facts, body, request.program, append=append)
                 counts, phases = NOTHING, Phases()
                 try:
                     async with writing as batches, aclosing(batches):
@@ -67,15 +69,21 @@ async def write_message(
                                 break
                 finally:
                     phases.end(counts)
-                    if not counts.forced_tokens:
-                        engine.pace.learn(counts)
                     count(counts)
 
 
-def _guard(program: Program) -> LlguidanceGuard | None:
-    """What reads along a grammar of llguidance, which also allows what follows where a budget cuts the reasoning."""
+def _append(rounds: Rounds, request: Request) -> bool | None:
+    """Whether forced text is appended, or sampled by its tokens; None: neither is possible."""
+    # What is appended has no probability, and the caller may want every token's id.
+    if rounds.append and request.fast_forward and request.top_logprobs is None and not request.return_tokens:
+        return True
+    return False if rounds.sample else None
+
+
+async def _guard(program: Program) -> GrammarGuard | None:
+    """What reads along the grammar, which also allows what follows where a budget cuts the reasoning."""
     if program.lark is None:
-        return None
+        return await gbnf_guard(program.grammar) if program.grammar is not None else None
     if program.budget and program.budget.grammar is not None:
         LlguidanceGuard(program.budget.grammar, "/prompt/llguidance_after_reasoning")
     return LlguidanceGuard(program.lark)

@@ -21,6 +21,7 @@ from promptweave.inference.options import InferenceOptions
 from promptweave.inference.program import Launch, StartAgainError
 from promptweave.inference.pulse import Pulse
 from promptweave.inference.quarantine import Quarantine
+from promptweave.inference.rounds import Rounds, try_rounds
 from promptweave.inference.session_files import SessionFiles, fingerprint
 from promptweave.inference.sessions import Sessions
 from promptweave.inference.socket_folder import SOCKET, socket_folder
@@ -91,7 +92,8 @@ class LlamaServer:
         facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
         gate, pulse = Gate(facts.slots, options.max_waiting), Pulse(client, options.hang_timeout_s)
         sessions = Sessions(client, self._session_files) if self._session_files else None
-        return ReadyEngine(client, facts, gate, self._quarantine, pulse, sessions)
+        rounds = await try_rounds(client, facts, fast_forward=options.fast_forward) if options.pooling is None else Rounds()
+        return ReadyEngine(client, facts, gate, self._quarantine, pulse, sessions, rounds=rounds)
 
     async def _takes_llguidance(self, client: EngineClient, facts: Facts) -> bool:
         """Asked once: the engine is one and the same program in all its lives. Raises StartAgainError."""

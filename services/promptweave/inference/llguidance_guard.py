@@ -6,7 +6,7 @@ writes on without any (tried). So the grammar is read here first, and every text
 
 from typing import Any
 
-from promptweave.inference.errors import EngineFailedError, RequestError
+from promptweave.inference.errors import GrammarViolationError, RequestError
 
 HEADER = "%llguidance {}\n"
 """Tells the engine that what follows is Lark."""
@@ -35,12 +35,12 @@ class LlguidanceGuard:
             raise RequestError(f"llguidance refuses the grammar: {why}", path=path)
 
     def read(self, text: str) -> None:
-        """Raises EngineFailedError for what the grammar does not allow."""
+        """Raises GrammarViolationError for what the grammar does not allow."""
         data = list(text.encode())
         if self._matcher.try_consume_tokens(data) < len(data):
-            raise EngineFailedError("the engine left the grammar")
+            raise GrammarViolationError("the answer left its grammar")
 
     def end(self) -> None:
-        """Raises EngineFailedError where the message is not whole."""
+        """Raises GrammarViolationError where the message is not whole."""
         if not self._matcher.is_accepting():
-            raise EngineFailedError("the engine ended the message before its grammar did")
+            raise GrammarViolationError("the answer ended before its grammar did")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from promptweave.inference.client import Chunk
 from promptweave.inference.events import Event, Finish, Logprobs, Position, Tokens
-from promptweave.inference.llguidance_guard import LlguidanceGuard
+from promptweave.inference.grammar_guard import GrammarGuard
 from promptweave.inference.request import Request
 from promptweave.inference.stops import StopFilter
 from promptweave.inference.token_regions import TokenRegions
@@ -19,8 +19,8 @@ from promptweave.output.tree import Region
 class MessageReader:
     """Turns the engine's chunks into events."""
 
-    def __init__(self, request: Request, eos: str, guard: LlguidanceGuard | None = None) -> None:
-        """`guard`: what the output is read along first, where the engine's own grammar is not to be trusted."""
+    def __init__(self, request: Request, eos: str, guard: GrammarGuard | None = None) -> None:
+        """`guard`: what the output is read along first. None: it has no grammar, or none that can be followed."""
         self._guard = guard
         self._turn_end = TurnEnd(eos)
         self._parser = OutputParser(request.program.syntax)

@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 
 from promptweave.inference.client import Counts
 from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.errors import EngineUnavailableError, GrammarViolationError
 from promptweave.inference.events import Finish
 from promptweave.inference.messages import Numbered
 from promptweave.inference.pool import Pool
@@ -36,7 +36,12 @@ class MessageMetrics:
         self._prompt = counter("prompt_tokens", "Tokens of prompts")
         self._cached = counter("cached_prompt_tokens", "Tokens of prompts that the engine remembered")
         self._written = counter("generation_tokens", "Tokens written")
-        self._forced = counter("forced_tokens", "Tokens written that nobody decoded, since they were certain")
+        self._forced = counter("forced_tokens", "Output tokens that the grammar forced, which were not sampled")
+        self._violations = Counter(
+            "promptweave_grammar_violations",
+            "Answers that left their grammar, and were ended by an error there.",
+            registry=registry,
+        )
         self._first_token = Histogram(
             "promptweave_time_to_first_token_seconds",
             "From the call to its first event, waiting for a slot included.",
@@ -54,14 +59,18 @@ class MessageMetrics:
         """The messages, as they are."""
         start, begun = time.perf_counter(), False
         async with aclosing(messages):
-            async for events in messages:
-                if not begun:
-                    self._first_token.observe(time.perf_counter() - start)
-                    begun = True
-                for _, event in events:
-                    if isinstance(event, Finish):
-                        self._finish(event)
-                yield events
+            try:
+                async for events in messages:
+                    if not begun:
+                        self._first_token.observe(time.perf_counter() - start)
+                        begun = True
+                    for _, event in events:
+                        if isinstance(event, Finish):
+                            self._finish(event)
+                    yield events
+            except GrammarViolationError:
+                self._violations.inc()
+                raise
 
     def count(self, counts: Counts) -> None:
         """What a message took, however it ended."""
@@ -101,6 +110,11 @@ class EngineMetrics(Collector):
         yield _gauge("promptweave_slots", "Slots of the engine; 0: it is not ready.", slots)
         yield _gauge("promptweave_slots_busy", "Slots that the engine says are at work.", busy)
         yield _gauge("promptweave_engine_ready", "1: the model is loaded.", int(bool(engines)))
+        yield _gauge(
+            "promptweave_fast_forward",
+            "1: text that a grammar forces is appended instead of being sampled.",
+            int(any(engine.rounds.append for engine in engines)),
+        )
         yield _gauge(
             "promptweave_quarantined_grammars",
             "Grammars that are refused, since they took the engine down.",

@@ -41,6 +41,8 @@ class InferenceOptions:
     """The context of one slot, in tokens. None: the engine's choice (b11549: the model's training context)."""
     parallel: int = 1
     """How many messages are written at the same time."""
+    fast_forward: bool = True
+    """Whether text that a grammar forces is appended to the prompt instead of being sampled."""
 
     embedding_model: Path | None = None
     """A GGUF file, for a second engine, which embeds."""

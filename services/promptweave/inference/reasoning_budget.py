@@ -10,10 +10,9 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from promptweave.inference.certain import appended, what_may_come
 from promptweave.inference.client import NOTHING, Chunk, Counts, EngineClient
 from promptweave.inference.facts import Facts
-from promptweave.inference.pace import Pace
+from promptweave.inference.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.prompt import engine_prompt
 from promptweave.inference.request import PlainText, Program, ReasoningBudget, Text
 from promptweave.output.parser import OutputParser
@@ -23,12 +22,15 @@ Batches = AsyncGenerator[list[Chunk], None]
 
 @asynccontextmanager
 async def completion(
-    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, pace: Pace | None
+    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, *, append: bool | None
 ) -> AsyncIterator[Batches]:
-    """The chunks of `/completion`, as if it were one. `pace` None: every token is decoded. Raises InferenceError."""
-    rest = what_may_come(program, body, facts) if pace and pace.worth is not None else None
-    if rest and pace:
-        yield appended(client, facts, body, program, rest, pace)
+    """The chunks of `/completion`, as if it were one. Raises InferenceError.
+
+    `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled as the model likes.
+    """
+    state = await fast_forward_state(program, body, facts) if append is not None else None
+    if state and append is not None:
+        yield complete_in_rounds(client, facts, body, program, state, append=append)
     elif program.budget is None:
         async with client.complete(body) as batches:
             yield batches

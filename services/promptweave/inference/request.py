@@ -108,3 +108,5 @@ class Request:
     top_logprobs: int | None = None
     """How many of the likeliest tokens to tell at each place. None: no log-probabilities."""
     return_tokens: bool = False
+    fast_forward: bool = True
+    """Whether forced text may be appended instead of being sampled, where the service does that."""

@@ -30,6 +30,7 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
         n=message.n if message.HasField("n") else 1,
         top_logprobs=message.top_logprobs if message.HasField("top_logprobs") else None,
         return_tokens=message.return_tokens,
+        fast_forward=message.fast_forward if message.HasField("fast_forward") else True,
     )
 
 

@@ -12,6 +12,10 @@ _PART = re.compile(
     re.VERBOSE,
 )
 _CHAR = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|([^\\])", re.DOTALL)
+_END = r"(\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|[0-9A-Za-z])"
+_RANGE = re.compile(f"{_END}(?:-{_END})?")
+"""In a class only ASCII letters and digits stand for themselves. A number has just so many digits: those after it are
+characters."""
 _ESCAPES = {"n": 10, "r": 13, "t": 9, "\\": 92, '"': 34}
 _COUNTS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
@@ -83,11 +87,13 @@ def _codes(text: str) -> Iterator[int]:
 
 
 def _ranges(text: str) -> Iterator[tuple[int, int]]:
-    if text.startswith("^"):
-        raise ForeignGrammarError(text[:80])
-    # `-` itself is printed by its number.
-    for ends in re.findall(r"((?:\\[xuU][0-9A-Fa-f]+|[^\\-]))(?:-(\\[xuU][0-9A-Fa-f]+|[^\\-]))?", text):
-        low, high = (next(_codes(end)) if end else None for end in ends)
+    place = 0
+    while place < len(text):
+        found = _RANGE.match(text, place)
+        if not found:
+            raise ForeignGrammarError(text[:80])
+        place = found.end()
+        low, high = (next(_codes(end)) if end else None for end in found.groups())
         assert low is not None
         yield low, low if high is None else high
 

@@ -140,6 +140,13 @@ class Rules:
         rules._bodies.update(bodies)
         return rules
 
+    def copy(self) -> "Rules":
+        """The same rules, to which others can be added without changing these."""
+        copied = Rules()
+        copied._bodies, copied._by_body, copied._count = {**self._bodies}, {**self._by_body}, {**self._count}
+        copied.remembered, copied.origins = {**self.remembered}, {**self.origins}
+        return copied
+
     @property
     def bodies(self) -> Mapping[str, Expr]:
         """What every name stands for so far; NOTHING for one that is only reserved."""

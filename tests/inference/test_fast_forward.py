@@ -1,7 +1,8 @@
-"""What is certain is appended, not decoded: the same texts, as valid as ever, with the counts of what was written."""
+"""Forced text is appended, not sampled: the same words, as valid as ever, with the counts of what was written."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -13,12 +14,10 @@ from promptweave.compiler.compile_schema import compile_schema
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
 from promptweave.compiler.template import ChatTemplate
 from promptweave.demo import shipped_model
-from promptweave.inference.certain import _stops
-from promptweave.inference.client import Counts
-from promptweave.inference.pace import Pace
+from promptweave.inference.fast_forward import MIN_CHARACTERS, _inside, _stop_strings
+from promptweave.inference.grammar_cache import derivative_of
 from promptweave.inference.supervisor import Supervisor
-from promptweave.output.gbnf_reader import read_printed
-from promptweave.output.rest import Rests
+from promptweave.output.derivative import Derivative
 from promptweave.output.tree import Json, Part, Region
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
@@ -28,9 +27,6 @@ from .requests import answer, answers, program, request, sampling, text
 from .running import calling, eventually, options, watched
 
 pytestmark = pytest.mark.anyio
-
-SLOW_MS = 1000.0
-"""With tokens as slow as that everything is worth it."""
 
 
 def record(**properties: Any) -> dict[str, Any]:
@@ -65,19 +61,6 @@ async def words(trained: Supervisor) -> AsyncIterator[InferenceServiceStub]:
         yield stub
 
 
-@pytest.fixture(autouse=True)
-def pace(engine: Supervisor, trained: Supervisor) -> Iterator[Pace]:
-    """That of both engines: they decode slowly, whatever the machine does."""
-    before = [each.ready().pace.__dict__.copy() for each in (engine, trained)]
-    slow = Pace()
-    slow._token_ms = SLOW_MS
-    for each in (engine, trained):
-        each.ready().pace.__dict__.update(slow.__dict__)
-    yield slow
-    for each, known in zip((engine, trained), before, strict=True):
-        each.ready().pace.__dict__.update(known)
-
-
 def asked(schema: Any, prefix: str = "", **fields: Any) -> Any:
     grammar = compile_schema(schema).grammar
     root = Part(Region.CONTENT, Json(prefix))
@@ -97,19 +80,39 @@ async def test_random_weights_write_nothing_but_what_is_valid(stub: InferenceSer
 
 
 @pytest.mark.parametrize("schema", SCHEMAS)
-async def test_at_temperature_0_it_is_the_same_text(words: InferenceServiceStub, trained: Supervisor, schema: Any) -> None:
-    client = trained.ready().client
-    appended = await answer(words, asked(schema, sampling=sampling(temperature=0), max_tokens=200))
+async def test_at_temperature_0_it_is_the_same_text(words: InferenceServiceStub, schema: Any) -> None:
+    """However it is asked for: appended, sampled by token ids, for log-probabilities, for token ids."""
+    greedy = sampling(temperature=0)
+    appended = await answer(words, asked(schema, sampling=greedy, max_tokens=200))
     jsonschema.validate(json.loads(appended.content), schema)
-    decoded = await answer(words, asked(schema, sampling=sampling(temperature=0), max_tokens=200, return_tokens=True))
-    usage, plain = appended.finish.usage, decoded.finish.usage
-    assert usage.prompt_tokens == plain.prompt_tokens
+    usage = appended.finish.usage
     assert usage.cached_tokens <= usage.prompt_tokens
-    # A grammar may lead a model to other tokens than a text is made of; from there on it may go elsewhere.
-    usual = await client.tokenize(decoded.content, parse_special=False, add_special=False)
-    if [*decoded.ids][:-1] == usual:
-        assert appended.content == decoded.content
-        assert usage.completion_tokens == plain.completion_tokens
+    for how in ({"fast_forward": False}, {"top_logprobs": 0}, {"return_tokens": True}, {"fast_forward": True}):
+        other = await answer(words, asked(schema, sampling=greedy, max_tokens=200, **how))
+        assert other.content == appended.content, how
+        assert other.finish.usage.prompt_tokens == usage.prompt_tokens
+        assert other.finish.usage.completion_tokens == usage.completion_tokens
+
+
+async def test_a_request_may_turn_it_off(trained: Supervisor) -> None:
+    registry = CollectorRegistry()
+    async with calling(trained, registry) as stub:
+        schema = record(the_first_of_the_names={"enum": ["alpha", "beta"]}, the_second_of_the_names={"type": "boolean"})
+        await answer(stub, asked(schema, fast_forward=False))
+        assert registry.get_sample_value("promptweave_forced_tokens_total") == 0
+        await answer(stub, asked(schema))
+        assert registry.get_sample_value("promptweave_forced_tokens_total")
+    assert registry.get_sample_value("promptweave_fast_forward") == 1
+
+
+async def test_the_service_may_turn_it_off() -> None:
+    engine = Supervisor(replace(options(shipped_model()), fast_forward=False))
+    registry = CollectorRegistry()
+    async with watched(engine), calling(engine, registry) as stub:
+        found = await answer(stub, asked(record(the_longest_name_of_all=NUMBER), sampling=sampling(temperature=0)))
+        assert found.finish.complete
+    assert registry.get_sample_value("promptweave_forced_tokens_total") == 0
+    assert registry.get_sample_value("promptweave_fast_forward") == 0
 
 
 async def test_most_of_it_is_not_decoded(trained: Supervisor) -> None:
@@ -190,48 +193,51 @@ async def test_calls(words: InferenceServiceStub, trained: Supervisor, choice: A
         gbnf=compiled.grammar,
         preserved_tokens=compiled.preserved_tokens,
     )
-    wanted = request(prompt, sampling=sampling(temperature=0), max_tokens=200)
-    appended = await answer(words, wanted)
-    trained.ready().pace._token_ms = None
-    decoded = await answer(words, wanted)
+    wanted = {"prompt": prompt, "sampling": sampling(temperature=0), "max_tokens": 200}
+    appended = await answer(words, request(**wanted))
+    decoded = await answer(words, request(**wanted, fast_forward=False))
     assert (appended.calls, appended.content) == (decoded.calls, decoded.content)
     assert appended.finish.reason == decoded.finish.reason
-    assert abs(appended.finish.usage.completion_tokens - decoded.finish.usage.completion_tokens) <= 2
+    assert appended.finish.usage.completion_tokens == decoded.finish.usage.completion_tokens
 
 
-def test_where_it_stops() -> None:
-    schema = record(location=TEXT, unit={"enum": ["celsius", "fahrenheit"]}, days=NUMBER, sure={"type": "boolean"})
-    rules = read_printed(compile_schema(schema).grammar)
-    start = Rests(rules).of(rules["root"])
+async def start_of(schema: Any) -> Derivative:
+    start = await derivative_of(compile_schema(schema).grammar)
+    assert start
+    return start
 
-    def stops(before: str, worth: int = 6) -> list[str]:
-        rest = start.after(before)
-        assert rest
-        return _stops(rest, worth, ())
+
+async def test_where_it_stops() -> None:
+    start = await start_of(
+        record(
+            location=TEXT,
+            unit={"enum": ["celsius", "fahrenheit"]},
+            days=NUMBER,
+            sure={"type": "boolean"},
+            x={"type": "null"},
+        )
+    )
+
+    def stops(before: str) -> list[str]:
+        state = start.after(before)
+        assert state
+        return _stop_strings(state, ())
 
     assert stops('{"location": "') == ['"']
-    assert stops('{"location": "', worth=40) == []
     assert stops('{"location": "a", "unit": "') == ["c", "f"]
     assert stops('{"location": "a", "unit": ') == ['"c', '"f']
     assert stops('{"location": "a", "unit": "celsius", "days": ') == [","]
+    assert stops('{"location": "a", "unit": "celsius", "days": 1, "sure": ') == ["t", "f"]
+    assert stops('{"location": "a", "unit": "celsius", "days": 1, "sure": true, "x": nul') == []
 
 
-def test_texts_that_begin_alike() -> None:
-    rules = read_printed(compile_schema({"enum": ["send_email_now", "send_letter", "set_thermostat", "s"]}).grammar)
-    start = Rests(rules).of(rules["root"])
-    assert _stops(start, 4, ()) == []  # Behind "s" may come its end, where nothing is certain.
-    rules = read_printed(compile_schema({"enum": ["send_email_now", "send_letter", "set_thermostat"]}).grammar)
-    start = Rests(rules).of(rules["root"])
-    assert set(_stops(start, 4, ())) == {'"send_e', '"send_l', '"set'}
+async def test_texts_that_begin_alike() -> None:
+    # Behind "s" may come its end, where nothing is forced.
+    assert _stop_strings(await start_of({"enum": ["send_email_now", "send_letter_now", "set_thermostat", "s"]}), ()) == []
+    start = await start_of({"enum": ["send_email_now", "send_letter_now", "set_thermostat"]})
+    assert set(_stop_strings(start, ())) == {'"send_e', '"send_l', '"set'}
+    assert MIN_CHARACTERS == 8
 
 
-def test_an_engine_that_evaluates_everything_again_is_left_alone() -> None:
-    pace = Pace()
-    assert pace.worth is None
-    pace.learn(Counts(10, 0, 101, 5.0, 2000.0))
-    assert pace.worth == 6
-    pace.learn_round(Counts(1010, 1000, 1, 30.0, 0.0), appended=10)
-    assert pace.worth == 6
-    for _ in range(5):
-        pace.learn_round(Counts(1010, 0, 1, 2000.0, 0.0), appended=10)
-    assert pace.worth > 200
+def test_no_token_begins_inside_a_special_one() -> None:
+    assert _inside("a</x>\n</x>", ["</x>"]) == {2, 3, 4, 7, 8, 9}

@@ -1,0 +1,73 @@
+"""Whether an engine can write an answer in several rounds, and what that takes: tried when it is ready."""
+
+import logging
+from dataclasses import dataclass
+
+from promptweave.inference.client import EngineClient
+from promptweave.inference.errors import EngineUnavailableError, InferenceError
+from promptweave.inference.facts import Facts
+from promptweave.inference.fast_forward import token_grammar
+
+logger = logging.getLogger(__name__)
+
+_TRIAL = "The quick brown fox"
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How answers with a grammar are written; see `fast_forward.py`."""
+
+    append: bool = False
+    """Forced text is appended, unless a request is against it."""
+    sample: bool = False
+    """Where it is not appended, its tokens are sampled by a grammar of token ids."""
+
+
+async def try_rounds(client: EngineClient, facts: Facts, *, fast_forward: bool) -> Rounds:
+    """What is possible with this engine and model, and wanted. Raises EngineUnavailableError."""
+    why = None
+    by_tokens = False
+    if facts.separator:
+        # The middle of a text is tokenized in another way there.
+        why = "the model's vocabulary puts a space before every text"
+    elif facts.token_texts is None:
+        why = "the server does not tell the texts of its tokens"
+    else:
+        tokens = await client.tokenize(_TRIAL, parse_special=False, add_special=False)
+        by_tokens = await _keeps_to_tokens(client, tokens)
+        if not await _remembers(client, tokens):
+            why = "the engine evaluates the whole prompt again in each round"
+    if why:
+        logger.info("%s: text that a grammar forces is sampled, not appended: %s", facts.model_id, why)
+        return Rounds()
+    return Rounds(append=fast_forward, sample=by_tokens)
+
+
+async def _keeps_to_tokens(client: EngineClient, tokens: list[int]) -> bool:
+    """Whether it takes a grammar of token ids. Servers before the end of 2025 do not."""
+    written: list[int | None] = []
+    body = {"prompt": tokens, "grammar": token_grammar(tokens[:2]), "n_predict": 2, "temperature": 0}
+    try:
+        async with client.complete(body) as batches:
+            async for batch in batches:
+                written += [chunk.token for chunk in batch if chunk.stop_type is None]
+    except EngineUnavailableError:
+        raise
+    except InferenceError:
+        return False
+    return written == tokens[:2]
+
+
+async def _remembers(client: EngineClient, tokens: list[int]) -> bool:
+    """Whether a prompt that goes on from the one before is evaluated from there on only."""
+    cached = 0
+    for prompt in (tokens, tokens * 2):
+        try:
+            async with client.complete({"prompt": prompt, "n_predict": 1, "cache_prompt": True}) as batches:
+                async for batch in batches:
+                    cached = max(chunk.counts.cached_tokens for chunk in batch)
+        except EngineUnavailableError:
+            raise
+        except InferenceError:
+            return False
+    return cached >= len(tokens) - 1

@@ -1,0 +1,96 @@
+"""What a model writes does not depend on whether forced text is appended or sampled: asked of models with real weights.
+
+pytest -m slow tests/words -s       all requests, with both models, and what differs
+"""
+
+import json
+
+import pytest
+
+from promptweave.inference.supervisor import Supervisor
+
+from ..inference.running import calling
+from .cases import ADDRESS, COPY, NOTE, TAGS, Case, answering, cases, record
+from .cases import calling as call
+from .compare import compiled, difference, shown, written
+
+pytestmark = pytest.mark.anyio
+
+CASES = cases()
+FEW = [case for number, case in enumerate(CASES) if number % 8 == 0]
+
+
+async def check(engine: Supervisor, chosen: list[Case]) -> None:
+    """No two answers differ but for ties of the engine's arithmetic."""
+    found = [each for case in chosen if (each := await difference(engine.ready(), case))]
+    print(f"\n{engine.ready().facts.model_id}: {len(chosen)} requests, {len(found)} differ", *found, sep="\n")
+    assert not [each for each in found if not each.tie]
+    # The ties themselves are few: else something is wrong with the requests, or with what is taken for a tie.
+    assert len(found) <= max(2, len(chosen) // 8)
+
+
+def test_there_are_enough_requests() -> None:
+    assert len(CASES) >= 300
+    assert 30 <= len(FEW) <= 60
+    assert len({case.name for case in CASES}) == len(CASES)
+
+
+@pytest.mark.timeout(600)
+async def test_some_requests(smollm2: Supervisor) -> None:
+    await check(smollm2, FEW)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+async def test_all_requests_with_a_small_model(smollm2: Supervisor) -> None:
+    await check(smollm2, CASES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+async def test_all_requests_with_a_coding_model(qwen_coder: Supervisor) -> None:
+    await check(qwen_coder, CASES)
+
+
+@pytest.mark.parametrize("case", FEW[::6], ids=lambda case: case.name)
+async def test_through_the_service(smollm2: Supervisor, case: Case) -> None:
+    """With a prompt that was compiled elsewhere; twice, since the first answer of an engine was another one once."""
+    async with calling(smollm2) as stub:
+        prompt = compiled(case, smollm2.ready())
+        answers = {shown(await written(stub, prompt, fast_forward=True)) for _ in range(2)}
+        assert len(answers) == 1
+
+
+RIGHT = [
+    pytest.param(
+        call("", "Copy /home/joe/a.txt to /srv/data/a.txt", COPY),
+        {"source": "/home/joe/a.txt", "target": "/srv/data/a.txt"},
+        id="paths",
+    ),
+    pytest.param(call("", "Write this text into the note: #search", NOTE), {"text": "#search"}, id="hash"),
+    pytest.param(call("", "Write this text into the note: -5", NOTE), {"text": "-5"}, id="dash"),
+    pytest.param(call("", "Write this text into the note: /var/log/syslog", NOTE), {"text": "/var/log/syslog"}, id="path"),
+    pytest.param(call("", "Set these tags: Lakers, Clippers", TAGS), {"tags": ["Lakers", "Clippers"]}, id="array"),
+    pytest.param(
+        answering("", "Give back this text as JSON, unchanged: @home", record(text={"type": "string"})),
+        {"text": "@home"},
+        id="at",
+    ),
+    pytest.param(
+        call("", "Save the address: Ada lives at 12 Main St, 10115 Berlin, Germany.", ADDRESS),
+        {
+            "person": "Ada",
+            "address": {"street": "12 Main St", "zip": "10115", "location": {"city": "Berlin", "country": "Germany"}},
+        },
+        id="nested",
+    ),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("case", "expected"), RIGHT)
+async def test_values_that_begin_inside_a_token_are_right(qwen_coder: Supervisor, case: Case, expected: object) -> None:
+    async with calling(qwen_coder) as stub:
+        found = await written(stub, compiled(case, qwen_coder.ready()), fast_forward=True)
+    ((_, arguments),) = found.calls or [("", found.content)]
+    assert json.loads(arguments) == expected
