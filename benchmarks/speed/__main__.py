@@ -1,8 +1,9 @@
-"""Promptweave against the engine's own chat endpoint: `python benchmarks/speed [--model heavy] [--rounds 3]`.
+"""Promptweave against the engine's own chat endpoint: `python benchmarks/speed [--model heavy | --model FILE] [--rounds 3]`.
 
-The same engine, model and machine, in one run: each request goes to both, one after the other, in changing order. The first
-round of a case is new to both; in the others the engine remembers the prompt but for its end, as in a conversation. Prints a
-table; `--json FILE` keeps every measurement, and `python benchmarks/speed/picture.py FILE... OUT.png` draws them.
+The same engine, model and machine, in one run: each request goes to the engine, to promptweave, and to promptweave without
+fast-forwarding ("sampled"), one after the other, in changing order. The first round of a case is new to all; in the others
+the engine remembers the prompt but for its end, as in a conversation. Prints a table; `--json FILE` keeps every measurement,
+and `python benchmarks/speed/picture.py FILE... OUT.png` draws them.
 """
 
 import argparse
@@ -21,9 +22,10 @@ from models import model
 from sides import Answer, Side, ours, peer
 
 CONTEXT = 4096
+SIDES = ("engine", "promptweave", "sampled")
 
 
-def measure(two: tuple[Side, Side], chosen: Iterable[Case], rounds: int, seconds: float) -> list[dict[str, Any]]:
+def measure(sides: list[Side], chosen: Iterable[Case], rounds: int, seconds: float) -> list[dict[str, Any]]:
     """Every answer, as a row."""
     rows: list[dict[str, Any]] = []
     end = time.monotonic() + seconds
@@ -31,8 +33,8 @@ def measure(two: tuple[Side, Side], chosen: Iterable[Case], rounds: int, seconds
         if time.monotonic() > end:
             break
         for number in range(rounds):
-            sides = two if (place + number) % 2 else two[::-1]
-            for side in sides:
+            turn = (place + number) % len(sides)
+            for side in [*sides[turn:], *sides[:turn]]:
                 answer = side.ask(case.request(number, peer=side.name == "engine"))
                 row = {"group": case.group, "case": case.name, "round": number, "side": side.name}
                 if isinstance(answer, Answer):
@@ -49,36 +51,48 @@ def measure(two: tuple[Side, Side], chosen: Iterable[Case], rounds: int, seconds
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """Medians of each case, and of each group the median of its cases' ratios."""
+    """Medians of each case, and of each group the median of its cases' ratios.
+
+    A case counts where the answers of all sides are complete, and fast-forwarding writes what sampling all tokens writes.
+    """
     lines = [
-        "| case | engine ms | promptweave ms | ratio | decoded | evaluated | first time: ratio |",
-        "|---|---|---|---|---|---|---|",
+        "| case | engine ms | promptweave ms | ratio | sampled ms | ratio to sampled | sampled tokens | first time: ratio |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     groups: dict[str, list[tuple[float, ...]]] = {}
     for group, case in dict.fromkeys((row["group"], row["case"]) for row in rows):
         mine = [row for row in rows if row["case"] == case and row["group"] == group]
-        broken = {row["side"]: row for row in mine if "error" in row or not row["complete"]}
-        if broken:
-            why = "; ".join(f"{side}: {row.get('error', 'cut')[:60]}" for side, row in broken.items())
-            lines.append(f"| {group}: {case} | | | | | | {why} |")
+        if why := _why_not(mine):
+            lines.append(f"| {group}: {case} | | | | | | | {why} |")
             continue
-        warm, cold = ({side: _medians(mine, side, first) for side in ("engine", "promptweave")} for first in (False, True))
-        theirs, our = warm["engine"], warm["promptweave"]
-        ratio, first = our["seconds"] / theirs["seconds"], cold["promptweave"]["seconds"] / cold["engine"]["seconds"]
-        groups.setdefault(group, []).append((ratio, our["decoded"] / theirs["decoded"], first))
+        warm, cold = ({side: _medians(mine, side, first) for side in SIDES} for first in (False, True))
+        theirs, our, sampled = (warm[side] for side in SIDES)
+        ratio, to_sampled = our["seconds"] / theirs["seconds"], our["seconds"] / sampled["seconds"]
+        first = cold["promptweave"]["seconds"] / cold["engine"]["seconds"]
+        groups.setdefault(group, []).append((ratio, to_sampled, our["decoded"] / sampled["decoded"], first))
         lines.append(
             f"| {group}: {case} | {theirs['seconds'] * 1000:.0f} | {our['seconds'] * 1000:.0f} | {ratio:.2f} | "
-            f"{theirs['decoded']:.0f} → {our['decoded']:.0f} | {theirs['evaluated']:.0f} → {our['evaluated']:.0f} | "
+            f"{sampled['seconds'] * 1000:.0f} | {to_sampled:.2f} | {sampled['decoded']:.0f} → {our['decoded']:.0f} | "
             f"{first:.2f} |"
         )
     for group, found in groups.items():
-        ratios, decoded, first_ratios = ([row[column] for row in found] for column in range(3))
+        ratios, to_sampled_all, decoded, first_ratios = ([row[column] for row in found] for column in range(4))
         lines.append(
             f"| **{group}: median of {len(found)}** | | | **{statistics.median(ratios):.2f}** "
-            f"({min(ratios):.2f} to {max(ratios):.2f}) | × {statistics.median(decoded):.2f} | | "
+            f"({min(ratios):.2f} to {max(ratios):.2f}) | | **{statistics.median(to_sampled_all):.2f}** "
+            f"({min(to_sampled_all):.2f} to {max(to_sampled_all):.2f}) | × {statistics.median(decoded):.2f} | "
             f"{statistics.median(first_ratios):.2f} |"
         )
     return lines
+
+
+def _why_not(rows: list[dict[str, Any]]) -> str:
+    """Why a case has no times to compare; "" if it has."""
+    for row in rows:
+        if "error" in row or not row["complete"]:
+            return f"{row['side']}: {row.get('error', 'cut')[:60]}"
+    texts = {side: {row["text"] for row in rows if row["side"] == side} for side in SIDES[1:]}
+    return "" if texts["promptweave"] == texts["sampled"] else "another answer than sampled"
 
 
 def _medians(rows: list[dict[str, Any]], side: str, first: bool) -> dict[str, float]:
@@ -89,18 +103,23 @@ def _medians(rows: list[dict[str, Any]], side: str, first: bool) -> dict[str, fl
 def main() -> None:
     """Measures and prints."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    reader.add_argument("--model", choices=["demo", "heavy", "random"], default="heavy")
+    reader.add_argument("--model", default="heavy", help="demo, heavy, random, or a GGUF file")
     reader.add_argument("--rounds", type=int, default=4, help="of each case; the first is apart")
     reader.add_argument("--only", default="", help="cases whose names hold this")
     reader.add_argument("--seconds", type=float, default=float("inf"), help="then no further case is begun")
     reader.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()), help="where models are kept")
     reader.add_argument("--json", type=Path)
     given = reader.parse_args()
-    file = model(given.model, given.models)
+    file = Path(given.model) if Path(given.model).is_file() else model(given.model, given.models)
     chosen = [case for case in cases() if given.only in f"{case.group}: {case.name}"]
     chosen = [*chosen[::3], *chosen[1::3], *chosen[2::3]]  # Of all kinds, where time ends it.
-    with peer(file, 1, CONTEXT) as engine, ours(file, 1, CONTEXT) as promptweave:
-        rows = measure((engine, promptweave), chosen, given.rounds, given.seconds)
+    with (
+        peer(file, 1, CONTEXT) as engine,
+        ours(file, 1, CONTEXT) as promptweave,
+        ours(file, 1, CONTEXT, "--no-fast-forward") as sampled,
+    ):
+        sampled.name = "sampled"
+        rows = measure([engine, promptweave, sampled], chosen, given.rounds, given.seconds)
     if given.json:
         given.json.write_text(json.dumps({"model": given.model, "rows": rows}))
     print("\n".join(table(rows)))

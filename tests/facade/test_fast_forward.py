@@ -1,0 +1,36 @@
+"""`fast_forward` in each of the APIs: it reaches the inference service, whose setting holds where it is absent."""
+
+from typing import Any
+
+import pytest
+
+from promptweave.facade.body import read_body
+from promptweave.facade.chat_body import read_chat_body
+from promptweave.facade.messages_body import MessagesBody
+from promptweave.facade.messages_request import to_chat
+from promptweave.facade.openai_request import to_generate_request
+from promptweave.facade.responses_body import ResponsesBody
+from promptweave.facade.responses_request import to_chat as from_responses
+
+USER = [{"role": "user", "content": "hi"}]
+
+
+def chat(**fields: Any) -> Any:
+    return read_chat_body({"messages": USER, **fields})
+
+
+def messages(**fields: Any) -> Any:
+    raw = {"messages": USER, "model": "m", "max_tokens": 5, **fields}
+    return to_chat(raw, read_body(MessagesBody, raw)).body
+
+
+def responses(**fields: Any) -> Any:
+    raw = {"input": "hi", **fields}
+    return from_responses(raw, read_body(ResponsesBody, raw), []).body
+
+
+@pytest.mark.parametrize("api", [chat, messages, responses])
+def test_it_is_passed_on(api: Any) -> None:
+    assert to_generate_request(api(fast_forward=False)).fast_forward is False
+    assert to_generate_request(api(fast_forward=True)).fast_forward is True
+    assert not to_generate_request(api()).HasField("fast_forward")
