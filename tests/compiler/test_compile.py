@@ -99,18 +99,21 @@ def test_says_what_a_bare_template_lacks() -> None:
 
 
 def test_forced_call_stands_in_the_prompt() -> None:
-    compiled = compile_prompt(replace(QUESTION, tool_choice=ToolChoice(True, ("get_weather",))), template("listed"))
-    assert compiled.prompt.endswith('[/ASK][CALLS][{"function": "get_weather", "with":')
-    assert compiled.syntax.prefix == '[CALLS][{"function": "get_weather", "with":'
-    message, complete = read(compiled, ' {"city": "Rome"}}]')
+    """Up to its last special token: behind other text only the engine's vocabulary tells where tokens end."""
+    listed = replace(template("listed"), special_tokens=("[CALLS]", "[/ASK]"))
+    compiled = compile_prompt(replace(QUESTION, tool_choice=ToolChoice(True, ("get_weather",))), listed)
+    assert compiled.prompt.endswith("[/ASK][CALLS]")
+    assert compiled.syntax.prefix == "[CALLS]"
+    message, complete = read(compiled, '[{"function": "get_weather", "with": {"city": "Rome"}}]')
     assert (calls_of(message), complete) == ([("get_weather", {"city": "Rome"})], True)
 
 
-def test_prefix_is_not_cut_inside_a_word_or_a_tag() -> None:
+def test_no_prefix_where_no_special_token_must_come() -> None:
     required = replace(QUESTION, tool_choice=ToolChoice(required=True))
-    assert compile_prompt(required, template("listed")).syntax.prefix == '[CALLS][{"function": "'
+    assert compile_prompt(required, template("listed")).syntax.prefix == ""
     # <think> and <call> share their first character.
-    assert compile_prompt(required, template("tagged")).syntax.prefix == ""
+    tagged = replace(template("tagged"), special_tokens=("<think>", "<call>"))
+    assert compile_prompt(required, tagged).syntax.prefix == ""
 
 
 def test_generic_style_explains_itself_in_the_prompt() -> None:
@@ -118,9 +121,9 @@ def test_generic_style_explains_itself_in_the_prompt() -> None:
     assert compiled.style == "generic"
     assert 'unit?: "celsius" | "fahrenheit",' in compiled.prompt
     assert "Be brief." in compiled.prompt
-    assert compiled.prompt.endswith('ASSISTANT:{"thought_about_next_step_only":')
+    assert compiled.prompt.endswith("ASSISTANT:")
     assert [warning.code for warning in compiled.warnings] == ["system_moved"]
-    message, complete = read(compiled, ' "hm", "next_step": {"result": "fine\\n"}}')
+    message, complete = read(compiled, '{"thought_about_next_step_only": "hm", "next_step": {"result": "fine\\n"}}')
     assert (message.content, message.reasoning_content, complete) == ("fine\n", "hm", True)
 
 

@@ -68,7 +68,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
         "input": "hi",
         "tools": [WEATHER],
         "tool_choice": {"type": "function", "name": "weather"},
-        "max_output_tokens": 4,
+        "max_output_tokens": 60,
     },
     "json": {
         "input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}]}],
@@ -220,7 +220,7 @@ def test_input_items_come_in_pages(client: openai.OpenAI, http: httpx.Client) ->
 
 def test_an_incomplete_response_can_be_gone_on_from(client: openai.OpenAI) -> None:
     forced: Any = {"type": "function", "name": "weather"}
-    cut = client.responses.create(model="demo", input="hi", tools=[WEATHER], tool_choice=forced, max_output_tokens=4)
+    cut = client.responses.create(model="demo", input="hi", tools=[WEATHER], tool_choice=forced, max_output_tokens=60)
     assert cut.status == "incomplete"
     raw = client.responses.with_raw_response.create(
         model="demo", previous_response_id=cut.id, input="go on", max_output_tokens=16

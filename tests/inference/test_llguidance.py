@@ -89,11 +89,11 @@ async def test_a_vocabulary_that_begins_with_a_space_is_none_for_it(tmp_path: Pa
 def test_what_leaves_the_grammar_is_no_answer() -> None:
     guard = LlguidanceGuard('start: "aé" /[0-9]+/')
     guard.read("aé")
-    with pytest.raises(EngineFailedError, match="ended the message before"):
+    with pytest.raises(EngineFailedError, match="ended before its grammar"):
         guard.end()
     guard.read("12")
     guard.end()
-    with pytest.raises(EngineFailedError, match="left the grammar"):
+    with pytest.raises(EngineFailedError, match="left its grammar"):
         guard.read("3x")
     with pytest.raises(RequestError, match="unknown name"):
         LlguidanceGuard("start: nothing")

@@ -26,7 +26,7 @@ from ..inference.requests import Answer, read_on, request, sampling
 from .cases import Case
 
 MAX_TOKENS = 96
-SPLITS = (None, *range(1, 17))
+SPLITS = (None, *range(1, 13))
 LOOKED_BACK = 4
 """Tokens before the first character that differs: the models may have parted in tokens of the same text."""
 TIE = 0.01
@@ -109,7 +109,7 @@ async def _parting(
         assert chunk.token is not None
         ahead = "".join(each.text for each in chunks[number : number + LOOKED_BACK])
         if place <= same <= place + len(ahead):
-            for one in chunk.scores.top:
+            for one in chunk.scores.top[:5]:
                 piece = one.text.decode(errors="replace")
                 # It ends the turn where the other answer is over.
                 fits = other.startswith(piece, place) if place < len(other) else piece in engine.facts.special_tokens

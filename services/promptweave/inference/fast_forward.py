@@ -229,6 +229,8 @@ class _Message:
         """The round's text as the engine gave it, which may be held back for a stop string, and as its tokens are."""
         self._new: list[int | str] = []
         """The round's tokens; the text of those that were not told."""
+        self._untold = 0
+        """The last ones of these whose text is not known yet."""
         self._stop = ""
 
     async def begin(self) -> None:
@@ -283,17 +285,22 @@ class _Message:
         self._given += chunk.text
         # Of a character that is several tokens only the last one is told.
         told = chunk.token if chunk.counts.completion_tokens - self._now.completion_tokens == 1 else None
-        piece = None if told is None else self._vocabulary.text(told)
-        if piece is None or piece in self._facts.special_tokens:
-            piece = ""  # It may be hidden, as the token that ends the turn is.
-        own = self._own + piece
-        own = self._given if len(own) < len(self._given) else own
+        piece = self._vocabulary.text(told) if told is not None and not self._untold else None
+        if piece in self._facts.special_tokens and _after(self._state, piece or "") is None:
+            piece = None  # The token that ends the turn, which the engine may hide.
+        if chunk.stop_type is None:
+            self._new.append("" if told is None or piece is None else told)
+        own = self._own if piece is None else self._own + piece
+        if len(own) < len(self._given):
+            # What was held back comes with what ends it.
+            own, piece = self._given, None
         text, self._own = own[len(self._own) :], own
-        if told is None:
-            self._new += [text] if text else []
-        else:
-            untold = text.removesuffix(piece) if piece else ""
-            self._new += [untold, told] if untold else [told]
+        if piece is None and chunk.stop_type is None:
+            first = len(self._new) - 1 - self._untold
+            self._untold += 1
+            if text:
+                self._new[first:] = [text if told is None or text != self._vocabulary.text(told) else told]
+                self._untold = 0
         return text
 
     async def end_round(self) -> list[Chunk]:
@@ -361,10 +368,10 @@ class _Message:
         text = state.forced_text()
         own = self._program.preserved_tokens
         found = [(text.index(one), one) for one in {*self._facts.special_tokens, *own} if one in text]
+        regions: list[Region | None] = []
         for place, special in sorted(found):
-            if special not in own or not all(
-                region in _SYNTAX for region in self._regions(text[: place + len(special)])[place:]
-            ):
+            regions = regions or self._regions(text)
+            if special not in own or not all(region in _SYNTAX for region in regions[place : place + len(special)]):
                 return text[:place]
         return text
 

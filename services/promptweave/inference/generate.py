@@ -83,7 +83,10 @@ def _append(rounds: Rounds, request: Request) -> bool | None:
 async def _guard(program: Program) -> GrammarGuard | None:
     """What reads along the grammar, which also allows what follows where a budget cuts the reasoning."""
     if program.lark is None:
-        return await gbnf_guard(program.grammar) if program.grammar is not None else None
+        if program.grammar is None:
+            return None
+        budget = program.budget
+        return await gbnf_guard(program.grammar, budget.closing if budget else "", budget.grammar if budget else None)
     if program.budget and program.budget.grammar is not None:
         LlguidanceGuard(program.budget.grammar, "/prompt/llguidance_after_reasoning")
     return LlguidanceGuard(program.lark)

@@ -36,31 +36,43 @@ class GbnfGuard:
     followed behind one, the guard ends; such values are validated when they are whole (`output/parser.py`).
     """
 
-    def __init__(self, start: Derivative) -> None:
-        self._state: Derivative | None = start
+    def __init__(self, start: Derivative, closing: str = "", after: Derivative | None = None) -> None:
+        """`closing`: where it cuts the reasoning, `after` follows (None: any text)."""
+        self._states = [start]
+        self._closing, self._after = closing, after
         self._broken = False
 
     def read(self, text: str) -> None:
         """Raises GrammarViolationError for what the grammar does not allow."""
-        if self._state is None:
+        if not self._states or not text:
             return
         self._broken = self._broken or _NOT_TEXT in text
+        cut = bool(self._closing) and text.startswith(self._closing)
         try:
-            self._state = self._state.after(text)
+            following = [state.after(text) for state in self._states]
+            if cut and self._after:
+                following.append(self._after.after(text.removeprefix(self._closing)))
         except AmbiguousGrammarError:
             logger.warning("a grammar has too many ways to read an answer: the rest of the answer is not checked")
-            self._state = None
+            self._states = []
             return
-        if self._state is None and not self._broken:
+        self._states = [state for state in following if state]
+        if not self._states and not self._broken and not (cut and self._after is None):
             raise GrammarViolationError("the answer left its grammar")
 
     def end(self) -> None:
         """Raises GrammarViolationError where the message is not whole."""
-        if self._state is not None and not self._state.may_end and not self._broken:
+        if self._states and not self._broken and not any(state.may_end for state in self._states):
             raise GrammarViolationError("the answer ended before its grammar did")
 
 
-async def gbnf_guard(gbnf: str) -> GbnfGuard | None:
-    """The guard of a grammar. None: it is not one that promptweave prints, so only the engine holds it."""
+async def gbnf_guard(gbnf: str, closing: str = "", after: str | None = None) -> GbnfGuard | None:
+    """The guard of a grammar. None: it is not one that promptweave prints, so only the engine holds it.
+
+    `closing`, `after`: what cuts the reasoning, and the grammar of what follows then; None: any text.
+    """
     start = await derivative_of(gbnf)
-    return GbnfGuard(start) if start else None
+    following = await derivative_of(after) if after is not None else None
+    if start is None or (after is not None and following is None):
+        return None
+    return GbnfGuard(start, closing, following)
