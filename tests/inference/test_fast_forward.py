@@ -157,6 +157,15 @@ async def test_whoever_wants_to_know_the_tokens_gets_all_of_them(words: Inferenc
     assert len(told.ids) == told.finish.usage.completion_tokens
 
 
+async def test_the_contexts_end_is_a_limit(words: InferenceServiceStub) -> None:
+    schema = {"type": "array", "items": record(the_longest_name_of_all=NUMBER, b={"type": "null"}), "minItems": 500}
+    for fast in (True, False):
+        found = await answer(words, asked(schema, fast_forward=fast))
+        assert found.finish.reason == output_pb2.FINISH_REASON_LENGTH
+        assert not found.finish.complete
+        assert found.finish.usage.prompt_tokens + found.finish.usage.completion_tokens <= 513
+
+
 async def test_several_messages(words: InferenceServiceStub) -> None:
     schema = record(unit={"enum": ["celsius", "fahrenheit"]}, number_of_days=NUMBER)
     for each in await answers(words, asked(schema, n=3, sampling=sampling(temperature=1.5, seed=3))):

@@ -359,9 +359,11 @@ class _Message:
         return text, [token for _, token in tokens], following
 
     def _limit_within(self, ids: Sequence[int]) -> bool:
-        """Whether these tokens would reach the limit."""
+        """Whether these tokens would reach the limit, or the context's end."""
         limit: int = self._body["n_predict"]
-        return 0 <= limit <= len(self._ids) + len(ids)
+        written = len(self._ids) + len(ids)
+        prompt = self._first.prompt_tokens - self._ahead_tokens if self._first else 0
+        return 0 <= limit <= written or prompt + written >= self._facts.context_size
 
     def _usable(self, state: Derivative) -> str:
         """What is forced, up to what others wrote that would be a special token."""

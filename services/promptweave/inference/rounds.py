@@ -35,11 +35,14 @@ async def try_rounds(client: EngineClient, facts: Facts, *, fast_forward: bool) 
     else:
         tokens = await client.tokenize(_TRIAL, parse_special=False, add_special=False)
         by_tokens = await _keeps_to_tokens(client, tokens)
-        if not await _remembers(client, tokens):
-            why = "the engine evaluates the whole prompt again in each round"
+        why = await _against(client, tokens)
     if why:
         logger.info("%s: text that a grammar forces is sampled, not appended: %s", facts.model_id, why)
         return Rounds()
+    if not by_tokens:
+        logger.info(
+            "%s: the engine takes no grammar of token ids: log-probabilities are of freely sampled text", facts.model_id
+        )
     return Rounds(append=fast_forward, sample=by_tokens)
 
 
@@ -58,16 +61,19 @@ async def _keeps_to_tokens(client: EngineClient, tokens: list[int]) -> bool:
     return written == tokens[:2]
 
 
-async def _remembers(client: EngineClient, tokens: list[int]) -> bool:
-    """Whether a prompt that goes on from the one before is evaluated from there on only."""
-    cached = 0
+async def _against(client: EngineClient, tokens: list[int]) -> str | None:
+    """Why the engine cannot go on from a prompt with the tokens that it wrote. None: it can."""
+    cached, told = 0, True
     for prompt in (tokens, tokens * 2):
         try:
             async with client.complete({"prompt": prompt, "n_predict": 1, "cache_prompt": True}) as batches:
                 async for batch in batches:
                     cached = max(chunk.counts.cached_tokens for chunk in batch)
+                    told &= all(chunk.token is not None for chunk in batch if chunk.stop_type is None)
         except EngineUnavailableError:
             raise
-        except InferenceError:
-            return False
-    return cached >= len(tokens) - 1
+        except InferenceError as error:
+            return f"the engine refused to go on from token ids ({error.message})"
+    if not told:
+        return "the engine does not tell the tokens that it writes"
+    return None if cached >= len(tokens) - 1 else "the engine evaluates the whole prompt again in each round"

@@ -90,6 +90,6 @@ async def learn_vocabulary(client: EngineClient, size: int | None, separator: st
             if len(found) != len(ids):
                 return None
             texts += [separator if one == between[0] else text for one, text in zip(ids, found, strict=True)]
-    except InferenceError:
-        return None
+    except (InferenceError, KeyError, TypeError):
+        return None  # A server that is older, or none of llama.cpp's.
     return Vocabulary(texts)
