@@ -14,11 +14,12 @@ from promptweave.compiler.template import ChatTemplate
 from promptweave.compiler.wire_service import compiled_to_wire
 from promptweave.inference.client import Chunk, EngineClient
 from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.fast_forward import complete_in_rounds, fast_forward_state
+from promptweave.inference.fast_forward import MIN_CHARACTERS, _Seams, complete_in_rounds, fast_forward_state
 from promptweave.inference.generate import engine_body
 from promptweave.inference.prompt import engine_prompt
 from promptweave.inference.request import Request
 from promptweave.inference.service_request import program_from_wire
+from promptweave.output.derivative import Derivative
 from promptweave.v1 import prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -87,20 +88,20 @@ async def difference(engine: ReadyEngine, case: Case) -> Difference | None:
         return [chunk async for batch in rounds for chunk in batch]
 
     forwarded = "".join(chunk.text for chunk in await raw(append=True))
-    chunks = [chunk for chunk in await raw(append=False, n_probs=20) if chunk.scores]
+    chunks = [chunk for chunk in await raw(append=False, n_probs=200) if chunk.scores]
     sampled = "".join(chunk.text for chunk in chunks)
     if forwarded == sampled:
         return None
     ids = await engine.client.tokenize(parts, parse_special=True, add_special=engine.facts.adds_bos)
-    tokens, gaps = await _parting(engine, ids, chunks, forwarded)
+    tokens, gaps = await _parting(engine, ids, chunks, forwarded, state)
     return Difference(case.name, forwarded, sampled, tokens, gaps)
 
 
 async def _parting(
-    engine: ReadyEngine, ids: list[int], chunks: list[Chunk], other: str
+    engine: ReadyEngine, ids: list[int], chunks: list[Chunk], other: str, state: Derivative
 ) -> tuple[tuple[str, str], tuple[float, ...]]:
     """The sampled token in which they part and the other one, and how much likelier the former is."""
-    ids, place, found = [*ids], 0, ("", "")
+    ids, place, forced, found = [*ids], 0, 0, ("", "")
     gaps: tuple[float, ...] = ()
     text = "".join(chunk.text for chunk in chunks)
     same = next((n for n, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), min(len(text), len(other)))
@@ -108,8 +109,10 @@ async def _parting(
         assert chunk.scores
         assert chunk.token is not None
         ahead = "".join(each.text for each in chunks[number : number + LOOKED_BACK])
-        if place <= same <= place + len(ahead):
-            for one in chunk.scores.top[:5]:
+        # A token that is forced was not chosen.
+        forced = max(forced, place + await _forced(engine, state))
+        if place <= same <= place + len(ahead) and place >= forced:
+            for one in chunk.scores.top:
                 piece = one.text.decode(errors="replace")
                 # It ends the turn where the other answer is over.
                 fits = other.startswith(piece, place) if place < len(other) else piece in engine.facts.special_tokens
@@ -119,7 +122,18 @@ async def _parting(
                         gaps, found = moved, (chunk.text, piece)
         place += len(chunk.text)
         ids.append(chunk.token)
+        state = state.after(chunk.text) or state
     return found, gaps
+
+
+async def _forced(engine: ReadyEngine, state: Derivative) -> int:
+    """How many characters are written here without being chosen."""
+    text = state.forced_text()
+    following = state.after(text)
+    if len(text) < MIN_CHARACTERS or not following or not engine.facts.token_texts:
+        return 0
+    seams = _Seams(engine.client, engine.facts, engine.facts.token_texts)
+    return sum(len(piece) for piece, _ in await seams.tokens(text, following, engine.facts.special_tokens))
 
 
 async def _gaps(client: EngineClient, ids: list[int], chosen: int, other: int) -> tuple[float, ...]:
