@@ -87,11 +87,13 @@ async def difference(engine: ReadyEngine, case: Case) -> Difference | None:
         rounds = complete_in_rounds(engine.client, engine.facts, {**body, **more}, program, state, append=append)
         return [chunk async for batch in rounds for chunk in batch]
 
-    forwarded = "".join(chunk.text for chunk in await raw(append=True))
-    chunks = [chunk for chunk in await raw(append=False, n_probs=200) if chunk.scores]
-    sampled = "".join(chunk.text for chunk in chunks)
-    if forwarded == sampled:
+    fast, slow = await raw(append=True), await raw(append=False, n_probs=200)
+    forwarded, sampled = ("".join(chunk.text for chunk in chunks) for chunks in (fast, slow))
+    cut = fast[-1].stop_type == slow[-1].stop_type == "limit"
+    # Where both are cut, as many tokens may be a little more text: the words are the same as far as both go.
+    if forwarded == sampled or (cut and (forwarded.startswith(sampled) or sampled.startswith(forwarded))):
         return None
+    chunks = [chunk for chunk in slow if chunk.scores]
     ids = await engine.client.tokenize(parts, parse_special=True, add_special=engine.facts.adds_bos)
     tokens, gaps = await _parting(engine, ids, chunks, forwarded, state)
     return Difference(case.name, forwarded, sampled, tokens, gaps)
