@@ -14,11 +14,14 @@ from promptweave.compiler.compile_schema import compile_schema
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
 from promptweave.compiler.template import ChatTemplate
 from promptweave.demo import shipped_model
-from promptweave.inference.fast_forward import MIN_CHARACTERS, _inside, _stop_strings
+from promptweave.inference.fast_forward import MIN_CHARACTERS, _inside, _Message, _stop_strings
 from promptweave.inference.grammar_cache import derivative_of
+from promptweave.inference.request import Program
 from promptweave.inference.supervisor import Supervisor
-from promptweave.output.derivative import Derivative
-from promptweave.output.tree import Json, Part, Region
+from promptweave.inference.vocabulary import Vocabulary
+from promptweave.output.derivative import Derivative, DerivativeCache
+from promptweave.output.grammar import Lit
+from promptweave.output.tree import Json, Literal, Part, Region, Sequence, Syntax
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
@@ -166,6 +169,33 @@ async def test_the_contexts_end_is_a_limit(words: InferenceServiceStub) -> None:
         assert found.finish.usage.prompt_tokens + found.finish.usage.completion_tokens <= 513
 
 
+async def test_a_prompt_near_the_contexts_end_is_taken_without_what_would_be_appended(
+    words: InferenceServiceStub, trained: Supervisor
+) -> None:
+    start = "An example: " * 300
+    client = trained.ready().client
+    tokens = await client.tokenize(start, parse_special=True, add_special=True)
+    prompt = program(
+        prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=tokens[:508])),
+        root=Part(Region.CONTENT, Json()),
+        gbnf=compile_schema(record(the_longest_name_of_all=NUMBER)).grammar,
+    )
+    for fast in (True, False):
+        found = await answer(words, request(prompt, fast_forward=fast))
+        assert found.finish.reason == output_pb2.FINISH_REASON_LENGTH
+
+
+async def test_with_a_seed_it_is_the_same_text(words: InferenceServiceStub) -> None:
+    schema = record(location=TEXT, unit={"enum": ["celsius", "fahrenheit"]}, number_of_days=NUMBER)
+    same = 0
+    for seed in range(8):
+        drawn = sampling(temperature=1, seed=seed)
+        appended = await answer(words, asked(schema, sampling=drawn))
+        sampled = await answer(words, asked(schema, sampling=drawn, fast_forward=False))
+        same += appended.content == sampled.content
+    assert same >= 7  # Where two tokens are as likely, the engine's arithmetic decides.
+
+
 async def test_several_messages(words: InferenceServiceStub) -> None:
     schema = record(unit={"enum": ["celsius", "fahrenheit"]}, number_of_days=NUMBER)
     for each in await answers(words, asked(schema, n=3, sampling=sampling(temperature=1.5, seed=3))):
@@ -246,6 +276,34 @@ async def test_texts_that_begin_alike() -> None:
     start = await start_of({"enum": ["send_email_now", "send_letter_now", "set_thermostat"]})
     assert set(_stop_strings(start, ())) == {'"send_e', '"send_l', '"set'}
     assert MIN_CHARACTERS == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "usable"),
+    [
+        pytest.param('<T><A>{"x": "<A>"}<B>', '<T><A>{"x": "', id="a-value-spells-the-styles-own"),
+        pytest.param('<T><A>{"x": "<E>"}<B>', '<T><A>{"x": "', id="a-value-spells-another"),
+        pytest.param('<T><A>{"x": "y"}<B>', '<T><A>{"x": "y"}<B>', id="none-does"),
+    ],
+)
+async def test_what_others_spell_is_not_appended_as_a_special_token(trained: Supervisor, text: str, usable: str) -> None:
+    ready = trained.ready()
+    facts = replace(ready.facts, special_tokens=("<T>", "<A>", "<B>", "<E>"))
+    root = Sequence((Literal('<T><A>{"x": "'), Part(Region.CONTENT, Json()), Literal('"}<B>')))
+    start = DerivativeCache({"root": Lit(text)}).start()
+    message = _Message(
+        ready.client,
+        facts,
+        Vocabulary([]),
+        Program((), Syntax(root), preserved_tokens=("<T>", "<A>", "<B>")),
+        {},
+        start,
+        append=True,
+    )
+    message._regions = lambda forced: [  # type: ignore[method-assign]
+        Region.TOOL_ARGUMENTS if 13 <= place < len(forced) - 5 else None for place in range(len(forced))
+    ]
+    assert message._usable(start) == usable
 
 
 def test_no_token_begins_inside_a_special_one() -> None:

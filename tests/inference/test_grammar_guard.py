@@ -65,6 +65,18 @@ async def test_bytes_that_are_no_characters_are_left_to_the_validation_of_the_va
     reading.end()
 
 
+@pytest.mark.parametrize("glued", [True, False])
+async def test_where_a_budget_cuts_another_grammar_follows(glued: bool) -> None:
+    """The closing may come in one piece with what was held back before it."""
+    reading = await gbnf_guard('root ::= "<t>" [a-z\\x5B]{50} "</t>" "no"\n', "</t>", 'root ::= "yes"\n')
+    assert reading
+    for piece in ["<t>", "ab[i</t>y", "es"] if glued else ["<t>", "ab[i", "</t>", "yes"]:
+        reading.read(piece)
+    reading.end()
+    with pytest.raises(GrammarViolationError):
+        reading.read("x")
+
+
 async def test_grammars_of_others_are_held_by_the_engine_alone() -> None:
     assert await gbnf_guard("root ::= [^a]+  # a comment") is None
     assert await derivative_of("root ::= x") is None

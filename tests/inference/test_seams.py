@@ -131,6 +131,18 @@ async def test_behind_any_text_anything_may_come(engine: ReadyEngine, text: str)
     await check(engine, text, anything, [*STARTS, *(start + "abc" for start in STARTS), "", "\n", "\n\n", '"', '",', "  "])
 
 
+async def test_these_tests_see_a_seam_inside_a_token(engine: ReadyEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Vocabulary, "crossings", lambda self, text, following: iter(()))
+    anything = DerivativeCache({"root": Rep(Chars(((1, 0x10FFFF),)), 0, None)}).start()
+    seen = 0
+    for text in ('", "b": "', "x ", '["', "ab", "the", "{"):
+        try:
+            await check(engine, text, anything, [*STARTS, "abc", "ing", '"', "\n"])
+        except AssertionError:
+            seen += 1
+    assert seen
+
+
 def start_of(expr: Expr) -> Derivative:
     return DerivativeCache({"root": expr}).start()
 

@@ -108,6 +108,46 @@ def test_a_text_that_is_read_in_too_many_ways_or_too_deep() -> None:
         start(Ref("d0"), **deep, d5000=Lit("x"))
 
 
+def test_a_long_row_of_what_may_be_left_out_is_read_in_a_moment() -> None:
+    """3,900 of them took 5 s and more than a gigabyte once."""
+    row = Seq(tuple(Rep(Chars(((97, 97 + number % 20),)), 0, 1) for number in range(3900)))
+    rest = start(Seq(row.items[:900])).after("aab")
+    assert rest
+    assert rest.may_end
+    for more in (row, Seq(row.items * 6)):
+        with pytest.raises(AmbiguousGrammarError):
+            start(more).after("a")
+
+
+def test_what_is_remembered_is_forgotten() -> None:
+    """Also what is reached from the start, which somebody holds."""
+    text = Seq((Rep(Chars(((97, 99),)), 0, 500), Lit("x")))
+    cache = DerivativeCache({"root": Rep(Ref("text"), 0, 500), "text": text})
+    start, most = cache.start(), 0
+    state = start
+    for _ in range(200):
+        following = state.after("a" * 500 + "x")
+        assert following
+        state, most = following, max(most, cache.size)
+    assert 40_000 < most < 60_000
+    reached, waiting = {start}, [start]
+    while waiting:
+        for each in waiting.pop()._next.values():
+            if each and each not in reached:
+                reached.add(each)
+                waiting.append(each)
+    assert len(reached) < 60_000
+
+
+def test_a_rest_that_is_longer_than_engines_are_given() -> None:
+    words = [Seq((Ref("k"), Lit(str(number)))) for number in range(8)]
+    known = Alt(tuple(Lit(f"{number:06d}" * 5) for number in range(2000)))
+    cache = DerivativeCache({"root": Seq((Lit("x"), Alt(tuple(words)))), "k": Seq((Lit("a"), known))}, 1_900_000)
+    rest = cache.start().after("xa")
+    assert rest
+    assert rest.fits() == (len(rest.gbnf()) <= 2_000_000)
+
+
 @given(EXPRS, TEXTS)
 def test_a_printed_grammar_is_read_back(expr: Expr, text: str) -> None:
     if expr != NOTHING and "Alt(items=())" not in repr(expr):
@@ -139,6 +179,8 @@ def test_characters_are_read_back() -> None:
         'root ::= "a"\nroot ::= "b"',
         "root ::= missing",
         'root ::= "\\q"',
+        'root ::= "\\U00110000"',
+        "root ::= [\\uD800]",
     ],
 )
 def test_what_is_not_printed_so_is_refused(text: str) -> None:

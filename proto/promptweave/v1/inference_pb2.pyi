@@ -361,8 +361,8 @@ class GenerateRequest(_message.Message):
     return_tokens: _builtins.bool
     """Whether token ids are wanted."""
     fast_forward: _builtins.bool
-    """Whether text that the grammar forces may be appended to the prompt instead of being sampled. The words are the same either
-    way, but for ties of the engine's arithmetic. Absent: as the service is set up.
+    """Whether text that the grammar forces may be appended to the prompt instead of being sampled. At temperature 0, and with a
+    seed, the words are the same either way, but for ties of the engine's arithmetic. Absent: as the service is set up.
     """
     @_builtins.property
     def prompt(self) -> _prompt_compiler_pb2.CompiledPrompt:

@@ -33,7 +33,7 @@ class Counts:
     prompt_ms: float
     predicted_ms: float
     forced_tokens: int = 0
-    """Of the completion's, those that nobody decoded, since they were certain; see `certain.py`."""
+    """Of the completion's, those that nobody decoded, since they were certain; see `fast_forward.py`."""
 
 
 NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)

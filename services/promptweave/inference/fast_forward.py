@@ -16,12 +16,13 @@ What the model writes must be what it writes without this:
 - Nothing depends on the clock.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from promptweave.inference.client import NOTHING, Chunk, Counts, EngineClient
+from promptweave.inference.errors import ContextOverflowError
 from promptweave.inference.facts import Facts
 from promptweave.inference.grammar_cache import derivative_of
 from promptweave.inference.prompt import inner_tokens
@@ -45,7 +46,7 @@ _BEFORE = ("", "0", "a")
 """What values are probed with: before the character that ends them comes some other."""
 _ENDS = '",}]\n'
 """What ends values."""
-_SEEDS, _SEED_STEP = 2**32, 7919
+_SEEDS, _SEED_STEP = 2**32 - 1, 7919
 _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
 """What the style wrote; names, arguments and values are other people's."""
 
@@ -72,10 +73,15 @@ async def complete_in_rounds(
     message = _Message(client, facts, facts.token_texts, program, body, state, append=append)
     await message.begin()
     while not message.ended:
-        async with client.complete(message.body()) as batches, aclosing(batches):
-            async for batch in batches:
-                if chunks := [chunk for each in batch for chunk in message.read(each)]:
-                    yield chunks
+        try:
+            async with client.complete(message.body()) as batches, aclosing(batches):
+                async for batch in batches:
+                    if chunks := [chunk for each in batch for chunk in message.read(each)]:
+                        yield chunks
+        except ContextOverflowError:
+            if message.take_back():
+                continue  # The prompt itself may be short enough.
+            raise
         if not message.ended and (chunks := await message.end_round()):
             yield chunks
 
@@ -139,11 +145,11 @@ class _Seams:
         token has the tokens that come before it, and only those count that are the same in each such case. `own`: the
         special tokens that may stand in the text; no token begins inside one.
         """
-        key = (text, following, tuple(own))
-        known = self._vocabulary.seams.get(key)
-        if known is None:
-            known = self._vocabulary.seams[key] = await self._find(text, following, own)
-        return known
+        key = (self._vocabulary, text, following, tuple(own))
+        if key not in following.memo:
+            following.memo[key] = await self._find(text, following, own)
+        found: list[tuple[str, int]] = following.memo[key]
+        return found
 
     async def _find(self, text: str, following: Derivative, own: Sequence[str]) -> list[tuple[str, int]]:
         tokens = await self._tokenized(text)
@@ -173,13 +179,15 @@ class _Seams:
 
 def _inside(text: str, own: Sequence[str]) -> set[int]:
     """The places inside special tokens."""
-    places: set[int] = set()
-    for one in own:
-        start = text.find(one)
-        while start >= 0:
-            places.update(range(start + 1, start + len(one)))
-            start = text.find(one, start + 1)
-    return places
+    return {inner for one in own for place in _places(text, one) for inner in range(place + 1, place + len(one))}
+
+
+def _places(text: str, part: str) -> Iterator[int]:
+    """Where the part stands."""
+    place = text.find(part)
+    while place >= 0:
+        yield place
+        place = text.find(part, place + 1)
 
 
 def _common(one: list[tuple[str, int]], other: list[tuple[str, int]]) -> list[tuple[str, int]]:
@@ -205,6 +213,7 @@ class _Message:
         self._client, self._facts, self._vocabulary, self._program = client, facts, vocabulary, program
         self._seams = _Seams(client, facts, vocabulary)
         self._body, self._append = body, append
+        self._start = state
         self._state: Derivative | None = state
         """What may follow the text so far. None: that cannot be told any more."""
         self._text = ""
@@ -246,6 +255,14 @@ class _Message:
             self._appended(text, ids, following)
             self._ahead, self._ahead_tokens = [Chunk(text, NOTHING)], len(ids)
 
+    def take_back(self) -> bool:
+        """Takes back what was appended to the prompt. False: nothing was, or the engine has taken it."""
+        if not self._ahead:
+            return False
+        self._ahead, self._ahead_tokens, self._appended_tokens = [], 0, 0
+        self._ids, self._text, self._state = [], "", self._start
+        return True
+
     def body(self) -> dict[str, Any]:
         """For the next round."""
         assert self._state, "a message that cannot be followed has ended"
@@ -261,9 +278,9 @@ class _Message:
             body["n_predict"] = len(self._forced_ids)
         elif stops := _stop_strings(self._state, self._program.preserved_tokens):
             body["stop"] = stops
-        if self._rounds and "seed" in body:
-            # Else each round would draw the same numbers again.
-            body["seed"] = (int(body["seed"]) + _SEED_STEP * self._rounds) % _SEEDS
+        if self._ids and "seed" in body:
+            # Else each round would draw the same numbers again. By the tokens, so that it is the same however they came.
+            body["seed"] = (int(body["seed"]) + _SEED_STEP * len(self._ids)) % _SEEDS
         return body
 
     def read(self, chunk: Chunk) -> list[Chunk]:
@@ -321,8 +338,8 @@ class _Message:
         self._rounds += 1
         self._begin_round()
         given = [Chunk(text, self._counts()) for text in chunks]
-        if self._state is None or self._limit_within(()):
-            # Bytes that are not characters, which the engine counts in its own way; or too many ways.
+        if self._state is None or self._limit_within(()) or not self._state.fits():
+            # Bytes that are not characters, which the engine counts in its own way; too many ways, or too long a rest.
             self.ended = True
             return [*given, Chunk("", self._counts(), "limit")]
         if not sampled:
@@ -369,7 +386,7 @@ class _Message:
         """What is forced, up to what others wrote that would be a special token."""
         text = state.forced_text()
         own = self._program.preserved_tokens
-        found = [(text.index(one), one) for one in {*self._facts.special_tokens, *own} if one in text]
+        found = [(place, one) for one in {*self._facts.special_tokens, *own} for place in _places(text, one)]
         regions: list[Region | None] = []
         for place, special in sorted(found):
             regions = regions or self._regions(text)

@@ -47,11 +47,12 @@ class GbnfGuard:
         if not self._states or not text:
             return
         self._broken = self._broken or _NOT_TEXT in text
-        cut = bool(self._closing) and text.startswith(self._closing)
         try:
+            before, closing, behind = text.partition(self._closing) if self._closing else (text, "", "")
+            cut = bool(closing) and any(state.after(before) for state in self._states)
             following = [state.after(text) for state in self._states]
             if cut and self._after:
-                following.append(self._after.after(text.removeprefix(self._closing)))
+                following.append(self._after.after(behind))
         except AmbiguousGrammarError:
             logger.warning("a grammar has too many ways to read an answer: the rest of the answer is not checked")
             self._states = []

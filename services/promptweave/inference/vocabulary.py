@@ -9,8 +9,6 @@ trap.)
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
-from cachetools import LRUCache
-
 from promptweave.inference.client import EngineClient
 from promptweave.inference.errors import InferenceError
 from promptweave.output.derivative import AmbiguousGrammarError, Derivative
@@ -19,7 +17,6 @@ _BATCH = 16_384
 """Tokens that are asked for at once."""
 
 _FEW = 32
-_REMEMBERED_SEAMS = 1024
 
 _NOT_TEXT = "\ufffd"
 """What the engine writes for bytes that are not a whole character."""
@@ -32,8 +29,6 @@ class Vocabulary:
         self._texts = texts
         self._sorted = sorted({text for text in texts if len(text) > 1})
         self._longest = max(map(len, self._sorted), default=0)
-        self.seams: LRUCache[object, list[tuple[str, int]]] = LRUCache(_REMEMBERED_SEAMS)
-        """Tokens of forced texts up to where they may end; see `fast_forward.py`."""
 
     def text(self, token: int) -> str | None:
         """A token's text. None: it is not whole characters, or there is no such token."""

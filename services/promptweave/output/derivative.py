@@ -9,8 +9,9 @@ the size of the grammar. An unambiguous grammar has one stack, or a few.
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-from promptweave.output.gbnf import to_gbnf
+from promptweave.output.gbnf import MAX_CHARACTERS, GrammarTooLargeError, to_gbnf
 from promptweave.output.grammar import NOTHING, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq, alt, references, seq
 
 MAX_STACKS = 1_000
@@ -19,7 +20,7 @@ MAX_STACKS = 1_000
 _MAX_FORCED = 4096
 """Characters: a grammar may force a text without end."""
 
-_MAX_FRAMES = 100_000
+_MAX_FRAMES = 50_000
 """Frames and states that are remembered. Above, they are forgotten, and are made anew."""
 
 
@@ -38,7 +39,7 @@ Ranges = tuple[tuple[int, int], ...]
 class _Frame:
     """An expression that is still to be read, and what comes after it (None: the end).
 
-    Of a literal `low` is the place in its text; of a repetition `low` and `high` are the counts that are left.
+    Of a literal and of a sequence `low` is the place in it; of a repetition `low` and `high` are the counts that are left.
     """
 
     __slots__ = ("below", "expr", "high", "low")
@@ -51,6 +52,8 @@ class _Frame:
         match self.expr:
             case Lit(text):
                 return Lit(text[self.low :])
+            case Seq(items):
+                return Seq(items[self.low :])
             case Rep(item):
                 return Rep(item, self.low, self.high)
         return self.expr
@@ -87,6 +90,16 @@ class Derivative:
         """Whether the text may end here."""
         for stack in stacks:
             self.may_end |= cache.open(stack, self._ways)
+
+    @property
+    def memo(self) -> dict[object, Any]:
+        """See `DerivativeCache.memo`."""
+        return self._cache.memo
+
+    @property
+    def remembered(self) -> int:
+        """See `DerivativeCache.size`."""
+        return self._cache.size
 
     @property
     def printable(self) -> bool:
@@ -150,6 +163,16 @@ class Derivative:
         """That grammar's text. Raises GrammarTooLargeError."""
         return to_gbnf(self.grammar())
 
+    def fits(self) -> bool:
+        """Whether that text is no longer than engines are given. Cheap where the grammar is small."""
+        if self._cache.characters < MAX_CHARACTERS // (4 * max(len(self._stacks), 1)):
+            return True
+        try:
+            self.gbnf()
+        except GrammarTooLargeError:
+            return False
+        return True
+
     def _only(self) -> str | None:
         """The character that must come next."""
         if self.may_end:
@@ -176,15 +199,23 @@ class Derivative:
 class DerivativeCache:
     """The derivatives of one grammar."""
 
-    def __init__(self, rules: Mapping[str, Expr]) -> None:
-        """`rules`: all that are named, `root` among them."""
+    def __init__(self, rules: Mapping[str, Expr], characters: int = 0) -> None:
+        """`rules`: all that are named, `root` among them. `characters`: of the grammar's text."""
         known: dict[Expr, Expr] = {}
         # Equal expressions become the same object, so that frames can be told apart by identity.
         self._rules = {name: _shared(body, known) for name, body in rules.items()}
+        self.characters = characters
         self.printable = not any("root" in references(body) for body in rules.values())
         self._frames: dict[tuple[int, int, int | None, int], _Frame] = {}
         self._states: dict[frozenset[_Frame | None], Derivative] = {}
         self._known_heads: dict[tuple[int, int], _Heads] = {}
+        self.memo: dict[object, Any] = {}
+        """What others want to remember of these derivatives, and not for longer."""
+
+    @property
+    def size(self) -> int:
+        """How much is remembered: frames and states, of about half a kilobyte each."""
+        return len(self._states) + len(self._frames)
 
     def start(self) -> Derivative:
         """Before the first character. Raises AmbiguousGrammarError."""
@@ -196,9 +227,13 @@ class DerivativeCache:
         if known is None:
             if len(stacks) > MAX_STACKS:
                 raise AmbiguousGrammarError
-            if len(self._states) + len(self._frames) > _MAX_FRAMES:
+            if self.size > _MAX_FRAMES:
+                # Each of them may be reached from the start, which somebody holds.
+                for state in self._states.values():
+                    state._next.clear()
                 self._states.clear()
                 self._frames.clear()
+                self.memo.clear()
             known = self._states[stacks] = Derivative(stacks, self)
         return known
 
@@ -229,7 +264,7 @@ class DerivativeCache:
         return below
 
     def _heads(self, expr: Expr, place: int = 0) -> _Heads:
-        """How an expression may begin; of a literal, at a place in it. Raises AmbiguousGrammarError."""
+        """How an expression may begin; of a literal or a sequence, at a place in it. Raises AmbiguousGrammarError."""
         key = (id(expr), place)
         known = self._known_heads.get(key)
         if known is None:
@@ -256,10 +291,12 @@ class DerivativeCache:
                 return _Heads(leaves, may_be_empty=any(heads.may_be_empty for heads in each))
             case Seq(items):
                 found: list[_Leaf] = []
-                for number, item in enumerate(items):
-                    heads = self._heads(item)
-                    after = tuple(_part(later) for later in reversed(items[number + 1 :]))
-                    found += [(ranges, (*after, *parts)) for ranges, parts in heads.leaves]
+                for number in range(place, len(items)):
+                    heads = self._heads(items[number])
+                    later: tuple[_Part, ...] = ((expr, number + 1, None),) if number + 1 < len(items) else ()
+                    found += [(ranges, (*later, *parts)) for ranges, parts in heads.leaves]
+                    if len(found) > _MAX_LEAVES:
+                        raise AmbiguousGrammarError
                     if not heads.may_be_empty:
                         return _Heads(_distinct(found), may_be_empty=False)
                 return _Heads(_distinct(found), may_be_empty=True)

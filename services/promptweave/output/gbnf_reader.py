@@ -79,7 +79,10 @@ def _codes(text: str) -> Iterator[int]:
         if char:
             yield ord(char)
         elif len(escape) > 1:
-            yield int(escape[1:], 16)
+            code = int(escape[1:], 16)
+            if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+                raise ForeignGrammarError(f"\\{escape}")
+            yield code
         elif escape in _ESCAPES:
             yield _ESCAPES[escape]
         else:
