@@ -17,7 +17,7 @@ from promptweave.inference.engine import ReadyEngine
 from promptweave.inference.fast_forward import MIN_CHARACTERS, _Seams, complete_in_rounds, fast_forward_state
 from promptweave.inference.generate import engine_body
 from promptweave.inference.prompt import engine_prompt
-from promptweave.inference.request import Request
+from promptweave.inference.request import Program, Request
 from promptweave.inference.service_request import program_from_wire
 from promptweave.output.derivative import Derivative
 from promptweave.v1 import prompt_compiler_pb2
@@ -76,10 +76,7 @@ def shown(answer: Answer) -> str:
 
 async def difference(engine: ReadyEngine, case: Case) -> Difference | None:
     """How the texts differ that the model writes for it. None: they do not."""
-    program = program_from_wire(compiled(case, engine))
-    parts = await engine_prompt(engine.client, engine.facts, program.segments)
-    assert isinstance(parts, str)
-    body = {**engine_body(Request(program), engine.facts, parts), "temperature": 0, "n_predict": MAX_TOKENS}
+    program, parts, body = await _prepared(engine, case)
     state = await fast_forward_state(program, body, engine.facts)
     assert state
 
@@ -155,3 +152,27 @@ async def _likeliest(client: EngineClient, ids: list[int], *, cache: bool) -> di
     async with client.complete(body) as batches:
         found = [chunk.scores.top async for batch in batches for chunk in batch if chunk.scores]
     return {one.token: one.logprob for top in found for one in top}
+
+
+async def freely(engine: ReadyEngine, case: Case) -> str:
+    """What the model writes where it samples every token as it likes under the grammar: no rounds, and no seams."""
+    _, _, body = await _prepared(engine, case)
+    async with engine.client.complete(body) as batches:
+        return "".join([chunk.text async for batch in batches for chunk in batch])
+
+
+async def forwarded(engine: ReadyEngine, case: Case) -> str:
+    """What it writes as by default."""
+    program, _, body = await _prepared(engine, case)
+    state = await fast_forward_state(program, body, engine.facts)
+    assert state
+    rounds = complete_in_rounds(engine.client, engine.facts, body, program, state, append=True)
+    return "".join([chunk.text async for batch in rounds for chunk in batch])
+
+
+async def _prepared(engine: ReadyEngine, case: Case) -> tuple[Program, str, dict[str, Any]]:
+    """The compiled prompt, its text, and the body for the engine."""
+    program = program_from_wire(compiled(case, engine))
+    parts = await engine_prompt(engine.client, engine.facts, program.segments)
+    assert isinstance(parts, str)
+    return program, parts, {**engine_body(Request(program), engine.facts, parts), "temperature": 0, "n_predict": MAX_TOKENS}
