@@ -23,13 +23,13 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from promptweave.compiler import plan as planning
-from promptweave.compiler.answers import Answers
-from promptweave.compiler.pool import Pool
-from promptweave.compiler.service import PromptCompiler, register
-from promptweave.compiler.worker_service import compile_message
+from promptweave.compiler.plan import plan as planning
+from promptweave.compiler.service.response_cache import Answers
+from promptweave.compiler.service.servicer import PromptCompiler, register
+from promptweave.compiler.service.worker import compile_message
+from promptweave.compiler.service.worker_pool import Pool
 from promptweave.demo.model import demo_template
-from promptweave.facade.openai_request import compile_request_from_openai
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import prompt_compiler_pb2

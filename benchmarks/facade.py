@@ -120,7 +120,7 @@ Processes = Mapping[str, list[psutil.Process]]
 def processes(serving: int) -> Processes:
     """Those of each of our services, with their workers."""
     children = sorted(psutil.Process(serving).children(), key=lambda child: child.create_time())
-    services = [child for child in children if "promptweave.cli.worker" in child.cmdline()]
+    services = [child for child in children if "promptweave.cli.supervisor.service_process" in child.cmdline()]
     return {name: [one, *one.children(recursive=True)] for name, one in zip(OURS, services, strict=True)}
 
 

@@ -1,4 +1,4 @@
-"""What it costs to read an answer along its grammar (`inference/grammar_guard.py`): CPU time of each token, on one core.
+"""Reading an answer along its grammar (`inference/generation/grammar_guard.py`): CPU time of each token, on one core.
 
     python benchmarks/grammar_guard.py
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 from promptweave.compiler import json_schema_to_gbnf
-from promptweave.inference.grammar_guard import GbnfGuard
-from promptweave.output.derivative import DerivativeCache
-from promptweave.output.gbnf_reader import read_printed
+from promptweave.inference.generation.grammar_guard import GbnfGuard
+from promptweave.output.grammar.derivative import DerivativeCache
+from promptweave.output.grammar.gbnf_reader import read_printed
 
 ROUNDS = 30
 TEXT = {"type": "string", "maxLength": 400}

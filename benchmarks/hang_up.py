@@ -16,10 +16,10 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from promptweave.demo.model import write_demo_model
-from promptweave.inference.engine import ReadyEngine
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.service import register
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.service.servicer import register
 from promptweave.output.tree import Region, Syntax, Text
 from promptweave.output.wire import syntax_to_wire
 from promptweave.rpc.channel import channel

@@ -7,7 +7,7 @@ import json
 import random
 import time
 
-from promptweave.output.parser import OutputParser
+from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import (
     EMPTY,
     Branch,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 
 SUITE = Path(__file__).parents[2] / "shared" / "corpus" / "json-schema-test-suite" / "tests"
 

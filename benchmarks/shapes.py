@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 ENGINE = Path(__file__).parents[2] / "shared" / "tools" / "gbnf_engine.py"
 

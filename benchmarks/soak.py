@@ -228,7 +228,7 @@ def services(process: subprocess.Popen[str]) -> dict[str, psutil.Process]:
     workers = [
         child
         for child in sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
-        if "promptweave.cli.worker" in child.cmdline()
+        if "promptweave.cli.supervisor.service_process" in child.cmdline()
     ]
     return dict(zip(("compiler", "inference", "facade"), workers, strict=True))
 

@@ -14,16 +14,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from promptweave.compiler import plan as planning
-from promptweave.compiler import probe_abilities
-from promptweave.compiler import profile as profiles
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.main import register
-from promptweave.compiler.pool import Pool
+from promptweave.compiler.plan import plan as planning
+from promptweave.compiler.profile import probe_capabilities
+from promptweave.compiler.profile import profile as profiles
 from promptweave.compiler.request import ChatRequest
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import chat_request_from_wire
-from promptweave.facade.openai_request import compile_request_from_openai
+from promptweave.compiler.service.convert import chat_request_from_wire
+from promptweave.compiler.service.worker_pool import Pool
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import prompt_compiler_pb2
@@ -53,9 +53,9 @@ def mean(run: Callable[[], object], times: int) -> float:
 def cold(template: ChatTemplate) -> None:
     """Profiles a template that nobody has seen."""
     profiles._cached.cache_clear()
-    probe_abilities._cached.cache_clear()
+    probe_capabilities._cached.cache_clear()
     profiles.profile(template)
-    probe_abilities.abilities(template)
+    probe_capabilities.abilities(template)
 
 
 def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:

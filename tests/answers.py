@@ -17,8 +17,8 @@ import pytest
 import referencing
 from referencing.jsonschema import DRAFT202012
 
-from promptweave.facade.openapi import openapi_document
-from promptweave.facade.openapi_answers import ANSWERS, error_schema
+from promptweave.facade.openapi.document import openapi_document
+from promptweave.facade.openapi.responses import ANSWERS, error_schema
 
 from .openai_description import DESCRIPTION, check, check_event
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from promptweave.output.gbnf import to_gbnf
-from promptweave.output.grammar import Grammar
+from promptweave.output.grammar.expr import Grammar
+from promptweave.output.grammar.gbnf import to_gbnf
 
 from .grammars import accepts
 

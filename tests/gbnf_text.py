@@ -1,8 +1,8 @@
-"""Reads GBNF text back into grammar values: what `output/gbnf.py` prints, and no more: what the engine is given."""
+"""Reads GBNF text back into grammar values: what `output/grammar/gbnf.py` prints, and no more: what the engine is given."""
 
 import re
 
-from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
 _TOKEN = re.compile(
     r'\s*(?:(?P<lit>"(?:[^"\\]|\\.)*")|(?P<set>\[(?:[^\]\\]|\\.)*\])|(?P<ref>[a-z][a-z0-9-]*)|(?P<op>[()|*+?])|(?P<count>\{[0-9,]+\}))'

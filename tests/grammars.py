@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 
-from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
 
 def accepts(grammar: Grammar, text: str) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gguf import GGUFReader, GGUFWriter
 
-from promptweave.gguf_header import GgufError, read_header
+from promptweave.gguf.header import GgufError, read_header
 
 VOCABULARY = Path(__file__).parents[2] / "shared" / "corpus" / "vocab" / "ggml-vocab-llama-spm.gguf"
 

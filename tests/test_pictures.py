@@ -5,7 +5,7 @@ import io
 import pytest
 from PIL import Image
 
-from promptweave.pictures import PictureError, check_picture, for_engine
+from promptweave.common.images import PictureError, check_picture, for_engine
 
 from .pictures import BLUE, RED, picture
 

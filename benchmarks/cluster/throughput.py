@@ -9,9 +9,9 @@ from benchmarks.cluster.services import COMPILER, Cluster
 from benchmarks.compiler import together
 
 from promptweave.demo.model import demo_template
+from promptweave.rpc.bearer_token import bringing
 from promptweave.rpc.channel import channel
 from promptweave.rpc.security import Security
-from promptweave.rpc.token import bringing
 
 REQUEST = "8 tools, 50 KB"
 _CALLERS = 16

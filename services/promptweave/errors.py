@@ -4,8 +4,8 @@
     ├── compiler/errors.py: CompilerError   RequestError, UnsupportedError, TemplateUnknown, TemplateError, SchemaError
     └── inference/errors.py: InferenceError EngineUnavailable, EngineFailed, ContextOverflow, Overloaded, ...
 
-They know nothing of gRPC or HTTP: `rpc/errors.py` holds the only table to gRPC status, `facade/errors.py` the only one
-to HTTP.
+They know nothing of gRPC or HTTP: `rpc/client_errors.py` holds the only table to gRPC status, `facade/errors.py` the only
+one to HTTP.
 Any other exception is a fault of ours, and callers see a fixed text instead of it.
 """
 

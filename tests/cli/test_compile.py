@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from promptweave.cli import compile as compile_module
+from promptweave.cli.commands import compile as compile_module
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import sample

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.compiler.gguf_template import template_from_gguf
+from promptweave.compiler.template.from_gguf import template_from_gguf
 
 from .running import run
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptweave.compiler.compile_schema import Dialect, compile_schema
+from promptweave.compiler.json_schema.compile import Dialect, compile_schema
 from promptweave.compiler.json_text import COMPACT
 
 from ..gbnf_text import grammar_from_gbnf

@@ -140,7 +140,7 @@ def test_a_service_that_dies_ends_the_rest(demo_model: Path, name: str, nothing_
     with serving("--model", str(demo_model), *ONE_SLOT) as served:
         family = served.family
         # In the order of their start: the compiler, inference and its engine, the facade.
-        workers = [process for process in family if "promptweave.cli.worker" in process.cmdline()]
+        workers = [process for process in family if "promptweave.cli.supervisor.service_process" in process.cmdline()]
         workers[["compiler", "inference", "facade"].index(name)].kill()
         # First: whoever waits for a process learns its status, and psutil throws it away.
         assert served.process.wait(START_S) == 1

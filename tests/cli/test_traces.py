@@ -313,7 +313,7 @@ def test_a_collector_that_is_away_holds_nothing_up(protocol: str, tmp_path: Path
 def test_nothing_is_imported_where_nobody_asks() -> None:
     program = """
 import sys
-import promptweave.cli.services, promptweave.compiler.main, promptweave.inference.main
+import promptweave.cli.commands.services, promptweave.compiler.main, promptweave.inference.main
 assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 import promptweave.facade.main
 assert not [name for name in sys.modules if name.startswith("opentelemetry.sdk")]

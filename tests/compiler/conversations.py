@@ -4,11 +4,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from promptweave.compiler.normalise import CompileWarning
-from promptweave.compiler.profile import profile
+from promptweave.compiler.profile.profile import profile
+from promptweave.compiler.render.prompt import Shown
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
-from promptweave.compiler.shown import Shown
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.warnings import CompileWarning
 
 TOOLS = (
     Tool(

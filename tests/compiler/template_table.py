@@ -5,10 +5,10 @@ python tests/compiler/template_table.py
 
 from pathlib import Path
 
-from promptweave.compiler.picture_syntax import PictureSyntax
-from promptweave.compiler.probe_abilities import abilities
-from promptweave.compiler.profile import Profile, profile
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.profile.image_syntax import PictureSyntax
+from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.profile import Profile, profile
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[2] / "shared" / "corpus" / "templates"

@@ -9,10 +9,10 @@ import grpc.aio
 import psutil
 import pytest
 
-from promptweave.compiler.pool import CallTooLongError, Pool
-from promptweave.compiler.service import register
+from promptweave.compiler.service.servicer import register
+from promptweave.compiler.service.worker_pool import CallTooLongError, Pool
 from promptweave.rpc.channel import channel
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
@@ -114,7 +114,7 @@ async def test_no_attack_holds_up_another_request(compiler: PromptCompilerServic
 
 
 def workers() -> set[psutil.Process]:
-    return {child for child in psutil.Process().children() if "promptweave.compiler.worker_service" in child.cmdline()}
+    return {child for child in psutil.Process().children() if "promptweave.compiler.service.worker" in child.cmdline()}
 
 
 async def test_a_worker_that_hangs_or_dies_is_replaced(anyio_backend: str) -> None:

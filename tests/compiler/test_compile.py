@@ -10,11 +10,11 @@ import pytest
 
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import CompilerError, RequestError, SchemaError, TemplateError, UnsupportedError
-from promptweave.compiler.profile import profile
+from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.message import ParsedMessage
-from promptweave.output.parser import OutputParser
+from promptweave.output.parse.parser import OutputParser
 from promptweave.output.wire import syntax_from_wire, syntax_to_wire
 
 from ..gbnf_text import grammar_from_gbnf

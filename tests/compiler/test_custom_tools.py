@@ -10,8 +10,8 @@ import pytest
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.request import Call, ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolChoice
-from promptweave.compiler.styles.custom import input_arguments, input_parameters
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts, sample

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.profile import profile
+from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import ChatRequest, JsonFormat
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 from .template_table import CORPUS, PAGE, table
+from .test_call_syntax import WIDE_QUESTION, check_splits
 from .test_compile import CHOICES, QUESTION, SCHEMA, check_samples
-from .test_derive import WIDE_QUESTION, check_splits
 
 TEMPLATES = sorted(CORPUS.glob("*.jinja")) if CORPUS.is_dir() else []
 

@@ -11,8 +11,8 @@ from promptweave.compiler.request import Call, Message, Role, Tool
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts
+from .test_call_syntax import check_splits, found
 from .test_compile import CHOICES, QUESTION, check_samples, read, template
-from .test_derive import check_splits, found
 
 DEEP = Tool(
     "f",

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.profile import profile
+from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Call, Message, Role
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 
+from .test_call_syntax import WIDE_QUESTION, check_splits
 from .test_compile import CHOICES, check_samples, read
-from .test_derive import WIDE_QUESTION, check_splits
 
 _FRAME = (
     "{%- if tools %}<|system|>{{ tools | tojson }}<|end|>{% endif %}{%- for m in messages %}<|{{ m.role }}|>"

@@ -6,14 +6,14 @@ from dataclasses import replace
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.profile import profile
+from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Call, Message, Role, Tool
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts
+from .test_call_syntax import WIDE_QUESTION, check_splits
 from .test_compile import CHOICES, QUESTION, check_samples, read
-from .test_derive import WIDE_QUESTION, check_splits
 
 _ECHO = (
     "{%- if tools %}<|system|>TELLS{{ tools | tojson }}<|end|>{% endif %}"

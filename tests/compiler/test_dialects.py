@@ -9,9 +9,9 @@ import pytest
 
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.request import ChatRequest, GrammarSyntax, JsonFormat, TextGrammar, Tool, ToolChoice
-from promptweave.compiler.styles.custom import input_parameters
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.compiler.service.convert import compiled_to_wire
+from promptweave.compiler.styles.custom_tools import input_parameters
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts, sample

@@ -12,8 +12,8 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import ToolChoice
-from promptweave.output.gbnf import to_gbnf
-from promptweave.output.grammar import Grammar
+from promptweave.output.grammar.expr import Grammar
+from promptweave.output.grammar.gbnf import to_gbnf
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts, sample

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.explain import Explanation, explain
 from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 TEMPLATES = Path(__file__).parent / "templates"
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "templates"

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptweave.compiler import marks, plan, wire_service
 from promptweave.compiler.errors import CompilerError
-from promptweave.compiler.worker_service import compile_message
+from promptweave.compiler.messages import special_token_marks
+from promptweave.compiler.plan import plan
+from promptweave.compiler.service import convert
+from promptweave.compiler.service.worker import compile_message
 from promptweave.demo.model import demo_template
-from promptweave.facade.openai_request import compile_request_from_openai
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.v1 import prompt_compiler_pb2
 
 # It drops tools without a description, and the beginning of conversations of three messages.
@@ -46,7 +48,13 @@ MESSAGES = st.lists(
 
 
 def cold(request: prompt_compiler_pb2.CompileRequest) -> Any:
-    for cache in (wire_service._known_tool, wire_service._syntax, marks._known_tool, marks._marker, plan.plan):
+    for cache in (
+        convert._known_tool,
+        convert._syntax,
+        special_token_marks._known_tool,
+        special_token_marks._marker,
+        plan.plan,
+    ):
         cache.cache_clear()
     return outcome(request)
 

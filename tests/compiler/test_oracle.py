@@ -1,7 +1,7 @@
 """Our prompts are, byte for byte, what the engine's own `/apply-template` makes of the same conversation.
 
 Compared wherever the engine renders a conversation and loses nothing of it, and we had nothing to change. What is left must
-be in `EXPLAINED`. Where the engine loses something or refuses, we are to do better, which `test_normalise.py` shows.
+be in `EXPLAINED`. Where the engine loses something or refuses, we are to do better, which `test_normalize.py` shows.
 """
 
 import json
@@ -16,12 +16,12 @@ from typing import Any
 
 import pytest
 
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo.model import write_demo_model
 
 from .conversations import SHAPES, Shape, shown, texts
-from .test_normalise import CORPUS, NAMES
-from .test_normalise import HERE as TESTS
+from .test_normalize import CORPUS, NAMES
+from .test_normalize import HERE as TESTS
 
 pytest.importorskip("xllamacpp")
 

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.json_schema.raw_strings import before
+from promptweave.compiler.json_schema.emit.raw_strings import before
 from promptweave.compiler.request import Tool
 from promptweave.output.message import ParsedMessage
-from promptweave.output.parser import OutputParser
+from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import EMPTY, Branch, Part, Region, Syntax, Text
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts
+from .test_call_syntax import BARE, check_splits
 from .test_compile import QUESTION, check_samples, read, template
-from .test_derive import BARE, check_splits
 
 
 @pytest.mark.parametrize("end", ["</p>", "\n</p>", "abab", "aab", "\naa", "p"])

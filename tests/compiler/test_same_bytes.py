@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.plan import plan
+from promptweave.compiler.plan.plan import plan
 from promptweave.compiler.request import ChatRequest, JsonFormat, Message, Role, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.compiler.service.convert import compiled_to_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "templates"
 OURS = Path(__file__).parent / "templates"

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptweave.compiler import SchemaError, json_schema_to_gbnf
-from promptweave.compiler.compile_schema import compile_schema, embed_schema
+from promptweave.compiler.json_schema.compile import compile_schema, embed_schema
 from promptweave.compiler.json_text import COMPACT, dumps, loads
-from promptweave.output.grammar import Grammar, Rules
+from promptweave.output.grammar.expr import Grammar, Rules
 
 from ..grammars import accepts, sample
 

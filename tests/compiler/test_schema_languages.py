@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.json_schema import automaton
-from promptweave.compiler.json_schema.automaton import Dfa, TooManyStatesError
-from promptweave.compiler.json_schema.ecma_pattern import PatternError
-from promptweave.compiler.json_schema.formats import FORMATS, format_dfa
-from promptweave.compiler.json_schema.number_atoms import exact
-from promptweave.compiler.json_schema.pattern_language import pattern_dfa
+from promptweave.compiler.json_schema.parse.json_values import exact
+from promptweave.compiler.regex import dfa as automaton
+from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
+from promptweave.compiler.regex.ecma_parser import PatternError
+from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
+from promptweave.compiler.regex.formats import FORMATS, format_dfa
 
 from ..grammars import accepts
 from .test_schema import grammar_of

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.compile_schema import compile_schema, embed_schema, load_schema
-from promptweave.compiler.json_schema.deadline import deadline
-from promptweave.output.check import find_violation
-from promptweave.output.gbnf import MAX_CHARACTERS
-from promptweave.output.grammar import Alt, Grammar, Lit, Ref, Rep, Rules, Seq
-from promptweave.output.safety import UnsafeGrammarError, check_safe
+from promptweave.compiler.deadline import deadline
+from promptweave.compiler.json_schema.compile import compile_schema, embed_schema, load_schema
+from promptweave.output.grammar.expr import Alt, Grammar, Lit, Ref, Rep, Rules, Seq
+from promptweave.output.grammar.gbnf import MAX_CHARACTERS
+from promptweave.output.grammar.safety import UnsafeGrammarError, check_safe
+from promptweave.output.parse.schema_check import find_violation
 
 from ..grammars import accepts, sample
 from .test_schema import grammar_of

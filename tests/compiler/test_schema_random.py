@@ -13,8 +13,8 @@ import jsonschema
 import pytest
 
 from promptweave.compiler import SchemaError
-from promptweave.output.gbnf import to_gbnf
-from promptweave.output.safety import check_safe
+from promptweave.output.grammar.gbnf import to_gbnf
+from promptweave.output.grammar.safety import check_safe
 
 from ..grammars import accepts, sample
 from .test_schema import grammar_of

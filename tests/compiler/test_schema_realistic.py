@@ -13,7 +13,7 @@ import pytest
 
 from promptweave.compiler import SchemaError
 from promptweave.compiler.json_text import COMPACT, SPACED, dumps
-from promptweave.output.safety import check_safe
+from promptweave.output.grammar.safety import check_safe
 
 from ..grammars import accepts, sample
 from .test_schema import grammar_of

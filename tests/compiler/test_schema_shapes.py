@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.json_schema import objects
+from promptweave.compiler.json_schema.emit import objects
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
 

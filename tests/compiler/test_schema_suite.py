@@ -16,10 +16,10 @@ import jsonschema
 import pytest
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.compile_schema import embed_schema
-from promptweave.output.gbnf import to_gbnf
-from promptweave.output.grammar import Rules
-from promptweave.output.safety import check_safe
+from promptweave.compiler.json_schema.compile import embed_schema
+from promptweave.output.grammar.expr import Rules
+from promptweave.output.grammar.gbnf import to_gbnf
+from promptweave.output.grammar.safety import check_safe
 
 from ..engine import engine_or_reader
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.request import ChatRequest, GrammarSyntax, JsonFormat, TextGrammar, ToolChoice
-from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.output.message import ParsedMessage
-from promptweave.output.parser import OutputParser
+from promptweave.output.parse.parser import OutputParser
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
 
@@ -22,7 +22,7 @@ from ..gbnf_text import grammar_from_gbnf
 from ..grammars import sample
 from .test_compile import QUESTION, SCHEMA, template
 from .test_custom_tools import FREE, LIMITED
-from .test_service import compiler  # noqa: F401 - a fixture
+from .test_servicer import compiler  # noqa: F401 - a fixture
 
 REQUESTS: dict[str, ChatRequest] = {
     "auto": QUESTION,

@@ -12,11 +12,11 @@ import pytest
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError, UnsupportedError
 from promptweave.compiler.request import GrammarSyntax, TextGrammar, ToolChoice
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
-from promptweave.output.beginnings import may_begin
-from promptweave.output.grammar import Grammar, Rules
-from promptweave.output.safety import check_safe
+from promptweave.output.grammar.expr import Grammar, Rules
+from promptweave.output.grammar.prefixes import may_begin
+from promptweave.output.grammar.safety import check_safe
 
 from ..engine import Judge, engine_or_reader
 from ..gbnf_text import grammar_from_gbnf

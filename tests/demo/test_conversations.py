@@ -9,10 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.profile import profile
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import chat_request_from_wire
-from promptweave.facade.openai_request import compile_request_from_openai
+from promptweave.compiler.profile.profile import profile
+from promptweave.compiler.service.convert import chat_request_from_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 
 DEMO = Path(__file__).parents[2] / "demo"
 sys.path.insert(0, str(DEMO))

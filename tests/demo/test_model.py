@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from promptweave.compiler.gguf_template import NoTemplateError, template_from_gguf
-from promptweave.compiler.profile import profile
+from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.styles import hermes
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.template.from_gguf import NoTemplateError, template_from_gguf
 from promptweave.demo.model import CONTROL_TOKENS, TAG_TOKENS, VocabularyError, demo_template, write_demo_model
 
 VOCABULARIES = Path(__file__).parents[3] / "shared" / "corpus" / "vocab"

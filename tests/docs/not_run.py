@@ -21,21 +21,21 @@ RUN_BY: dict[str, list[str]] = {
     "tests/cli/test_demo_model.py::test_writes_a_model_and_says_how_to_serve_it": [
         "promptweave demo-model demo.gguf && promptweave serve --model demo.gguf",
     ],
-    "tests/cli/test_hub.py::test_downloads_once": [  # from a hub of its own
+    "tests/cli/test_huggingface.py::test_downloads_once": [  # from a hub of its own
         "promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF",
     ],
-    "tests/inference/test_endpoint.py::test_comes_goes_and_comes_back": [
+    "tests/inference/test_remote.py::test_comes_goes_and_comes_back": [
         "promptweave serve --endpoint http://127.0.0.1:8081",
         "promptweave inference --endpoint http://127.0.0.1:8081",
     ],
-    "tests/inference/test_pool.py::test_the_service_is_ready_as_long_as_one_is": [
+    "tests/inference/test_load_balancer.py::test_the_service_is_ready_as_long_as_one_is": [
         "promptweave inference --listen 0.0.0.0:50052 --endpoint http://10.0.0.1:8081 --endpoint http://10.0.0.2:8081",
         "promptweave inference --endpoint http://10.0.0.1:8081 --endpoint http://10.0.0.2:8081",
     ],
     "tests/inference/test_whisper.py::test_a_real_server": [  # where there is one
         "promptweave serve --model model.gguf --whisper-model ggml-base.bin --whisper-server PATH",
     ],
-    "tests/facade/test_vectors.py::test_all_forms_of_input": [
+    "tests/facade/test_embeddings.py::test_all_forms_of_input": [
         'curl -s http://localhost:8080/v1/embeddings -H "Content-Type: application/json" '
         '-d \'{"model": "embedder", "input": ["a text"]}\'',
     ],

@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from promptweave.facade.subtitles import srt, vtt
+from promptweave.facade.openai.audio.subtitles import srt, vtt
 from promptweave.v1 import inference_pb2
 
 from ..fake_whisper_server import install, write_model

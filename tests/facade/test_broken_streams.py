@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from promptweave.errors import Code
-from promptweave.facade.services import Services
+from promptweave.facade.backend.clients import Services
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 

@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.errors import Code, PromptweaveError
 from promptweave.facade.errors import to_http, to_param
-from promptweave.facade.openai_request import chat_path
+from promptweave.facade.openai.chat.to_grpc import chat_path
 from promptweave.rpc.status import RemoteError
 
 TABLE = {

@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.event_stream import PING, event_stream
+from promptweave.facade.http.event_stream import PING, event_stream
 
 pytestmark = pytest.mark.anyio
 

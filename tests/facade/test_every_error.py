@@ -11,7 +11,7 @@ import pytest
 
 from promptweave.compiler.errors import SchemaError, TemplateError, TemplateLimitError
 from promptweave.errors import Code
-from promptweave.facade.openapi import OPERATIONS
+from promptweave.facade.openapi.document import OPERATIONS
 from promptweave.inference.errors import (
     ContextOverflowError,
     EngineFailedError,

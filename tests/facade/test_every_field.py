@@ -8,15 +8,17 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from promptweave.facade.body import read_body
-from promptweave.facade.chat_body import ChatBody
-from promptweave.facade.completion_body import CompletionBody
-from promptweave.facade.completion_route import check_served as check_completion
+from promptweave.facade.anthropic.body import MessagesBody
+from promptweave.facade.anthropic.to_chat import to_chat as from_messages
+from promptweave.facade.bodies.body import read_body
+from promptweave.facade.bodies.unsupported import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, NOTHING, RESPONSES, Unserved
 from promptweave.facade.errors import RequestError, UnsupportedError, to_param
-from promptweave.facade.messages_body import MessagesBody
-from promptweave.facade.messages_request import to_chat as from_messages
-from promptweave.facade.openai_request import compile_request_from_openai, to_compile_request
-from promptweave.facade.responses_body import (
+from promptweave.facade.openai.chat.body import ChatBody
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_compile_request
+from promptweave.facade.openai.completions.body import CompletionBody
+from promptweave.facade.openai.completions.route import check_served as check_completion
+from promptweave.facade.openai.embeddings.routes import EmbeddingsBody
+from promptweave.facade.openai.responses.body import (
     CallOutputItem,
     CustomCallItem,
     CustomTool,
@@ -28,10 +30,8 @@ from promptweave.facade.responses_body import (
     ResponsesBody,
     ToolFormat,
 )
-from promptweave.facade.responses_request import check_served as check_response
-from promptweave.facade.responses_request import to_chat as from_responses
-from promptweave.facade.unserved import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, NOTHING, RESPONSES, Unserved
-from promptweave.facade.vector_routes import EmbeddingsBody
+from promptweave.facade.openai.responses.to_chat import check_served as check_response
+from promptweave.facade.openai.responses.to_chat import to_chat as from_responses
 from promptweave.v1 import inference_pb2
 
 from ..openai_description import described, document

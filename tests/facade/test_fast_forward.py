@@ -4,13 +4,13 @@ from typing import Any
 
 import pytest
 
-from promptweave.facade.body import read_body
-from promptweave.facade.chat_body import read_chat_body
-from promptweave.facade.messages_body import MessagesBody
-from promptweave.facade.messages_request import to_chat
-from promptweave.facade.openai_request import to_generate_request
-from promptweave.facade.responses_body import ResponsesBody
-from promptweave.facade.responses_request import to_chat as from_responses
+from promptweave.facade.anthropic.body import MessagesBody
+from promptweave.facade.anthropic.to_chat import to_chat
+from promptweave.facade.bodies.body import read_body
+from promptweave.facade.openai.chat.body import read_chat_body
+from promptweave.facade.openai.chat.to_grpc import to_generate_request
+from promptweave.facade.openai.responses.body import ResponsesBody
+from promptweave.facade.openai.responses.to_chat import to_chat as from_responses
 
 USER = [{"role": "user", "content": "hi"}]
 

@@ -12,13 +12,13 @@ import httpx
 import pytest
 import trustme
 
-from promptweave.facade import keys as keys_module
 from promptweave.facade.app import create_app
-from promptweave.facade.envelope import Guard
 from promptweave.facade.errors import KeyFileError
-from promptweave.facade.keys import Keys
+from promptweave.facade.http import api_keys as keys_module
+from promptweave.facade.http.api_keys import Keys
+from promptweave.facade.http.middleware import Guard
+from promptweave.facade.http.rate_limits import RateLimits
 from promptweave.facade.options import FacadeOptions
-from promptweave.facade.rate_limits import RateLimits
 
 from ..serving import Serving, running, serving
 from .test_refusals import check

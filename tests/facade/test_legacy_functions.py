@@ -6,9 +6,9 @@ import httpx
 import openai
 import pytest
 
-from promptweave.facade.chat_body import read_chat_body
 from promptweave.facade.errors import RequestError
-from promptweave.facade.legacy_functions import with_tools
+from promptweave.facade.openai.chat.body import read_chat_body
+from promptweave.facade.openai.chat.legacy_functions import with_tools
 
 from ..serving import Serving
 

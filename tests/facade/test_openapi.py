@@ -16,8 +16,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from promptweave.facade.app import create_routes
-from promptweave.facade.openapi import OPERATIONS, openapi_document
-from promptweave.facade.openapi_answers import ANSWERS
+from promptweave.facade.openapi.document import OPERATIONS, openapi_document
+from promptweave.facade.openapi.responses import ANSWERS
 from promptweave.facade.options import FacadeOptions
 
 from ..serving import Serving

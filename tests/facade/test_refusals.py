@@ -8,7 +8,7 @@ import httpx
 import openai
 import pytest
 
-from promptweave.facade import sse
+from promptweave.facade.http import sse
 
 from ..serving import Serving, running
 from .weather import REQUEST

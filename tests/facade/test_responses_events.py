@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from promptweave.facade.responses_events import ResponseEvents
+from promptweave.facade.openai.responses.events import ResponseEvents
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2 import Finish, GenerateEvent, Usage
 from promptweave.v1.output_pb2 import (

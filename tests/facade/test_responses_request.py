@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.facade.body import read_body
-from promptweave.facade.openai_request import to_compile_request, to_generate_request
-from promptweave.facade.places import Origin, Places
-from promptweave.facade.responses_body import ResponsesBody
-from promptweave.facade.responses_items import encrypted, kept_item
-from promptweave.facade.responses_request import to_chat
-from promptweave.facade.translated import Translated
+from promptweave.facade.bodies.body import read_body
+from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.translated import Translated
+from promptweave.facade.openai.responses.body import ResponsesBody
+from promptweave.facade.openai.responses.items import encrypted, kept_item
+from promptweave.facade.openai.responses.to_chat import to_chat
 
 
 def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Translated:

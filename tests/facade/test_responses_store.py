@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptweave.facade.responses_store import Kept, ResponseStore, StoreError, StoreLimits
+from promptweave.facade.openai.responses.store import Kept, ResponseStore, StoreError, StoreLimits
 
 pytestmark = pytest.mark.anyio
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from promptweave.facade.backend.routes_file import read_routes
 from promptweave.facade.errors import RoutesFileError
-from promptweave.facade.routes_file import read_routes
 
 WHOLE = """
 [models.small]

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.gguf_template import template_from_gguf
 from promptweave.compiler.request import ChatRequest, Message, Role
+from promptweave.compiler.template.from_gguf import template_from_gguf
 from promptweave.demo.model import write_demo_model
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.generation.prompt import engine_prompt
+from promptweave.inference.generation.request import PlainText, Text
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.prompt import engine_prompt
-from promptweave.inference.request import PlainText, Text
-from promptweave.inference.supervisor import Supervisor
 
 from ..inference.running import watched
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from promptweave.facade.openapi import OPERATIONS
+from promptweave.facade.openapi.document import OPERATIONS
 
 from ..serving import Serving
 

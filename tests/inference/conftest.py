@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from ..fake_llama_server import install

@@ -10,9 +10,9 @@ from typing import Any
 import grpc.aio
 import pytest
 
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import StartError
-from promptweave.inference.supervisor import Supervisor
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import Answer, answer, program, read_on, request

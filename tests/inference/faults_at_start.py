@@ -9,7 +9,7 @@ import socket
 
 import pytest
 
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.server import RpcServer
 

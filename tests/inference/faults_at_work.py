@@ -12,11 +12,12 @@ import pytest
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.demo.model import write_demo_model
-from promptweave.inference import pulse
-from promptweave.inference.endpoint import endpoints
+from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.engine import watchdog
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervision, Supervisor
+from promptweave.inference.process.supervisor import Supervision
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2 import (
     EmbedRequest,
@@ -93,7 +94,7 @@ async def crashing_grammar(place: Place) -> Seen:
 async def stalling_grammar(place: Place) -> Seen:
     """Nor do we of those that hold it up for ever."""
     # It may be slow to answer, on a busy machine.
-    with patch.object(pulse, "_PATIENCE", 0.2):
+    with patch.object(watchdog, "_PATIENCE", 0.2):
         return await _twice(place, "stick", hang_timeout_s=15.0)
 
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from promptweave.inference.session_files import SessionFiles
+from promptweave.inference.sessions.store import SessionFiles
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2 import (
     ForkSessionRequest,

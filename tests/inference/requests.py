@@ -9,7 +9,7 @@ import pytest
 
 from promptweave.output.tree import Node, Region, Syntax, Text
 from promptweave.output.wire import syntax_to_wire
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

@@ -9,11 +9,11 @@ from typing import Any
 import psutil
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.engine import Engine
+from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, SideEngines
+from promptweave.inference.engine.engine import Engine
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.service import register
-from promptweave.inference.side_engines import NO_SIDE_ENGINES, SideEngines
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.service.servicer import register
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

@@ -10,7 +10,7 @@ import grpc.aio
 import psutil
 import pytest
 
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import TIMEOUT_S, answer, endless, program, request

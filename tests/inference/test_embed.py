@@ -12,11 +12,11 @@ import pytest
 
 from promptweave.demo.embedding_model import CONTEXT, WIDTH, write_embedding_model
 from promptweave.errors import Code
-from promptweave.inference.embed import embed
+from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.embeddings.embed import embed
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import OverloadedError, RequestError
-from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervisor
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

@@ -10,17 +10,17 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo import shipped_model
-from promptweave.inference.fast_forward import MIN_CHARACTERS, _inside, _Message, _stop_strings
-from promptweave.inference.grammar_cache import derivative_of
-from promptweave.inference.request import Program
-from promptweave.inference.supervisor import Supervisor
-from promptweave.inference.vocabulary import Vocabulary
-from promptweave.output.derivative import Derivative, DerivativeCache
-from promptweave.output.grammar import Lit
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.vocabulary import Vocabulary
+from promptweave.inference.generation.fast_forward import MIN_CHARACTERS, _inside, _Message, _stop_strings
+from promptweave.inference.generation.grammar_cache import derivative_of
+from promptweave.inference.generation.request import Program
+from promptweave.output.grammar.derivative import Derivative, DerivativeCache
+from promptweave.output.grammar.expr import Lit
 from promptweave.output.tree import Json, Literal, Part, Region, Sequence, Syntax
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import output_pb2, prompt_compiler_pb2

@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.output.tree import (
     EMPTY,
     Branch,

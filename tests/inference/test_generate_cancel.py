@@ -11,9 +11,9 @@ import grpc.aio
 import pytest
 
 from promptweave.errors import Code
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.rpc import server
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import TIMEOUT_S, endless, program, request

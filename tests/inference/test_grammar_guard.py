@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
-from promptweave.compiler.compile_schema import compile_schema
-from promptweave.inference.client import Chunk, EngineClient
+from promptweave.compiler.json_schema.compile import compile_schema
+from promptweave.inference.client.llama_client import Chunk, EngineClient
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import GrammarViolationError
-from promptweave.inference.grammar_cache import derivative_of
-from promptweave.inference.grammar_guard import GbnfGuard, gbnf_guard
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.generation.grammar_cache import derivative_of
+from promptweave.inference.generation.grammar_guard import GbnfGuard, gbnf_guard
 from promptweave.output.tree import Json, Part, Region
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

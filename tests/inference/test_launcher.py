@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.launcher import Order
+from promptweave.inference.process.launcher import Order
 
 ORDER = Order(os.getpid(), "/no/such/engine", "/m.gguf", "/s.sock", "secret", 1, None, None, ())
 
 
 def launch(line: bytes, **env: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-P", "-m", "promptweave.inference.launcher"]
+    command = [sys.executable, "-P", "-m", "promptweave.inference.process.launcher"]
     return subprocess.run(command, input=line, capture_output=True, timeout=60, env={**os.environ, **env})
 
 

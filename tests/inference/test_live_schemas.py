@@ -13,10 +13,10 @@ import jsonschema
 import pytest
 
 from promptweave.compiler import SchemaError
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.demo import shipped_model
 from promptweave.demo.model import write_demo_model
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.output.tree import Json, Part, Region
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

@@ -8,12 +8,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.demo.model import write_demo_model
 from promptweave.errors import Code
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.llguidance import LlguidanceGuard
 from promptweave.inference.errors import EngineFailedError, RequestError
-from promptweave.inference.llguidance_guard import LlguidanceGuard
-from promptweave.inference.supervisor import Supervisor
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import answer, program, refused, request, sampling, text

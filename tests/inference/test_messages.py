@@ -6,10 +6,10 @@ from collections import Counter
 import pytest
 
 from promptweave.errors import Code
-from promptweave.inference.messages import _choice
-from promptweave.inference.request import Program, Request
-from promptweave.inference.sampling import Sampling
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.generation.generate import _choice
+from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.sampling import Sampling
 from promptweave.output.tree import Region, Syntax, Text
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

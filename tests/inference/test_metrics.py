@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.demo.embedding_model import write_embedding_model
-from promptweave.inference.metrics import EngineMetrics
-from promptweave.inference.pool import Pool
-from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.load_balancer import Pool
+from promptweave.inference.service.metrics import EngineMetrics
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.embed import embed
-from promptweave.inference.side_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.embeddings.embed import embed
 
 from .minilm import write_minilm
 from .running import options, watched

@@ -7,8 +7,8 @@ import pytest
 from gguf import GGUFReader, GGUFWriter
 
 from promptweave.demo.model import demo_template
+from promptweave.inference.engine.model_file import check_model_file, read_model_file
 from promptweave.inference.errors import StartError
-from promptweave.inference.model_file import check_model_file, read_model_file
 
 VOCABULARY = Path(__file__).parents[3] / "shared" / "corpus" / "vocab" / "ggml-vocab-llama-spm.gguf"
 

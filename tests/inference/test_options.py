@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from promptweave.inference import discovery
-from promptweave.inference.discovery import EngineProgram, find_engine
-from promptweave.inference.endpoint import endpoints
+from promptweave.inference.engine import discovery
+from promptweave.inference.engine.discovery import EngineProgram, find_engine
+from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
-from promptweave.inference.launcher import Order, command
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.process.launcher import Order, command
 
 MODEL, URL = Path("a.gguf"), "http://127.0.0.1:1"
 

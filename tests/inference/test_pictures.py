@@ -10,14 +10,14 @@ import jsonschema
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.errors import Code
-from promptweave.inference.endpoint import endpoints
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
+from promptweave.inference.generation.image_prompt import JOINER, picture_prompt
+from promptweave.inference.generation.request import Picture, PlainText, Text
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.picture_prompt import JOINER, picture_prompt
-from promptweave.inference.request import Picture, PlainText, Text
-from promptweave.inference.supervisor import Supervisor
 from promptweave.v1 import chat_pb2, inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from promptweave.demo.model import write_demo_model
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import RequestError
-from promptweave.inference.prompt import engine_prompt
-from promptweave.inference.request import Ids, PlainText, Segment, Text
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.generation.prompt import engine_prompt
+from promptweave.inference.generation.request import Ids, PlainText, Segment, Text
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import answer, plain, program, request, text

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from promptweave.errors import Code
-from promptweave.inference import child, pulse
-from promptweave.inference import supervisor as module
+from promptweave.inference.engine import watchdog
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import EngineUnavailableError, GrammarQuarantinedError, RequestError
-from promptweave.inference.quarantine import Quarantine
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.process import child
+from promptweave.inference.process import supervisor as module
+from promptweave.inference.scheduling.quarantine import Quarantine
 from promptweave.v1 import inference_pb2
 
 from .requests import TIMEOUT_S, answer, program, refused, refused_rest, request, text
@@ -135,7 +136,7 @@ async def test_what_holds_the_engine_up_is_found_though_its_caller_is_gone(
 ) -> None:
     """Its neighbours wait in the engine until the hang is noticed, and are served by the next one."""
     # It may be slow to answer, on a busy machine; that it does not get on is noticed after 3 s.
-    monkeypatch.setattr(pulse, "_PATIENCE", 0.2)
+    monkeypatch.setattr(watchdog, "_PATIENCE", 0.2)
     guilty, innocent = 'root ::= "a"', 'root ::= "a" | "b"'
     engine = Supervisor(options(demo_model, engine=fake, hang_timeout_s=15.0))
     async with watched(engine) as watch, calling(engine) as stub:

@@ -9,9 +9,9 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import compiled_to_wire
-from promptweave.output.dialects import Dialect
+from promptweave.compiler.service.convert import compiled_to_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.output.grammar.dialects import Dialect
 from promptweave.v1 import inference_pb2, output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 
 from promptweave.errors import Code
-from promptweave.inference import messages, supervisor
-from promptweave.inference.client import EngineClient
-from promptweave.inference.engine import OnReady, ReadyEngine
+from promptweave.inference.client.llama_client import EngineClient
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.watchdog import Pulse
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
-from promptweave.inference.events import Event
-from promptweave.inference.facts import Facts
-from promptweave.inference.gate import Gate
-from promptweave.inference.pulse import Pulse
-from promptweave.inference.quarantine import Quarantine
-from promptweave.inference.request import Program, Request
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.generation import generate
+from promptweave.inference.generation.events import Event
+from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.process import supervisor
+from promptweave.inference.process.managed_process import OnReady
+from promptweave.inference.scheduling.quarantine import Quarantine
+from promptweave.inference.scheduling.slot_queue import Gate
 from promptweave.output.deltas import ContentDelta
 from promptweave.output.tree import Region, Syntax, Text
 from promptweave.v1 import inference_pb2
@@ -106,11 +108,11 @@ async def test_lives(
                 raise step
             yield [step]
 
-    monkeypatch.setattr(messages, "write_message", write_message)
-    monkeypatch.setattr(messages, "_POLL_S", 0)
+    monkeypatch.setattr(generate, "write_message", write_message)
+    monkeypatch.setattr(generate, "_POLL_S", 0)
     seen: list[str | Exception] = []
     try:
-        async for batch in messages.generate(Scripted(), Request(Program((), Syntax(Text(Region.CONTENT))))):
+        async for batch in generate.generate(Scripted(), Request(Program((), Syntax(Text(Region.CONTENT))))):
             seen += [event.text for _, event in batch if isinstance(event, ContentDelta)]
     except EngineUnavailableError as error:
         seen.append(error)
@@ -134,9 +136,9 @@ async def test_one_that_dies_just_before_a_message_is_waited_for(monkeypatch: py
     async def write_message(*_: object) -> AsyncIterator[list[Event]]:
         yield [BEGUN]
 
-    monkeypatch.setattr(messages, "write_message", write_message)
-    monkeypatch.setattr(messages, "_POLL_S", 0)
-    written = messages.generate(Dying(), Request(Program((), Syntax(Text(Region.CONTENT))), n=2))
+    monkeypatch.setattr(generate, "write_message", write_message)
+    monkeypatch.setattr(generate, "_POLL_S", 0)
+    written = generate.generate(Dying(), Request(Program((), Syntax(Text(Region.CONTENT))), n=2))
     assert sorted([item async for batch in written for item in batch]) == [(0, BEGUN), (1, BEGUN)]
 
 
@@ -181,7 +183,7 @@ async def test_the_deadline_holds_while_the_engine_is_away(
 
 async def test_an_engine_that_stays_away(demo_model: Path, fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_DELAY_S", 1000)
-    monkeypatch.setattr(messages, "_LONGEST_RETURN_S", 0.2)
+    monkeypatch.setattr(generate, "_LONGEST_RETURN_S", 0.2)
     engine = fake_served(fake, demo_model)
     async with watched(engine), calling(engine) as stub:
         assert (await refused(stub, request(program(text("die-once"))))).code is Code.UNAVAILABLE

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from promptweave.inference.client import EngineClient
-from promptweave.inference.engine import ReadyEngine
+from promptweave.inference.client.llama_client import EngineClient
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.rounds import Rounds, try_rounds
+from promptweave.inference.engine.vocabulary import learn_vocabulary
 from promptweave.inference.errors import EngineFailedError
-from promptweave.inference.rounds import Rounds, try_rounds
-from promptweave.inference.supervisor import Supervisor
-from promptweave.inference.vocabulary import learn_vocabulary
 
 pytestmark = pytest.mark.anyio
 

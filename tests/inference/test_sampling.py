@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from promptweave.inference.errors import RequestError
-from promptweave.inference.sampling import RANGES, LogitBias, Sampling
-from promptweave.inference.service_request import sampling_from_wire
+from promptweave.inference.generation.sampling import RANGES, LogitBias, Sampling
+from promptweave.inference.service.generate_request import sampling_from_wire
 from promptweave.v1 import inference_pb2
 
 INF, NAN = math.inf, math.nan

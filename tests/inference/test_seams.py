@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.demo import shipped_model
 from promptweave.demo.model import write_demo_model
-from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.fast_forward import _Seams
-from promptweave.inference.grammar_cache import derivative_of
-from promptweave.inference.prompt import inner_tokens
-from promptweave.inference.supervisor import Supervisor
-from promptweave.inference.vocabulary import Vocabulary
-from promptweave.output.derivative import Derivative, DerivativeCache
-from promptweave.output.grammar import Chars, Expr, Lit, Rep, Seq
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.vocabulary import Vocabulary
+from promptweave.inference.generation.fast_forward import _Seams
+from promptweave.inference.generation.grammar_cache import derivative_of
+from promptweave.inference.generation.prompt import inner_tokens
+from promptweave.output.grammar.derivative import Derivative, DerivativeCache
+from promptweave.output.grammar.expr import Chars, Expr, Lit, Rep, Seq
 
 from ..grammars import sample
 from .running import options, watched

@@ -9,10 +9,10 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.compiler.service.convert import compiled_to_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.errors import Code
-from promptweave.output.dialects import Dialect
+from promptweave.output.grammar.dialects import Dialect
 from promptweave.output.tree import EMPTY, Branch, Literal, Region, Sequence, Text
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

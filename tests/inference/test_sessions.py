@@ -16,8 +16,8 @@ import pytest
 
 from promptweave.demo.model import write_demo_model
 from promptweave.errors import Code
-from promptweave.inference.supervisor import Supervisor
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2 as pb
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

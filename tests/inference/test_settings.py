@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from promptweave.inference.client import JsonObject
-from promptweave.inference.sampling import RANGES
-from promptweave.inference.service_request import sampling_from_wire
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.client.llama_client import JsonObject
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.generation.sampling import RANGES
+from promptweave.inference.service.generate_request import sampling_from_wire
 from promptweave.v1 import inference_pb2
 
 pytestmark = pytest.mark.anyio

@@ -10,10 +10,10 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import compiled_to_wire
+from promptweave.compiler.service.convert import compiled_to_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo.model import write_demo_model
-from promptweave.output.dialects import Dialect
+from promptweave.output.grammar.dialects import Dialect
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

@@ -10,10 +10,10 @@ import psutil
 import pytest
 
 from promptweave.errors import Code
-from promptweave.inference import supervisor as module
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.process import supervisor as module
 
 from .requests import answer, endless, program, refused, refused_rest, request, text
 from .running import LONG_S, alive, calling, eventually, left, options, served, socket_folders, watched

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.inference.client import Candidate, Chunk, Counts, Scores
-from promptweave.inference.events import Event, Finish, Logprobs, Tokens
-from promptweave.inference.message_reader import MessageReader
-from promptweave.inference.request import Program, Request
+from promptweave.inference.client.llama_client import Candidate, Chunk, Counts, Scores
+from promptweave.inference.generation.events import Event, Finish, Logprobs, Tokens
+from promptweave.inference.generation.output_reader import MessageReader
+from promptweave.inference.generation.request import Program, Request
 from promptweave.output.deltas import ContentDelta, ReasoningDelta, SchemaViolation
 from promptweave.output.tree import Json, Node, Part, Region, Syntax, Text
 

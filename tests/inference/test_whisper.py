@@ -21,20 +21,21 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, generate_latest
 
-from promptweave.inference import main, supervisor
-from promptweave.inference.endpoint import endpoints
-from promptweave.inference.engine_log import WHISPER_STYLE, EngineLog
+from promptweave.inference import main
+from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.reserved_port import LOOPBACK, reserved_port
-from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervision
-from promptweave.inference.transcribe import words
-from promptweave.inference.whisper_client import Token
-from promptweave.inference.whisper_languages import LANGUAGES, WITHOUT_SPACES, language_code
-from promptweave.inference.whisper_model import read_whisper_model
+from promptweave.inference.process import supervisor
+from promptweave.inference.process.log import WHISPER_STYLE, EngineLog
+from promptweave.inference.process.reserved_port import LOOPBACK, reserved_port
+from promptweave.inference.process.supervisor import Supervision
+from promptweave.inference.transcription.languages import LANGUAGES, WITHOUT_SPACES, language_code
+from promptweave.inference.transcription.model_file import read_whisper_model
+from promptweave.inference.transcription.transcribe import words
+from promptweave.inference.transcription.whisper_client import Token
 from promptweave.rpc.channel import channel
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1.inference_pb2 import (
     MODEL_ROLE_TRANSCRIPTION,

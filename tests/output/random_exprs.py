@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from promptweave.output.grammar import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
 from ..grammars import accepts
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.derivative import AmbiguousGrammarError, Derivative, DerivativeCache
-from promptweave.output.gbnf import to_gbnf
-from promptweave.output.gbnf_reader import ForeignGrammarError, read_printed
-from promptweave.output.grammar import NOTHING, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar.derivative import AmbiguousGrammarError, Derivative, DerivativeCache
+from promptweave.output.grammar.expr import NOTHING, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar.gbnf import to_gbnf
+from promptweave.output.grammar.gbnf_reader import ForeignGrammarError, read_printed
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts, sample

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from promptweave.output.gbnf import MAX_REPEAT, to_gbnf
-from promptweave.output.grammar import (
+from promptweave.output.grammar.expr import (
     ANY_CHAR,
     EMPTY,
     NOTHING,
@@ -23,6 +22,7 @@ from promptweave.output.grammar import (
     chars,
     none_of,
 )
+from promptweave.output.grammar.gbnf import MAX_REPEAT, to_gbnf
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts, sample

@@ -7,9 +7,9 @@ from typing import Any
 import llguidance
 import pytest
 
-from promptweave.compiler.compile_schema import compile_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.compiler.json_text import COMPACT
-from promptweave.output.lark import to_lark
+from promptweave.output.grammar.lark import to_lark
 
 from ..compiler.test_schema import ACCEPTED, REJECTED, grammar_of
 from ..compiler.test_schema_keywords import CASES

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, SyntaxWarning
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
-from promptweave.output.parser import OutputParser
+from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import EMPTY, Node, Part, Region, Repeat, Syntax, Text
 from promptweave.output.tree import Json as JsonNode
 

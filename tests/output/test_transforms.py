@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.transforms import transformer
+from promptweave.output.parse.transforms import transformer
 from promptweave.output.tree import Transform
 
 TEXTS = st.text(st.characters() | st.sampled_from('\\"/\nu\ud83d\ude00\ud83d\ude00😀\x00'))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.grammar import NOTHING, Grammar, Rules
+from promptweave.output.grammar.expr import NOTHING, Grammar, Rules
 from promptweave.output.tree import (
     EMPTY,
     JSON_FIRST,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.grammar import EMPTY, Alt, Chars, Grammar, Lit, Rules
-from promptweave.output.parser import OutputParser
+from promptweave.output.grammar.expr import EMPTY, Alt, Chars, Grammar, Lit, Rules
+from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import Branch, Choice, Emit, Json, Literal, Node, Part, Region, Repeat, Sequence, Syntax, Text
 from promptweave.output.tree_grammar import tree_expr
 

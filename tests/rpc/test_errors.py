@@ -10,7 +10,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from promptweave.errors import Code, PromptweaveError
-from promptweave.rpc.errors import from_rpc_error
+from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import UNKNOWN_REASON, RemoteError, to_status
 
 from .serving import call, connected

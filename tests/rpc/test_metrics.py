@@ -12,8 +12,8 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.errors import Code, PromptweaveError
 from promptweave.rpc.address import ListenError
+from promptweave.rpc.admin_http import listening
 from promptweave.rpc.channel import channel
-from promptweave.rpc.operations import listening
 from promptweave.rpc.server import RpcServer
 
 from .serving import SERVICE, TIMEOUT_S, call, serving

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from promptweave.rpc import watched
+from promptweave.rpc import reloading_file
 from promptweave.rpc.channel import Connection, channel
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
@@ -35,7 +35,7 @@ YESTERDAY = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
 
 @pytest.fixture(autouse=True)
 def _look_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watched, "_LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(reloading_file, "_LOOK_AGAIN_S", 0.0)
 
 
 class Files:
@@ -268,7 +268,7 @@ def test_half_of_a_pair() -> None:
 def test_what_can_no_longer_be_read_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "words"
     file.write_text("one")
-    words = watched.Watched([file], file.read_text)
+    words = reloading_file.Watched([file], file.read_text)
     assert words.value() == "one"
     file.unlink()
     assert words.value() == words.value() == "one"

@@ -17,8 +17,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.rpc import server as server_module
 from promptweave.rpc.address import ListenError, can_be_called
+from promptweave.rpc.admin_http import Readiness
 from promptweave.rpc.channel import MAX_MESSAGE_BYTES, Connection, channel
-from promptweave.rpc.operations import Readiness
 from promptweave.rpc.server import LIVENESS, RpcServer, serve
 
 from .serving import SERVICE, TIMEOUT_S, call, connected, echo, serving

@@ -10,16 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.template import ChatTemplate
-from promptweave.compiler.wire_service import compiled_to_wire
-from promptweave.inference.client import Chunk, EngineClient
-from promptweave.inference.engine import ReadyEngine
-from promptweave.inference.fast_forward import MIN_CHARACTERS, _Seams, complete_in_rounds, fast_forward_state
-from promptweave.inference.generate import engine_body
-from promptweave.inference.prompt import engine_prompt
-from promptweave.inference.request import Program, Request
-from promptweave.inference.service_request import program_from_wire
-from promptweave.output.derivative import Derivative
+from promptweave.compiler.service.convert import compiled_to_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.inference.client.llama_client import Chunk, EngineClient
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.generation.fast_forward import MIN_CHARACTERS, _Seams, complete_in_rounds, fast_forward_state
+from promptweave.inference.generation.message import engine_body
+from promptweave.inference.generation.prompt import engine_prompt
+from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.service.generate_request import program_from_wire
+from promptweave.output.grammar.derivative import Derivative
 from promptweave.v1 import prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.supervisor import Supervisor
 
 from ..inference.running import watched
 from ..real_models import QWEN_CODER, SMOLLM2, real_model

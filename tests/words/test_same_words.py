@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.engine.llama_server import Supervisor
 
 from ..inference.running import calling
 from .cases import ADDRESS, COPY, NOTE, TAGS, VALUES, Case, answering, cases, record, values

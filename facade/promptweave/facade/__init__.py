@@ -1,26 +1,26 @@
 """OpenAI's REST API in front of the two services. Translation only: no prompt knowledge, no parsing of output, and no state
 but the store of responses.
 
-    main.py ── app.py                        the process; its routes
-                 ├─ chat_route.py, turn.py   one request, on its way
-                 ├─ chat_body.py             what clients send: the shape of the request
-                 ├─ openai_request.py        request → CompileRequest, GenerateRequest
-                 ├─ services.py              the calls to the two services
-                 ├─ openai_response.py       events → completion, or chunks of a stream
-                 └─ errors.py                the one table: error → HTTP status and OpenAI's error body
+    main.py ── app.py               the process; its routes
+    endpoint.py                     what routes without a chat share
+    errors.py                       the one table: error → HTTP status and OpenAI's error body
 
-    responses_route.py                       `/v1/responses`
-                 ├─ responses_request.py     a request → the chat request that it is in other words
-                 ├─ responses_items.py       its items → messages
-                 ├─ places.py                where in it the parts of the chat request came from
-                 ├─ responses_events.py      events → events of a response, and the response
-                 └─ responses_store.py       responses that are kept, in SQLite
+    openai/chat/                    `/v1/chat/completions`
+        route.py, pipeline.py       one request, on its way
+        body.py                     what clients send: the shape of the request
+        to_grpc.py                  request → CompileRequest, GenerateRequest
+        from_grpc.py                events → completion, or chunks of a stream
+        translated.py               what other APIs make of a request: a chat request, and the way back
+    openai/responses/               `/v1/responses`
+        to_chat.py, items.py        request and items → chat request and messages
+        events.py, response.py      events → events of a response, and the response
+        store.py                    responses that are kept, in SQLite
+    openai/completions/, openai/embeddings/, openai/audio/
+    anthropic/                      `/v1/messages`, Anthropic's API
+    native/                         llama.cpp's own routes; those of the prompt compiler
 
-    messages_route.py                        `/v1/messages`, Anthropic's API: messages_request.py, messages_events.py
-    translated.py                            what these two make of a request: a chat request, and the way back
-
-`vector_routes.py`, `completion_route.py`, `llama_cpp_routes.py`: the routes without a chat; `route.py`: what they share.
-`compiler_routes.py`: what the compiler tells of its work; `explorer_routes.py`: the page at `/` that shows it.
-`models.py` says which model a name means, and where it is; `routes_file.py` reads that from a file.
-`sse.py` writes event streams; `http.py` holds what every answer has.
+    backend/                        the calls to the two services; which model a name means, and where it is
+    bodies/                         request bodies; `source_map.py`: which part of a request another one came from
+    http/                           middleware, keys, limits, event streams
+    openapi/, explorer/, telemetry/
 """

@@ -10,26 +10,27 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
-from promptweave.facade.audio_routes import add_audio_routes
-from promptweave.facade.chat_route import ChatCompletion
-from promptweave.facade.compiler_routes import add_compiler_routes
-from promptweave.facade.completion_body import CompletionBody
-from promptweave.facade.completion_route import complete, completion_place
-from promptweave.facade.docs_routes import add_docs
-from promptweave.facade.envelope import in_envelope
-from promptweave.facade.explorer_routes import add_explorer
-from promptweave.facade.http import handle_errors, models_of
-from promptweave.facade.llama_cpp_routes import add_llama_cpp_routes
-from promptweave.facade.messages_route import add_messages
-from promptweave.facade.metrics import HttpMetrics, shown
-from promptweave.facade.models import Models, model_list, model_object
+from promptweave.facade.anthropic.routes import add_messages
+from promptweave.facade.backend.lookup import models_of
+from promptweave.facade.backend.models import Models, model_list, model_object
+from promptweave.facade.backend.routes_file import watch_routes
+from promptweave.facade.endpoint import route
+from promptweave.facade.explorer.routes import EXPLORER_FILES, add_explorer
+from promptweave.facade.http.middleware import in_envelope
+from promptweave.facade.http.request import handle_errors
+from promptweave.facade.native.compiler import add_compiler_routes
+from promptweave.facade.native.llama_cpp import add_llama_cpp_routes
+from promptweave.facade.openai.audio.routes import add_audio_routes
+from promptweave.facade.openai.chat.route import ChatCompletion
+from promptweave.facade.openai.completions.body import CompletionBody
+from promptweave.facade.openai.completions.route import complete, completion_place
+from promptweave.facade.openai.embeddings.routes import add_vector_routes
+from promptweave.facade.openai.responses.routes import add_responses
+from promptweave.facade.openai.responses.store import ResponseStore, StoreLimits
+from promptweave.facade.openapi.routes import add_docs
 from promptweave.facade.options import FacadeOptions
-from promptweave.facade.responses_route import add_responses
-from promptweave.facade.responses_store import ResponseStore, StoreLimits
-from promptweave.facade.route import route
-from promptweave.facade.routes_file import watch_routes
-from promptweave.facade.traces import HttpTraces
-from promptweave.facade.vector_routes import add_vector_routes
+from promptweave.facade.telemetry.http_spans import HttpTraces
+from promptweave.facade.telemetry.metrics import HttpMetrics, shown
 
 
 def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
@@ -38,7 +39,9 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     Raises KeyFileError, RoutesFileError and StoreError.
     """
     registry = CollectorRegistry()
-    return HttpTraces(HttpMetrics(in_envelope(create_routes(options, stop, registry), options), registry))
+    public_paths = EXPLORER_FILES.keys() if options.explorer else frozenset()
+    app = in_envelope(create_routes(options, stop, registry), options, public_paths)
+    return HttpTraces(HttpMetrics(app, registry))
 
 
 def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: CollectorRegistry) -> FastAPI:
@@ -56,7 +59,7 @@ def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: Collect
                 yield
             ending.cancel()
 
-    # Routes read their bodies themselves, so they are described by `openapi.py`: FastAPI sees none of it.
+    # Routes read their bodies themselves, so they are described by `openapi/document.py`: FastAPI sees none of it.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     handle_errors(app)
 

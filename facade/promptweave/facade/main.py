@@ -8,15 +8,15 @@ from collections.abc import Callable
 
 import uvicorn
 
+from promptweave.common.tracing import stop_tracing, tracing
 from promptweave.facade.app import create_app
 from promptweave.facade.errors import KeyFileError, RoutesFileError
+from promptweave.facade.openai.responses.store import StoreError
 from promptweave.facade.options import FacadeOptions
-from promptweave.facade.responses_store import StoreError
 from promptweave.rpc.address import can_be_called
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
-from promptweave.tracing import stop_tracing, tracing
 
 ROLE = "facade"
 _BACKLOG = 2048

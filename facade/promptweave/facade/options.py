@@ -19,7 +19,7 @@ class FacadeOptions:
     compiler: str = "127.0.0.1:50051"
     inference: str = "127.0.0.1:50052"
     routes: Path | None = None
-    """A file of models and their addresses; see `routes_file.py`. None: the one model that `inference` has."""
+    """A file of models and their addresses; see `backend/routes_file.py`. None: the one model that `inference` has."""
     security: Security = NO_SECURITY
     """How the services are called."""
     api_keys: tuple[str, ...] = ()

@@ -3,16 +3,19 @@
 from promptweave.cli.lazy_group import LazyGroup
 
 COMMANDS = {
-    "serve": ("promptweave.cli.serve:command", "Everything on one machine: http://localhost:8080."),
-    "compiler": ("promptweave.cli.services:compiler", "The compiler alone, over gRPC."),
-    "inference": ("promptweave.cli.services:inference", "The inference service alone, over gRPC, with its engine."),
-    "facade": ("promptweave.cli.services:facade", "The OpenAI facade alone, over HTTP."),
-    "compile": ("promptweave.cli.compile:command", "A chat request in, the compiled prompt out."),
-    "parse": ("promptweave.cli.parse:command", "A model's output in, the message out."),
-    "schema": ("promptweave.cli.schema:command", "A JSON Schema in, its grammar out."),
-    "inspect": ("promptweave.cli.inspect:command", "What a chat template does: roles, tools, how it writes calls."),
-    "precache": ("promptweave.cli.precache:command", "Evaluate long prompts once, for running services."),
-    "demo-model": ("promptweave.cli.demo_model:command", "Write a tiny model with random weights, to try things with."),
+    "serve": ("promptweave.cli.commands.serve:command", "Everything on one machine: http://localhost:8080."),
+    "compiler": ("promptweave.cli.commands.services:compiler", "The compiler alone, over gRPC."),
+    "inference": ("promptweave.cli.commands.services:inference", "The inference service alone, over gRPC, with its engine."),
+    "facade": ("promptweave.cli.commands.services:facade", "The OpenAI facade alone, over HTTP."),
+    "compile": ("promptweave.cli.commands.compile:command", "A chat request in, the compiled prompt out."),
+    "parse": ("promptweave.cli.commands.parse:command", "A model's output in, the message out."),
+    "schema": ("promptweave.cli.commands.schema:command", "A JSON Schema in, its grammar out."),
+    "inspect": ("promptweave.cli.commands.inspect:command", "What a chat template does: roles, tools, how it writes calls."),
+    "precache": ("promptweave.cli.commands.precache:command", "Evaluate long prompts once, for running services."),
+    "demo-model": (
+        "promptweave.cli.commands.demo_model:command",
+        "Write a tiny model with random weights, to try things with.",
+    ),
 }
 """Name → where the command is, and what it does."""
 

@@ -8,8 +8,8 @@ Start reading at `compile.py`. For Python callers that want only the grammar of 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from promptweave.compiler.compile_schema import json_schema_to_gbnf
     from promptweave.compiler.errors import SchemaError
+    from promptweave.compiler.json_schema.compile import json_schema_to_gbnf
 
 __all__ = ["SchemaError", "json_schema_to_gbnf"]
 
@@ -17,7 +17,7 @@ __all__ = ["SchemaError", "json_schema_to_gbnf"]
 def __getattr__(name: str) -> Any:
     # Loaded when asked for: processes that only start the compiler should not carry its libraries.
     if name == "json_schema_to_gbnf":
-        from promptweave.compiler.compile_schema import json_schema_to_gbnf
+        from promptweave.compiler.json_schema.compile import json_schema_to_gbnf
 
         return json_schema_to_gbnf
     if name == "SchemaError":

@@ -1,11 +1,11 @@
 """The main path: a chat request and a template → a compiled prompt. One pass after the other, each in its own module.
 
-profile      what the template does                              profile.py, derive.py
-plan         the answer: its tree, grammar and syntax            plan.py
-pictures     as characters of the text                           pictures.py
-mark         what others wrote and would be a special token      marks.py
-normalise    the conversation, as the template accepts it        normalise.py
-render       the prompt                                          shown.py, template.py
+profile      what the template does                              profile/profile.py, profile/call_syntax.py
+plan         the answer: its tree, grammar and syntax            plan/plan.py
+pictures     as characters of the text                           messages/images.py
+mark         what others wrote and would be a special token      messages/special_token_marks.py
+normalise    the conversation, as the template accepts it        messages/normalize.py
+render       the prompt                                          render/prompt.py, template/chat_template.py
 """
 
 import hashlib
@@ -13,19 +13,20 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from promptweave.compiler.continuation import check_continuation
 from promptweave.compiler.errors import RequestError, TemplateError, TemplateLimitError
-from promptweave.compiler.marks import Marks, Segment
-from promptweave.compiler.normalise import CompileWarning, check_history
-from promptweave.compiler.pictures import Pictures, check_pictures
-from promptweave.compiler.plan import Asked, ReasoningBudget, plan
-from promptweave.compiler.probe_abilities import abilities
-from promptweave.compiler.profile import Profile, profile
-from promptweave.compiler.reasoning import Thinking, thinking
+from promptweave.compiler.messages.images import Pictures, check_pictures
+from promptweave.compiler.messages.normalize import check_history
+from promptweave.compiler.messages.prefill import check_continuation
+from promptweave.compiler.messages.special_token_marks import Marks, Segment
+from promptweave.compiler.plan.plan import Asked, ReasoningBudget, plan
+from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.profile import Profile, profile
+from promptweave.compiler.profile.reasoning_state import Thinking, thinking
+from promptweave.compiler.render.prompt import Shown
 from promptweave.compiler.request import ChatRequest
-from promptweave.compiler.shown import Shown
-from promptweave.compiler.template import ChatTemplate
-from promptweave.output.dialects import Dialect
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.warnings import CompileWarning
+from promptweave.output.grammar.dialects import Dialect
 from promptweave.output.tree import Syntax
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")

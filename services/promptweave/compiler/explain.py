@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from promptweave.compiler.compile import Compiled, marks_of
 from promptweave.compiler.errors import CompilerError
-from promptweave.compiler.pictures import Pictures
-from promptweave.compiler.profile import profile
-from promptweave.compiler.publish import published
+from promptweave.compiler.messages.images import Pictures
+from promptweave.compiler.profile.profile import profile
+from promptweave.compiler.render.prompt import Shown
+from promptweave.compiler.render.provenance import PromptPart, Tags, parts_of
 from promptweave.compiler.request import ChatRequest, SchemaStyle
-from promptweave.compiler.shown import Shown
-from promptweave.compiler.tagged import PromptPart, Tags, parts_of
-from promptweave.compiler.template import ChatTemplate
+from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.template.chat_template import ChatTemplate
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
-from promptweave.compiler.answers import Answers
+from promptweave.common.tracing import tracing
 from promptweave.compiler.options import CompilerOptions
-from promptweave.compiler.pool import Pool
-from promptweave.compiler.service import register
+from promptweave.compiler.service.response_cache import Answers
+from promptweave.compiler.service.servicer import register
+from promptweave.compiler.service.worker_pool import Pool
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
 from promptweave.rpc.server import RpcServer, serve
-from promptweave.tracing import tracing
 
 ROLE = "compiler"
 

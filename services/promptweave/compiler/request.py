@@ -8,7 +8,7 @@ from enum import Enum
 from functools import cached_property
 from typing import Any
 
-from promptweave.output.dialects import Dialect
+from promptweave.output.grammar.dialects import Dialect
 
 
 class Role(Enum):

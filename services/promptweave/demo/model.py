@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from promptweave.demo.gguf_file import gguf_file
-from promptweave.gguf_header import GgufError, read_typed_header
+from promptweave.gguf.header import GgufError, read_typed_header
 
 if TYPE_CHECKING:
     from gguf import GGUFWriter

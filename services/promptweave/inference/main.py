@@ -6,19 +6,19 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.endpoint import endpoints
-from promptweave.inference.engine import Engine
+from promptweave.common.tracing import tracing
+from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.engine.engine import Engine
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.service import register
-from promptweave.inference.side_engines import Role, SideEngines
-from promptweave.inference.supervisor import Supervisor
+from promptweave.inference.service.servicer import register
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
 from promptweave.rpc.server import RpcServer
 from promptweave.rpc.server import serve as serve_rpc
-from promptweave.tracing import tracing
 
 ROLE = "inference"
 CALLS = {

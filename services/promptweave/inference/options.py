@@ -34,7 +34,7 @@ class InferenceOptions:
     """The key of them all."""
 
     engine: str | None = None
-    """The path of a llama-server binary. None: `discovery.py` looks for one."""
+    """The path of a llama-server binary. None: `engine/discovery.py` looks for one."""
     engine_args: tuple[str, ...] = ()
     """More arguments for a llama-server binary."""
     ctx_size: int | None = None
@@ -60,7 +60,7 @@ class InferenceOptions:
     whisper_args: tuple[str, ...] = ()
     """More arguments for it."""
     pooling: str | None = None
-    """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `side_engines.py`."""
+    """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `auxiliary_engines.py`."""
 
     session_dir: Path | None = None
     """Where sessions are kept. None: there are none."""

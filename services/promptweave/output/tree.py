@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NamedTuple
 
-from promptweave.output.grammar import Expr
+from promptweave.output.grammar.expr import Expr
 
 VERSION = 1
 """The version of the tree's meaning, as `OutputSyntax.version` carries it."""

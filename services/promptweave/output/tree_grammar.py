@@ -1,6 +1,6 @@
 """Output tree → grammar."""
 
-from promptweave.output.grammar import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
+from promptweave.output.grammar.expr import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
 from promptweave.output.tree import Branch, Choice, Emit, Json, Literal, Node, Part, Repeat, Sequence, Text
 
 

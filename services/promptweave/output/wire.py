@@ -12,8 +12,8 @@ from promptweave.output.deltas import (
     SyntaxWarning,
 )
 from promptweave.output.message import FinishReason, ParsedMessage
+from promptweave.output.parse.well_formed import check_calls
 from promptweave.output.tree import Region, Syntax, Transform
-from promptweave.output.well_formed import check_calls
 from promptweave.v1 import chat_pb2, output_pb2
 
 _REGIONS = {region: output_pb2.RegionKind.Value(f"REGION_KIND_{region.name}") for region in Region}

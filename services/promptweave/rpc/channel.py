@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 
 import grpc.aio
 
+from promptweave.rpc.bearer_token import bringing
 from promptweave.rpc.credentials import channel_credentials
 from promptweave.rpc.security import NO_SECURITY, Security
-from promptweave.rpc.token import bringing
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 """The largest message, both ways and on both ends. The library's own limit for receiving is 4 MiB."""

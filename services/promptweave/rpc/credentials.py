@@ -5,9 +5,9 @@ from pathlib import Path
 
 import grpc
 
+from promptweave.rpc.bearer_token import bringing
+from promptweave.rpc.reloading_file import Watched
 from promptweave.rpc.security import Security, SecurityError
-from promptweave.rpc.token import bringing
-from promptweave.rpc.watched import Watched
 
 
 def server_credentials(security: Security) -> grpc.ServerCredentials | None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from promptweave.tracing import trace_ids
+from promptweave.common.tracing import trace_ids
 
 LEVEL_VARIABLE = "PROMPTWEAVE_LOG_LEVEL"
 FORMAT_VARIABLE = "PROMPTWEAVE_LOG_FORMAT"

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from promptweave.rpc.interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
+from promptweave.rpc.error_interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
 from promptweave.rpc.logs import FIELDS
 
 logger = logging.getLogger(__name__)

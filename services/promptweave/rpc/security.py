@@ -1,6 +1,6 @@
 """How the two ends of a gRPC connection know each other: TLS on one side or on both, or a shared token.
 
-`credentials.py` and `token.py` make of it what gRPC needs; whoever only carries the options needs not load that.
+`credentials.py` and `bearer_token.py` make of it what gRPC needs; whoever only carries the options needs not load that.
 """
 
 from dataclasses import dataclass

@@ -15,14 +15,14 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from promptweave.rpc.address import ListenError, refuse_taken
-from promptweave.rpc.call_context import ContextInterceptor
+from promptweave.rpc.admin_http import Readiness, listening
+from promptweave.rpc.bearer_token import asking
 from promptweave.rpc.channel import KEEPALIVE, LIMITS, PERMITTED
 from promptweave.rpc.credentials import server_credentials
-from promptweave.rpc.interceptor import ErrorInterceptor
+from promptweave.rpc.error_interceptor import ErrorInterceptor
 from promptweave.rpc.metrics import CallMetrics
-from promptweave.rpc.operations import Readiness, listening
+from promptweave.rpc.request_context import ContextInterceptor
 from promptweave.rpc.security import NO_SECURITY, Security
-from promptweave.rpc.token import asking
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from promptweave.compiler.json_schema.typed import TypedValues
+from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_text import dumps
-from promptweave.output.grammar import NOTHING, Expr
+from promptweave.output.grammar.expr import NOTHING, Expr
 from promptweave.output.tree import EMPTY, Branch, Choice, Emit, Json, Literal, Node, Part, Region, Text, Transform
 from promptweave.output.tree import Sequence as InOrder
 

@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from promptweave.compiler.compile_schema import exactly
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.typed import TypedValues
+from promptweave.compiler.json_schema.compile import exactly
+from promptweave.compiler.json_schema.emit.typed import TypedValues
+from promptweave.compiler.json_schema.keywords import assertions
 from promptweave.compiler.json_text import TYPES, dumps, pointer_token
-from promptweave.compiler.keywords import assertions
 from promptweave.compiler.styles.argument_values import Form, NotExactError, told, value_node
-from promptweave.output.grammar import Rules
+from promptweave.output.grammar.expr import Rules
 from promptweave.output.tree import EMPTY, Choice, Literal, Node, Repeat, Sequence
 
 __all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]

@@ -7,7 +7,7 @@ from enum import Enum
 from promptweave.compiler.json_text import SPACED, Separators
 from promptweave.compiler.markup import TAG
 from promptweave.compiler.styles.arguments import ArgumentSyntax
-from promptweave.output.grammar import Chars, Expr, Rep, alt, seq
+from promptweave.output.grammar.expr import Chars, Expr, Rep, alt, seq
 from promptweave.output.tree import (
     EMPTY,
     Branch,

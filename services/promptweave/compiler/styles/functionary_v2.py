@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from promptweave.compiler.publish import published
 from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax, Slot
-from promptweave.compiler.styles.written import as_content
+from promptweave.compiler.styles.calls_as_content import as_content
+from promptweave.compiler.styles.tool_text import published
 
 _AGAIN = "\n<|from|>assistant\n"
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence as Many
 from typing import Any
 
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.compiler.publish import published
 from promptweave.compiler.request import Call, Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.calls import CallableTool
-from promptweave.output.grammar import Expr
+from promptweave.compiler.styles.tool_text import published
+from promptweave.output.grammar.expr import Expr
 from promptweave.output.tree import Choice, Json, Literal, Node, Part, Region, Repeat, Sequence, Transform
 
 THOUGHT, STEP, CALLS, RESULT = "thought_about_next_step_only", "next_step", "tool_calls", "result"

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from promptweave.compiler.publish import published
 from promptweave.compiler.request import SchemaStyle, Tool
 from promptweave.compiler.styles.calls import CallSyntax
+from promptweave.compiler.styles.tool_text import published
 
 
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle, syntax: CallSyntax) -> str:

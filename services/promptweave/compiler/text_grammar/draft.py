@@ -1,17 +1,17 @@
 """A grammar as somebody wrote it → the same language in a form that engines survive.
 
-What llama.cpp's grammar code does not take (`output/safety.py`): left recursion, and repeating what may be empty. Both are
-written otherwise where that changes nothing: `a ::= a x | b` is `b x*`, and `(x?)*` is `x*`. Left recursion by way of other
-rules is refused.
+What llama.cpp's grammar code does not take (`output/grammar/safety.py`): left recursion, and repeating what may be empty.
+Both are written otherwise where that changes nothing: `a ::= a x | b` is `b x*`, and `(x?)*` is `x*`. Left recursion by way
+of other rules is refused.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from promptweave.compiler.text_grammar.cursor import Cursor
-from promptweave.output.beginnings import ambiguous_beginning
-from promptweave.output.grammar import EMPTY, NOTHING, Alt, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
-from promptweave.output.safety import is_nullable, left_recursive, nullable_rules
+from promptweave.output.grammar.expr import EMPTY, NOTHING, Alt, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
+from promptweave.output.grammar.prefixes import ambiguous_beginning
+from promptweave.output.grammar.safety import is_nullable, left_recursive, nullable_rules
 
 _NONEMPTY = " nonempty"
 """Behind a rule's name: its texts but for the empty one. No notation has names with a space."""

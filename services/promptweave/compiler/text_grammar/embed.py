@@ -6,19 +6,19 @@ whether it is regular or not.
 
 from functools import lru_cache
 
+from promptweave.compiler.deadline import deadline
 from promptweave.compiler.errors import CompilerError, RequestError, UnsupportedError
-from promptweave.compiler.json_schema.automaton import TooManyStatesError
-from promptweave.compiler.json_schema.deadline import deadline
-from promptweave.compiler.json_schema.ecma_pattern import PatternError
-from promptweave.compiler.json_schema.pattern_language import whole_dfa
-from promptweave.compiler.json_schema.spelling import automaton_expr
+from promptweave.compiler.json_schema.emit.dfa_to_grammar import automaton_expr
+from promptweave.compiler.json_schema.emit.json_grammar import char_expr, counted
 from promptweave.compiler.json_text import dumps
+from promptweave.compiler.regex.dfa import TooManyStatesError
+from promptweave.compiler.regex.ecma_parser import PatternError
+from promptweave.compiler.regex.ecma_to_dfa import whole_dfa
 from promptweave.compiler.request import GrammarSyntax, TextGrammar
-from promptweave.compiler.schema_grammar import char_expr, counted
 from promptweave.compiler.text_grammar.cursor import GrammarTextError
-from promptweave.compiler.text_grammar.gbnf_text import read_gbnf
-from promptweave.compiler.text_grammar.lark_text import read_lark
-from promptweave.output.grammar import EMPTY, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
+from promptweave.compiler.text_grammar.gbnf_reader import read_gbnf
+from promptweave.compiler.text_grammar.lark_reader import read_lark
+from promptweave.output.grammar.expr import EMPTY, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
 
 MAX_CHARACTERS = 200_000
 """Of a grammar's text."""

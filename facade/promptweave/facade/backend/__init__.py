@@ -1,0 +1,1 @@
+"""The services behind the facade: clients, models, and the file that maps models to addresses."""

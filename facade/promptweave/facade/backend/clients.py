@@ -1,0 +1,256 @@
+"""The calls to the two services. Errors come out as `RemoteError`."""
+
+import asyncio
+import hashlib
+import math
+import time
+from collections.abc import AsyncGenerator, Sequence
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import grpc.aio
+from google.protobuf.message import Message
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from promptweave.common.tracing import span, tracing_on
+from promptweave.errors import Code
+from promptweave.facade.errors import UnsupportedError
+from promptweave.facade.telemetry.gen_ai_spans import Operation, OperationSpan
+from promptweave.rpc.channel import Connection
+from promptweave.rpc.client_errors import from_rpc_error
+from promptweave.rpc.request_context import method_of, outgoing, rpc_attributes
+from promptweave.rpc.security import NO_SECURITY, Security
+from promptweave.rpc.status import RemoteError
+from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
+from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
+from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
+
+if TYPE_CHECKING:
+    from promptweave.v1.inference_pb2_grpc import InferenceServiceAsyncStub
+    from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceAsyncStub
+
+_SMALL_CALL_S = 10.0
+_COMPILE_S = 60.0
+_MODEL_FRESH_S = 1.0
+"""For so long the answer of GetModel is taken for true: the engine may come back with another model."""
+
+_MOST_TEMPLATES = 16
+"""Of those in use there are as many as models; the others are left behind."""
+
+_PARTS: "dict[inference_pb2.ModelRole.ValueType, tuple[str, str]]" = {
+    inference_pb2.MODEL_ROLE_EMBEDDING: ("embedding model", "promptweave.v1.InferenceService.Embed"),
+    inference_pb2.MODEL_ROLE_RERANK: ("rerank model", "promptweave.v1.InferenceService.Rerank"),
+    inference_pb2.MODEL_ROLE_TRANSCRIPTION: ("whisper model", "promptweave.v1.InferenceService.Transcribe"),
+}
+"""What may be missing while all else works, and its name on the health service."""
+
+PREFIX_HEADER = "x-promptweave-prefix"
+"""What conversations with the same beginning have in common: a session (hashed), or the compiled prompt's `prefix_key`."""
+
+_UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
+
+_NOT_TOLD = Operation("generate_content")
+
+Asked = TypeVar("Asked", bound=Message)
+Answer = TypeVar("Answer")
+
+
+class Services:
+    """The ways to the compiler and the inference service."""
+
+    def __init__(self, compiler: str, inference: str, security: Security = NO_SECURITY) -> None:
+        """Raises SecurityError."""
+        self._connections = {"compiler": Connection(compiler, security), "inference": Connection(inference, security)}
+        self._address = inference
+        self._models: dict[inference_pb2.ModelRole.ValueType, tuple[float, inference_pb2.ModelInfo]] = {}
+        self._hashes: dict[bytes, str] = {}
+        self._writing: set[grpc.aio.UnaryStreamCall[inference_pb2.GenerateRequest, inference_pb2.GenerateResponse]] = set()
+        self._stopping = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Ends all calls."""
+        for connection in self._connections.values():
+            await connection.close()
+
+    @property
+    def _compiler(self) -> "PromptCompilerServiceAsyncStub":
+        return PromptCompilerServiceStub(self._connections["compiler"].channel)
+
+    @property
+    def _inference(self) -> "InferenceServiceAsyncStub":
+        return InferenceServiceStub(self._connections["inference"].channel)
+
+    def stop(self) -> None:
+        """From now on, prompts that are run end with an error that says why."""
+        self._stopping = True
+        for call in self._writing:
+            call.cancel()
+
+    async def model(
+        self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT
+    ) -> inference_pb2.ModelInfo:
+        """The model that is loaded for a role."""
+        now = time.monotonic()
+        asked, model = self._models.get(role, (-math.inf, None))
+        if model is None or now - asked > _MODEL_FRESH_S:
+            asked_now = inference_pb2.GetModelRequest(role=role)
+            model = (await _answer(self._inference.GetModel, asked_now, _SMALL_CALL_S)).model
+            self._models[role] = (now, model)
+        return model
+
+    async def embed(self, request: inference_pb2.EmbedRequest, timeout_s: float) -> inference_pb2.EmbedResponse:
+        """Vectors of texts."""
+        return await _answer(self._inference.Embed, request, timeout_s)
+
+    async def rerank(self, request: inference_pb2.RerankRequest, timeout_s: float) -> inference_pb2.RerankResponse:
+        """Documents, the best ones first."""
+        return await _answer(self._inference.Rerank, request, timeout_s)
+
+    async def transcribe(
+        self, request: inference_pb2.TranscribeRequest, timeout_s: float
+    ) -> inference_pb2.TranscribeResponse:
+        """What is said in a sound file."""
+        return await _answer(self._inference.Transcribe, request, timeout_s)
+
+    async def tokenize(self, request: inference_pb2.TokenizeRequest) -> Sequence[int]:
+        """Token ids of the model that writes."""
+        return (await self.tokens_of(request)).tokens
+
+    async def tokens_of(self, request: inference_pb2.TokenizeRequest) -> inference_pb2.TokenizeResponse:
+        """Token ids, with their bytes where those are asked for."""
+        return await _answer(self._inference.Tokenize, request, _SMALL_CALL_S)
+
+    async def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of token ids of the model that writes."""
+        request = inference_pb2.DetokenizeRequest(tokens=tokens)
+        return (await _answer(self._inference.Detokenize, request, _SMALL_CALL_S)).text
+
+    async def compile(
+        self, request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo
+    ) -> prompt_compiler_pb2.CompileResponse:
+        """Compiles `request` for the model's template, which travels in full only where the compiler does not know it."""
+        key = model.template.SerializeToString(deterministic=True)
+        known = self._hashes.get(key)
+        if known is not None:
+            request.template.content_hash = known
+            try:
+                return await self._compile(request)
+            except RemoteError as error:
+                if error.reason != _UNKNOWN_TEMPLATE:
+                    raise
+        response = await self.compile_with(request, model.template)
+        self._hashes[key] = response.template_hash
+        if len(self._hashes) > _MOST_TEMPLATES:
+            self._hashes.pop(next(iter(self._hashes)))
+        return response
+
+    async def compile_with(
+        self, request: prompt_compiler_pb2.CompileRequest, template: prompt_compiler_pb2.Template
+    ) -> prompt_compiler_pb2.CompileResponse:
+        """Compiles `request` for a template, which travels in full."""
+        request.template.inline.CopyFrom(template)
+        return await self._compile(request)
+
+    async def describe(self, template: prompt_compiler_pb2.Template) -> prompt_compiler_pb2.DescribeTemplateResponse:
+        """What a template does."""
+        ref = prompt_compiler_pb2.TemplateRef(inline=template)
+        request = prompt_compiler_pb2.DescribeTemplateRequest(template=ref)
+        return await _answer(self._compiler.DescribeTemplate, request, _COMPILE_S)
+
+    async def parse(self, request: prompt_compiler_pb2.ParseRequest) -> output_pb2.ParsedMessage:
+        """Reads a model's output."""
+        return (await _answer(self._compiler.Parse, request, _COMPILE_S)).message
+
+    async def _compile(self, request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompileResponse:
+        return await _answer(self._compiler.Compile, request, _COMPILE_S)
+
+    async def generate(
+        self, request: inference_pb2.GenerateRequest, timeout_s: float, operation: Operation = _NOT_TOLD
+    ) -> AsyncGenerator[inference_pb2.GenerateResponse, None]:
+        """Runs a prompt. Closing the generator cancels the call, which frees the engine's slot."""
+        if self._stopping:
+            raise _stopped()
+        # A proxy that balances by it sends a conversation to the replica that has its beginning in the cache.
+        told = OperationSpan(operation, request, self._address)
+        metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing(told.span))
+        call = self._inference.Generate(request, timeout=timeout_s, metadata=metadata)
+        self._writing.add(call)
+        try:
+            async for response in call:
+                told.saw(response)
+                yield response
+        except grpc.aio.AioRpcError as error:
+            meant = from_rpc_error(error)
+            told.failed(meant)
+            raise meant from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._stopping or (task and task.cancelling()):
+                raise
+            stopped = _stopped()
+            told.failed(stopped)
+            raise stopped from None
+        finally:
+            self._writing.discard(call)
+            call.cancel()
+            told.end()
+
+    async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
+        """How many tokens a prompt has. Raises UnsupportedError for one with pictures."""
+        if any(segment.HasField("image") for segment in prompt.segments):
+            why = "how many tokens a picture takes is known once the model has seen it: the answer's usage tells"
+            raise UnsupportedError(why, path="/messages")
+        counts = [self._tokens(segment, first=not place) for place, segment in enumerate(prompt.segments)]
+        return sum(await asyncio.gather(*counts))
+
+    async def _tokens(self, segment: prompt_compiler_pb2.PromptSegment, *, first: bool) -> int:
+        plain = segment.HasField("plain_text")
+        request = inference_pb2.TokenizeRequest(
+            text=segment.plain_text if plain else segment.text, parse_special=not plain, add_special=first and not plain
+        )
+        return len(await self.tokenize(request))
+
+    async def waiting_for(
+        self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT, *, absent: bool = False
+    ) -> list[str]:
+        """The names of what a role needs and is not ready.
+
+        `absent`: whether all is well where there is no model of a role beside the one that writes, or nothing can be asked.
+        """
+        if role in _PARTS:
+            name, part = _PARTS[role]
+            return [] if await self._serves("inference", part, absent=absent) else [name]
+        states = await asyncio.gather(*(self._serves(name, "", absent=False) for name in self._connections))
+        return [name for name, serves in zip(self._connections, states, strict=True) if not serves]
+
+    async def _serves(self, name: str, part: str, *, absent: bool) -> bool:
+        health = health_pb2_grpc.HealthStub(self._connections[name].channel)
+        try:
+            answer = await health.Check(health_pb2.HealthCheckRequest(service=part), timeout=_SMALL_CALL_S)
+        except grpc.aio.AioRpcError:
+            return absent
+        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _prefix(request: inference_pb2.GenerateRequest) -> str:
+    session = request.parent_session_id or request.session_id
+    # Clients name their sessions as they like; a header's characters are few.
+    return hashlib.sha256(session.encode()).hexdigest()[:32] if session else request.prompt.prefix_key
+
+
+def _stopped() -> RemoteError:
+    return RemoteError(Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE", "the service is stopping", retry_after_s=1.0)
+
+
+async def _answer(method: "grpc.aio.UnaryUnaryMultiCallable[Asked, Answer]", request: Asked, timeout_s: float) -> Answer:
+    name = method_of(request) if tracing_on() else ""
+    with span(name, "client", rpc_attributes(name)):
+        try:
+            return await method(request, timeout=timeout_s, metadata=outgoing())
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None

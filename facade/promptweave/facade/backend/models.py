@@ -1,0 +1,278 @@
+"""The models that are served: where each is, what it does, and which of them a name means."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Self, TypeAlias
+from weakref import WeakValueDictionary
+
+from promptweave.errors import Code
+from promptweave.facade.backend.clients import Services
+from promptweave.facade.backend.fan_out import together
+from promptweave.facade.backend.routes_file import ModelRoute
+from promptweave.facade.errors import ModelNotFoundError, RequestError, UnsupportedError
+from promptweave.facade.options import FacadeOptions
+from promptweave.rpc.reloading_file import Watched
+from promptweave.rpc.security import SecurityError
+from promptweave.rpc.status import RemoteError
+from promptweave.v1 import inference_pb2
+
+logger = logging.getLogger(__name__)
+
+Role: TypeAlias = inference_pb2.ModelRole.ValueType
+CHAT = inference_pb2.MODEL_ROLE_CHAT
+
+EMBEDDING_ALIASES = ("text-embedding-*",)
+RERANK_ALIASES = ("rerank-*", "jina-reranker-*")
+TRANSCRIPTION_ALIASES = ("whisper-*", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe*")
+"""Names that clients have built in."""
+
+_ROLES: Mapping[str, Role] = {
+    "chat": CHAT,
+    "embedding": inference_pb2.MODEL_ROLE_EMBEDDING,
+    "rerank": inference_pb2.MODEL_ROLE_RERANK,
+    "transcription": inference_pb2.MODEL_ROLE_TRANSCRIPTION,
+}
+"""By their names in the routes file."""
+
+_DOES: Mapping[Role, str] = dict(zip(_ROLES.values(), ("writes", "embeds", "ranks", "transcribes"), strict=True))
+
+_AWAY = (Code.UNIMPLEMENTED, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
+"""What an inference service answers whose model is not there."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model, and where it is."""
+
+    services: Services
+    role: Role
+    aliases: Sequence[str]
+    """More names, with shell wildcards."""
+    name: str | None = None
+    """None: what its inference service calls it."""
+    template: Watched[str] | None = None
+    """None: its own."""
+
+    async def info(self) -> inference_pb2.ModelInfo:
+        """What there is to know of it, under the name that it has here. Raises RemoteError."""
+        info = await self.services.model(self.role)
+        if self.name is None and self.template is None:
+            return info
+        here = inference_pb2.ModelInfo()
+        here.CopyFrom(info)
+        if self.name is not None:
+            here.id = self.name
+        if self.template is not None:
+            here.template.source = self.template.value()
+            here.template.named.clear()
+        return here
+
+    @property
+    def expected(self) -> bool:
+        """Whether it is known that there is such a model; beside the one that writes there may be others."""
+        return self.name is not None or self.role == CHAT
+
+    async def waiting_for(self) -> list[str]:
+        """The names of what it needs and is not ready."""
+        missing = await self.services.waiting_for(self.role, absent=not self.expected)
+        return missing if self.name is None else [f"{self.name}: {what}" for what in missing]
+
+
+@dataclass(frozen=True)
+class Served:
+    """The model that a request means."""
+
+    services: Services
+    """What it is asked by."""
+    info: inference_pb2.ModelInfo
+
+
+class Models:
+    """All of them. To be used in a running loop; `stop` ends what is being written."""
+
+    def __init__(self, options: FacadeOptions, routes: Watched[tuple[ModelRoute, ...]] | None = None) -> None:
+        """`routes`: where each model is. None: there is one that writes, and what its inference service has beside it.
+
+        Raises SecurityError.
+        """
+        self._options, self._routes = options, routes
+        self._stopping = False
+        # Those that the routes no longer name go with the last request that uses them, and their connections with them.
+        self._services: WeakValueDictionary[tuple[str, str], Services] = WeakValueDictionary()
+        self._read = routes.value() if routes else None
+        self._models = self._build()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for services in [*self._services.values()]:
+            await services.close()
+
+    async def end_at(self, stop: asyncio.Event) -> None:
+        """From then on, prompts that are run end with an error that says why."""
+        await stop.wait()
+        self._stopping = True
+        for services in [*self._services.values()]:
+            services.stop()
+
+    @property
+    def all(self) -> Sequence[Model]:
+        """In the order of the routes."""
+        if self._routes is not None and (read := self._routes.value()) is not self._read:
+            try:
+                self._read, before = read, self._read
+                self._models = self._build()
+            except SecurityError as error:
+                # Certificates that are just being renewed, say.
+                self._read = before
+                logger.error("cannot call the services of the routes: %s", error)
+        return self._models
+
+    async def find(self, asked: str | None, role: Role = CHAT) -> Served:
+        """The model of this role that a name means. None: the one that there is.
+
+        Raises ModelNotFoundError, RequestError where a name is needed, UnsupportedError for a role that no model has, and
+        RemoteError where its service does not answer.
+        """
+        models = [model for model in self.all if model.role == role]
+        if not models:
+            raise UnsupportedError(f"no model here {_DOES[role]}: the routes file names none")
+        if asked is None:
+            if len(models) > 1:
+                raise RequestError(f"the model is missing: there are {_listed(models)}", path="/model")
+            return Served(models[0].services, await models[0].info())
+        model = next(_meant(asked, models), models[0])
+        if model.name is not None and not _is_called(asked, model.name, model.aliases):
+            raise _not_found(asked, models, model.name)
+        info = await model.info()  # Where the routes do not tell its name, its service does.
+        if not _is_called(asked, info.id, model.aliases):
+            raise _not_found(asked, models, info.id)
+        return Served(model.services, info)
+
+    async def describe(self, asked: str) -> inference_pb2.ModelInfo:
+        """A model by any of its names, whatever it does. Raises ModelNotFoundError and RemoteError."""
+        for model in _meant(asked, [model for model in self.all if model.name is not None]):
+            return await model.info()
+        if self._routes is not None:
+            raise _not_found(asked, self.all, "")
+        listed = await self.listed()
+        for model, info in listed:
+            if _is_called(asked, info.id, model.aliases):
+                return info
+        raise _not_found(asked, [model for model, _ in listed], listed[0][1].id)
+
+    def any_services(self) -> Services:
+        """Services for what no model is needed for: a compiler knows all templates."""
+        return self.all[0].services
+
+    async def listed(self) -> list[tuple[Model, inference_pb2.ModelInfo]]:
+        """Those that are there. Raises RemoteError where none is, but for what is beside the one that writes."""
+        models, infos, away = self.all, [], None
+        answers = await together([model.info() for model in models], lambda place: models[place].expected)
+        for model, answer in zip(models, answers, strict=True):
+            if isinstance(answer, inference_pb2.ModelInfo):
+                infos.append((model, answer))
+            elif isinstance(answer, RemoteError):
+                if answer.code not in _AWAY:
+                    raise answer
+                away = away or answer
+        if away and not any(model.expected for model, _ in infos):
+            raise away
+        return infos
+
+    async def readiness(self) -> tuple[bool, list[str]]:
+        """Whether there is a model to ask, and the names of all that is not ready."""
+        models, waiting, ready = self.all, list[str](), False
+        answers = await together([model.waiting_for() for model in models], lambda place: models[place].expected)
+        for model, answer in zip(models, answers, strict=True):
+            if isinstance(answer, list):
+                waiting += answer
+                ready = ready or (model.expected and not answer)
+            elif model.expected:
+                waiting.append(f"{model.name}: it does not answer")
+        return ready, waiting
+
+    def _build(self) -> Sequence[Model]:
+        """The models of the routes that were read."""
+        options = self._options
+        built_in = {
+            CHAT: options.aliases,
+            inference_pb2.MODEL_ROLE_EMBEDDING: EMBEDDING_ALIASES,
+            inference_pb2.MODEL_ROLE_RERANK: RERANK_ALIASES,
+            inference_pb2.MODEL_ROLE_TRANSCRIPTION: TRANSCRIPTION_ALIASES,
+        }
+        if self._read is None:
+            services = self._services_at(options.compiler, options.inference)
+            return [Model(services, role, aliases) for role, aliases in built_in.items()]
+        roles = [route.role for route in self._read]
+        return [
+            Model(
+                self._services_at(route.compiler or options.compiler, route.inference or options.inference),
+                _ROLES[route.role],
+                (built_in[_ROLES[route.role]] if roles.count(route.role) == 1 else ())
+                if route.aliases is None
+                else route.aliases,
+                route.name,
+                route.template,
+            )
+            for route in self._read
+        ]
+
+    def _services_at(self, compiler: str, inference: str) -> Services:
+        found = self._services.get((compiler, inference))
+        if found is None:
+            found = self._services[(compiler, inference)] = Services(compiler, inference, self._options.security)
+            if self._stopping:
+                found.stop()
+        return found
+
+
+def model_object(name: str, model: inference_pb2.ModelInfo) -> dict[str, Any]:
+    """OpenAI's model object, which also tells where the model takes pictures."""
+    # llama.cpp's field, and OpenRouter's.
+    seeing = {"architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]}} if model.images else {}
+    return {"id": name, "object": "model", "created": model.created.seconds, "owned_by": "promptweave", **seeing}
+
+
+def model_list(models: Sequence[tuple[Model, inference_pb2.ModelInfo]]) -> dict[str, Any]:
+    """The models, and their further names as far as they are names and no patterns."""
+    listed: dict[str, dict[str, Any]] = {}
+    for model, info in models:
+        for name in (info.id, *filter(_is_plain, model.aliases)):
+            listed.setdefault(name, model_object(name, info))
+    return {"object": "list", "data": [*listed.values()]}
+
+
+def _is_plain(alias: str) -> bool:
+    return not set(alias) & set("*?[")
+
+
+def _is_called(name: str, id: str, aliases: Sequence[str]) -> bool:
+    return name == id or any(fnmatchcase(name, alias) for alias in aliases)
+
+
+def _meant(name: str, models: Sequence[Model]) -> Iterator[Model]:
+    """Those that the name means, the one that is meant first: names come before patterns."""
+    yield from (model for model in models if name == model.name or name in model.aliases)
+    yield from (model for model in models if any(fnmatchcase(name, alias) for alias in model.aliases))
+
+
+def _not_found(asked: str, models: Sequence[Model], loaded: str) -> ModelNotFoundError:
+    """`loaded`: the id of the first of them."""
+    if models[0].name is None:
+        more = f", also by the names {', '.join(models[0].aliases)}" if models[0].aliases else ""
+        return ModelNotFoundError(f"there is no model {asked!r}; {loaded!r} is loaded{more}", path="/model")
+    what = f" that {_DOES[models[0].role]}" if len({model.role for model in models}) == 1 else ""
+    return ModelNotFoundError(f"there is no model {asked!r}{what}; there are {_listed(models)}", path="/model")
+
+
+def _listed(models: Sequence[Model]) -> str:
+    return ", ".join(f"{model.name!r}{_also(model.aliases)}" for model in models)
+
+
+def _also(aliases: Sequence[str]) -> str:
+    return f" (also {', '.join(aliases)})" if aliases else ""

@@ -1,0 +1,161 @@
+"""The routes file: the models behind one facade, by the names that clients call them, and where each of them is.
+
+TOML, with a table for each model (docs/deploy.md tells all of its keys):
+
+    [models.small]
+    inference = "small:50052"
+    aliases = ["gpt-4o-mini", "gpt-3.5*"]
+
+It is read again when it changes.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from promptweave.facade.errors import RoutesFileError
+from promptweave.rpc.address import can_be_called
+from promptweave.rpc.reloading_file import Watched
+
+Role = Literal["chat", "embedding", "rerank", "transcription"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRoute:
+    """A model and where it is."""
+
+    name: str
+    role: Role
+    """What it does."""
+    inference: str | None
+    """The address of its inference service. None, here and below: what the facade is started with."""
+    compiler: str | None
+    aliases: tuple[str, ...] | None
+    """More names, with shell wildcards. None: those that clients have built in, where no other model has the role."""
+    template: Watched[str] | None
+    """The text of its chat template. None: the model's own."""
+
+
+class _Table(BaseModel):
+    """A model's table in the file."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    role: Role = "chat"
+    inference: str | None = None
+    compiler: str | None = None
+    aliases: list[str] | None = None
+    template: str | None = None
+
+
+def watch_routes(file: Path) -> Watched[tuple[ModelRoute, ...]]:
+    """What a file says, now and when it has changed. Raises RoutesFileError."""
+    return Watched([file], lambda: read_routes(file), RoutesFileError)
+
+
+def read_routes(file: Path) -> tuple[ModelRoute, ...]:
+    """The models of a file, in its order. Raises RoutesFileError, which names the line or the key."""
+    try:
+        document = tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise RoutesFileError(f"cannot read the routes in {file}: {error.strerror}") from None
+    except ValueError as error:  # No TOML, or no UTF-8.
+        raise RoutesFileError(f"the routes in {file} are no TOML: {error}") from None
+    try:
+        return _routes(document, file.parent)
+    except _WrongError as error:
+        raise RoutesFileError(f"the routes in {file} are of no use: {error}") from None
+
+
+class _WrongError(Exception):
+    """What is wrong at a key."""
+
+    def __init__(self, steps: tuple[str | int, ...], why: str) -> None:
+        super().__init__(f"{_key(steps)}: {why}" if steps else why)
+
+
+def _routes(document: Mapping[str, Any], folder: Path) -> tuple[ModelRoute, ...]:
+    for key in document:
+        if key != "models":
+            raise _WrongError((key,), "there is no such key; each model is a table [models.NAME]")
+    tables = document.get("models")
+    if not isinstance(tables, dict) or not tables:
+        raise _WrongError((), 'there is no model; write a table [models.NAME] for each, with its inference = "HOST:PORT"')
+    routes = tuple(_route(name, table, folder) for name, table in tables.items())
+    _check_names(routes)
+    return routes
+
+
+def _route(name: str, table: Any, folder: Path) -> ModelRoute:
+    place = ("models", name)
+    if not name:
+        raise _WrongError(place, "a model needs a name")
+    if not isinstance(table, dict):
+        raise _WrongError(place, "this is no table: write [models.NAME], and the keys below it")
+    try:
+        read = _Table.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise _WrongError((*place, *first["loc"]), _reason(first["type"], first["msg"])) from None
+    for key, address in (("inference", read.inference), ("compiler", read.compiler)):
+        if address is not None and not can_be_called(address):
+            raise _WrongError((*place, key), f"{address!r} is no address: give HOST:PORT or unix:/path")
+    if read.role != "chat":
+        for key, value in (("compiler", read.compiler), ("template", read.template)):
+            if value is not None:
+                raise _WrongError(
+                    (*place, key), f"only a model that writes has one, and the role of this one is {read.role!r}"
+                )
+    for number, alias in enumerate(read.aliases or ()):
+        if not alias:
+            raise _WrongError((*place, "aliases", number), "a name cannot be empty")
+    return ModelRoute(
+        name=name,
+        role=read.role,
+        inference=read.inference,
+        compiler=read.compiler,
+        aliases=None if read.aliases is None else tuple(read.aliases),
+        template=None if read.template is None else _template(folder / read.template, place),
+    )
+
+
+def _reason(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return f"there is no such key; a model has {', '.join(_Table.model_fields)}"
+    return message[:1].lower() + message[1:]
+
+
+def _template(file: Path, place: tuple[str, ...]) -> Watched[str]:
+    try:
+        return Watched([file], lambda: file.read_text("utf-8"), UnicodeDecodeError)
+    except OSError as error:
+        raise _WrongError((*place, "template"), f"cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _WrongError((*place, "template"), f"{file} is no UTF-8 text") from None
+
+
+def _check_names(routes: tuple[ModelRoute, ...]) -> None:
+    """No name means two models. Patterns may overlap: the first model of the file is meant then."""
+    taken = {route.name: route.name for route in routes}
+    for route in routes:
+        for number, alias in enumerate(route.aliases or ()):
+            owner = taken.setdefault(alias, route.name)
+            if owner != route.name:
+                raise _WrongError(("models", route.name, "aliases", number), f"{alias!r} means the model {owner!r} already")
+
+
+def _key(steps: tuple[str | int, ...]) -> str:
+    """A key as TOML writes it; places in a list in brackets."""
+    written = ""
+    for step in steps:
+        if isinstance(step, int):
+            written += f"[{step}]"
+        else:
+            bare = step.isascii() and step.replace("-", "").replace("_", "").isalnum()
+            quoted = step if bare else '"' + step.replace("\\", "\\\\").replace('"', '\\"') + '"'
+            written += f".{quoted}" if written else quoted
+    return written

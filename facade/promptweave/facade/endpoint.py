@@ -1,0 +1,70 @@
+"""A route whose body is one JSON object, or a form."""
+
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from fastapi import Request
+from fastapi.responses import JSONResponse, Response
+
+from promptweave.errors import PromptweaveError
+from promptweave.facade.backend.clients import Services
+from promptweave.facade.backend.lookup import model_of, models_of
+from promptweave.facade.backend.models import CHAT, Role, Served
+from promptweave.facade.bodies.body import Body, read_body
+from promptweave.facade.http.request import read_json, unless_gone
+from promptweave.facade.options import FacadeOptions
+
+Kind = TypeVar("Kind", bound=Body)
+
+
+@dataclass(frozen=True)
+class Asked(Generic[Kind]):
+    """A request that was read."""
+
+    body: Kind
+    request: Request
+    options: FacadeOptions
+
+    async def model(self, named: str | None, role: Role = CHAT) -> Served:
+        """The model that it means; see `Models.find`."""
+        return await model_of(self.request, named, role)
+
+    @property
+    def any_services(self) -> Services:
+        """What answers it where no model is meant."""
+        return models_of(self.request).any_services()
+
+
+Work = Callable[[Asked[Kind]], Coroutine[Any, Any, Response | dict[str, Any]]]
+
+Place = Callable[[str, dict[str, Any]], str]
+"""The place in a JSON body of a place in a service's request."""
+
+
+def same_place(path: str, raw: dict[str, Any]) -> str:
+    """Of routes whose bodies are as the services' requests."""
+    return path
+
+
+def route(
+    kind: type[Kind],
+    work: Work[Kind],
+    options: FacadeOptions,
+    place: Place = same_place,
+    *,
+    read: Callable[[Request, int], Awaitable[Any]] = read_json,
+) -> Callable[[Request], Awaitable[Response]]:
+    """An endpoint that reads a body of this kind and answers what `work` makes of it, unless the client hangs up."""
+
+    async def endpoint(request: Request) -> Response:
+        raw = await read(request, options.max_body_bytes)
+        body = read_body(kind, raw)
+        try:
+            answer = await unless_gone(request, work(Asked(body, request, options)))
+        except PromptweaveError as error:
+            error.path = None if error.path is None else place(error.path, raw)
+            raise
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    return endpoint

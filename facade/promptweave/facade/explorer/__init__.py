@@ -1,0 +1,1 @@
+"""The Prompt Explorer: the static page at `/` and its routes."""

@@ -1,0 +1,38 @@
+"""The Prompt Explorer, the page at `/`: static files, which use the public routes and nothing else."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+_FOLDER = Path(__file__).parent
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+
+EXPLORER_FILES = {
+    "/" if file.name == "index.html" else f"/explorer/{file.name}": file
+    for file in sorted(_FOLDER.iterdir())
+    if file.suffix in _TYPES
+}
+"""Path → file."""
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'"
+)
+"""Nothing from elsewhere, and nothing inline."""
+
+
+def add_explorer(app: FastAPI) -> None:
+    """Adds the routes."""
+    for path, file in EXPLORER_FILES.items():
+        app.add_api_route(path, _sending(file), methods=["GET", "HEAD"])
+
+
+def _sending(file: Path) -> Callable[[], Awaitable[Response]]:
+    body, headers = file.read_bytes(), {"content-security-policy": _CSP}
+
+    async def send() -> Response:
+        return Response(body, media_type=_TYPES[file.suffix], headers=headers)
+
+    return send

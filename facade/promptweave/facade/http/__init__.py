@@ -1,0 +1,1 @@
+"""HTTP plumbing: middleware, API keys, rate limits, request bodies, server-sent events."""

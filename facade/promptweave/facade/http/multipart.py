@@ -1,0 +1,66 @@
+"""Bodies of requests that carry a file: multipart/form-data, of bounded size."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from fastapi import Request
+from pydantic import ConfigDict
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from promptweave.facade.bodies.body import Body
+from promptweave.facade.errors import RequestError
+from promptweave.facade.http.request import read_bytes
+
+FILE = "file"
+"""The field that is a file, and the only one."""
+
+_FORM = "multipart/form-data"
+_MOST_FIELDS = 64
+_LONGEST_FIELD = 64 * 1024
+"""In bytes; files are bounded by the body alone."""
+
+
+class FormBody(Body):
+    """The fields of a form. All of them are text, so "0.5" is a number."""
+
+    model_config = ConfigDict(strict=False, extra="allow", frozen=True)
+
+
+async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
+    """The request's fields: text, and bytes for a file. What is given more than once, or as `name[]`, is a list.
+
+    Raises RequestError and TooLargeError.
+    """
+    data = await read_bytes(request, max_bytes)
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
+        raise RequestError(f"the body is not {_FORM}, which carries a file", path="")
+
+    async def whole() -> AsyncGenerator[bytes, None]:
+        yield data
+
+    parser = MultiPartParser(request.headers, whole(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise RequestError(f"the body cannot be read as {_FORM}: {error.message}", path="") from None
+    except (KeyError, ValueError, LookupError):
+        # No boundary; or a charset that does not exist, or that the text is not in.
+        raise RequestError(f"the body cannot be read as {_FORM}", path="") from None
+    fields: dict[str, Any] = {}
+    try:
+        for name, given in form.multi_items():
+            value: str | bytes = await given.read() if isinstance(given, UploadFile) else given
+            plain = name.removesuffix("[]")
+            if (plain == FILE) is not isinstance(value, bytes):
+                expected = "a file, and has no filename" if plain == FILE else "no file"
+                raise RequestError(f"{plain[:60]!r} is {expected}", path=f"/{plain}")
+            if plain not in fields:
+                fields[plain] = [value] if plain != name else value
+            elif isinstance(there := fields[plain], list):
+                there.append(value)
+            else:
+                fields[plain] = [there, value]
+    finally:
+        await form.close()
+    return fields

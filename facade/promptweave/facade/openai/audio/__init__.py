@@ -1,0 +1,1 @@
+"""OpenAI's audio transcription routes and subtitle formats."""

@@ -1,0 +1,69 @@
+"""`functions` and `function_call`, which OpenAI had before tools: each is a tool in an older form.
+
+A request in that form becomes one of tools, with at most one call; the choices of its answer are written back.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.errors import RequestError
+from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
+
+
+def with_tools(body: ChatBody) -> tuple[ChatBody, Places]:
+    """The request with tools alone, and where its parts came from. Raises RequestError."""
+    places = Places()
+    messages = _messages(body.messages, places)
+    if not body.functions:
+        if body.function_call not in (None, "none", "auto"):
+            raise RequestError("a function_call needs functions; for tools there is tool_choice", path="/function_call")
+        return body.model_copy(update={"messages": messages}), places
+    for name in ("tools", "tool_choice"):
+        if getattr(body, name):
+            raise RequestError("give either tools or functions, which are their older form", path=f"/{name}")
+    for place in range(len(body.functions)):
+        places.move(f"/tools/{place}/function", Origin(f"/functions/{place}"))
+    places.move("/tools", Origin("/functions"))
+    places.move("/tool_choice", Origin("/function_call", whole=True))
+    choice = body.function_call
+    tools = {
+        "tools": [Tool(type="function", function=function) for function in body.functions],
+        "tool_choice": ToolChoiceObject(type="function", function=choice) if isinstance(choice, Named) else choice,
+        "parallel_tool_calls": False,
+    }
+    return body.model_copy(update={"messages": messages, **tools}), places
+
+
+def _messages(messages: Sequence[Message], places: Places) -> list[Message]:
+    """The messages, their calls with ids, which results need."""
+    made, ids = [], dict[str | None, str]()
+    for place, message in enumerate(messages):
+        if call := message.function_call:
+            if message.tool_calls:
+                raise RequestError("give either tool_calls or a function_call", path=f"/messages/{place}/function_call")
+            ids[call.name] = f"call_{place}"
+            message = message.model_copy(update={"tool_calls": [ToolCall(id=ids[call.name], function=call)]})
+            places.move(f"/messages/{place}/tool_calls/0/function", Origin(f"/messages/{place}/function_call"))
+            places.move(f"/messages/{place}/tool_calls", Origin(f"/messages/{place}/function_call", whole=True))
+        elif message.role == "function":
+            if message.name not in ids:
+                said = f"no function_call of {message.name!r} came before this result"
+                raise RequestError(said, path=f"/messages/{place}/name")
+            message = message.model_copy(update={"role": "tool", "tool_call_id": ids[message.name]})
+        made.append(message)
+    return made
+
+
+def with_function_call(part: dict[str, Any]) -> dict[str, Any]:
+    """A chat completion, or a chunk of one, as it was before tools: with a `function_call` in each choice that calls."""
+    return {**part, "choices": [_choice(choice) for choice in part["choices"]]}
+
+
+def _choice(choice: dict[str, Any]) -> dict[str, Any]:
+    key = "message" if "message" in choice else "delta"
+    message = dict(choice[key])
+    for call in message.pop("tool_calls", ()):
+        message["function_call"] = call["function"]
+    reason = choice["finish_reason"]
+    return {**choice, key: message, "finish_reason": "function_call" if reason == "tool_calls" else reason}

@@ -1,0 +1,50 @@
+"""A chat request, on its way: what all routes that let the model write a message have in common."""
+
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from promptweave.facade.backend.lookup import model_of
+from promptweave.facade.http.request import owner
+from promptweave.facade.openai.chat.body import ChatBody
+from promptweave.facade.openai.chat.telemetry import chat
+from promptweave.facade.openai.chat.to_grpc import check_pictures, to_compile_request, to_generate_request
+from promptweave.facade.options import FacadeOptions
+from promptweave.v1 import inference_pb2, prompt_compiler_pb2
+
+Answers = AsyncGenerator[inference_pb2.GenerateResponse, None]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A compiled request and its answers, which begin when they are asked for."""
+
+    model: inference_pb2.ModelInfo
+    warnings: Sequence[prompt_compiler_pb2.Warning]
+    answers: Answers
+
+
+async def begin_turn(request: Request, options: FacadeOptions, body: ChatBody) -> Turn:
+    """Compiles what is asked. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
+    compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner(request))
+    model = await model_of(request, body.model)
+    check_pictures(compile_request, model.info)
+    compiled = await model.services.compile(compile_request, model.info)
+    generate_request.prompt.CopyFrom(compiled.prompt)
+    operation = chat(body, model.info.id)
+    answers = model.services.generate(generate_request, options.request_timeout_s, operation)
+    return Turn(model.info, compiled.warnings, answers)
+
+
+def placed_warnings(
+    warnings: Iterable[prompt_compiler_pb2.Warning], place: Callable[[str], str]
+) -> Iterator[prompt_compiler_pb2.Warning]:
+    """The warnings, with their places in the request that the client made."""
+    for warning in warnings:
+        yield prompt_compiler_pb2.Warning(code=warning.code, path=place(warning.path), message=warning.message)
+
+
+def warning_headers(warnings: Sequence[prompt_compiler_pb2.Warning]) -> dict[str, str]:
+    """Says in a header that there are warnings."""
+    return {"x-promptweave-warnings": str(len(warnings))} if warnings else {}

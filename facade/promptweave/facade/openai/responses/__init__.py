@@ -1,0 +1,1 @@
+"""OpenAI's Responses API: items, events, and the store of responses."""

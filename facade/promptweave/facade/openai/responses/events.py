@@ -1,0 +1,246 @@
+"""Events of Generate → the events of a streamed response, and the response that they build.
+
+Whole answers are built of the same events, so both forms say the same. The order, as OpenAI has it:
+
+    response.created, response.in_progress
+    for each item: response.output_item.added
+        message, reasoning: for each part: content_part.added, ... .delta, ... .done, content_part.done
+        calls: ... .delta, ... .done
+        response.output_item.done
+    response.completed, or incomplete, or failed
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from promptweave.facade.openai.chat.from_grpc import refusal_text
+from promptweave.facade.openai.chat.logprobs import content_tokens
+from promptweave.facade.openai.responses.items import encrypted, new_id
+from promptweave.v1 import inference_pb2, output_pb2
+
+JsonObject = dict[str, Any]
+_Told = tuple[str, JsonObject]
+"""An event's type, without `response.`, and its fields."""
+
+
+@dataclass(frozen=True)
+class _PartKind:
+    """A kind of content: how its events are called, where its text stands, what else it holds."""
+
+    events: str
+    text: str
+    more: Mapping[str, Any]
+    scored: bool = False
+    """Whether log-probabilities go with its text."""
+
+    def scores(self, tokens: Iterable[JsonObject]) -> JsonObject:
+        """The field that holds them."""
+        return {"logprobs": [*tokens]} if self.scored else {}
+
+
+_PARTS = {
+    "output_text": _PartKind("output_text", "text", {"annotations": []}, scored=True),
+    "refusal": _PartKind("refusal", "refusal", {}),
+    "reasoning_text": _PartKind("reasoning_text", "text", {}),
+}
+_WRITTEN: Mapping[str, JsonObject] = {"message": {"role": "assistant"}, "reasoning": {"summary": []}}
+
+
+class _Written:
+    """A message, or reasoning: an item with parts."""
+
+    def __init__(self, place: int, kind: str) -> None:
+        self.place = place
+        self.kind = kind
+        self.item: JsonObject = {"id": new_id(kind), "type": kind, "status": "in_progress", **_WRITTEN[kind], "content": []}
+        self.part = ""
+        """The kind of the part that is being written; empty: none is."""
+        self._index = -1
+        self._texts: list[str] = []
+        self._tokens: list[JsonObject] = []
+
+    def write(self, part: str, text: str, tokens: list[JsonObject]) -> Iterator[_Told]:
+        """More text, in the last part if it is of this kind, else in a new one. It takes the tokens that go with it."""
+        kind = _PARTS[part]
+        if part != self.part:
+            yield from self.end()
+            self.part, self._texts, self._tokens = part, [], []
+            self._index += 1
+            yield "content_part.added", self._whole_part()
+        if text:
+            self._texts.append(text)
+            scores = kind.scores(tokens)
+            if kind.scored:
+                self._tokens += tokens
+                tokens.clear()
+            yield f"{kind.events}.delta", {"content_index": self._index, "delta": text, **scores}
+
+    def end(self) -> Iterator[_Told]:
+        """The last part is whole."""
+        if not self.part:
+            return
+        kind, told = _PARTS[self.part], self._whole_part()
+        self.item["content"].append(told["part"])
+        self.part = ""
+        text = {kind.text: "".join(self._texts), **kind.scores(self._tokens)}
+        yield f"{kind.events}.done", {"content_index": self._index, **text}
+        yield "content_part.done", told
+
+    def _whole_part(self) -> JsonObject:
+        kind = _PARTS[self.part]
+        text = {kind.text: "".join(self._texts), **kind.more, **kind.scores(self._tokens)}
+        return {"content_index": self._index, "part": {"type": self.part, **text}}
+
+
+class _Call:
+    """A call of a function, or of a custom tool."""
+
+    part = "call"
+    """As in `_Written`."""
+
+    def __init__(self, place: int, header: output_pb2.ToolCallHeader) -> None:
+        self.place = place
+        self.kind = "custom_tool_call" if header.custom else "function_call"
+        self._text = "input" if header.custom else "arguments"
+        self._events = "custom_tool_call_input" if header.custom else "function_call_arguments"
+        self.item: JsonObject = {
+            "id": new_id(self.kind),
+            "type": self.kind,
+            "status": "in_progress",
+            "call_id": header.id,
+            "name": header.name,
+            self._text: "",
+        }
+        self._texts: list[str] = []
+
+    def write(self, text: str) -> Iterator[_Told]:
+        """More of the arguments, or of the input."""
+        self._texts.append(text)
+        yield f"{self._events}.delta", {"delta": text}
+
+    def end(self) -> Iterator[_Told]:
+        """No more of it will come."""
+        self.item[self._text] = "".join(self._texts)
+        name = {} if self.kind == "custom_tool_call" else {"name": self.item["name"]}
+        yield f"{self._events}.done", {**name, self._text: self.item[self._text]}
+
+
+class ResponseEvents:
+    """One response, as it is written. `response` is what the events have told; they share its parts: write them at once."""
+
+    def __init__(self, response: JsonObject, *, encrypt_reasoning: bool = False) -> None:
+        self.response = {**response, "status": "in_progress", "output": []}
+        self._encrypt_reasoning = encrypt_reasoning
+        self._numbers = count()
+        self._places = count()
+        self._open: _Written | _Call | None = None
+        self._tokens: list[JsonObject] = []
+        """Those of content that is not told yet."""
+
+    def first(self) -> Iterator[JsonObject]:
+        """The response begins."""
+        yield self._event("response.created", response=self.response)
+        yield self._event("response.in_progress", response=self.response)
+
+    def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> Iterator[JsonObject]:
+        """What some events of Generate tell. After the finish, `response` is complete, but for `last`."""
+        events = list(events)
+        # They come behind the text that they go with.
+        for event in events:
+            self._tokens += content_tokens(event.logprobs.positions)
+        for event in events:
+            if event.HasField("finish"):
+                yield from self._finish(event.finish)
+                continue
+            delta = event.delta
+            match delta.WhichOneof("delta"):
+                case "content":
+                    yield from self._write("message", "output_text", delta.content)
+                case "reasoning":
+                    yield from self._write("reasoning", "reasoning_text", delta.reasoning)
+                case "violation":
+                    yield from self._refuse(delta.violation)
+                case "tool_call":
+                    yield from self._begin(_Call(next(self._places), delta.tool_call))
+                case "tool_call_fragment":
+                    assert isinstance(self._open, _Call)
+                    yield from self._told(self._open, self._open.write(delta.tool_call_fragment.text))
+                case "tool_call_end":
+                    yield from self._end("completed")
+
+    def last(self) -> JsonObject:
+        """How the response ended."""
+        return self._event(f"response.{self.response['status']}", response=self.response)
+
+    def fail(self, code: str, message: str) -> Iterator[JsonObject]:
+        """It cannot be ended. What was written so far stays, and is incomplete."""
+        yield from self._end("incomplete")
+        self.response |= {"status": "failed", "error": {"code": code, "message": message}}
+
+    def _write(self, kind: str, part: str, text: str) -> Iterator[JsonObject]:
+        if self._open is None or self._open.kind != kind:
+            yield from self._begin(_Written(next(self._places), kind))
+        assert isinstance(self._open, _Written)
+        yield from self._told(self._open, self._open.write(part, text, self._tokens))
+
+    def _begin(self, item: _Written | _Call) -> Iterator[JsonObject]:
+        yield from self._end("completed" if isinstance(self._open, _Written) else "incomplete")
+        self._open = item
+        self.response["output"].append(item.item)
+        yield self._event("response.output_item.added", output_index=item.place, item=item.item)
+
+    def _end(self, status: str) -> Iterator[JsonObject]:
+        item, self._open = self._open, None
+        if item is None:
+            return
+        yield from self._told(item, item.end())
+        item.item["status"] = status
+        if self._encrypt_reasoning and item.kind == "reasoning":
+            item.item["encrypted_content"] = encrypted("".join(part["text"] for part in item.item["content"]))
+        yield self._event("response.output_item.done", output_index=item.place, item=item.item)
+
+    def _refuse(self, violation: output_pb2.SchemaViolation) -> Iterator[JsonObject]:
+        """What violates its schema is no part of the response, though a stream may have told its beginning."""
+        begun = self._open
+        if begun is not None and begun.part == ("call" if violation.name else "output_text"):
+            yield from self._end("incomplete")
+            self.response["output"].remove(begun.item)
+        elif isinstance(begun, _Written):
+            yield from self._told(begun, begun.end())
+        yield from self._write("message", "refusal", refusal_text(violation))
+
+    def _finish(self, finish: inference_pb2.Finish) -> Iterator[JsonObject]:
+        cut = finish.reason == output_pb2.FINISH_REASON_LENGTH
+        if not cut and all(item["type"] == "reasoning" for item in self.response["output"]):
+            # Clients look for a message, even where nothing is said.
+            yield from self._write("message", "output_text", "")
+        yield from self._end("incomplete" if cut or isinstance(self._open, _Call) else "completed")
+        self.response["usage"] = _usage(finish.usage)
+        if cut:
+            self.response |= {"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}}
+        else:
+            self.response |= {"status": "completed", "completed_at": int(time.time())}
+
+    def _told(self, item: _Written | _Call, events: Iterable[_Told]) -> Iterator[JsonObject]:
+        for kind, fields in events:
+            yield self._event(f"response.{kind}", item_id=item.item["id"], output_index=item.place, **fields)
+
+    def _event(self, kind: str, **fields: Any) -> JsonObject:
+        return {"type": kind, "sequence_number": next(self._numbers), **fields}
+
+
+def _usage(usage: inference_pb2.Usage) -> JsonObject:
+    """Counts of tokens. What of the prompt was not in the engine's cache is there afterwards."""
+    return {
+        "input_tokens": usage.prompt_tokens,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.prompt_tokens - usage.cached_tokens,
+        },
+        "output_tokens": usage.completion_tokens,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens},
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+    }

@@ -1,0 +1,175 @@
+"""Items of the Responses API: a conversation of them as chat messages, and as the store keeps and lists them."""
+
+import base64
+import binascii
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from promptweave.facade.bodies.body import read_body
+from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.openai.responses.body import (
+    CallOutputItem,
+    Content,
+    CustomCallItem,
+    FunctionCallItem,
+    ItemReference,
+    MessageItem,
+    Part,
+    ReasoningItem,
+)
+
+JsonObject = dict[str, Any]
+
+_TEXTS = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
+
+_PREFIXES = {
+    "message": "msg",
+    "function_call": "fc",
+    "function_call_output": "fco",
+    "custom_tool_call": "ctc",
+    "custom_tool_call_output": "ctco",
+    "reasoning": "rs",
+}
+"""The kinds of items that are served, and how their ids begin."""
+
+REFERENCE = "item_reference"
+
+_THINKS, _SPEAKS, _CALLS = range(3)
+_FOLLOWS = {_THINKS: (_THINKS, _SPEAKS, _CALLS), _SPEAKS: (_CALLS,), _CALLS: (_CALLS,)}
+"""What can follow what in one message of the model."""
+
+
+def new_id(kind: str) -> str:
+    """An id for an item, or for a `response`."""
+    return f"{_PREFIXES.get(kind, 'resp')}_{secrets.token_hex(16)}"
+
+
+def item_type(item: Mapping[str, Any], path: str) -> str:
+    """An item's kind, which clients may leave out. Raises RequestError and UnsupportedError."""
+    kind = item.get("type")
+    if kind is None:
+        return "message" if "role" in item else REFERENCE
+    if not isinstance(kind, str):
+        raise RequestError("the type of an item is a string", path=f"{path}/type")
+    if kind not in (*_PREFIXES, REFERENCE):
+        served = ", ".join([*_PREFIXES, REFERENCE])
+        raise UnsupportedError(f"items of the type {kind!r} are not served; these are: {served}", path=f"{path}/type")
+    return kind
+
+
+def reference(item: Mapping[str, Any], path: str) -> str | None:
+    """The id of the item that a reference means; None for another kind of item."""
+    return read_body(ItemReference, item, path).id if item_type(item, path) == REFERENCE else None
+
+
+def kept_item(item: Mapping[str, Any]) -> JsonObject:
+    """An item that was given, as OpenAI lists them: with an id, a status, and content in parts."""
+    kind = item_type(item, "")
+    kept = {"id": new_id(kind), **{key: value for key, value in item.items() if value is not None}, "type": kind}
+    if kind == "message" and isinstance(kept.get("content"), str):
+        text: JsonObject = {"type": "input_text", "text": kept["content"]}
+        if kept["role"] == "assistant":
+            text = {"type": "output_text", "text": kept["content"], "annotations": [], "logprobs": []}
+        kept["content"] = [text]
+    if kind == "reasoning":
+        return {"summary": [], **kept}
+    return {"status": "completed", **kept}
+
+
+def encrypted(reasoning: str) -> str:
+    """Reasoning as `encrypted_content`: opaque to clients, secret to nobody, since it stands in `content` as well."""
+    return base64.b64encode(reasoning.encode()).decode()
+
+
+class Conversation:
+    """Makes chat messages of items: what the model said in a row becomes one message."""
+
+    def __init__(self, places: Places) -> None:
+        self.messages: list[JsonObject] = []
+        self._places = places
+        self._stage: int | None = None
+        """How far the last message has come, if it is the model's."""
+
+    def add(self, item: Mapping[str, Any], origin: Origin) -> None:
+        """One more item. Raises RequestError and UnsupportedError."""
+        path = origin.path
+        match item_type(item, path):
+            case "message":
+                message = read_body(MessageItem, item, path)
+                place = self._speaker(message.role, _SPEAKS, origin)
+                self.messages[-1]["content"] = _content(message.content, f"{path}/content")
+                self._place_content(f"{place}/content", origin.below("/content"))
+            case "reasoning":
+                if thought := _thought(read_body(ReasoningItem, item, path), path):
+                    place = self._speaker("assistant", _THINKS, origin)
+                    before = self.messages[-1].get("reasoning_content")
+                    self.messages[-1]["reasoning_content"] = f"{before}\n\n{thought}" if before else thought
+                    self._places.move(f"{place}/reasoning_content", Origin(path, whole=True))
+            case "function_call":
+                call = read_body(FunctionCallItem, item, path)
+                self._call(call.call_id, "function", {"name": call.name, "arguments": call.arguments}, origin)
+            case "custom_tool_call":
+                custom = read_body(CustomCallItem, item, path)
+                self._call(custom.call_id, "custom", {"name": custom.name, "input": custom.input}, origin)
+            case _:
+                output = read_body(CallOutputItem, item, path)
+                place = self._speaker("tool", _SPEAKS, origin)
+                content = _content(output.output, f"{path}/output")
+                self.messages[-1].update(tool_call_id=output.call_id, content=content)
+                self._place_content(f"{place}/content", origin.below("/output"))
+                self._places.move(f"{place}/tool_call_id", origin.below("/call_id"))
+
+    def _place_content(self, made: str, origin: Origin) -> None:
+        self._places.move(made, origin)
+        content = self.messages[-1]["content"]
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if part["type"] == "image_url":
+                url = origin.below(f"/{place}/image_url")
+                self._places.move(f"{made}/{place}/image_url", Origin(url.path, whole=True))
+
+    def _speaker(self, role: str, stage: int, origin: Origin) -> str:
+        """The place of the message for what `role` says: a new one, unless the model goes on with its own."""
+        if role != "assistant" or self._stage is None or stage not in _FOLLOWS[self._stage]:
+            self.messages.append({"role": role})
+            self._places.move(f"/messages/{len(self.messages) - 1}", Origin(origin.path, whole=True))
+        self._stage = stage if role == "assistant" else None
+        return f"/messages/{len(self.messages) - 1}"
+
+    def _call(self, id: str, kind: str, called: JsonObject, origin: Origin) -> None:
+        place = self._speaker("assistant", _CALLS, origin)
+        calls = self.messages[-1].setdefault("tool_calls", [])
+        place = f"{place}/tool_calls/{len(calls)}"
+        calls.append({"id": id, "type": kind, kind: called})
+        self._places.move(place, origin)
+        self._places.move(f"{place}/id", origin.below("/call_id"))
+        self._places.move(f"{place}/{kind}", origin)
+
+
+def _content(content: Content, path: str) -> str | list[JsonObject]:
+    if isinstance(content, str):
+        return content
+    return [_part(part, f"{path}/{place}") for place, part in enumerate(content)]
+
+
+def _part(part: Part, path: str) -> JsonObject:
+    if part.type in _TEXTS:
+        return {"type": "text", "text": part.text}
+    if part.type == "input_image":
+        if part.image_url is None:
+            raise UnsupportedError("files are not kept here: a picture comes in image_url, as a data URL", path=path)
+        return {"type": "image_url", "image_url": {"url": part.image_url}}
+    # What is left is refused where it is sent on, or a refusal.
+    return {"type": part.type, "refusal": part.refusal}
+
+
+def _thought(item: ReasoningItem, path: str) -> str:
+    """What was thought, from the fullest of an item's fields; empty where there is nothing."""
+    if not item.content and item.encrypted_content is not None:
+        try:
+            return base64.b64decode(item.encrypted_content, validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            message = "this was not written here; leave encrypted_content out, or send the reasoning in content"
+            raise RequestError(message, path=f"{path}/encrypted_content") from None
+    return "\n\n".join(part.text for part in item.content or item.summary)

@@ -1,0 +1,63 @@
+"""The response object, before anything is written of it: what was asked, as OpenAI repeats it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from promptweave.facade.openai.chat.from_grpc import warning_object
+from promptweave.facade.openai.responses.body import ResponsesBody
+from promptweave.facade.openai.responses.items import new_id
+from promptweave.v1 import prompt_compiler_pb2
+
+JsonObject = dict[str, Any]
+
+
+def new_response(
+    raw: Mapping[str, Any], body: ResponsesBody, model: str, warnings: Sequence[prompt_compiler_pb2.Warning]
+) -> JsonObject:
+    """A response to the request, with an id of its own. What was not asked for and has no default of ours is null."""
+    response: JsonObject = {
+        "id": new_id("response"),
+        "object": "response",
+        "created_at": int(time.time()),
+        "completed_at": None,
+        "status": "in_progress",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": body.instructions,
+        "max_output_tokens": body.max_output_tokens,
+        "max_tool_calls": body.max_tool_calls,
+        "metadata": body.metadata,
+        "model": model,
+        "output": [],
+        "parallel_tool_calls": body.parallel_tool_calls is not False,
+        "previous_response_id": body.previous_response_id,
+        "prompt_cache_key": body.prompt_cache_key,
+        "reasoning": {"effort": body.reasoning.effort, "summary": body.reasoning.summary},
+        "safety_identifier": body.safety_identifier,
+        "service_tier": "default",
+        "store": body.store,
+        "temperature": body.temperature,
+        "text": {"format": {"type": "text"}, **_without_nulls(raw.get("text"))},
+        "tool_choice": raw.get("tool_choice") or "auto",
+        "tools": [_tool(tool) for tool in body.tools],
+        "top_logprobs": body.top_logprobs or 0,
+        "top_p": body.top_p,
+        "truncation": body.truncation,
+    }
+    if body.user is not None:
+        response["user"] = body.user
+    if warnings:
+        response["warnings"] = [warning_object(warning) for warning in warnings]
+    return response
+
+
+def _tool(tool: JsonObject) -> JsonObject:
+    """A tool, with what clients look for."""
+    given = _without_nulls(tool)
+    return {"parameters": None, "strict": None, **given} if tool.get("type") == "function" else given
+
+
+def _without_nulls(value: Mapping[str, Any] | None) -> JsonObject:
+    return {key: item for key, item in (value or {}).items() if item is not None}

@@ -1,0 +1,64 @@
+"""OpenAI's sampling parameters, of chat requests and of completions, as the contract has them."""
+
+import json
+from typing import Any, Protocol
+
+from promptweave.facade.errors import RequestError
+from promptweave.v1 import inference_pb2
+
+_SAMPLING = {
+    field.name: field for field in inference_pb2.Sampling.DESCRIPTOR.fields if field.name != "seed" and not field.is_repeated
+}
+"""The sampling parameters of the contract that are plain numbers; their names are llama.cpp's and OpenAI's."""
+
+
+_RANDOM_SEED = 2**32 - 1
+"""To the engine this seed means: choose one."""
+
+
+class SamplingParameters(Protocol):
+    """The fields of a request's body that say how tokens are chosen."""
+
+    @property
+    def seed(self) -> int | None: ...
+    @property
+    def logit_bias(self) -> dict[str, float]: ...
+    @property
+    def model_extra(self) -> dict[str, Any] | None: ...
+
+
+def sampling_of(body: SamplingParameters) -> inference_pb2.Sampling:
+    """How tokens are chosen. Raises RequestError."""
+    sampling = inference_pb2.Sampling()
+    extra = body.model_extra or {}
+    for name, field in _SAMPLING.items():
+        value = extra.get(name)
+        if value is None:
+            continue
+        whole = field.cpp_type not in (field.CPPTYPE_FLOAT, field.CPPTYPE_DOUBLE)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            raise RequestError(f"{name} is a{' whole' if whole else ''} number, not {json.dumps(value)}", path=f"/{name}")
+        try:
+            setattr(sampling, name, value)
+        except (ValueError, OverflowError):
+            raise RequestError(f"{name} is {value}: out of range", path=f"/{name}") from None
+    if body.seed is not None:
+        sampling.seed = body.seed % _RANDOM_SEED
+    for token, bias in body.logit_bias.items():
+        item = sampling.logit_bias.add(bias=bias)
+        if token.lstrip("-").isdecimal() and abs(int(token)) < 2**31:
+            item.token = int(token)
+        else:
+            item.text = token
+    sampling.samplers.extend(_texts(extra, "samplers"))
+    sampling.dry_sequence_breakers.extend(_texts(extra, "dry_sequence_breakers"))
+    return sampling
+
+
+def _texts(extra: dict[str, Any], name: str) -> list[str]:
+    value = extra.get(name)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise RequestError(f"{name} is a list of texts", path=f"/{name}")
+    return value

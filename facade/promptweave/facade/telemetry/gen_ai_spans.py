@@ -1,0 +1,143 @@
+"""What a span says of a prompt that is run, by OpenTelemetry's conventions for generative AI.
+
+https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. Words of prompts and answers only where they are asked for.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from promptweave.common.tracing import Span, Value, begin_span, captures_content, kind_of, tracing_on
+from promptweave.v1 import inference_pb2, output_pb2
+
+JsonObject = dict[str, Any]
+
+_SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
+_REASONS = {
+    output_pb2.FINISH_REASON_STOP: "stop",
+    output_pb2.FINISH_REASON_LENGTH: "length",
+    output_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a prompt is run for. `content`: the attributes that hold the prompt's words."""
+
+    name: str = "chat"
+    model: str = ""
+    """As the client calls it."""
+    response_model: str = ""
+    json: bool = False
+    content: Callable[[], Mapping[str, Any]] = dict
+
+
+class OperationSpan:
+    """The span of one operation: begins with it, sees its answers, ends."""
+
+    def __init__(self, operation: Operation, request: inference_pb2.GenerateRequest, server: str) -> None:
+        """`server`: the address that is asked."""
+        self.span = Span()
+        """What the call is part of."""
+        self._traced = tracing_on()
+        self._finished: dict[int, inference_pb2.Finish] = {}
+        self._messages: dict[int, list[JsonObject]] | None = None
+        if not self._traced:
+            return
+        attributes = _request_attributes(operation, request, server)
+        if captures_content():
+            self._messages = {}
+            attributes |= {name: _json(value) for name, value in operation.content().items()}
+            if request.stop:
+                attributes["gen_ai.request.stop_sequences"] = [*request.stop]
+        self.span = begin_span(f"{operation.name} {operation.model}".strip(), "client", attributes)
+
+    def saw(self, response: inference_pb2.GenerateResponse) -> None:
+        """A piece of the answers."""
+        if not self._traced:
+            return
+        for event in response.events:
+            if event.HasField("finish"):
+                self._finished[event.index] = event.finish
+            elif self._messages is not None and event.HasField("delta"):
+                _append(self._messages.setdefault(event.index, []), event.delta)
+
+    def failed(self, error: BaseException) -> None:
+        """The operation ended with an error."""
+        self.span.fail(kind_of(error))
+
+    def end(self) -> None:
+        """The operation is over."""
+        if not self._traced:
+            return
+        finished = [self._finished[index] for index in sorted(self._finished)]
+        if finished:
+            usages = [finish.usage for finish in finished]
+            self.span.set(
+                {
+                    "gen_ai.response.finish_reasons": [_REASONS.get(finish.reason, "") for finish in finished],
+                    # All answers have the same prompt.
+                    "gen_ai.usage.input_tokens": max(usage.prompt_tokens for usage in usages),
+                    "gen_ai.usage.cache_read.input_tokens": max(usage.cached_tokens for usage in usages),
+                    "gen_ai.usage.output_tokens": sum(usage.completion_tokens for usage in usages),
+                    "gen_ai.usage.reasoning.output_tokens": sum(usage.reasoning_tokens for usage in usages),
+                }
+            )
+        if self._messages is not None:
+            written = [
+                {
+                    "role": "assistant",
+                    "parts": parts,
+                    "finish_reason": _REASONS.get(self._finished[index].reason, "") if index in self._finished else "error",
+                }
+                for index, parts in sorted(self._messages.items())
+            ]
+            self.span.set({"gen_ai.output.messages": _json(written)})
+        self.span.end()
+
+
+def _request_attributes(operation: Operation, request: inference_pb2.GenerateRequest, server: str) -> dict[str, Value]:
+    attributes: dict[str, Value] = {
+        "gen_ai.operation.name": operation.name,
+        "gen_ai.provider.name": "promptweave",
+        "gen_ai.request.model": operation.model,
+        "gen_ai.response.model": operation.response_model,
+        "gen_ai.output.type": "json" if operation.json else "text",
+        "server.address": server,
+    }
+    for field, value in request.sampling.ListFields():
+        if field.name in _SAMPLING:
+            # What was given, and not the nearest float of 32 bits.
+            attributes[f"gen_ai.request.{field.name}"] = round(value, 6) if isinstance(value, float) else value
+    if request.HasField("max_tokens"):
+        attributes["gen_ai.request.max_tokens"] = request.max_tokens
+    if request.HasField("n"):
+        attributes["gen_ai.request.choice.count"] = request.n
+    return attributes
+
+
+def _append(parts: list[JsonObject], delta: output_pb2.OutputDelta) -> None:
+    match delta.WhichOneof("delta"):
+        case "content":
+            _append_text(parts, "text", delta.content)
+        case "reasoning":
+            _append_text(parts, "reasoning", delta.reasoning)
+        case "tool_call":
+            parts.append({"type": "tool_call", "id": delta.tool_call.id, "name": delta.tool_call.name, "arguments": ""})
+        case "tool_call_fragment":
+            # It is of the last call: one ends before the next begins.
+            calls = [part for part in parts if part["type"] == "tool_call"]
+            if calls:
+                calls[-1]["arguments"] += delta.tool_call_fragment.text
+
+
+def _append_text(parts: list[JsonObject], kind: str, text: str) -> None:
+    if parts and parts[-1]["type"] == kind:
+        parts[-1]["content"] += text
+    else:
+        parts.append({"type": kind, "content": text})
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""The commands of `promptweave`, one module per command."""

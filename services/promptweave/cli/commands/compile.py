@@ -1,0 +1,137 @@
+"""`promptweave compile`: a chat request in, the compiled prompt out."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.json_format import MessageToDict
+
+from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_document, refuse
+from promptweave.cli.options.template import TO_TRY, read_template, template_options
+from promptweave.cli.terminal import show_compiled
+from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.errors import RequestError
+from promptweave.compiler.messages.special_token_marks import Segment
+from promptweave.compiler.plan.plan import STYLES
+from promptweave.compiler.request import ChatRequest, SchemaStyle
+from promptweave.compiler.service.convert import chat_request_from_wire
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.errors import PromptweaveError
+from promptweave.facade.openai.chat.to_grpc import body_path, compile_request_from_openai
+from promptweave.output.wire import syntax_to_wire
+
+_TEMPLATE_KEYS = {"template": "source", "bos_token": "bos_token", "eos_token": "eos_token"}
+"""What a request may say of its template, and the fields of ChatTemplate."""
+
+
+@click.command("compile")
+@template_options
+@click.option("--style", type=click.Choice(STYLES), help="How calls are written. Default: as the template does, or generic.")
+@click.option(
+    "--schema-style",
+    type=click.Choice([style.value for style in SchemaStyle]),
+    help="How tools are shown where the template does not show them.",
+)
+@click.option("--explain", is_flag=True, help="For a person: where the prompt and each rule of the grammar came from.")
+@click.option("--jsonl", is_flag=True, help='Read a chat request a line, print {"result"} or {"error"} for each.')
+def command(
+    model: Path | None,
+    template: Path | None,
+    bos: str,
+    eos: str,
+    style: str | None,
+    schema_style: str | None,
+    explain: bool,
+    jsonl: bool,
+) -> None:
+    """Compile the OpenAI chat request on stdin for a model's chat template.
+
+    Prints one JSON object: the prompt, the grammar that the engine must keep to (null: any text may come), the texts that
+    stop it, and the syntax by which `promptweave parse` reads its output. What cannot be done is refused: exit code 2, and
+    one line that names the place in the request.
+
+    A request may bring its template: "template", "bos_token" and "eos_token" beside "messages".
+
+    \b
+    Examples:
+      echo '{"messages": [{"role": "user", "content": "Hello"}]}' | promptweave compile --model model.gguf
+      promptweave compile --template chat.jinja --eos '<|im_end|>' < request.json > compiled.json
+      promptweave compile --model model.gguf --explain < request.json
+    """
+    given = read_template(model, template, bos, eos)
+    shown_as = SchemaStyle(schema_style) if schema_style else None
+    if jsonl and explain:
+        give_up("invalid: --explain is for a person, --jsonl for a program: give one of them")
+    if jsonl:
+        answer_lines(lambda body: _printed(*_compile(body, given, style, shown_as)[1:]))
+        return
+    try:
+        asked, compiled, used = _compile(read_document("chat request"), given, style, shown_as)
+        if explain:
+            show_compiled(asked, compiled, used)
+        else:
+            print_json(_printed(compiled, used))
+    except PromptweaveError as error:
+        refuse(error)
+
+
+def _compile(
+    body: Any, given: ChatTemplate | None, style: str | None, shown_as: SchemaStyle | None
+) -> tuple[ChatRequest, Compiled, ChatTemplate]:
+    if not isinstance(body, dict):
+        raise RequestError("a chat request is a JSON object", path="")
+    template = _template(body, given)
+    try:
+        wire = compile_request_from_openai({key: value for key, value in body.items() if key not in _TEMPLATE_KEYS})
+    except UnicodeEncodeError:
+        raise RequestError(
+            "the request holds half a surrogate pair (\\ud800 to \\udfff), which is no text", path=""
+        ) from None
+    try:
+        request = chat_request_from_wire(wire)
+        # What a request says itself goes before the options.
+        request = replace(request, style=request.style or style or "", schema_style=request.schema_style or shown_as)
+        return request, compile_prompt(request, template), template
+    except PromptweaveError as error:
+        # Their places are in the compiler's request; the user's is OpenAI's.
+        error.path = None if error.path is None else body_path(error.path, body)
+        raise
+
+
+def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
+    own = {key: body[key] for key in _TEMPLATE_KEYS if body.get(key) is not None}
+    for key, value in own.items():
+        if not isinstance(value, str):
+            raise RequestError("a text is needed", path=f"/{key}")
+    fields = {_TEMPLATE_KEYS[key]: value for key, value in own.items()}
+    if "source" in fields:
+        return ChatTemplate(**fields)
+    if given is None:
+        raise RequestError(
+            f'no chat template: give --model, --template, or "template" in the request; {TO_TRY}', path="/template"
+        )
+    return replace(given, **fields)
+
+
+def _printed(compiled: Compiled, template: ChatTemplate) -> dict[str, Any]:
+    return {
+        "prompt": compiled.prompt,
+        "segments": [_segment(segment) for segment in compiled.segments],
+        "grammar": compiled.grammar,
+        "stop": list(compiled.stop),
+        "syntax": MessageToDict(syntax_to_wire(compiled.syntax)),
+        "style": compiled.style,
+        "warnings": [
+            {"code": warning.code, "path": warning.path, "message": warning.message} for warning in compiled.warnings
+        ],
+        "preserved_tokens": list(compiled.preserved_tokens),
+        "prefix_key": compiled.prefix_key,
+        "template_hash": template.content_hash,
+    }
+
+
+def _segment(segment: Segment) -> dict[str, Any]:
+    if segment.picture:
+        return {"image": {"mime_type": segment.picture.mime_type, "bytes": len(segment.picture.data)}}
+    return {"text": segment.text, "trusted": not segment.plain}

@@ -1,0 +1,86 @@
+"""`promptweave inspect`: what a chat template does, as a person reads it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptweave.cli.jsonl import give_up, print_json
+from promptweave.cli.options.template import TO_TRY, read_template, template_options
+from promptweave.cli.terminal import show_rows
+from promptweave.compiler.errors import TemplateError
+from promptweave.compiler.profile.profile import Profile, profile
+from promptweave.compiler.styles.arguments import KEY, Form
+
+
+@click.command("inspect")
+@template_options
+@click.option("--json", "as_json", is_flag=True, help="For a program: one JSON object.")
+def command(model: Path | None, template: Path | None, bos: str, eos: str, as_json: bool) -> None:
+    """Describe a chat template: roles, tools, how it writes calls and reasoning, and what falls back and why.
+
+    \b
+    Example:
+      promptweave inspect --model model.gguf
+    """
+    given = read_template(model, template, bos, eos)
+    if given is None:
+        give_up(f"invalid: no chat template: give --model FILE (a GGUF) or --template FILE (its Jinja text); {TO_TRY}")
+    try:
+        found = profile(given)
+    except TemplateError as error:
+        give_up(f"invalid: {template or model}: {error.message}")
+    if as_json:
+        print_json({**_plain(found), "style": found.style, "template_hash": given.content_hash})
+    else:
+        show_rows(*_page(found, given.content_hash))
+
+
+def _plain(found: Profile) -> dict[str, Any]:
+    """The profile as JSON: a call's pieces are its texts, and NAME, ID and the like for what is filled in."""
+    plain = asdict(found)
+    plain["call_example"] = found.calls.example() if found.calls else None
+    if found.calls:
+        pieces = [piece if isinstance(piece, str) else piece.name for piece in found.calls.call]
+        plain["calls"] |= {"call": pieces, "middle": found.calls.middle, "markers": found.calls.markers}
+    return plain
+
+
+def _forms(forms: Mapping[str, Form]) -> str:
+    """How a value of each type is written, types that are written alike on one line."""
+    alike: dict[str, list[str]] = {}
+    for name, form in forms.items():
+        words = ", ".join(f"{word} for {meant}" for meant, word in form.words if word != meant)
+        how = "text as it is" if form.raw else "its parts in the same notation" if form.inside else words or "JSON"
+        alike.setdefault(f"{how}, up to {form.end!r}".replace(KEY, "KEY") if form.end else how, []).append(name)
+    return "\n".join(f"{', '.join(names)}: {how}" for how, names in alike.items())
+
+
+def _page(found: Profile, content_hash: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """What is known, as names and texts, and notes."""
+    lines = [
+        ("template", content_hash[:16]),
+        ("style", found.style),
+        ("system messages", "shown" if found.system_role else "not shown; put before the user's"),
+        ("tools", "shown by the template" if found.tools_published else "not shown; put into the system turn"),
+        ("tool results", "shown" if found.tool_results else "not shown; written as user turns"),
+        ("calls' arguments", "given as an object" if found.arguments_as_object else "given as JSON text"),
+        ("asks for an answer with", repr(found.generation_prompt)),
+        ("ends an answer with", repr(found.turn_end)),
+    ]
+    if found.answer.header or found.answer.end:
+        lines.append(("content", f"{found.answer.header!r} ... {found.answer.end!r}"))
+    if found.stops:
+        lines.append(("stops at", ", ".join(map(repr, found.stops))))
+    if found.calls:
+        lines.append(("several calls at once", "yes" if found.calls.between else "no"))
+        told = "as the prompt tells the model" if found.calls_as_content else "as the template writes those of the history"
+        lines.append(("calls are written", told))
+        if found.calls.arguments:
+            lines.append(("an argument's value", _forms(found.calls.arguments.forms)))
+        lines += [("a call is known by", repr(found.calls.marker)), ("calls", "\n" + found.calls.example())]
+    if found.reasoning:
+        lines.append(("reasoning", f"{found.reasoning.opening!r} ... {found.reasoning.closing!r}"))
+    return lines, [*found.notes]

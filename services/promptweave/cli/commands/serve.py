@@ -1,0 +1,92 @@
+"""`promptweave serve`: everything on one machine."""
+
+import asyncio
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptweave.cli.commands.services import ENGINE_ARGS
+from promptweave.cli.options.services import (
+    GRACE,
+    LOG_FORMAT,
+    SETTINGS,
+    engine_options,
+    facade_options,
+    to_facade,
+    to_inference,
+)
+from promptweave.cli.supervisor.supervisor import Household, Running, ServiceEndedError
+from promptweave.compiler.options import CompilerOptions
+from promptweave.demo import shipped_model
+from promptweave.inference.errors import StartError
+from promptweave.rpc.logs import announce, complain
+
+_DEMO_NOTICE = """
+
+  This is the demo model: a demonstration of 4 MB, trained on made-up requests for tools. It calls tools, and knows
+  nothing else. It is the file
+    {path}
+  For an assistant, bring a model:
+    promptweave serve --model FILE.gguf
+    promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF"""
+
+
+@click.command("serve", context_settings=SETTINGS)
+@facade_options
+@engine_options
+@click.option("--compiler-listen", default="127.0.0.1:50051", metavar="ADDR", help="Where the compiler listens for gRPC.")
+@click.option("--inference-listen", default="127.0.0.1:50052", metavar="ADDR", help="Where inference listens for gRPC.")
+@click.option(
+    "--precache",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Chat requests, one on each line, to evaluate once and load at each start: see `promptweave precache --help`.",
+)
+@click.option("--compiler-metrics", metavar="HOST:PORT", help="The compiler's metrics for Prometheus.  [default: nowhere]")
+@click.option("--inference-metrics", metavar="HOST:PORT", help="Those of the inference service.  [default: nowhere]")
+@GRACE
+@LOG_FORMAT
+@ENGINE_ARGS
+def command(
+    compiler_listen: str, inference_listen: str, precache: Path | None, engine_args: tuple[str, ...], **given: Any
+) -> None:
+    """Run everything on one machine: compiler, inference with a llama.cpp engine, and the OpenAI API on port 8080.
+
+    Without a model it takes a tiny one that comes with promptweave, to show how tools are called. What follows `--` goes to
+    the engine as it is, where the engine is a llama-server binary.
+
+    \b
+    Examples:
+      promptweave serve
+      promptweave serve --model model.gguf --ctx-size 8192 --parallel 4
+      promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF
+      promptweave serve --endpoint http://127.0.0.1:8081
+    """
+    demo = not (given["model"] or given["hf_repo"] or given["endpoints"])
+    try:
+        if demo:
+            given["model"] = shipped_model()
+        engine = to_inference(given, listen=inference_listen, metrics=given["inference_metrics"], engine_args=engine_args)
+    except StartError as error:
+        complain("serve", str(error))
+        sys.exit(1)
+    compiler = CompilerOptions(listen=compiler_listen, metrics=given["compiler_metrics"], grace_s=given["grace"])
+    household = Household(
+        compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
+    )
+
+    def say(running: Running) -> None:
+        notice = _DEMO_NOTICE.format(path=given["model"]) if demo else ""
+        screen = running.screen() + notice + "\n\n  Ctrl-C stops everything.\n"
+        announce("serve", "ready", screen=screen, **asdict(running))
+
+    try:
+        asyncio.run(household.run(say))
+    except ServiceEndedError as error:
+        # A service that ends with 1 has said why.
+        if error.status != 1:
+            complain("serve", str(error))
+        sys.exit(1)

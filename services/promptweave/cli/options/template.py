@@ -1,0 +1,47 @@
+"""`--model` and `--template`: where the commands that need a chat template take it from."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from promptweave.cli.jsonl import give_up
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.template.from_gguf import NoTemplateError, template_from_gguf
+from promptweave.demo import shipped_model
+
+TO_TRY = f"the model that comes with promptweave is {shipped_model()}"
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def template_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds `--model`, `--template`, `--bos` and `--eos`."""
+    for option in (
+        click.option("--eos", default="", help="With --template: the spelling of the end-of-sequence token."),
+        click.option("--bos", default="", help="With --template: the spelling of the beginning-of-sequence token."),
+        click.option("--template", type=FILE, help="A file with a chat template's Jinja text."),
+        click.option("--model", type=FILE, help="A GGUF file, whose chat template and special tokens are taken."),
+    ):
+        command = option(command)
+    return command
+
+
+def read_template(model: Path | None, template: Path | None, bos: str, eos: str) -> ChatTemplate | None:
+    """The template that the options name, None if they name none; ends the command if it cannot be read."""
+    if model is not None and template is not None:
+        give_up("invalid: --model and --template: give one of them")
+    if model is not None and (bos or eos):
+        give_up("invalid: --bos and --eos go with --template; --model has its own")
+    try:
+        if template is not None:
+            return ChatTemplate(template.read_text(encoding="utf-8"), bos, eos)
+        if model is not None:
+            return template_from_gguf(model)
+    except OSError as error:
+        give_up(f"invalid: {template or model}: {error.strerror or error}")
+    except UnicodeDecodeError as error:
+        give_up(f"invalid: {template}: it is not UTF-8: {error}")
+    except NoTemplateError as error:
+        give_up(f"invalid: {model}: {error}")
+    return None

@@ -1,0 +1,1 @@
+"""`promptweave serve`: starts the services as child processes and restarts them."""

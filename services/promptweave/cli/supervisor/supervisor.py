@@ -1,0 +1,302 @@
+"""The services of one machine as child processes: started together, watched, stopped together."""
+
+import asyncio
+import http.client
+import json
+import os
+import secrets
+import signal
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from promptweave.cli.supervisor.service_process import LISTENING, Options, order_line
+from promptweave.compiler.options import CompilerOptions
+from promptweave.facade.options import FacadeOptions
+from promptweave.inference.options import InferenceOptions
+from promptweave.rpc.logs import LEVEL_VARIABLE, as_json, tell
+
+_POLL_S = 0.1
+_REPORT_S = 10.0
+_STOP_MARGIN_S = 5.0
+_QUIET_STOP_S = 1.5
+"""A stop that takes longer is explained."""
+_INTERRUPTED = 130
+
+
+class ServiceEndedError(Exception):
+    """A service ended that should run on; `status` is its process's exit status."""
+
+    def __init__(self, name: str, status: int) -> None:
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
+        super().__init__(f"the {name} {how}; stopped the others")
+        self.status = status
+
+
+class Service:
+    """One service in a child process. It has a session of its own, so that a Ctrl-C reaches only us."""
+
+    def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
+        self.name = name
+        self._process = process
+
+    @classmethod
+    async def start(cls, name: str, options: Options) -> "Service":
+        """Starts it."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.cli.supervisor.service_process"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            # The screen is for what runs where; who wants every step sets the variable.
+            env={LEVEL_VARIABLE: "warning", **os.environ},
+        )
+        assert process.stdin is not None
+        # Left open: its end tells the child that we are gone.
+        process.stdin.write(order_line(options))
+        with suppress(ConnectionError):
+            await process.stdin.drain()
+        return cls(name, process)
+
+    async def address(self) -> str:
+        """Where it listens, once it does. Raises ServiceEndedError."""
+        assert self._process.stdout is not None
+        line = (await self._process.stdout.readline()).decode()
+        if not line.startswith(LISTENING):
+            await self.ended()
+        return line.removeprefix(LISTENING).strip()
+
+    async def ended(self) -> None:
+        """Waits for its end, which is an error whenever it comes."""
+        raise ServiceEndedError(self.name, await self._process.wait())
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal, if it still lives."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(number)
+
+    async def stop(self, patience_s: float) -> None:
+        """SIGTERM, then SIGKILL if it takes too long. Its own children end with it."""
+        self.signal(signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), patience_s)
+        self.signal(signal.SIGKILL)
+        await self._process.wait()
+
+
+@dataclass(frozen=True)
+class Running:
+    """What runs where, once it does."""
+
+    openai_api: str
+    compiler: str
+    inference: str
+    model: str
+    asks_for_keys: bool
+    aliases: tuple[str, ...]
+
+    def screen(self) -> str:
+        """The same for a person."""
+        key = "with your API key" if self.asks_for_keys else "no API key is asked for"
+        also = f", also as {', '.join(self.aliases)}" if self.aliases else ""
+        return f"""
+promptweave {version("promptweave")}
+
+  OpenAI API   {self.openai_api}   ({key})
+  compiler     {self.compiler}   (gRPC)
+  inference    {self.inference}   (gRPC)
+  model        {self.model}{also}"""
+
+
+class Household:
+    """Compiler, inference and facade."""
+
+    def __init__(
+        self,
+        compiler: CompilerOptions,
+        inference: InferenceOptions,
+        facade: Callable[[str, str], FacadeOptions],
+        precache: Path | None = None,
+    ) -> None:
+        """`facade` makes its options of the addresses of the two; `precache` is a file of prompts to evaluate first."""
+        self._compiler, self._inference, self._facade = compiler, inference, facade
+        self._precache = precache
+        self._services: list[Service] = []
+        self._stopping = False
+
+    async def run(self, say: Callable[[Running], None]) -> None:
+        """Runs them until told to stop. `say` hears what runs where. Raises ServiceEndedError."""
+        async with self._stop_signals() as stopped:
+            try:
+                await self._first(stopped, self._start(say))
+                if not stopped.is_set():
+                    await self._first(stopped, self._watch())
+            finally:
+                self._stopping = True
+                patience = asyncio.get_running_loop().call_later(_QUIET_STOP_S, self._explain_stop)
+                # The last one first: it uses the others.
+                for service in reversed(self._services):
+                    await service.stop(2 * self._inference.grace_s + _STOP_MARGIN_S)
+                patience.cancel()
+
+    def _explain_stop(self) -> None:
+        tell("serve", f"running requests have up to {self._inference.grace_s:g} s to end; Ctrl-C again stops at once")
+
+    async def _start(self, say: Callable[[Running], None]) -> None:
+        for name, options in (("compiler", self._compiler), ("inference service", self._inference)):
+            self._services.append(await Service.start(name, options))
+        compiler, inference = await self._addresses(*self._services)
+        front = self._facade(compiler, inference)
+        key = secrets.token_urlsafe() if front.asks_for_keys else None
+        if key:
+            # One for ourselves, to ask whether all is ready.
+            front = replace(front, api_keys=(*front.api_keys, key))
+        self._services.append(await Service.start("facade", front))
+        (facade,) = await self._addresses(self._services[-1])
+        what = " and ".join(self._inference.endpoints) or "the model to load"
+        waiting = asyncio.ensure_future(_wait_until_ready(Facade(facade, key, tls=front.tls_cert is not None), what))
+        await self._first_of(waiting, self._watch())
+        if self._precache:
+            await self._first_of(self._evaluate(self._precache, compiler, inference), self._watch())
+        say(_running(facade, compiler, inference, waiting.result(), front))
+
+    async def _evaluate(self, prompts: Path, compiler: str, inference: str) -> None:
+        """Without them all is served as well, only later: what is wrong with them is told, and no more."""
+        where = ("--compiler", compiler, "--inference", inference)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.cli.main", "precache", str(prompts), *where),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if as_json() else None,
+        )
+        try:
+            if process.stderr:
+                async for line in process.stderr:
+                    tell("precache", line.decode(errors="replace"))
+            await process.wait()
+        finally:
+            if process.returncode is None:
+                process.kill()
+
+    async def _addresses(self, *services: Service) -> list[str]:
+        return list(await asyncio.gather(*(service.address() for service in services)))
+
+    async def _watch(self) -> None:
+        """Waits until one of them ends."""
+        await self._first_of(*(asyncio.ensure_future(service.ended()) for service in self._services))
+
+    async def _first_of(self, *work: Any) -> None:
+        """Waits for the first of several; raises what it raised; cancels the others."""
+        tasks = [asyncio.ensure_future(one) for one in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _first(self, stopped: asyncio.Event, work: Any) -> None:
+        await self._first_of(stopped.wait(), work)
+
+    @asynccontextmanager
+    async def _stop_signals(self) -> AsyncIterator[asyncio.Event]:
+        """An event that SIGINT, SIGTERM and SIGHUP set. The second one kills at once."""
+        stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+
+        def hear() -> None:
+            if self._stopping:
+                for service in self._services:
+                    service.signal(signal.SIGKILL)
+            stopped.set()
+
+        numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+        for number in numbers:
+            loop.add_signal_handler(number, hear)
+        try:
+            yield stopped
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+async def _wait_until_ready(facade: "Facade", what: str) -> str:
+    """Waits until everything is; returns the model's name."""
+    start = time.monotonic()
+    report = start + _REPORT_S
+    while True:
+        ready = await asyncio.to_thread(facade.get, "/ready")
+        if ready and not ready["waiting_for"]:
+            models = await asyncio.to_thread(facade.get, "/v1/models")
+            if models:
+                return str(models["data"][0]["id"])
+        if time.monotonic() > report:
+            reason = await asyncio.to_thread(facade.problem)
+            tell("serve", f"waiting for {what} ({time.monotonic() - start:.0f} s){f': {reason}' if reason else ''}")
+            report += _REPORT_S
+        await asyncio.sleep(_POLL_S)
+
+
+class Facade:
+    """The facade that we started, asked over HTTP."""
+
+    def __init__(self, address: str, key: str | None, *, tls: bool) -> None:
+        self._address, self._tls = _reachable(address), tls
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+
+    def get(self, path: str) -> Any:
+        """A JSON answer; None where it is no success."""
+        status, answer = self._ask(path)
+        return answer if status == HTTPStatus.OK else None
+
+    def problem(self) -> str:
+        """Why there is no model yet, in the words of the service that has none; how far it is with loading among them."""
+        _, answer = self._ask("/v1/models")
+        error = answer.get("error") if isinstance(answer, dict) else None
+        return str(error.get("message", "")) if isinstance(error, dict) else ""
+
+    def _ask(self, path: str) -> tuple[int, Any]:
+        """Status and JSON of an answer; (0, None) where there is none."""
+        connection = self._connect()
+        try:
+            connection.request("GET", path, headers=self._headers)
+            response = connection.getresponse()
+            return response.status, json.load(response)
+        except (OSError, ValueError):
+            return 0, None
+        finally:
+            connection.close()
+
+    def _connect(self) -> http.client.HTTPConnection:
+        if not self._tls:
+            return http.client.HTTPConnection(self._address, timeout=10)
+        # Its certificate is for the name that clients know it by, not for this address.
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        return http.client.HTTPSConnection(self._address, timeout=10, context=context)
+
+
+def _reachable(address: str) -> str:
+    """Where to reach what listens on all addresses."""
+    return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
+
+
+def _running(facade: str, compiler: str, inference: str, model: str, options: FacadeOptions) -> Running:
+    host, _, port = facade.rpartition(":")
+    shown = f"localhost:{port}" if host in ("127.0.0.1", "0.0.0.0", "[::]") else facade  # noqa: S104 - a comparison
+    return Running(
+        openai_api=f"{'https' if options.tls_cert else 'http'}://{shown}/v1",
+        compiler=compiler,
+        inference=inference,
+        model=model,
+        asks_for_keys=options.asks_for_keys,
+        aliases=options.aliases,
+    )

@@ -1,0 +1,1 @@
+"""Emits grammar values for schemas whose conditions are known."""

@@ -1,0 +1,235 @@
+"""The grammar of the arrays for which a formula holds: what is still to be said of the items to come is the state."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.deadline import check_deadline
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.finite import are_distinct
+from promptweave.compiler.json_schema.emit.json_grammar import any_array, counted
+from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, may_end, steps
+from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
+from promptweave.compiler.json_schema.parse.node import TRUE, Literal
+from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.emit.values import Values
+
+MAX_STATES = 3_000
+"""States of one array."""
+
+MAX_OPTIONS = 1_000
+"""Ways on from one state."""
+
+MAX_COMBINATIONS = 20_000
+"""Combinations that are looked at to find them."""
+
+MAX_DISTINCT = 8
+"""Values of which no two may be equal: every set of those that were used is a state."""
+
+Asked = frozenset[Literal]
+"""What the next item must be."""
+
+_State = tuple[int, bool, frozenset[str] | None]
+"""What is still said; whether no item came yet; the items used, where they must be distinct."""
+
+
+def array_expr(formula: int, values: "Values", hint: str) -> Expr:
+    """The arrays for which a (settled) formula holds."""
+    if formula == Formulas.TRUE:
+        return any_array(values.rules, values.separators)
+    return seq(Lit("["), _ArrayPrinter(values, hint).whole(formula))
+
+
+class _ArrayPrinter:
+    def __init__(self, values: "Values", hint: str) -> None:
+        self._values = values
+        self._formulas = values.formulas
+        self._rules = values.rules
+        self._comma = Lit(values.separators.item)
+        self._hint = hint
+        self._names: dict[_State, Ref] = {}
+        self._waiting: list[_State] = []
+        self._options: dict[int, list[tuple[Asked, int]]] = {}
+        self._pointer = ""
+
+    def whole(self, formula: int) -> Expr:
+        self._pointer = self._formulas.pointer(formula)
+        formula, used = self._without_distinct(formula)
+        start = self._body((formula, True, used))
+        while self._waiting:
+            state = self._waiting.pop()
+            self._rules.define(self._names[state], self._body(state))
+        return start
+
+    def _without_distinct(self, formula: int) -> tuple[int, frozenset[str] | None]:
+        parts = self._formulas.parts(formula)
+        distinct = [part for part in parts if isinstance(self._formulas.values[part], Distinct)]
+        if not distinct:
+            return formula, None
+        self._pointer = getattr(self._formulas.values[distinct[0]], "pointer", "")
+        rest = [part for part in parts if part not in distinct]
+        lengths = [
+            atom.place + atom.count
+            for part in rest
+            if isinstance(atom := self._formulas.values[part], AtMost) and atom.item == TRUE
+        ]
+        single = any(count <= 1 for count in lengths)
+        return self._formulas.every(rest), None if single else frozenset()
+
+    def _go(self, state: _State) -> Expr:
+        if state not in self._names:
+            if len(self._names) >= MAX_STATES:
+                keyword = self._pointer.rpartition("/")[2]
+                why = f"{keyword!r}: more than {MAX_STATES} states are needed for what is said of the array"
+                raise SchemaError("unsupported", self._pointer, why, keyword=keyword)
+            self._names[state] = self._rules.reserve(f"{self._hint}-rest")
+            self._waiting.append(state)
+        return self._names[state]
+
+    def _body(self, state: _State) -> Expr:
+        items: list[Expr] = []
+        met: set[_State] = set()
+        while True:
+            check_deadline()
+            if state in met:
+                # Round and round without an end: nothing comes of it.
+                return NOTHING
+            met.add(state)
+            formula, first, used = state
+            ends = self._may_end(formula)
+            alike = self._alike(formula) if used is None else None
+            if alike is not None:
+                return seq(*items, self._run(*alike, first))
+            ways = self._distinct_ways(formula, used) if used is not None else self._ways(formula)
+            if not ways:
+                return seq(*items, Lit("]") if ends else NOTHING)
+            comma = EMPTY if first else self._comma
+            if not ends and len(ways) == 1:
+                # The only way on is written here instead of in a rule of its own.
+                (following, options), *_ = ways.items()
+                items += [comma, alt(*options)]
+                state = (following[0], False, following[1])
+                continue
+            steps_on = [
+                seq(comma, alt(*options), self._go((after, False, used_then)))
+                for (after, used_then), options in ways.items()
+            ]
+            return seq(*items, alt(*([Lit("]")] if ends else []), *steps_on))
+
+    def _ways(self, formula: int) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
+        found: dict[tuple[int, frozenset[str] | None], list[Expr]] = {}
+        for asked, after in self._next(formula):
+            item = self._values.expr(asked, f"{self._hint}-item")
+            if item != NOTHING:
+                found.setdefault((after, None), []).append(item)
+        return found
+
+    def _distinct_ways(self, formula: int, used: frozenset[str]) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
+        found: dict[tuple[int, frozenset[str] | None], list[Expr]] = {}
+        for asked, after in self._next(formula):
+            texts = self._values.texts(asked, MAX_DISTINCT + 1)
+            if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
+                why = (
+                    f"'uniqueItems': no grammar can compare items that are not up to {MAX_DISTINCT} listed values; give "
+                    "them an enum. Without strict the finished value is validated instead"
+                )
+                raise SchemaError("unsupported", self._pointer, why, keyword="uniqueItems")
+            for text in texts:
+                if text not in used:
+                    found.setdefault((after, used | {text}), []).append(Lit(text))
+        return found
+
+    def _run(self, asked: Asked, low: int, high: int | None, first: bool) -> Expr:
+        """The rest, where all items to come are alike: `low` to `high` more, and the closing bracket."""
+        item = self._values.expr(asked, f"{self._hint}-item")
+        if high is not None and high < low:
+            return NOTHING
+        if item == NOTHING or high == 0:
+            return Lit("]") if low == 0 else NOTHING
+        more = self._rules.add(f"{self._hint}-more", seq(self._comma, item)) if high != 1 or not first else EMPTY
+        if not first:
+            return seq(counted(more, low, high, self._rules), Lit("]"))
+        after = counted(more, max(low - 1, 0), None if high is None else high - 1, self._rules)
+        return alt(*([Lit("]")] if low == 0 else []), seq(item, after, Lit("]")))
+
+    # -- formulas --
+
+    def _alike(self, formula: int) -> tuple[Asked, int, int | None] | None:
+        """(what every item is, how many at least, at most), if that is all that is said."""
+        asked, low, high = set(), 0, None
+        for part in self._formulas.parts(formula):
+            match self._formulas.values[part]:
+                case AtMost(0, item, 0) if item != TRUE:
+                    asked.add(-item)
+                case AtMost(0, 1, count):
+                    high = count if high is None else min(high, count)
+                case AtLeast(0, 1, count):
+                    low = max(low, count)
+                case Every(()):
+                    pass
+                case _:
+                    return None
+        return frozenset(asked), low, high
+
+    def _may_end(self, formula: int) -> bool:
+        value = self._formulas.values[formula]
+        match value:
+            case Every(parts):
+                return all(map(self._may_end, parts))
+            case Some(parts):
+                return any(map(self._may_end, parts))
+            case ItemAt() | AtLeast() | AtMost() | Distinct():
+                return may_end(value)
+        raise AssertionError(value)
+
+    def _next(self, formula: int) -> list[tuple[Asked, int]]:
+        if formula not in self._options:
+            self._options[formula] = self._simplest(self._make_next(formula))
+        return self._options[formula]
+
+    def _make_next(self, formula: int) -> Iterable[tuple[Asked, int]]:
+        value = self._formulas.values[formula]
+        match value:
+            case Every(parts):
+                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+                for part in parts:
+                    more = self._next(part)
+                    if len(found) * len(more) > MAX_COMBINATIONS:
+                        self._too_many()
+                    found = self._simplest(
+                        (left | right, self._formulas.every([one, other]))
+                        for left, one in found
+                        for right, other in more
+                        if not any(-literal in right for literal in left)
+                    )
+                yield from found
+            case Some(parts):
+                for part in parts:
+                    yield from self._next(part)
+            case Distinct(pointer):
+                why = "'uniqueItems' under a condition is not supported"
+                raise SchemaError("unsupported", pointer, why, keyword="uniqueItems")
+            case ItemAt() | AtLeast() | AtMost():
+                for item, after in steps(value, self._formulas):
+                    if item != -TRUE:
+                        yield frozenset() if item == TRUE else frozenset({item}), after
+
+    def _simplest(self, ways: Iterable[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+        """The ways on without those that another one includes."""
+        by_rest: dict[int, list[Asked]] = {}
+        for asked, after in ways:
+            if after == Formulas.FALSE:
+                continue
+            known = by_rest.setdefault(after, [])
+            if not any(each <= asked for each in known):
+                known[:] = [*(each for each in known if not asked <= each), asked]
+        found = [(asked, after) for after, known in by_rest.items() for asked in known]
+        if len(found) > MAX_OPTIONS:
+            self._too_many()
+        return found
+
+    def _too_many(self) -> None:
+        keyword = self._pointer.rpartition("/")[2]
+        why = f"{keyword!r}: what is said of the items combines to more than {MAX_OPTIONS} cases"
+        raise SchemaError("unsupported", self._pointer, why, keyword=keyword)

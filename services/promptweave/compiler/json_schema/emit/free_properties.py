@@ -1,0 +1,154 @@
+"""Properties of free names: those that no schema mentions.
+
+Their names are told apart by language (what patterns match, what propertyNames allows), and each kind has its values.
+Nothing can keep a free name from coming twice, so what would hang on that is refused.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.dfa_to_grammar import json_string
+from promptweave.compiler.json_schema.emit.json_grammar import counted, other_key
+from promptweave.compiler.json_schema.logic.object_atoms import Free, SomeFree
+from promptweave.compiler.json_schema.parse.node import FALSE, Literal
+from promptweave.compiler.regex import dfa
+from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
+from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Rep, alt, seq
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.emit.values import Values
+
+MAX_REGIONS = 64
+MAX_COUNTED_PLACES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """What holds for free properties: all of `frees`, all of `needed`, and `low` to `high` (None: any number) of them."""
+
+    frees: tuple[Free, ...] = ()
+    needed: tuple[SomeFree, ...] = ()
+    low: int = 0
+    high: int | None = None
+    pointer: str = field(default="", compare=False)
+
+    def joined(self, other: "Clause") -> "Clause":
+        """What holds if both do."""
+        highs = [high for high in (self.high, other.high) if high is not None]
+        return Clause(
+            tuple(dict.fromkeys((*self.frees, *other.frees))),
+            tuple(dict.fromkeys((*self.needed, *other.needed))),
+            max(self.low, other.low),
+            min(highs) if highs else None,
+            self.pointer or other.pointer,
+        )
+
+
+class FreeProperties:
+    """The free properties of one object, which declares `names`. `closed`: what else holds for all of them."""
+
+    def __init__(self, values: "Values", names: tuple[str, ...], closed: tuple[Free, ...], hint: str) -> None:
+        self._values = values
+        self._rules = values.rules
+        self._names = names
+        self._closed = closed
+        self._hint = hint
+        self._comma, self._colon = map(Lit, values.separators)
+        self._regions: dict[tuple[Free, ...], list[tuple[Dfa | None, frozenset[Literal]]]] = {}
+        self._unnamed: Dfa | None = None
+
+    def expr(self, clause: Clause, first: bool) -> Expr:
+        """The free properties and the closing brace; `first`: nothing came before."""
+        pair = self._pair(clause.frees, None)
+        low, high = clause.low, clause.high
+        if pair == NOTHING or high == 0:
+            return NOTHING if low or clause.needed else Lit("}")
+        if clause.needed:
+            return self._with_needed(clause, pair, first)
+        if low > 1:
+            why = "'minProperties' counts properties of any name, which could be the same one twice; name them in properties"
+            raise SchemaError("unsupported", clause.pointer, why, keyword="minProperties")
+        if high is not None and high < low:
+            return NOTHING
+        more = self._rules.add(f"{self._hint}-more", seq(self._comma, pair))
+        if not first:
+            return seq(counted(more, low, high, self._rules), Lit("}"))
+        after = counted(more, 0, None if high is None else high - 1, self._rules) if high != 1 else EMPTY
+        return alt(*([Lit("}")] if low == 0 else []), seq(pair, after, Lit("}")))
+
+    def _with_needed(self, clause: Clause, pair: Expr, first: bool) -> Expr:
+        if len(clause.needed) > 1 or clause.low > 1 or clause.high is not None:
+            why = "that properties of other names must be there is supported for one of them, and without a count"
+            raise SchemaError("unsupported", clause.needed[0].pointer, why)
+        needed = self._pair(clause.frees, clause.needed[0].names)
+        if needed == NOTHING:
+            return NOTHING
+        more = self._rules.add(f"{self._hint}-more", seq(self._comma, pair))
+        before = self._rules.add(f"{self._hint}-before", seq(pair, self._comma))
+        if first:
+            return seq(Rep(before), needed, Rep(more), Lit("}"))
+        return seq(Rep(more), self._comma, needed, Rep(more), Lit("}"))
+
+    def _pair(self, frees: tuple[Free, ...], only: Dfa | None) -> Expr:
+        """One free property. `only`: its name is in this language too."""
+        options = []
+        for names, asked in self._kinds(frees):
+            value = self._values.expr(asked, f"{self._hint}-other")
+            if value == NOTHING:
+                continue
+            if names is None and only is None:
+                key = other_key(self._names, self._rules)
+            else:
+                language = self._others() if names is None else names
+                language = language if only is None else dfa.intersection(language, only)
+                if language.is_empty:
+                    continue
+                key = json_string(language, self._rules, f"{self._hint}-key")
+            options.append(seq(key, self._colon, value))
+        return self._rules.add(f"{self._hint}-pair", alt(*options)) if options else NOTHING
+
+    def _kinds(self, frees: tuple[Free, ...]) -> list[tuple[Dfa | None, frozenset[Literal]]]:
+        """The languages of names that are treated alike (None: all free names), and what their values must be."""
+        frees = tuple(dict.fromkeys((*self._closed, *frees)))
+        if frees not in self._regions:
+            everywhere = frozenset(free.value for free in frees if free.names.is_all)
+            partial = [free for free in frees if not free.names.is_all]
+            if FALSE in everywhere:
+                self._regions[frees] = []
+            elif not partial:
+                self._regions[frees] = [(None, everywhere)]
+            else:
+                try:
+                    self._regions[frees] = list(self._split(partial, everywhere))
+                except TooManyStatesError as error:
+                    keyword = partial[0].pointer.rpartition("/")[2]
+                    why = f"{keyword!r}: {error} to tell its names from the declared ones"
+                    raise SchemaError("unsupported", partial[0].pointer, why, keyword=keyword) from None
+        return self._regions[frees]
+
+    def _split(self, frees: list[Free], everywhere: frozenset[Literal]) -> list[tuple[Dfa, frozenset[Literal]]]:
+        regions = [(self._others(), everywhere)]
+        # What is forbidden first: it leaves less to split.
+        for free in sorted(frees, key=lambda free: free.value != FALSE):
+            split = []
+            for names, asked in regions:
+                if free.value != FALSE and free.value not in asked:
+                    split.append((dfa.intersection(names, free.names), asked | {free.value}))
+                elif free.value != FALSE:
+                    split.append((names, asked))
+                    continue
+                split.append((dfa.difference(names, free.names), asked))
+            merged: dict[frozenset[Literal], Dfa] = {}
+            for names, asked in split:
+                if not names.is_empty:
+                    merged[asked] = dfa.union(merged[asked], names) if asked in merged else names
+            regions = [(names, asked) for asked, names in merged.items()]
+            if len(regions) > MAX_REGIONS:
+                raise TooManyStatesError(MAX_REGIONS)
+        return regions
+
+    def _others(self) -> Dfa:
+        if self._unnamed is None:
+            self._unnamed = dfa.complement(dfa.of_texts(self._names)) if self._names else dfa.ALL
+        return self._unnamed

@@ -1,0 +1,210 @@
+"""JSON's own grammar, in the one spelling that all schemas share.
+
+- Separators are the caller's (`Separators`); there is no other white space between values.
+- Strings hold raw characters, and escapes only where JSON needs them: the short ones where there are such, else `\\u00xx`.
+- Numbers have no exponent, no negative zero, and at most 64 digits before and 32 behind the point.
+"""
+
+from collections.abc import Sequence
+
+from promptweave.compiler.json_schema.logic.number_language import MAX_FRACTION_DIGITS, MAX_WHOLE_DIGITS
+from promptweave.compiler.json_text import Separators, dumps
+from promptweave.output.grammar.expr import (
+    EMPTY,
+    MOST_RANGES,
+    Chars,
+    Expr,
+    Lit,
+    Ref,
+    Rep,
+    Rules,
+    alt,
+    chars,
+    none_of,
+    optional,
+    seq,
+)
+
+MAX_COUNT = 2000
+"""The engine's largest count in `{m,n}`."""
+_BLOCK = 1000
+_MAX_TRIE_DEPTH = 60
+
+_CONTROLS = "".join(map(chr, range(0x20)))
+DIGIT, DIGIT_1_9 = Chars(((0x30, 0x39),)), Chars(((0x31, 0x39),))
+# Characters with an escape of one letter in JSON (RFC 8259, section 7); other control characters are spelled by number.
+_SHORT = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
+
+
+def char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
+    """One of some characters inside a JSON string, in its only spelling."""
+    ranges = tuple(ranges)
+    if ("char", ranges) not in rules.remembered:
+        rules.remembered["char", ranges] = _char_expr(ranges, rules)
+    return rules.remembered["char", ranges]
+
+
+def _char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
+    escaped = [
+        chr(code) for low, high in ranges for code in range(low, min(high, 0x5C) + 1) if code < 0x20 or code in (0x22, 0x5C)
+    ]
+    raw = [part for low, high in ranges for part in _without((max(low, 0x20), high), (0x22, 0x5C)) if part[0] <= part[1]]
+    if not escaped:
+        if len(raw) == 1 and raw[0][0] == raw[0][1]:
+            return Lit(chr(raw[0][0]))
+        return Chars(tuple(raw)) if len(raw) <= MOST_RANGES else rules.add("char", Chars(tuple(raw)))
+    if len(escaped) == 1 and not raw:
+        return Lit(_escape(escaped[0]))
+    short = "".join(_SHORT[char] for char in escaped if char in _SHORT)
+    numbered = [ord(char) for char in escaped if char not in _SHORT]
+    low = "".join(f"{code & 15:x}" for code in numbered if code < 16)
+    high = "".join(f"{code & 15:x}" for code in numbered if code >= 16)
+    by_number = alt(*(seq(Lit(f"u00{row}"), chars(digits)) for row, digits in ((0, low), (1, high)) if digits))
+    after = alt(*([chars(short)] if short else []), by_number)
+    return rules.add("char", alt(*([Chars(tuple(raw))] if raw else []), seq(Lit("\\"), after)))
+
+
+def _without(part: tuple[int, int], codes: Sequence[int]) -> list[tuple[int, int]]:
+    found, (low, high) = [], part
+    for code in codes:
+        if low <= code <= high:
+            found.append((low, code - 1))
+            low = code + 1
+    return [*found, (low, high)]
+
+
+def _escape(char: str) -> str:
+    return dumps(char)[1:-1]
+
+
+def any_char(rules: Rules) -> Expr:
+    """Any character inside a JSON string."""
+    return char_expr(none_of("").ranges, rules)
+
+
+def scalar(name: str, rules: Rules) -> Expr:
+    """A type without parts."""
+    match name:
+        case "string":
+            return rules.add("string", seq(Lit('"'), Rep(any_char(rules)), Lit('"')))
+        case "integer":
+            positive = seq(DIGIT_1_9, Rep(DIGIT, 0, MAX_WHOLE_DIGITS - 1))
+            return rules.add("integer", alt(Lit("0"), seq(optional(Lit("-")), positive)))
+        case "number":
+            return rules.add("number", _number())
+        case "boolean":
+            return alt(Lit("true"), Lit("false"))
+    return Lit("null")
+
+
+def _number() -> Expr:
+    positive = seq(DIGIT_1_9, Rep(DIGIT, 0, MAX_WHOLE_DIGITS - 1))
+    fraction = optional(seq(Lit("."), Rep(DIGIT, 1, MAX_FRACTION_DIGITS)))
+    tiny = seq(Rep(Lit("0"), 0, MAX_FRACTION_DIGITS // 2), DIGIT_1_9, Rep(DIGIT, 0, MAX_FRACTION_DIGITS // 2 - 1))
+    return alt(
+        seq(Lit("0"), fraction), seq(positive, fraction), seq(Lit("-"), alt(seq(positive, fraction), seq(Lit("0."), tiny)))
+    )
+
+
+def any_value(rules: Rules, separators: Separators) -> Expr:
+    """Every JSON value."""
+    key = ("json", separators)
+    if key not in rules.remembered:
+        value = rules.reserve("json")
+        rules.remembered[key] = value
+        parts = any_object(rules, separators), any_array(rules, separators)
+        rules.define(value, alt(*parts, *(scalar(name, rules) for name in ("string", "number", "boolean", "null"))))
+    return rules.remembered[key]
+
+
+def any_object(rules: Rules, separators: Separators) -> Ref:
+    """Every JSON object."""
+    pair = seq(scalar("string", rules), Lit(separators.key), any_value(rules, separators))
+    return rules.add("json-object", seq(Lit("{"), optional(_list(pair, separators)), Lit("}")))
+
+
+def any_array(rules: Rules, separators: Separators) -> Ref:
+    """Every JSON array."""
+    return rules.add("json-array", seq(Lit("["), optional(_list(any_value(rules, separators), separators)), Lit("]")))
+
+
+def _list(item: Expr, separators: Separators) -> Expr:
+    return seq(item, Rep(seq(Lit(separators.item), item)))
+
+
+def trie(spellings: Sequence[str], depth: int = 0) -> Expr:
+    """One of some texts, with shared beginnings written once: the engine then follows one path instead of all."""
+    if len(spellings) == 1:
+        return Lit(spellings[0])
+    low, high = min(spellings), max(spellings)
+    same = next((place for place, char in enumerate(low) if char != high[place]), len(low))
+    if same:
+        return seq(Lit(low[:same]), trie([spelling[same:] for spelling in spellings], depth))
+    if depth > _MAX_TRIE_DEPTH:
+        return alt(*(Lit(spelling) if spelling else EMPTY for spelling in dict.fromkeys(spellings)))
+    groups: dict[str, list[str]] = {}
+    for spelling in spellings:
+        groups.setdefault(spelling[:1], []).append(spelling[1:])
+    return alt(*(seq(Lit(head), trie(tails, depth + 1)) if head else EMPTY for head, tails in groups.items()))
+
+
+def other_key(names: Sequence[str], rules: Rules) -> Expr:
+    """A property's name, as a JSON string, that is none of `names`: the exact complement.
+
+    Every character has one spelling only, so a name cannot be spelled otherwise to get past this.
+    """
+    if not names:
+        return scalar("string", rules)
+    key = ("other", frozenset(names))
+    if key not in rules.remembered:
+        rules.remembered[key] = _other_key(names, rules)
+    return rules.remembered[key]
+
+
+def _other_key(names: Sequence[str], rules: Rules) -> Expr:
+    tail = seq(Rep(any_char(rules)), Lit('"'))
+    children: dict[str, list[str]] = {}
+    ends = set(names)
+    for name in names:
+        for length in range(len(name)):
+            following = children.setdefault(name[:length], [])
+            if name[length] not in following:
+                following.append(name[length])
+    # From the longest beginnings to the empty one: no recursion, however long a name is.
+    states: dict[str, Expr] = {}
+    for beginning in sorted({*children, *ends}, key=len, reverse=True):
+        heads = children.get(beginning, [])
+        steps = [seq(Lit(_escape(head)), states[beginning + head]) for head in heads]
+        excluded = ("other char", frozenset(heads))
+        if excluded not in rules.remembered:
+            rules.remembered[excluded] = seq(char_expr(none_of("".join(heads)).ranges, rules), tail)
+        others = rules.remembered[excluded]
+        states[beginning] = rules.add("key", alt(*([] if beginning in ends else [Lit('"')]), *steps, others))
+    return seq(Lit('"'), states[""])
+
+
+def counted(item: Expr, low: int, high: int | None, rules: Rules) -> Expr:
+    """`low` to `high` (None: any number) times, in counts that the engine takes. `item`: a rule or one character."""
+    if max(low, high or 0) <= MAX_COUNT:
+        return EMPTY if high == 0 else Rep(item, low, high)
+    return seq(_times(item, low, rules), Rep(item) if high is None else _up_to(item, high - low, rules))
+
+
+def _times(item: Expr, count: int, rules: Rules) -> Expr:
+    if count <= MAX_COUNT:
+        return Rep(item, count, count) if count else EMPTY
+    blocks, rest = divmod(count, _BLOCK)
+    return seq(_times(_block(item, rules), blocks, rules), _times(item, rest, rules))
+
+
+def _up_to(item: Expr, count: int, rules: Rules) -> Expr:
+    if count <= MAX_COUNT:
+        return Rep(item, 0, count) if count else EMPTY
+    blocks, rest = divmod(count, _BLOCK)
+    block = _block(item, rules)
+    fewer = seq(_up_to(block, blocks - 1, rules), Rep(item, 0, _BLOCK - 1))
+    return alt(fewer, seq(_times(block, blocks, rules), _up_to(item, rest, rules)))
+
+
+def _block(item: Expr, rules: Rules) -> Ref:
+    return rules.add("block", Rep(item, _BLOCK, _BLOCK))

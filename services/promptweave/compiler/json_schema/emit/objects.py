@@ -1,0 +1,248 @@
+"""The grammar of the objects for which a formula holds.
+
+Declared properties come in their order; a state is how far one came, what is still said of the rest, and whether a comma is
+needed. So every condition on what is there (dependencies, alternatives, counts) is kept, and alternatives share what they
+have in common. Free properties come last.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.deadline import check_deadline
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.free_properties import Clause, FreeProperties
+from promptweave.compiler.json_schema.emit.key_trie import KeyTrie
+from promptweave.compiler.json_schema.emit.property_transitions import PropertyWays
+from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
+from promptweave.compiler.json_schema.logic.object_atoms import Count, Free, Has, Others, SomeFree, Value
+from promptweave.compiler.json_schema.parse.node import FALSE, Literal
+from promptweave.compiler.json_text import dumps
+from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, alt, seq
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.emit.values import Values
+
+MAX_STATES = 25_000
+"""States of one object."""
+
+MAX_CLAUSES = 200
+"""Cases that are left for free properties."""
+
+MAX_SHARED, MAX_SHARING = 1_500, 250
+"""Objects of so many properties have tries of their names, each of so many; for more the grammar would be too large."""
+
+_State = tuple[int, int, bool]
+"""How many names are done, what is still said, whether nothing was written yet."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Choice:
+    """`size` names, with what follows each, or else: a later choice, or the end, where this formula is left."""
+
+    keys: KeyTrie
+    size: int
+    end: int
+    later: "_Choice | None" = None
+
+    def having(self, key: str, follow: Expr, most: int) -> "_Choice":
+        """With one name more; a new trie where this one holds `most`."""
+        if self.size == most:
+            return _Choice(KeyTrie().having(key, follow), 1, self.end, self)
+        return _Choice(self.keys.having(key, follow), self.size + 1, self.end, self.later)
+
+
+class ObjectPrinter:
+    """Prints one object."""
+
+    def __init__(self, values: "Values", names: tuple[str, ...], free: FreeProperties, hint: str) -> None:
+        self._values = values
+        self._formulas = values.formulas
+        self._rules = values.rules
+        self._names = names
+        self._free = free
+        self._hint = hint
+        self._required: set[str] = set()
+        self._forbidden: set[str] = set()
+        self._asked: dict[str, set[Literal]] = {}
+        self._refs: dict[_State, Ref] = {}
+        self._choices: dict[tuple[int, int], _Choice] = {}
+        self._rest: dict[tuple[_Choice, bool], Ref] = {}
+        self._ends: dict[tuple[int, bool], Expr] = {}
+        self._waiting: list[_State] = []
+        self._ways = PropertyWays(values, values.conditions.declared(names), self._too_many)
+        self._pointer = ""
+
+    def expr(self, formula: int) -> Expr:
+        """The objects for which a (settled) formula holds."""
+        rest = []
+        for part in self._formulas.parts(formula):
+            value = self._formulas.values[part]
+            match value:
+                case Has(name, wanted):
+                    (self._required if wanted else self._forbidden).add(name)
+                case Others(some=False):
+                    others = [name for name in self._names if not value.allows(name)]
+                    if value.value == FALSE:
+                        self._forbidden.update(others)
+                    for name in others if value.value != FALSE else ():
+                        self._asked.setdefault(name, set()).add(value.value)
+                case Value(name, literal):
+                    self._asked.setdefault(name, set()).add(literal)
+                case _:
+                    rest.append(part)
+        if self._required & self._forbidden:
+            return NOTHING
+        remaining = self._formulas.every(rest)
+        self._pointer = self._formulas.pointer(remaining)
+        start = self._body((0, remaining, True))
+        while self._waiting:
+            state = self._waiting.pop()
+            self._rules.define(self._refs[state], self._body(state))
+        return seq(Lit("{"), start)
+
+    def _go(self, state: _State) -> Expr:
+        place, formula, first = state
+        place, formula = self._skip(place, formula)
+        if formula == Formulas.FALSE:
+            return NOTHING
+        state = (place, formula, first)
+        if place == len(self._names):
+            return self._end(formula, first)
+        if state not in self._refs:
+            if len(self._refs) >= MAX_STATES:
+                self._too_many(f"more than {MAX_STATES} states are needed for what is said of the object")
+            self._refs[state] = self._rules.reserve(f"{self._hint}-{'first' if first else 'next'}")
+            self._waiting.append(state)
+        return self._refs[state]
+
+    def _skip(self, place: int, formula: int) -> tuple[int, int]:
+        """On to the next property that may be there, all at once: alternatives forbid what others declare."""
+        while True:
+            skipped = set()
+            while place < len(self._names) and (
+                (name := self._names[place]) in self._forbidden or self._ways.forbids(formula, name)
+            ):
+                if name in self._required:
+                    return place, Formulas.FALSE
+                skipped.add(name)
+                place += 1
+            if not skipped:
+                return place, formula
+            formula = self._ways.absent(formula, skipped)
+
+    def _body(self, state: _State) -> Expr:
+        """The rest of the object. What must come first is written here, then comes what there is a choice of."""
+        items: list[Expr] = []
+        place, formula, first = state
+        while True:
+            check_deadline()
+            place, formula = self._skip(place, formula)
+            if formula == Formulas.FALSE:
+                return NOTHING
+            if place == len(self._names):
+                return seq(*items, self._end(formula, first))
+            name = self._names[place]
+            ways = self._present(formula, name) if name in self._required else {}
+            if len(ways) != 1:
+                return seq(*items, self._written(self._choice(place, formula), first))
+            ((formula, values),) = ways.items()
+            items += [Lit(self._comma(first) + self._key(name)), alt(*values)]
+            place, first = place + 1, False
+
+    def _choice(self, place: int, formula: int) -> "_Choice":
+        """Which property comes next: the one at `place`, or any one behind it up to one that must come; or the end."""
+        chain = []
+        while (place, formula) not in self._choices:
+            check_deadline()
+            if formula == Formulas.FALSE or place == len(self._names):
+                self._choices[place, formula] = _Choice(KeyTrie(), 0, end=formula)
+                break
+            chain.append((place, formula))
+            name = self._names[place]
+            without = Formulas.FALSE if name in self._required else self._ways.absent(formula, {name})
+            place, formula = self._skip(place + 1, without)
+        choice = self._choices[place, formula]
+        most = MAX_SHARING if len(self._names) <= MAX_SHARED else 1
+        for place, formula in reversed(chain):
+            name = self._names[place]
+            follow = alt(
+                *(
+                    step
+                    for after, values in self._present(formula, name).items()
+                    if (step := seq(alt(*values), self._go((place + 1, after, False)))) != NOTHING
+                )
+            )
+            if follow != NOTHING:
+                if most > 1:
+                    follow = self._rules.define(self._rules.reserve(f"{self._hint}-{name}"), follow)
+                choice = choice.having(self._key(name), follow, most)
+            self._choices[place, formula] = choice
+        return choice
+
+    def _written(self, choice: "_Choice", first: bool) -> Ref:
+        """The rule of a choice."""
+        waiting = [choice] if (choice, first) not in self._rest else []
+        while waiting and (later := waiting[-1].later) and (later, first) not in self._rest:
+            waiting.append(later)
+        for each in reversed(waiting):
+            keys = seq(Lit(self._comma(first)), each.keys.expr(self._rules, f"{self._hint}-key"))
+            if each.later:
+                other: Expr = self._rest[each.later, first]
+            else:
+                other = NOTHING if each.end == Formulas.FALSE else self._end(each.end, first)
+            written = alt(*(part for part in (keys, other) if part != NOTHING))
+            self._rest[each, first] = self._rules.add(f"{self._hint}-rest", written)
+        return self._rest[choice, first]
+
+    def _comma(self, first: bool) -> str:
+        return "" if first else self._values.separators.item
+
+    def _key(self, name: str) -> str:
+        return dumps(name) + self._values.separators.key
+
+    def _present(self, formula: int, name: str) -> dict[int, list[Expr]]:
+        """What may follow the property, with the values that it has then."""
+        found: dict[int, list[Expr]] = {}
+        own = self._asked.get(name, set())
+        for asked, after in self._ways.present(formula, name):
+            value = self._values.expr(own | asked, f"{self._hint}-{name}")
+            if value != NOTHING:
+                found.setdefault(after, []).append(value)
+        return found
+
+    # -- the end --
+
+    def _end(self, formula: int, first: bool) -> Expr:
+        key = (formula, first)
+        if key not in self._ends:
+            clauses = self._clauses(formula)
+            self._ends[key] = (
+                alt(*dict.fromkeys(self._free.expr(clause, first) for clause in clauses)) if clauses else NOTHING
+            )
+        return self._ends[key]
+
+    def _clauses(self, formula: int) -> list[Clause]:
+        """The formula, which is about free properties only, as alternatives."""
+        value = self._formulas.values[formula]
+        match value:
+            case Some(parts):
+                found = [clause for part in parts for clause in self._clauses(part)]
+            case Every(parts):
+                found = [Clause()]
+                for part in parts:
+                    found = [left.joined(right) for left in found for right in self._clauses(part)]
+                    if len(found) > MAX_CLAUSES:
+                        self._too_many("its alternatives for properties of other names combine to too many cases")
+            case Free():
+                found = [Clause(frees=(value,))]
+            case SomeFree():
+                found = [Clause(needed=(value,))]
+            case Count(low, high, pointer):
+                found = [Clause(low=low, high=high, pointer=pointer)]
+            case _:
+                raise AssertionError(value)
+        return list(dict.fromkeys(found))
+
+    def _too_many(self, why: str) -> None:
+        keyword = self._pointer.rpartition("/")[2]
+        raise SchemaError("unsupported", self._pointer, f"{keyword!r}: {why}", keyword=keyword)

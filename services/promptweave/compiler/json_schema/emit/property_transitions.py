@@ -1,0 +1,177 @@
+"""What becomes of a formula about an object when the next property is there, with some value, or is not."""
+
+from collections.abc import Callable, Collection, Iterable
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
+from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Has, Others, Value
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.emit.values import Values
+
+MAX_OPTIONS = 2_500
+"""Ways on from one state."""
+
+MAX_COMBINATIONS = 20_000
+"""Combinations that are looked at to find them."""
+
+Asked = frozenset[Literal]
+"""What a property's value must be."""
+
+
+class PropertyWays:
+    """The ways on from formulas of one object. `refuse` raises the error of what is too much."""
+
+    def __init__(self, values: "Values", declared: Declared, refuse: Callable[[str], None]) -> None:
+        self._formulas = values.formulas
+        self._exclude = values.conditions.exclude
+        self._refuse = refuse
+        self._declared = declared
+        self._mentioned: dict[int, tuple[int, bool]] = {}
+        self._excluded: dict[int, tuple[int, int]] = {}
+
+    def forbids(self, formula: int, name: str) -> bool:
+        """Whether a formula forbids a property, whatever else."""
+        if formula not in self._excluded:
+            only, none = -1, 0
+            for part in self._formulas.parts(formula):
+                match self._formulas.values[part]:
+                    case Has(other, False):
+                        none |= self._declared.bit(other)
+                    case Others(_, allowed, literal, False) if literal == FALSE:
+                        only &= allowed
+            self._excluded[formula] = only, none
+        only, none = self._excluded[formula]
+        bit = self._declared.bit(name)
+        return not bit & only or bool(bit & none)
+
+    def _about(self, formula: int) -> tuple[int, bool]:
+        """The names by whose absence a formula changes, and whether it says something of others as well."""
+        if formula not in self._mentioned:
+            value = self._formulas.values[formula]
+            match value:
+                case Every(parts) | Some(parts):
+                    names, more = 0, False
+                    for part in parts:
+                        inner, counts = self._about(part)
+                        names, more = names | inner, more or counts
+                    found = names, more
+                case Has(name) | Value(name):
+                    found = self._declared.bit(name), False
+                case Others():
+                    found = value.mentioned, True
+                case _:
+                    found = 0, isinstance(value, Count)
+            self._mentioned[formula] = found
+        return self._mentioned[formula]
+
+    def absent(self, formula: int, names: Collection[str]) -> int:
+        """The formula where properties are not there. They are the next ones in order."""
+        gone = 0
+        for name in names:
+            gone |= self._declared.bit(name)
+        known: dict[int, int] = {}
+
+        def changed(formula: int) -> int:
+            if not self._about(formula)[0] & gone:
+                return formula
+            if formula not in known:
+                value = self._formulas.values[formula]
+                match value:
+                    case Every(parts):
+                        known[formula] = self._formulas.every(map(changed, parts))
+                    case Some(parts):
+                        known[formula] = self._formulas.some(map(changed, parts))
+                    case Has(_, wanted):
+                        known[formula] = Formulas.FALSE if wanted else Formulas.TRUE
+                    case Others():
+                        known[formula] = value.after(gone, self._formulas)
+                    case _:
+                        known[formula] = Formulas.TRUE
+            return known[formula]
+
+        return changed(formula)
+
+    def present(self, formula: int, name: str) -> list[tuple[Asked, int]]:
+        """What the value of a property may be asked to be where it is there, and what is left of the formula then."""
+        names, more = self._about(formula)
+        if not more and not names & self._declared.bit(name):
+            return [(frozenset(), formula)]
+        if self.forbids(formula, name):
+            return []
+        return self._simplest(self._make_ways(formula, name))
+
+    def _make_ways(self, formula: int, name: str) -> Iterable[tuple[Asked, int]]:
+        formulas = self._formulas
+        value = formulas.values[formula]
+        match value:
+            case Every(parts):
+                # One after the other, so that what excludes each other is gone before it multiplies.
+                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+                for part in parts:
+                    more = self.present(part, name)
+                    if len(found) * len(more) > MAX_COMBINATIONS:
+                        self._refuse(f"what is said of the property {name!r} combines to too many cases")
+                    combined = (
+                        (left | right, formulas.every([one, other]))
+                        for left, one in found
+                        for right, other in more
+                        if not self._conflict(name, left, right)
+                    )
+                    found = self._simplest(combined) if len(more) > 1 else list(combined)
+                yield from found
+            case Some(parts):
+                by_asked: dict[Asked, list[int]] = {}
+                for part in parts:
+                    for asked, after in self.present(part, name):
+                        by_asked.setdefault(asked, []).append(after)
+                for asked, afters in by_asked.items():
+                    yield asked, formulas.some(afters)
+            case Has(other, wanted) if other == name:
+                if wanted:
+                    yield frozenset(), Formulas.TRUE
+            case Value(other, literal) if other == name:
+                yield frozenset({literal}), Formulas.TRUE
+            case Others(_, _, literal, some):
+                after = value.after(self._declared.bit(name), formulas)
+                if value.allows(name):
+                    yield frozenset(), after
+                elif not some:
+                    yield frozenset({literal}), after
+                else:
+                    yield frozenset({-literal} - {TRUE}), Formulas.TRUE
+                    if literal != FALSE:
+                        yield frozenset(), after
+            case Count(low, high, pointer):
+                if high != 0:
+                    fewer = Count(max(low - 1, 0), None if high is None else high - 1, pointer)
+                    yield frozenset(), formulas.atom(fewer) if fewer != Count(0, None) else Formulas.TRUE
+            case _:
+                yield frozenset(), formula
+
+    def _conflict(self, name: str, left: Asked, right: Asked) -> bool:
+        """Whether no value can be asked both, as far as that is plain."""
+        if not left or not right:
+            return False
+        return any(self._exclude(one, other) for one in left for other in right if one != other)
+
+    def _simplest(self, ways: Iterable[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+        """The ways on without those that another one includes."""
+        by_rest: dict[int, list[Asked]] = {}
+        for asked, after in ways:
+            if after == Formulas.FALSE:
+                continue
+            known = by_rest.setdefault(after, [])
+            if not any(each <= asked for each in known):
+                known[:] = [*(each for each in known if not asked <= each), asked]
+        anything = by_rest.get(Formulas.TRUE, [])
+        found = [
+            (asked, after)
+            for after, known in by_rest.items()
+            for asked in known
+            if after == Formulas.TRUE or not any(each <= asked for each in anything)
+        ]
+        if len(found) > MAX_OPTIONS:
+            self._refuse("its alternatives combine to too many cases")
+        return found

@@ -1,0 +1,62 @@
+"""The values of a schema by their types, for syntaxes in which each type is written in its own way."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from promptweave.compiler.json_schema.emit.raw_strings import raw_string
+from promptweave.compiler.json_schema.emit.values import Values
+from promptweave.compiler.json_schema.logic.conditions import KINDS
+from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.number_atoms import Whole
+from promptweave.compiler.json_schema.logic.string_atoms import finite_texts
+from promptweave.compiler.json_schema.parse.reader import Reader
+from promptweave.compiler.json_text import SPACED
+from promptweave.output.grammar.expr import NOTHING, Expr, Rules
+
+
+class TypedValues:
+    """The values of one document's schema, exactly. Raises SchemaError where that is not possible."""
+
+    def __init__(self, document: Any, rules: Rules) -> None:
+        reader = Reader(document, frozenset())
+        self._reader, self._rules, self._root = reader, rules, reader.root()
+        self._values = Values(reader, rules, SPACED, open_objects=False)
+        self._formulas = self._values.formulas
+        conditions = self._values.conditions
+        names = conditions.names((self._root,))
+        self._said = {kind: self._formulas.settled(conditions.of(self._root, kind, names)) for kind in KINDS}
+
+    def types(self) -> list[str]:
+        """The types that values may have; `integer` where all numbers are whole."""
+        found = [kind for kind in ("object", "array", "string") if self._allows(kind)]
+        if self._allows("number"):
+            parts = self._formulas.parts(self._said["number"])
+            found.append("integer" if any(isinstance(self._formulas.values[part], Whole) for part in parts) else "number")
+        found += ["boolean"] if self.words("boolean") else []
+        return found + self.words("null")
+
+    def words(self, name: str) -> list[str]:
+        """The values of the type boolean or null, as JSON writes them."""
+        return [word for word in (("true", "false") if name == "boolean" else ("null",)) if self._allows(word)]
+
+    def json(self, types: Iterable[str]) -> Expr:
+        """The values of some types, as JSON. NOTHING if there are none."""
+        only = self._reader.compound("", types=frozenset(types))
+        found = self._values.whole((self._root, only), "value")
+        return found if self._rules.can_end(found) else NOTHING
+
+    @property
+    def any_string(self) -> bool:
+        """Whether every string is one of the values."""
+        return self._said["string"] == Formulas.TRUE
+
+    def listed_strings(self) -> list[str] | None:
+        """The strings, where the schema lists them."""
+        return finite_texts(self._said["string"], self._formulas)
+
+    def raw_strings(self, end: str) -> Expr:
+        """The strings without quotes and escapes, each followed by `end`. NOTHING if there are none."""
+        return raw_string(self._said["string"], self._formulas, self._rules, end)
+
+    def _allows(self, kind: str) -> bool:
+        return self._said[kind] != Formulas.FALSE

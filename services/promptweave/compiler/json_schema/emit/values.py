@@ -1,0 +1,182 @@
+"""Nodes → grammar: one rule for each set of literals that is asked of a value, so recursion and intersections end."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from promptweave.compiler.deadline import check_deadline
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.arrays import array_expr
+from promptweave.compiler.json_schema.emit.finite import finite_texts
+from promptweave.compiler.json_schema.emit.free_properties import FreeProperties
+from promptweave.compiler.json_schema.emit.json_grammar import any_object, any_value, scalar
+from promptweave.compiler.json_schema.emit.numbers import number_expr
+from promptweave.compiler.json_schema.emit.objects import ObjectPrinter
+from promptweave.compiler.json_schema.emit.strings import string_expr
+from promptweave.compiler.json_schema.emit.unsatisfiable import Never, explain
+from promptweave.compiler.json_schema.logic.conditions import KINDS, Conditions
+from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.object_atoms import Free
+from promptweave.compiler.json_schema.parse.location import SchemaWarning
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal
+from promptweave.compiler.json_schema.parse.reader import Reader
+from promptweave.compiler.json_text import Separators
+from promptweave.compiler.regex import dfa
+from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
+from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, Rules, alt, references
+
+MAX_VALUES = 20_000
+"""Sets of schemas that are asked of a value; recursion through intersections can make many."""
+
+MAX_NAME_CHARACTERS = 30_000
+"""Of an object's declared names together. Above, properties of other names are left out."""
+
+
+class Values:
+    """The values of one document's schemas, as rules of a grammar."""
+
+    def __init__(self, reader: Reader, rules: Rules, separators: Separators, *, open_objects: bool, base: str = "") -> None:
+        self.formulas = Formulas()
+        self.conditions = Conditions(reader, self.formulas)
+        self.rules = rules
+        self.separators = separators
+        self._reader = reader
+        self._open_objects = open_objects
+        self._base = base
+        self._known: dict[tuple[Literal, ...], Ref] = {}
+        self._waiting: deque[tuple[tuple[Literal, ...], str]] = deque()
+        self._done: set[str] = set()
+        self._never: dict[str, Never] = {}
+
+    def whole(self, literals: Iterable[Literal], hint: str) -> Expr:
+        """The values for which all literals hold, with all the rules that they need."""
+        found = self.expr(literals, hint)
+        self.run()
+        return found
+
+    def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
+        """The expression of such values. Its rules are there after `run`."""
+        meant = {self._reader.meant(literal) for literal in literals} - {TRUE}
+        asked = tuple(sorted(meant, key=abs))
+        if FALSE in asked or any(-literal in asked for literal in asked):
+            return NOTHING
+        if not asked:
+            return any_value(self.rules, self.separators)
+        if asked not in self._known:
+            if len(self._known) >= MAX_VALUES:
+                at = self._reader.node(asked[0]).pointer
+                raise SchemaError("unsupported", at, f"its references combine to more than {MAX_VALUES} schemas")
+            self._known[asked] = self.rules.reserve(hint)
+            self.rules.origins[self._known[asked].name] = self._base + self._reader.node(asked[0]).pointer
+            self._waiting.append((asked, self._known[asked].name))
+        return self._known[asked]
+
+    def run(self) -> None:
+        """Defines all rules that are still missing."""
+        while self._waiting:
+            check_deadline()
+            asked, name = self._waiting.popleft()
+            try:
+                body = self._body(asked, name)
+            except RecursionError:
+                why = "it, or a pattern or number in it, is nested too deeply or too long"
+                raise SchemaError("unsupported", self._reader.node(asked[0]).pointer, why) from None
+            self.rules.define(Ref(name), body)
+            self._done.add(name)
+
+    def texts(self, literals: Iterable[Literal], limit: int) -> list[str] | None:
+        """The texts of such values, if there are at most `limit`."""
+        expr = self.expr(literals, "item")
+        self.run()
+        unfinished = {ref.name for ref in self._known.values()} - self._done
+        return finite_texts(expr, self.rules.bodies, limit, unfinished)
+
+    def _body(self, asked: tuple[Literal, ...], hint: str) -> Expr:
+        names = self.conditions.names(asked)
+        said = {kind: self.formulas.settled(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
+        if not names and all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
+            return any_value(self.rules, self.separators)
+        found = [
+            self._kind(kind, formula, names, asked, hint) for kind, formula in said.items() if formula != Formulas.FALSE
+        ]
+        found = [expr for expr in found if expr != NOTHING]
+        if not found:
+            self._never[hint] = self._reason(asked)
+            return NOTHING
+        return alt(*found)
+
+    def _kind(self, kind: str, formula: int, names: tuple[str, ...], asked: Sequence[Literal], hint: str) -> Expr:
+        match kind:
+            case "object":
+                return self._object(formula, names, asked, hint)
+            case "array":
+                return array_expr(formula, self, hint)
+            case "string":
+                return scalar("string", self.rules) if formula == Formulas.TRUE else self._string(formula, hint)
+            case "number":
+                return number_expr(formula, self.formulas, self.rules, hint)
+        return Lit(kind)
+
+    def _string(self, formula: int, hint: str) -> Expr:
+        return string_expr(formula, self.formulas, self.rules, hint)
+
+    # -- objects --
+
+    def _object(self, formula: int, names: tuple[str, ...], asked: Sequence[Literal], hint: str) -> Expr:
+        closed = self._closing(asked) if self._is_closed(asked) else ()
+        if formula == Formulas.TRUE and not closed and not names:
+            return any_object(self.rules, self.separators)
+        if sum(map(len, names)) > MAX_NAME_CHARACTERS:
+            at = self._reader.node(asked[0]).pointer + "/properties"
+            self._reader.warn(SchemaWarning(at, "so many properties that those of other names are left out"))
+            closed = (Free(dfa.ALL, FALSE, at),)
+        free = FreeProperties(self, names, closed, hint)
+        return ObjectPrinter(self, names, free, hint).expr(formula)
+
+    def _is_closed(self, asked: Sequence[Literal]) -> bool:
+        """Whether the policy forbids properties that nothing mentions: not where a schema says what they are."""
+        if self._open_objects:
+            return False
+        nodes = [self._reader.node(number) for number in self._around(asked)]
+        explicit = any(node.object.additional is not None or node.object.unevaluated is not None for node in nodes)
+        return not explicit and any(node.about_objects for node in nodes)
+
+    def _closing(self, asked: Sequence[Literal]) -> tuple[Free, ...]:
+        others = dfa.ALL
+        for number in self._around(asked):
+            node = self._reader.node(number)
+            for source, _ in node.object.patterns:
+                others = dfa.difference(others, pattern_dfa(source))
+        return (Free(others, FALSE, self._reader.node(asked[0]).pointer),)
+
+    def _around(self, asked: Sequence[Literal]) -> list[int]:
+        """The schemas that hold, or may hold, in the place of these."""
+        seen: dict[int, None] = {}
+        waiting = [literal for literal in asked if literal > TRUE]
+        while waiting:
+            number = waiting.pop()
+            if number not in seen and number > TRUE:
+                seen[number] = None
+                node = self._reader.node(number)
+                waiting += [*node.every, *node.some, *node.one, *(node.condition or ())]
+                waiting += [literal for _, literal in node.object.dependent_schemas]
+        return list(seen)
+
+    # -- reasons --
+
+    def _reason(self, asked: Sequence[Literal]) -> Never:
+        return explain([self._reader.node(literal) for literal in asked if literal > 0])
+
+    def reason(self, start: Expr) -> Never:
+        """Why there is no value."""
+        if start == NOTHING:
+            return Never("", "the schema `false` allows no value")
+        seen: set[str] = set()
+        waiting = references(start)
+        while waiting:
+            name = waiting.pop(0)
+            if name in self._never:
+                return self._never[name]
+            if name not in seen:
+                seen.add(name)
+                waiting.extend(references(self.rules.bodies[name]))
+        return Never("", "every value of it would have to hold another one, without end")

@@ -1,0 +1,95 @@
+"""What a schema may say about an array, item by item.
+
+Each atom knows what it asks of the next item and of those after it (`steps`), and whether the array may end (`may_end`).
+"""
+
+from dataclasses import dataclass, field
+
+from promptweave.compiler.json_schema.logic.formula import Formulas, Inexpressible
+from promptweave.compiler.json_schema.parse.node import TRUE, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAt:
+    """The item at a place, if there is one."""
+
+    place: int
+    item: Literal
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        there = formulas.atom(AtLeast(0, TRUE, self.place + 1, self.pointer))
+        return formulas.every([there, formulas.atom(ItemAt(self.place, -self.item, self.pointer))])
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """At least `count` of the items from a place on."""
+
+    place: int
+    item: Literal
+    count: int
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(AtMost(self.place, self.item, self.count - 1, self.pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class AtMost:
+    """At most `count` of the items from a place on. All of them: none of the complement."""
+
+    place: int
+    item: Literal
+    count: int
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(AtLeast(self.place, self.item, self.count + 1, self.pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class Distinct:
+    """No two items are equal."""
+
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        why = "that two items are equal cannot be said"
+        return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
+
+
+ArrayAtom = ItemAt | AtLeast | AtMost | Distinct
+
+
+def every_item(place: int, item: Literal, pointer: str) -> AtMost:
+    """All items from a place on."""
+    return AtMost(place, -item, 0, pointer)
+
+
+def steps(atom: ArrayAtom, formulas: Formulas) -> list[tuple[Literal, int]]:
+    """What may come next: (what is asked of the item, what is said of the items after it). Other items are not possible."""
+    match atom:
+        case ItemAt(place, item, pointer):
+            if place == 0:
+                return [(item, Formulas.TRUE)]
+            return [(TRUE, formulas.atom(ItemAt(place - 1, item, pointer)))]
+        case AtLeast(place, item, count, pointer):
+            if place > 0:
+                return [(TRUE, formulas.atom(AtLeast(place - 1, item, count, pointer)))]
+            fewer = formulas.atom(AtLeast(0, item, count - 1, pointer)) if count > 1 else Formulas.TRUE
+            return [(item, fewer)] if item == TRUE else [(item, fewer), (TRUE, formulas.atom(atom))]
+        case AtMost(place, item, count, pointer):
+            if place > 0:
+                return [(TRUE, formulas.atom(AtMost(place - 1, item, count, pointer)))]
+            found = [] if item == TRUE else [(-item, formulas.atom(atom))]
+            if count > 0:
+                found.append((TRUE, formulas.atom(AtMost(0, item, count - 1, pointer))))
+            return found
+        case Distinct():
+            return [(TRUE, formulas.atom(atom))]
+
+
+def may_end(atom: ArrayAtom) -> bool:
+    """Whether the array may end here."""
+    return not isinstance(atom, AtLeast)

@@ -1,0 +1,147 @@
+"""What a schema says of arrays, as a formula."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, every_item
+from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.parse.node import TRUE, Literal, Node
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.logic.conditions import Conditions
+
+MAX_PLACES = 4_000
+"""Items that are spoken about one by one: of `prefixItems`, or of an array in `enum`."""
+
+MAX_CONDITIONAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """Items that a schema has seen, if `condition` holds: the first `count` (None: all), or those that are `items`."""
+
+    condition: int
+    count: int | None = 0
+    items: Literal | None = None
+
+
+class ArrayConditions:
+    """Array conditions of one document."""
+
+    def __init__(self, conditions: "Conditions") -> None:
+        self._all = conditions
+        self._unions: dict[tuple[Literal, ...], Literal] = {}
+
+    def say(self, node: Node) -> list[int]:
+        """What the node's own keywords say."""
+        array, at, atom = node.array, node.pointer, self._all.formulas.atom
+        parts = []
+        for place, item in enumerate(array.prefix):
+            if place >= MAX_PLACES:
+                raise SchemaError(
+                    "unsupported", at + "/prefixItems", f"more than {MAX_PLACES} schemas", keyword="prefixItems"
+                )
+            if item != TRUE:
+                parts.append(atom(ItemAt(place, item, f"{at}/prefixItems/{place}")))
+        if array.items not in (None, TRUE):
+            parts.append(atom(every_item(len(array.prefix), array.items, at + "/items")))
+        if array.min:
+            parts.append(atom(AtLeast(0, TRUE, array.min, at + "/minItems")))
+        if array.max is not None:
+            parts.append(atom(AtMost(0, TRUE, array.max, at + "/maxItems")))
+        if array.contains:
+            if array.contains.min:
+                parts.append(atom(AtLeast(0, array.contains.item, array.contains.min, at + "/contains")))
+            if array.contains.max is not None:
+                parts.append(atom(AtMost(0, array.contains.item, array.contains.max, at + "/maxContains")))
+        if array.unique:
+            parts.append(atom(Distinct(at + "/uniqueItems")))
+        if array.unevaluated not in (None, TRUE):
+            parts.append(self._unevaluated(node, array.unevaluated))
+        return parts
+
+    def equals(self, items: Sequence[Literal], pointer: str) -> int:
+        """Arrays of exactly these items."""
+        if len(items) > MAX_PLACES:
+            raise SchemaError("unsupported", pointer, f"an array of more than {MAX_PLACES} items")
+        atom = self._all.formulas.atom
+        parts = [atom(ItemAt(place, item, pointer)) for place, item in enumerate(items)]
+        parts.append(atom(AtMost(0, TRUE, len(items), pointer)))
+        if items:
+            parts.append(atom(AtLeast(0, TRUE, len(items), pointer)))
+        return self._all.formulas.every(parts)
+
+    # -- unevaluatedItems --
+
+    def _unevaluated(self, node: Node, value: Literal) -> int:
+        formulas, pointer = self._all.formulas, node.pointer + "/unevaluatedItems"
+        seen = [each for each in self._seen(node, Formulas.TRUE, own_rest=False) if each.condition != Formulas.FALSE]
+        always = tuple(each.items for each in seen if each.items is not None and each.condition == Formulas.TRUE)
+        sometimes = [each for each in seen if each.items is not None and each.condition != Formulas.TRUE]
+        if len(sometimes) > MAX_CONDITIONAL:
+            why = f"'unevaluatedItems' depends on more than {MAX_CONDITIONAL} conditions"
+            raise SchemaError("unsupported", pointer, why, keyword="unevaluatedItems")
+        places = max((each.count for each in seen if each.count is not None), default=0)
+
+        def left_over(place: int | None) -> int:
+            """What holds for the item at a place (None: for all behind the places)."""
+            options = [
+                each.condition
+                for each in seen
+                if each.items is None and (each.count is None or (place is not None and place < each.count))
+            ]
+            for number in range(len(sometimes) + 1):
+                for chosen in combinations(sometimes, number):
+                    extra = tuple(each.items for each in chosen if each.items is not None)
+                    item = self._any_of((value, *always, *extra), pointer)
+                    if item == TRUE:
+                        said = Formulas.TRUE
+                    elif place is None:
+                        said = formulas.atom(every_item(places, item, pointer))
+                    else:
+                        said = formulas.atom(ItemAt(place, item, pointer))
+                    options.append(formulas.every([said, *(each.condition for each in chosen)]))
+            return formulas.some(options)
+
+        return formulas.every([*(left_over(place) for place in range(places)), left_over(None)])
+
+    def _seen(self, node: Node, condition: int, *, own_rest: bool) -> Iterator[_Evaluated]:
+        array = node.array
+        if array.items is not None or (own_rest and array.unevaluated is not None):
+            yield _Evaluated(condition, None)
+        elif array.prefix:
+            yield _Evaluated(condition, len(array.prefix))
+        if array.contains:
+            yield _Evaluated(condition, 0, array.contains.item)
+        for literal, needed in in_place(node, self._all, "array", ()):
+            if literal > TRUE:
+                both = self._all.formulas.every([condition, needed])
+                yield from self._seen(self._all.reader.node(literal), both, own_rest=True)
+
+    def _any_of(self, literals: tuple[Literal, ...], pointer: str) -> Literal:
+        kept = tuple(sorted({literal for literal in literals if literal != -TRUE}))
+        if TRUE in kept:
+            return TRUE
+        if len(kept) < 2:
+            return kept[0] if kept else -TRUE
+        if kept not in self._unions:
+            self._unions[kept] = self._all.reader.compound(pointer, some=kept)
+        return self._unions[kept]
+
+
+def in_place(node: Node, conditions: "Conditions", kind: str, names: tuple[str, ...]) -> Iterator[tuple[Literal, int]]:
+    """The schemas that a node applies in its own place, with the condition on which each one's findings count."""
+    for literal in node.every:
+        yield literal, Formulas.TRUE
+    for literal in (*node.some, *node.one):
+        yield literal, conditions.of(literal, kind, names)
+    if node.condition is not None:
+        test, then, otherwise = node.condition
+        yield test, conditions.of(test, kind, names)
+        if then != TRUE:
+            yield then, conditions.of(test, kind, names)
+        if otherwise != TRUE:
+            yield otherwise, conditions.of(-test, kind, names)

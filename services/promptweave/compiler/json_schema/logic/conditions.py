@@ -1,0 +1,321 @@
+"""What a schema says of the values of one kind, as a formula over atoms: in-place schemas are expanded, parts stay literals.
+
+A kind is one of JSON's types, `true` and `false` apart. For objects it matters which names are declared around (`Names`):
+what is said of them is said by name, of all others by language.
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.logic import number_language, string_atoms
+from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, ItemAt
+from promptweave.compiler.json_schema.logic.array_conditions import ArrayConditions
+from promptweave.compiler.json_schema.logic.formula import Formulas, Unchecked
+from promptweave.compiler.json_schema.logic.number_atoms import Compared, Divisible, Whole
+from promptweave.compiler.json_schema.logic.object_atoms import Declared, Has, Others, Value
+from promptweave.compiler.json_schema.logic.object_conditions import ObjectConditions
+from promptweave.compiler.json_schema.logic.string_atoms import Among, Formatted, Length, Matching
+from promptweave.compiler.json_schema.parse.json_values import exact
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Members, Node
+from promptweave.compiler.json_schema.parse.reader import Reader
+from promptweave.compiler.json_text import Json, dumps
+from promptweave.compiler.regex.dfa import TooManyStatesError
+from promptweave.compiler.regex.ecma_parser import PatternError
+
+KINDS = ("object", "array", "string", "number", "true", "false", "null")
+
+MAX_IN_PLACE = 90
+"""Schemas that hold in the same place and lead to each other, one after the other."""
+
+_TYPE_OF = {"true": "boolean", "false": "boolean"}
+
+Names = tuple[str, ...]
+"""The declared names of an object, in the order in which they come."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    number: int
+    kind: str
+    names: Names
+
+
+class Conditions:
+    """The conditions of one document's schemas."""
+
+    def __init__(self, reader: Reader, formulas: Formulas) -> None:
+        self.reader = reader
+        self.formulas = formulas
+        self._known: dict[_Key, int] = {}
+        self._open: dict[tuple[int, str], None] = {}
+        self._constants: dict[str, Literal] = {}
+        self._disjoint: dict[tuple[Literal, Literal], bool] = {}
+        self._arrays = ArrayConditions(self)
+        self._objects = ObjectConditions(self)
+
+    def all_of(self, literals: Iterable[Literal], kind: str, names: Names = ()) -> int:
+        """What holds if all of the literals do."""
+        return self.formulas.every(self.of(literal, kind, names) for literal in literals)
+
+    def of(self, literal: Literal, kind: str, names: Names = ()) -> int:
+        """What a literal says of values of a kind. `names` matter for objects only."""
+        source, literal = abs(literal), self.reader.meant(literal)
+        if abs(literal) == TRUE:
+            return Formulas.TRUE if literal == TRUE else Formulas.FALSE
+        key = _Key(abs(literal), kind, names if kind == "object" else ())
+        if key not in self._known:
+            self._known[key] = self._expand(self.reader.node(literal), kind, key.names, self.reader.node(source))
+        found = self._known[key]
+        return found if literal > 0 else self.formulas.opposite(found)
+
+    def _expand(self, node: Node, kind: str, names: Names, source: Node) -> int:
+        if (node.number, kind) in self._open:
+            # The reference is the schema that was asked for, or stands in the one that was opened last.
+            holder = source if source.is_reference else self.reader.node(next(reversed(self._open))[0])
+            at = holder.pointer + "/$ref"
+            raise SchemaError("invalid", at, "it leads back to itself without a value in between", keyword="$ref")
+        if len(self._open) > MAX_IN_PLACE:
+            raise SchemaError(
+                "unsupported", node.pointer, f"more than {MAX_IN_PLACE} schemas lead to each other in one place"
+            )
+        self._open[node.number, kind] = None
+        try:
+            return self._say(node, kind, names)
+        finally:
+            del self._open[node.number, kind]
+
+    def _say(self, node: Node, kind: str, names: Names) -> int:
+        parts = []
+        if node.types is not None and _TYPE_OF.get(kind, kind) not in node.types:
+            if kind != "number" or "integer" not in node.types:
+                return Formulas.FALSE
+            parts.append(self.formulas.atom(Whole(node.pointer + "/type")))
+        parts += [self._members(members, kind, names) for members in node.members]
+        match kind:
+            case "string":
+                parts += self._string(node)
+            case "number":
+                parts += self._number(node)
+            case "array":
+                parts += self._arrays.say(node)
+            case "object":
+                parts += self._objects.say(node, names)
+        # What is certain comes first: where it fails, nothing else need be looked at.
+        if self.formulas.every(parts) == Formulas.FALSE:
+            return Formulas.FALSE
+        parts += self._in_place(node, kind, names)
+        if node.silenced:
+            parts.append(self.formulas.atom(Unchecked(node.pointer)))
+        return self.formulas.every(parts)
+
+    def _in_place(self, node: Node, kind: str, names: Names) -> list[int]:
+        formulas = self.formulas
+        parts = [self.of(literal, kind, names) for literal in node.every]
+        if node.some:
+            parts.append(formulas.some(self.of(literal, kind, names) for literal in node.some))
+        if node.one:
+            parts.append(self._exactly_one(node, kind, names))
+        if node.opposite is not None:
+            parts.append(self.of(-node.opposite, kind, names))
+        if node.condition is not None:
+            test, then, otherwise = node.condition
+            holds = self.of(test, kind, names)
+            yes = formulas.every([holds, self.of(then, kind, names)])
+            if then == TRUE:
+                parts.append(formulas.some([holds, self.of(otherwise, kind, names)]))
+            else:
+                # Two cases that exclude each other, which keeps combinations of many conditions small.
+                no = formulas.every([self.of(-test, kind, names), self.of(otherwise, kind, names)])
+                parts.append(formulas.some([yes, no]))
+        return parts
+
+    def _exactly_one(self, node: Node, kind: str, names: Names) -> int:
+        formulas = self.formulas
+        options = [(literal, self.of(literal, kind, names)) for literal in node.one]
+        possible = [(literal, formula) for literal, formula in options if formula != Formulas.FALSE]
+        if "oneOf" in node.silenced or len(possible) == 1:
+            return formulas.some(formula for _, formula in possible)
+        if self._tell_apart([formula for _, formula in possible], kind):
+            return formulas.some(formula for _, formula in possible)
+        found = []
+        for place, (_, formula) in enumerate(possible):
+            others = [
+                formulas.opposite(other)
+                for elsewhere, (_, other) in enumerate(possible)
+                if elsewhere != place and not self.are_disjoint(formula, other, kind)
+            ]
+            found.append(formulas.every([formula, *others]))
+        return formulas.some(found)
+
+    def _tell_apart(self, options: Sequence[int], kind: str) -> bool:
+        """Whether listed values tell all options apart: their own, or those of a property that all must have."""
+        if kind == "string":
+            return _all_differ(string_atoms.listed(option, self.formulas) for option in options)
+        if kind == "number":
+            return _all_differ(number_language.listed(option, self.formulas) for option in options)
+        if kind != "object" or not options:
+            return False
+        found = [self._listed_properties(option) for option in options]
+        return any(_all_differ(listed.get(name) for listed in found) for name in found[0])
+
+    def _listed_properties(self, formula: int) -> dict[str, list[str]]:
+        """The properties that must be there and have one of some strings."""
+        atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
+        required = {atom.name for atom in atoms if isinstance(atom, Has) and atom.wanted}
+        found: dict[str, list[str]] = {}
+        for atom in atoms:
+            if isinstance(atom, Value) and atom.name in required and atom.name not in found:
+                texts = self._listed_strings(atom.value)
+                if texts is not None:
+                    found[atom.name] = texts
+        return found
+
+    def _listed_strings(self, literal: Literal) -> list[str] | None:
+        members = self.reader.node(literal).members if literal > TRUE else ()
+        for each in members:
+            if all(isinstance(value, str) for value in each.values):
+                return list(each.values)
+        return None
+
+    # -- values --
+
+    def _members(self, members: Members, kind: str, names: Names) -> int:
+        if kind == "string":
+            texts = frozenset(value for value in members.values if isinstance(value, str))
+            return self.formulas.atom(Among(texts, True, members.pointer)) if texts else Formulas.FALSE
+        return self.formulas.some(self._equals(value, kind, names, members.pointer) for value in members.values)
+
+    def _equals(self, value: Json, kind: str, names: Names, pointer: str) -> int:
+        match value:
+            case None | True | False:
+                return Formulas.TRUE if kind == dumps(value) else Formulas.FALSE
+            case int() | float() if kind == "number":
+                return self.formulas.atom(Compared(exact(value), frozenset({0}), pointer))
+            case list() if kind == "array":
+                return self._arrays.equals([self.constant(item, pointer) for item in value], pointer)
+            case dict() if kind == "object":
+                pairs = [(name, self.constant(inner, pointer)) for name, inner in value.items()]
+                return self._objects.equals(pairs, names, pointer)
+        return Formulas.FALSE
+
+    def constant(self, value: Json, pointer: str) -> Literal:
+        """The schema of one value."""
+        key = dumps(value)
+        if key not in self._constants:
+            self._constants[key] = self.reader.compound(pointer, members=(Members((value,), pointer),))
+        return self._constants[key]
+
+    def _string(self, node: Node) -> list[int]:
+        atoms: list[Length | Matching | Formatted] = []
+        if node.length != (0, None):
+            keyword = "minLength" if node.length[1] is None else "maxLength"
+            atoms.append(Length(*node.length, f"{node.pointer}/{keyword}"))
+        if node.pattern is not None:
+            atoms.append(Matching(node.pattern, True, node.pointer + "/pattern"))
+        if node.format is not None:
+            atoms.append(Formatted(node.format, node.pointer + "/format"))
+        return [self.formulas.atom(atom) for atom in atoms]
+
+    def _number(self, node: Node) -> list[int]:
+        atoms: list[Compared | Divisible] = [
+            Compared(bound.value, frozenset({bound.sign} if bound.exclusive else {0, bound.sign}), bound.pointer)
+            for bound in node.bounds
+        ]
+        if node.multiple_of is not None:
+            atoms.append(Divisible(node.multiple_of, True, node.pointer + "/multipleOf"))
+        return [self.formulas.atom(atom) for atom in atoms]
+
+    # -- disjointness --
+
+    def are_disjoint(self, left: int, right: int, kind: str, depth: int = 3) -> bool:
+        """Whether no value of the kind fulfils both formulas, whoever judges. False where that is not seen."""
+        if (
+            kind == "object"
+            and depth > 0
+            and self._conflict([*self.formulas.parts(left), *self.formulas.parts(right)], depth)
+        ):
+            return True
+        both = self.formulas.every([left, right])
+        if both == Formulas.FALSE:
+            return True
+        try:
+            match kind:
+                case "string":
+                    return string_atoms.has_none(both, self.formulas)
+                case "number":
+                    return number_language.widest(both, self.formulas).is_empty
+                case "array":
+                    return depth > 0 and self._first_items_conflict(both, depth)
+        except (PatternError, TooManyStatesError):
+            return False
+        return False
+
+    def _conflict(self, parts: Iterable[int], depth: int) -> bool:
+        """Whether a property that must be there can have no value."""
+        required: set[str] = set()
+        others: list[Others] = []
+        asked: dict[str, list[Literal]] = {}
+        for part in parts:
+            value = self.formulas.values[part]
+            match value:
+                case Has(name, True):
+                    required.add(name)
+                case Value(name, literal):
+                    asked.setdefault(name, []).append(literal)
+                case Others(some=False):
+                    others.append(value)
+        for name in required:
+            literals = [*asked.get(name, ()), *(each.value for each in others if not each.allows(name))]
+            if FALSE in literals:
+                return True
+            for place, one in enumerate(literals):
+                if any(self.exclude(one, other, depth - 1) for other in literals[place + 1 :]):
+                    return True
+        return False
+
+    def _first_items_conflict(self, formula: int, depth: int) -> bool:
+        """Whether there must be an item, and the first one can have no value."""
+        atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
+        if not any(isinstance(atom, AtLeast) and atom.item == TRUE and atom.place == 0 for atom in atoms):
+            return False
+        asked = [atom.item for atom in atoms if isinstance(atom, ItemAt) and atom.place == 0]
+        asked += [-atom.item for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
+        return any(self.exclude(one, other, depth - 1) for n, one in enumerate(asked) for other in asked[n + 1 :])
+
+    def exclude(self, one: Literal, other: Literal, depth: int = 2) -> bool:
+        """Whether no value fulfils both literals. False where that is not seen."""
+        if one == -other:
+            return True
+        key = (min(one, other), max(one, other))
+        if key not in self._disjoint:
+            self._disjoint[key] = False
+            names = self.names([one, other])
+            self._disjoint[key] = all(
+                self.are_disjoint(self.of(one, kind, names), self.of(other, kind, names), kind, depth) for kind in KINDS
+            )
+        return self._disjoint[key]
+
+    # -- names --
+
+    def names(self, literals: Sequence[Literal]) -> Names:
+        """The names that schemas declare: of their properties, in order; then those that they only mention."""
+        return self._objects.names(literals)
+
+    def declared(self, names: Names) -> Declared:
+        """The names with their places."""
+        return self._objects.declared(names)
+
+    def string_names(self, literal: Literal) -> int:
+        """What a schema for property names says, ready for `strings`."""
+        return self.formulas.settled(self.of(literal, "string"))
+
+
+def _all_differ(lists: Iterable[Sequence[Hashable] | None]) -> bool:
+    """Whether all are lists, and nothing is in two of them."""
+    seen: set[Hashable] = set()
+    for texts in lists:
+        if texts is None or not seen.isdisjoint(texts):
+            return False
+        seen.update(texts)
+    return True

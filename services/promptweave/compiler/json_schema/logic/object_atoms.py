@@ -1,0 +1,155 @@
+"""What a schema may say about an object, property by property.
+
+Of declared names (those that a schema mentions) it is known in which order they come. All others are free names: they are
+described by languages, and nothing can keep them from coming twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from promptweave.compiler.json_schema.logic.formula import Formulas, Inexpressible
+from promptweave.compiler.json_schema.parse.node import TRUE, Literal
+from promptweave.compiler.regex.dfa import Dfa
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A declared property is there, or is not. `exact`: validators agree about it, so its opposite can be said."""
+
+    name: str
+    wanted: bool = True
+    pointer: str = field(default="", compare=False)
+    exact: bool = True
+
+    def opposite(self, formulas: Formulas) -> int:
+        if not self.exact:
+            why = "validators do not agree whether the name is allowed, so its opposite cannot be said"
+            return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
+        return formulas.atom(Has(self.name, not self.wanted, self.pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """The value of a declared property, if it is there."""
+
+    name: str
+    value: Literal
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        there = formulas.atom(Has(self.name, True, self.pointer))
+        return formulas.every([there, value(formulas, self.name, -self.value, self.pointer)])
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Declared:
+    """The declared names of an object, in their order, with the place of each. A set of them is a number, a bit for each."""
+
+    names: tuple[str, ...]
+    places: Mapping[str, int]
+
+    @classmethod
+    def of(cls, names: tuple[str, ...]) -> Self:
+        return cls(names, {name: place for place, name in enumerate(names)})
+
+    def bit(self, name: str) -> int:
+        """The set of one name; of none where it is not declared."""
+        return 1 << self.places[name] if name in self.places else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Every declared property but the `allowed` ones has such a value; `value` FALSE: there are none.
+
+    One atom instead of one for each name: of 200 closed objects, each forbids what the 199 others declare. `some`: the
+    opposite, there is one that does not.
+    """
+
+    declared: Declared
+    allowed: int
+    value: Literal
+    some: bool = False
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(replace(self, some=not self.some))
+
+    @property
+    def mentioned(self) -> int:
+        """The names that change it when they are passed: the allowed ones, and the last one of all others."""
+        return self.allowed | self._last
+
+    @property
+    def _last(self) -> int:
+        others = ((1 << len(self.declared.names)) - 1) & ~self.allowed
+        return 1 << (others.bit_length() - 1)
+
+    def allows(self, name: str) -> bool:
+        """Whether nothing is said of a name."""
+        return bool(self.allowed & self.declared.bit(name))
+
+    def after(self, passed: int, formulas: Formulas) -> int:
+        """What it says of the names behind `passed`, and all before these."""
+        if passed & self._last:
+            return Formulas.FALSE if self.some else Formulas.TRUE
+        return formulas.atom(replace(self, allowed=self.allowed & ~passed))
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """All free properties whose names are in a language have such a value; `value` FALSE: there are none.
+
+    `exact`: validators agree which names are in the language, so its opposite can be said.
+    """
+
+    names: Dfa
+    value: Literal
+    pointer: str = field(default="", compare=False)
+    exact: bool = True
+
+    def opposite(self, formulas: Formulas) -> int:
+        if self.value == -TRUE and self.exact:
+            return formulas.atom(SomeFree(self.names, self.pointer))
+        why = "that some property of any name has another value cannot be said: it could come a second time"
+        return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
+
+
+@dataclass(frozen=True, slots=True)
+class SomeFree:
+    """Some free property has a name in the language."""
+
+    names: Dfa
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        return formulas.atom(Free(self.names, -TRUE, self.pointer))
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """At least `low` and at most `high` (None: any number of) properties from here on."""
+
+    low: int
+    high: int | None
+    pointer: str = field(default="", compare=False)
+
+    def opposite(self, formulas: Formulas) -> int:
+        options = []
+        if self.low > 0:
+            options.append(formulas.atom(Count(0, self.low - 1, self.pointer)))
+        if self.high is not None:
+            options.append(formulas.atom(Count(self.high + 1, None, self.pointer)))
+        return formulas.some(options)
+
+
+ObjectAtom = Has | Value | Others | Free | SomeFree | Count
+
+
+def value(formulas: Formulas, name: str, literal: Literal, pointer: str) -> int:
+    """The value of a declared property, if it is there."""
+    if literal == TRUE:
+        return Formulas.TRUE
+    if literal == -TRUE:
+        return formulas.atom(Has(name, False, pointer))
+    return formulas.atom(Value(name, literal, pointer))

@@ -1,0 +1,234 @@
+"""What a schema says of objects, as a formula; and which names schemas declare."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.logic import string_atoms
+from promptweave.compiler.json_schema.logic.array_conditions import in_place
+from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Free, Has, Others, value
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Node
+from promptweave.compiler.json_text import pointer_token
+from promptweave.compiler.regex import dfa
+from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
+from promptweave.compiler.regex.ecma_parser import PatternError
+from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
+
+if TYPE_CHECKING:
+    from promptweave.compiler.json_schema.logic.conditions import Conditions
+
+MAX_NAMES_LISTED = 64
+"""Names that `propertyNames` lists: up to so many, they are declared ones."""
+
+MAX_REGIONS = 32
+MAX_CONDITIONAL = 4
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """Properties that a schema has seen, if `condition` holds: the declared `names` (None: all), the free ones of `free`."""
+
+    condition: int
+    names: frozenset[str] | None
+    free: Dfa
+
+
+class ObjectConditions:
+    """Object conditions of one document."""
+
+    def __init__(self, conditions: "Conditions") -> None:
+        self._all = conditions
+        self._declared: dict[tuple[str, ...], Declared] = {}
+
+    # -- names --
+
+    def declared(self, names: tuple[str, ...]) -> Declared:
+        """The names with their places; the same value for the same names."""
+        if names not in self._declared:
+            self._declared[names] = Declared.of(names)
+        return self._declared[names]
+
+    def names(self, literals: Sequence[Literal]) -> tuple[str, ...]:
+        """The declared names: of properties, in order; then those that are only mentioned."""
+        declared: dict[str, None] = {}
+        mentioned: dict[str, None] = {}
+        seen: set[int] = set()
+        waiting = list(reversed([abs(literal) for literal in literals]))
+        while waiting:
+            number = waiting.pop()
+            if number in seen:
+                continue
+            seen.add(number)
+            node = self._all.reader.node(number)
+            part = node.object
+            declared.update((name, None) for name, _ in part.properties)
+            for members in node.members:
+                for each in members.values:
+                    if isinstance(each, dict):
+                        mentioned.update(dict.fromkeys(each))
+            mentioned.update(dict.fromkeys(part.required))
+            for name, others in part.dependent_required:
+                mentioned.update(dict.fromkeys((name, *others)))
+            mentioned.update((name, None) for name, _ in part.dependent_schemas)
+            mentioned.update(dict.fromkeys(self._listed(part.names)))
+            inner = [*node.every, *node.some, *node.one]
+            inner += [node.opposite] if node.opposite is not None else []
+            inner += node.condition or ()
+            inner += [literal for _, literal in part.dependent_schemas]
+            waiting.extend(abs(literal) for literal in reversed(inner))
+        return tuple({**declared, **mentioned})
+
+    def _listed(self, names: Literal | None) -> list[str]:
+        if names is None or names == TRUE:
+            return []
+        listed = string_atoms.finite_texts(self._all.string_names(names), self._all.formulas)
+        return listed if listed is not None and len(listed) <= MAX_NAMES_LISTED else []
+
+    # -- conditions --
+
+    def say(self, node: Node, names: tuple[str, ...]) -> list[int]:
+        """What the node's own keywords say."""
+        part, at, formulas = node.object, node.pointer, self._all.formulas
+        if not node.about_objects:
+            return []
+        parts = [formulas.atom(Has(name, True, at + "/required")) for name in part.required]
+        parts += [
+            value(formulas, name, literal, f"{at}/properties{pointer_token(name)}") for name, literal in part.properties
+        ]
+        if part.patterns or part.additional not in (None, TRUE):
+            parts += self._by_language(node, names)
+        if part.names not in (None, TRUE):
+            parts += self._property_names(part.names, names, at + "/propertyNames")
+        if part.min:
+            parts.append(formulas.atom(Count(part.min, None, at + "/minProperties")))
+        if part.max is not None:
+            parts.append(formulas.atom(Count(0, part.max, at + "/maxProperties")))
+        for name, others in part.dependent_required:
+            needed = formulas.every(formulas.atom(Has(other, True, at + "/dependentRequired")) for other in others)
+            parts.append(formulas.some([formulas.atom(Has(name, False, at + "/dependentRequired")), needed]))
+        for name, literal in part.dependent_schemas:
+            needed = self._all.of(literal, "object", names)
+            parts.append(formulas.some([formulas.atom(Has(name, False, at + "/dependentSchemas")), needed]))
+        if part.unevaluated not in (None, TRUE):
+            parts.append(self._unevaluated(node, part.unevaluated, names))
+        return parts
+
+    def equals(self, pairs: Sequence[tuple[str, Literal]], names: tuple[str, ...], pointer: str) -> int:
+        """Objects of exactly these properties."""
+        formulas, there = self._all.formulas, dict(pairs)
+        parts = [formulas.atom(Has(name, True, pointer)) for name in there]
+        parts += self._others(there, FALSE, names, pointer)
+        parts += [value(formulas, name, literal, pointer) for name, literal in pairs]
+        parts.append(formulas.atom(Free(dfa.ALL, FALSE, pointer)))
+        return formulas.every(parts)
+
+    def _others(self, allowed: Iterable[str], literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
+        """All other declared properties have such a value."""
+        declared, bits = self.declared(names), bytearray(len(names) // 8 + 1)
+        for name in allowed:
+            place = declared.places[name]
+            bits[place // 8] |= 1 << place % 8
+        others = Others(declared, int.from_bytes(bits, "little"), literal, pointer=pointer)
+        if others.allowed != (1 << len(names)) - 1:
+            yield self._all.formulas.atom(others)
+
+    def _by_language(self, node: Node, names: tuple[str, ...]) -> Iterator[int]:
+        """`patternProperties` and `additionalProperties`."""
+        part, formulas, at = node.object, self._all.formulas, node.pointer
+        patterns = [
+            (*self._pattern(source, f"{at}/patternProperties{pointer_token(source)}"), literal, source)
+            for source, literal in part.patterns
+        ]
+        own = dict.fromkeys(name for name, _ in part.properties)
+        for name in names if patterns else ():
+            for narrow, wide, literal, source in patterns:
+                if wide.accepts(name):
+                    if not narrow.accepts(name):
+                        why = f"validators do not agree whether it matches the property {name!r}"
+                        raise SchemaError("unsupported", f"{at}/patternProperties{pointer_token(source)}", why)
+                    own[name] = None
+                    yield value(formulas, name, literal, f"{at}/patternProperties{pointer_token(source)}")
+        if part.additional not in (None, TRUE):
+            yield from self._others(own, part.additional, names, at + "/additionalProperties")
+        rest, agreed = dfa.ALL, True
+        for narrow, wide, literal, source in patterns:
+            pointer = f"{at}/patternProperties{pointer_token(source)}"
+            if literal != TRUE:
+                yield formulas.atom(Free(wide, literal, pointer, narrow == wide))
+            rest, agreed = dfa.difference(rest, narrow), agreed and narrow == wide
+        if part.additional not in (None, TRUE) and not rest.is_empty:
+            yield formulas.atom(Free(rest, part.additional, at + "/additionalProperties", agreed))
+
+    @staticmethod
+    def _pattern(source: str, pointer: str) -> tuple[Dfa, Dfa]:
+        try:
+            return pattern_dfa(source), pattern_dfa(source, wide=True)
+        except (PatternError, TooManyStatesError) as error:
+            raise SchemaError("unsupported", pointer, f"the pattern: {error}", keyword="patternProperties") from None
+
+    def _property_names(self, literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
+        formulas = self._all.formulas
+        formula = self._all.string_names(literal)
+        allowed = string_atoms.language(formula, formulas)
+        agreed = self._is_agreed(formula, allowed)
+        for name in names:
+            if not allowed.accepts(name):
+                yield formulas.atom(Has(name, False, pointer, agreed))
+        yield formulas.atom(Free(dfa.complement(allowed), FALSE, pointer, agreed))
+
+    def _is_agreed(self, formula: int, allowed: Dfa) -> bool:
+        try:
+            opposite = self._all.formulas.settled(self._all.formulas.opposite(formula))
+            return string_atoms.language(opposite, self._all.formulas) == dfa.complement(allowed)
+        except SchemaError:
+            return False
+
+    # -- unevaluatedProperties --
+
+    def _unevaluated(self, node: Node, rest: Literal, names: tuple[str, ...]) -> int:
+        formulas, pointer = self._all.formulas, node.pointer + "/unevaluatedProperties"
+        seen = [each for each in self._seen(node, Formulas.TRUE, names, own_rest=False) if each.condition != Formulas.FALSE]
+        parts = []
+        for name in names:
+            reasons = [each.condition for each in seen if each.names is None or name in each.names]
+            parts.append(formulas.some([value(formulas, name, rest, pointer), *reasons]))
+        regions: list[tuple[Dfa, list[int]]] = [(dfa.ALL, [])]
+        for each in seen:
+            if each.free.is_empty:
+                continue
+            split = []
+            for region, reasons in regions:
+                inside = dfa.intersection(region, each.free)
+                split.append((inside, [*reasons, each.condition]))
+                split.append((dfa.difference(region, each.free), reasons))
+            regions = [(region, reasons) for region, reasons in split if not region.is_empty]
+            if len(regions) > MAX_REGIONS:
+                why = f"'unevaluatedProperties' depends on more than {MAX_REGIONS} kinds of names"
+                raise SchemaError("unsupported", pointer, why, keyword="unevaluatedProperties")
+        for region, reasons in regions:
+            parts.append(formulas.some([formulas.atom(Free(region, rest, pointer)), *reasons]))
+        return formulas.every(parts)
+
+    def _seen(self, node: Node, condition: int, names: tuple[str, ...], *, own_rest: bool) -> Iterator[_Evaluated]:
+        part, formulas = node.object, self._all.formulas
+        if part.additional is not None or (own_rest and part.unevaluated is not None):
+            yield _Evaluated(condition, None, dfa.ALL)
+        else:
+            if part.properties:
+                yield _Evaluated(condition, frozenset(name for name, _ in part.properties), dfa.EMPTY)
+            for source, _ in part.patterns:
+                narrow, wide = self._pattern(source, f"{node.pointer}/patternProperties{pointer_token(source)}")
+                if narrow != wide:
+                    pointer = f"{node.pointer}/patternProperties{pointer_token(source)}"
+                    raise SchemaError("unsupported", pointer, "validators do not agree what it matches")
+                yield _Evaluated(condition, frozenset(name for name in names if narrow.accepts(name)), narrow)
+        for literal, needed in in_place(node, self._all, "object", names):
+            if literal > TRUE:
+                both = formulas.every([condition, needed])
+                yield from self._seen(self._all.reader.node(literal), both, names, own_rest=True)
+        for name, literal in part.dependent_schemas:
+            if literal > TRUE:
+                both = formulas.every([condition, formulas.atom(Has(name, True, node.pointer + "/dependentSchemas"))])
+                yield from self._seen(self._all.reader.node(literal), both, names, own_rest=True)

@@ -1,0 +1,1 @@
+"""Parses a schema into nodes, one per subschema, and resolves references."""

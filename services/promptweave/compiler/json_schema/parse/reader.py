@@ -1,0 +1,172 @@
+"""JSON Schema → nodes: each schema of a document once, references followed, by the draft that holds there."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, INSTEAD, Draft
+from promptweave.compiler.json_schema.parse.json_values import kind
+from promptweave.compiler.json_schema.parse.location import Place, SchemaWarning
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Node
+from promptweave.compiler.json_schema.parse.node_reader import NodeReader
+from promptweave.compiler.json_schema.parse.references import References
+from promptweave.compiler.json_text import Json, pointer_token
+
+MAX_DEPTH = 100
+"""Schemas nested deeper than this are refused."""
+
+MAX_NODES = 100_000
+
+
+@dataclass
+class Reader:
+    """Reads one document. `silenced`: pointers of keywords that are not to be enforced."""
+
+    document: Json
+    silenced: frozenset[str] = frozenset()
+    nodes: list[Node | None] = field(default_factory=lambda: [None, Node(TRUE, "")])
+    warnings: list[SchemaWarning] = field(default_factory=list)
+    _numbers: dict[tuple[int | str, str], int] = field(default_factory=dict)
+    _waiting: deque[tuple[dict[str, Json], Place, int]] = field(default_factory=deque)
+    _meant: dict[Literal, Literal] = field(default_factory=dict)
+    _references: References | None = None
+
+    def root(self) -> Literal:
+        """Reads the document's own schema."""
+        draft = DRAFT_2020_12
+        if isinstance(self.document, dict) and "$schema" in self.document:
+            draft = self._draft(self.document["$schema"], "/$schema")
+        self._references = References(self.document, draft)
+        number = self.read(self.document, Place("", None, draft, 0, entered=True))
+        while self._waiting:
+            schema, place, waiting = self._waiting.popleft()
+            self.nodes[waiting] = self._read(schema, place, waiting)
+        return number
+
+    def node(self, number: Literal) -> Node:
+        """A node by number; whatever its sign."""
+        node = self.nodes[abs(number)]
+        assert node is not None
+        return node
+
+    def meant(self, literal: Literal) -> Literal:
+        """What a literal means: where a schema is nothing but a reference, the schema that it leads to."""
+        if literal not in self._meant:
+            seen, found = {abs(literal)}, literal
+            while abs(found) > TRUE and self.node(found).is_reference:
+                (target,) = self.node(found).every
+                found = target if found > 0 else -target
+                if abs(found) in seen:
+                    break
+                seen.add(abs(found))
+            self._meant[literal] = found
+        return self._meant[literal]
+
+    def read(self, schema: Json, place: Place, *, later: bool = False) -> Literal:
+        """The number of a schema, read if it is new; or `later`, when all that is being read is done."""
+        if schema is True:
+            return TRUE
+        if schema is False:
+            return FALSE
+        if place.pointer in self.silenced and isinstance(schema, dict):
+            return self.compound(place.pointer, silenced=frozenset({"all"}))
+        if not isinstance(schema, dict):
+            raise SchemaError("invalid", place.pointer, f"a schema is an object or a boolean, not {kind(schema)}")
+        if not schema:
+            return TRUE
+        plain = _plain_type(schema)
+        key = (plain or id(schema), place.draft.name)
+        number = self._numbers.get(key)
+        if number is None:
+            if place.depth > MAX_DEPTH:
+                raise SchemaError("unsupported", place.pointer, f"schemas nested more than {MAX_DEPTH} deep")
+            if len(self.nodes) >= MAX_NODES:
+                raise SchemaError("unsupported", place.pointer, f"more than {MAX_NODES} schemas in one document")
+            # Known before it is read, so that recursion ends.
+            number = self._numbers[key] = len(self.nodes)
+            self.nodes.append(None)
+            if later:
+                self._waiting.append((schema, place, number))
+            else:
+                self.nodes[number] = self._read(schema, place, number)
+        return number
+
+    def _read(self, schema: dict[str, Json], place: Place, number: int) -> Node:
+        name = place.draft.id
+        if place.draft.is_old and "$ref" in schema:
+            # Until draft 7 whatever stands beside a reference is ignored, an $id too.
+            schema = {key: value for key, value in schema.items() if key == "$ref" or (key in ANNOTATIONS and key != name)}
+        if isinstance(schema.get(name), str) and not schema[name].startswith("#") and not place.entered:
+            place = self._in_resource(schema, place)
+        self._check_keywords(schema, place)
+        return NodeReader(self, schema, place, number).node()
+
+    def _in_resource(self, schema: dict[str, Json], place: Place) -> Place:
+        draft = place.draft
+        if "$schema" in schema:
+            draft = self._draft(schema["$schema"], place.pointer + "/$schema")
+        assert self._references
+        resolver = self._references.below(place.resolver or self._references.root, schema, draft)
+        return Place(place.pointer, resolver, draft, place.depth, entered=True)
+
+    def _draft(self, uri: Json, at: str) -> Draft:
+        if not isinstance(uri, str):
+            raise SchemaError("invalid", at, f"a URI is needed, not {kind(uri)}", keyword="$schema")
+        draft = DRAFTS.get(uri.removesuffix("#").removeprefix("http://").removeprefix("https://"))
+        if draft is None:
+            known = ", ".join(dict.fromkeys(draft.name for draft in DRAFTS.values()))
+            why = f"{uri!r} is not a draft that is known here: {known} are"
+            raise SchemaError("unsupported", at, why, keyword="$schema")
+        return draft
+
+    def _check_keywords(self, schema: dict[str, Json], place: Place) -> None:
+        draft = place.draft
+        for keyword in schema:
+            if keyword in draft.enforced or keyword in ANNOTATIONS or keyword == draft.id:
+                continue
+            instead = f"; {INSTEAD[keyword]}" if keyword in INSTEAD else ""
+            pointer = place.pointer + pointer_token(keyword)
+            if keyword in draft.refused:
+                if pointer not in self.silenced:
+                    why = f"{keyword!r} is no keyword of draft {draft.name}{instead}"
+                    raise SchemaError("unsupported", pointer, why, keyword=keyword)
+                continue
+            self.warn(SchemaWarning(pointer, f"the unknown keyword {keyword!r} is ignored{instead}"))
+
+    def warn(self, warning: SchemaWarning) -> None:
+        """Adds a warning, once."""
+        if warning not in self.warnings:
+            self.warnings.append(warning)
+
+    def follow(self, keyword: str, reference: str, place: Place) -> Literal:
+        """The schema that a reference leads to."""
+        assert self._references
+        resolver = place.resolver or self._references.root
+        look_up = {
+            "$ref": self._references.look_up,
+            "$dynamicRef": self._references.look_up_dynamic,
+            "$recursiveRef": self._references.look_up_recursive,
+        }[keyword]
+        contents, resolver = look_up(resolver, reference, place.pointer)
+        pointer = self._references.pointer(contents, reference)
+        draft = place.draft
+        if isinstance(contents, dict) and isinstance(contents.get("$schema"), str):
+            draft = self._draft(contents["$schema"], pointer + "/$schema")
+        return self.read(contents, Place(pointer, resolver, draft, 0, entered=True), later=True)
+
+    def compound(self, pointer: str, **parts: Any) -> Literal:
+        """A schema that is not in the document, but follows from it."""
+        self.nodes.append(Node(len(self.nodes), pointer, **parts))
+        return len(self.nodes) - 1
+
+
+def _plain_type(schema: dict[str, Json]) -> str | None:
+    """The type of a schema that says nothing else: all such schemas are one."""
+    name = schema.get("type")
+    plain = isinstance(name, str) and name in _PLAIN_TYPES and all(key == "type" or key in _TEXTS for key in schema)
+    return name if plain else None
+
+
+_PLAIN_TYPES = frozenset({"string", "number", "integer", "boolean", "null"})
+_TEXTS = frozenset({"description", "title", "default", "examples", "example", "$comment", "deprecated", "readOnly"})

@@ -1,0 +1,155 @@
+"""Fits a conversation to a template: normalised as its abilities say, rendered, and looked through for what was lost.
+
+Abilities are found with small conversations, so a larger one can still fail. Then more is changed, step by step, until the
+template takes it: the last step is a plain transcript in one user turn, which every template takes that takes anything.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.messages.content_check import Kept, Piece, last_reasoning, pieces, stand_in
+from promptweave.compiler.messages.images import Pictures
+from promptweave.compiler.messages.normalize import normalise, transcript
+from promptweave.compiler.messages.turns import Turns
+from promptweave.compiler.profile.capabilities import Abilities, SystemPlace
+from promptweave.compiler.request import Message, Tool
+from promptweave.compiler.warnings import CompileWarning
+
+Prepare = Callable[[Sequence[Message]], Turns]
+"""Messages as the style shows them, in the order of the request."""
+
+Write = Callable[[Turns, Abilities], str]
+"""Renders them. Raises TemplateError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The prompt, the turns that it was rendered from, and what there is to tell."""
+
+    prompt: str
+    turns: Turns
+    warnings: tuple[CompileWarning, ...]
+
+
+class StandIns:
+    """What was missing of stand-ins, which are the same for all conversations of one form: rendering them once will do."""
+
+    MOST = 256
+
+    def __init__(self) -> None:
+        self._missing: dict[bytes, frozenset[str]] = {}
+
+    def missing(self, of: object, make: Callable[[], frozenset[str]]) -> frozenset[str]:
+        """The paths of what is missing. `of`: all that it depends on; only a hash of its `repr` is kept."""
+        key = hashlib.sha256(repr(of).encode(errors="backslashreplace")).digest()
+        if key not in self._missing:
+            missing = make()
+            if len(self._missing) >= self.MOST:
+                del self._missing[next(iter(self._missing))]
+            self._missing[key] = missing
+        return self._missing[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is to be fitted. `tools_given`: the template is given the tools; they must be found in the prompt either way.
+
+    `stand_ins` are for conversations that differ in messages and `variables` only.
+    """
+
+    messages: Sequence[Message]
+    tools: Sequence[Tool]
+    tools_given: bool
+    prepare: Prepare
+    write: Write
+    pictures: Pictures | None = None
+    stand_ins: StandIns = field(default_factory=StandIns)
+    variables: Mapping[str, Any] = field(default_factory=dict)
+
+    def fit(self, able: Abilities) -> Fitted:
+        """The prompt. Raises the template's first error, if it takes the conversation in no form."""
+        wanted = pieces(self.messages, self.tools)
+        wanted += self.pictures.pieces(self.messages) if self.pictures else []
+        failed: TemplateError | None = None
+        best: tuple[int, Fitted] | None = None
+        tried: list[tuple[Turns, Abilities]] = []
+        for step, as_text in _steps(able):
+            turns, warnings = self._normalised(self.messages, step, as_text)
+            if tried and tried[-1][0] == turns:
+                continue
+            tried.append((turns, step))
+            try:
+                prompt = self.write(turns, step)
+                lost = self._lost(wanted, prompt, step, as_text)
+            except TemplateLimitError:
+                raise
+            except TemplateError as error:
+                failed = failed or error
+                continue
+            if best is None or len(lost) < best[0]:
+                told = [*warnings, *map(_loss, lost), *self._reasoning_lost(prompt)]
+                best = len(lost), Fitted(prompt, turns, tuple(told))
+            if not lost:
+                break
+        if best is None:
+            assert failed, "every step is rendered, or raises"
+            raise failed
+        return best[1]
+
+    def _normalised(self, messages: Sequence[Message], able: Abilities, as_text: bool) -> tuple[Turns, list[CompileWarning]]:
+        turns, warnings = normalise(self.prepare(messages), able, tools=self.tools_given)
+        return transcript(turns) if as_text else (turns, warnings)
+
+    def _lost(self, wanted: list[Piece], prompt: str, able: Abilities, as_text: bool) -> list[Piece]:
+        kept = Kept(prompt)
+        lost = kept.missing(wanted)
+        thoughts = [thought for message in self.messages if (thought := (message.reasoning_content or "").strip())]
+        if lost or kept.certain(wanted, thoughts):
+            return lost
+        others = stand_in(self.messages)
+
+        def missing() -> frozenset[str]:
+            found = Kept(self.write(self._normalised(others, able, as_text)[0], able))
+            return frozenset(piece.path for piece in found.missing(pieces(others, self.tools)))
+
+        of = (self.variables, others, able, as_text)
+        paths = missing() if self.pictures else self.stand_ins.missing(of, missing)
+        return [piece for piece in wanted if piece.path in paths]
+
+    def _reasoning_lost(self, prompt: str) -> list[CompileWarning]:
+        thought = last_reasoning(self.messages)
+        if thought is None or not Kept(prompt).missing([thought]):
+            return []
+        sentence = "the reasoning of the turn that is going on is not shown: the template leaves it out"
+        return [CompileWarning("reasoning_dropped", thought.path, sentence)]
+
+
+def _loss(piece: Piece) -> CompileWarning:
+    return CompileWarning("content_lost", piece.path, "the template leaves it out, in whatever form it is given")
+
+
+def _steps(able: Abilities) -> Iterator[tuple[Abilities, bool]]:
+    """What the template is thought to take, less and less; True: as a transcript."""
+    yield able, False
+    for less in (
+        {"content_beside_calls": False, "reasoning_beside_content": False},
+        {"parallel_calls": False},
+        {
+            "consecutive_users": False,
+            "consecutive_assistants": False,
+            "assistant_first": False,
+            "user_after_result": False,
+            "content_before_calls": False,
+            "system_only": False,
+            "system": SystemPlace.FIRST if able.system is SystemPlace.ANYWHERE else able.system,
+        },
+        {"bridged": False},
+        {"calls": False, "calls_without_tools": False, "results_after_text": False},
+        {"system": SystemPlace.NOWHERE},
+    ):
+        able = replace(able, **less)
+        yield able, False
+    yield able, True

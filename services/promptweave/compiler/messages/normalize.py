@@ -1,0 +1,211 @@
+"""Messages → a conversation that the template takes. Small passes, each only where the template's abilities ask for it.
+
+In this order, since each may make work for those after it:
+
+    roles        developer → system
+    ids          calls and results without an id get one; ids in the form that the template takes    tool_history.py
+    exchange     calls and results, one call a turn, text in a turn of its own, or all of it as text tool_history.py
+    system       after the first place: in front of the next user message; or everywhere
+    alone        a system message alone becomes the user's
+    neighbours   of one role are joined
+    beginning    a conversation that the assistant begins gets an empty user turn first
+
+Nothing is dropped. What changes what the model sees is said in a warning, with the message's place.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from promptweave.compiler.errors import RequestError
+from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.messages.images import Pictures
+from promptweave.compiler.messages.tool_history import exchange, ids
+from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, joined, paragraphs, replaced
+from promptweave.compiler.profile.capabilities import THOUGHT, Abilities, SystemPlace
+from promptweave.compiler.request import Message, Role
+from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
+from promptweave.compiler.warnings import CompileWarning
+
+__all__ = ["CompileWarning", "as_template_messages", "check_history", "normalise"]
+
+
+def check_history(messages: Sequence[Message]) -> None:
+    """Raises RequestError for a history that means nothing."""
+    if not messages:
+        raise RequestError("a conversation needs at least one message", path="/messages")
+    for place, message in enumerate(messages):
+        for number, call in enumerate(message.tool_calls):
+            path = f"/messages/{place}/tool_calls/{number}/function/arguments"
+            try:
+                arguments = loads(call.arguments)
+                dumps(arguments).encode()
+            except UnicodeEncodeError:
+                raise RequestError("the arguments hold half a surrogate pair, which is no text", path=path) from None
+            except ValueError as error:
+                raise RequestError(f"the arguments are not JSON: {error}", path=path) from None
+            if not isinstance(arguments, dict):
+                raise RequestError("the arguments are not a JSON object", path=path)
+
+
+def normalise(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
+    """The conversation as the template takes it. `tools`: the template is given the request's tools, too."""
+    passes: tuple[Callable[[Turns, Abilities], Passed], ...] = (
+        roles,
+        ids,
+        partial(exchange, tools=tools),
+        system,
+        alone,
+        neighbours,
+        beginning,
+    )
+    warnings: list[CompileWarning] = []
+    for one in passes:
+        turns, more = one(turns, able)
+        warnings += more
+    return turns, warnings
+
+
+def thoughts_apart(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """Messages with a thought at the beginning of their content as their reasoning, which is what it was."""
+    opening, closing = THOUGHT
+
+    def apart(message: Message) -> Message:
+        text = (message.content or "").lstrip()
+        if message.role is not Role.ASSISTANT or message.reasoning_content or not text.startswith(opening):
+            return message
+        thought, found, said = text.removeprefix(opening).partition(closing)
+        return replace(message, content=said.lstrip(), reasoning_content=thought.strip()) if found else message
+
+    return tuple(map(apart, messages))
+
+
+# -- the passes --
+
+
+def roles(turns: Turns, able: Abilities) -> Passed:
+    """Developer messages are system messages by a newer name: no warning. Some template may take nothing else."""
+    if able.developer and able.system is SystemPlace.NOWHERE:
+        return turns, []
+    as_system = {Role.DEVELOPER: Role.SYSTEM}
+    return tuple(replaced(turn, role=as_system.get(turn.role, turn.role)) for turn in turns), []
+
+
+def system(turns: Turns, able: Abilities) -> Passed:
+    """System messages where the template takes them: the leading ones as one; later ones in their place, as the user's."""
+    if able.system is SystemPlace.ANYWHERE:
+        return turns, []
+    done: list[Turn] = []
+    waiting: list[Turn] = []
+    warnings: list[CompileWarning] = []
+    for turn in turns:
+        leading = able.system is SystemPlace.FIRST and not waiting and all(other.role in SYSTEM_ROLES for other in done)
+        if turn.role in SYSTEM_ROLES and leading:
+            if done:
+                warnings += turn.warning("messages_merged", "joined with the system message before: the template takes one")
+                done[-1] = joined(done[-1], turn)
+            else:
+                done.append(turn)
+        elif turn.role in SYSTEM_ROLES:
+            sentence = "a system message in the user's turn: the template takes none in this place"
+            warnings += turn.warning("system_moved", sentence)
+            waiting.append(replaced(turn, role=Role.USER))
+        elif turn.role is Role.USER and waiting:
+            done.append(joined(*waiting, turn))
+            waiting = []
+        elif turn.role is Role.TOOL:
+            # A result belongs to its call: the system message can wait until after it.
+            done.append(turn)
+        else:
+            done += [joined(*waiting)] if waiting else []
+            done.append(turn)
+            waiting = []
+    return (*done, *([joined(*waiting)] if waiting else ())), warnings
+
+
+def alone(turns: Turns, able: Abilities) -> Passed:
+    """A system message alone becomes the user's, where the template wants somebody to speak."""
+    if able.system_only or any(turn.role not in SYSTEM_ROLES for turn in turns):
+        return turns, []
+    warnings = [
+        warning
+        for turn in turns
+        for warning in turn.warning("system_moved", "a system message as the user's: the template wants a user message")
+    ]
+    return tuple(replaced(turn, role=Role.USER) for turn in turns), warnings
+
+
+def neighbours(turns: Turns, able: Abilities) -> Passed:
+    """Neighbours of one role joined, where the template wants roles to alternate; it may count no turns of calls."""
+    wanted = {Role.USER: able.consecutive_users, Role.ASSISTANT: able.consecutive_assistants}
+    done: list[Turn] = []
+    warnings: list[CompileWarning] = []
+    for turn in turns:
+        last = done[-1] if done else None
+        apart = last and (last.message.tool_calls or turn.message.tool_calls) and able.content_before_calls
+        if last and last.role is turn.role and not wanted.get(turn.role, True) and not apart:
+            done[-1] = joined(last, turn)
+            warnings += turn.warning(
+                "messages_merged", "joined with the message before: the template wants roles to alternate"
+            )
+        else:
+            done.append(turn)
+    return tuple(done), warnings
+
+
+def beginning(turns: Turns, able: Abilities) -> Passed:
+    """An empty user turn before an assistant's that begins the conversation, where the template wants the user to begin."""
+    place = next((place for place, turn in enumerate(turns) if turn.role not in SYSTEM_ROLES), None)
+    if able.assistant_first or place is None or turns[place].role is not Role.ASSISTANT:
+        return turns, []
+    warnings = turns[place].warning("turn_added", "an empty user turn stands before: the template wants the user to begin")
+    return (*turns[:place], Turn(Message(Role.USER, "")), *turns[place:]), warnings
+
+
+def transcript(turns: Turns) -> Passed:
+    """Everything in one user turn, as a last resort; the assistant's last turn stays, for it may have to be continued."""
+    last = turns[-1:] if turns[-1].role is Role.ASSISTANT and len(turns) > 1 else ()
+    told = turns[: len(turns) - len(last)]
+    speakers = {Role.USER: "User: ", Role.ASSISTANT: "Assistant: "}
+    texts = [speakers.get(turn.role, "") + turn.content for turn in told if turn.content]
+    sentence = "the conversation as one text in the user's turn: the template takes it in no other form"
+    warnings = [warning for turn in told for warning in turn.warning("conversation_as_text", sentence)]
+    return (Turn(Message(Role.USER, paragraphs(texts))), *last), warnings
+
+
+# -- for the template --
+
+
+def as_template_messages(turns: Turns, able: Abilities, pictures: Pictures | None = None) -> list[TemplateMessage]:
+    """The messages as the dictionaries that templates are given."""
+    names: dict[str, str] = {}
+    written: list[TemplateMessage] = []
+    for turn in turns:
+        message = turn.message
+        names |= {call.id: call.name for call in message.tool_calls}
+        silent = None if message.tool_calls and able.null_beside_calls else ""
+        entry: dict[str, Any] = {"role": message.role.value, "content": message.content or silent}
+        if pictures and able.picture and message.role is Role.USER:
+            entry["content"] = pictures.in_parts(message.content or "", able.picture.item)
+        if message.reasoning_content is not None:
+            entry[able.reasoning_key or "reasoning_content"] = message.reasoning_content
+        if message.role is Role.TOOL and message.tool_call_id is not None:
+            entry["tool_call_id"] = message.tool_call_id
+        if name := message.name or names.get(message.tool_call_id or ""):
+            entry["name"] = name
+        if message.tool_calls:
+            entry["tool_calls"] = [
+                {
+                    "id": call.id,
+                    "type": "function",
+                    "function": {
+                        "name": call.name,
+                        "arguments": loads(call.arguments) if able.arguments_as_object else call.arguments,
+                    },
+                }
+                for call in message.tool_calls
+            ]
+        written.append(entry)
+    written = results_in_calls(written) if able.results_in_call else written
+    return [in_parts(entry) for entry in written] if able.content_as_parts else written

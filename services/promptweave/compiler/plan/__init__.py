@@ -1,0 +1,1 @@
+"""Plans the answer: its output tree, grammar, constraints and forced prefix."""

@@ -1,0 +1,42 @@
+"""Where a text of the caller's own grammar could be taken for something else that the answer may hold."""
+
+from collections.abc import Sequence
+
+from promptweave.compiler.markup import margins
+from promptweave.compiler.profile.reasoning_syntax import ReasoningSyntax
+from promptweave.compiler.request import ChatRequest, TextGrammar
+from promptweave.compiler.styles.answer import AnswerSyntax
+from promptweave.compiler.styles.calls import CallableTool, CallSyntax, calls
+from promptweave.compiler.text_grammar.embed import read_text_grammar
+from promptweave.compiler.warnings import CompileWarning
+from promptweave.output.grammar.prefixes import may_begin
+from promptweave.output.tree import Node, begins_with_grammar, starts
+
+
+def text_taken_for_calls(
+    request: ChatRequest, syntax: CallSyntax | None, answer: AnswerSyntax, tools: Sequence[CallableTool]
+) -> list[CompileWarning]:
+    """A warning, where an answer may begin like a call in this syntax: in the envelope it is a JSON string."""
+    wanted = request.response_format
+    if not isinstance(wanted, TextGrammar) or not (tools and syntax) or request.tool_choice.required or answer.header:
+        return []
+    begins, _ = starts(calls(syntax, tools, parallel=False))
+    grammar = read_text_grammar(wanted)
+    for begin in sorted(begins):
+        if may_begin(grammar, begin):
+            why = f"the grammar admits texts that begin like a call ({begin!r}); the generic style is used"
+            return [CompileWarning("style_fallback", wanted.pointer, why)]
+    return []
+
+
+def text_taken_for_thoughts(request: ChatRequest, answer: Node, reasoning: ReasoningSyntax | None) -> CompileWarning | None:
+    """A warning, where an answer may begin like reasoning: then it begins at once."""
+    wanted = request.response_format
+    if not isinstance(wanted, TextGrammar) or reasoning is None or reasoning.without or not begins_with_grammar(answer):
+        return None
+    before, opening, _ = margins(reasoning.opening)
+    grammar = read_text_grammar(wanted)
+    if not (may_begin(grammar, opening) or may_begin(grammar, before + opening)):
+        return None
+    why = f"the grammar admits texts that begin like reasoning ({opening!r}), so the model answers without reasoning"
+    return CompileWarning("reasoning_left_out", wanted.pointer, why)

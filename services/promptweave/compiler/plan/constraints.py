@@ -1,0 +1,99 @@
+"""What the grammar enforces of a request's own: the arguments of its tools, and the value that it wants as an answer."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.compile import embed_schema
+from promptweave.compiler.json_schema.parse.location import SchemaWarning
+from promptweave.compiler.json_text import Separators, dumps
+from promptweave.compiler.request import ChatRequest, JsonFormat, TextGrammar
+from promptweave.compiler.styles.calls import CallableTool
+from promptweave.compiler.styles.custom_tools import custom_tool
+from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
+from promptweave.compiler.warnings import CompileWarning
+from promptweave.output.grammar.expr import Rules
+from promptweave.output.tree import Json, Part, Region, Text, Transform
+
+
+def callable_tools(
+    request: ChatRequest, rules: Rules, separators: Separators
+) -> tuple[list[CallableTool], list[CompileWarning]]:
+    """The tools that may be called, with their arguments as JSON. Raises SchemaError."""
+    chosen, warnings = [], []
+    for place, tool in enumerate(request.tools):
+        if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
+            continue
+        if tool.custom:
+            chosen.append(custom_tool(tool, rules))
+            continue
+        base = f"/tools/{place}/function/parameters"
+        try:
+            arguments, found = embed_schema(
+                tool.parameters,
+                rules,
+                strict=tool.strict,
+                open_objects=False,
+                object_root=True,
+                separators=separators,
+                base=base,
+            )
+        except SchemaError as error:
+            raise error.below(base) from None
+        schema, exact = _to_check(tool.parameters, found)
+        chosen.append(CallableTool(tool.name, arguments, schema=schema, exact=exact))
+        warnings += _warned(base, found)
+    return chosen, warnings
+
+
+def answer_value(
+    wanted: JsonFormat | TextGrammar | None, rules: Rules, *, in_envelope: bool
+) -> tuple[Part | None, list[CompileWarning]]:
+    """The content's part, where it is a value of a schema, or a text of a grammar, spelled as JSON if `in_envelope`."""
+    if wanted is None:
+        return None, []
+    if isinstance(wanted, TextGrammar):
+        text = embed_text(read_text_grammar(wanted), rules, as_json=in_envelope)
+        if in_envelope:
+            return Part(Region.CONTENT, Json('"', text), Transform.JSON_STRING_DECODE), []
+        return Part(Region.CONTENT, Text(None, rule=text)), []
+    try:
+        value, found = embed_schema(
+            wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict, base=wanted.pointer
+        )
+    except SchemaError as error:
+        raise error.below(wanted.pointer) from None
+    schema, exact = _to_check(wanted.schema, found)
+    part = Part(Region.CONTENT, Json("", value), schema=schema, exact=exact)
+    return part, _warned(wanted.pointer, found)
+
+
+def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> tuple[str, bool]:
+    """The schema, as text, and whether its grammar is exact. "": nothing has to be validated.
+
+    Where the grammar is looser every finished value is; where strings are limited, those whose bytes were no text.
+    """
+    if any(warning.loosened for warning in warnings):
+        return dumps(schema), False
+    text = dumps(schema)
+    return (text, True) if any(f'"{keyword}"' in text for keyword in _LIMITS_OF_STRINGS) else ("", True)
+
+
+_LIMITS_OF_STRINGS = (
+    "minLength",
+    "maxLength",
+    "pattern",
+    "format",
+    "patternProperties",
+    "propertyNames",
+    "not",
+    "oneOf",
+    "if",
+)
+
+
+def _warned(base: str, warnings: Sequence[SchemaWarning]) -> list[CompileWarning]:
+    return [
+        CompileWarning("keyword_checked" if warning.loosened else "keyword_note", base + warning.pointer, warning.message)
+        for warning in warnings
+    ]

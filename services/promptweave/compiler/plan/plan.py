@@ -1,0 +1,215 @@
+"""The answer to a request, planned: its tree, grammar and syntax. It does not depend on the messages, so it is remembered.
+
+style        how calls are written                               styles/
+enforced     what of the request the grammar keeps to            constraints.py, native_tools.py
+answer       the output tree: grammar and parser come from it    styles/, reasoning.py, ../output/
+prefix       what is certain to come first                       forced_prefix.py
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import lru_cache, partial
+
+from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.json_schema.emit.json_grammar import scalar
+from promptweave.compiler.json_text import SPACED
+from promptweave.compiler.markup import tags
+from promptweave.compiler.messages.fallback import StandIns
+from promptweave.compiler.plan.ambiguity import text_taken_for_calls, text_taken_for_thoughts
+from promptweave.compiler.plan.constraints import answer_value, callable_tools
+from promptweave.compiler.plan.forced_prefix import forced
+from promptweave.compiler.plan.native_tools import native_tools
+from promptweave.compiler.plan.reasoning import with_reasoning
+from promptweave.compiler.profile.profile import Profile
+from promptweave.compiler.profile.reasoning_state import Thinking
+from promptweave.compiler.request import ChatRequest, JsonFormat
+from promptweave.compiler.styles import functionary_v2, generic, hermes
+from promptweave.compiler.styles.answer import PLAIN, answer_node
+from promptweave.compiler.styles.calls import CallableTool, calls
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.template.special_tokens import spellings
+from promptweave.compiler.warnings import CompileWarning
+from promptweave.output.grammar.dialects import Dialect, grammar_text
+from promptweave.output.grammar.expr import Grammar, Rules
+from promptweave.output.grammar.gbnf import GrammarTooLargeError
+from promptweave.output.grammar.safety import check_safe
+from promptweave.output.tree import Choice, Node, Part, Syntax
+from promptweave.output.tree_grammar import tree_expr
+
+STYLES = ("native", "hermes", "functionary_v2", "generic")
+"""The calling styles that a request may name."""
+
+_WRITTEN = {"hermes": (hermes.SYNTAX, PLAIN), "functionary_v2": (functionary_v2.SYNTAX, functionary_v2.ANSWER)}
+"""The styles that are written out: their calls, and what stands around content."""
+
+MAX_PLANS = 8
+"""Plans that are remembered: of requests with the same tools, choice and format, whatever their messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReasoningBudget:
+    """How reasoning is cut after so many tokens: `closing` is written then, and what follows is of `grammar` (None: any).
+
+    It is in the notation of the answer's own grammar.
+    """
+
+    tokens: int
+    closing: str
+    grammar: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the answer depends on: the template, and the request but for its messages."""
+
+    key: str
+    request: ChatRequest = field(compare=False)
+    found: Profile = field(compare=False)
+    template: ChatTemplate = field(compare=False)
+
+    @classmethod
+    def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "Asked":
+        """What a request asks of a template."""
+        asked = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
+        tools = "".join(tool.key for tool in asked.tools)
+        return cls(template.content_hash + repr(replace(asked, tools=())) + tools, asked, found, template)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The output, where the prompt leaves the model in some state of thinking."""
+
+    syntax: Syntax
+    grammar: str | None
+    budget: ReasoningBudget | None
+    warnings: tuple[CompileWarning, ...]
+    made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
+    """Tells of the grammar's rules which schema each was made of: JSON pointers into the request."""
+
+
+class Plan:
+    """The answer to requests that differ in their messages only."""
+
+    def __init__(self, asked: Asked) -> None:
+        request, found = asked.request, asked.found
+        self._request, self._found, self._rules = request, found, Rules()
+        style = _choose_style(request, found)
+        syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
+        # Calls are asked for as the template writes them, so that the history is what was generated.
+        separators = syntax.separators if style == "native" and syntax else SPACED
+        tools, warnings = callable_tools(request, self._rules, separators)
+        if style != "generic":
+            exact, fallback = native_tools(request, syntax, around, tools, self._rules)
+            fallback += text_taken_for_calls(request, syntax, around, exact)
+            style, tools, warnings = ("generic", tools, warnings + fallback) if fallback else (style, exact, warnings)
+        self._in_envelope = bool(tools) and style == "generic"
+        value, more = answer_value(request.response_format, self._rules, in_envelope=self._in_envelope)
+        self._answer = _answer(request, found, style, tools, value, self._rules)
+        self._constrained = bool(tools) or value is not None
+        self._outputs: dict[Thinking, Output] = {}
+        self.stand_ins = StandIns()
+        self.style = style if tools else "native"
+        self._own = _own_texts(found, style)
+        self._spellings, self._special_tokens = spellings(asked.template), asked.template.special_tokens
+        self.preserved_tokens = tuple(dict.fromkeys(tag for text in self._own for tag in tags(text)))
+        self.warnings = (*warnings, *more, *self._spelled(asked.template))
+
+    def output(self, state: Thinking) -> Output:
+        """The output."""
+        if state not in self._outputs:
+            self._outputs[state] = self._make(state)
+        return self._outputs[state]
+
+    def _spelled(self, template: ChatTemplate) -> Sequence[CompileWarning]:
+        """llguidance takes a control token for no text, so the model has to spell the style's tags that are some."""
+        special = [tag for tag in self.preserved_tokens if tag in template.special_tokens]
+        if self._request.dialect == "gbnf" or not self._constrained or not special:
+            return ()
+        why = f"a model whose control tokens these are has to spell them: {', '.join(special)}; with GBNF it need not"
+        return (CompileWarning("tokens_spelled", "/dialects", why),)
+
+    def _make(self, state: Thinking) -> Output:
+        reasoning, budget = self._found.reasoning, self._request.reasoning_budget
+        # Its own rules: what is asked for first must not change the names in what is asked for next.
+        rules = self._rules.copy()
+        warnings: list[CompileWarning] = []
+        if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(self._request, self._answer, reasoning)):
+            state = Thinking.CLOSED
+            warnings.append(mixed)
+        bounded = None
+        if budget is not None and reasoning and state is not Thinking.CLOSED:
+            after = (
+                _printed(rules.grammar(tree_expr(self._answer, rules)), self._request.dialect) if self._constrained else None
+            )
+            bounded = ReasoningBudget(budget, reasoning.closing, after)
+        elif budget is not None and self._in_envelope:
+            why = "the thought in the generic style's envelope has no budget"
+            warnings.append(CompileWarning("budget_left_out", "/reasoning/budget_tokens", why))
+        tree = with_reasoning(self._answer, reasoning, state)
+        if not self._constrained:
+            return Output(Syntax(tree), None, bounded, tuple(warnings))
+        prefix, rest = forced(tree, tree_expr(tree, rules), self._own, self._spellings, self._special_tokens)
+        grammar = rules.grammar(rest)
+        made_of = partial(rules.places, grammar)
+        return Output(Syntax(tree, prefix), _printed(grammar, self._request.dialect), bounded, tuple(warnings), made_of)
+
+
+plan = lru_cache(maxsize=MAX_PLANS)(Plan)
+
+
+def _choose_style(request: ChatRequest, found: Profile) -> str:
+    style = request.style or found.style
+    if style not in STYLES:
+        raise UnsupportedError(f"no calling style {style!r}: there are {', '.join(STYLES)}", path="/style")
+    if style == "native" and found.style != "native" and request.style:
+        why = "; ".join(found.notes)
+        raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
+    answers_json = isinstance(request.response_format, JsonFormat)
+    if style == "native" and answers_json and found.calls and found.calls.marker.startswith(("{", "[{")):
+        # A call that begins like JSON cannot be told from a JSON answer.
+        return "generic"
+    return style
+
+
+def _answer(
+    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: Part | None, rules: Rules
+) -> Node:
+    """The tree of the answer itself; `content` None: text."""
+    syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
+    if request.continue_final_message:
+        answer = replace(answer, header="")  # It has been written.
+    if not tools:
+        return answer.around(content) if content else answer.alone()
+    required = request.tool_choice.required
+    parallel = request.parallel_tool_calls and not request.tool_choice.once
+    if style == "generic" and request.continue_final_message:
+        return answer.alone()  # It has begun as text, and the envelope holds calls only from its beginning.
+    if style == "generic":
+        string = scalar("string", rules)
+        envelope = generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)
+        # The envelope is content to the template, so it stands where content does.
+        return found.answer.around(envelope)
+    assert syntax, "the native style was chosen, so the template has it"
+    if required:
+        return calls(syntax, tools, parallel=parallel)
+    if content:
+        return Choice((calls(syntax, tools, parallel=parallel), answer.around(content)))
+    return answer_node(answer, syntax, tools, parallel=parallel)
+
+
+def _printed(grammar: Grammar, dialect: Dialect) -> str:
+    check_safe(grammar)
+    try:
+        return grammar_text(grammar, dialect)
+    except GrammarTooLargeError as error:
+        raise SchemaError("unsupported", "", f"all tools together: {error}").below("/tools") from None
+
+
+def _own_texts(found: Profile, style: str) -> list[str]:
+    """The texts that the style itself writes. Their tags, where they are special tokens, engines hide unless told not to."""
+    syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
+    texts = syntax.texts() if syntax else []
+    texts += [answer.header, answer.end]
+    texts += [found.reasoning.opening, found.reasoning.closing] if found.reasoning else []
+    return texts

@@ -1,0 +1,1 @@
+"""What a chat template supports, derived by rendering it: roles, tool calls, reasoning, images."""

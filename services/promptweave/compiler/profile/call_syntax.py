@@ -1,0 +1,314 @@
+"""Derives how a template writes tool calls: from renders of one call, two calls, and a call beside content, by sentinels.
+
+What was derived is then *verified*: calls of other shapes are rendered and read back, and a syntax that does not give back
+what went in is not used.
+"""
+
+import itertools
+import string
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from promptweave.compiler.json_text import COMPACT, SPACED, Separators, dumps
+from promptweave.compiler.markup import TAG, common_prefix, tags, whole_tags
+from promptweave.compiler.profile.argument_syntax import Arguments, derive_arguments
+from promptweave.compiler.profile.call_slots import ID, CallShape, Written, find_json, index_before, shape_of, split_index
+from promptweave.compiler.profile.documented_syntax import described
+from promptweave.compiler.profile.round_trip import Call, Verifier, less_and_less
+from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
+from promptweave.compiler.styles.arguments import KEY
+from promptweave.compiler.styles.calls import CallSyntax, IdForm, Piece, Slot
+from promptweave.compiler.styles.calls_as_content import CalledTool, write_answer
+
+SEEN: dict[str, Any] = {"zqkey": "zqvalue"}
+LONG_ID = "call_zqabcdefghijklmnopqrst"
+
+
+class Renderer(Protocol):
+    """What renders the probes: see `profile.Probe`."""
+
+    def turn(self, message: dict[str, Any], *, tools: bool = False) -> str | None:
+        """What the template makes of an answer."""
+
+    def without_reasoning(self, body: str) -> str:
+        """What was written after the head, without an empty thought."""
+
+    def tools_shown(self) -> str:
+        """A prompt with tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """In which shape a template takes calls: arguments as an object or as text, content beside them empty or null."""
+
+    arguments_as_object: bool = True
+    content: str | None = ""
+    written: CallSyntax | None = None
+    """They are written into the content, in this syntax."""
+
+    def message(self, called: tuple[Call, ...], content: str | None = None, identifier: str = ID) -> dict[str, Any]:
+        """A message with calls."""
+        if self.written:
+            text = write_answer(self.written, PLAIN, content, (CalledTool(*call) for call in called))
+            return {"role": "assistant", "content": text}
+        written = [
+            {
+                "id": identifier.format(place),
+                "type": "function",
+                "function": {"name": name, "arguments": arguments if self.arguments_as_object else dumps(arguments)},
+            }
+            for place, (name, arguments) in enumerate(called, 1)
+        ]
+        return {"role": "assistant", "content": self.content if content is None else content, "tool_calls": written}
+
+
+SHAPE = Shape()
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """The outcome: the syntax, if there is one, and what was noticed. `end`: the tag that ends a turn of calls."""
+
+    syntax: CallSyntax | None = None
+    answer: AnswerSyntax = PLAIN
+    shape: Shape = SHAPE
+    end: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def derive_calls(render: Renderer, head: str, header: str, turn_end: str) -> Derivation:
+    """The syntax of calls.
+
+    `head` stands before everything that the assistant writes, `header` before content, `turn_end` after it.
+    """
+    deriver = _Deriver(render, head, header, turn_end)
+    syntax, why = deriver.derive()
+    if syntax:
+        syntax, why = deriver.verified(syntax)
+    how = "derived, and verified by reading others back"
+    if not syntax:
+        teller = _Deriver(render, head, header, turn_end)
+        syntax = next(filter(None, map(teller.verified_as_content, described(render.tools_shown()))), None)
+        deriver = teller if syntax else deriver
+        how = "as the prompt tells, and verified by reading others back; those of history are given as content"
+    if not syntax:
+        return Derivation(None, deriver.answer, deriver.shape, "", (f"calls: {why}; the generic style is used",))
+    single = () if syntax.between else ("only one call can be written in a turn",)
+    note = f"calls are written as {syntax.example()!r}: {how}"
+    return Derivation(syntax, deriver.answer, deriver.shape, deriver.end, (note, *single, *deriver.notes))
+
+
+class _Deriver:
+    def __init__(self, render: Renderer, head: str, header: str, turn_end: str) -> None:
+        self._render = render
+        self._head, self._turn_end = head, turn_end
+        self._eog = (tags(turn_end) or [turn_end.strip()])[-1]
+        self.end = ""
+        before_eog = turn_end[: turn_end.rfind(self._eog)] if self._eog else ""
+        self.answer = AnswerSyntax(header, before_eog if before_eog.strip() else "")
+        self.notes: list[str] = []
+        self.shape = self._find_shape()
+        self._arguments: Arguments | None = None
+
+    def _find_shape(self) -> Shape:
+        """The first shape in which calls are written.
+
+        Arguments as an object come first, since some templates accept text, too, and print it as it is; but not where an
+        object is printed as Python does.
+        """
+        usable = []
+        for as_object, content in itertools.product((True, False), ("", None)):
+            self.shape = Shape(as_object, content)
+            body = self.body(("zqtool", SEEN))
+            if body is not None and (not self._head or self._head not in body):
+                if str(SEEN) not in body:
+                    return self.shape
+                usable.append(self.shape)
+        return usable[0] if usable else SHAPE
+
+    def body(self, *called: Call, content: str | None = None, identifier: str = ID) -> str | None:
+        """What the assistant writes for these calls, up to the turn's end; None where the template does not write them."""
+        turn = self._render.turn(self.shape.message(called, content, identifier), tools=True)
+        if turn is None or not turn.startswith(self._head) or not all(name in turn for name, _ in called):
+            return None
+        return self._without_end(self._render.without_reasoning(turn.removeprefix(self._head)))
+
+    def _without_end(self, text: str) -> str:
+        """`text` without the end of the turn, which some templates write in another way after calls."""
+        bare = text.rstrip()
+        if self._eog and bare.endswith(self._eog):
+            return bare[: -len(self._eog)]
+        found = tags(bare)
+        if "|" in self._eog and found and bare.endswith(found[-1]) and found[-1].startswith("<|"):
+            self.end = found[-1]
+            return bare[: -len(self.end)]
+        return text
+
+    # -- the syntax --
+
+    def derive(self) -> tuple[CallSyntax | None, str]:
+        """The syntax, or why there is none."""
+        body = self.body(("zqtool", SEEN))
+        if body is None:
+            return None, "the template writes none, and tells of no way to write them"
+        one = Written("zqtool", ID.format(1), SEEN)
+        shape = shape_of(body, one)
+        if shape is None:
+            shape, why = self._other_arguments(body)
+            if shape is None:
+                return None, why
+        if shape.slots.index(Slot.NAME) > shape.slots.index(Slot.ARGUMENTS):
+            return None, "they are written with the arguments before the name"
+        syntax, why = self._whole(shape)
+        if syntax is None:
+            return None, why
+        texts = [syntax.opening, syntax.closing, syntax.between, *(text for text in syntax.call if isinstance(text, str))]
+        if any("zq" in text for text in texts):
+            return None, "they hold more of a call than its name, id and arguments"
+        if not (syntax.opening.strip() or self.answer.header.strip()):
+            return None, "nothing tells them from text"
+        if self._eog and any(self._eog in text for text in (syntax.closing, syntax.between)):
+            return None, "they stand in turns of their own"
+        if self._head.strip() and any(self._head.strip() in text for text in texts):
+            return None, "they stand in turns of their own"
+        return syntax, ""
+
+    def _other_arguments(self, body: str) -> tuple[CallShape | None, str]:
+        """The shape of a call whose arguments are not one JSON object."""
+        opening, _, _ = body.partition("zqtool")
+
+        def rest(arguments: dict[str, Any]) -> str | None:
+            written = self.body(("zqtool", arguments))
+            start = opening + "zqtool"
+            return written.removeprefix(start) if written and written.startswith(start) else None
+
+        found, why = derive_arguments(rest, self.notes)
+        if found is None:
+            return None, f"they are not written with JSON arguments, and {why}"
+        self._arguments = found
+        return shape_of(body, self._written("zqtool", 1)), "the arguments stand there in more than one way"
+
+    def _written(self, name: str, number: int) -> Written:
+        text = ""
+        if self._arguments:
+            syntax = self._arguments.syntax
+            form = syntax.forms["string"]
+            value = "zqvalue" if form.raw else '"zqvalue"'
+            text = (syntax.first + KEY + form.middle + value + form.end).replace(KEY, "zqkey")
+        return Written(name, ID.format(number), SEEN, text)
+
+    def _whole(self, shape: CallShape) -> tuple[CallSyntax | None, str]:
+        """The syntax, from one call's shape and a render of two."""
+        opening, closing = shape.texts[0], shape.texts[-1]
+        pieces, between, opening = self._pieces(shape, opening, closing)
+        if between and between.endswith(opening) and opening:
+            # Calls side by side: a call ends where the next may begin. What follows the last one ends the turn.
+            closing = common_prefix(closing, between.removesuffix(opening))
+        ids = None
+        if Slot.ID in pieces:
+            ids = self._ids()
+        arguments = self._arguments.syntax if self._arguments else None
+        separators = self._separators() if arguments is None else SPACED
+        syntax = CallSyntax(
+            opening, pieces, closing, between, "", ids, self._indexed(pieces, opening), arguments, separators
+        )
+        return self._beside(syntax), ""
+
+    def _pieces(self, shape: CallShape, opening: str, closing: str) -> tuple[tuple[Piece, ...], str, str]:
+        """A call's pieces, what stands between two calls ("" if two are not written), and what opens them."""
+        alone = shape.pieces, "", opening
+        two = self.body(("zqtool", SEEN), ("zqother", SEEN))
+        both = two and shape_of(two, self._written("zqtool", 1), self._written("zqother", 2))
+        if not both or both.slots != shape.slots * 2 or both.texts[0] != opening or both.texts[-1] != closing:
+            return alone
+        turned = self.body(("zqother", SEEN), ("zqtool", SEEN))
+        other = turned and shape_of(turned, self._written("zqother", 1), self._written("zqtool", 2))
+        if not other or other.texts != both.texts:
+            # What stands between depends on the calls.
+            return alone
+        number = len(shape.slots)
+        texts: list[str] = list(shape.texts)
+        pieces: list[Piece] = [shape.slots[0]]
+        for place in range(1, number):
+            first, second = both.texts[place], both.texts[number + place]
+            if first == second == texts[place]:
+                pieces += [first] if first else []
+            elif around := split_index(first, second):
+                pieces += [around[0], Slot.INDEX, around[1]]
+            else:
+                return alone
+            pieces.append(shape.slots[place])
+        between = both.texts[number]
+        if counted := index_before(opening, between):
+            opening, between, after = counted
+            pieces = [Slot.INDEX, after, *pieces]
+        return tuple(piece for piece in pieces if piece != ""), between, opening
+
+    def _ids(self) -> IdForm:
+        """Which ids the template takes: some want exactly nine letters and digits."""
+        letters = string.ascii_letters + string.digits
+        body = self.body(("zqtool", SEEN), identifier=LONG_ID)
+        if body is not None and LONG_ID in body:
+            return IdForm(letters + "_-")
+        self.notes.append(f"ids of calls are {len(ID.format(1))} letters and digits")
+        return IdForm(letters, len(ID.format(1)))
+
+    def _separators(self) -> Separators:
+        """What the template writes between the parts of arguments, where it is one of the two ways that are known here."""
+        several = {"zqkey": ["zqvalue", 7], "zqnext": {}}
+        body = self.body(("zqtool", several)) or ""
+        place = find_json(body, several)
+        compact = place is not None and body[slice(*place)] == dumps(several, COMPACT)
+        return COMPACT if compact else SPACED
+
+    def _indexed(self, pieces: tuple[Piece, ...], opening: str) -> tuple[str, str] | None:
+        """The texts around the name, where name and number together look like an id: `functions.NAME:0`."""
+        for place in range(len(pieces) - 2):
+            name, text, number = pieces[place : place + 3]
+            if name is Slot.NAME and number is Slot.INDEX and isinstance(text, str) and len(text) == 1:
+                before = opening.rpartition(">")[2] if place == 0 else ""
+                return before, text
+        return None
+
+    def _beside(self, syntax: CallSyntax) -> CallSyntax:
+        """The syntax with what stands between content and a call beside it; also says so in `answer`."""
+        beside = self.body(("zqtool", SEEN), content="zqcontent") or ""
+        before, found, after = beside.partition("zqcontent")
+        after = after.partition("zqtool")[0]
+        if syntax.call[0] is Slot.INDEX:
+            after = after[: after.rfind(syntax.opening) + len(syntax.opening)] if syntax.opening in after else ""
+        if not found or before != self.answer.header or not after.endswith(syntax.opening.lstrip()):
+            self.notes.append("content beside calls is lost by the template, or stands elsewhere")
+            # Content and calls of such a template are two different answers, unless both begin alike.
+            self.answer = replace(self.answer, beside=not self.answer.header)
+            return syntax
+        opening = syntax.opening if after.endswith(syntax.opening) else syntax.opening.lstrip()
+        lead = after.removesuffix(opening)
+        joint = common_prefix(lead + syntax.opening, self._turn_end)
+        if TAG.match(joint.lstrip()):
+            self.answer = replace(self.answer, joint=whole_tags(joint))
+        elif lead.strip() and not self.answer.header:
+            self.notes.append("content beside calls is written in another way")
+            lead = ""
+        return replace(syntax, lead=lead)
+
+    # -- verification --
+
+    def verified(self, syntax: CallSyntax) -> tuple[CallSyntax | None, str]:
+        """The syntax as far as calls are read back that the derivation has not seen, or what went wrong."""
+        why = ""
+        for candidate in less_and_less(syntax):
+            found = self._verify(candidate)
+            if not found:
+                return candidate, ""
+            why = why or found
+        return None, why
+
+    def verified_as_content(self, syntax: CallSyntax) -> CallSyntax | None:
+        """The same for a syntax that the template does not write: it must leave it as it is."""
+        self.shape = Shape(written=syntax)
+        return self.verified(syntax)[0]
+
+    def _verify(self, syntax: CallSyntax) -> str:
+        python = any("as Python does" in note for note in self.notes)
+        return Verifier(self.body, self.answer, python=python).verify(syntax)

@@ -1,0 +1,69 @@
+"""What a template writes for a picture, found out by rendering some."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from promptweave.compiler.markup import common_prefix, common_suffix
+from promptweave.compiler.template.message_shapes import TemplateMessage
+
+Render = Callable[[Sequence[TemplateMessage]], str | None]
+"""A prompt, or None where the template raises."""
+
+_ITEMS: tuple[dict[str, Any], ...] = ({"type": "image"}, {"type": "image_url", "image_url": {"url": ""}})
+"""The ways in which templates are given a picture, among the parts of a content."""
+
+_SHORTEST = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSyntax:
+    """`item` is what the template is given for a picture, `written` what it writes for one."""
+
+    written: str
+    item: dict[str, Any] = field(hash=False)
+
+
+def picture_syntax(render: Render, *, text_alone: bool) -> PictureSyntax | None:
+    """How the template takes pictures in the user's turns; None: it does not.
+
+    `text_alone`: it takes a content that is a text. Then it has to write the same for that text as a part.
+    """
+    if text_alone and render([_user("zquser")]) != render([_user([_text("zquser")])]):
+        return None  # It prints the list itself.
+    one, two = _text("zquser"), _text("zqusrtwo")
+    bare = render([_user([one, two])])
+    answer = {"role": "assistant", "content": "zqanswer" if text_alone else [_text("zqanswer")]}
+    turns = render([_user([one]), answer, _user([two])])
+    for item in _ITEMS:
+        whole = render([_user([one, item, two])])
+        if bare is None or whole is None or turns is None:
+            continue
+        start = len(common_prefix(bare, whole))
+        end = min(len(common_suffix(bare, whole)), len(bare) - start)
+        written = whole[start : len(whole) - end].strip()
+        if len(written) < _SHORTEST or "zq" in written or written in bare:
+            continue
+        several = render([_user([item, one, item, two])])
+        later = render([_user([item, one]), answer, _user([item, two])])
+        if _is_twice_in(several, written, bare) and _is_twice_in(later, written, turns):
+            return PictureSyntax(written, item)
+    return None
+
+
+def _is_twice_in(prompt: str | None, written: str, bare: str) -> bool:
+    """Whether it is all that the prompt has beside the same conversation's without pictures."""
+    return prompt is not None and prompt.count(written) == 2 and _dense(prompt.replace(written, "")) == _dense(bare)
+
+
+def _dense(text: str) -> str:
+    return re.sub(r"\s", "", text)
+
+
+def _user(content: str | list[dict[str, Any]]) -> TemplateMessage:
+    return {"role": "user", "content": content}
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}

@@ -1,0 +1,236 @@
+"""Finds out what conversations a template takes, by rendering small ones in which every text is one of a kind.
+
+A template takes a conversation if it does not raise and writes every text of it. What it raises on and what it loses in
+silence are the same to us: `messages/normalize.py` turns the conversation into one that is taken.
+"""
+
+import itertools
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.profile.capabilities import THOUGHT, Abilities, IdForm, SystemPlace
+from promptweave.compiler.profile.image_syntax import picture_syntax
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
+
+
+def abilities(template: ChatTemplate) -> Abilities:
+    """The abilities of a template, cached by its text."""
+    return _cached(template.source, template.bos_token, template.eos_token, tuple(sorted(template.named.items())))
+
+
+@lru_cache(maxsize=64)
+def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...]) -> Abilities:
+    return _Prober(ChatTemplate(source, bos, eos, dict(named))).abilities()
+
+
+_ID_FORMS = {IdForm.ANY: ("call_zqid0123456789abcdefgh", "call_zqid9876543210abcdefgh")}
+_ID_FORMS[IdForm.NINE] = ("zqid00001", "zqid00002")
+_ID_FORMS[IdForm.BY_NAME] = ("functions.zqname:0", "functions.zqother:1")
+
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
+
+_NOW = datetime(2024, 7, 26, tzinfo=UTC)
+
+
+def _turn(role: str, content: str) -> TemplateMessage:
+    return {"role": role, "content": content}
+
+
+_SYSTEM, _SYSTEM2 = _turn("system", "zqsystem"), _turn("system", "zqsystwo")
+_USER, _USER2 = _turn("user", "zquser"), _turn("user", "zqusrtwo")
+_ANSWER, _ANSWER2 = _turn("assistant", "zqanswer"), _turn("assistant", "zqanstwo")
+
+
+class _Prober:
+    """Renders one template in many ways."""
+
+    def __init__(self, template: ChatTemplate) -> None:
+        self._template = template
+        self._as_parts = False
+        self._ids: Sequence[str] = _ID_FORMS[IdForm.ANY]
+        self._as_object = True
+        self._null = False
+        self._in_call = False
+
+    def abilities(self) -> Abilities:
+        if not self._takes(_USER):
+            self._as_parts = True
+            self._as_parts = self._takes(_USER)
+        calls, without, form = self._call_history()
+        either = calls or without
+        tools = calls
+        self._in_call = either and self._knows_results_in_calls(tools=tools)
+        call, result = self._call(0), self._result(0)
+        parallel = self._calls(0, 1), result, self._result(1)
+        beside = {**call, "content": "zqanswer"}
+        key = next((key for key in _REASONING_KEYS if self._keeps_reasoning(key, call, result, either, tools)), None)
+        both = {**beside, key or "": "zqreason"}
+        return Abilities(
+            system=self._system(),
+            system_only=self._takes(_SYSTEM),
+            developer=self._knows("developer", _turn("developer", "zqsystem"), _USER),
+            consecutive_users=self._takes(_USER, _USER2),
+            consecutive_assistants=self._takes(_USER, _ANSWER, _ANSWER2, _USER2),
+            assistant_first=self._takes(_ANSWER, _USER),
+            calls=calls,
+            calls_without_tools=without,
+            parallel_calls=either and self._takes(_USER, *parallel, tools=tools),
+            content_beside_calls=either and self._takes_beside(beside, result, tools=tools),
+            content_before_calls=either and self._takes(_USER, _ANSWER, call, result, tools=tools),
+            user_after_result=either and self._takes(_USER, call, result, _USER2, tools=tools),
+            results_in_call=self._in_call,
+            bridged=either and self._takes_bridged(call, result, tools=tools),
+            ids_shown=either and (self._render([_USER, call, result], tools=tools) or "").count(self._ids[0]) > 1,
+            ids=form,
+            arguments_as_object=self._as_object,
+            null_beside_calls=self._null,
+            reasoning_key=key,
+            thoughts_dropped=self._drops_thoughts(),
+            reasoning_beside_content=either and key is not None and self._takes(_USER, both, result, tools=tools),
+            content_as_parts=self._as_parts,
+            picture=picture_syntax(self._render_as_is, text_alone=not self._as_parts),
+            tools_undescribed=self._render([_USER], tools=True, described=False) is not None,
+        )
+
+    # -- questions --
+
+    def _system(self) -> SystemPlace:
+        if not self._takes(_SYSTEM, _USER):
+            return SystemPlace.NOWHERE
+        later = self._takes(_SYSTEM, _USER, _ANSWER, _SYSTEM2, _USER2) and self._takes(_SYSTEM, _SYSTEM2, _USER)
+        return SystemPlace.ANYWHERE if later else SystemPlace.FIRST
+
+    def _knows(self, role: str, *turns: TemplateMessage, tools: bool = False) -> bool:
+        """Whether the role is more to it than any other word: a header the model has never seen helps nobody."""
+        if not self._takes(*turns, tools=tools):
+            return False
+        other = [{**turn, "role": "zqrole"} if turn["role"] == role else turn for turn in turns]
+        shown, other_shown = self._render(turns, tools=tools), self._render(other, tools=tools)
+        return other_shown is None or other_shown.replace("zqrole", role) != shown
+
+    def _knows_results_in_calls(self, *, tools: bool) -> bool:
+        call, result = self._call(0), self._result(0)
+        inside = results_in_calls([call, result])
+        shown = self._render([_USER, *inside], tools=tools) or ""
+        return result["content"] in shown and not self._knows("tool", _USER, call, result, tools=tools)
+
+    def _takes_beside(self, beside: TemplateMessage, result: TemplateMessage, *, tools: bool) -> bool:
+        shown = self._render([_USER, beside, result], tools=tools) or ""
+        order = [shown.find(text) for text in ("zqanswer", "zqname", result["content"])]
+        return self._takes(_USER, beside, result, tools=tools) and order == sorted(order)
+
+    def _call_history(self) -> tuple[bool, bool, IdForm]:
+        """Whether calls and results are taken, with tools and without, in the first form that is."""
+        for tools, form in itertools.product((True, False), _ID_FORMS):
+            self._ids = _ID_FORMS[form]
+            for shape in self._shapes(tools=tools):
+                self._null, self._as_object = shape
+                if self._takes_exchange(tools=tools):
+                    return tools, self._takes_exchange(tools=False), form
+        self._ids, self._null, self._as_object = _ID_FORMS[IdForm.ANY], False, True
+        return False, False, IdForm.ANY
+
+    def _shapes(self, *, tools: bool) -> list[tuple[bool, bool]]:
+        """Whether content is null, and arguments an object, in the order in which to try.
+
+        An empty text beside calls comes first, but where null makes the turn shorter: it is then no turn of its own. So does
+        an object, but where that prints Python's spelling of it and text would print JSON.
+        """
+        shown = {}
+        for shape in itertools.product((False, True), (True, False)):
+            self._null, self._as_object = shape
+            text = self._render([_USER, self._call(0), self._result(0)], tools=tools) or ""
+            if "zqvalue" in text:
+                shown[shape] = text
+        return sorted(shown, key=lambda shape: ("{'zqkey': " in shown[shape], not shape[1], len(shown[shape])))
+
+    def _takes_exchange(self, *, tools: bool) -> bool:
+        call, result = self._call(0), self._result(0)
+        return self._takes(_USER, call, result, tools=tools) and (
+            self._takes(_USER, call, result, _ANSWER, _USER2, tools=tools)
+        )
+
+    def _keeps_reasoning(self, key: str, call: TemplateMessage, result: TemplateMessage, calls: bool, tools: bool) -> bool:
+        thought = {key: "zqreason"}
+        if calls and "zqreason" in (self._render([_USER, {**call, **thought}, result], tools=tools) or ""):
+            return True
+        return "zqreason" in (self._render([_USER, {**_ANSWER, **thought}]) or "")
+
+    def _drops_thoughts(self) -> bool:
+        begun = _turn("assistant", "zqreason".join(THOUGHT) + "zqanswer")
+        shown = self._render([_USER, begun, _USER2]) or "zqreason"
+        return "zqanswer" in shown and "zqreason" not in shown
+
+    def _takes_bridged(self, call: TemplateMessage, result: TemplateMessage, *, tools: bool) -> bool:
+        before = (_USER, _ANSWER, _turn("user", ""), call, result)
+        return self._takes(*before, tools=tools) and (
+            self._takes(_USER, call, result, _turn("assistant", ""), _USER2, tools=tools)
+        )
+
+    # -- renders --
+
+    def _takes(self, *turns: TemplateMessage, tools: bool = False) -> bool:
+        shown = self._render(turns, tools=tools)
+        return shown is not None and all(text in shown for turn in turns for text in _texts(turn))
+
+    def _render(self, turns: Sequence[TemplateMessage], *, tools: bool = False, described: bool = True) -> str | None:
+        messages = results_in_calls(turns) if self._in_call else turns
+        messages = [in_parts(turn) for turn in messages] if self._as_parts else messages
+        return self._render_as_is(messages, tools=[_tool(described)] if tools else ())
+
+    def _render_as_is(self, messages: Sequence[TemplateMessage], *, tools: Sequence[TemplateMessage] = ()) -> str | None:
+        try:
+            return self._template.render(messages, tools=tools, now=_NOW)
+        except TemplateLimitError:
+            raise
+        except TemplateError:
+            return None
+
+    def _calls(self, *places: int) -> TemplateMessage:
+        names = ("zqname", "zqother")
+        arguments = ({"zqkey": "zqvalue"}, {"zqkey": "zqvaltwo"})
+        written = [
+            {
+                "id": self._ids[place],
+                "type": "function",
+                "function": {
+                    "name": names[place],
+                    "arguments": arguments[place] if self._as_object else dumps(arguments[place]),
+                },
+            }
+            for place in places
+        ]
+        return {"role": "assistant", "content": None if self._null else "", "tool_calls": written}
+
+    def _call(self, place: int) -> TemplateMessage:
+        return self._calls(place)
+
+    def _result(self, place: int) -> TemplateMessage:
+        # Another name than the call's: where only results show it, the call has lost it.
+        return {"role": "tool", "tool_call_id": self._ids[place], "name": "zqanswered", "content": f"zqresult{place}"}
+
+
+def _texts(turn: TemplateMessage) -> list[str]:
+    """What must be found of a turn. The reasoning is looked for apart from it, but for `reasoning_beside_content`."""
+    found = [turn["content"] or "", *(turn[key] for key in _REASONING_KEYS if key in turn)]
+    for call in turn.get("tool_calls", ()):
+        arguments = call["function"]["arguments"]
+        value = arguments["zqkey"] if isinstance(arguments, dict) else arguments.split('"')[3]
+        found += [call["function"]["name"], value]
+    return found
+
+
+def _tool(described: bool) -> dict[str, Any]:
+    if described:
+        key = {"type": "string", "description": "zq"}
+        parameters = {"type": "object", "properties": {"zqkey": key}, "required": ["zqkey"]}
+    else:
+        parameters = {"type": "object", "properties": {"zqkey": {"enum": ["a"]}, "zqany": {}}}
+    # Another name than the calls of history have: the one must not be taken for the other.
+    function = {"name": "zqtool", "description": "zq" if described else "", "parameters": parameters}
+    return {"type": "function", "function": function}

@@ -1,0 +1,249 @@
+"""What a chat template does, found out by rendering it with sentinels and looking at what differs."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import Any
+
+from promptweave.compiler.errors import TemplateError, TemplateLimitError
+from promptweave.compiler.markup import TAG, common_prefix, common_suffix, tags
+from promptweave.compiler.profile.call_slots import ID
+from promptweave.compiler.profile.call_syntax import Derivation, Shape, derive_calls
+from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.reasoning_syntax import TOGGLES, ReasoningSyntax, derive_reasoning
+from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
+from promptweave.compiler.styles.calls import CallSyntax
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.template.message_shapes import in_parts
+
+CLOCK = datetime(2024, 7, 26, tzinfo=UTC)
+"""The time that probes are rendered at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a template does.
+
+    `assistant_head` stands before everything that the assistant writes, `turn_end` after it, `answer` around content.
+    `calls` None: it writes no calls, or not in a way that could be verified. `calls_as_content`: it does not write them
+    itself, and those of history are given to it as content. `null_beside_calls`: nothing else is said then. `stops`: the
+    tags that end an answer. `notes` say, for a person, what was found and what falls back and why.
+    """
+
+    system_role: bool
+    tools_published: bool
+    arguments_as_object: bool
+    tool_results: bool
+    consecutive_users: bool
+    generation_prompt: str
+    assistant_head: str
+    turn_end: str
+    calls: CallSyntax | None
+    reasoning: ReasoningSyntax | None
+    notes: tuple[str, ...]
+    answer: AnswerSyntax = PLAIN
+    null_beside_calls: bool = False
+    calls_as_content: bool = False
+    stops: tuple[str, ...] = ()
+
+    @property
+    def style(self) -> str:
+        """The style that requests get by default."""
+        return "native" if self.calls else "generic"
+
+
+def profile(template: ChatTemplate) -> Profile:
+    """The profile of a template, cached by its text. Raises TemplateError if it cannot even render one user message."""
+    return _cached(template.source, template.bos_token, template.eos_token, tuple(sorted(template.named.items())))
+
+
+@lru_cache(maxsize=64)
+def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...]) -> Profile:
+    return Probe(ChatTemplate(source, bos, eos, dict(named))).profile()
+
+
+class Probe:
+    """Renders one template in many ways."""
+
+    def __init__(self, template: ChatTemplate) -> None:
+        self._template = template
+        self._abilities = abilities(template)
+        self._rendered: dict[str, str | None] = {}
+        self.reasoning: ReasoningSyntax | None = None
+
+    def render(
+        self,
+        *messages: dict[str, Any],
+        tools: bool = False,
+        prompt: bool = False,
+        variables: Mapping[str, Any] | None = None,
+    ) -> str | None:
+        """A render, or None where the template raises."""
+        key = repr((messages, tools, prompt, variables or {}))
+        if key not in self._rendered:
+            shown = [tool("zqtool"), tool("zqother")] if tools else []
+            given = [in_parts(message) for message in messages] if self._abilities.content_as_parts else messages
+            try:
+                self._rendered[key] = self._template.render(
+                    given, tools=shown, add_generation_prompt=prompt, now=CLOCK, variables=variables
+                )
+            except TemplateLimitError:
+                raise
+            except TemplateError:
+                self._rendered[key] = None
+        return self._rendered[key]
+
+    @cached_property
+    def always(self) -> str:
+        """What the template writes after all messages, whatever it is asked for: an instruction, or a generation prompt."""
+        bare, asked, whole = self.render(USER), self.render(USER, prompt=True), self.render(USER, ANSWER)
+        if not (bare and asked and whole) or (whole.startswith(bare) and asked != bare):
+            return ""
+        suffix = common_suffix(bare, whole)
+        found = [tag.end() for tag in TAG.finditer(suffix)]
+        # The first tag ends the turn before it.
+        return suffix[found[0] :] if len(found) > 1 else ""
+
+    def turn(
+        self, message: dict[str, Any], *, tools: bool = False, variables: Mapping[str, Any] | None = None
+    ) -> str | None:
+        """What the template makes of an answer; None where it raises, or changes what stands before it."""
+        bare = self.render(USER, tools=tools, variables=variables)
+        whole = self.render(USER, message, tools=tools, variables=variables)
+        if not bare or not whole:
+            return None
+        if self.always and bare.endswith(self.always) and whole.endswith(self.always):
+            bare, whole = bare.removesuffix(self.always), whole.removesuffix(self.always)
+        return whole.removeprefix(bare) if whole.startswith(bare) else None
+
+    def asked(self, variables: Mapping[str, Any] | None = None, *, tools: bool = False) -> str:
+        """The generation prompt."""
+        bare = self.render(USER, variables=variables, tools=tools) or ""
+        asked = self.render(USER, prompt=True, variables=variables, tools=tools) or ""
+        if asked == bare:
+            return self.always
+        return asked.removeprefix(bare) if asked.startswith(bare) else ""
+
+    def tools_shown(self) -> str:
+        """A prompt with tools."""
+        return self.render(USER, tools=True) or ""
+
+    def without_reasoning(self, body: str) -> str:
+        """What was written after the head, without an empty thought."""
+        if not self.reasoning:
+            return body
+        opening, closing = self.reasoning.opening.strip(), self.reasoning.closing
+        found = re.match(rf"\s*(?:{re.escape(opening)}\s*)?{re.escape(closing.strip())}", body)
+        if not found:
+            return body
+        rest, white = body[found.end() :], closing[len(closing.rstrip()) :]
+        return rest.removeprefix(white)
+
+    def profile(self) -> Profile:
+        """All that can be found out."""
+        if self.render(USER) is None:
+            # For the template's own words on it.
+            self._template.render([USER], add_generation_prompt=False, now=CLOCK)
+        generation_prompt = self.asked()
+        plain_head, _, turn_end = (self.turn(ANSWER) or generation_prompt).partition("zqcontent")
+        self.reasoning = derive_reasoning(
+            lambda message, variables: self.turn(message, variables=variables, tools=bool(message.get("tool_calls"))),
+            self.asked,
+            [ANSWER, Shape().message((("zqtool", {"zqkey": "zqvalue"}),))],
+            self._template.source_for(tools=True),
+        )
+        head = self._head(generation_prompt, plain_head)
+        header = plain_head.removeprefix(head)
+        self._tell_without(header, generation_prompt)
+        header = self._content_header(header, generation_prompt)
+        system = self.render({"role": "system", "content": "zqsystem"}, USER)
+        twice = self.render(USER, {"role": "user", "content": "zqsecond"})
+        published = "zqtool" in self.tools_shown()
+        found = derive_calls(self, head, header, turn_end)
+        ends = dict.fromkeys(filter(None, (*tags(turn_end)[-1:], found.end)))
+        null = ["beside calls content is given to the template as null"] if found.shape.content is None else []
+        return Profile(
+            system_role="zqsystem" in (system or ""),
+            tools_published=published,
+            arguments_as_object=found.shape.arguments_as_object,
+            tool_results="zqresult" in (self.render(USER, *_exchange(found), tools=True) or ""),
+            consecutive_users="zquser" in (twice or "") and "zqsecond" in (twice or ""),
+            generation_prompt=generation_prompt,
+            assistant_head=head,
+            turn_end=turn_end,
+            calls=found.syntax,
+            null_beside_calls=found.shape.content is None,
+            calls_as_content=found.shape.written is not None,
+            reasoning=self.reasoning,
+            notes=(*self._notes(published, found.answer), *found.notes, *null, *self._abilities.notes()),
+            answer=found.answer,
+            stops=tuple(end for end in ends if not (found.syntax and end in found.syntax.opening)),
+        )
+
+    def _head(self, generation_prompt: str, plain_head: str) -> str:
+        """What stands before all that the assistant writes: thoughts, content and calls."""
+        if not generation_prompt:
+            head = plain_head
+        elif generation_prompt in plain_head:
+            head = plain_head[: plain_head.find(generation_prompt) + len(generation_prompt)]
+        else:
+            head = common_prefix(generation_prompt, plain_head)
+        if self.reasoning:
+            # A prompt that opens the thought, or closes it, has begun what the assistant writes.
+            for text in (self.reasoning.opening, self.reasoning.closing):
+                place = head.rfind(text.strip())
+                head = head[:place] if place >= 0 else head
+        # Where the two part inside a tag, the tag belongs to neither.
+        return re.sub(r"<[^<>]*$", "", head)
+
+    def _tell_without(self, header: str, generation_prompt: str) -> None:
+        """Whether an answer without a thought begins with what closes one, although the prompt opened none."""
+        reasoning = self.reasoning
+        if not reasoning or header.strip() != reasoning.closing.strip():
+            return
+        if reasoning.opening.strip() not in generation_prompt and not generation_prompt.rstrip().endswith(header.strip()):
+            self.reasoning = replace(reasoning, without=header)
+
+    def _content_header(self, header: str, generation_prompt: str) -> str:
+        """What stands before content alone, apart from thoughts."""
+        header = self.without_reasoning(header)
+        if self.reasoning and self.reasoning.opening.strip() in header:
+            return ""
+        return header if header.strip() else ""
+
+    def _notes(self, published: bool, answer: AnswerSyntax) -> list[str]:
+        notes = ["the template shows tools" if published else _HIDDEN]
+        if self.reasoning:
+            notes.append(f"reasoning is written between {self.reasoning.opening!r} and {self.reasoning.closing!r}")
+        if picture := self._abilities.picture:
+            notes.append(f"a picture is written as {picture.written!r}, whose place the picture itself takes")
+        if answer.header or answer.end:
+            notes.append(f"content stands between {answer.header!r} and {answer.end!r}")
+        usual = self.render(USER, prompt=True)
+        for name, values in TOGGLES.items():
+            for value in values:
+                changed = self.render(USER, prompt=True, variables={name: value})
+                if changed is not None and changed != usual:
+                    asked = self.asked({name: value})
+                    what = f"asks for an answer with {asked!r}" if asked != self.asked() else "changes the prompt"
+                    notes.append(f"{name}={value!r} {what}")
+        return notes
+
+
+_HIDDEN = "the template does not show tools that it is given: they are told in the system turn"
+
+USER = {"role": "user", "content": "zquser"}
+ANSWER = {"role": "assistant", "content": "zqcontent"}
+
+
+def tool(name: str) -> dict[str, Any]:
+    """A tool for probes."""
+    parameters = {"type": "object", "properties": {"zqkey": {"type": "string", "description": "zq"}}, "required": ["zqkey"]}
+    return {"type": "function", "function": {"name": name, "description": "zq", "parameters": parameters}}
+
+
+def _exchange(found: Derivation) -> list[dict[str, Any]]:
+    call = found.shape.message((("zqtool", {"zqkey": "zqvalue"}),))
+    return [call, {"role": "tool", "tool_call_id": ID.format(1), "name": "zqtool", "content": "zqresult"}]

@@ -1,0 +1,150 @@
+"""Verifies a derived syntax: renders calls that the derivation has not seen, and reads them back."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from promptweave.compiler.json_text import TYPES, loads
+from promptweave.compiler.profile.call_slots import ID
+from promptweave.compiler.styles.answer import AnswerSyntax, answer_node
+from promptweave.compiler.styles.arguments import ArgumentSyntax, Form, NotExactError, arguments_node
+from promptweave.compiler.styles.calls import CallableTool, CallSyntax, calls
+from promptweave.output.grammar.expr import Rules
+from promptweave.output.message import ParsedMessage
+from promptweave.output.parse.parser import OutputParser
+from promptweave.output.tree import Node, Syntax
+
+Call = tuple[str, dict[str, Any]]
+
+UNSEEN: dict[str, Any] = {
+    "flag": False,
+    "list": [1, {"a": "b 'c' \\ \"d\" </x>\n"}, {}],
+    "nested": {"list": [None, True, 1, 2.5, -3.5], "empty": {}},
+    "number": -2.5,
+    "text": "é \"quoted\" \\ </x> 'it' 😀\n & <|y|>",
+    "whole": 12,
+}
+
+
+def less_and_less(syntax: CallSyntax) -> Iterator[CallSyntax]:
+    """The syntax; the same without objects and arrays that are no JSON; either with one call only.
+
+    One call may be right where two are not: a number that does not count, a separator that depends on the call.
+    """
+    each = [syntax]
+    arguments = syntax.arguments
+    if arguments and any(form.inside for form in arguments.forms.values()):
+        plain = {name: form for name, form in arguments.forms.items() if not form.inside}
+        each.append(replace(syntax, arguments=replace(arguments, forms=plain, items=None, nested=None)))
+    yield from each
+    yield from (replace(one, between="") for one in each if one.between)
+
+
+class Verifier:
+    """`body`: what the assistant writes for calls, perhaps beside content. `python`: lists are not JSON there."""
+
+    def __init__(self, body: Callable[..., str | None], answer: AnswerSyntax, *, python: bool) -> None:
+        self._body = body
+        self._answer = answer
+        self._python = python
+
+    def verify(self, syntax: CallSyntax) -> str:
+        """Reads back calls that the derivation has not seen; returns "" or what went wrong."""
+        unseen = self._unseen(syntax)
+        one: Call = ("zqother", unseen)
+        other: Call = ("zqtool", {})
+        lists: list[list[Call]] = [[one], [other]]
+        if syntax.between:
+            lists += [[one, other], [other, one, one]]
+        for some in lists:
+            if why := self._read_back(syntax, some):
+                return why
+        return self._read_content(syntax)
+
+    def _unseen(self, syntax: CallSyntax) -> dict[str, Any]:
+        """Arguments of all types that can be written."""
+        if not syntax.arguments:
+            return UNSEEN
+        forms = syntax.arguments.forms
+        python = [name for name in ("array", "object") if self._python and not forms[name].inside]
+        writable: dict[str, Any] = _writable(UNSEEN, syntax.arguments)
+        return {key: value for key, value in writable.items() if TYPES[type(value)] not in python}
+
+    def _read_back(self, syntax: CallSyntax, some: list[Call]) -> str:
+        written = self._body(*some)
+        if written is None:
+            return "calls of other shapes are not written"
+        whole = written[: written.rfind(syntax.closing) + len(syntax.closing)] if syntax.closing else written
+        if written[len(whole) :].strip():
+            return "what closes calls depends on them"
+        message = _read(calls(syntax, self._tools(syntax), parallel=True), whole)
+        if message is None or [(call.name, loads(call.arguments)) for call in message.tool_calls] != some:
+            return "calls of other shapes could not be read back"
+        if syntax.ids and [call.id for call in message.tool_calls] != [ID.format(n) for n in range(1, len(some) + 1)]:
+            return "ids of calls could not be read back"
+        return ""
+
+    def _read_content(self, syntax: CallSyntax) -> str:
+        """Content is content, with a call beside it or without."""
+        tools = self._tools(syntax)
+        try:
+            tree = answer_node(self._answer, syntax, tools, parallel=True)
+        except ValueError as error:
+            return f"what tells content from calls is ambiguous: {error}"
+        answer = self._answer
+        message = _read(tree, f"{answer.header}zqcontent{answer.end.strip()}")
+        if message is None or (message.content, message.tool_calls) != ("zqcontent", []):
+            return "content could not be read back"
+        if not answer.beside:
+            return ""
+        beside = self._body(("zqother", self._unseen(syntax)), content="zqcontent") or ""
+        if not beside.startswith(f"{answer.header}zqcontent"):
+            return ""
+        message = _read(tree, beside[: beside.rfind(syntax.closing) + len(syntax.closing)] if syntax.closing else beside)
+        if message is None or message.content != "zqcontent" or len(message.tool_calls) != 1:
+            return "a call beside content could not be read back"
+        return ""
+
+    def _tools(self, syntax: CallSyntax) -> list[CallableTool]:
+        tree = None
+        if syntax.arguments:
+            try:
+                tree = arguments_node(syntax.arguments, _schema(self._unseen(syntax)), Rules())
+            except NotExactError:
+                tree = None
+        return [CallableTool(name, tree=tree) for name in ("zqtool", "zqother")]
+
+
+def _writable(value: Any, syntax: ArgumentSyntax) -> Any:
+    """An object or array with what can be written of it."""
+    if isinstance(value, dict):
+        return {key: _part(item, syntax, syntax.forms) for key, item in value.items() if TYPES[type(item)] in syntax.forms}
+    items = syntax.items or {}
+    possible = [item for item in value if TYPES[type(item)] in items]
+    # Items of one type: of different ones they may not be told apart.
+    return [_part(item, syntax, items) for item in possible if type(item) is type(possible[-1])]
+
+
+def _part(value: Any, syntax: ArgumentSyntax, forms: Mapping[str, Form]) -> Any:
+    form = forms[TYPES[type(value)]]
+    if not form.inside:
+        return value
+    return _writable(value, (syntax.nested or syntax) if isinstance(value, dict) else syntax)
+
+
+def _schema(value: Any) -> dict[str, Any]:
+    """A schema of which `value` is one."""
+    kind = {"type": TYPES[type(value)]}
+    if isinstance(value, dict):
+        return {**kind, "properties": {key: _schema(item) for key, item in value.items()}}
+    if isinstance(value, list):
+        return {**kind, "items": _schema(value[0])} if value else kind
+    return kind
+
+
+def _read(tree: Node, text: str) -> ParsedMessage | None:
+    """The message that `text` is, if it is one to its end."""
+    parser = OutputParser(Syntax(tree))
+    message = ParsedMessage()
+    message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
+    return message if parser.complete else None

@@ -1,0 +1,1 @@
+"""Regular languages: character sets, ECMAScript patterns, DFAs, string formats."""

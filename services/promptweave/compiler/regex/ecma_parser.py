@@ -1,0 +1,310 @@
+"""ECMA-262's regular expressions, as JSON Schema's `pattern` has them (unicode mode, no flags) → a closed set of values."""
+
+from dataclasses import dataclass
+
+from promptweave.compiler.regex import charset
+from promptweave.compiler.regex.charset import Ranges
+from promptweave.compiler.regex.language import OneOf
+from promptweave.compiler.regex.unicode_sets import class_set, property_set
+
+MAX_COUNT = 100_000
+MAX_NESTING = 60
+
+
+class PatternError(Exception):
+    """A pattern that is malformed, or holds what no automaton can do; the text says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One after the other."""
+
+    items: tuple["Pattern", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """One of several."""
+
+    items: tuple["Pattern", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """`min` to `max` (None: any number) times. Lazy and greedy match the same texts."""
+
+    item: "Pattern"
+    min: int
+    max: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """`^`: nothing was read before."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`$`: nothing follows. `wide`: nothing, or a last line feed, as some validators (Python's `re`) have it."""
+
+    wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """`\\b`, or `\\B` if negated. `wide`: for any validator, and not for all of them."""
+
+    negated: bool
+    wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look-ahead, or a look-behind."""
+
+    item: "Pattern"
+    ahead: bool
+    negated: bool
+
+
+Pattern = OneOf | Series | Options | Times | Start | End | Boundary | Look
+
+
+def parse(source: str, *, wide: bool = False) -> Pattern:
+    """A pattern. `wide`: as the most generous validator reads it (`unicode_sets`). Raises PatternError."""
+    reader = _Reader(source, wide)
+    pattern = reader.options()
+    if reader.rest():
+        raise PatternError("an unmatched )")
+    return pattern
+
+
+_CONTROL = {"t": "\t", "n": "\n", "v": "\v", "f": "\f", "r": "\r"}
+
+
+class _Reader:
+    def __init__(self, source: str, wide: bool) -> None:
+        self._source = source
+        self._place = 0
+        self._wide = wide
+        self._depth = 0
+
+    def rest(self) -> str:
+        return self._source[self._place :]
+
+    def _peek(self, text: str) -> bool:
+        return self._source.startswith(text, self._place)
+
+    def _take(self, text: str) -> bool:
+        found = self._peek(text)
+        if found:
+            self._place += len(text)
+        return found
+
+    def _next(self) -> str:
+        if self._place >= len(self._source):
+            raise PatternError("it ends in the middle")
+        self._place += 1
+        return self._source[self._place - 1]
+
+    def options(self) -> Pattern:
+        self._depth += 1
+        if self._depth > MAX_NESTING:
+            raise PatternError(f"groups nested more than {MAX_NESTING} deep")
+        items = [self._series()]
+        while self._take("|"):
+            items.append(self._series())
+        self._depth -= 1
+        return items[0] if len(items) == 1 else Options(tuple(items))
+
+    def _series(self) -> Pattern:
+        items: list[Pattern] = []
+        while self.rest() and not self._peek("|") and not self._peek(")"):
+            items.append(self._counted(self._term()))
+        return items[0] if len(items) == 1 else Series(tuple(items))
+
+    def _counted(self, item: Pattern) -> Pattern:
+        count = self._count()
+        if count is None:
+            return item
+        if isinstance(item, Start | End | Boundary | Look):
+            raise PatternError("an assertion cannot be repeated")
+        self._take("?")
+        if self._count() is not None:
+            raise PatternError("nothing to repeat")
+        return Times(item, *count)
+
+    def _count(self) -> tuple[int, int | None] | None:
+        for sign, count in (("*", (0, None)), ("+", (1, None)), ("?", (0, 1))):
+            if self._take(sign):
+                return count
+        if not self._peek("{"):
+            return None
+        inner, closing, _ = self.rest()[1:].partition("}")
+        low, comma, high = inner.partition(",")
+        if closing and comma and not low and (not high or _number(high)):
+            raise PatternError(f"{{{inner}}}: not every validator reads that as a count; write {{0,{high}}}")
+        if not closing or not _number(low) or (high and not _number(high)):
+            return None  # a brace that stands for itself
+        self._place += len(inner) + 2
+        least, most = int(low), (int(high) if high else None) if comma else int(low)
+        if most is not None and most < least:
+            raise PatternError(f"{{{inner}}}: the numbers are out of order")
+        if max(least, most or 0) > MAX_COUNT:
+            raise PatternError(f"{{{inner}}}: a count above {MAX_COUNT}")
+        return least, most
+
+    def _term(self) -> Pattern:
+        char = self._next()
+        match char:
+            case "^":
+                return Start()
+            case "$":
+                return End(self._wide)
+            case ".":
+                return OneOf(class_set(".", wide=self._wide))
+            case "[":
+                return OneOf(self._class())
+            case "(":
+                return self._group()
+            case "\\":
+                return self._escape()
+            case "*" | "+" | "?":
+                raise PatternError("nothing to repeat")
+            case "{":
+                self._place -= 1
+                if self._count() is not None:
+                    raise PatternError("nothing to repeat")
+                self._place += 1
+        return OneOf(charset.of(char))
+
+    def _group(self) -> Pattern:
+        if not self._take("?"):
+            return self._closed()
+        for sign, ahead, negated in (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True)):
+            if self._take(sign):
+                # What a negated look excludes is read the other way.
+                self._wide ^= negated
+                inner = self._closed()
+                self._wide ^= negated
+                return Look(inner, ahead, negated)
+        if self._take("<") or self._take("P<"):
+            name, closing, _ = self.rest().partition(">")
+            if not closing or not name.isidentifier():
+                raise PatternError("a group's name is malformed")
+            self._place += len(name) + 1
+            return self._closed()
+        if self._take(":"):
+            return self._closed()
+        raise PatternError(f"(?{self.rest()[:1]}: flags and such groups are not supported")
+
+    def _closed(self) -> Pattern:
+        inner = self.options()
+        if not self._take(")"):
+            raise PatternError("an unmatched (")
+        return inner
+
+    def _escape(self) -> Pattern:
+        char = self._next()
+        if char in "bB":
+            return Boundary(char == "B", self._wide)
+        if char in "123456789" or char == "k":
+            raise PatternError("back-references are not regular")
+        return OneOf(self._escaped(char, wide=self._wide))
+
+    def _escaped(self, char: str, *, wide: bool) -> Ranges:
+        """What an escape stands for, in a class or outside."""
+        if char in "dDwWsS":
+            return class_set(char, wide=wide)
+        if char in "pP":
+            return self._property(negated=char == "P")
+        return charset.of(self._escaped_char(char))
+
+    def _escaped_char(self, char: str) -> str:
+        if char in _CONTROL:
+            return _CONTROL[char]
+        if char == "0" and not self.rest()[:1].isdigit():
+            return "\0"
+        if char == "c" and self.rest()[:1].isascii() and self.rest()[:1].isalpha():
+            return chr(ord(self._next()) % 32)
+        if char == "x":
+            return chr(self._hex(2))
+        if char == "u":
+            return self._unicode_escape()
+        if char.isalnum() or char == "_":
+            raise PatternError(f"\\{char} is no escape of ECMA-262")
+        return char
+
+    def _hex(self, digits: int) -> int:
+        text = self.rest()[:digits]
+        if len(text) < digits or any(char not in "0123456789abcdefABCDEF" for char in text):
+            raise PatternError("an escape lacks digits")
+        self._place += digits
+        return int(text, 16)
+
+    def _unicode_escape(self) -> str:
+        if self._take("{"):
+            digits, closing, _ = self.rest().partition("}")
+            if not closing or not digits or len(digits) > 8 or any(c not in "0123456789abcdefABCDEF" for c in digits):
+                raise PatternError("\\u{...} is malformed")
+            self._place += len(digits) + 1
+            code = int(digits, 16)
+        else:
+            code = self._hex(4)
+            if 0xD800 <= code <= 0xDFFF:
+                # Validators disagree on whether two of them are one character.
+                raise PatternError("a surrogate stands in it; write the character itself, or \\u{...}")
+        if code > 0x10FFFF:
+            raise PatternError("\\u{...} is beyond Unicode")
+        return chr(code)
+
+    def _property(self, *, negated: bool) -> Ranges:
+        if not self._take("{"):
+            raise PatternError("\\p needs a property in braces")
+        name, closing, _ = self.rest().partition("}")
+        if not closing:
+            raise PatternError("\\p{ is not closed")
+        self._place += len(name) + 1
+        found = property_set(name)
+        if found is None:
+            raise PatternError(f"\\p{{{name}}}: of Unicode's properties, the general categories are known")
+        return charset.invert(found) if negated else found
+
+    def _class(self) -> Ranges:
+        negated = self._take("^")
+        wide = self._wide ^ negated
+        found: list[Ranges] = []
+        if self._peek("]") and "]" in self.rest()[1:]:
+            # Empty in ECMA-262; a bracket and what follows it for some validators (Python's `re`).
+            raise PatternError("an empty class is not read alike everywhere; write \\] for a bracket, [\\s\\S] for anything")
+        while not self._take("]"):
+            low = self._class_atom(wide)
+            if self._peek("-") and not self._peek("-]"):
+                self._place += 1
+                high = self._class_atom(wide)
+                if not isinstance(low, str) or not isinstance(high, str):
+                    # A dash beside a class of characters stands for itself.
+                    found += [charset.of(part) if isinstance(part, str) else part for part in (low, "-", high)]
+                    continue
+                if low > high:
+                    raise PatternError(f"the range {low}-{high} is out of order")
+                found.append(charset.normal([(ord(low), ord(high))]))
+            else:
+                found.append(charset.of(low) if isinstance(low, str) else low)
+        whole = charset.union(*found)
+        return charset.invert(whole) if negated else whole
+
+    def _class_atom(self, wide: bool) -> str | Ranges:
+        char = self._next()
+        if char != "\\":
+            return char
+        char = self._next()
+        if char == "b":
+            return "\b"
+        if char in "dDwWsSpP":
+            return self._escaped(char, wide=wide)
+        return self._escaped_char(char)
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 9

@@ -1,0 +1,204 @@
+"""Tells what of a prompt the request said: the same conversation is rendered again with a tag in each of its texts.
+
+A tag is some characters that nobody uses (as in `messages/special_token_marks.py`). It stands *inside* the text, behind its
+first character and before its last one, so that it survives trimming and JSON. If the prompt without the tags is the prompt
+that the model gets, what stands between them came from the request; if not, the template looks at the texts, and nothing is
+told.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.request import Call, ChatRequest, Message, Tool
+
+_PRIVATE = range(0xF0000, 0xFFFFE)
+"""Characters without a meaning (the Unicode Standard, section 23.5); `messages/special_token_marks.py` has others."""
+_DIGITS = 16
+_SPOKEN = ("description", "title", "enum", "const", "default", "examples")
+"""Keywords of a schema whose texts are the caller's own words."""
+_MOST_BRACKETS = 50
+"""So far left of a text the JSON value is looked for that it is part of."""
+
+
+@dataclass(frozen=True, slots=True)
+class PromptPart:
+    """A piece of a prompt. `path`: the place in the request that said it; "": the template, or the calling style."""
+
+    text: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Some characters of a prompt, and the place in the request that said them."""
+
+    start: int
+    end: int
+    path: str
+
+
+class Tags:
+    """The tags of one request, and its texts with them."""
+
+    def __init__(self, request: ChatRequest) -> None:
+        used = set(repr(request)) | set(dumps([[call.arguments for call in one.tool_calls] for one in request.messages]))
+        free = (chr(code) for code in _PRIVATE if chr(code) not in used)
+        self._open, self._close, self._from, self._to, self._whole = (next(free) for _ in range(5))
+        self._digits = [next(free) for _ in range(_DIGITS)]
+        self._paths: list[str] = []
+        digits = "".join(self._digits)
+        self._tag = re.compile(f"{self._open}([{self._from}{self._to}{self._whole}])([{digits}]+){self._close}")
+
+    def put(self, request: ChatRequest, *, tools: bool) -> ChatRequest:
+        """The request with tags in its messages, and in its tools where those are wanted."""
+        messages = tuple(self._message(message, f"/messages/{place}") for place, message in enumerate(request.messages))
+        marked = tuple(self._tool(tool, tool.pointer(place)) for place, tool in enumerate(request.tools))
+        return replace(request, messages=messages, tools=marked if tools else request.tools)
+
+    def take(self, prompt: str) -> tuple[str, list[Span]]:
+        """A prompt without its tags, and what stood between them."""
+        # Templates that escape what is not ASCII write a tag as surrogates.
+        prompt = re.sub(r"(?i)\\udb[89a-f][0-9a-f]\\ud[c-f][0-9a-f]{2}", self._unescaped, prompt)
+        text, spans, begun = "", list[Span](), dict[str, int]()
+        last = 0
+        for found in self._tag.finditer(prompt):
+            text += prompt[last : found.start()]
+            last = found.end()
+            path = self._paths[int("".join(f"{self._digits.index(digit):x}" for digit in found[2]), 16)]
+            if found[1] == self._whole:
+                spans.append(Span(len(text) - 1, len(text), path))
+            elif found[1] == self._from:
+                begun[path] = len(text) - 1
+            elif path in begun:
+                spans.append(Span(begun.pop(path), len(text) + 1, path))
+        return text + prompt[last:], spans
+
+    def _unescaped(self, found: re.Match[str]) -> str:
+        char: str = json.loads(f'"{found[0]}"')
+        return char if char in {self._open, self._close, self._from, self._to, self._whole, *self._digits} else found[0]
+
+    def _text(self, text: str, path: str) -> str:
+        start, end = len(text) - len(text.lstrip()), len(text.rstrip())
+        if start >= end:
+            return text
+        number = "".join(self._digits[int(digit, 16)] for digit in f"{len(self._paths):x}")
+        self._paths.append(path)
+
+        def tag(kind: str) -> str:
+            return f"{self._open}{kind}{number}{self._close}"
+
+        if start + 1 == end:
+            return text[:end] + tag(self._whole) + text[end:]
+        return text[: start + 1] + tag(self._from) + text[start + 1 : end - 1] + tag(self._to) + text[end - 1 :]
+
+    def _maybe(self, text: str | None, path: str) -> str | None:
+        return None if text is None else self._text(text, path)
+
+    def _message(self, message: Message, path: str) -> Message:
+        return replace(
+            message,
+            content=self._maybe(message.content, f"{path}/content"),
+            reasoning_content=self._maybe(message.reasoning_content, f"{path}/reasoning_content"),
+            tool_calls=tuple(
+                Call(call.id, self._text(call.name, at), dumps(self._deep(loads(call.arguments), at)))
+                for place, call in enumerate(message.tool_calls)
+                for at in (f"{path}/tool_calls/{place}",)
+            ),
+        )
+
+    def _tool(self, tool: Tool, path: str) -> Tool:
+        return replace(
+            tool,
+            name=self._text(tool.name, path),
+            description=self._text(tool.description, path),
+            parameters=self._schema(tool.parameters, path),
+        )
+
+    def _deep(self, value: Any, path: str) -> Any:
+        match value:
+            case str():
+                return self._text(value, path)
+            case dict():
+                return {self._text(key, path): self._deep(item, path) for key, item in value.items()}
+            case list():
+                return [self._deep(item, path) for item in value]
+        return value
+
+    def _schema(self, value: Any, path: str) -> Any:
+        match value:
+            case dict():
+                return {
+                    key: self._spoken(item, path) if key in _SPOKEN else self._schema(item, path)
+                    for key, item in value.items()
+                }
+            case list():
+                return [self._schema(item, path) for item in value]
+        return value
+
+    def _spoken(self, value: Any, path: str) -> Any:
+        match value:
+            case str():
+                return self._text(value, path)
+            case list():
+                return [self._spoken(item, path) for item in value]
+        return self._schema(value, path)
+
+
+def parts_of(prompt: str, spans: list[Span], published: Mapping[str, str]) -> list[PromptPart]:
+    """The prompt in pieces. `published`: texts that stand in it as they are → their place in the request."""
+    whole = [
+        Span(place, place + len(text), path)
+        for text, path in published.items()
+        if text and (place := prompt.find(text)) >= 0
+    ]
+    rest = [span for span in spans if not any(one.start <= span.start < one.end for one in whole)]
+    return list(_in_order(prompt, sorted([*whole, *_grown(prompt, rest)], key=lambda span: span.start)))
+
+
+def _in_order(prompt: str, spans: list[Span]) -> Iterator[PromptPart]:
+    place = 0
+    for span in spans:
+        if span.start < place:
+            continue
+        if span.start > place:
+            yield PromptPart(prompt[place : span.start], "")
+        yield PromptPart(prompt[span.start : span.end], span.path)
+        place = span.end
+    if place < len(prompt):
+        yield PromptPart(prompt[place:], "")
+
+
+def _grown(prompt: str, spans: list[Span]) -> Iterator[Span]:
+    """Texts of one call, or of one tool, are one span: all between them, and the JSON value that they are part of."""
+    spans = sorted(spans, key=lambda span: span.start)
+    groups: list[Span] = []
+    for span in spans:
+        last = groups[-1] if groups else None
+        if last and last.path == span.path and _has_parts(span.path):
+            groups[-1] = Span(last.start, max(last.end, span.end), last.path)
+        else:
+            groups.append(span)
+    edges = [0, *(span.end for span in groups)], [*(span.start for span in groups), len(prompt)]
+    for number, span in enumerate(groups):
+        yield _json_around(prompt, span, edges[0][number], edges[1][number + 1]) if _has_parts(span.path) else span
+
+
+def _has_parts(path: str) -> bool:
+    return path.startswith("/tools/") or "/tool_calls/" in path
+
+
+def _json_around(prompt: str, span: Span, low: int, high: int) -> Span:
+    """The widest JSON object around a span that reaches into nothing else of the request."""
+    brackets = [place for place in range(span.start, low - 1, -1) if prompt.startswith("{", place)][:_MOST_BRACKETS]
+    for place in reversed(brackets):
+        try:
+            _, end = json.JSONDecoder().raw_decode(prompt, place)
+        except (ValueError, RecursionError):
+            continue
+        if span.end <= end <= high:
+            return Span(place, end, span.path)
+    return span

@@ -1,0 +1,301 @@
+"""The service's messages ↔ the compiler's values.
+
+What the contract has and this version does not serve is refused by name.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from promptweave.compiler.compile import Compiled
+from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
+from promptweave.compiler.explain import Explanation
+from promptweave.compiler.identity_key import Same
+from promptweave.compiler.json_schema.compile import load_schema
+from promptweave.compiler.json_text import loads
+from promptweave.compiler.messages.special_token_marks import Segment
+from promptweave.compiler.plan.plan import MAX_PLANS
+from promptweave.compiler.profile.profile import Profile
+from promptweave.compiler.request import (
+    MAX_KNOWN_TOOLS,
+    Call,
+    ChatRequest,
+    GrammarSyntax,
+    JsonFormat,
+    Message,
+    Picture,
+    Role,
+    SchemaStyle,
+    TextGrammar,
+    Tool,
+    ToolChoice,
+)
+from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
+from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.compiler.warnings import CompileWarning
+from promptweave.output.grammar.dialects import Dialect
+from promptweave.output.tree import Syntax
+from promptweave.output.wire import syntax_to_wire
+from promptweave.v1 import chat_pb2, output_pb2, prompt_compiler_pb2
+
+COMPILED_VERSION = 1
+"""The version of CompiledPrompt's meaning."""
+
+_ROLES = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
+_GRAMMAR_SYNTAXES = {chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{syntax.name}"): syntax for syntax in GrammarSyntax}
+_DIALECTS: dict[int, Dialect] = {
+    prompt_compiler_pb2.GRAMMAR_DIALECT_UNSPECIFIED: "gbnf",
+    prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF: "gbnf",
+    prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE: "llguidance",
+}
+_SCHEMA_STYLES = {
+    prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED: None,
+    prompt_compiler_pb2.SCHEMA_STYLE_JSON: SchemaStyle.JSON,
+    prompt_compiler_pb2.SCHEMA_STYLE_TYPESCRIPT: SchemaStyle.TYPESCRIPT,
+}
+
+
+def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequest:
+    """The request as values. Raises RequestError, UnsupportedError or SchemaError, with the place."""
+    return ChatRequest(
+        messages=tuple(_message(message, f"/messages/{place}") for place, message in enumerate(wire.messages)),
+        tools=tuple(_tool(tool, f"/tools/{place}") for place, tool in enumerate(wire.tools)),
+        tool_choice=_tool_choice(wire.tool_choice),
+        parallel_tool_calls=wire.parallel_tool_calls if wire.HasField("parallel_tool_calls") else True,
+        response_format=_response_format(wire.response_format),
+        style=wire.style,
+        schema_style=_SCHEMA_STYLES.get(wire.schema_style),
+        template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
+        now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
+        reasoning_budget=wire.reasoning.budget_tokens if wire.reasoning.HasField("budget_tokens") else None,
+        prompt_cache_key=wire.prompt_cache_key,
+        parse_special_in_content=wire.parse_special_in_content,
+        continue_final_message=wire.continue_final_message,
+        dialect=_dialect(wire.dialects),
+    )
+
+
+def template_from_wire(wire: prompt_compiler_pb2.Template) -> ChatTemplate:
+    """A message's template."""
+    return ChatTemplate(wire.source, wire.bos_token, wire.eos_token, dict(wire.named), tuple(wire.special_tokens))
+
+
+def _message(wire: chat_pb2.Message, path: str) -> Message:
+    role = _ROLES.get(wire.role)
+    if role is None:
+        raise RequestError("a message needs a role", path=f"{path}/role")
+    content, pictures = _content(wire, path)
+    return Message(
+        role,
+        content=content if wire.content else None,
+        pictures=pictures,
+        name=wire.name if wire.HasField("name") else None,
+        tool_calls=tuple(_call(call, f"{path}/tool_calls/{place}") for place, call in enumerate(wire.tool_calls)),
+        tool_call_id=wire.tool_call_id if wire.HasField("tool_call_id") else None,
+        reasoning_content=wire.reasoning_content if wire.HasField("reasoning_content") else None,
+    )
+
+
+def _content(wire: chat_pb2.Message, path: str) -> tuple[str, tuple[Picture, ...]]:
+    """The text, and the pictures in it."""
+    text, pictures = "", list[Picture]()
+    for place, part in enumerate(wire.content):
+        match part.WhichOneof("part"):
+            case "text":
+                text += part.text
+            case "image":
+                pointer = f"{path}/content/{place}/image"
+                pictures.append(Picture(len(text), part.image.data, part.image.mime_type, pointer))
+            case _:
+                raise RequestError("a part of a content is a text or a picture", path=f"{path}/content/{place}")
+    return text, tuple(pictures)
+
+
+def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
+    kind = wire.WhichOneof("kind")
+    if kind is None:
+        raise RequestError("a call is one of a function or of a custom tool", path=path)
+    if kind == "custom":
+        return Call(wire.id, wire.custom.name, input_arguments(wire.custom.input))
+    return Call(wire.id, wire.function.name, wire.function.arguments)
+
+
+def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
+    data = wire.SerializeToString()
+    return _known_tool(data, path) if len(data) <= _KNOWN_TOOL_BYTES else _new_tool(wire, path)
+
+
+@lru_cache(maxsize=MAX_KNOWN_TOOLS)
+def _known_tool(data: bytes, path: str) -> Tool:
+    """The path is for errors, which are not remembered."""
+    return _new_tool(chat_pb2.Tool.FromString(data), path)
+
+
+def _new_tool(wire: chat_pb2.Tool, path: str) -> Tool:
+    kind = wire.WhichOneof("kind")
+    if kind is None:
+        raise RequestError("a tool is a function or a custom tool", path=path)
+    if kind == "custom":
+        custom = wire.custom
+        grammar = _text_grammar(custom.grammar, f"{path}/custom/grammar") if custom.HasField("grammar") else None
+        return Tool(custom.name, custom.description, input_parameters(grammar), custom=True, grammar=grammar)
+    function = wire.function
+    if not function.HasField("parameters"):
+        return Tool(function.name, function.description, strict=function.strict)
+    try:
+        return Tool(function.name, function.description, load_schema(function.parameters), function.strict)
+    except SchemaError as error:
+        raise error.below(f"{path}/function/parameters") from None
+
+
+_KNOWN_TOOL_BYTES = 8192
+"""Tools that are larger are read anew each time."""
+
+
+def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
+    match wire.WhichOneof("choice"):
+        case "none":
+            return ToolChoice(names=())
+        case "required":
+            return ToolChoice(required=True)
+        case "named":
+            return ToolChoice(required=True, names=(wire.named.name,), once=True)
+        case "allowed":
+            if not wire.allowed.names:
+                raise RequestError("no tool is allowed: use `none` to forbid calls", path="/tool_choice/allowed/names")
+            return ToolChoice(wire.allowed.required, tuple(wire.allowed.names))
+    return ToolChoice()
+
+
+def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | TextGrammar | None:
+    match wire.WhichOneof("format"):
+        case "json_object":
+            return JsonFormat({"type": "object"}, pointer="/response_format")
+        case "json_schema":
+            form = JsonFormat({}, wire.json_schema.strict)
+            try:
+                return JsonFormat(load_schema(wire.json_schema.schema), wire.json_schema.strict)
+            except SchemaError as error:
+                raise error.below(form.pointer) from None
+        case "grammar":
+            return _text_grammar(wire.grammar, "/response_format/grammar")
+    return None
+
+
+def _text_grammar(wire: chat_pb2.TextGrammar, path: str) -> TextGrammar:
+    syntax = _GRAMMAR_SYNTAXES.get(wire.syntax)
+    if syntax is None:
+        raise RequestError("a grammar needs its notation", path=f"{path}/syntax")
+    return TextGrammar(syntax, wire.definition, pointer=f"{path}/definition")
+
+
+def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
+    """The variables by which templates are told to think or not."""
+    variables: dict[str, Any] = {}
+    if wire.HasField("enabled"):
+        variables["enable_thinking"] = variables["thinking"] = wire.enabled
+    if wire.HasField("effort"):
+        variables["reasoning_effort"] = wire.effort
+    return variables
+
+
+def _dialect(accepted: Sequence[int]) -> Dialect:
+    """The first notation of those that the caller accepts which is known here."""
+    found = next((_DIALECTS[number] for number in accepted or (0,) if number in _DIALECTS), None)
+    if found is None:
+        raise UnsupportedError("none of these notations of grammars is known here", path="/dialects")
+    return found
+
+
+_RESERVED = ("messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token")
+"""The template's variables that come from elsewhere."""
+
+
+def _kwargs(text: str) -> Mapping[str, Any]:
+    try:
+        value = loads(text) if text else {}
+    except ValueError as error:
+        raise RequestError(f"not JSON: {error}", path="/chat_template_kwargs") from None
+    if not isinstance(value, dict):
+        raise RequestError("a JSON object is needed", path="/chat_template_kwargs")
+    for name in value:
+        if name in _RESERVED:
+            raise RequestError(
+                f"{name!r} is no variable to set: the request itself says it", path=f"/chat_template_kwargs/{name}"
+            )
+    return value
+
+
+def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
+    """A compiled prompt as a message."""
+    wire = prompt_compiler_pb2.CompiledPrompt(
+        version=COMPILED_VERSION,
+        segments=map(_segment, compiled.segments),
+        stop=compiled.stop,
+        syntax=_syntax(Same(compiled.syntax)),
+        preserved_tokens=compiled.preserved_tokens,
+        style=compiled.style,
+        prefix_key=compiled.prefix_key,
+    )
+    lark = compiled.dialect == "llguidance"
+    if compiled.grammar is not None:
+        setattr(wire, "llguidance" if lark else "gbnf", compiled.grammar)
+    if budget := compiled.budget:
+        wire.reasoning_budget_tokens, wire.reasoning_closing = budget.tokens, budget.closing
+        if budget.grammar is not None:
+            setattr(wire, "llguidance_after_reasoning" if lark else "gbnf_after_reasoning", budget.grammar)
+    return wire
+
+
+@lru_cache(maxsize=MAX_PLANS)
+def _syntax(syntax: Same[Syntax]) -> output_pb2.OutputSyntax:
+    """A plan's syntax: large where there are many tools, and the same for every request with them."""
+    return syntax_to_wire(syntax.value)
+
+
+def explanation_to_wire(explanation: Explanation) -> prompt_compiler_pb2.Explanation:
+    """Where a prompt came from, as a message."""
+    return prompt_compiler_pb2.Explanation(
+        parts=[prompt_compiler_pb2.Explanation.Part(text=part.text, path=part.path) for part in explanation.parts],
+        rules=[prompt_compiler_pb2.Explanation.Rule(name=name, path=path) for name, path in explanation.rules.items()],
+        tools_json=explanation.tools[SchemaStyle.JSON],
+        tools_typescript=explanation.tools[SchemaStyle.TYPESCRIPT],
+    )
+
+
+def _segment(segment: Segment) -> prompt_compiler_pb2.PromptSegment:
+    if picture := segment.picture:
+        image = chat_pb2.Image(data=picture.data, mime_type=picture.mime_type)
+        return prompt_compiler_pb2.PromptSegment(image=image)
+    if segment.plain:
+        return prompt_compiler_pb2.PromptSegment(plain_text=segment.text)
+    return prompt_compiler_pb2.PromptSegment(text=segment.text)
+
+
+def warning_to_wire(warning: CompileWarning) -> prompt_compiler_pb2.Warning:
+    """A warning as a message."""
+    return prompt_compiler_pb2.Warning(code=warning.code, path=warning.path, message=warning.message)
+
+
+def profile_to_wire(found: Profile) -> prompt_compiler_pb2.TemplateProfile:
+    """A profile as a message."""
+    wire = prompt_compiler_pb2.TemplateProfile(
+        system_role=found.system_role,
+        tools_published=found.tools_published,
+        arguments_as_object=found.arguments_as_object,
+        tool_results=found.tool_results,
+        generation_prompt=found.generation_prompt,
+        turn_end=found.turn_end,
+        style=found.style,
+        notes=found.notes,
+    )
+    if found.calls:
+        calls = found.calls
+        wire.call_syntax.opening, wire.call_syntax.middle = calls.opening, calls.middle
+        wire.call_syntax.closing, wire.call_syntax.between = calls.closing, calls.between
+        wire.call_syntax.markers.extend(calls.markers)
+        wire.call_example = calls.example()
+    if found.reasoning:
+        wire.reasoning_syntax.opening, wire.reasoning_syntax.closing = found.reasoning.opening, found.reasoning.closing
+    return wire

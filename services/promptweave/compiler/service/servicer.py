@@ -1,0 +1,144 @@
+"""PromptCompilerService: the work is done by the pool's workers (`worker.py`); streams are read here, in pieces.
+
+A template or a schema can cost anything, and so can a syntax or an output that is large.
+"""
+
+import codecs
+from collections.abc import AsyncIterator, Sequence
+
+import grpc
+from cachetools import LRUCache
+from google.protobuf.message import Message
+from google.rpc import code_pb2, status_pb2
+
+from promptweave.compiler.errors import RequestError, TemplateUnknownError
+from promptweave.compiler.service.convert import template_from_wire
+from promptweave.compiler.service.output_reader import Reading
+from promptweave.compiler.service.response_cache import Answers
+from promptweave.compiler.service.worker_pool import ERROR, OK, Pool
+from promptweave.errors import Code
+from promptweave.output.wire import delta_to_wire
+from promptweave.rpc.status import from_status
+from promptweave.v1 import prompt_compiler_pb2
+from promptweave.v1.prompt_compiler_pb2_grpc import (
+    PromptCompilerServiceServicer,
+    add_PromptCompilerServiceServicer_to_server,
+)
+
+MAX_TEMPLATES = 256
+"""How many templates a replica remembers by hash; the one used longest ago goes first."""
+
+_Asked = (
+    prompt_compiler_pb2.CompileRequest
+    | prompt_compiler_pb2.CompileSchemaRequest
+    | prompt_compiler_pb2.DescribeTemplateRequest
+)
+Context = grpc.aio.ServicerContext[object, object]
+
+
+class PromptCompiler(PromptCompilerServiceServicer):
+    """The service. Its only state is caches: any replica can answer any call."""
+
+    def __init__(self, pool: Pool, answers: Answers) -> None:
+        self._pool, self._answers = pool, answers
+        self._templates: LRUCache[str, prompt_compiler_pb2.Template] = LRUCache(MAX_TEMPLATES)
+
+    async def Compile(  # noqa: N802 - the contract's name
+        self, request: prompt_compiler_pb2.CompileRequest, context: Context
+    ) -> prompt_compiler_pb2.CompileResponse:
+        """Compiles a chat request."""
+        self._remember(request.template)
+        return prompt_compiler_pb2.CompileResponse.FromString(await self._answer("Compile", request))
+
+    async def Parse(  # noqa: N802
+        self, request: prompt_compiler_pb2.ParseRequest, context: Context
+    ) -> prompt_compiler_pb2.ParseResponse:
+        """Reads a whole output."""
+        _, answer = await self._call("Parse", request)
+        return prompt_compiler_pb2.ParseResponse.FromString(answer)
+
+    async def ParseStream(  # noqa: N802
+        self, request_iterator: AsyncIterator[prompt_compiler_pb2.ParseStreamRequest], context: Context
+    ) -> AsyncIterator[prompt_compiler_pb2.ParseStreamResponse]:
+        """Reads an output as it comes."""
+        reading: Reading | None = None
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        ended = False
+        async for request in request_iterator:
+            step = request.WhichOneof("step")
+            if step == "syntax":
+                if reading is not None:
+                    raise RequestError("the syntax comes once, first", path="/syntax")
+                reading = Reading(request.syntax)
+                deltas = reading.opening
+            elif reading is None:
+                raise RequestError("the syntax comes first", path="/syntax")
+            elif step == "text":
+                try:
+                    deltas = reading.feed(decoder.decode(request.text))
+                except UnicodeDecodeError as error:
+                    raise RequestError(f"the text is not UTF-8: {error.reason}", path="/text") from None
+            else:
+                ended = request.finished
+                break
+            if deltas:
+                yield prompt_compiler_pb2.ParseStreamResponse(deltas=map(delta_to_wire, deltas))
+        if reading is None:
+            raise RequestError("the syntax comes first", path="/syntax")
+        deltas, message = reading.finish(ended=ended)
+        yield prompt_compiler_pb2.ParseStreamResponse(deltas=map(delta_to_wire, deltas), message=message)
+
+    async def CompileSchema(  # noqa: N802
+        self, request: prompt_compiler_pb2.CompileSchemaRequest, context: Context
+    ) -> prompt_compiler_pb2.CompileSchemaResponse:
+        """Turns a schema into a grammar."""
+        return prompt_compiler_pb2.CompileSchemaResponse.FromString(await self._answer("CompileSchema", request))
+
+    async def DescribeTemplate(  # noqa: N802
+        self, request: prompt_compiler_pb2.DescribeTemplateRequest, context: Context
+    ) -> prompt_compiler_pb2.DescribeTemplateResponse:
+        """Tells what a template does."""
+        self._remember(request.template)
+        return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._answer("DescribeTemplate", request))
+
+    async def _answer(self, method: str, request: _Asked) -> bytes:
+        """The answer, from memory where it is known."""
+        key = self._answers.key(method, request.SerializeToString(deterministic=True))
+        known = self._answers.get(key)
+        if known is not None:
+            return known
+        if not isinstance(request, prompt_compiler_pb2.CompileSchemaRequest):
+            request.template.inline.CopyFrom(self._templates[request.template.content_hash])
+        verdict, answer = await self._call(method, request)
+        if verdict == OK:
+            self._answers.put(key, answer)
+        return answer
+
+    async def _call(self, method: str, request: Message) -> tuple[bytes, bytes]:
+        """A worker's answer, and whether it stays one. Raises what the worker tells as an error."""
+        verdict, answer = await self._pool.call(method, request.SerializeToString())
+        if verdict != ERROR:
+            return verdict, answer
+        status = status_pb2.Status.FromString(answer)
+        raise from_status(Code[code_pb2.Code.Name(status.code)], status.message, status)
+
+    def _remember(self, ref: prompt_compiler_pb2.TemplateRef) -> None:
+        """Remembers an inline template, and puts its hash in its place. Raises TemplateUnknownError for another's hash."""
+        match ref.WhichOneof("ref"):
+            case "inline":
+                template = prompt_compiler_pb2.Template()
+                template.CopyFrom(ref.inline)
+                ref.content_hash = template_from_wire(template).content_hash
+                self._templates[ref.content_hash] = template
+            case "content_hash":
+                if self._templates.get(ref.content_hash) is None:
+                    message = "this replica does not know the template of that hash: send its text inline, once"
+                    raise TemplateUnknownError(message, metadata={"content_hash": ref.content_hash})
+            case _:
+                raise RequestError("a template is needed, inline or by hash", path="/template")
+
+
+def register(server: grpc.aio.Server, pool: Pool, answers: Answers | None = None) -> Sequence[str]:
+    """Adds the service to a server; returns its full name."""
+    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, answers or Answers()), server)
+    return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]

@@ -1,0 +1,70 @@
+"""Custom tools, whose input is text: to the model, functions with one argument, the string `input`.
+
+So every style and template can publish and call them, and they stand beside functions; what is read of such a call is its
+input, and nothing of the JSON or the tags around it.
+"""
+
+from typing import Any
+
+from promptweave.compiler.json_schema.emit.json_grammar import scalar
+from promptweave.compiler.json_text import dumps
+from promptweave.compiler.request import GrammarSyntax, TextGrammar, Tool
+from promptweave.compiler.styles.arguments import ArgumentSyntax, NotExactError, arguments_node
+from promptweave.compiler.styles.calls import CallableTool
+from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
+from promptweave.output.grammar.expr import Expr, Rules
+from promptweave.output.tree import EMPTY, Choice, Emit, Json, Literal, Node, Part, Region, Sequence, Transform
+
+_INPUT = "input"
+
+
+def input_parameters(grammar: TextGrammar | None) -> dict[str, Any]:
+    """What such a function's parameters are to the model. A grammar that the input keeps to is told in words."""
+    about = f"Keeps to this {grammar.syntax.value} grammar:\n{grammar.definition}" if grammar else "Free text"
+    return {"type": "object", "properties": {_INPUT: {"type": "string", "description": about}}, "required": [_INPUT]}
+
+
+def input_arguments(text: str) -> str:
+    """A call of the history: its input as arguments."""
+    return dumps({_INPUT: text})
+
+
+def custom_tool(tool: Tool, rules: Rules) -> CallableTool:
+    """The tool where arguments are JSON."""
+    value = Part(Region.TOOL_INPUT, Json('"', _string(tool, rules)), Transform.JSON_STRING_DECODE)
+    tree = Sequence((Literal(f'{{"{_INPUT}": '), value, Literal("}")))
+    return CallableTool(tool.name, tree=tree, custom=True)
+
+
+def custom_tool_by_key(tool: Tool, syntax: ArgumentSyntax, rules: Rules) -> CallableTool:
+    """The tool where arguments are written key by key. Raises NotExactError where the grammar cannot be kept to."""
+    value: dict[str, Any] = {"type": "string"}
+    if tool.grammar is not None:
+        if tool.grammar.syntax is not GrammarSyntax.REGEX:
+            raise NotExactError("", "arguments are written key by key, which only regular expressions can be kept to")
+        value["pattern"] = f"^(?:{tool.grammar.definition})$"
+    schema = {"type": "object", "properties": {_INPUT: value}, "required": [_INPUT]}
+    return CallableTool(tool.name, tree=_as_input(arguments_node(syntax, schema, rules)), custom=True)
+
+
+def _string(tool: Tool, rules: Rules) -> Expr:
+    """The input as a JSON string."""
+    if tool.grammar is None:
+        return scalar("string", rules)
+    return embed_text(read_text_grammar(tool.grammar), rules, as_json=True)
+
+
+def _as_input(node: Node) -> Node:
+    """The tree of arguments with nothing but their one value, as text."""
+    match node:
+        case Part(Region.TOOL_ARGUMENTS, Emit()):
+            return EMPTY
+        case Part(Region.TOOL_ARGUMENTS, body, Transform.JSON_STRING_ENCODE):
+            return Part(Region.TOOL_INPUT, body)
+        case Part(Region.TOOL_ARGUMENTS, body):
+            return Part(Region.TOOL_INPUT, body, Transform.JSON_STRING_DECODE)
+        case Sequence(items):
+            return Sequence(tuple(map(_as_input, items)))
+        case Choice(items):
+            return Choice(tuple(map(_as_input, items)))
+    return node

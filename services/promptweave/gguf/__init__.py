@@ -1,0 +1,1 @@
+"""Reads the metadata and the tokenizer of GGUF model files."""

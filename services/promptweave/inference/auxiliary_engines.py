@@ -1,0 +1,169 @@
+"""The engines beside the one that writes: for embeddings, ranking, transcripts. Each lives and dies by itself."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from promptweave.inference.embeddings.model_file import POOLINGS, RANK, read_vector_model
+from promptweave.inference.engine.engine import Engine, ReadyEngine
+from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.engine.model_file import check_model_file
+from promptweave.inference.errors import EngineUnavailableError, StartError, UnsupportedError
+from promptweave.inference.options import InferenceOptions
+from promptweave.inference.process.managed_process import OnReady, Watched
+from promptweave.inference.process.supervisor import Supervision
+from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.transcription.whisper_server import ReadyWhisper, WhisperServer
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_TEXT = 8192
+"""In tokens, unless asked for. A text is evaluated in one piece, and the memory for it is taken at the start."""
+
+_CONTEXT_UNIT = 256
+"""The engine makes every context a multiple of it (b11549), and tells that size; the batch has to be as large."""
+
+_SLOTS = 4
+"""How many short texts are evaluated together, where the model takes no memory for them. A model whose tokens look back only
+keeps what it saw of each text, and texts that share its context exceed it (b11549: an error for all of them)."""
+
+_HOPELESS_S = 30.0
+"""For so long an engine that ran, and cannot be started any more, is left alone."""
+
+
+class Role(Enum):
+    """What an engine is for; the value is how its option is called: `--embedding-model`."""
+
+    EMBEDDING = "embedding"
+    RERANK = "rerank"
+    WHISPER = "whisper"
+
+
+class Gated(Protocol):
+    """What every engine that is ready has."""
+
+    @property
+    def gate(self) -> Gate:
+        """Its queue."""
+        ...
+
+
+Ready = TypeVar("Ready")
+
+
+class SideEngines:
+    """Those that there are."""
+
+    def __init__(self, engines: Mapping[Role, Engine], whisper: Watched[ReadyWhisper] | None = None) -> None:
+        self._vectors = engines
+        self._whisper = whisper
+        self.engines: Mapping[Role, Watched[Gated]] = {**engines, **({Role.WHISPER: whisper} if whisper else {})}
+
+    @classmethod
+    def supervised(cls, options: InferenceOptions) -> "SideEngines":
+        """Engines of our own for the models that are given. Raises StartError."""
+        return cls({role: Supervisor(given) for role, given in side_options(options).items()}, _whisper(options))
+
+    def ready(self, role: Role) -> ReadyEngine:
+        """The engine that embeds or ranks, if it is ready now. Raises UnsupportedError where there is none, and
+        EngineUnavailableError."""
+        return self._ready(role, self._vectors.get(role))
+
+    def ready_whisper(self) -> ReadyWhisper:
+        """As `ready`, of the one that transcribes."""
+        return self._ready(Role.WHISPER, self._whisper)
+
+    def _ready(self, role: Role, engine: Watched[Ready] | None) -> Ready:
+        if engine is None:
+            raise UnsupportedError(
+                f"there is no {role.value} model: start the inference service with --{role.value}-model FILE"
+            )
+        try:
+            return engine.ready()
+        except EngineUnavailableError as error:
+            raise EngineUnavailableError(
+                f"of the {role.value} model: {error.message}", retry_after_s=error.retry_after_s or 1.0
+            ) from None
+
+    async def run(self, role: Role, on_ready: OnReady) -> None:
+        """Watches over one of them until cancelled. Raises StartError where it cannot start at all.
+
+        When it ran, and can be started no more, the others go on, and it is tried again from time to time.
+        """
+        was_ready = False
+
+        async def hear(ready: bool) -> None:
+            nonlocal was_ready
+            was_ready = was_ready or ready
+            await on_ready(ready)
+
+        while True:
+            try:
+                await self.engines[role].run(hear)
+            except StartError as error:
+                if not was_ready:
+                    raise StartError(f"--{role.value}-model: {error}") from None
+                logger.error("the %s engine is down: %s", role.value, error)
+            await asyncio.sleep(_HOPELESS_S)
+
+
+NO_SIDE_ENGINES = SideEngines({})
+
+
+def _whisper(options: InferenceOptions) -> Watched[ReadyWhisper] | None:
+    if options.whisper_model is None:
+        return None
+    try:
+        program = WhisperServer(options)
+    except StartError as error:
+        raise StartError(f"--whisper-model: {error}") from None
+    return Supervision(program, start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
+
+
+def side_options(options: InferenceOptions) -> dict[Role, InferenceOptions]:
+    """Each engine's own options, as if it were the only one. Raises StartError for models that are not for their role."""
+    given = {Role.EMBEDDING: options.embedding_model, Role.RERANK: options.rerank_model}
+    return {role: _engine_options(options, role, model) for role, model in given.items() if model is not None}
+
+
+def _engine_options(options: InferenceOptions, role: Role, model: Path) -> InferenceOptions:
+    try:
+        check_model_file(model)
+        file = read_vector_model(model)
+    except StartError as error:
+        raise StartError(f"--{role.value}-model: {error}") from None
+    pooling = (options.embedding_pooling if role is Role.EMBEDDING else None) or file.pooling
+    if (pooling == RANK) is not (role is Role.RERANK):
+        if role is Role.RERANK:
+            raise StartError(f"--rerank-model: {model} is no reranker (its pooling is {pooling or 'not given'}, not rank)")
+        raise StartError(f"--embedding-model: {model} is a reranker: give it as --rerank-model")
+    if pooling is None:
+        known = ", ".join(name for name in POOLINGS.values() if name != RANK)
+        raise StartError(f"--embedding-model: {model} does not say how it pools: give --embedding-pooling, one of {known}")
+    return replace(
+        options,
+        model=model,
+        mmproj=None,
+        endpoints=(),
+        model_id=None,
+        # They are for the engine that writes.
+        engine_args=(),
+        parallel=1 if file.causal else _SLOTS,
+        ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _LONGEST_TEXT)),
+        pooling=pooling,
+        embedding_model=None,
+        embedding_pooling=None,
+        rerank_model=None,
+        whisper_model=None,
+        whisper_server=None,
+        whisper_args=(),
+        session_dir=None,
+    )
+
+
+def _rounded(context_size: int) -> int:
+    return -(-context_size // _CONTEXT_UNIT) * _CONTEXT_UNIT

@@ -1,0 +1,1 @@
+"""HTTP client of llama.cpp's server."""

@@ -1,0 +1,114 @@
+"""HTTP to a program that is watched over: what goes wrong on the way comes out as EngineUnavailableError."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    UnixConnector,
+)
+
+from promptweave.common.tracing import trace_headers
+from promptweave.inference.client.error_mapping import unreachable
+from promptweave.inference.errors import EngineAwayError
+
+SMALL_CALL_S = 60.0
+"""For everything but what a model works on, which may take as long as it likes."""
+
+CONNECT_S = 5.0
+
+_WRITE_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+BROKEN = (ClientError, TimeoutError, RuntimeError)
+"""What aiohttp raises where the other side is not there, or goes away, or (RuntimeError) the client itself was closed."""
+
+
+class HttpClient:
+    """Talks to one server, below `url`."""
+
+    def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, socket: str | None = None) -> None:
+        """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
+        self._url = url.rstrip("/")
+        self._headers = headers
+        self._socket = socket
+        self._http: ClientSession | None = None
+        # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
+        self._lost = False
+        self.answers = True
+        """Whether it was there when it was asked or called last."""
+
+    async def __aenter__(self) -> Self:
+        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
+        # No connection is kept: a message that finds its own closed could not tell whether the engine saw it.
+        connector = (
+            UnixConnector(self._socket, force_close=True, limit=0)
+            if self._socket
+            else TCPConnector(force_close=True, limit=0)
+        )
+        self._http = ClientSession(
+            connector=connector, headers=self._headers, cookie_jar=DummyCookieJar(), json_serialize=_WRITE_JSON
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._http:
+            await self._http.close()
+
+    async def healthy(self, *, timeout_s: float = 5.0) -> bool:
+        """Whether it is there and the model is loaded."""
+        try:
+            response = await self._request("GET", "/health", timeout_s)
+        except (*BROKEN, EngineAwayError):
+            self.answers = False
+            return False
+        response.close()
+        self.answers = response.status < 300
+        self._lost = self._lost and not self.answers
+        return self.answers
+
+    async def _fetch(
+        self, method: str, path: str, *, timeout_s: float | None = SMALL_CALL_S, **body: Any
+    ) -> tuple[int, bytes]:
+        """The status and the body of an answer. `body`: `json` or `data`, as aiohttp takes them."""
+        response = await self._send(method, path, timeout_s=timeout_s, **body)
+        try:
+            return response.status, await self._read(response)
+        finally:
+            response.close()
+
+    async def _send(self, method: str, path: str, *, timeout_s: float | None, **body: Any) -> ClientResponse:
+        """The beginning of an answer. Whoever has it closes it."""
+        try:
+            return await self._request(method, path, timeout_s, **body)
+        except ClientConnectorError:
+            self.answers = False
+            raise EngineAwayError from None
+        except BROKEN as error:
+            self._lost, self.answers = True, False
+            raise unreachable(error) from None
+
+    async def _read(self, response: ClientResponse) -> bytes:
+        try:
+            return await response.read()
+        except BROKEN as error:
+            self._lost, self.answers = True, False
+            raise unreachable(error) from None
+
+    async def _request(self, method: str, path: str, timeout_s: float | None, **body: Any) -> ClientResponse:
+        if self._http is None or self._http.closed:
+            raise EngineAwayError  # It went away while the caller waited for a slot of it.
+        return await self._http.request(
+            method,
+            self._url + path,
+            headers=trace_headers(),
+            timeout=ClientTimeout(timeout_s, sock_connect=CONNECT_S),
+            allow_redirects=False,
+            **body,
+        )

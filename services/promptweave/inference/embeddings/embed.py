@@ -1,0 +1,162 @@
+"""Makes vectors of texts, and ranks documents. Knows nothing of gRPC."""
+
+import asyncio
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from promptweave.inference.client.llama_client import EngineClient
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.errors import ContextOverflowError, EngineFailedError, RequestError
+from promptweave.inference.scheduling.slot_queue import Party
+
+Tokens = Sequence[int]
+
+_MOST_TOGETHER = 32
+"""So many inputs travel together: what one call brings holds up others only so long."""
+
+_WORD = "a"
+"""Any."""
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """A vector of length 1 for each input, in order."""
+
+    vectors: list[list[float]]
+    prompt_tokens: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a document fits the query; higher is better, and what the numbers mean is the model's business."""
+
+    index: int
+    """Of the document."""
+    score: float
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The documents, best first."""
+
+    scores: list[Score]
+    prompt_tokens: int
+
+
+async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions: int | None = None) -> Embeddings:
+    """The inputs' vectors. `dimensions`: only so many of their numbers, made length 1 again.
+
+    Token ids are taken as they are; a text gets the special tokens around it that the model wants, and those that it spells
+    stay text. Nothing is cut: what is too long is refused before anything is evaluated. Raises InferenceError.
+    """
+    if not inputs:
+        raise RequestError("there is nothing to embed: at least one input is needed", path="/inputs")
+    for place, given in enumerate(inputs):
+        if not given:
+            raise RequestError("the input is empty", path=f"/inputs/{place}")
+    if dimensions == 0:
+        raise RequestError("dimensions is 0: at least 1 is needed", path="/dimensions")
+    party = Party()
+    async with engine.gate.slot(party):
+        texts = [given for given in inputs if isinstance(given, str)]
+        tokenised = iter(await _tokenise(engine.client, texts, add_special=True))
+        tokens = [next(tokenised) if isinstance(given, str) else list(given) for given in inputs]
+        for place, ids in enumerate(tokens):
+            _check_length(len(ids), engine.facts.context_size, f"/inputs/{place}")
+    vectors: list[list[float]] = []
+    for group in _groups(tokens, engine.facts.context_size * engine.facts.slots):
+        # A slot for each: others have their turn between them.
+        async with engine.gate.slot(party):
+            try:
+                vectors += await engine.client.embed(group)
+            except RequestError as error:
+                # The engine does not say which one it means.
+                raise RequestError(error.message, path="/inputs") from None
+            except ContextOverflowError:
+                # Where a model keeps what it saw, the engine leaves room for one token more (b11549).
+                for place, ids in enumerate(tokens):
+                    _check_length(len(ids), engine.facts.context_size - 1, f"/inputs/{place}")
+                raise
+        _check_dimensions(dimensions, vectors[-1])
+    if not all(math.isfinite(sum(vector)) for vector in vectors):
+        raise EngineFailedError("the embedding model gave a vector that holds no numbers")
+    if dimensions is not None:
+        vectors = [_normalised(vector[:dimensions]) for vector in vectors]
+    return Embeddings(vectors, sum(map(len, tokens)))
+
+
+async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_n: int | None = None) -> Ranking:
+    """The documents, at most `top_n`, that fit the query best. Raises InferenceError."""
+    if not query:
+        raise RequestError("the query is empty", path="/query")
+    if not documents:
+        raise RequestError("there is nothing to rank: at least one document is needed", path="/documents")
+    if top_n == 0:
+        raise RequestError("top_n is 0: at least 1 is needed", path="/top_n")
+    scores, prompt_tokens = [], 0
+    party = Party()
+    async with engine.gate.slot(party):
+        sizes = [len(ids) for ids in await _tokenise(engine.client, [query, *documents], add_special=False)]
+        around = sizes[0] + await _tokens_around(engine.client)
+        for place, size in enumerate(sizes[1:]):
+            _check_length(around + size, engine.facts.context_size, f"/documents/{place}")
+    for first in range(0, len(documents), _MOST_TOGETHER):
+        group = documents[first : first + _MOST_TOGETHER]
+        async with engine.gate.slot(party):
+            found, tokens = await engine.client.rerank(query, group)
+        scores += [Score(first + index, score) for index, score in found]
+        prompt_tokens += tokens
+    if not all(math.isfinite(score.score) for score in scores):
+        raise EngineFailedError("the rerank model gave a score that is no number")
+    scores.sort(key=lambda score: (-score.score, score.index))
+    return Ranking(scores[:top_n], prompt_tokens)
+
+
+async def _tokenise(client: EngineClient, texts: Sequence[str], *, add_special: bool) -> list[list[int]]:
+    """The texts' token ids. Some at a time: the engine answers so many beside its other work."""
+    found: list[list[int]] = []
+    for first in range(0, len(texts), _MOST_TOGETHER):
+        group = texts[first : first + _MOST_TOGETHER]
+        found += await asyncio.gather(
+            *(client.tokenize(text, parse_special=False, add_special=add_special) for text in group)
+        )
+    return found
+
+
+async def _tokens_around(client: EngineClient) -> int:
+    """How many tokens the engine puts around a query and a document: marks, or the model's template for it."""
+    _, whole = await client.rerank(_WORD, [_WORD])
+    return whole - 2 * len(await client.tokenize(_WORD, parse_special=False, add_special=False))
+
+
+def _check_length(tokens: int, longest: int, path: str) -> None:
+    if tokens > longest:
+        raise RequestError(
+            f"the input has {tokens} tokens, and the model takes {longest}",
+            path=path,
+            metadata={"prompt_tokens": str(tokens), "context_size": str(longest)},
+        )
+
+
+def _groups(tokens: Sequence[list[int]], most_tokens: int) -> Iterator[list[list[int]]]:
+    """The inputs in order, in groups that are evaluated together."""
+    group: list[list[int]] = []
+    size = 0
+    for ids in tokens:
+        if group and (len(group) == _MOST_TOGETHER or size + len(ids) > most_tokens):
+            yield group
+            group, size = [], 0
+        group.append(ids)
+        size += len(ids)
+    yield group
+
+
+def _check_dimensions(dimensions: int | None, vector: list[float]) -> None:
+    if dimensions is not None and dimensions > len(vector):
+        raise RequestError(f"dimensions is {dimensions}, and the model's vectors have {len(vector)}", path="/dimensions")
+
+
+def _normalised(vector: list[float]) -> list[float]:
+    length = math.hypot(*vector)
+    return [value / length for value in vector] if length else vector

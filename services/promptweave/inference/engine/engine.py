@@ -1,0 +1,42 @@
+"""What the service sees of an engine, whoever runs it."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from promptweave.inference.client.llama_client import EngineClient
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.rounds import Rounds
+from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.process.managed_process import Watched
+from promptweave.inference.scheduling.quarantine import Quarantine
+from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.sessions.sessions import Sessions
+
+
+@dataclass(frozen=True)
+class ReadyEngine:
+    """An engine with its model loaded. It may go away at any time: calls of `client` then raise EngineUnavailableError."""
+
+    client: EngineClient
+    facts: Facts
+    gate: Gate
+    quarantine: Quarantine
+    pulse: Pulse
+    sessions: Sessions | None = None
+    """None: this engine keeps none."""
+    rounds: Rounds = field(default_factory=Rounds)
+    since: float = field(default_factory=time.time)
+    """When the model was loaded, in seconds of the UNIX epoch."""
+
+
+class Source(Protocol):
+    """What messages are written by: an engine, or whatever chooses one."""
+
+    def ready(self) -> ReadyEngine:
+        """The engine for now. Raises EngineUnavailableError."""
+        ...
+
+
+Engine: TypeAlias = Watched[ReadyEngine]
+"""One of llama.cpp's."""

@@ -1,0 +1,158 @@
+"""llama.cpp's server as a program that is watched over."""
+
+import os
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+
+from promptweave.inference.client.llama_client import EngineClient
+from promptweave.inference.engine.discovery import EngineProgram, find_engine
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.llguidance import available
+from promptweave.inference.engine.load_progress import loaded_part
+from promptweave.inference.engine.model_file import check_model_file
+from promptweave.inference.engine.model_info import Facts, learn, takes_llguidance
+from promptweave.inference.engine.rounds import Rounds, try_rounds
+from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.errors import EngineUnavailableError, StartError
+from promptweave.inference.options import InferenceOptions
+from promptweave.inference.process.launcher import Order
+from promptweave.inference.process.log import EngineLog
+from promptweave.inference.process.managed_process import Launch, StartAgainError
+from promptweave.inference.process.socket_dir import SOCKET, socket_folder
+from promptweave.inference.process.supervisor import Supervision
+from promptweave.inference.scheduling.quarantine import Quarantine
+from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.sessions.sessions import Sessions
+from promptweave.inference.sessions.store import SessionFiles, fingerprint
+
+
+class LlamaServer:
+    """The engine of some options, with what outlives a single run of it."""
+
+    name = "engine"
+
+    def __init__(self, options: InferenceOptions) -> None:
+        """Raises StartError where there is no model file or no engine."""
+        assert options.model is not None
+        for file in filter(None, (options.model, options.mmproj)):
+            check_model_file(file)
+        self._options = options
+        self._model = options.model
+        self._found: EngineProgram = find_engine(options.engine, options.engine_args)
+        self._quarantine = Quarantine()
+        self._session_files = _session_files(options, self._found)
+        self._llguidance: bool | None = None
+
+    @contextmanager
+    def launch(self) -> Iterator[Launch[ReadyEngine]]:
+        """It listens on a socket that only this user can reach, and knows a key that only we know."""
+        options = self._options
+        with socket_folder() as folder:
+            socket, api_key = str(folder / SOCKET), secrets.token_urlsafe(32)
+            order = Order(
+                parent=os.getpid(),
+                binary=self._found.binary,
+                model=str(options.model),
+                mmproj=str(options.mmproj) if options.mmproj else None,
+                socket=socket,
+                api_key=api_key,
+                parallel=options.parallel,
+                # Engines with a pooling let their slots share one context.
+                ctx_size=options.ctx_size and options.ctx_size * (1 if options.pooling else options.parallel),
+                # The wheel's server puts the two together as they are.
+                slot_save_path=f"{options.session_dir.absolute()}{os.sep}" if options.session_dir else None,
+                args=options.engine_args,
+                pooling=options.pooling,
+            )
+            yield Launch(order.to_line(), self._life(socket, api_key))
+
+    def log(self) -> EngineLog:
+        """Its lines have a level each."""
+        return EngineLog()
+
+    def loaded_part(self, pid: int) -> float | None:
+        """As the kernel tells."""
+        return loaded_part(pid, self._model)
+
+    def describe(self, ready: ReadyEngine) -> str:
+        """The model, the engine, and how much it takes."""
+        facts = ready.facts
+        return f"{facts.model_id}, {facts.engine}, {facts.slots} x {facts.context_size} tokens of context"
+
+    @asynccontextmanager
+    async def _life(self, socket: str, api_key: str) -> AsyncIterator["_Life"]:
+        async with EngineClient("http://engine", api_key=api_key, socket=socket) as client:
+            yield _Life(self, client)
+
+    async def meet(self, client: EngineClient) -> ReadyEngine:
+        """Asks it all that is to be known. Raises InferenceError and StartAgainError."""
+        options = self._options
+        facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._found.version)
+        facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
+        gate, pulse = Gate(facts.slots, options.max_waiting), Pulse(client, options.hang_timeout_s)
+        sessions = Sessions(client, self._session_files) if self._session_files else None
+        rounds = await try_rounds(client, facts, fast_forward=options.fast_forward) if options.pooling is None else Rounds()
+        return ReadyEngine(client, facts, gate, self._quarantine, pulse, sessions, rounds=rounds)
+
+    async def _takes_llguidance(self, client: EngineClient, facts: Facts) -> bool:
+        """Asked once: the engine is one and the same program in all its lives. Raises StartAgainError."""
+        if self._llguidance is None:
+            self._llguidance = False  # So it is, should the engine die of it.
+            if available() and not facts.separator and self._options.pooling is None:
+                try:
+                    self._llguidance = await takes_llguidance(client)
+                except EngineUnavailableError:
+                    raise StartAgainError("the engine has no llguidance, and takes GBNF only") from None
+        return self._llguidance
+
+
+class _Life:
+    def __init__(self, server: LlamaServer, client: EngineClient) -> None:
+        self._server = server
+        self._client = client
+        self._met: ReadyEngine | None = None
+
+    async def healthy(self) -> bool:
+        return await self._client.healthy()
+
+    async def meet(self) -> ReadyEngine:
+        self._met = await self._server.meet(self._client)
+        return self._met
+
+    async def trouble(self) -> str | None:
+        assert self._met is not None
+        pulse, quarantine = self._met.pulse, self._met.quarantine
+        await pulse.take()
+        if pulse.gets_on:
+            quarantine.gets_on()
+        if trouble := pulse.trouble:
+            quarantine.hangs(self._met.since, at_work=trouble.at_work)
+            return trouble.what
+        return None
+
+
+def _session_files(options: InferenceOptions, program: EngineProgram) -> SessionFiles | None:
+    if options.session_dir is None or options.model is None:
+        return None
+    try:
+        binary = os.stat(program.binary) if program.binary else None
+        version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
+        # Pictures are in a state as the projector saw them.
+        projector = [fingerprint(options.mmproj)] if options.mmproj else []
+        model = fingerprint(options.model, version, options.ctx_size, options.engine_args, *projector)
+    except OSError as error:
+        raise StartError(f"cannot read the model file {options.model}: {error.strerror}") from None
+    return SessionFiles(options.session_dir, model, max_bytes=options.session_max_bytes, max_age_s=options.session_max_age_s)
+
+
+class Supervisor(Supervision[ReadyEngine]):
+    """The supervision of a llama.cpp server."""
+
+    def __init__(self, options: InferenceOptions) -> None:
+        """Raises StartError where there is no model file or no engine."""
+        super().__init__(LlamaServer(options), start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
+
+    def _killed_by_others(self, ready: ReadyEngine) -> None:
+        ready.quarantine.acquits(ready.since)

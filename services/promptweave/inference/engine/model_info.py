@@ -1,0 +1,181 @@
+"""What is known of a loaded model: asked of the engine once, when it is ready."""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from promptweave.gguf.tokenizer import TextFacts
+from promptweave.inference.client.error_mapping import strange
+from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.inference.engine.llguidance import HEADER
+from promptweave.inference.engine.model_file import read_model_file
+from promptweave.inference.engine.vocabulary import Vocabulary, learn_vocabulary
+from promptweave.inference.errors import EngineUnavailableError, InferenceError
+
+_SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
+"""What a special token in a chat template looks like."""
+
+_MOST_SPELLINGS = 200
+
+_OLD_MEDIA_MARKER = "<__media__>"
+"""The marker of servers that do not tell theirs."""
+
+_TRIAL = "zqj"
+"""A text that no engine writes by chance."""
+
+_PROBE = (
+    "Zwölf Boxkämpfer jagen 12,345 quick brown foxes über den großen Sylter Deich. 日本語 naïve\n\n\tif (x != 0) return;"
+)
+"""A text that vocabularies of one size may well cut in different ways."""
+
+SEPARATOR = "\n"
+"""A text that no vocabulary joins with what follows: what stands behind it is tokenised as in the middle of a text."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A loaded model. Sizes in tokens."""
+
+    model_id: str
+    engine: str
+    """The engine's name and version."""
+    context_size: int
+    """Of one slot."""
+    slots: int
+    bos: str
+    eos: str
+    adds_bos: bool
+    """Whether the engine puts BOS before every prompt."""
+    template: str | None
+    named_templates: Mapping[str, str] = field(default_factory=dict)
+    special_tokens: tuple[str, ...] = ()
+    """Those that text may spell by accident; empty: not known."""
+    separator: tuple[int, ...] = ()
+    """The tokens of `SEPARATOR` at the start of a text, where the vocabulary puts a space before every text; else empty."""
+    hidden: tuple[str, ...] = ()
+    """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
+    vocabulary: int | None = None
+    """How many tokens there are. None: not told."""
+    token_texts: Vocabulary | None = field(default=None, compare=False, repr=False)
+    """The texts of its tokens. None: not told."""
+    media_marker: str | None = None
+    """What stands for a picture in a prompt. None: the model takes no pictures."""
+    traits: Mapping[str, object] = field(default_factory=dict)
+    """What a server tells of the model that tells it from others, by what it is called. Empty: for an engine of our own."""
+    llguidance: bool = False
+    """Whether the engine keeps to a grammar of llguidance with this vocabulary; see `takes_llguidance`."""
+
+
+async def learn(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> Facts:
+    """Asks the engine.
+
+    `model`: the file of an engine of our own, which shows all special tokens. None: somebody else's server.
+    `engine`: what is known of the engine's version; "" asks. Raises InferenceError.
+    """
+    try:
+        return await _learn(client, model, model_id, engine)
+    except (KeyError, TypeError, AttributeError):
+        raise strange() from None
+
+
+async def _learn(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> Facts:
+    props = await client.props()
+    listed = ((await client.models()).get("data") or [{}])[0]
+    bare = await client.tokenize("a", parse_special=True, add_special=False)
+    whole = await client.tokenize("a", parse_special=True, add_special=True)
+    if model is not None:
+        # It takes some ten milliseconds where the vocabulary is large.
+        file = await asyncio.to_thread(read_model_file, model)
+        hidden: tuple[str, ...] = ()
+    else:
+        keys = {"": "chat_template", "tool_use": "chat_template_tool_use"}
+        templates = {name: props[key] for name, key in keys.items() if props.get(key)}
+        # A model that names no BOS has one all the same, to hear the engine; over HTTP nothing else is told.
+        file = TextFacts(templates, props.get("bos_token", ""), props.get("eos_token", ""))
+        hidden = await _special_spellings(client, "\n".join(templates.values()))
+    size = (listed.get("meta") or {}).get("n_vocab")
+    return Facts(
+        model_id=model_id or (model.stem if model else _own_name(listed, props)),
+        engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
+        context_size=props["default_generation_settings"]["n_ctx"],
+        slots=props["total_slots"],
+        bos=file.bos,
+        eos=file.eos,
+        # An engine may add EOS as well: what counts is how the tokens begin.
+        adds_bos=whole[: len(bare)] != bare,
+        template=file.templates.get(""),
+        named_templates={name: text for name, text in file.templates.items() if name},
+        special_tokens=file.special_tokens,
+        separator=await _separator(client, bare),
+        hidden=hidden,
+        vocabulary=size,
+        token_texts=await learn_vocabulary(client, size, file.eos),
+        media_marker=_media_marker(props),
+        traits={} if model else await _traits(client, listed.get("meta") or {}, props),
+    )
+
+
+async def _traits(client: EngineClient, meta: JsonObject, props: JsonObject) -> Mapping[str, object]:
+    """Neither file names, which are each machine's own, nor how much a server does at once."""
+    told = {
+        "vocabularies": [meta.get("vocab_type"), meta.get("n_vocab")],
+        "sizes": [meta.get("n_params"), meta.get("size"), meta.get("n_embd"), meta.get("n_ctx_train")],
+        "chat templates": [props.get(name) for name in ("chat_template", "chat_template_tool_use")],
+        "special tokens": [props.get(name) for name in ("bos_token", "eos_token")],
+        "projectors": bool((props.get("modalities") or {}).get("vision")),
+    }
+    return {**told, "tokens of a text": await client.tokenize(_PROBE, parse_special=False, add_special=True)}
+
+
+def _media_marker(props: JsonObject) -> str | None:
+    if not (props.get("modalities") or {}).get("vision"):
+        return None
+    marker: str = props.get("media_marker") or _OLD_MEDIA_MARKER
+    return marker
+
+
+async def takes_llguidance(client: EngineClient) -> bool:
+    """Tries whether the engine keeps to a grammar of llguidance: other builds abort, which is an EngineUnavailableError.
+
+    Where the vocabulary puts a space before every text, a token with a space counts as one without (b11549, tried with
+    two of them), and that is not keeping to it.
+    """
+    text = ""
+    try:
+        async with client.complete({"prompt": "a", "grammar": f'{HEADER}start: "{_TRIAL}"', "n_predict": 8}) as batches:
+            async for batch in batches:
+                text += "".join(chunk.text for chunk in batch)
+    except EngineUnavailableError:
+        raise
+    except InferenceError:
+        return False
+    return text.startswith(_TRIAL)
+
+
+async def _separator(client: EngineClient, alone: list[int]) -> tuple[int, ...]:
+    """See `Facts.separator`; `alone` are the tokens of "a" alone."""
+    separator = await client.tokenize(SEPARATOR, parse_special=True, add_special=False)
+    both = await client.tokenize(f"{SEPARATOR}a", parse_special=True, add_special=False)
+    return tuple(separator) if both != [*separator, *alone] and both[: len(separator)] == separator else ()
+
+
+def _own_name(listed: JsonObject, props: JsonObject) -> str:
+    name: str = listed.get("id") or Path(props.get("model_path", "")).stem or "model"
+    return name
+
+
+async def _special_spellings(client: EngineClient, template: str) -> tuple[str, ...]:
+    """The special tokens that a template spells: the ones that the model may well write.
+
+    A vocabulary cannot be listed over HTTP, so a server without `--special` may still hide others.
+    """
+    spellings = sorted(set(_SPELLINGS.findall(template)))[:_MOST_SPELLINGS]
+    found = []
+    for spelling in spellings:
+        special = await client.tokenize(spelling, parse_special=True, add_special=False)
+        plain = await client.tokenize(spelling, parse_special=False, add_special=False)
+        if len(special) == 1 and special != plain:
+            found.append(spelling)
+    return tuple(found)

@@ -1,0 +1,118 @@
+"""Watches over a llama.cpp server that somebody else runs."""
+
+import asyncio
+import logging
+
+from yarl import URL
+
+from promptweave.errors import PromptweaveError
+from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.load_balancer import Pool
+from promptweave.inference.engine.model_identity import OneModel
+from promptweave.inference.engine.model_info import Facts, learn
+from promptweave.inference.engine.rounds import try_rounds
+from promptweave.inference.engine.watchdog import ANSWER_S, Pulse
+from promptweave.inference.errors import EngineUnavailableError
+from promptweave.inference.options import InferenceOptions
+from promptweave.inference.process.managed_process import OnReady
+from promptweave.inference.scheduling.quarantine import Quarantine
+from promptweave.inference.scheduling.slot_queue import Gate
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 1.0
+_IDENTITY = ("media_marker", "model_path", "model_alias", "build_info", "total_slots", "chat_template", "modalities")
+"""What `/props` tells of a server and its model. The marker is another one in each run (builds b11434 to b11549)."""
+
+
+def endpoints(options: InferenceOptions) -> Pool:
+    """All the servers of some options."""
+    others = OneModel(options.endpoints)
+    return Pool({_name(url): Endpoint(options, url, others) for url in options.endpoints})
+
+
+def _name(url: str) -> str:
+    """For metrics, which are for more eyes than what lets one in."""
+    return str(URL(url).with_user(None))
+
+
+class Endpoint:
+    """Asks the server every second whether it is there, and whether it is still the same: it may come and go, and come back
+    with another model in between."""
+
+    def __init__(self, options: InferenceOptions, url: str, others: OneModel | None = None) -> None:
+        """`others`: what it has in common with the servers beside it, in which it goes by its URL."""
+        self._options = options
+        self._url = url
+        self._others = others or OneModel([url])
+        self._ready: ReadyEngine | None = None
+        self._identity: JsonObject | None = None
+        self._facts: Facts | None = None
+        self.losses = 0
+        self._problem = f"no answer from {self._url} yet"
+
+    def ready(self) -> ReadyEngine:
+        """The engine, if it is ready now. Raises EngineUnavailableError."""
+        if self._ready is None:
+            raise EngineUnavailableError(f"the engine is not there: {self._problem}")
+        return self._ready
+
+    async def run(self, on_ready: OnReady) -> None:
+        """Watches until cancelled."""
+        async with EngineClient(self._url, api_key=self._options.endpoint_api_key) as client:
+            while True:
+                identity = await self._ask(client)
+                if identity is None:
+                    self._tell(f"{self._url} does not answer, or is loading its model")
+                if identity != self._identity:
+                    if self._ready:
+                        await self._lose(on_ready)
+                    self._identity, self._facts = identity, None
+                if identity is not None and self._ready is None and not self._others.waits(self._url):
+                    await self._meet(client, on_ready)
+                self._others.asked(self._url)
+                await asyncio.sleep(_POLL_S)
+
+    async def _ask(self, client: EngineClient) -> JsonObject | None:
+        """Which server it is, which model, and which run of it; None if it is not there, {} if it does not tell."""
+        healthy = await (self._ready.pulse.take() if self._ready else client.healthy())
+        if not healthy:
+            return None
+        try:
+            props = await client.props(timeout_s=ANSWER_S)
+        except EngineUnavailableError:
+            return None
+        except PromptweaveError:
+            return {}
+        return {name: props[name] for name in _IDENTITY if name in props}
+
+    async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
+        try:
+            self._facts = self._facts or await learn(client, model=None, model_id=self._options.model_id, engine="")
+            rounds = await try_rounds(client, self._facts, fast_forward=self._options.fast_forward)
+        except PromptweaveError as error:
+            # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
+            self._tell(f"{self._url} answers, but is of no use: {error.message}")
+            return
+        facts = self._facts
+        if why := self._others.let_in(self._url, facts):
+            self._tell(f"{self._url} is left out: {why}")
+            return
+        # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
+        gate, pulse = Gate(facts.slots, self._options.max_waiting), Pulse(client, self._options.hang_timeout_s)
+        self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse, rounds=rounds)
+        self._problem = ""
+        logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
+        await on_ready(True)
+
+    async def _lose(self, on_ready: OnReady) -> None:
+        self._ready = None
+        self._others.left(self._url)
+        self.losses += 1
+        await on_ready(False)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self._problem:
+            logger.warning("%s", problem)
+            self._problem = problem

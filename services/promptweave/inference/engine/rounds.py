@@ -1,0 +1,92 @@
+"""Whether an engine can write an answer in several rounds, and what that takes: tried when it is ready."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from promptweave.inference.client.llama_client import EngineClient
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.errors import EngineUnavailableError, InferenceError
+
+logger = logging.getLogger(__name__)
+
+_TRIAL = "The quick brown fox"
+_TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rounds:
+    """How answers with a grammar are written; see `generation/fast_forward.py`."""
+
+    append: bool = False
+    """Forced text is appended, unless a request is against it."""
+    sample: bool = False
+    """Where it is not appended, its tokens are sampled by a grammar of token ids."""
+
+
+async def try_rounds(client: EngineClient, facts: Facts, *, fast_forward: bool) -> Rounds:
+    """What is possible with this engine and model, and wanted. Raises EngineUnavailableError."""
+    why = None
+    by_tokens = False
+    if facts.separator:
+        # The middle of a text is tokenized in another way there.
+        why = "the model's vocabulary puts a space before every text"
+    elif facts.token_texts is None:
+        why = "the server does not tell the texts of its tokens"
+    else:
+        tokens = await client.tokenize(_TRIAL, parse_special=False, add_special=False)
+        by_tokens = await _keeps_to_tokens(client, tokens)
+        why = await _against(client, tokens)
+        if why and by_tokens:
+            logger.info("%s: text that a grammar forces is sampled token by token: %s", facts.model_id, why)
+            return Rounds(sample=True)
+    if why:
+        logger.info("%s: text that a grammar forces is sampled, not appended: %s", facts.model_id, why)
+        return Rounds()
+    if not by_tokens:
+        logger.info(
+            "%s: the engine takes no grammar of token ids: log-probabilities are of freely sampled text", facts.model_id
+        )
+    return Rounds(append=fast_forward, sample=by_tokens)
+
+
+async def _keeps_to_tokens(client: EngineClient, tokens: list[int]) -> bool:
+    """Whether it takes a grammar of token ids. Servers before the end of 2025 do not."""
+    written: list[int | None] = []
+    body = {"prompt": tokens, "grammar": token_grammar(tokens[:2]), "n_predict": 2, "temperature": 0}
+    try:
+        async with client.complete(body) as batches:
+            async for batch in batches:
+                written += [chunk.token for chunk in batch if chunk.stop_type is None]
+    except EngineUnavailableError:
+        raise
+    except InferenceError:
+        return False
+    return written == tokens[:2]
+
+
+async def _against(client: EngineClient, tokens: list[int]) -> str | None:
+    """Why the engine cannot go on from a prompt with the tokens that it wrote. None: it can."""
+    cached, told = 0, True
+    # Somebody else's request may come in between, where the server is not ours alone.
+    for _ in range(_TRIES):
+        for prompt in (tokens, tokens * 2):
+            try:
+                async with client.complete({"prompt": prompt, "n_predict": 1, "cache_prompt": True}) as batches:
+                    async for batch in batches:
+                        cached = max([cached, *(chunk.counts.cached_tokens for chunk in batch)])
+                        told &= all(chunk.token is not None for chunk in batch if chunk.stop_type is None)
+            except EngineUnavailableError:
+                raise
+            except InferenceError as error:
+                return f"the engine refused to go on from token ids ({error.message})"
+        if cached >= len(tokens) - 1:
+            break
+    if not told:
+        return "the engine does not tell the tokens that it writes"
+    return None if cached >= len(tokens) - 1 else "the engine evaluates the whole prompt again in each round"
+
+
+def token_grammar(tokens: Sequence[int]) -> str:
+    """The grammar of these tokens (llama.cpp's grammars/README.md, "Tokens")."""
+    return f"root ::= {' '.join(f'<[{token}]>' for token in tokens)}\n"

@@ -1,0 +1,1 @@
+"""Generates messages: prompts, sampling, fast-forwarding, and reading the output as it streams."""

@@ -1,0 +1,164 @@
+"""Writes the messages of a request: several at the same time, in slots of their own, and once more where the engine died."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import replace
+
+from promptweave.common.tracing import span
+from promptweave.inference.client.llama_client import Counts
+from promptweave.inference.engine.engine import ReadyEngine, Source
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
+from promptweave.inference.generation.events import Event, Logprobs
+from promptweave.inference.generation.image_prompt import pictures_refused
+from promptweave.inference.generation.message import check, write_message
+from promptweave.inference.generation.output_reader import joined
+from promptweave.inference.generation.request import Request
+from promptweave.inference.scheduling.event_queue import Buffer
+from promptweave.inference.scheduling.slot_queue import Party
+
+_SEEDS = 2**32 - 1
+"""The seeds that there are."""
+
+_POLL_S = 0.05
+_LOOK_S = 1.0
+_LONGEST_RETURN_S = 120.0
+"""For so long the engine may be away before a call gives up that has no deadline."""
+
+Numbered = tuple[int, Event]
+
+
+async def generate(
+    engine: Source, request: Request, count: Callable[[Counts], None] = lambda counts: None
+) -> AsyncGenerator[list[Numbered], None]:
+    """The events of all messages, with the number of theirs; those together that are ready together.
+
+    Each message ends with its Finish. The first one that fails ends all, after what was written until then. Closing the
+    generator cancels them and frees their slots. `count` hears what each of them took. Raises InferenceError.
+    """
+    check(request)
+    ready, party = engine.ready(), Party(request.priority)
+    request.sampling.check_tokens(ready.facts.vocabulary)
+    if refused := pictures_refused(ready.facts, request.program.segments):
+        raise refused
+    if request.program.lark is not None and not ready.facts.llguidance:
+        raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
+    buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)
+
+    async def write(index: int) -> None:
+        try:
+            with span("message", attributes={"promptweave.message.index": index}):
+                await _write(engine, ready, _choice(request, index), party, index, buffer, count)
+        except Exception as error:
+            buffer.close(error)
+        else:
+            buffer.close()
+
+    writers = [asyncio.create_task(write(index)) for index in range(request.n)]
+    try:
+        async with aclosing(buffer.read()) as batches:
+            async for batch in batches:
+                yield _together(batch)
+    finally:
+        for writer in writers:
+            writer.cancel()
+        await asyncio.gather(*writers, return_exceptions=True)
+
+
+async def _write(
+    engine: Source,
+    before: ReadyEngine,
+    request: Request,
+    party: Party,
+    index: int,
+    buffer: Buffer[tuple[int, list[Event]]],
+    count: Callable[[Counts], None],
+) -> None:
+    """One message. Where the engine dies before it gave anything of it, it is written once more.
+
+    `before`: the engine that was there when the request came.
+    """
+    again = True
+    try:
+        ready = engine.ready()
+    except EngineUnavailableError as error:
+        ready = await _back(engine, before, error)
+    while True:
+        begun = False
+        try:
+            async with aclosing(write_message(ready, request, party, count)) as batches:
+                events = await _unless_elsewhere(batches, engine, ready)
+                while events:
+                    begun = True
+                    await buffer.put((index, events), sum(map(_size, events)))
+                    events = await anext(batches, [])
+            return
+        except EngineUnavailableError as error:
+            # An engine that was not there has not tried.
+            if begun or not (again or isinstance(error, EngineAwayError)):
+                raise
+            again = again and isinstance(error, EngineAwayError)
+            ready = await _back(engine, ready, error)
+
+
+async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: Source, ready: ReadyEngine) -> list[Event]:
+    """The first events. Raises EngineUnavailableError where `ready` falls silent before they come, and there is another one.
+
+    One that stands still, or that no packet reaches any more, ends no connection. Where there is no other, it may go on.
+    """
+    first = asyncio.ensure_future(anext(batches, list[Event]()))
+    try:
+        while not (await asyncio.wait([first], timeout=_LOOK_S))[0]:
+            if not ready.client.answers and _other(engine, ready):
+                raise EngineUnavailableError("the engine does not answer")
+        return first.result()
+    finally:
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+
+def _other(engine: Source, ready: ReadyEngine) -> bool:
+    try:
+        other = engine.ready()
+    except EngineUnavailableError:
+        return False
+    return other is not ready and other.client.answers
+
+
+async def _back(engine: Source, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
+    """The engine, when it is ready again; `before` may still be taken for ready. Raises `error` where it stays away."""
+    try:
+        async with asyncio.timeout(_LONGEST_RETURN_S):
+            while True:
+                await asyncio.sleep(_POLL_S)  # Its death is noticed a moment later than its calls end.
+                try:
+                    ready = engine.ready()
+                except EngineUnavailableError:
+                    continue
+                if ready is not before or await ready.client.healthy():
+                    return ready
+    except TimeoutError:
+        raise error from None
+
+
+def _choice(request: Request, index: int) -> Request:
+    """One of the request's messages: with the same seed they would all be the same."""
+    values = request.sampling.values
+    if not index or "seed" not in values:
+        return request
+    seeded = {**values, "seed": (int(values["seed"]) + index) % _SEEDS}
+    return replace(request, sampling=replace(request.sampling, values=seeded))
+
+
+def _size(event: Event) -> int:
+    if isinstance(event, Logprobs):
+        return sum(1 + len(scores.top) for scores, _ in event.positions)
+    return 1
+
+
+def _together(batch: list[tuple[int, list[Event]]]) -> list[Numbered]:
+    """One list of all events, those of a message in their order and together."""
+    of: dict[int, list[Event]] = {}
+    for index, events in batch:
+        of.setdefault(index, []).extend(events)
+    return [(index, event) for index, events in of.items() for event in joined(events)]

@@ -1,0 +1,38 @@
+"""The derivatives of the grammars that were asked for last. Reading a large grammar takes some time."""
+
+import asyncio
+
+from cachetools import LRUCache
+
+from promptweave.output.grammar.derivative import AmbiguousGrammarError, Derivative, DerivativeCache
+from promptweave.output.grammar.gbnf_reader import ForeignGrammarError, read_printed
+
+_MAX_GRAMMARS, _MAX_CHARACTERS = 500, 8_000_000
+"""Of all grammars that are remembered."""
+
+_MAX_REMEMBERED = 300_000
+"""Frames and states of all of them, of about half a kilobyte each."""
+
+_LARGE = 5_000
+"""Characters. A grammar of that size takes some 3 ms to read; a larger one is read beside the event loop."""
+
+_known: LRUCache[str, tuple[int, Derivative | None]] = LRUCache(_MAX_CHARACTERS, getsizeof=lambda value: value[0])
+"""With the weight of each: its characters, and no less than lets so many grammars in."""
+
+
+async def derivative_of(gbnf: str) -> Derivative | None:
+    """What may be written by a grammar, before its first character. None: it is not one that we print, or too ambiguous."""
+    if gbnf not in _known:
+        start = await asyncio.to_thread(_read, gbnf) if len(gbnf) > _LARGE else _read(gbnf)
+        while _known and sum(each.remembered for _, each in _known.values() if each) > _MAX_REMEMBERED:
+            _known.popitem()
+        _known[gbnf] = (max(len(gbnf), _MAX_CHARACTERS // _MAX_GRAMMARS), start)
+        return start
+    return _known[gbnf][1]
+
+
+def _read(gbnf: str) -> Derivative | None:
+    try:
+        return DerivativeCache(read_printed(gbnf), len(gbnf)).start()
+    except (ForeignGrammarError, AmbiguousGrammarError, RecursionError):
+        return None

@@ -1,0 +1,98 @@
+"""Prompts with pictures, as the engine takes them: one text, with a marker in each picture's place, and the pictures.
+
+Of such a prompt the engine (builds b11434 to b11549) tokenises all text with special tokens in it, in the pieces between the
+markers; it takes no token ids. So what others wrote and would be a special token, or a marker, gets a character inside that
+nobody sees. A prompt that ends with a picture takes the engine down once it is in the cache, and is refused here.
+"""
+
+import asyncio
+import base64
+from collections.abc import Sequence
+
+from promptweave.common.images import PictureError, for_engine
+from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.errors import RequestError, UnsupportedError
+from promptweave.inference.generation.request import Ids, Picture, PlainText, Segment, Text
+
+JOINER = "\u2060"
+"""The word joiner: it has no width, and no meaning between letters."""
+
+
+def pictures_refused(facts: Facts, segments: Sequence[Segment]) -> UnsupportedError | None:
+    """Why the model cannot take the prompt, if so."""
+    place = next((place for place, segment in enumerate(segments) if isinstance(segment, Picture)), None)
+    if place is None or facts.media_marker:
+        return None
+    return UnsupportedError(
+        "the model takes no pictures: the engine was started without a projector for it (--mmproj FILE)",
+        path=f"/prompt/segments/{place}",
+    )
+
+
+async def picture_prompt(client: EngineClient, facts: Facts, segments: Sequence[Segment]) -> JsonObject:
+    """The prompt for `/completion`. Raises RequestError, UnsupportedError."""
+    if refused := pictures_refused(facts, segments):
+        raise refused
+    texts, pictures = [""], list[str]()
+    before: Segment | None = None
+    for place, segment in enumerate(segments):
+        path = f"/prompt/segments/{place}"
+        match segment:
+            case Picture(data):
+                pictures.append(await _picture(data, f"{path}/image"))
+                texts.append("")
+            case Ids():
+                raise UnsupportedError("token ids beside pictures: the engine takes text there", path=path)
+            case Text("") | PlainText(""):
+                continue
+            case Text(text) | PlainText(text):
+                if isinstance(segment, PlainText):
+                    text = await _plain(client, facts, text, path)
+                if isinstance(before, PlainText) or isinstance(segment, PlainText):
+                    both_plain = isinstance(before, PlainText) and isinstance(segment, PlainText)
+                    if both_plain or _spelled_across(facts, texts[-1], text):
+                        text = JOINER + text
+                texts[-1] += text
+        before = segment
+    if facts.adds_bos:
+        # The engine puts it before every prompt; half of the known templates print it, too.
+        texts[0] = texts[0].removeprefix(facts.bos)
+    if not texts[-1]:
+        raise RequestError("the prompt ends with a picture: the engine needs text behind it", path="/prompt/segments")
+    marker = facts.media_marker or ""
+    whole = marker.join(text.replace(marker, _broken(marker)) for text in texts)
+    return {"prompt_string": whole, "multimodal_data": pictures}
+
+
+async def _picture(data: bytes, path: str) -> str:
+    try:
+        read = await asyncio.to_thread(for_engine, data)
+    except PictureError as error:
+        raise RequestError(str(error), path=path) from None
+    return base64.b64encode(read).decode()
+
+
+async def _plain(client: EngineClient, facts: Facts, text: str, path: str) -> str:
+    """Text of others, with a joiner inside each special token that it spells."""
+    for special in facts.special_tokens or facts.hidden:
+        if len(special) > 1:
+            text = text.replace(special, _broken(special))
+    # Of somebody else's server not all special tokens are known.
+    special_ids = await client.tokenize(text, parse_special=True, add_special=False)
+    if special_ids != await client.tokenize(text, parse_special=False, add_special=False):
+        raise RequestError("beside pictures, the spelling of a special token has to come in two pieces", path=path)
+    return text
+
+
+def _spelled_across(facts: Facts, before: str, after: str) -> bool:
+    """Whether a special token is spelled by the end of one text and the beginning of the next."""
+    return any(
+        before.endswith(special[:cut]) and after.startswith(special[cut:])
+        for special in facts.special_tokens or facts.hidden
+        for cut in range(1, len(special))
+    )
+
+
+def _broken(spelling: str) -> str:
+    return spelling[0] + JOINER + spelling[1:]

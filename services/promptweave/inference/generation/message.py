@@ -1,0 +1,142 @@
+"""Writes one message: drives the engine, and reads its output. Knows nothing of gRPC."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Any
+
+from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts
+from promptweave.inference.engine.engine import ReadyEngine
+from promptweave.inference.engine.llguidance import LlguidanceGuard
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.rounds import Rounds
+from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
+from promptweave.inference.generation.events import Event
+from promptweave.inference.generation.grammar_guard import GrammarGuard, gbnf_guard
+from promptweave.inference.generation.output_reader import MessageReader
+from promptweave.inference.generation.prompt import EnginePrompt, engine_prompt, inner_tokens
+from promptweave.inference.generation.reasoning_budget import completion
+from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.spans import Phases
+from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.sessions.sessions import Turn
+
+_LARGEST_COUNT = 2**31 - 1
+_UNTOLD = -1
+_MOST_MESSAGES = 128
+_MOST_LOGPROBS = 20
+
+
+async def write_message(
+    engine: ReadyEngine, request: Request, party: Party, count: Callable[[Counts], None] = lambda counts: None
+) -> AsyncGenerator[list[Event], None]:
+    """One message of a request that was checked: its events, those together that are ready together, to the Finish.
+
+    `count` hears what it took, however it ends. Closing the generator cancels the message and frees its slot. Raises
+    InferenceError.
+    """
+    grammar = request.program.grammars
+    # Before anything is waited for: it may be refused.
+    guard = await _guard(request.program)
+    async with (
+        Turn.taken(engine.sessions, request.session) as turn,
+        engine.gate.slot(party),
+        engine.quarantine.alone(grammar),
+    ):
+        try:
+            prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+        except EngineUnavailableError:
+            raise EngineAwayError from None  # It never saw the message.
+        reader = MessageReader(request, engine.facts.eos, guard)
+        body = engine_body(request, engine.facts, prompt)
+        async with turn.slot() as slot:
+            with engine.quarantine.watch(grammar, engine.since):
+                body["id_slot"] = slot
+                append = _append(engine.rounds, request)
+                writing = completion(engine.client, engine.facts, body, request.program, append=append)
+                counts, phases = NOTHING, Phases()
+                try:
+                    async with writing as batches, aclosing(batches):
+                        async for batch in batches:
+                            events: list[Event] = []
+                            for chunk in batch:
+                                ids = await _ids(engine, chunk, counts.completion_tokens) if request.return_tokens else ()
+                                counts = chunk.counts
+                                phases.first()
+                                events += reader.read(chunk, ids)
+                            if events:
+                                yield events
+                            if reader.done:
+                                break
+                finally:
+                    phases.end(counts)
+                    count(counts)
+
+
+def _append(rounds: Rounds, request: Request) -> bool | None:
+    """Whether forced text is appended, or sampled by its tokens; None: neither is possible."""
+    # What is appended has no probability, and the caller may want every token's id.
+    if rounds.append and request.fast_forward and request.top_logprobs is None and not request.return_tokens:
+        return True
+    return False if rounds.sample else None
+
+
+async def _guard(program: Program) -> GrammarGuard | None:
+    """What reads along the grammar, which also allows what follows where a budget cuts the reasoning."""
+    if program.lark is None:
+        if program.grammar is None:
+            return None
+        budget = program.budget
+        return await gbnf_guard(program.grammar, budget.closing if budget else "", budget.grammar if budget else None)
+    if program.budget and program.budget.grammar is not None:
+        LlguidanceGuard(program.budget.grammar, "/prompt/llguidance_after_reasoning")
+    return LlguidanceGuard(program.lark)
+
+
+async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ...]:
+    """The ids of a chunk's tokens; `written` came before them.
+
+    Of a character that is several tokens the engine tells the last one's id. The others are as the vocabulary writes that
+    text, where this has as many tokens and ends alike; else nobody knows them.
+    """
+    if chunk.token is None:
+        return ()
+    untold = chunk.counts.completion_tokens - written - 1
+    if untold <= 0:
+        return (chunk.token,)
+    usual = await inner_tokens(engine.client, engine.facts, chunk.text)
+    if len(usual) == untold + 1 and usual[-1] == chunk.token:
+        return tuple(usual)
+    return (*[_UNTOLD] * untold, chunk.token)
+
+
+def check(request: Request) -> None:
+    """Raises RequestError for what the engine would take in another sense than it is meant, or not at all."""
+    request.sampling.check()
+    if request.max_tokens == 0:
+        raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
+    if not 1 <= request.n <= _MOST_MESSAGES:
+        raise RequestError(f"n is {request.n}: it must be 1 to {_MOST_MESSAGES}", path="/n")
+    if request.n > 1 and request.session is not None:
+        raise RequestError("a session goes on with one message: n is 1", path="/n")
+    if request.top_logprobs is not None and request.top_logprobs > _MOST_LOGPROBS:
+        raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MOST_LOGPROBS}", path="/top_logprobs")
+    request.program.check()
+    for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
+        for place, stop in enumerate(stops):
+            if not stop:
+                raise RequestError("an empty stop string", path=f"{path}/{place}")
+
+
+def engine_body(request: Request, facts: Facts, prompt: EnginePrompt) -> dict[str, Any]:
+    """The body for `/completion`. Stop strings are not in it: the engine would look for them inside values, too."""
+    program = request.program
+    body: dict[str, Any] = request.sampling.to_engine(facts.context_size)
+    body["prompt"] = prompt
+    body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _LARGEST_COUNT)
+    if request.top_logprobs is not None:
+        body["n_probs"] = max(request.top_logprobs, 1)  # 0 is none at all.
+    if program.engine_grammar is not None:
+        body["grammar"] = program.engine_grammar
+    if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):
+        body["preserved_tokens"] = preserved
+    return body

@@ -1,0 +1,147 @@
+"""Reads what the engine writes as a message: typed pieces, and what belongs to them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from promptweave.inference.client.llama_client import Chunk
+from promptweave.inference.generation.eos_filter import TurnEnd
+from promptweave.inference.generation.events import Event, Finish, Logprobs, Position, Tokens
+from promptweave.inference.generation.grammar_guard import GrammarGuard
+from promptweave.inference.generation.request import Request
+from promptweave.inference.generation.stop_strings import StopFilter
+from promptweave.inference.generation.token_regions import TokenRegions
+from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SchemaViolation
+from promptweave.output.message import FinishReason
+from promptweave.output.parse.parser import OutputParser
+from promptweave.output.tree import Region
+
+
+class MessageReader:
+    """Turns the engine's chunks into events."""
+
+    def __init__(self, request: Request, eos: str, guard: GrammarGuard | None = None) -> None:
+        """`guard`: what the output is read along first. None: it has no grammar, or none that can be followed."""
+        self._guard = guard
+        self._turn_end = TurnEnd(eos)
+        self._parser = OutputParser(request.program.syntax)
+        self._stops = StopFilter(request.program.stop, request.stop)
+        self._regions = TokenRegions(request.program.syntax.prefix)
+        self._top = request.top_logprobs
+        self._started = False
+        self._written = 0
+        self._whole_calls = False
+        # A call or a value was given in part, and may stay without an end.
+        self._open = False
+        self._value_begun = False
+        self.done = False
+        """The Finish was given; what the engine still writes is not wanted."""
+
+    def read(self, chunk: Chunk, ids: tuple[int, ...] = ()) -> list[Event]:
+        """What this chunk makes certain. `ids`: its tokens', where somebody wants them."""
+        if self.done:
+            return []
+        deltas: list[Delta] = []
+        if not self._started:
+            # Not before the engine has taken the request: an error should come before everything else.
+            self._started = True
+            deltas += self._pass(self._parser.start())
+        if chunk.stop_type is None:
+            # The engine tells at least one of the likeliest.
+            scores = replace(chunk.scores, top=()) if chunk.scores and not self._top else chunk.scores
+            self._regions.write(chunk.text, chunk.counts.completion_tokens - self._written, scores)
+            self._written = chunk.counts.completion_tokens
+        text = self._turn_end.feed(chunk)
+        if self._guard:
+            self._guard.read(text)
+            if chunk.stop_type == "eos":
+                self._guard.end()
+        deltas += self._feed(text)
+        known = self._known()
+        ended = self._stops.stopped or chunk.stop_type is not None
+        if ended:
+            stopped = self._stops.stopped
+            deltas += [*self._pass(self._parser.finish()), *self._stops.finish()]
+            # Behind a stop string nothing counts.
+            known += ([] if stopped else self._known()) + self._regions.finish(self._stops.cut)
+        events: list[Event] = [*joined(deltas)]
+        if self._top is not None and known:
+            withheld = (
+                any(isinstance(delta, SchemaViolation) and not delta.name for delta in deltas) and not self._value_begun
+            )
+            events.append(Logprobs(tuple(_left_out(known) if withheld else known)))
+        if ids:
+            events.append(Tokens(ids))
+        if ended:
+            events.append(self._finish(chunk))
+        return events
+
+    def _known(self) -> list[Position]:
+        """The tokens whose text was given, or is none."""
+        spans = self._parser.take_spans()
+        return self._regions.read(spans, self._stops.cut or self._stops.held, withheld=self._parser.withholds)
+
+    def _feed(self, text: str) -> Iterator[Delta]:
+        """Where something stops the message, the parser has read just so far, however much comes in one chunk."""
+        for piece in text if self._stops else [text]:
+            if self._stops.stopped:
+                return
+            yield from self._pass(self._parser.feed(piece))
+
+    def _finish(self, chunk: Chunk) -> Finish:
+        self.done = True
+        # A message that was cut, by a limit or for no reason that is told, is never passed off as whole, though its syntax
+        # might end here.
+        ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
+        reason = FinishReason.LENGTH
+        if ended and not self._open:
+            reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
+        return Finish(
+            reason,
+            ended and self._parser.complete,
+            self._stops.matched,
+            chunk.counts,
+            self._regions.reasoning,
+        )
+
+    def _pass(self, deltas: list[Delta]) -> list[Delta]:
+        passed = self._stops.feed(deltas)
+        for delta in passed:
+            match delta:
+                case CallEnd():
+                    self._whole_calls, self._open = True, False
+                case CallHeader():
+                    self._open = True
+                case SchemaViolation(name):
+                    # Of a value that was held back nothing was given.
+                    self._open = self._open or (not name and self._value_begun)
+                case ContentDelta(_, stoppable) if not stoppable:
+                    self._value_begun = True
+        return passed
+
+
+def _left_out(positions: Iterable[Position]) -> list[Position]:
+    """Of a value that is given as a violation, and not as content."""
+    return [(scores, Region.DISCARD if region is Region.CONTENT else region) for scores, region in positions]
+
+
+def joined(deltas: Iterable[Event]) -> list[Event]:
+    """The events, with deltas that follow one another in the same text made one."""
+    whole: list[Event] = []
+    for delta in deltas:
+        both = _both(whole[-1], delta) if whole else None
+        if both:
+            whole[-1] = both
+        else:
+            whole.append(delta)
+    return whole
+
+
+def _both(first: Event, second: Event) -> Event | None:
+    match first, second:
+        case ContentDelta(text, stoppable), ContentDelta(more, also) if stoppable == also:
+            return ContentDelta(text + more, stoppable)
+        case ReasoningDelta(text), ReasoningDelta(more):
+            return ReasoningDelta(text + more)
+        case CallFragment(index, text), CallFragment(same, more) if index == same:
+            return CallFragment(index, text + more)
+    return None

@@ -1,0 +1,119 @@
+"""A completion whose reasoning is cut after so many tokens.
+
+The engine's own budget (`reasoning_budget_tokens`, tried on b11549) does not see reasoning that the prompt has begun, nor
+markers that come in other tokens than it expects. So the completion is stopped here, and goes on behind the closing marker,
+which nobody had to write: another completion, of the same prompt with the reasoning so far, and the grammar of what follows.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts, EngineClient
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
+from promptweave.inference.generation.prompt import engine_prompt
+from promptweave.inference.generation.request import PlainText, Program, ReasoningBudget, Text
+from promptweave.output.parse.parser import OutputParser
+
+Batches = AsyncGenerator[list[Chunk], None]
+
+
+@asynccontextmanager
+async def completion(
+    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, *, append: bool | None
+) -> AsyncIterator[Batches]:
+    """The chunks of `/completion`, as if it were one. Raises InferenceError.
+
+    `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled as the model likes.
+    """
+    state = await fast_forward_state(program, body, facts) if append is not None else None
+    if state and append is not None:
+        yield complete_in_rounds(client, facts, body, program, state, append=append)
+    elif program.budget is None:
+        async with client.complete(body) as batches:
+            yield batches
+    else:
+        yield _bounded(client, facts, body, program, program.budget)
+
+
+async def _bounded(
+    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, budget: ReasoningBudget
+) -> Batches:
+    meter = _Meter(program, budget)
+    counts = NOTHING
+    if not meter.spent:
+        async with client.complete(body) as batches, aclosing(batches):
+            async for batch in batches:
+                kept = [chunk for chunk in batch if meter.takes(chunk)]
+                if kept:
+                    yield kept
+                    counts = kept[-1].counts
+                if meter.spent:
+                    break
+            else:
+                return
+    thought = [PlainText(meter.text)] if meter.text else []
+    segments = [*program.segments, *thought, Text(budget.closing)]
+    rest = {**body, "prompt": await engine_prompt(client, facts, segments)}
+    rest.pop("grammar", None)
+    if (grammar := program.engine_grammar_after_reasoning) is not None:
+        rest["grammar"] = grammar
+    if rest["n_predict"] >= 0:
+        rest["n_predict"] -= counts.completion_tokens
+        if rest["n_predict"] <= 0:
+            yield [Chunk("", counts, "limit")]
+            return
+    yield [Chunk(budget.closing, counts)]
+    async with client.complete(rest) as batches, aclosing(batches):
+        async for batch in batches:
+            yield [replace(chunk, counts=_sum(counts, chunk.counts)) for chunk in batch]
+
+
+def _sum(first: Counts, second: Counts) -> Counts:
+    if first is NOTHING:
+        return second
+    return Counts(
+        prompt_tokens=first.prompt_tokens,
+        cached_tokens=first.cached_tokens,
+        completion_tokens=first.completion_tokens + second.completion_tokens,
+        prompt_ms=first.prompt_ms + second.prompt_ms,
+        predicted_ms=first.predicted_ms + second.predicted_ms,
+    )
+
+
+class _Meter:
+    """Counts the tokens of the reasoning, and keeps the text that was written so far."""
+
+    def __init__(self, program: Program, budget: ReasoningBudget) -> None:
+        self._parser = OutputParser(program.syntax)
+        self._parser.start()
+        self._budget = budget.tokens
+        self._before = 0 if self._parser.reasoning else None
+        self._counted = 0
+        self._over = False
+        self.spent = self._parser.reasoning and not budget.tokens
+        """The budget is used up, and the reasoning goes on."""
+        self.text = ""
+
+    def takes(self, chunk: Chunk) -> bool:
+        """Whether what was written lies within the budget. A character of several tokens, which come together, may not."""
+        if self._over:
+            return True
+        if self.spent:
+            return False
+        begun = bool(self._parser.feed(chunk.text)) or self._parser.pending
+        if self._before is None and self._parser.reasoning:
+            # The token that ends the marker is none of the reasoning.
+            self._before = self._counted if begun else chunk.counts.completion_tokens
+        self._counted = chunk.counts.completion_tokens
+        if chunk.stop_type is not None or (self._before is not None and not self._parser.reasoning):
+            self._over = True
+        if self._over or self._before is None:
+            self.text += chunk.text
+            return True
+        used = self._counted - self._before
+        self.spent = used >= self._budget
+        self.text += chunk.text if used <= self._budget else ""
+        return used <= self._budget

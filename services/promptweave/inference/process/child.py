@@ -1,0 +1,125 @@
+"""One run of a program in a child process: start it, read its log, stop it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from promptweave.inference.process.log import EngineLog
+
+_LONGEST_LINE = 1 << 16
+_FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
+"""No program ends itself by these."""
+
+
+class Child:
+    """A running program. It has a session of its own: a Ctrl-C at the terminal reaches only us, and we stop it in order."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: EngineLog) -> None:
+        self._process = process
+        self.log = log
+        self._killed_by_us = False
+        self._oom_kills = _oom_kills()
+        self._reading = asyncio.create_task(self._read_log())
+
+    @classmethod
+    @asynccontextmanager
+    async def running(cls, order: bytes, log: EngineLog, *, grace_s: float) -> AsyncIterator["Child"]:
+        """Starts what the launcher's `order` says, and ends it with the block, for which it has `grace_s` seconds.
+
+        It is up as a process only: ask it whether it serves.
+        """
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "promptweave.inference.process.launcher"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        child = cls(process, log)
+        try:
+            await child._order(order)
+            yield child
+        finally:
+            await child._stop(grace_s)
+
+    async def _order(self, order: bytes) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(order)
+        # It may be dead already: the one who waits for it finds out.
+        with suppress(ConnectionError):
+            await self._process.stdin.drain()
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """Ends it at once, with all that it started."""
+        self._killed_by_us = True
+        self._signal(signal.SIGKILL)
+
+    @property
+    def killed_by_others(self) -> bool:
+        """Somebody has ended it: not we, nor itself, nor the kernel for want of memory, as far as that is known."""
+        status = self._process.returncode
+        if self._killed_by_us or status not in _FROM_OUTSIDE:
+            return False
+        return status != -signal.SIGKILL or (self._oom_kills is not None and _oom_kills() == self._oom_kills)
+
+    async def wait(self) -> str:
+        """Waits for its end; says how it ended, for a person."""
+        status = await self._process.wait()
+        await asyncio.wait([self._reading], timeout=1)
+        if status == -signal.SIGKILL:
+            return "killed by SIGKILL, as the kernel does when memory runs out"
+        if status < 0:
+            return f"killed by {signal.Signals(-status).name}"
+        return f"exit status {status}"
+
+    async def _stop(self, grace_s: float) -> None:
+        """Ends it and all that it started: SIGTERM, `grace_s` seconds, SIGKILL."""
+        try:
+            if self._process.returncode is None:
+                self._signal(signal.SIGTERM)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(grace_s):
+                        await self._process.wait()
+        finally:
+            # What it started has its group, too. And whoever cancels us gets no engine left behind.
+            self.kill()
+            self._reading.cancel()
+            if self._process.stdin:
+                self._process.stdin.close()
+            await asyncio.shield(self._process.wait())
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    async def _read_log(self) -> None:
+        """Always reads on: a program whose pipe is full stands still."""
+        assert self._process.stdout is not None
+        pending = b""
+        while piece := await self._process.stdout.read(_LONGEST_LINE):
+            *lines, pending = (pending + piece).split(b"\n")
+            for line in lines:
+                self.log.note(line.decode(errors="replace"))
+            if len(pending) > _LONGEST_LINE:
+                pending = b""
+        if pending:
+            self.log.note(pending.decode(errors="replace"))
+
+
+def _oom_kills() -> int | None:
+    """How many processes of this machine the kernel has killed for want of memory. None: it does not tell."""
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/vmstat").read_text().splitlines():
+            name, _, count = line.partition(" ")
+            if name == "oom_kill":
+                return int(count)
+    return None

@@ -1,0 +1,165 @@
+"""Runs a program of our own, and runs it again when it crashes."""
+
+import asyncio
+import logging
+import time
+from contextlib import AsyncExitStack
+from enum import Enum
+from typing import Generic
+
+from promptweave.errors import PromptweaveError
+from promptweave.inference.errors import EngineUnavailableError, StartError
+from promptweave.inference.process.child import Child
+from promptweave.inference.process.managed_process import PERIOD_S, Life, OnReady, Program, Ready, StartAgainError
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 0.1
+_REPORT_S = 10.0
+_FIRST_DELAY_S = 0.5
+_LONGEST_DELAY_S = 30.0
+_STEADY_S = 10.0
+"""A program that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
+_MOST_FAILED_STARTS = 3
+
+
+class State(Enum):
+    """What the program is doing; the value is how a caller hears it."""
+
+    STOPPED = "is not running"
+    STARTING = "is loading the model"
+    READY = "is ready"
+    WAITING = "went down and is about to be started again"
+
+
+class Supervision(Generic[Ready]):
+    """Owns a program's process. One task, the one in `run`, changes the state; callers only look.
+
+    | state    | a call gets    | what comes next                                                                  |
+    |----------|----------------|----------------------------------------------------------------------------------|
+    | STOPPED  | UNAVAILABLE    | STARTING by `run`                                                                |
+    | STARTING | UNAVAILABLE    | READY when healthy; died, or too slow: the first time `run` raises, else WAITING |
+    | READY    | the program    | WAITING when it dies; one that hangs (see `engine/watchdog.py`) is killed |
+    | WAITING  | UNAVAILABLE    | STARTING after 0.5 s, 1 s, 2 s, ... 30 s; `run` raises after 3 failed starts     |
+
+    A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the program from any state.
+    """
+
+    def __init__(self, program: Program[Ready], *, start_timeout_s: float, grace_s: float) -> None:
+        self._program = program
+        self._name = f"the {program.name}"
+        self._start_timeout_s = start_timeout_s
+        self._grace_s = grace_s
+        self._state = State.STOPPED
+        self._since = time.monotonic()
+        self._ready: Ready | None = None
+        self.losses = 0
+        self.pid: int | None = None
+        """The program's process id, while there is one."""
+
+    def ready(self) -> Ready:
+        """The program, if it is ready now. Raises EngineUnavailableError."""
+        if self._ready is None:
+            elapsed = time.monotonic() - self._since
+            raise EngineUnavailableError(f"{self._name} {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
+        return self._ready
+
+    async def run(self, on_ready: OnReady) -> None:
+        """Runs the program until cancelled. Raises StartError."""
+        delay = _FIRST_DELAY_S
+        failed, was_ready = 0, False
+        try:
+            while True:
+                try:
+                    steady_s = await self._run_once(on_ready)
+                    was_ready, failed = True, 0
+                    if steady_s > _STEADY_S:
+                        delay = _FIRST_DELAY_S
+                except StartAgainError as reason:
+                    logger.info("%s: it is started again", reason)
+                    continue
+                except StartError as error:
+                    failed += 1
+                    if not was_ready or failed >= _MOST_FAILED_STARTS:
+                        raise
+                    logger.error("%s", error)
+                self._become(State.WAITING)
+                logger.warning("starting %s again in %.1f s", self._name, delay)
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _LONGEST_DELAY_S)
+        finally:
+            self._become(State.STOPPED)
+
+    async def _run_once(self, on_ready: OnReady) -> float:
+        """One life of the program, to its end; returns for how many seconds it was ready. Raises StartError."""
+        self._become(State.STARTING)
+        async with AsyncExitStack() as stack:
+            launch = stack.enter_context(self._program.launch())
+            running = Child.running(launch.order, self._program.log(), grace_s=self._grace_s)
+            child = await stack.enter_async_context(running)
+            self.pid = child.pid
+            life = await stack.enter_async_context(launch.life)
+            death = asyncio.create_task(child.wait())
+            stack.callback(death.cancel)
+            ready = await self._wait_until_ready(child, life, death)
+            child.log.quiet = False
+            self._become(State.READY, ready)
+            logger.info("%s is ready: %s", self._name, self._program.describe(ready))
+            since = time.monotonic()
+            try:
+                await on_ready(True)
+                ending = await self._until_it_dies(child, life, death)
+            finally:
+                self._ready = None
+                await asyncio.shield(on_ready(False))
+            if child.killed_by_others:
+                self._killed_by_others(ready)
+            self.losses += 1
+            logger.error("%s died (%s); its last words: %s", self._name, ending, child.log.cause() or "none")
+            return time.monotonic() - since
+
+    async def _until_it_dies(self, child: Child, life: Life[Ready], death: "asyncio.Task[str]") -> str:
+        """Watches the program; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
+        while not death.done():
+            if trouble := await life.trouble():
+                logger.error("%s hangs: %s; it is replaced", self._name, trouble)
+                child.kill()
+                await death
+                return f"killed by us: {trouble}"
+            await asyncio.wait([death], timeout=PERIOD_S)
+        return death.result()
+
+    async def _wait_until_ready(self, child: Child, life: Life[Ready], death: "asyncio.Task[str]") -> Ready:
+        start = time.monotonic()
+        report = start + _REPORT_S
+        while not await life.healthy():
+            await asyncio.wait([death], timeout=_POLL_S)
+            now = time.monotonic()
+            if death.done():
+                raise StartError(
+                    f"{self._name} ended while it started ({death.result()}): {child.log.cause() or 'it said nothing'}"
+                )
+            if now - start > self._start_timeout_s:
+                raise StartError(f"{self._name} was not ready after {self._start_timeout_s:g} s")
+            if now > report:
+                logger.info("%s is loading the model (%s%.0f s)", self._name, self._progress(), now - start)
+                report = now + _REPORT_S
+        try:
+            return await life.meet()
+        except EngineUnavailableError:
+            raise StartError(f"{self._name} died just after it started: {child.log.cause() or 'it said nothing'}") from None
+        except PromptweaveError as error:
+            raise StartError(f"{self._name} started, but is of no use: {error.message}") from None
+
+    def _killed_by_others(self, ready: Ready) -> None:
+        """Hears of an end that is no fault of what the program was doing."""
+
+    def _progress(self) -> str:
+        """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
+        if self._state is not State.STARTING or self.pid is None:
+            return ""
+        part = self._program.loaded_part(self.pid)
+        return "" if part is None else f"{part:.0%}, "
+
+    def _become(self, state: State, ready: Ready | None = None) -> None:
+        self._state, self._since, self._ready = state, time.monotonic(), ready

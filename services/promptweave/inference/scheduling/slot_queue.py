@@ -1,0 +1,96 @@
+"""Keeps calls waiting until a slot of the engine is free, and refuses them when too many wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from promptweave.common.tracing import span
+from promptweave.inference.errors import OverloadedError
+
+
+@dataclass(eq=False)
+class Party:
+    """A call and the messages that it wants, which take their slots one after the other: at most one of them waits."""
+
+    priority: int = 0
+    held: int = 0
+    """The slots that its messages hold."""
+    admitted: bool = False
+    """One of its messages had a slot before: the others are not refused."""
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(eq=False, slots=True)
+class _Waiting:
+    party: Party
+    turn: asyncio.Future[None]
+
+
+class Gate:
+    """`slots` messages are inside at the same time. The engine has a queue of its own, but it knows no end and no order.
+
+    Who is next: higher priorities; of these, calls that hold fewer slots; of these, those that came first. So a call of
+    many messages cannot keep the others out, and within a priority nobody waits for ever: a call that holds nothing is
+    passed only by those that were there before it. Lower priorities wait as long as higher ones keep coming.
+    """
+
+    def __init__(self, slots: int, max_waiting: int) -> None:
+        self._slots = self._free = slots
+        self._max_waiting = max_waiting
+        self._waiting: list[_Waiting] = []
+
+    @property
+    def running(self) -> int:
+        """How many calls are inside."""
+        return self._slots - self._free
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._waiting)
+
+    @asynccontextmanager
+    async def slot(self, party: Party) -> AsyncIterator[None]:
+        """Holds a slot for a message of `party`. Raises OverloadedError."""
+        with span("queue"):
+            async with party.turn:
+                await self._enter(party)
+        try:
+            yield
+        finally:
+            self._leave(party)
+
+    async def _enter(self, party: Party) -> None:
+        if not self._free or self._waiting:
+            if not party.admitted and len(self._waiting) >= self._max_waiting:
+                raise OverloadedError(f"{self._max_waiting} calls wait for the engine already", retry_after_s=1.0)
+            await self._wait(party)
+        else:
+            self._free -= 1
+            party.held += 1
+        party.admitted = True
+
+    async def _wait(self, party: Party) -> None:
+        waiting = _Waiting(party, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        try:
+            await waiting.turn
+        except asyncio.CancelledError:
+            if not waiting.turn.cancelled():
+                self._leave(party)  # The slot came together with the cancellation.
+            elif waiting in self._waiting:
+                self._waiting.remove(waiting)
+            raise
+
+    def _leave(self, party: Party) -> None:
+        party.held -= 1
+        self._waiting = [waiting for waiting in self._waiting if not waiting.turn.cancelled()]
+        if not self._waiting:
+            self._free += 1
+            return
+        # The first of equal ones, so it is in order of arrival.
+        chosen = min(self._waiting, key=lambda waiting: (-waiting.party.priority, waiting.party.held))
+        self._waiting.remove(chosen)
+        chosen.party.held += 1
+        chosen.turn.set_result(None)

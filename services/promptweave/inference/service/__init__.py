@@ -1,0 +1,1 @@
+"""The gRPC service and its metrics; the only part of the inference service that knows protobuf."""

@@ -1,0 +1,188 @@
+"""InferenceService over gRPC: messages → values → messages. Domain errors become status in `rpc/error_interceptor.py`."""
+
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import grpc.aio
+from google.protobuf.timestamp_pb2 import Timestamp
+from prometheus_client import CollectorRegistry
+
+from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, Role, SideEngines
+from promptweave.inference.engine.engine import Engine
+from promptweave.inference.engine.load_balancer import Pool
+from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
+from promptweave.inference.generation.generate import generate
+from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.service.embeddings import ROLES, embed_from_wire, rerank_from_wire
+from promptweave.inference.service.generate_events import event_to_wire, session_to_wire
+from promptweave.inference.service.generate_request import request_from_wire
+from promptweave.inference.service.metrics import EngineMetrics, MessageMetrics, SideEngineMetrics
+from promptweave.inference.service.transcription import transcribe_from_wire, whisper_to_wire
+from promptweave.inference.sessions.sessions import Sessions
+from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
+    """Serves the engines that write, which have one model, and those beside them."""
+
+    def __init__(self, engine: Pool, metrics: MessageMetrics, side: SideEngines) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._side = side
+
+    async def Generate(  # type: ignore[override] # noqa: N802 - the contract's name
+        self, request: inference_pb2.GenerateRequest, context: Context
+    ) -> None:
+        """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
+        engine = self._engine.near(request.prompt.prefix_key)
+        message = generate(engine, request_from_wire(request), self._metrics.count)
+        async with aclosing(self._metrics.measured(message)) as batches:
+            async for events in batches:
+                await context.write(inference_pb2.GenerateResponse(events=[event_to_wire(*event) for event in events]))
+
+    async def GetModel(  # noqa: N802
+        self, request: inference_pb2.GetModelRequest, context: Context
+    ) -> inference_pb2.GetModelResponse:
+        """Describes a loaded model."""
+        if request.role == inference_pb2.MODEL_ROLE_TRANSCRIPTION:
+            return inference_pb2.GetModelResponse(model=whisper_to_wire(self._side.ready_whisper()))
+        role = ROLES.get(request.role)
+        engine = self._engine.ready() if role is None else self._side.ready(role)
+        facts = self._engine.facts() if role is None else engine.facts
+        model = inference_pb2.ModelInfo(
+            id=facts.model_id,
+            context_size=facts.context_size,
+            slots=facts.slots,
+            dialects=_dialects(facts) if role is None else [],
+            images=role is None and facts.media_marker is not None,
+            embeddings=Role.EMBEDDING in self._side.engines,
+            created=Timestamp(seconds=int(engine.since)),
+            engine=facts.engine,
+        )
+        if facts.template is not None:
+            model.template.source = facts.template
+            model.template.bos_token, model.template.eos_token = facts.bos, facts.eos
+            model.template.named.update(facts.named_templates)
+            model.template.special_tokens.extend(facts.special_tokens)
+        return inference_pb2.GetModelResponse(model=model)
+
+    async def Tokenize(  # noqa: N802
+        self, request: inference_pb2.TokenizeRequest, context: Context
+    ) -> inference_pb2.TokenizeResponse:
+        """Text → token ids."""
+        client = self._engine.ready().client
+        how = {"parse_special": request.parse_special, "add_special": request.add_special}
+        if not request.with_pieces:
+            return inference_pb2.TokenizeResponse(tokens=await client.tokenize(request.text, **how))
+        tokens = await client.tokenize_in_pieces(request.text, **how)
+        return inference_pb2.TokenizeResponse(tokens=[token for token, _ in tokens], pieces=[piece for _, piece in tokens])
+
+    async def Detokenize(  # noqa: N802
+        self, request: inference_pb2.DetokenizeRequest, context: Context
+    ) -> inference_pb2.DetokenizeResponse:
+        """Token ids → text."""
+        client = self._engine.ready().client
+        try:
+            text = await client.detokenize(list(request.tokens))
+        except EngineFailedError:
+            # An id out of range is a 500 to the engine, with the text of a C++ exception.
+            raise RequestError("there is a token id that the vocabulary does not have", path="/tokens") from None
+        return inference_pb2.DetokenizeResponse(text=text)
+
+    async def Embed(  # noqa: N802
+        self, request: inference_pb2.EmbedRequest, context: Context
+    ) -> inference_pb2.EmbedResponse:
+        """Texts → vectors."""
+        return await embed_from_wire(self._side.ready(Role.EMBEDDING), request)
+
+    async def Rerank(  # noqa: N802
+        self, request: inference_pb2.RerankRequest, context: Context
+    ) -> inference_pb2.RerankResponse:
+        """Documents → the best ones first."""
+        return await rerank_from_wire(self._side.ready(Role.RERANK), request)
+
+    async def Transcribe(  # noqa: N802
+        self, request: inference_pb2.TranscribeRequest, context: Context
+    ) -> inference_pb2.TranscribeResponse:
+        """Sound → text."""
+        return await transcribe_from_wire(self._side.ready_whisper(), request)
+
+    async def SaveSession(  # noqa: N802
+        self, request: inference_pb2.SaveSessionRequest, context: Context
+    ) -> inference_pb2.SaveSessionResponse:
+        """Each message saves its session: this tells whether it is there."""
+        return inference_pb2.SaveSessionResponse(session=session_to_wire(await self._sessions().find(request.id)))
+
+    async def RestoreSession(  # noqa: N802
+        self, request: inference_pb2.RestoreSessionRequest, context: Context
+    ) -> inference_pb2.RestoreSessionResponse:
+        """Loads a session ahead of its next message."""
+        sessions = self._sessions()
+        async with sessions.alone(request.id), self._engine.ready().gate.slot(Party()):
+            return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
+
+    async def ForkSession(  # noqa: N802
+        self, request: inference_pb2.ForkSessionRequest, context: Context
+    ) -> inference_pb2.ForkSessionResponse:
+        """Copies a session."""
+        forked = await self._sessions().fork(request.parent_id, request.id)
+        return inference_pb2.ForkSessionResponse(session=session_to_wire(forked))
+
+    async def ListSessions(  # noqa: N802
+        self, request: inference_pb2.ListSessionsRequest, context: Context
+    ) -> inference_pb2.ListSessionsResponse:
+        """Pages are cut after the last session of the one before, so that sessions that come and go shift nothing."""
+        listed = await self._sessions().all()
+        if request.page_token:
+            last_used, _, last_id = request.page_token.partition(" ")
+            try:
+                after = (-float(last_used), last_id)
+            except ValueError:
+                raise RequestError("this page_token is none of ours", path="/page_token") from None
+            listed = [session for session in listed if (-session.last_used, session.id) > after]
+        page = listed[: request.page_size] if request.page_size else listed
+        more = len(page) < len(listed)
+        return inference_pb2.ListSessionsResponse(
+            sessions=map(session_to_wire, page),
+            next_page_token=f"{page[-1].last_used!r} {page[-1].id}" if more else "",
+        )
+
+    async def DeleteSession(  # noqa: N802
+        self, request: inference_pb2.DeleteSessionRequest, context: Context
+    ) -> inference_pb2.DeleteSessionResponse:
+        """Forgets a session."""
+        await self._sessions().delete(request.id)
+        return inference_pb2.DeleteSessionResponse()
+
+    def _sessions(self) -> Sessions:
+        sessions = self._engine.ready().sessions
+        if sessions is None:
+            raise UnsupportedError("this service keeps no sessions; one with an engine of its own does, with --session-dir")
+        return sessions
+
+
+def _dialects(facts: Facts) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
+    """Best first: GBNF is what our own texts are made for."""
+    llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if facts.llguidance else []
+    return [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF, *llguidance]
+
+
+def register(
+    server: grpc.aio.Server,
+    engine: Engine,
+    registry: CollectorRegistry | None = None,
+    side: SideEngines = NO_SIDE_ENGINES,
+) -> Sequence[str]:
+    """Adds the service to a server; returns its full name. `registry`: where it counts."""
+    registry = registry or CollectorRegistry()
+    pool = engine if isinstance(engine, Pool) else Pool({"": engine})
+    registry.register(EngineMetrics(pool))
+    registry.register(SideEngineMetrics(side))
+    # The generated types know only the synchronous servicers' signatures.
+    servicer = InferenceServicer(pool, MessageMetrics(registry), side)
+    inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
+    return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)

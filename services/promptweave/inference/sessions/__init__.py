@@ -1,0 +1,1 @@
+"""Sessions: saved prompt state of conversations."""

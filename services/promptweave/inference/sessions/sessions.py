@@ -1,0 +1,266 @@
+"""Sessions: a conversation goes on where the engine left it, in whatever slot, and after a restart.
+
+A session is a cache: the prompt of every request is whole, and what a session holds of it need not be evaluated again. So a
+state that is lost, damaged or of another model costs time, never words.
+
+Its state is saved after each message, before the slot is given to another call.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from promptweave.inference.client.llama_client import EngineClient, Slot
+from promptweave.inference.errors import (
+    EngineAwayError,
+    EngineFailedError,
+    EngineUnavailableError,
+    InferenceError,
+    OverloadedError,
+    RequestError,
+    SessionNotFoundError,
+    SessionUnusableError,
+    UnsupportedError,
+)
+from promptweave.inference.sessions.store import SavedSession, SessionFiles
+
+logger = logging.getLogger(__name__)
+
+LONGEST_ID = 256
+_MOST_WAITING = 16
+"""Calls for one session. They do not stand in the engine's queue, which has a bound of its own."""
+ANY_SLOT = -1
+"""The engine takes the one whose prompt is most alike, or was not used for longest."""
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRef:
+    """The session that a message belongs to, and where it begins from if it is new."""
+
+    id: str
+    parent_id: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises RequestError."""
+        for field, value in (("session_id", self.id), ("parent_session_id", self.parent_id)):
+            if value is not None and not 1 <= len(value) <= LONGEST_ID:
+                raise RequestError(f"{field} has {len(value)} characters; 1 to {LONGEST_ID} are allowed", path=f"/{field}")
+
+
+class Sessions:
+    """The sessions of one engine, in one life of it."""
+
+    def __init__(self, client: EngineClient, files: SessionFiles) -> None:
+        self._client, self._files = client, files
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        # Slot → the session that it holds, and the task that left it there: a slot that has done another task since holds
+        # something else. In order of use.
+        self._residents: dict[int, tuple[str, int]] = {}
+        self._in_use: set[int] = set()
+        self._waiting: Counter[str] = Counter()
+
+    @asynccontextmanager
+    async def alone(self, session_id: str) -> AsyncIterator[None]:
+        """While a session is in use: what is done to one session is done one after the other. Raises OverloadedError.
+
+        To be entered before a place at the engine is waited for: who holds such a place never waits for a session.
+        """
+        if self._waiting[session_id] >= _MOST_WAITING:
+            raise OverloadedError(f"{_MOST_WAITING} calls wait for the session {session_id!r} already", retry_after_s=1.0)
+        async with AsyncExitStack() as stack:
+            self._waiting[session_id] += 1
+            try:
+                await stack.enter_async_context(self._locks.setdefault(session_id, asyncio.Lock()))
+            finally:
+                self._waiting[session_id] -= 1
+                self._waiting += Counter()  # Forgets those that nobody waits for.
+            yield
+
+    @asynccontextmanager
+    async def slot_for(self, ref: SessionRef) -> AsyncIterator[int]:
+        """A slot to write in, for the block, which holds as much of the session as there is. Raises SessionNotFoundError.
+
+        To be called by whoever holds a place at the engine, so that some slot is idle.
+        """
+        saved = await self._saved(ref)
+        idle = await self._idle()
+        if not idle:  # A call of no session was quicker.
+            yield ANY_SLOT
+            return
+        resident = self._resident([ref.id, *([saved.id] if saved else [])], idle)
+        slot = self._spare(idle) if resident is None else resident
+        with self._reserved(slot):
+            if saved and resident is None:
+                try:
+                    await self._restore(saved, slot)
+                except SessionUnusableError as error:
+                    logger.warning("%s; it is evaluated anew", error.message)
+            yield slot.id
+
+    async def save(self, ref: SessionRef, slot: int) -> SavedSession | None:
+        """Saves what the slot holds now as the session. None where that failed: the log says why, the message is whole."""
+        file = ""
+        try:
+            file = await asyncio.to_thread(self._files.new_file, ref.id)
+            tokens = await self._client.save_slot(slot, file)
+            saved = await asyncio.to_thread(self._files.keep, ref.id, ref.parent_id, tokens, file)
+        except (InferenceError, OSError) as error:
+            why = error.message if isinstance(error, InferenceError) else error.strerror
+            logger.error("cannot save the session %r: %s", ref.id, why)
+            if file:
+                with suppress(OSError):
+                    await asyncio.to_thread(self._files.drop_file, file)
+            return None
+        self._residents.pop(slot, None)
+        with suppress(InferenceError):  # It died after it saved.
+            tasks = {one.id: one.task for one in await self._client.slots()}
+            self._residents[slot] = (ref.id, tasks.get(slot, 0))
+        return saved
+
+    async def restore(self, session_id: str) -> SavedSession:
+        """Loads a session into a slot. Raises SessionNotFoundError and SessionUnusableError.
+
+        To be called by whoever holds the session (`alone`) and a place at the engine.
+        """
+        saved = await self._find(session_id)
+        idle = await self._idle()
+        if not idle:
+            raise OverloadedError("no slot is idle to load the session into", retry_after_s=1.0)
+        if self._resident([session_id], idle) is None:
+            slot = self._spare(idle)
+            with self._reserved(slot):
+                await self._restore(saved, slot)
+        return saved
+
+    async def find(self, session_id: str) -> SavedSession:
+        """Raises SessionNotFoundError."""
+        async with self.alone(session_id):
+            return await self._find(session_id)
+
+    async def fork(self, parent_id: str, session_id: str) -> SavedSession:
+        """Begins a session as a copy of another. Raises SessionNotFoundError."""
+        SessionRef(session_id, parent_id)
+        if parent_id == session_id:
+            raise RequestError("a session cannot be forked from itself", path="/id")
+        async with AsyncExitStack() as stack:
+            # Always in the same order: two that fork from each other would wait for each other.
+            for one in sorted((parent_id, session_id)):
+                await stack.enter_async_context(self.alone(one))
+            return await self._on_disk(lambda: self._files.fork(parent_id, session_id))
+
+    async def delete(self, session_id: str) -> None:
+        """Raises SessionNotFoundError."""
+        async with self.alone(session_id):
+            await self._on_disk(lambda: self._files.delete(session_id))
+            self._residents = {slot: held for slot, held in self._residents.items() if held[0] != session_id}
+
+    async def all(self) -> list[SavedSession]:
+        """All, last used first."""
+        return await self._on_disk(self._files.all)
+
+    @contextmanager
+    def _reserved(self, slot: Slot) -> Iterator[None]:
+        self._in_use.add(slot.id)
+        try:
+            yield
+        finally:
+            self._in_use.discard(slot.id)
+
+    async def _idle(self) -> list[Slot]:
+        return [slot for slot in await self._client.slots() if not slot.processing and slot.id not in self._in_use]
+
+    def _resident(self, session_ids: list[str], idle: list[Slot]) -> Slot | None:
+        """The slot that still holds the first of these that any does."""
+        tasks = {(name, slot.task): slot for name in session_ids for slot in idle}
+        return next((slot for held, slot in tasks.items() if self._residents.get(slot.id) == held), None)
+
+    def _spare(self, idle: list[Slot]) -> Slot:
+        """One without a session, or else the one whose session was used least lately."""
+        order = list(self._residents)
+        return min(idle, key=lambda slot: order.index(slot.id) if slot.id in order else -1)
+
+    async def _saved(self, ref: SessionRef) -> SavedSession | None:
+        """What is saved of the session, or of its parent if it is new."""
+        try:
+            return await self._find(ref.id)
+        except SessionNotFoundError:
+            if ref.parent_id is None:
+                return None
+        try:
+            return await self._find(ref.parent_id)
+        except SessionNotFoundError as error:
+            error.path = "/parent_session_id"
+            raise
+
+    async def _find(self, session_id: str) -> SavedSession:
+        return await self._on_disk(lambda: self._files.find(session_id))
+
+    async def _restore(self, saved: SavedSession, slot: Slot) -> None:
+        await self._on_disk(lambda: self._files.check(saved))
+        self._residents.pop(slot.id, None)
+        try:
+            await self._client.restore_slot(slot.id, saved.file)
+        except RequestError as error:
+            raise SessionUnusableError(f"the engine cannot load the session {saved.id!r}: {error.message}") from None
+        except EngineAwayError:
+            raise
+        except EngineUnavailableError:
+            # It may have died of just that, and would again at each message.
+            await self._on_disk(lambda: self._files.disown(saved))
+            raise
+        self._residents[slot.id] = (saved.id, slot.task)
+        await self._on_disk(lambda: self._files.touch(saved))
+
+    async def _on_disk(self, work: Callable[[], Result]) -> Result:
+        try:
+            return await asyncio.to_thread(work)
+        except OSError as error:
+            raise EngineFailedError(f"cannot keep sessions in {self._files.folder}: {error.strerror}") from None
+
+
+class Turn:
+    """A message, and the session that it belongs to, if any."""
+
+    def __init__(self, sessions: Sessions | None, ref: SessionRef | None) -> None:
+        self._sessions, self._ref = sessions, ref
+
+    @classmethod
+    @asynccontextmanager
+    async def taken(cls, sessions: Sessions | None, ref: SessionRef | None) -> AsyncIterator["Turn"]:
+        """Waits until no other message of the session is being written. Raises UnsupportedError."""
+        if ref is None:
+            yield cls(None, None)
+            return
+        if sessions is None:
+            raise UnsupportedError(
+                "this service keeps no sessions; one with an engine of its own does, with --session-dir", path="/session_id"
+            )
+        async with sessions.alone(ref.id):
+            yield cls(sessions, ref)
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[int]:
+        """The slot to write in; the session is saved when the block ends as it should.
+
+        To be called by whoever holds a place at the engine.
+        """
+        if self._sessions is None or self._ref is None:
+            yield ANY_SLOT
+            return
+        async with self._sessions.slot_for(self._ref) as slot:
+            yield slot
+            if slot != ANY_SLOT:
+                # Who has read the last event may well end the call.
+                saving = asyncio.ensure_future(self._sessions.save(self._ref, slot))
+                try:
+                    await asyncio.shield(saving)
+                except asyncio.CancelledError:
+                    await saving
+                    raise

@@ -1,0 +1,1 @@
+"""Audio transcription with whisper.cpp."""

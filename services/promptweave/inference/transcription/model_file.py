@@ -1,0 +1,45 @@
+"""What the file of a whisper.cpp model says, before it is loaded."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from promptweave.inference.errors import StartError
+from promptweave.inference.transcription.languages import ENGLISH, LANGUAGES
+
+_MAGIC = b"lmgg"
+"""`ggml` as a little-endian number, which the size of the vocabulary follows (whisper.cpp's `whisper_model_load`)."""
+
+_FIRST_MULTILINGUAL = 51865
+_ALL_BUT_LANGUAGES = 51766
+"""How large a vocabulary with one token for each language is without these (whisper.cpp's `num_languages`)."""
+
+
+@dataclass(frozen=True)
+class WhisperModel:
+    """A model's file."""
+
+    path: Path
+    languages: frozenset[str]
+    """The codes of the languages that it knows."""
+
+    @property
+    def english_only(self) -> bool:
+        """Whether it knows nothing else, and so cannot translate."""
+        return self.languages == {ENGLISH}
+
+
+def read_whisper_model(path: Path) -> WhisperModel:
+    """Reads a file's header. Raises StartError."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(8)
+    except OSError as error:
+        raise StartError(f"cannot read the model file {path}: {error.strerror}") from None
+    if header.startswith(b"GGUF"):
+        raise StartError(f"{path} is a GGUF file, and whisper.cpp reads models of its own form (ggml-*.bin)")
+    if len(header) < 8 or not header.startswith(_MAGIC):
+        raise StartError(f"{path} is no model of whisper.cpp (ggml-*.bin)")
+    (vocabulary,) = struct.unpack("<i", header[4:])
+    known = vocabulary - _ALL_BUT_LANGUAGES if vocabulary >= _FIRST_MULTILINGUAL else 0
+    return WhisperModel(path, frozenset(list(LANGUAGES)[:known] or [ENGLISH]))

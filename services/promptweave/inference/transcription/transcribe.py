@@ -1,0 +1,78 @@
+"""Writes down what is said. Knows nothing of gRPC."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from promptweave.inference.errors import RequestError, UnsupportedError
+from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.transcription.languages import ENGLISH, LANGUAGES, language_code
+from promptweave.inference.transcription.model_file import WhisperModel
+from promptweave.inference.transcription.whisper_client import Heard, Token
+from promptweave.inference.transcription.whisper_server import ReadyWhisper
+
+_DETECT = "auto"
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A sound file, and how it is to be heard."""
+
+    audio: bytes
+    language: str | None = None
+    """A code or an English name. None: to be detected."""
+    prompt: str = ""
+    temperature: float | None = None
+    translate: bool = False
+
+
+async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
+    """Raises InferenceError. Cancelling ends the work."""
+    if not recording.audio:
+        raise RequestError("the sound file is empty", path="/audio")
+    fields = {"language": _language(recording, whisper.model), "translate": str(recording.translate).lower()}
+    if "\0" in recording.prompt:
+        raise RequestError("the prompt has a NUL character, at which the server would end it", path="/prompt")
+    if recording.prompt:
+        fields["prompt"] = recording.prompt
+    if recording.temperature is not None:
+        # Written so that no comparison with NaN holds.
+        if not 0 <= recording.temperature <= 1:
+            raise RequestError(f"temperature is {recording.temperature:g}: 0 to 1 is needed", path="/temperature")
+        fields["temperature"] = f"{recording.temperature:.6f}"
+    async with whisper.gate.slot(Party()):
+        return await whisper.client.transcribe(recording.audio, fields)
+
+
+def _language(recording: Recording, model: WhisperModel) -> str:
+    """The server's word for it. It would take any other for one that it does not know, and go on."""
+    if recording.translate and model.english_only:
+        raise UnsupportedError(f"{model.path.stem} knows English only, and cannot translate", path="/translate")
+    if recording.language is None:
+        return ENGLISH if model.english_only else _DETECT
+    code = language_code(recording.language)
+    if code is None:
+        known = ", ".join(LANGUAGES)
+        raise RequestError(f"there is no language {recording.language[:40]!r}; the codes are {known}", path="/language")
+    if code not in model.languages:
+        raise UnsupportedError(f"{model.path.stem} does not know {LANGUAGES[code]}", path="/language")
+    return code
+
+
+def words(tokens: Sequence[Token], *, spaced: bool) -> list[Token]:
+    """The words that tokens make: one begins with a space. `spaced` False: each token is a word."""
+    return [_joined(group) for group in _groups(tokens, spaced) if any(token.text.strip() for token in group)]
+
+
+def _groups(tokens: Sequence[Token], spaced: bool) -> Iterator[list[Token]]:
+    group: list[Token] = []
+    for token in tokens:
+        if group and (not spaced or token.text.startswith(" ")):
+            yield group
+            group = []
+        group.append(token)
+    if group:
+        yield group
+
+
+def _joined(group: Sequence[Token]) -> Token:
+    return Token("".join(token.text for token in group).strip(), group[0].start, max(token.end for token in group))

@@ -1,0 +1,100 @@
+"""whisper.cpp's server's HTTP (1.9.1): /inference and /health.
+
+| the server                                          | the caller                                            |
+|-----------------------------------------------------|-------------------------------------------------------|
+| no connection; closed before the end                | EngineUnavailableError                                |
+| 400 (whatever its reason, the text is one and same) | RequestError at /audio: it could not be read          |
+| 500 that speaks of FFmpeg (with `--convert`)        | likewise                                              |
+| anything else                                       | EngineFailedError                                     |
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import FormData
+
+from promptweave.inference.client.http_client import HttpClient
+from promptweave.inference.client.llama_client import Slot
+from promptweave.inference.errors import EngineFailedError, RequestError
+
+JsonObject = dict[str, Any]
+
+_UNREADABLE = "the sound file could not be read: whisper.cpp reads WAV, MP3, FLAC and Ogg Vorbis"
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token, or some that make a character together. Times in seconds."""
+
+    text: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a transcript. Times in seconds."""
+
+    start: float
+    end: float
+    text: str
+    ids: tuple[int, ...]
+    tokens: tuple[Token, ...]
+    temperature: float
+    avg_logprob: float
+    no_speech_prob: float
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the server makes of a file."""
+
+    language: str
+    """Its English name."""
+    duration: float
+    """In seconds."""
+    segments: tuple[Segment, ...]
+
+
+class WhisperClient(HttpClient):
+    """Talks to one server. It works on one file at a time."""
+
+    async def transcribe(self, audio: bytes, fields: Mapping[str, str]) -> Heard:
+        """Sends a whole file, with the server's own fields. Cancelling closes the connection, which ends the work."""
+        form = FormData({**fields, "response_format": "verbose_json", "no_language_probabilities": "true"})
+        form.add_field("file", audio, filename="audio")
+        status, answer = await self._fetch("POST", "/inference", timeout_s=None, data=form)
+        if status == 400 or (status == 500 and b"ffmpeg" in answer.lower()):
+            raise RequestError(_UNREADABLE, path="/audio")
+        if status >= 300:
+            raise EngineFailedError(f"the whisper server failed: {answer[:200].decode(errors='replace')}")
+        try:
+            return _heard(json.loads(answer))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise EngineFailedError("the whisper server does not answer as whisper.cpp's server does") from None
+
+    async def slots(self, *, timeout_s: float) -> list[Slot]:
+        """It does not tell how far it is."""
+        return []
+
+
+def _heard(answer: JsonObject) -> Heard:
+    return Heard(answer["language"], float(answer["duration"]), tuple(map(_segment, answer["segments"])))
+
+
+def _segment(item: JsonObject) -> Segment:
+    # A segment without tokens leaves them out, and has no average.
+    average = item.get("avg_logprob")
+    return Segment(
+        start=float(item["start"]),
+        end=float(item["end"]),
+        text=item["text"],
+        ids=tuple(item.get("tokens", ())),
+        tokens=tuple(Token(word["word"], float(word["start"]), float(word["end"])) for word in item.get("words", ())),
+        temperature=float(item.get("temperature", 0)),
+        avg_logprob=average if isinstance(average, int | float) and math.isfinite(average) else 0.0,
+        no_speech_prob=float(item.get("no_speech_prob", 0)),
+    )

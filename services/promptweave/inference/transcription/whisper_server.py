@@ -1,0 +1,118 @@
+"""whisper.cpp's server as a program that is watched over.
+
+It is none of our kind: it asks for no key, lets every web page in (CORS `*`), and cannot listen on a UNIX socket. So it
+listens on a port of 127.0.0.1, below a path that nobody guesses. The path is on its command line: who may list this
+machine's processes can read it.
+"""
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from promptweave.inference.engine.load_progress import loaded_part
+from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.errors import StartError
+from promptweave.inference.options import InferenceOptions
+from promptweave.inference.process.launcher import Command
+from promptweave.inference.process.log import WHISPER_STYLE, EngineLog
+from promptweave.inference.process.managed_process import Launch
+from promptweave.inference.process.reserved_port import LOOPBACK, reserved_port
+from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.transcription.model_file import WhisperModel, read_whisper_model
+from promptweave.inference.transcription.whisper_client import WhisperClient
+
+BINARY = "whisper-server"
+
+
+@dataclass(frozen=True)
+class ReadyWhisper:
+    """A whisper server with its model loaded. It may go away at any time, as any engine."""
+
+    client: WhisperClient
+    model: WhisperModel
+    gate: Gate
+    since: float = field(default_factory=time.time)
+    """When the model was loaded, in seconds of the UNIX epoch."""
+
+    @property
+    def model_id(self) -> str:
+        """The model's name for clients."""
+        return self.model.path.stem
+
+
+class WhisperServer:
+    """The whisper server of some options."""
+
+    name = "whisper server"
+
+    def __init__(self, options: InferenceOptions) -> None:
+        """Raises StartError where there is no model file or no server."""
+        assert options.whisper_model is not None
+        self._options = options
+        self._model = read_whisper_model(options.whisper_model)
+        self._binary = find_whisper_server(options.whisper_server)
+
+    @contextmanager
+    def launch(self) -> Iterator[Launch[ReadyWhisper]]:
+        """It listens on a port of its own, below a path of its own."""
+        with reserved_port() as port:
+            path = f"/{secrets.token_urlsafe(32)}"
+            argv = (
+                *(self._binary, "--model", str(self._model.path), "--host", LOOPBACK, "--port", str(port)),
+                # No folder of the machine is served.
+                *("--request-path", path, "--public", os.devnull),
+                *self._options.whisper_args,
+            )
+            yield Launch(Command(os.getpid(), argv).to_line(), self._life(f"http://{LOOPBACK}:{port}{path}"))
+
+    def log(self) -> EngineLog:
+        """Its lines have no levels."""
+        return EngineLog("whisper", WHISPER_STYLE)
+
+    def loaded_part(self, pid: int) -> float | None:
+        """As the kernel tells."""
+        return loaded_part(pid, self._model.path)
+
+    def describe(self, ready: ReadyWhisper) -> str:
+        """The model."""
+        return ready.model_id
+
+    @asynccontextmanager
+    async def _life(self, url: str) -> AsyncIterator["_Life"]:
+        async with WhisperClient(url) as client:
+            yield _Life(client, self._model, self._options)
+
+
+class _Life:
+    def __init__(self, client: WhisperClient, model: WhisperModel, options: InferenceOptions) -> None:
+        self._client = client
+        self._model = model
+        self._options = options
+        self._pulse: Pulse | None = None
+
+    async def healthy(self) -> bool:
+        return await self._client.healthy()
+
+    async def meet(self) -> ReadyWhisper:
+        self._pulse = Pulse(self._client, self._options.hang_timeout_s)
+        # It works on one file at a time, and has a queue without an end.
+        return ReadyWhisper(self._client, self._model, Gate(1, self._options.max_waiting))
+
+    async def trouble(self) -> str | None:
+        assert self._pulse is not None
+        await self._pulse.take()
+        return self._pulse.trouble.what if self._pulse.trouble else None
+
+
+def find_whisper_server(named: str | None) -> str:
+    """The path of the program: the one that is named, or the one on PATH. Raises StartError."""
+    found = shutil.which(os.path.expanduser(named or BINARY))
+    if found:
+        return found
+    if named:
+        raise StartError(f"--whisper-server names {named}, which is no program that can be run")
+    raise StartError(f"it needs whisper.cpp's server: put {BINARY} on PATH, or name it with --whisper-server PATH")

@@ -1,0 +1,1 @@
+"""Grammar values, how they are printed and read, and derivatives of them."""

@@ -1,0 +1,105 @@
+"""How the sentences of a grammar may begin, found out as an engine does: with all the ways to read them at the same time."""
+
+from collections.abc import Iterator, Mapping
+
+from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+
+MAX_STATES = 2_000
+"""Ways in which a beginning may be read at the same time. Above, the answer is yes: nothing relies on a no then."""
+
+_Stack = tuple[Expr, "_Stack"] | None
+"""What is still to come: an expression, and then the rest."""
+
+
+def may_begin(grammar: Grammar, text: str) -> bool:
+    """Whether a sentence begins with `text`. The grammar is productive and safe (`check_safe`)."""
+    states: set[_Stack] = {(grammar.root, None)}
+    for char in text:
+        states = {after for state in states for after in _read(state, char, grammar.rules)}
+        if not states:
+            return False
+        if len(states) > MAX_STATES:
+            return True
+    return True
+
+
+MAX_WAYS, PROBED_CHARACTERS = 1_000, 24
+
+
+def ambiguous_beginning(grammar: Grammar) -> str | None:
+    """A beginning that can be read in more than `MAX_WAYS` ways, looked for by going where there are most; or None.
+
+    An engine follows each of them with every token. The grammar is as for `may_begin`.
+    """
+    states: set[_Stack] = {(grammar.root, None)}
+    text = ""
+    for _ in range(PROBED_CHARACTERS):
+        nexts = sorted({char for state in states for char in _next_characters(state, grammar.rules)})
+        if not nexts:
+            return None
+        after = {char: {new for state in states for new in _read(state, char, grammar.rules)} for char in nexts[:_TRIED]}
+        char = max(after, key=lambda char: len(after[char]))
+        text, states = text + char, after[char]
+        if len(states) > MAX_WAYS:
+            return text
+    return None
+
+
+_TRIED = 8
+"""Characters that are tried at each place."""
+
+
+def _next_characters(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[str]:
+    """The first character of each leaf that may come."""
+    for expr, _ in _leaves(stack, rules):
+        if isinstance(expr, Lit):
+            yield expr.text[0]
+        elif isinstance(expr, Chars):
+            yield chr(expr.ranges[0][0])
+
+
+def _read(stack: _Stack, char: str, rules: Mapping[str, Expr]) -> Iterator[_Stack]:
+    """What may be to come after a character."""
+    for expr, rest in _leaves(stack, rules):
+        match expr:
+            case Lit(text) if text[0] == char:
+                yield (Lit(text[1:]), rest) if len(text) > 1 else rest
+            case Chars(ranges) if any(low <= ord(char) <= high for low, high in ranges):
+                yield rest
+
+
+def _leaves(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[tuple[Expr, _Stack]]:
+    """The literals and classes that may come, each with what follows it."""
+    waiting, seen = [stack], {stack}
+    while waiting:
+        here = waiting.pop()
+        if here is None:
+            continue
+        expr, rest = here
+        if isinstance(expr, Chars) or (isinstance(expr, Lit) and expr.text):
+            yield expr, rest
+            continue
+        for after in _opened(expr, rest, rules):
+            if after not in seen:
+                seen.add(after)
+                waiting.append(after)
+
+
+def _opened(expr: Expr, rest: _Stack, rules: Mapping[str, Expr]) -> Iterator[_Stack]:
+    match expr:
+        case Ref(name):
+            yield (rules[name], rest)
+        case Alt(items):
+            for item in items:
+                yield (item, rest)
+        case Seq(items):
+            for item in reversed(items):
+                rest = (item, rest)
+            yield rest
+        case Rep(item, low, high):
+            if low == 0:
+                yield rest
+            if high != 0:
+                yield (item, (Rep(item, max(low - 1, 0), None if high is None else high - 1), rest))
+        case _:
+            yield rest

@@ -1,0 +1,1 @@
+"""Parses model output incrementally and validates it."""

@@ -1,0 +1,71 @@
+"""Whether a tree that came from elsewhere makes sense: a reader relies on it that each call names one tool.
+
+Trees of our own styles do by construction.
+"""
+
+import math
+from typing import NamedTuple
+
+from promptweave.output.parse.sinks import CALL_PARTS
+from promptweave.output.tree import Choice, Emit, Json, Literal, Node, Part, Region, Repeat, Sequence, Text
+
+_NAMES = (Region.TOOL_NAME, Region.CUSTOM_TOOL_NAME)
+
+
+class _Count(NamedTuple):
+    """How many names may be read: at least, at most."""
+
+    low: float
+    high: float
+
+
+_NONE, _ONE = _Count(0, 0), _Count(1, 1)
+
+
+def check_calls(node: Node) -> None:
+    """Raises ValueError for calls in calls, calls that do not name exactly one tool, and parts of calls outside of them."""
+    _names(node, inside=False)
+
+
+def _names(node: Node, *, inside: bool) -> _Count:
+    match node:
+        case Literal() | Json() | Emit():
+            return _NONE
+        case Part(kind, body):
+            return _names_of_part(kind, body, inside=inside)
+        case Text(kind, branches):
+            if kind is Region.TOOL_CALL or kind in _NAMES or (kind in CALL_PARTS and not inside):
+                raise ValueError(f"free text cannot be {kind.name}")
+            ends = [_names(branch.then, inside=inside) for branch in branches]
+            return _any_of([*ends, _NONE] if node.may_end else ends)
+        case Choice(alternatives):
+            return _any_of([_names(alternative, inside=inside) for alternative in alternatives])
+        case Sequence(items):
+            counts = [_names(item, inside=inside) for item in items]
+            return _Count(sum(count.low for count in counts), sum(count.high for count in counts))
+        case Repeat(item, _, low, high):
+            count = _names(item, inside=inside)
+            return _Count(count.low * low, count.high * (math.inf if high is None else high) if count.high else 0)
+
+
+def _names_of_part(kind: Region, body: Node, *, inside: bool) -> _Count:
+    if kind is Region.TOOL_CALL:
+        if inside:
+            raise ValueError("a call inside a call")
+        if _names(body, inside=True) != _ONE:
+            raise ValueError("a call names exactly one tool")
+        return _NONE
+    if kind in CALL_PARTS and not inside:
+        raise ValueError(f"{kind.name} outside of a call")
+    count = _names(body, inside=inside)
+    if kind not in _NAMES:
+        return count
+    if count != _NONE:
+        raise ValueError("a name inside a name")
+    return _ONE
+
+
+def _any_of(counts: list[_Count]) -> _Count:
+    if not counts:
+        return _NONE
+    return _Count(min(count.low for count in counts), max(count.high for count in counts))

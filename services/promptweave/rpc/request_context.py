@@ -1,0 +1,90 @@
+"""What travels with a call beside its messages: the id of the request that it is made for, and its trace."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+
+import grpc
+import grpc.aio
+from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
+
+from promptweave.common.tracing import Span, span, trace_headers, tracing_on
+from promptweave.rpc.error_interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
+from promptweave.rpc.logs import REQUEST_ID
+
+REQUEST_ID_HEADER = "x-request-id"
+_FORM = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
+"""Callers may be anybody: what they call a request is text in our logs."""
+
+_PROBES = "/grpc."
+"""Health and reflection: nobody's request, and many."""
+
+_FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
+"""What is an error of a server by the conventions; the rest is its caller's."""
+
+
+def outgoing(within: Span | None = None) -> tuple[tuple[str, str], ...]:
+    """What to send along, as metadata of a call that is part of the span, or of the current one."""
+    request_id = REQUEST_ID.get()
+    named = ((REQUEST_ID_HEADER, request_id),) if request_id else ()
+    return (*named, *(within.headers() if within else trace_headers()).items())
+
+
+def rpc_attributes(method: str) -> dict[str, str]:
+    """What a span says of a call of `package.Service/Method`."""
+    return {"rpc.system.name": "grpc", "rpc.method": method}
+
+
+def method_of(request: Message) -> str:
+    """`package.Service/Method` of the only method that takes such a request."""
+    return _method_of(request.DESCRIPTOR)
+
+
+@cache
+def _method_of(request: Descriptor) -> str:
+    services = request.file.services_by_name.values()
+    method = next(method for service in services for method in service.methods if method.input_type is request)
+    return f"{method.containing_service.full_name}/{method.name}"
+
+
+class ContextInterceptor(Around):
+    """Takes over what came with a call."""
+
+    def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
+        # Keys are in lower case. Those that end in -bin have bytes.
+        metadata = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
+        given = metadata.get(REQUEST_ID_HEADER, "")
+        request_id = given if _FORM.fullmatch(given) else None
+        handler = wrapped(handler, lambda behaviour, kind: _within(behaviour, request_id))
+        method = details.method
+        if tracing_on() and not method.startswith(_PROBES):
+            handler = wrapped(handler, lambda behaviour, kind: _traced(behaviour, method.removeprefix("/"), metadata))
+        return handler
+
+
+def _within(behaviour: Behaviour, request_id: str | None) -> Behaviour:
+    async def call(request: object, context: Context) -> object:
+        REQUEST_ID.set(request_id)  # A call is a task of its own.
+        return await behaviour(request, context)
+
+    return call
+
+
+def _traced(behaviour: Behaviour, method: str, metadata: Mapping[str, str]) -> Behaviour:
+    async def call(request: object, context: Context) -> object:
+        with span(method, "server", rpc_attributes(method), carrier=metadata, fails=False) as traced:
+            code = "CANCELLED"
+            try:
+                answer = await behaviour(request, context)
+                code = code_of(context)
+            except Exception:
+                code = code_of(context)
+                raise
+            finally:
+                traced.set({"rpc.response.status_code": code})
+                if code in _FAULTS:
+                    traced.fail(code)
+            return answer
+
+    return call

@@ -1,0 +1,201 @@
+"""The gate: as many inside as there are slots, the others in order, and none forgotten."""
+
+import asyncio
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptweave.errors import Code
+from promptweave.inference.errors import OverloadedError
+from promptweave.inference.scheduling.slot_queue import Gate, Party
+
+pytestmark = pytest.mark.anyio
+
+
+class Caller:
+    """A call that goes through the gate and stays inside until told to leave."""
+
+    def __init__(self, gate: Gate, priority: int = 0, party: Party | None = None) -> None:
+        self.party = party or Party(priority)
+        self.inside = False
+        self._leave = asyncio.Event()
+        self.task = asyncio.create_task(self._run(gate))
+
+    async def _run(self, gate: Gate) -> None:
+        async with gate.slot(self.party):
+            self.inside = True
+            try:
+                await self._leave.wait()
+            finally:
+                self.inside = False
+
+    def leave(self) -> None:
+        self._leave.set()
+
+
+async def settle() -> None:
+    """Lets every task do what it can do now."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_no_more_are_inside_than_there_are_slots() -> None:
+    gate = Gate(2, 10)
+    callers = [Caller(gate) for _ in range(5)]
+    for left in range(5):
+        await settle()
+        assert [caller.inside for caller in callers] == [left <= place < left + 2 for place in range(5)]
+        callers[left].leave()
+    await settle()
+    assert gate._free == 2
+
+
+@pytest.mark.parametrize(
+    ("priorities", "order"),
+    [
+        pytest.param([0, 0, 0], [0, 1, 2], id="arrival"),
+        pytest.param([0, 1, 2], [2, 1, 0], id="priority"),
+        pytest.param([-(2**31), 2**31 - 1, 0, 0], [1, 2, 3, 0], id="extremes"),
+    ],
+)
+async def test_order(priorities: list[int], order: list[int]) -> None:
+    gate = Gate(1, 10)
+    first = Caller(gate)
+    await settle()
+    callers = [Caller(gate, priority) for priority in priorities]
+    await settle()
+    first.leave()
+    for expected in order:
+        await settle()
+        assert [caller.inside for caller in callers] == [place == expected for place in range(len(callers))]
+        callers[expected].leave()
+
+
+@pytest.mark.parametrize("max_waiting", [0, 1, 3])
+async def test_too_many_are_refused(max_waiting: int) -> None:
+    gate = Gate(1, max_waiting)
+    callers = [Caller(gate) for _ in range(1 + max_waiting)]
+    await settle()
+    with pytest.raises(OverloadedError) as raised:
+        async with gate.slot(Party(9)):
+            pass
+    assert raised.value.code is Code.RESOURCE_EXHAUSTED
+    assert raised.value.retry_after_s
+    for caller in callers:
+        caller.leave()
+    await settle()
+    async with gate.slot(Party()):
+        pass
+
+
+async def test_an_error_inside_frees_the_slot() -> None:
+    gate = Gate(1, 0)
+    for _ in range(3):
+        with pytest.raises(KeyError):
+            async with gate.slot(Party()):
+                raise KeyError
+
+
+async def test_cancelled_in_the_moment_in_which_the_slot_comes() -> None:
+    gate = Gate(1, 10)
+    first, second, third = Caller(gate), Caller(gate), Caller(gate)
+    await settle()
+    first.leave()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    second.task.cancel()
+    await settle()
+    assert third.inside
+    third.leave()
+    await settle()
+    assert gate._free == 1
+
+
+async def test_a_call_of_many_messages_lets_the_others_in() -> None:
+    gate, many = Gate(2, 10), Party()
+    messages = [Caller(gate, party=many) for _ in range(6)]
+    await settle()
+    others = [Caller(gate), Caller(gate)]
+    await settle()
+    assert len(gate._waiting) == 3  # One for each call.
+    messages[0].leave()
+    await settle()
+    # It still holds a slot: who holds none goes first.
+    assert [caller.inside for caller in (*messages, *others)] == [False, True, False, False, False, False, True, False]
+    messages[1].leave()
+    await settle()
+    # Now it holds none, and is the first that came.
+    assert [caller.inside for caller in (*messages, *others)] == [False, False, True, False, False, False, True, False]
+    others[0].leave()
+    await settle()
+    assert others[1].inside
+    for caller in (*messages, *others):
+        caller.leave()
+        await settle()
+    assert gate._free == 2
+
+
+async def test_what_was_let_in_once_is_not_refused() -> None:
+    gate, many = Gate(1, 0), Party()
+    messages = [Caller(gate, party=many) for _ in range(3)]
+    for message in messages:
+        await settle()
+        assert message.inside
+        message.leave()
+    await settle()
+    assert (gate._free, many.held) == (1, 0)
+
+
+async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
+    """The slot is not for it: it must not be given on by it, either."""
+    gate = Gate(1, 10)
+    first, second, third = Party(), Caller(gate), None
+    await settle()
+    assert second.inside
+    third = Caller(gate)
+    await settle()
+    third.task.cancel()
+    gate._leave(second.party)  # Before the cancelled one hears of it.
+    await settle()
+    assert gate._free == 1
+    await gate._enter(first)
+    assert gate._free == 0
+    second.task.cancel()
+    with suppress(asyncio.CancelledError):
+        await second.task
+
+
+@given(
+    slots=st.integers(1, 3),
+    steps=st.lists(st.tuples(st.sampled_from(["come", "join", "leave", "cancel", "run"]), st.integers(-2, 2)), max_size=40),
+)
+async def test_no_slot_is_lost_or_given_twice(slots: int, steps: list[tuple[str, int]]) -> None:
+    gate = Gate(slots, 5)
+    callers: list[Caller] = []
+    for step, number in steps:
+        match step:
+            case "come":
+                callers.append(Caller(gate, number))
+            case "join" if callers:
+                callers.append(Caller(gate, party=callers[number % len(callers)].party))
+            case "leave" if callers:
+                callers[number % len(callers)].leave()
+            case "cancel" if callers:
+                callers[number % len(callers)].task.cancel()
+            case "run":
+                # Not always until nothing moves: the races are in between.
+                for _ in range(number + 3):
+                    await asyncio.sleep(0)
+        assert sum(caller.inside for caller in callers) <= slots
+    await settle()
+    unfinished = [caller for caller in callers if not caller.task.done()]
+    # Nobody waits beside a free slot.
+    assert sum(caller.inside for caller in unfinished) == min(slots, len(unfinished))
+    for caller in callers:
+        caller.leave()
+    for caller in callers:
+        with suppress(asyncio.CancelledError, OverloadedError):
+            await caller.task
+    assert (gate._free, gate._waiting) == (slots, [])

@@ -1,0 +1,77 @@
+"""Folders of sockets: one's own, those of the living, and those that the dead left."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from promptweave.inference.process.socket_dir import socket_folder
+
+HOLD = """
+from promptweave.inference.process.socket_dir import socket_folder
+with socket_folder() as folder:
+    (folder / "engine.sock").touch()
+    print(folder, flush=True)
+    input()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+
+
+@contextmanager
+def holder() -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """Another process with a folder."""
+    with subprocess.Popen([sys.executable, "-c", HOLD], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process, Path(process.stdout.readline().strip())
+        finally:
+            process.kill()
+
+
+def test_it_goes_with_the_block(tmp_path: Path) -> None:
+    with socket_folder() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "engine.sock").touch()
+    assert not os.listdir(tmp_path)
+
+
+def test_those_of_the_living_stay(tmp_path: Path) -> None:
+    with socket_folder() as mine, holder() as (_, theirs), socket_folder() as another:
+        assert sorted(tmp_path.iterdir()) == sorted([mine, theirs, another])
+
+
+def test_those_of_the_dead_go(tmp_path: Path) -> None:
+    with holder() as (process, left):
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert (left / "engine.sock").exists()
+        with socket_folder() as folder:
+            assert os.listdir(tmp_path) == [folder.name]
+
+
+@pytest.mark.parametrize("name", ["other-folder", "promptweave-engine-file", "promptweave-engine-full"])
+def test_what_is_no_folder_of_ours_stays(tmp_path: Path, name: str) -> None:
+    other = tmp_path / name
+    other.touch() if name.endswith("file") else other.mkdir()
+    if name.endswith("full"):
+        (other / "thesis.txt").touch()
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    link = tmp_path / "promptweave-engine-link"
+    link.symlink_to(elsewhere)
+    with socket_folder():
+        pass
+    assert other.exists()
+    assert link.exists()
+    assert elsewhere.exists()

@@ -1,0 +1,136 @@
+"""When an engine is taken to hang: it is silent, or it works and does not get on."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import cast
+
+import pytest
+
+from promptweave.inference.client.llama_client import EngineClient, Slot
+from promptweave.inference.engine import watchdog as module
+from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.errors import EngineFailedError, EngineUnavailableError
+from promptweave.inference.process.managed_process import PERIOD_S
+
+pytestmark = pytest.mark.anyio
+
+LIMIT_S = 60.0
+
+
+def slot(tokens: int, *, processing: bool = True) -> Slot:
+    return Slot(id=0, processing=processing, task=7, tokens=tokens, context_size=512)
+
+
+class Clock:
+    """Stands where it is put."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class Patient:
+    """An engine that answers as told, and takes some time for it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.healthy_now = True
+        self.told: Iterator[list[Slot] | Exception] = iter(())
+
+    async def healthy(self, *, timeout_s: float) -> bool:
+        self.clock.now += 0.0 if self.healthy_now else timeout_s
+        return self.healthy_now
+
+    async def slots(self, *, timeout_s: float) -> list[Slot]:
+        found = next(self.told)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock
+
+
+@pytest.fixture
+def engine(clock: Clock) -> Patient:
+    return Patient(clock)
+
+
+@pytest.fixture
+def pulse(engine: Patient) -> Pulse:
+    return Pulse(cast("EngineClient", engine), LIMIT_S)
+
+
+async def taken(pulse: Pulse, clock: Clock, seconds: float) -> None:
+    """Takes it for so long, as the supervisor does."""
+    end = clock.now + seconds
+    while clock.now < end:
+        await pulse.take()
+        clock.now += PERIOD_S
+
+
+async def test_silence(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+    engine.healthy_now = False
+    await taken(pulse, clock, LIMIT_S - 10)
+    assert pulse.trouble is None
+    await taken(pulse, clock, 20)
+    assert pulse.trouble
+    assert not pulse.trouble.at_work
+    assert "has not answered for" in pulse.trouble.what
+
+
+async def test_work_that_does_not_get_on(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+    engine.told = iter(lambda: [slot(5)], None)
+    await taken(pulse, clock, 10 * LIMIT_S - 10)
+    assert pulse.trouble is None
+    await taken(pulse, clock, 20)
+    assert pulse.trouble
+    assert pulse.trouble.at_work
+    assert not pulse.gets_on
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(([slot(tokens)] for tokens in count()), id="it-writes"),
+        pytest.param(iter(lambda: [slot(5, processing=False)], None), id="it-has-nothing-to-do"),
+        pytest.param(iter(lambda: EngineFailedError("no /slots"), None), id="it-does-not-tell"),
+    ],
+)
+async def test_what_is_no_trouble(
+    pulse: Pulse, engine: Patient, clock: Clock, told: Iterator[list[Slot] | Exception]
+) -> None:
+    engine.told = told
+    await taken(pulse, clock, 20 * LIMIT_S)
+    assert pulse.trouble is None
+    assert pulse.gets_on
+
+
+async def test_a_machine_that_was_paused_is_no_trouble(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+    """Nothing moved for a day, and the first question after it finds no answer in time."""
+    engine.told = iter(lambda: [slot(5)], None)
+    await taken(pulse, clock, 5)
+    clock.now += 86_400
+    engine.healthy_now = False
+    await pulse.take()
+    assert pulse.trouble is None
+    engine.healthy_now = True
+    await taken(pulse, clock, 20)
+    assert pulse.trouble is None
+    assert not pulse.gets_on
+
+
+async def test_no_answer_about_slots_is_no_news(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+    """Builds whose `/slots` waits for the computing thread."""
+    engine.told = iter([[slot(5)], *[EngineUnavailableError("no answer in time")] * 30, [slot(6)]])
+    await taken(pulse, clock, 31)
+    assert not pulse.gets_on
+    assert (pulse.busy, pulse.context_use) == (1, 5 / 512)
+    await pulse.take()
+    assert pulse.gets_on
