@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from promptweave.compiler.plan import plan as planning
-from promptweave.compiler.service.response_cache import Answers
+from promptweave.compiler.service.response_cache import ResponseCache
 from promptweave.compiler.service.servicer import PromptCompiler, register
 from promptweave.compiler.service.worker import compile_message
-from promptweave.compiler.service.worker_pool import Pool
+from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.demo.model import demo_template
 from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.rpc.channel import channel
@@ -120,7 +120,7 @@ def in_process(template: str) -> None:
 
 async def over_grpc(template: str) -> None:
     """The second one: a service with a pool of its own, in this process's event loop as the caller is."""
-    server, pool, answers = RpcServer(), Pool(), Answers()
+    server, pool, answers = RpcServer(), WorkerPool(), ResponseCache()
     services = register(server.grpc, pool, answers)
     service = PromptCompiler(pool, answers)
     address = server.listen("127.0.0.1:0")

@@ -20,7 +20,7 @@ from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.service.servicer import register
-from promptweave.output.tree import Region, Syntax, Text
+from promptweave.output.tree import Region, Syntax, TextNode
 from promptweave.output.wire import syntax_to_wire
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
@@ -32,7 +32,7 @@ ENDLESS = GenerateRequest(
     prompt=CompiledPrompt(
         version=1,
         segments=[PromptSegment(text="hello")],
-        syntax=syntax_to_wire(Syntax(Text(Region.CONTENT))),
+        syntax=syntax_to_wire(Syntax(TextNode(Region.CONTENT))),
         gbnf='root ::= "a" root',
     )
 )

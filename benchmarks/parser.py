@@ -11,15 +11,15 @@ from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import (
     EMPTY,
     Branch,
-    Json,
-    Literal,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
     Syntax,
-    Text,
+    TextNode,
     Transform,
 )
 
@@ -27,46 +27,51 @@ KB = 1000
 LENGTHS = (250 * KB, 500 * KB, 1000 * KB)
 SEED = 1
 
-_CALL = Part(
+_CALL = RegionNode(
     Region.TOOL_CALL,
-    Sequence(
-        (Part(Region.TOOL_NAME, Literal("f")), Literal(" "), Part(Region.TOOL_ARGUMENTS, Json("{")), Literal("</call>"))
+    SequenceNode(
+        (
+            RegionNode(Region.TOOL_NAME, LiteralNode("f")),
+            LiteralNode(" "),
+            RegionNode(Region.TOOL_ARGUMENTS, JsonNode("{")),
+            LiteralNode("</call>"),
+        )
     ),
 )
 CASES: dict[str, tuple[Node, str, str, str]] = {
     "text that is full of beginnings of a marker": (
-        Text(Region.CONTENT, (Branch(("<call>",), EMPTY),)),
+        TextNode(Region.CONTENT, (Branch(("<call>",), EMPTY),)),
         "",
         "a <ca < <call b",
         "",
     ),
     "one call with long arguments": (
-        Sequence((Literal("<call>"), _CALL)),
+        SequenceNode((LiteralNode("<call>"), _CALL)),
         '<call>f {"a": [0',
         ', {"k\\u00e9": "some \\"text\\"", "n": -1.5e3}',
         "]}</call>",
     ),
     "many calls": (
-        Repeat(Sequence((Literal("<call>"), _CALL)), "\n"),
+        RepeatNode(SequenceNode((LiteralNode("<call>"), _CALL)), "\n"),
         "",
         '<call>f {"a": 1}</call>\n',
         '<call>f {"a": 1}</call>',
     ),
     "a string that is decoded": (
-        Part(Region.CONTENT, Json('"'), Transform.JSON_STRING_DECODE),
+        RegionNode(Region.CONTENT, JsonNode('"'), Transform.JSON_STRING_DECODE),
         '"',
         "line\\n\\ud83d\\ude00 \\\\ ",
         '"',
     ),
     "raw text that becomes JSON": (
-        Part(
+        RegionNode(
             Region.TOOL_CALL,
-            Sequence(
+            SequenceNode(
                 (
-                    Part(Region.TOOL_NAME, Literal("f")),
-                    Part(
+                    RegionNode(Region.TOOL_NAME, LiteralNode("f")),
+                    RegionNode(
                         Region.TOOL_ARGUMENTS,
-                        Text(None, (Branch(("</x>",), EMPTY),), may_end=False),
+                        TextNode(None, (Branch(("</x>",), EMPTY),), may_end=False),
                         Transform.JSON_STRING_ENCODE,
                     ),
                 )

@@ -20,7 +20,7 @@ import grpc.aio
 import psutil
 
 from promptweave.demo.model import write_demo_model
-from promptweave.output.tree import Region, Syntax, Text
+from promptweave.output.tree import Region, Syntax, TextNode
 from promptweave.output.wire import syntax_to_wire
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2 import Finish, GenerateRequest, GetModelRequest
@@ -38,7 +38,7 @@ def asked(words: str, **session: str) -> GenerateRequest:
     prompt = CompiledPrompt(
         version=1,
         segments=[PromptSegment(text=words)],
-        syntax=syntax_to_wire(Syntax(Text(Region.CONTENT))),
+        syntax=syntax_to_wire(Syntax(TextNode(Region.CONTENT))),
         gbnf='root ::= "yes"',
     )
     return GenerateRequest(prompt=prompt, **session)  # type: ignore[arg-type]

@@ -21,7 +21,7 @@ from promptweave.compiler.profile import probe_capabilities
 from promptweave.compiler.profile import profile as profiles
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.service.convert import chat_request_from_wire
-from promptweave.compiler.service.worker_pool import Pool
+from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.rpc.channel import channel
@@ -55,7 +55,7 @@ def cold(template: ChatTemplate) -> None:
     profiles._cached.cache_clear()
     probe_capabilities._cached.cache_clear()
     profiles.profile(template)
-    probe_capabilities.abilities(template)
+    probe_capabilities.template_capabilities(template)
 
 
 def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:
@@ -74,7 +74,7 @@ def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:
 
 async def over_grpc(templates: list[ChatTemplate], wire: prompt_compiler_pb2.CompileRequest) -> list[list[float]]:
     """Milliseconds of each of five calls in a row, with other words each, for each template."""
-    server, pool = RpcServer(), Pool()
+    server, pool = RpcServer(), WorkerPool()
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)

@@ -9,7 +9,7 @@ from benchmarks.cluster.services import COMPILER, Cluster
 from benchmarks.compiler import together
 
 from promptweave.demo.model import demo_template
-from promptweave.rpc.bearer_token import bringing
+from promptweave.rpc.bearer_token import client_interceptors
 from promptweave.rpc.channel import channel
 from promptweave.rpc.security import Security
 
@@ -48,6 +48,6 @@ async def _rate(cluster: Cluster, credentials: grpc.ChannelCredentials) -> float
         credentials,
         # The cluster's DNS is not this process's own.
         [("grpc.ssl_target_name_override", f"balancer.{DOMAIN}")],
-        bringing(Security(token_file=cluster.folder / "token")),
+        client_interceptors(Security(token_file=cluster.folder / "token")),
     ) as connection:
         return await together(demo_template(), [connection], REQUEST, _CALLERS)

@@ -6,7 +6,7 @@ python tests/compiler/template_table.py
 from pathlib import Path
 
 from promptweave.compiler.profile.image_syntax import PictureSyntax
-from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.template.chat_template import ChatTemplate
 
@@ -33,7 +33,7 @@ def table() -> str:
     """The page."""
     templates = {path.stem: ChatTemplate(path.read_text(), "<s>", "</s>") for path in sorted(CORPUS.glob("*.jinja"))}
     found = {name: profile(template) for name, template in templates.items()}
-    rows = [_row(name, known, abilities(templates[name]).picture) for name, known in found.items()]
+    rows = [_row(name, known, template_capabilities(templates[name]).picture) for name, known in found.items()]
     native = sum(known.style == "native" for known in found.values())
     told = sum(known.calls_as_content for known in found.values())
     number = len(found)

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from promptweave.compiler.service.servicer import register
-from promptweave.compiler.service.worker_pool import CallTooLongError, Pool
+from promptweave.compiler.service.worker_pool import CallTooLongError, WorkerPool
 from promptweave.rpc.channel import channel
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
@@ -63,7 +63,7 @@ ATTACKS = [
 
 @pytest.fixture(scope="module")
 async def compiler(anyio_backend: str) -> AsyncIterator[PromptCompilerServiceStub]:
-    server, pool = RpcServer(), Pool(cpu_s=8)
+    server, pool = RpcServer(), WorkerPool(cpu_s=8)
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)
@@ -119,7 +119,7 @@ def workers() -> set[psutil.Process]:
 
 async def test_a_worker_that_hangs_or_dies_is_replaced(anyio_backend: str) -> None:
     before = workers()
-    pool = Pool(size=1, wall_s=20)
+    pool = WorkerPool(size=1, wall_s=20)
     try:
         data = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "null"}').SerializeToString()
         assert (await pool.call("CompileSchema", data))[0] == b"ok"
@@ -138,7 +138,7 @@ async def test_a_worker_that_hangs_or_dies_is_replaced(anyio_backend: str) -> No
 
 async def test_a_call_may_take_its_time_on_a_busy_machine(anyio_backend: str) -> None:
     """What counts is CPU time."""
-    before, pool = workers(), Pool(size=1, cpu_s=1)
+    before, pool = workers(), WorkerPool(size=1, cpu_s=1)
     try:
         data = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "null"}').SerializeToString()
         assert (await pool.call("CompileSchema", data))[0] == b"ok"
@@ -153,7 +153,7 @@ async def test_a_call_may_take_its_time_on_a_busy_machine(anyio_backend: str) ->
 
 
 async def test_a_call_that_computes_for_too_long_is_given_up(anyio_backend: str) -> None:
-    pool = Pool(size=1, cpu_s=0.2)
+    pool = WorkerPool(size=1, cpu_s=0.2)
     try:
         # Its rendering alone may take ten times as long.
         with pytest.raises(CallTooLongError, match=r"longer than 0\.2 s of CPU time"):
@@ -163,7 +163,7 @@ async def test_a_call_that_computes_for_too_long_is_given_up(anyio_backend: str)
 
 
 async def test_a_caller_who_goes_away_leaves_the_worker_to_others(anyio_backend: str) -> None:
-    pool = Pool(size=1)
+    pool = WorkerPool(size=1)
     try:
         data = prompt_compiler_pb2.CompileSchemaRequest(schema='{"type": "null"}').SerializeToString()
         for _ in range(20):

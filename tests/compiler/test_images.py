@@ -12,8 +12,8 @@ from PIL import Image
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.explain import explain
-from promptweave.compiler.messages.images import IN_TEXT, MOST_PICTURES
-from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.messages.images import IN_TEXT, MAX_PICTURES
+from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Picture, Role, Tool, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
 
@@ -86,7 +86,7 @@ def colors(compiled: Compiled) -> list[str]:
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_what_the_template_writes_for_a_picture_is_found(name: str) -> None:
     source, written = TEMPLATES[name]
-    found = abilities(chat_template(source)).picture
+    found = template_capabilities(chat_template(source)).picture
     assert (found.written if found else None) == written
 
 
@@ -227,11 +227,11 @@ def test_what_is_no_picture_is_refused_at_its_place(data: bytes, why: str) -> No
 
 
 def test_there_is_a_most_of_them() -> None:
-    many = [replace(shown(0), pointer=f"/messages/0/content/{place}/image") for place in range(MOST_PICTURES + 1)]
-    assert len(colors(compile_prompt(ChatRequest((look("x", *many[:-1]),)), chat_template(QWEN)))) == MOST_PICTURES
+    many = [replace(shown(0), pointer=f"/messages/0/content/{place}/image") for place in range(MAX_PICTURES + 1)]
+    assert len(colors(compile_prompt(ChatRequest((look("x", *many[:-1]),)), chat_template(QWEN)))) == MAX_PICTURES
     with pytest.raises(RequestError, match="at most 100") as raised:
         compile_prompt(ChatRequest((look("x", *many),)), chat_template(QWEN))
-    assert raised.value.path == f"/messages/0/content/{MOST_PICTURES}/image"
+    assert raised.value.path == f"/messages/0/content/{MAX_PICTURES}/image"
 
 
 def _corpus() -> list[Any]:

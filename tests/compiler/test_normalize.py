@@ -11,8 +11,8 @@ from promptweave.compiler.errors import RequestError, TemplateError
 from promptweave.compiler.messages.normalize import as_template_messages
 from promptweave.compiler.messages.tool_history import exchange, ids, results_in_order
 from promptweave.compiler.messages.turns import Turn
-from promptweave.compiler.profile.capabilities import Abilities, IdForm, SystemPlace
-from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.capabilities import IdForm, SystemPlace, TemplateCapabilities
+from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
 from promptweave.compiler.styles import functionary_v2
 from promptweave.compiler.template.chat_template import ChatTemplate
@@ -34,35 +34,37 @@ def template(name: str) -> ChatTemplate:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("tagged", Abilities(reasoning_key="reasoning_content")),
-        ("listed", Abilities(reasoning_beside_content=False)),
+        ("tagged", TemplateCapabilities(reasoning_key="reasoning_content")),
+        ("listed", TemplateCapabilities(reasoning_beside_content=False)),
         (
             "single",
-            Abilities(parallel_calls=False, content_beside_calls=False, reasoning_beside_content=False),
+            TemplateCapabilities(
+                supports_parallel_tool_calls=False, content_beside_calls=False, reasoning_beside_content=False
+            ),
         ),
         (
             "textual",
-            Abilities(
+            TemplateCapabilities(
                 system=SystemPlace.FIRST,
                 calls_without_tools=False,
-                arguments_as_object=False,
+                requires_object_arguments=False,
                 tools_undescribed=False,
                 reasoning_beside_content=False,
             ),
         ),
         (
             "inside",
-            Abilities(
+            TemplateCapabilities(
                 content_beside_calls=False,
                 results_in_call=True,
                 ids=IdForm.BY_NAME,
-                content_as_parts=True,
+                requires_typed_content=True,
                 reasoning_beside_content=False,
             ),
         ),
         (
             "nine",
-            Abilities(
+            TemplateCapabilities(
                 system=SystemPlace.FIRST,
                 system_only=False,
                 consecutive_users=False,
@@ -77,13 +79,13 @@ def template(name: str) -> ChatTemplate:
         ),
     ],
 )
-def test_abilities(name: str, expected: Abilities) -> None:
-    assert abilities(template(name)) == expected
+def test_abilities(name: str, expected: TemplateCapabilities) -> None:
+    assert template_capabilities(template(name)) == expected
 
 
 def test_abilities_are_told_to_people() -> None:
-    assert "history: the template does not take two calls in a turn" in abilities(template("single")).notes()
-    assert abilities(template("tagged")).notes() == ()
+    assert "history: the template does not take two calls in a turn" in template_capabilities(template("single")).notes()
+    assert template_capabilities(template("tagged")).notes() == ()
 
 
 # -- prompts: shape × template → prompt, and what is told --
@@ -273,7 +275,7 @@ def test_ids_in_the_templates_form_stay() -> None:
     """So the history is what the model wrote, and what the cache has. Ids that are used again get a number of their own."""
     written = ["functions.f:7", "functions.f:7", "call_0", "functions.g:1", "functions.f:3", "functions.f:03x"]
     messages = [each for id_ in written for each in (assistant(None, Call(id_, "f", "{}")), result("done", id_))]
-    turns, _ = ids(tuple(Turn(each, place) for place, each in enumerate(messages)), Abilities(ids=IdForm.BY_NAME))
+    turns, _ = ids(tuple(Turn(each, place) for place, each in enumerate(messages)), TemplateCapabilities(ids=IdForm.BY_NAME))
     named = [call.id for turn in turns for call in turn.message.tool_calls]
     assert named == [f"functions.f:{number}" for number in (7, 1, 2, 3, 4, 5)]
     assert [turn.message.tool_call_id for turn in turns if turn.role is Role.TOOL] == named
@@ -283,16 +285,16 @@ def test_ids_that_are_used_again_mean_the_last_call() -> None:
     turns = tuple(Turn(message, place) for place, message in enumerate(AGAIN))
     said = [turn.content for turn in results_in_order(turns) if turn.role is Role.TOOL]
     assert said == ["17 drizzle", "25 sun", "3 snow", "noon"]
-    names = [each.get("name") for each in as_template_messages(turns, Abilities()) if each["role"] == "tool"]
+    names = [each.get("name") for each in as_template_messages(turns, TemplateCapabilities()) if each["role"] == "tool"]
     assert names == ["get_time", "get_weather", "get_time", "get_weather"]
-    by_name, _ = ids(turns, Abilities(ids=IdForm.BY_NAME))
+    by_name, _ = ids(turns, TemplateCapabilities(ids=IdForm.BY_NAME))
     assert [turn.message.tool_call_id for turn in by_name if turn.role is Role.TOOL] == [
         "functions.get_time:1",
         "functions.get_weather:0",
         "functions.get_time:3",
         "functions.get_weather:2",
     ]
-    as_text, _ = exchange(turns, Abilities(calls=False), tools=True)
+    as_text, _ = exchange(turns, TemplateCapabilities(calls=False), tools=True)
     told = [turn.content for turn in as_text if turn.role is Role.USER][1:]
     assert told == [
         "[result of get_time]\n25 sun",

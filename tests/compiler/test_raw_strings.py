@@ -12,7 +12,7 @@ from promptweave.compiler.json_schema.emit.raw_strings import before
 from promptweave.compiler.request import Tool
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
-from promptweave.output.tree import EMPTY, Branch, Part, Region, Syntax, Text
+from promptweave.output.tree import EMPTY, Branch, Region, RegionNode, Syntax, TextNode
 
 from ..gbnf_text import grammar_from_gbnf
 from ..grammars import accepts
@@ -23,7 +23,7 @@ from .test_compile import QUESTION, check_samples, read, template
 @pytest.mark.parametrize("end", ["</p>", "\n</p>", "abab", "aab", "\naa", "p"])
 def test_a_text_may_be_written_exactly_if_it_is_read_back(end: str) -> None:
     markers = tuple(dict.fromkeys((end, end.lstrip())))
-    tree = Part(Region.CONTENT, Text(None, (Branch(markers, EMPTY),), may_end=False))
+    tree = RegionNode(Region.CONTENT, TextNode(None, (Branch(markers, EMPTY),), may_end=False))
     dfa = before(end, end.lstrip())
     alphabet = sorted(set(end) | {"x"})
     for length in range(7 if len(alphabet) < 5 else 5):

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptweave.compiler.errors import TemplateUnknownError
-from promptweave.compiler.service.response_cache import Answers
+from promptweave.compiler.service.response_cache import ResponseCache
 from promptweave.compiler.service.servicer import MAX_TEMPLATES, PromptCompiler
 from promptweave.compiler.service.worker import answer
-from promptweave.compiler.service.worker_pool import Pool
+from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import prompt_compiler_pb2
@@ -42,13 +42,13 @@ class Worker:
 @pytest.fixture
 def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     worker = Worker()
-    monkeypatch.setattr(Pool, "call", lambda _, method, data: worker.call(method, data))
+    monkeypatch.setattr(WorkerPool, "call", lambda _, method, data: worker.call(method, data))
     return worker
 
 
 @pytest.fixture
 def service(worker: Worker) -> PromptCompiler:
-    return PromptCompiler(Pool(), Answers())
+    return PromptCompiler(WorkerPool(), ResponseCache())
 
 
 pytestmark = pytest.mark.anyio
@@ -123,7 +123,7 @@ def test_the_template_used_longest_ago_is_forgotten(service: PromptCompiler) -> 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60)), max_size=40))
 def test_never_more_bytes_than_it_may(puts: list[tuple[int, int]]) -> None:
-    answers, newest = Answers(max_bytes=4 * 256), dict[bytes, bytes]()
+    answers, newest = ResponseCache(max_bytes=4 * 256), dict[bytes, bytes]()
     for name, size in puts:
         key = bytes([name])
         newest[key] = bytes(size)
@@ -136,7 +136,7 @@ def test_never_more_bytes_than_it_may(puts: list[tuple[int, int]]) -> None:
 
 def test_the_one_asked_for_longest_ago_goes_first() -> None:
     hits = count()
-    answers = Answers(max_bytes=2 * (256 + 1), on_hit=lambda: next(hits))
+    answers = ResponseCache(max_bytes=2 * (256 + 1), on_hit=lambda: next(hits))
     for key in (b"a", b"b"):
         answers.put(key, b".")
     assert answers.get(b"a")

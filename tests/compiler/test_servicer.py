@@ -8,7 +8,7 @@ import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from promptweave.compiler.service.servicer import register
-from promptweave.compiler.service.worker_pool import Pool
+from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.rpc.channel import channel
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def compiler() -> AsyncIterator[PromptCompilerServiceStub]:
-    server, pool = RpcServer(), Pool()
+    server, pool = RpcServer(), WorkerPool()
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
     await server.start(services)

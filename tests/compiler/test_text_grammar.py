@@ -15,7 +15,7 @@ from promptweave.compiler.request import GrammarSyntax, TextGrammar, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
 from promptweave.output.grammar.expr import Grammar, Rules
-from promptweave.output.grammar.prefixes import may_begin
+from promptweave.output.grammar.prefixes import is_viable_prefix
 from promptweave.output.grammar.safety import check_safe
 
 from ..engine import Judge, engine_or_reader
@@ -151,7 +151,7 @@ def test_refusals_name_line_and_column(syntax: GrammarSyntax, definition: str, w
 
 def test_what_may_begin_like_a_text() -> None:
     grammar = read_text_grammar(TextGrammar(GBNF, 'root ::= "a" ("b"{2} | [c-d]+ x)\nx ::= "" | "!"'))
-    assert [may_begin(grammar, text) for text in ("", "a", "abb", "acdd!", "ab!", "b")] == [
+    assert [is_viable_prefix(grammar, text) for text in ("", "a", "abb", "acdd!", "ab!", "b")] == [
         True,
         True,
         True,

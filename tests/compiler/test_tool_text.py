@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from promptweave.compiler.request import SchemaStyle, Tool
-from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.styles.tool_text import tools_as_text
 
 
 def type_of(schema: Any, **definitions: Any) -> str:
     """The TypeScript type of a property `p`."""
     parameters = {"type": "object", "properties": {"p": schema}, "$defs": definitions}
-    text = published([Tool("f", "", parameters)], SchemaStyle.TYPESCRIPT)
+    text = tools_as_text([Tool("f", "", parameters)], SchemaStyle.TYPESCRIPT)
     before, _, rest = text.partition("type f = (_: {\n  p?: ")
     body = rest.removesuffix(",\n}) => any;\n}")
     assert body != rest
@@ -60,7 +60,7 @@ def test_references_are_named_types() -> None:
 
 
 def test_a_reference_to_the_whole_is_a_type() -> None:
-    text = published([Tool("f", "", {"properties": {"a": {"$ref": "#"}}})], SchemaStyle.TYPESCRIPT)
+    text = tools_as_text([Tool("f", "", {"properties": {"a": {"$ref": "#"}}})], SchemaStyle.TYPESCRIPT)
     assert "type Root = {\n  a?: Root,\n};\n" in text
 
 
@@ -74,7 +74,7 @@ def test_functions_do_not_share_names_by_accident() -> None:
     def tool(name: str, kind: str) -> Tool:
         return Tool(name, "", {"properties": {"a": {"$ref": "#/$defs/x"}}, "$defs": {"x": {"type": kind}}})
 
-    text = published([tool("f", "string"), tool("g", "boolean"), tool("x_3", "null")], SchemaStyle.TYPESCRIPT)
+    text = tools_as_text([tool("f", "string"), tool("g", "boolean"), tool("x_3", "null")], SchemaStyle.TYPESCRIPT)
     assert "type x = string;\ntype f = (_: {\n  a?: x,\n}) => any;" in text
     assert "type x_2 = boolean;\ntype g = (_: {\n  a?: x_2,\n}) => any;" in text
     assert "type x_4 = null;\ntype x_3 = (_: {\n  a?: x_4,\n}) => any;" in text
@@ -86,7 +86,7 @@ def test_a_signature() -> None:
         "Get the weather\nof a city",
         {"type": "object", "properties": {"city": {"type": "string", "description": "Its name"}}, "required": ["city"]},
     )
-    assert published([tool], SchemaStyle.TYPESCRIPT) == (
+    assert tools_as_text([tool], SchemaStyle.TYPESCRIPT) == (
         "namespace functions {\n// Get the weather\n// of a city\n"
         "type get_weather = (_: {\n  // Its name\n  city: string,\n}) => any;\n}"
     )
@@ -94,7 +94,7 @@ def test_a_signature() -> None:
 
 def test_as_json_each_tool_is_a_line_as_it_came() -> None:
     tools = [Tool("f", "é", {"type": "object", "properties": {"z": {}, "a": {"const": 10**30}}}), Tool("g")]
-    first, second = published(tools, SchemaStyle.JSON).split("\n")
+    first, second = tools_as_text(tools, SchemaStyle.JSON).split("\n")
     assert json.loads(first) == {"name": "f", "description": "é", "parameters": tools[0].parameters}
     assert '"z": {}, "a": {"const": 1000000000000000000000000000000}' in first
     assert json.loads(second)["name"] == "g"

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from promptweave.errors import Code
-from promptweave.facade.backend.clients import Services
+from promptweave.facade.backend.clients import ServiceClients
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
@@ -32,7 +32,7 @@ MESSAGE = inference_pb2.GenerateResponse(
 @pytest.mark.parametrize("how", WAYS)
 async def test_a_call_that_breaks_off(how: Breaking, message: bytes | None) -> None:
     read = asyncio.Event()
-    async with breaking_off(how, message, read) as address, Services(address, address) as services:
+    async with breaking_off(how, message, read) as address, ServiceClients(address, address) as services:
         request = inference_pb2.GenerateRequest(prompt=prompt_compiler_pb2.CompiledPrompt(prefix_key="p"))
         answer = services.generate(request, TIMEOUT_S)
         if message is not None:

@@ -11,7 +11,15 @@ from pydantic import BaseModel
 from promptweave.facade.anthropic.body import MessagesBody
 from promptweave.facade.anthropic.to_chat import to_chat as from_messages
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.unsupported import CHAT, COMPLETIONS, EMBEDDINGS, MESSAGES, NOTHING, RESPONSES, Unserved
+from promptweave.facade.bodies.unsupported import (
+    CHAT,
+    COMPLETIONS,
+    EMBEDDINGS,
+    MESSAGES,
+    NOTHING,
+    RESPONSES,
+    UnsupportedParam,
+)
 from promptweave.facade.errors import RequestError, UnsupportedError, to_param
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_compile_request
@@ -230,7 +238,7 @@ CASES = [pytest.param(route, field, id=f"{route}-{field.path}") for route in ROU
 
 
 @pytest.mark.parametrize(("route", "field"), CASES)
-def test_it_is_refused_by_its_name_and_what_asks_for_nothing_is_taken(route: str, field: Unserved) -> None:
+def test_it_is_refused_by_its_name_and_what_asks_for_nothing_is_taken(route: str, field: UnsupportedParam) -> None:
     ask, body = ROUTES[route]
     refusals = []
     for value in (value for value in SAMPLES if not field.takes(value)):
@@ -241,8 +249,8 @@ def test_it_is_refused_by_its_name_and_what_asks_for_nothing_is_taken(route: str
             refusals.append(to_param(refused.value.path))
     assert refusals
     assert set(refusals) == {field.path.replace("[]", "[0]")}
-    for value in (None, *field.taken):
-        if field.taken != NOTHING or value is False:
+    for value in (None, *field.allowed):
+        if field.allowed != NOTHING or value is False:
             ask(with_field(body, field.path, value))
 
 

@@ -16,7 +16,7 @@ from promptweave.facade.app import create_app
 from promptweave.facade.errors import KeyFileError
 from promptweave.facade.http import api_keys as keys_module
 from promptweave.facade.http.api_keys import Keys
-from promptweave.facade.http.middleware import Guard
+from promptweave.facade.http.middleware import AuthMiddleware
 from promptweave.facade.http.rate_limits import RateLimits
 from promptweave.facade.options import FacadeOptions
 
@@ -115,7 +115,7 @@ async def test_each_address_has_its_requests_at_once() -> None:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    guard = Guard(slow, None, RateLimits(None, 1))
+    guard = AuthMiddleware(slow, None, RateLimits(None, 1))
 
     async def with_state(scope: Any, receive: Any, send: Any) -> None:
         await guard({**scope, "state": {"request_id": "req_1"}}, receive, send)

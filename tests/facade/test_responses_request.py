@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
-from promptweave.facade.openai.chat.translated import Translated
+from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.items import encrypted, kept_item
 from promptweave.facade.openai.responses.to_chat import to_chat
 
 
-def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Translated:
+def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Translation:
     return to_chat(raw, read_body(ResponsesBody, raw), history or [])
 
 
@@ -166,7 +166,7 @@ def test_places_come_from_the_request(made: str, given_: str) -> None:
 
 @given(steps=st.lists(st.sampled_from(["a", "b", "0"]), max_size=4))
 def test_what_nobody_moved_stays(steps: list[str]) -> None:
-    places = Places()
-    places.move("/a/b", Origin("/x"))
+    places = SourceMap()
+    places.add("/a/b", Origin("/x"))
     path = "".join(f"/{step}" for step in steps)
-    assert places.given(path) == ("/x" + path[4:] if steps[:2] == ["a", "b"] else path)
+    assert places.original(path) == ("/x" + path[4:] if steps[:2] == ["a", "b"] else path)

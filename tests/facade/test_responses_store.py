@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptweave.facade.openai.responses.store import Kept, ResponseStore, StoreError, StoreLimits
+from promptweave.facade.openai.responses.store import ResponseStore, StoredResponse, StoreError, StoreLimits
 
 pytestmark = pytest.mark.anyio
 
@@ -34,9 +34,9 @@ def open_store() -> Iterator[Open]:
         store.close()
 
 
-def kept(name: str, text: str = "é\U0001f600") -> Kept:
+def kept(name: str, text: str = "é\U0001f600") -> StoredResponse:
     output = [{"id": f"msg_{name}", "type": "message", "text": text}]
-    return Kept({"id": f"resp_{name}", "output": output}, [{"id": f"in_{name}", "type": "message"}])
+    return StoredResponse({"id": f"resp_{name}", "output": output}, [{"id": f"in_{name}", "type": "message"}])
 
 
 async def test_a_response_comes_back_to_its_owner_alone(open_store: Open) -> None:

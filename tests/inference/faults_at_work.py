@@ -12,7 +12,7 @@ import pytest
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.demo.model import write_demo_model
-from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.engine import watchdog
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.remote import endpoints
@@ -80,7 +80,7 @@ async def _twice(place: Place, prompt: str, **given: Any) -> Seen:
     async with watched(engine), calling(engine) as stub:
         first = await end_of(stub.Generate(asked, timeout=TIMEOUT_S), Answer())
         began = time.monotonic()
-        await eventually(lambda: engine.losses == 2 and engine._ready)
+        await eventually(lambda: engine.crash_count == 2 and engine._ready)
         back_s = time.monotonic() - began
         second = await end_of(stub.Generate(asked, timeout=TIMEOUT_S), Answer())
         return Seen(f"{first} after two tries; then {second}", back_s)
@@ -104,7 +104,7 @@ async def whisper_killed(place: Place) -> Seen:
     server = install_whisper_server(place.folder)
     given = options(place.model, parallel=1, ctx_size=CONTEXT, whisper_model=file, whisper_server=server)
     engine, side = Supervisor(given), SideEngines.supervised(given)
-    whisper = side.engines[Role.WHISPER]
+    whisper = side.engines[EngineRole.WHISPER]
     assert isinstance(whisper, Supervision)
     async with watched(engine), watched(whisper), calling(engine, side=side) as stub:
         writing = stub.Generate(endless(), timeout=TIMEOUT_S)
@@ -115,7 +115,7 @@ async def whisper_killed(place: Place) -> Seen:
         os.kill(whisper.pid or 0, signal.SIGKILL)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await hearing
-        await eventually(lambda: whisper.losses and whisper._ready)
+        await eventually(lambda: whisper.crash_count and whisper._ready)
         await stub.Transcribe(TranscribeRequest(audio=b"sound"), timeout=TIMEOUT_S)
         back_s = time.monotonic() - began
         assert (await writing.read()).events
@@ -129,7 +129,7 @@ async def embedder_killed(place: Place) -> Seen:
     write_embedding_model(file)
     given = options(place.model, parallel=1, ctx_size=CONTEXT, embedding_model=file)
     engine, side = Supervisor(given), SideEngines.supervised(given)
-    embedder = side.engines[Role.EMBEDDING]
+    embedder = side.engines[EngineRole.EMBEDDING]
     assert isinstance(embedder, Supervisor)
     async with watched(engine), watched(embedder), calling(engine, side=side) as stub:
         asked = EmbedRequest(inputs=[EmbedRequest.Input(text="hello")])
@@ -164,7 +164,7 @@ async def endpoint_with_another_model(place: Place) -> Seen:
         began = time.monotonic()
         error = await end_of(call, got)
         async with somebodys_server(other, port):
-            await eventually(lambda: engine.there() and engine.ready().facts.template == "another")
+            await eventually(lambda: engine.ready_engines() and engine.ready().facts.template == "another")
             await answers_again(stub)
             back_s = time.monotonic() - began
             template = (await stub.GetModel(GetModelRequest())).model.template.source

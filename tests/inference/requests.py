@@ -7,7 +7,7 @@ from typing import Any
 import grpc.aio
 import pytest
 
-from promptweave.output.tree import Node, Region, Syntax, Text
+from promptweave.output.tree import Node, Region, Syntax, TextNode
 from promptweave.output.wire import syntax_to_wire
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
@@ -31,7 +31,7 @@ def program(
     *segments: prompt_compiler_pb2.PromptSegment, root: Node | None = None, prefix: str = "", **fields: Any
 ) -> prompt_compiler_pb2.CompiledPrompt:
     """A compiled prompt; free text unless told otherwise."""
-    syntax = syntax_to_wire(Syntax(root or Text(Region.CONTENT), prefix))
+    syntax = syntax_to_wire(Syntax(root or TextNode(Region.CONTENT), prefix))
     return prompt_compiler_pb2.CompiledPrompt(version=1, segments=segments or [text("hello")], syntax=syntax, **fields)
 
 

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.inference import auxiliary_engines, main
-from promptweave.inference.auxiliary_engines import Role, SideEngines, side_options
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines, side_options
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.options import InferenceOptions
@@ -51,19 +51,19 @@ def test_an_engines_own_options(
 ) -> None:
     path = model(tmp_path, pooling)
     chosen = side_options(given(tmp_path, embedding_model=path, engine="e", engine_args=("--temp", "0"), **fields))
-    assert [*chosen] == [Role.EMBEDDING]
-    own = chosen[Role.EMBEDDING]
+    assert [*chosen] == [EngineRole.EMBEDDING]
+    own = chosen[EngineRole.EMBEDDING]
     assert (own.model, own.pooling, own.ctx_size) == (path, *expected)
     assert (own.engine, own.engine_args, own.endpoints, own.parallel) == ("e", (), (), 4)
 
 
 def test_a_long_context_is_taken_when_asked_for(demo_model: Path) -> None:
     assert (
-        side_options(given(demo_model, embedding_model=demo_model, embedding_pooling="last"))[Role.EMBEDDING].ctx_size
+        side_options(given(demo_model, embedding_model=demo_model, embedding_pooling="last"))[EngineRole.EMBEDDING].ctx_size
         == 8192
     )
     asked = given(demo_model, embedding_model=demo_model, embedding_pooling="last", embedding_ctx_size=20_000)
-    assert side_options(asked)[Role.EMBEDDING].ctx_size == 20_224
+    assert side_options(asked)[EngineRole.EMBEDDING].ctx_size == 20_224
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_command_line_of_a_binary(pooling: str) -> None:
 async def test_they_live_and_die_apart(demo_model: Path, tmp_path: Path) -> None:
     chosen = options(demo_model, embedding_model=model(tmp_path, "MEAN"))
     chat, side = Supervisor(chosen), SideEngines.supervised(chosen)
-    beside = side.engines[Role.EMBEDDING]
+    beside = side.engines[EngineRole.EMBEDDING]
     assert isinstance(beside, Supervisor)
     embed = inference_pb2.EmbedRequest(inputs=[inference_pb2.EmbedRequest.Input(text="a")])
     async with watched(chat), watched(beside) as watch, calling(chat, side=side) as stub:
@@ -123,7 +123,7 @@ async def test_they_live_and_die_apart(demo_model: Path, tmp_path: Path) -> None
         os.kill(beside.pid, signal.SIGKILL)
         await eventually(lambda: watch.heard == [True, False])
         with pytest.raises(EngineUnavailableError, match=r"^of the embedding model: "):
-            side.ready(Role.EMBEDDING)
+            side.ready(EngineRole.EMBEDDING)
         assert (await answer(stub, request(max_tokens=1))).finish.usage.completion_tokens == 1
         await eventually(lambda: watch.heard == [True, False, True])
         assert chat.pid
@@ -164,7 +164,7 @@ async def test_one_that_ran_and_starts_no_more_leaves_the_others(
     async def hear(ready: bool) -> None:
         heard.append(ready)
 
-    running = asyncio.ensure_future(SideEngines({Role.RERANK: Mortal()}).run(Role.RERANK, hear))
+    running = asyncio.ensure_future(SideEngines({EngineRole.RERANK: Mortal()}).run(EngineRole.RERANK, hear))
     await eventually(lambda: lives == 3)
     assert heard == [True]
     running.cancel()
@@ -178,7 +178,7 @@ async def test_health_tells_which(demo_model: Path, tmp_path: Path) -> None:
     serving = asyncio.create_task(main.serve(chosen, on_listening=listened.set_result))
     async with channel(await listened) as connection:
         health = health_pb2_grpc.HealthStub(connection)
-        for name in ("promptweave.v1.InferenceService", main.CALLS[Role.EMBEDDING]):
+        for name in ("promptweave.v1.InferenceService", main.CALLS[EngineRole.EMBEDDING]):
             async for state in health.Watch(health_pb2.HealthCheckRequest(service=name), timeout=LONG_S):
                 if state.status == health_pb2.HealthCheckResponse.SERVING:
                     break

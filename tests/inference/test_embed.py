@@ -12,7 +12,7 @@ import pytest
 
 from promptweave.demo.embedding_model import CONTEXT, WIDTH, write_embedding_model
 from promptweave.errors import Code
-from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.embeddings.embed import embed
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import OverloadedError, RequestError
@@ -229,8 +229,8 @@ async def test_without_the_models(stub: InferenceServiceStub) -> None:
 async def test_calls_wait_for_each_other_and_not_too_many(models: Path) -> None:
     """As many calls at once as the engine has slots, and of those who wait a bounded number."""
     side = SideEngines.supervised(options(models / "no.gguf", embedding_model=models / "embedding.gguf", max_waiting=1))
-    async with watched(side.engines[Role.EMBEDDING]):
-        ready = side.ready(Role.EMBEDDING)
+    async with watched(side.engines[EngineRole.EMBEDDING]):
+        ready = side.ready(EngineRole.EMBEDDING)
         calls = [asyncio.ensure_future(embed(ready, ["ab" * 60] * 50)) for _ in range(ready.facts.slots + 2)]
         done, others = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         (refusal,) = done
@@ -257,8 +257,8 @@ async def test_a_model_that_writes_can_embed(demo_model: Path, pooling: str) -> 
     """Its tokens look back only, and have a cache, which all texts share."""
     given = options(demo_model, embedding_model=demo_model, embedding_pooling=pooling, embedding_ctx_size=200)
     side = SideEngines.supervised(given)
-    async with watched(side.engines[Role.EMBEDDING]):
-        ready = side.ready(Role.EMBEDDING)
+    async with watched(side.engines[EngineRole.EMBEDDING]):
+        ready = side.ready(EngineRole.EMBEDDING)
         texts = [f"{number} " + "x" * (number * 4 % 241) for number in range(40, 60)]
         together = (await embed(ready, texts)).vectors
         for place in (0, 10, 19):

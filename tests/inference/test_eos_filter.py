@@ -3,7 +3,7 @@
 import pytest
 
 from promptweave.inference.client.llama_client import Chunk, Counts
-from promptweave.inference.generation.eos_filter import TurnEnd
+from promptweave.inference.generation.eos_filter import EosFilter
 
 
 def chunk(text: str, written: int, stop_type: str | None = None) -> Chunk:
@@ -32,5 +32,5 @@ def chunk(text: str, written: int, stop_type: str | None = None) -> Chunk:
     ],
 )
 def test_takes_only_the_end_away(chunks: list[tuple[str, int] | tuple[str, int, str]], expected: list[str]) -> None:
-    end = TurnEnd("</s>")
+    end = EosFilter("</s>")
     assert [end.feed(chunk(*each)) for each in chunks] == expected

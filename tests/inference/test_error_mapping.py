@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from promptweave.inference.client.error_mapping import error_of, unreachable
+from promptweave.inference.client.error_mapping import from_response, unreachable
 from promptweave.inference.errors import (
     ContextOverflowError,
     EngineFailedError,
@@ -50,7 +50,7 @@ OVERFLOW = body(type=OVERFLOWS, n_prompt_tokens=600, n_ctx=512)
     ],
 )
 def test_meanings(status: int, answer: bytes, kind: type[InferenceError], path: str | None, words: str) -> None:
-    error = error_of(status, answer)
+    error = from_response(status, answer)
     assert type(error) is kind
     assert error.path == path
     assert words in error.message
@@ -58,7 +58,7 @@ def test_meanings(status: int, answer: bytes, kind: type[InferenceError], path: 
 
 
 def test_long_reasons_are_cut() -> None:
-    assert len(error_of(400, body("x" * 100_000)).message) < 1000
+    assert len(from_response(400, body("x" * 100_000)).message) < 1000
 
 
 @pytest.mark.parametrize("error", [None, OSError("/run/secret.sock")], ids=["ended", "broken"])

@@ -8,11 +8,11 @@ import pytest
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import OverloadedError
 from promptweave.inference.generation.generate import Numbered, generate
-from promptweave.inference.generation.request import PlainText, Program, Request
+from promptweave.inference.generation.request import CompiledPrompt, PlainText, Request
 from promptweave.inference.scheduling import event_queue as module
-from promptweave.inference.scheduling.event_queue import Buffer
+from promptweave.inference.scheduling.event_queue import EventQueue
 from promptweave.output.deltas import ContentDelta
-from promptweave.output.tree import Region, Syntax, Text
+from promptweave.output.tree import Region, Syntax, TextNode
 
 from .running import eventually
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_what_is_ready_comes_together() -> None:
-    buffer: Buffer[int] = Buffer(1)
+    buffer: EventQueue[int] = EventQueue(1)
     for item in range(100):
         await buffer.put(item, 1)
     buffer.close()
@@ -30,7 +30,7 @@ async def test_what_is_ready_comes_together() -> None:
 
 
 async def test_an_error_comes_after_what_was_written() -> None:
-    buffer: Buffer[int] = Buffer(2)
+    buffer: EventQueue[int] = EventQueue(2)
     await buffer.put(1, 1)
     buffer.close(KeyError("first"))
     await buffer.put(2, 1)
@@ -43,7 +43,7 @@ async def test_an_error_comes_after_what_was_written() -> None:
 
 async def test_a_writer_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ROOM", 3)
-    buffer: Buffer[int] = Buffer(2)
+    buffer: EventQueue[int] = EventQueue(2)
     written: list[int] = []
 
     async def write(items: range) -> None:
@@ -64,13 +64,13 @@ async def test_a_writer_waits_for_room(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_writer_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_ROOM", 1)
     monkeypatch.setattr(module, "_PATIENCE_S", 0.01)
-    buffer: Buffer[int] = Buffer(1)
+    buffer: EventQueue[int] = EventQueue(1)
     await buffer.put(1, 1)
     with pytest.raises(OverloadedError):
         await buffer.put(2, 1)
 
 
-WORDS = Request(Program((PlainText("hello"),), Syntax(Text(Region.CONTENT)), 'root ::= "a" root'), max_tokens=100)
+WORDS = Request(CompiledPrompt((PlainText("hello"),), Syntax(TextNode(Region.CONTENT)), 'root ::= "a" root'), max_tokens=100)
 
 
 def text_of(batches: list[list[Numbered]]) -> str:

@@ -16,12 +16,12 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo import shipped_model
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.vocabulary import Vocabulary
-from promptweave.inference.generation.fast_forward import MIN_CHARACTERS, _inside, _Message, _stop_strings
+from promptweave.inference.generation.fast_forward import MIN_CHARACTERS, _FastForward, _inside, _stop_strings
 from promptweave.inference.generation.grammar_cache import derivative_of
-from promptweave.inference.generation.request import Program
+from promptweave.inference.generation.request import CompiledPrompt
 from promptweave.output.grammar.derivative import Derivative, DerivativeCache
 from promptweave.output.grammar.expr import Lit
-from promptweave.output.tree import Json, Literal, Part, Region, Sequence, Syntax
+from promptweave.output.tree import JsonNode, LiteralNode, Region, RegionNode, SequenceNode, Syntax
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
@@ -66,7 +66,7 @@ async def words(trained: Supervisor) -> AsyncIterator[InferenceServiceStub]:
 
 def asked(schema: Any, prefix: str = "", **fields: Any) -> Any:
     grammar = compile_schema(schema).grammar
-    root = Part(Region.CONTENT, Json(prefix))
+    root = RegionNode(Region.CONTENT, JsonNode(prefix))
     return request(program(text("An example: "), root=root, gbnf=grammar), **fields)
 
 
@@ -177,7 +177,7 @@ async def test_a_prompt_near_the_contexts_end_is_taken_without_what_would_be_app
     tokens = await client.tokenize(start, parse_special=True, add_special=True)
     prompt = program(
         prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=tokens[:508])),
-        root=Part(Region.CONTENT, Json()),
+        root=RegionNode(Region.CONTENT, JsonNode()),
         gbnf=compile_schema(record(the_longest_name_of_all=NUMBER)).grammar,
     )
     for fast in (True, False):
@@ -289,13 +289,13 @@ async def test_texts_that_begin_alike() -> None:
 async def test_what_others_spell_is_not_appended_as_a_special_token(trained: Supervisor, text: str, usable: str) -> None:
     ready = trained.ready()
     facts = replace(ready.facts, special_tokens=("<T>", "<A>", "<B>", "<E>"))
-    root = Sequence((Literal('<T><A>{"x": "'), Part(Region.CONTENT, Json()), Literal('"}<B>')))
+    root = SequenceNode((LiteralNode('<T><A>{"x": "'), RegionNode(Region.CONTENT, JsonNode()), LiteralNode('"}<B>')))
     start = DerivativeCache({"root": Lit(text)}).start()
-    message = _Message(
+    message = _FastForward(
         ready.client,
         facts,
         Vocabulary([]),
-        Program((), Syntax(root), preserved_tokens=("<T>", "<A>", "<B>")),
+        CompiledPrompt((), Syntax(root), preserved_tokens=("<T>", "<A>", "<B>")),
         {},
         start,
         append=True,

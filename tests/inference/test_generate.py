@@ -6,13 +6,13 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.output.tree import (
     EMPTY,
     Branch,
-    Json,
-    Literal,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Sequence,
-    Text,
+    RegionNode,
+    SequenceNode,
+    TextNode,
     Transform,
 )
 from promptweave.v1 import inference_pb2, output_pb2
@@ -29,10 +29,14 @@ STOP, LENGTH, TOOL_CALLS = (
     output_pb2.FINISH_REASON_TOOL_CALLS,
 )
 
-THOUGHT = Sequence(
-    (Literal("<think>"), Text(Region.REASONING, (Branch(("</think>",), EMPTY),), may_end=False), Text(Region.CONTENT))
+THOUGHT = SequenceNode(
+    (
+        LiteralNode("<think>"),
+        TextNode(Region.REASONING, (Branch(("</think>",), EMPTY),), may_end=False),
+        TextNode(Region.CONTENT),
+    )
 )
-CONTENT_JSON = Part(Region.CONTENT, Json())
+CONTENT_JSON = RegionNode(Region.CONTENT, JsonNode())
 CALL = '<tool_call>{"name": "get", "arguments": {"a": "é😀"}}</tool_call>'
 
 
@@ -228,7 +232,7 @@ async def test_usage_counts_what_the_cache_held(stub: InferenceServiceStub) -> N
 
 
 async def test_a_preserved_token_is_seen(stub: InferenceServiceStub) -> None:
-    root = Text(Region.CONTENT, (Branch(("<|im_start|>",), Part(Region.REASONING, Json(), Transform.NONE)),))
+    root = TextNode(Region.CONTENT, (Branch(("<|im_start|>",), RegionNode(Region.REASONING, JsonNode(), Transform.NONE)),))
     got = await answer(
         stub, request(program(root=root, gbnf=wrote("a<|im_start|>1"), preserved_tokens=["<|im_start|>", "<|im_end|>"]))
     )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptweave.output.tree import Json, Node, Part, Region, Transform
+from promptweave.output.tree import JsonNode, Node, Region, RegionNode, Transform
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -11,8 +11,8 @@ from .requests import answer, program, request
 
 pytestmark = pytest.mark.anyio
 
-JSON = Part(Region.CONTENT, Json(), stoppable=False)
-ANSWER = Part(Region.CONTENT, Json('"'), Transform.JSON_STRING_DECODE, stoppable=True)
+JSON = RegionNode(Region.CONTENT, JsonNode(), stoppable=False)
+ANSWER = RegionNode(Region.CONTENT, JsonNode('"'), Transform.JSON_STRING_DECODE, stoppable=True)
 CALL = '<tool_call>{"name": "get", "arguments": {"a": "STOP"}}</tool_call>'
 
 

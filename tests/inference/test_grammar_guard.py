@@ -13,7 +13,7 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import GrammarViolationError
 from promptweave.inference.generation.grammar_cache import derivative_of
 from promptweave.inference.generation.grammar_guard import GbnfGuard, gbnf_guard
-from promptweave.output.tree import Json, Part, Region
+from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import Answer, answer, program, read_on, refused, request, sampling, text
@@ -98,7 +98,9 @@ async def test_what_the_engine_writes_wrong_is_not_passed_on(
 
     monkeypatch.setattr(EngineClient, "complete", wrong)
     registry = CollectorRegistry()
-    asked = request(program(text("x"), root=Part(Region.CONTENT, Json()), gbnf=GBNF), fast_forward=False, max_tokens=100)
+    asked = request(
+        program(text("x"), root=RegionNode(Region.CONTENT, JsonNode()), gbnf=GBNF), fast_forward=False, max_tokens=100
+    )
     async with calling(engine, registry) as metered:
         error = await refused(metered, asked)
         assert error.reason == "ERROR_REASON_ENGINE_FAILED"

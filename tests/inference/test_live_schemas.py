@@ -17,7 +17,7 @@ from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.demo import shipped_model
 from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.output.tree import Json, Part, Region
+from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
 from .requests import answer, program, request, sampling, text
@@ -98,7 +98,7 @@ async def check(stub: InferenceServiceStub, numbers: range, seeds: int) -> int:
         except SchemaError:
             continue
         asked = request(
-            program(text("x"), root=Part(Region.CONTENT, Json(json.dumps(wanted))), gbnf=grammar), max_tokens=300
+            program(text("x"), root=RegionNode(Region.CONTENT, JsonNode(json.dumps(wanted))), gbnf=grammar), max_tokens=300
         )
         for seed in range(seeds):
             asked.sampling.CopyFrom(sampling(seed=number + seed, temperature=1))
@@ -124,7 +124,7 @@ async def test_a_mail_address_has_one_at(noise: InferenceServiceStub, seed: int)
     mail = {"type": "string", "format": "email", "maxLength": 40}
     wanted = {"type": "object", "properties": {"mail": mail}, "required": ["mail"], "additionalProperties": False}
     grammar = compile_schema(wanted).grammar
-    asked = request(program(text("x"), root=Part(Region.CONTENT, Json()), gbnf=grammar), max_tokens=300)
+    asked = request(program(text("x"), root=RegionNode(Region.CONTENT, JsonNode()), gbnf=grammar), max_tokens=300)
     asked.sampling.CopyFrom(sampling(seed=seed, temperature=1))
     found = await answer(noise, asked)
     if found.finish.complete:

@@ -74,7 +74,7 @@ async def test_an_engine_without_it_is_started_again_and_takes_gbnf_only(demo_mo
         error = await refused(stub, request(program(llguidance="start: /a/")))
         assert (error.code, error.path) == (Code.UNIMPLEMENTED, "/prompt/llguidance")
         assert Path(fake).with_name("lives").read_text() == "2"
-        assert engine.losses == 0
+        assert engine.crash_count == 0
 
 
 @pytest.mark.skipif(not SPACED.exists(), reason="needs the corpus beside the checkout")

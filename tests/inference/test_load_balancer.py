@@ -16,17 +16,17 @@ from promptweave.errors import Code
 from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine import remote
 from promptweave.inference.engine.engine import ReadyEngine
-from promptweave.inference.engine.load_balancer import Pool
-from promptweave.inference.engine.model_identity import OneModel
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.load_balancer import EngineBalancer
+from promptweave.inference.engine.model_identity import SameModelGuard
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.remote import endpoints
-from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.generation import generate
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process.managed_process import OnReady
 from promptweave.inference.scheduling.quarantine import Quarantine
-from promptweave.inference.scheduling.slot_queue import Gate, Party
+from promptweave.inference.scheduling.slot_queue import Caller, SlotQueue
 from promptweave.v1 import inference_pb2
 
 from .processes import free_port, somebodys_server
@@ -41,13 +41,13 @@ KEYS = [f"conversation {number}" for number in range(600)]
 class Fixed:
     """An engine that is what it is said to be."""
 
-    losses = 0
+    crash_count = 0
 
     def __init__(self, slots: int = 1, context_size: int = 512) -> None:
-        facts = Facts("m", "e", context_size, slots, "", "", adds_bos=False, template=None)
+        facts = ModelInfo("m", "e", context_size, slots, "", "", adds_bos=False, template=None)
         client = EngineClient("http://nowhere")
         self.up = True
-        self.engine = ReadyEngine(client, facts, Gate(slots, 100), Quarantine(), Pulse(client, 60.0))
+        self.engine = ReadyEngine(client, facts, SlotQueue(slots, 100), Quarantine(), Watchdog(client, 60.0))
 
     def ready(self) -> ReadyEngine:
         if not self.up:
@@ -58,9 +58,9 @@ class Fixed:
         raise NotImplementedError
 
 
-def chosen(pool: Pool, key: str) -> str:
+def chosen(pool: EngineBalancer, key: str) -> str:
     engine = pool.near(key).ready()
-    return next(name for name, each in pool.there().items() if each is engine)
+    return next(name for name, each in pool.ready_engines().items() if each is engine)
 
 
 @asynccontextmanager
@@ -68,8 +68,8 @@ async def at_work(*engines: tuple[Fixed, int]) -> AsyncIterator[None]:
     """While so many calls hold, or wait for, slots of these engines."""
     tasks = []
 
-    async def hold(gate: Gate) -> None:
-        async with gate.slot(Party()):
+    async def hold(gate: SlotQueue) -> None:
+        async with gate.slot(Caller()):
             await asyncio.Event().wait()
 
     for fixed, calls in engines:
@@ -84,7 +84,7 @@ async def at_work(*engines: tuple[Fixed, int]) -> AsyncIterator[None]:
 
 
 def test_what_begins_alike_comes_to_one_engine_and_each_has_its_share() -> None:
-    pool = Pool({"a": Fixed(2), "b": Fixed(2), "c": Fixed(4)})
+    pool = EngineBalancer({"a": Fixed(2), "b": Fixed(2), "c": Fixed(4)})
     places = {key: chosen(pool, key) for key in KEYS}
     assert places == {key: chosen(pool, key) for key in KEYS}
     shares = Counter(places.values())
@@ -93,7 +93,7 @@ def test_what_begins_alike_comes_to_one_engine_and_each_has_its_share() -> None:
 
 def test_an_engine_that_goes_changes_no_other_place() -> None:
     engines = {name: Fixed() for name in "abcd"}
-    pool = Pool(engines)
+    pool = EngineBalancer(engines)
     before = {key: chosen(pool, key) for key in KEYS}
     engines["b"].up = False
     after = {key: chosen(pool, key) for key in KEYS}
@@ -105,7 +105,7 @@ def test_an_engine_that_goes_changes_no_other_place() -> None:
 
 async def test_who_finds_its_engine_full_goes_to_one_with_room() -> None:
     engines = {name: Fixed(2) for name in "abc"}
-    pool = Pool(engines)
+    pool = EngineBalancer(engines)
     key = next(key for key in KEYS if chosen(pool, key) == "a")
     async with at_work((engines["a"], 1)):
         assert chosen(pool, key) == "a"
@@ -121,7 +121,7 @@ async def test_who_finds_its_engine_full_goes_to_one_with_room() -> None:
 
 async def test_without_a_key_the_one_with_the_most_room() -> None:
     engines = {"a": Fixed(1), "b": Fixed(4), "c": Fixed(2)}
-    pool = Pool(engines)
+    pool = EngineBalancer(engines)
     async with at_work((engines["a"], 1), (engines["b"], 1), (engines["c"], 1)):
         assert chosen(pool, "") == "b"
         async with at_work((engines["b"], 3)):
@@ -130,7 +130,7 @@ async def test_without_a_key_the_one_with_the_most_room() -> None:
 
 def test_one_that_did_not_answer_is_not_chosen_before_it_does() -> None:
     engines = {name: Fixed() for name in "ab"}
-    pool = Pool(engines)
+    pool = EngineBalancer(engines)
     key = next(key for key in KEYS if chosen(pool, key) == "a")
     engines["a"].engine.client.answers = False
     assert chosen(pool, key) == chosen(pool, "") == "b"
@@ -142,34 +142,34 @@ def test_one_that_did_not_answer_is_not_chosen_before_it_does() -> None:
 
 
 def test_what_is_told_of_all_holds_for_each() -> None:
-    pool = Pool({"a": Fixed(2, 4096), "b": Fixed(3, 1024)})
+    pool = EngineBalancer({"a": Fixed(2, 4096), "b": Fixed(3, 1024)})
     facts = pool.facts()
     assert (facts.slots, facts.context_size, facts.llguidance) == (5, 1024, False)
 
 
-def facts(**traits: object) -> Facts:
-    return Facts("m", "e", 512, 1, "", "", adds_bos=False, template=None, traits=traits)
+def facts(**traits: object) -> ModelInfo:
+    return ModelInfo("m", "e", 512, 1, "", "", adds_bos=False, template=None, identity=traits)
 
 
 def test_the_first_that_is_there_says_which_model_it_is() -> None:
-    others = OneModel(["a", "b", "c"])
+    others = SameModelGuard(["a", "b", "c"])
     # It was quicker than those before it, who may be there as well.
-    assert [others.waits(name) for name in "abc"] == [False, True, True]
-    others.asked("c")
-    others.asked("a")  # It is not there.
-    assert [others.waits(name) for name in "abc"] == [False, False, True]
-    assert others.let_in("b", facts(sizes=2)) is None
-    others.asked("b")
-    assert not others.waits("c")
-    why = others.let_in("c", facts(sizes=1))
+    assert [others.must_wait(name) for name in "abc"] == [False, True, True]
+    others.mark_asked("c")
+    others.mark_asked("a")  # It is not there.
+    assert [others.must_wait(name) for name in "abc"] == [False, False, True]
+    assert others.admit("b", facts(sizes=2)) is None
+    others.mark_asked("b")
+    assert not others.must_wait("c")
+    why = others.admit("c", facts(sizes=1))
     assert why is not None
     assert "is not that of b (m): sizes differ" in why
-    assert others.let_in("a", facts(sizes=2)) is None
+    assert others.admit("a", facts(sizes=2)) is None
     # All have gone: what comes back may have another model.
-    others.left("a")
-    assert others.let_in("c", facts(sizes=1)) is not None
-    others.left("b")
-    assert others.let_in("c", facts(sizes=1)) is None
+    others.remove("a")
+    assert others.admit("c", facts(sizes=1)) is not None
+    others.remove("b")
+    assert others.admit("c", facts(sizes=1)) is None
 
 
 @pytest.fixture
@@ -179,7 +179,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def pooled(models: Sequence[Path]) -> AsyncIterator[tuple[Pool, list[asyncio.subprocess.Process]]]:
+async def pooled(models: Sequence[Path]) -> AsyncIterator[tuple[EngineBalancer, list[asyncio.subprocess.Process]]]:
     """Servers of others, each with one slot, and the pool of them."""
     ports = [free_port() for _ in models]
     given = InferenceOptions(endpoints=tuple(f"http://127.0.0.1:{port}" for port in ports))
@@ -192,10 +192,10 @@ async def pooled(models: Sequence[Path]) -> AsyncIterator[tuple[Pool, list[async
         yield pool, processes
 
 
-async def all_there(pool: Pool, number: int) -> list[str]:
+async def all_there(pool: EngineBalancer, number: int) -> list[str]:
     """The names of those that are there, once they are so many."""
-    await eventually(lambda: len(pool.there()) == number)
-    return [*pool.there()]
+    await eventually(lambda: len(pool.ready_engines()) == number)
+    return [*pool.ready_engines()]
 
 
 def asked(key: str, words: str = "x", **fields: object) -> inference_pb2.GenerateRequest:
@@ -203,7 +203,7 @@ def asked(key: str, words: str = "x", **fields: object) -> inference_pb2.Generat
     return request(prompt, **fields)
 
 
-def key_of(pool: Pool, name: str) -> str:
+def key_of(pool: EngineBalancer, name: str) -> str:
     """A key whose messages this engine writes while it has room."""
     return next(key for key in KEYS if chosen(pool, key) == name)
 
@@ -219,10 +219,10 @@ async def test_conversations_come_back_and_all_slots_are_used(demo_model: Path) 
         assert [each.finish.usage.cached_tokens for each in first] == [0, 0, 0]
         assert all(each.finish.usage.cached_tokens > 10 for each in again)
         async with AsyncExitStack() as stack:
-            for engine in pool.there().values():
-                await stack.enter_async_context(engine.gate.slot(Party()))
+            for engine in pool.ready_engines().values():
+                await stack.enter_async_context(engine.gate.slot(Caller()))
             waiting = asyncio.create_task(answer(stub, asked(key_of(pool, names[1]))))
-            await eventually(lambda: pool.there()[names[1]].gate.waiting)
+            await eventually(lambda: pool.ready_engines()[names[1]].gate.waiting)
             told = generate_latest(registry).decode()
             for name in names:
                 assert f'promptweave_endpoint_ready{{endpoint="{name}"}} 1.0' in told
@@ -242,15 +242,15 @@ async def test_what_was_not_begun_is_written_by_another_one(demo_model: Path) ->
     async with pooled([demo_model] * 2) as (pool, processes), calling(pool) as stub:
         names = await all_there(pool, 2)
         lost, other = names
-        full = pool.there()
-        async with full[lost].gate.slot(Party()):
-            async with full[other].gate.slot(Party()):
+        full = pool.ready_engines()
+        async with full[lost].gate.slot(Caller()):
+            async with full[other].gate.slot(Caller()):
                 # Both are full, so these wait, some for each.
                 waiting = [asyncio.create_task(answer(stub, asked(key))) for key in KEYS[:6]]
                 await eventually(lambda: sum(engine.gate.waiting for engine in full.values()) == 6)
                 assert full[lost].gate.waiting
                 processes[0].kill()
-                await eventually(lambda: [*pool.there()] == [other])
+                await eventually(lambda: [*pool.ready_engines()] == [other])
             # Those that waited for the one that is gone wait for the other one.
             assert [each.content for each in await asyncio.gather(*waiting)] == ["x"] * 6
 
@@ -260,13 +260,13 @@ async def test_one_that_stands_still_is_noticed_and_comes_back(demo_model: Path)
     async with pooled([demo_model] * 2) as (pool, processes), calling(pool) as stub:
         names = await all_there(pool, 2)
         key = key_of(pool, names[0])
-        for engine in pool.there().values():
+        for engine in pool.ready_engines().values():
             engine.pulse._timeout_s = 1.0
         os.kill(processes[0].pid, signal.SIGSTOP)
         try:
             # Nobody knows yet; the connection is there, and nothing comes.
             assert (await answer(stub, asked(key))).content == "x"
-            await eventually(lambda: [*pool.there()] == names[1:])
+            await eventually(lambda: [*pool.ready_engines()] == names[1:])
             assert (await answer(stub, asked(key))).content == "x"
         finally:
             os.kill(processes[0].pid, signal.SIGCONT)
@@ -287,20 +287,20 @@ async def test_one_with_another_model_is_left_out(demo_model: Path) -> None:
 
     async with watched(pool, ready=False), calling(pool) as stub:
         async with somebodys_server(demo_model, ports[0]) as server:
-            await eventually(lambda: [*pool.there()] == [first])
+            await eventually(lambda: [*pool.ready_engines()] == [first])
             async with somebodys_server(shipped_model(), ports[1]), somebodys_server(demo_model, ports[2]) as other:
-                await eventually(lambda: [*pool.there()] == [first, last])
+                await eventually(lambda: [*pool.ready_engines()] == [first, last])
                 await eventually(lambda: "is left out" in problem())
                 assert f"is not that of {first}" in problem()
                 assert "chat templates, sizes, tokens of a text, vocabularies differ" in problem()
                 server.kill()
-                await eventually(lambda: [*pool.there()] == [last])
+                await eventually(lambda: [*pool.ready_engines()] == [last])
                 assert (await answer(stub, asked("k"))).content == "x"
                 other.kill()
                 # None with that model is there any more.
-                await eventually(lambda: [*pool.there()] == [odd])
+                await eventually(lambda: [*pool.ready_engines()] == [odd])
                 assert (await answer(stub, asked("k"))).content == "x"
-        await eventually(lambda: not pool.there())
+        await eventually(lambda: not pool.ready_engines())
         assert (await refused(stub, asked("k"))).code is Code.UNAVAILABLE
 
 
@@ -316,4 +316,4 @@ async def test_the_service_is_ready_as_long_as_one_is(demo_model: Path) -> None:
             await all_there(pool, 1)
             assert watch.heard == [True]
         await watch.until_heard(True, False)
-        assert pool.losses == 2
+        assert pool.crash_count == 2

@@ -8,9 +8,9 @@ import pytest
 from promptweave.errors import Code
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.generation.generate import _choice
-from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.inference.generation.sampling import Sampling
-from promptweave.output.tree import Region, Syntax, Text
+from promptweave.output.tree import Region, Syntax, TextNode
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -30,7 +30,7 @@ async def test_each_message_is_whole(stub: InferenceServiceStub, engine: Supervi
 
 def test_a_seed_gives_each_message_one_of_its_own() -> None:
     """Message i is what a request of one message with the i-th next seed asks for."""
-    asked = Request(Program((), Syntax(Text(Region.CONTENT))), Sampling({"seed": 2**32 - 3, "top_p": 0.5}), n=3)
+    asked = Request(CompiledPrompt((), Syntax(TextNode(Region.CONTENT))), Sampling({"seed": 2**32 - 3, "top_p": 0.5}), n=3)
     seeds = [_choice(asked, index).sampling.values for index in range(3)]
     assert seeds == [{"seed": seed, "top_p": 0.5} for seed in (2**32 - 3, 2**32 - 2, 0)]
 

@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.demo.embedding_model import write_embedding_model
-from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.engine.load_balancer import Pool
+from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.service.metrics import EngineMetrics
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
@@ -128,7 +128,7 @@ async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
     def value(name: str) -> float | None:
         return registry.get_sample_value(f"promptweave_side_engine_{name}", {"role": "embedding"})
 
-    embedder = side.engines[Role.EMBEDDING]
+    embedder = side.engines[EngineRole.EMBEDDING]
     assert isinstance(embedder, Supervisor)
     async with calling(Supervisor(given), registry, side), watched(embedder) as watch:
         assert (value("ready"), value("requests_running"), value("restarts_total")) == (1, 0, 0)
@@ -140,7 +140,7 @@ async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
 
 def test_names_are_what_prometheus_reads(demo_model: Path) -> None:
     registry = CollectorRegistry()
-    registry.register(EngineMetrics(Pool({"": Supervisor(options(demo_model))})))
+    registry.register(EngineMetrics(EngineBalancer({"": Supervisor(options(demo_model))})))
     shown = generate_latest(registry).decode()
     for name in ("vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"):
         assert f"# TYPE {name} gauge\n{name} 0.0\n" in shown

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.embeddings.embed import embed
 
 from .minilm import write_minilm
@@ -54,8 +54,8 @@ async def test_our_vectors_are_the_packages_own(tmp_path: Path) -> None:
         [sys.executable, "-c", REFERENCE], input=json.dumps(TEXTS), capture_output=True, text=True, check=True
     )
     side = SideEngines.supervised(options(tmp_path / "no.gguf", embedding_model=tmp_path / "minilm.gguf"))
-    async with watched(side.engines[Role.EMBEDDING]):
-        ours = (await embed(side.ready(Role.EMBEDDING), TEXTS)).vectors
+    async with watched(side.engines[EngineRole.EMBEDDING]):
+        ours = (await embed(side.ready(EngineRole.EMBEDDING), TEXTS)).vectors
     likeness = [cosine(one, other) for one, other in zip(ours, json.loads(reference.stdout), strict=True)]
     assert min(likeness) >= 0.99, likeness
     # And they mean something.

@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.demo.model import demo_template, write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.engine.model_info import learn
+from promptweave.inference.engine.model_info import query_model_info
 
 from .running import options, watched
 
@@ -25,7 +25,7 @@ async def test_of_an_engine_of_our_own(engine: Supervisor) -> None:
 
 async def test_of_the_same_engine_as_a_stranger(engine: Supervisor) -> None:
     """Without the file: the template over HTTP, and the special tokens that it spells."""
-    facts = await learn(engine.ready().client, model=None, model_id=None, engine="")
+    facts = await query_model_info(engine.ready().client, model=None, model_id=None, engine="")
     # Over HTTP the last newline is gone, as it is from what the template renders.
     assert facts.template == demo_template().rstrip("\n")
     assert set(facts.hidden) >= {"<|im_start|>", "<|im_end|>"}

@@ -9,19 +9,19 @@ from hypothesis import strategies as st
 from promptweave.inference.client.llama_client import Chunk, Counts
 from promptweave.inference.generation.events import Finish, Logprobs, Tokens
 from promptweave.inference.generation.output_reader import MessageReader
-from promptweave.inference.generation.request import Program, Request
-from promptweave.output.deltas import SyntaxWarning
+from promptweave.inference.generation.request import CompiledPrompt, Request
+from promptweave.output.deltas import SyntaxMismatch
 from promptweave.output.message import FinishReason, ParsedMessage
-from promptweave.output.tree import Node, Region, Syntax, Text
+from promptweave.output.tree import Node, Region, Syntax, TextNode
 
 from ..output.trees import ENVELOPE, LISTED, TAGGED, THINKING
 
-FREE = Text(Region.CONTENT)
+FREE = TextNode(Region.CONTENT)
 
 
 def read(root: Node, pieces: list[str], stop_type: str, stop: tuple[str, ...] = ()) -> tuple[ParsedMessage, Finish]:
     """What comes of an output in these pieces, the end's own token shown."""
-    reader = MessageReader(Request(Program((), Syntax(root)), stop=stop), "</s>")
+    reader = MessageReader(Request(CompiledPrompt((), Syntax(root)), stop=stop), "</s>")
     shown = [*pieces, *(["</s>"] if stop_type == "eos" else [])]
     chunks = [Chunk(piece, Counts(1, 0, place, 0, 0)) for place, piece in enumerate(shown, 1)]
     events = []
@@ -88,9 +88,9 @@ def test_a_call_that_was_whole_before_the_cut() -> None:
 
 
 def test_a_stop_string_ends_it_before_what_the_engine_wrote_already() -> None:
-    reader = MessageReader(Request(Program((), Syntax(FREE)), stop=("b",)), "</s>")
+    reader = MessageReader(Request(CompiledPrompt((), Syntax(FREE)), stop=("b",)), "</s>")
     events = reader.read(Chunk("abc", Counts(1, 0, 3, 0, 0)))
     assert isinstance(events[-1], Finish)
     assert reader.done
     assert reader.read(Chunk("def", Counts(1, 0, 6, 0, 0))) == []
-    assert not any(isinstance(event, SyntaxWarning) for event in events)
+    assert not any(isinstance(event, SyntaxMismatch) for event in events)

@@ -38,7 +38,7 @@ CRASH, END, FAULT, CANCEL = EngineUnavailableError("gone"), None, RequestError("
 def test_history(history: list[BaseException | None], refuses: bool) -> None:
     quarantine = Quarantine()
     for life, error in enumerate(history):
-        with suppress(EngineUnavailableError, RequestError, GeneratorExit), quarantine.watch("guilty", life):
+        with suppress(EngineUnavailableError, RequestError, GeneratorExit), quarantine.track("guilty", life):
             if error:
                 raise error
     assert refused_by(quarantine, "guilty") == refuses
@@ -49,7 +49,7 @@ def test_history(history: list[BaseException | None], refuses: bool) -> None:
 def test_one_crash_counts_once_however_many_calls_it_ends() -> None:
     quarantine = Quarantine()
     for _ in range(5):
-        with suppress(EngineUnavailableError), quarantine.watch("common", 1):
+        with suppress(EngineUnavailableError), quarantine.track("common", 1):
             raise CRASH
     assert not refused_by(quarantine, "common")
 
@@ -57,19 +57,19 @@ def test_one_crash_counts_once_however_many_calls_it_ends() -> None:
 def test_a_hang_counts_against_those_that_were_at_work_when_it_began() -> None:
     quarantine = Quarantine()
     for life in (1.0, 2.0):
-        with suppress(EngineUnavailableError), quarantine.watch("writing", life):
-            with suppress(GeneratorExit), quarantine.watch("given up long ago", life):
+        with suppress(EngineUnavailableError), quarantine.track("writing", life):
+            with suppress(GeneratorExit), quarantine.track("given up long ago", life):
                 raise CANCEL
-            quarantine.gets_on()
-            with suppress(GeneratorExit), quarantine.watch("given up", life):
+            quarantine.on_progress()
+            with suppress(GeneratorExit), quarantine.track("given up", life):
                 raise CANCEL
-            with suppress(RequestError), quarantine.watch("refused", life):
+            with suppress(RequestError), quarantine.track("refused", life):
                 raise FAULT
-            with quarantine.watch("ended", life):
-                quarantine.gets_on()
+            with quarantine.track("ended", life):
+                quarantine.on_progress()
             # From here on nothing gets on.
-            with suppress(EngineUnavailableError), quarantine.watch("waits in the engine's queue", life):
-                quarantine.hangs(life, at_work=True)
+            with suppress(EngineUnavailableError), quarantine.track("waits in the engine's queue", life):
+                quarantine.on_hang(life, at_work=True)
                 raise CRASH
             raise CRASH
     told = ("writing", "given up", "refused", "ended", "given up long ago", "waits in the engine's queue")
@@ -79,9 +79,9 @@ def test_a_hang_counts_against_those_that_were_at_work_when_it_began() -> None:
 def test_a_machine_that_stands_still_is_no_grammars_fault() -> None:
     quarantine = Quarantine()
     for life in (1.0, 2.0):
-        with suppress(EngineUnavailableError), quarantine.watch("common", life):
-            quarantine.gets_on()
-            quarantine.hangs(life, at_work=False)
+        with suppress(EngineUnavailableError), quarantine.track("common", life):
+            quarantine.on_progress()
+            quarantine.on_hang(life, at_work=False)
             raise CRASH
     assert not refused_by(quarantine, "common")
 
@@ -89,10 +89,10 @@ def test_a_machine_that_stands_still_is_no_grammars_fault() -> None:
 def test_that_somebody_kills_the_engine_is_no_grammars_fault() -> None:
     quarantine = Quarantine()
     for life in (1.0, 2.0):
-        with suppress(EngineUnavailableError), quarantine.watch("heard of before the end is", life):
+        with suppress(EngineUnavailableError), quarantine.track("heard of before the end is", life):
             raise CRASH
-        quarantine.acquits(life)
-        with suppress(EngineUnavailableError), quarantine.watch("and after it", life):
+        quarantine.clear(life)
+        with suppress(EngineUnavailableError), quarantine.track("and after it", life):
             raise CRASH
     assert not refused_by(quarantine, "heard of before the end is")
     assert not refused_by(quarantine, "and after it")
@@ -100,7 +100,7 @@ def test_that_somebody_kills_the_engine_is_no_grammars_fault() -> None:
 
 def refused_by(quarantine: Quarantine, grammar: str | None) -> bool:
     try:
-        with quarantine.watch(grammar, 99):
+        with quarantine.track(grammar, 99):
             return False
     except GrammarQuarantinedError:
         return True
@@ -161,7 +161,7 @@ async def test_an_engine_that_stands_still_as_a_whole_quarantines_nothing(demo_m
             await call.read()
             os.kill(engine.pid or 0, signal.SIGSTOP)
             assert (await refused_rest(call)).code is Code.UNAVAILABLE
-            await eventually(lambda losses=losses: engine.losses == losses and engine._ready)
+            await eventually(lambda losses=losses: engine.crash_count == losses and engine._ready)
         assert engine.ready().quarantine.size == 0
         call = stub.Generate(request(program(gbnf=grammar)), timeout=TIMEOUT_S)
         await call.read()
@@ -182,7 +182,7 @@ async def test_who_ended_it(demo_model: Path, monkeypatch: pytest.MonkeyPatch, n
             await call.read()
             os.kill(engine.pid or 0, number)
             assert (await refused_rest(call)).code is Code.UNAVAILABLE
-            await eventually(lambda losses=losses: engine.losses == losses and engine._ready)
+            await eventually(lambda losses=losses: engine.crash_count == losses and engine._ready)
         assert engine.ready().quarantine.size == refused
 
 
@@ -195,5 +195,5 @@ async def test_the_kernels_kill_for_want_of_memory_counts(demo_model: Path, monk
             await call.read()
             os.kill(engine.pid or 0, signal.SIGKILL)
             assert (await refused_rest(call)).code is Code.UNAVAILABLE
-            await eventually(lambda losses=losses: engine.losses == losses and engine._ready)
+            await eventually(lambda losses=losses: engine.crash_count == losses and engine._ready)
         assert engine.ready().quarantine.size == 1

@@ -13,18 +13,18 @@ from promptweave.errors import Code
 from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.engine.model_info import Facts
-from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.engine.model_info import ModelInfo
+from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
 from promptweave.inference.generation import generate
 from promptweave.inference.generation.events import Event
-from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.inference.process import supervisor
 from promptweave.inference.process.managed_process import OnReady
 from promptweave.inference.scheduling.quarantine import Quarantine
-from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.output.deltas import ContentDelta
-from promptweave.output.tree import Region, Syntax, Text
+from promptweave.output.tree import Region, Syntax, TextNode
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -77,9 +77,9 @@ class Scripted:
     """An engine that is always ready, and is another one each time."""
 
     def ready(self) -> ReadyEngine:
-        facts = Facts("m", "e", 512, 1, "", "", adds_bos=False, template=None)
+        facts = ModelInfo("m", "e", 512, 1, "", "", adds_bos=False, template=None)
         client = EngineClient("http://nowhere")
-        return ReadyEngine(client, facts, Gate(1, 1), Quarantine(), Pulse(client, 60.0))
+        return ReadyEngine(client, facts, SlotQueue(1, 1), Quarantine(), Watchdog(client, 60.0))
 
     async def run(self, on_ready: OnReady) -> None:
         raise NotImplementedError
@@ -112,7 +112,7 @@ async def test_lives(
     monkeypatch.setattr(generate, "_POLL_S", 0)
     seen: list[str | Exception] = []
     try:
-        async for batch in generate.generate(Scripted(), Request(Program((), Syntax(Text(Region.CONTENT))))):
+        async for batch in generate.generate(Scripted(), Request(CompiledPrompt((), Syntax(TextNode(Region.CONTENT))))):
             seen += [event.text for _, event in batch if isinstance(event, ContentDelta)]
     except EngineUnavailableError as error:
         seen.append(error)
@@ -138,7 +138,7 @@ async def test_one_that_dies_just_before_a_message_is_waited_for(monkeypatch: py
 
     monkeypatch.setattr(generate, "write_message", write_message)
     monkeypatch.setattr(generate, "_POLL_S", 0)
-    written = generate.generate(Dying(), Request(Program((), Syntax(Text(Region.CONTENT))), n=2))
+    written = generate.generate(Dying(), Request(CompiledPrompt((), Syntax(TextNode(Region.CONTENT))), n=2))
     assert sorted([item async for batch in written for item in batch]) == [(0, BEGUN), (1, BEGUN)]
 
 
@@ -183,7 +183,7 @@ async def test_the_deadline_holds_while_the_engine_is_away(
 
 async def test_an_engine_that_stays_away(demo_model: Path, fake: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_DELAY_S", 1000)
-    monkeypatch.setattr(generate, "_LONGEST_RETURN_S", 0.2)
+    monkeypatch.setattr(generate, "_MAX_WAIT_S", 0.2)
     engine = fake_served(fake, demo_model)
     async with watched(engine), calling(engine) as stub:
         assert (await refused(stub, request(program(text("die-once"))))).code is Code.UNAVAILABLE

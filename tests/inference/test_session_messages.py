@@ -13,7 +13,7 @@ from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.errors import Code
 from promptweave.output.grammar.dialects import Dialect
-from promptweave.output.tree import EMPTY, Branch, Literal, Region, Sequence, Text
+from promptweave.output.tree import EMPTY, Branch, LiteralNode, Region, SequenceNode, TextNode
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 
@@ -31,8 +31,12 @@ SILENT = ChatTemplate(
 )
 """Without reasoning, in which a model of random weights would stay."""
 COUNT = Tool("count", "Counts", {"type": "object", "properties": {"n": {"const": 7}}, "required": ["n"]})
-THOUGHT = Sequence(
-    (Literal("<think>"), Text(Region.REASONING, (Branch(("</think>",), EMPTY),), may_end=False), Text(Region.CONTENT))
+THOUGHT = SequenceNode(
+    (
+        LiteralNode("<think>"),
+        TextNode(Region.REASONING, (Branch(("</think>",), EMPTY),), may_end=False),
+        TextNode(Region.CONTENT),
+    )
 )
 LONG = "hello world " * 160
 

@@ -364,7 +364,7 @@ async def test_a_state_that_takes_the_engine_down_does_so_once(demo_model: Path,
         told["sha256"] = hashlib.sha256((tmp_path / told["file"]).read_bytes()).hexdigest()
         note.write_text(json.dumps(told))
         found = await answer(stub, speak(LONG + "yes", "a"))
-        assert (found.content, engine.losses) == ("yes", 1)
+        assert (found.content, engine.crash_count) == ("yes", 1)
         assert evaluated(await answer(stub, speak(LONG + "yes more", "a"))) <= 10
 
 

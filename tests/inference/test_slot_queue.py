@@ -9,21 +9,21 @@ from hypothesis import strategies as st
 
 from promptweave.errors import Code
 from promptweave.inference.errors import OverloadedError
-from promptweave.inference.scheduling.slot_queue import Gate, Party
+from promptweave.inference.scheduling.slot_queue import Caller, SlotQueue
 
 pytestmark = pytest.mark.anyio
 
 
-class Caller:
+class QueuedCall:
     """A call that goes through the gate and stays inside until told to leave."""
 
-    def __init__(self, gate: Gate, priority: int = 0, party: Party | None = None) -> None:
-        self.party = party or Party(priority)
+    def __init__(self, gate: SlotQueue, priority: int = 0, party: Caller | None = None) -> None:
+        self.party = party or Caller(priority)
         self.inside = False
         self._leave = asyncio.Event()
         self.task = asyncio.create_task(self._run(gate))
 
-    async def _run(self, gate: Gate) -> None:
+    async def _run(self, gate: SlotQueue) -> None:
         async with gate.slot(self.party):
             self.inside = True
             try:
@@ -42,8 +42,8 @@ async def settle() -> None:
 
 
 async def test_no_more_are_inside_than_there_are_slots() -> None:
-    gate = Gate(2, 10)
-    callers = [Caller(gate) for _ in range(5)]
+    gate = SlotQueue(2, 10)
+    callers = [QueuedCall(gate) for _ in range(5)]
     for left in range(5):
         await settle()
         assert [caller.inside for caller in callers] == [left <= place < left + 2 for place in range(5)]
@@ -61,10 +61,10 @@ async def test_no_more_are_inside_than_there_are_slots() -> None:
     ],
 )
 async def test_order(priorities: list[int], order: list[int]) -> None:
-    gate = Gate(1, 10)
-    first = Caller(gate)
+    gate = SlotQueue(1, 10)
+    first = QueuedCall(gate)
     await settle()
-    callers = [Caller(gate, priority) for priority in priorities]
+    callers = [QueuedCall(gate, priority) for priority in priorities]
     await settle()
     first.leave()
     for expected in order:
@@ -75,32 +75,32 @@ async def test_order(priorities: list[int], order: list[int]) -> None:
 
 @pytest.mark.parametrize("max_waiting", [0, 1, 3])
 async def test_too_many_are_refused(max_waiting: int) -> None:
-    gate = Gate(1, max_waiting)
-    callers = [Caller(gate) for _ in range(1 + max_waiting)]
+    gate = SlotQueue(1, max_waiting)
+    callers = [QueuedCall(gate) for _ in range(1 + max_waiting)]
     await settle()
     with pytest.raises(OverloadedError) as raised:
-        async with gate.slot(Party(9)):
+        async with gate.slot(Caller(9)):
             pass
     assert raised.value.code is Code.RESOURCE_EXHAUSTED
     assert raised.value.retry_after_s
     for caller in callers:
         caller.leave()
     await settle()
-    async with gate.slot(Party()):
+    async with gate.slot(Caller()):
         pass
 
 
 async def test_an_error_inside_frees_the_slot() -> None:
-    gate = Gate(1, 0)
+    gate = SlotQueue(1, 0)
     for _ in range(3):
         with pytest.raises(KeyError):
-            async with gate.slot(Party()):
+            async with gate.slot(Caller()):
                 raise KeyError
 
 
 async def test_cancelled_in_the_moment_in_which_the_slot_comes() -> None:
-    gate = Gate(1, 10)
-    first, second, third = Caller(gate), Caller(gate), Caller(gate)
+    gate = SlotQueue(1, 10)
+    first, second, third = QueuedCall(gate), QueuedCall(gate), QueuedCall(gate)
     await settle()
     first.leave()
     await asyncio.sleep(0)
@@ -114,10 +114,10 @@ async def test_cancelled_in_the_moment_in_which_the_slot_comes() -> None:
 
 
 async def test_a_call_of_many_messages_lets_the_others_in() -> None:
-    gate, many = Gate(2, 10), Party()
-    messages = [Caller(gate, party=many) for _ in range(6)]
+    gate, many = SlotQueue(2, 10), Caller()
+    messages = [QueuedCall(gate, party=many) for _ in range(6)]
     await settle()
-    others = [Caller(gate), Caller(gate)]
+    others = [QueuedCall(gate), QueuedCall(gate)]
     await settle()
     assert len(gate._waiting) == 3  # One for each call.
     messages[0].leave()
@@ -138,8 +138,8 @@ async def test_a_call_of_many_messages_lets_the_others_in() -> None:
 
 
 async def test_what_was_let_in_once_is_not_refused() -> None:
-    gate, many = Gate(1, 0), Party()
-    messages = [Caller(gate, party=many) for _ in range(3)]
+    gate, many = SlotQueue(1, 0), Caller()
+    messages = [QueuedCall(gate, party=many) for _ in range(3)]
     for message in messages:
         await settle()
         assert message.inside
@@ -150,11 +150,11 @@ async def test_what_was_let_in_once_is_not_refused() -> None:
 
 async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
     """The slot is not for it: it must not be given on by it, either."""
-    gate = Gate(1, 10)
-    first, second, third = Party(), Caller(gate), None
+    gate = SlotQueue(1, 10)
+    first, second, third = Caller(), QueuedCall(gate), None
     await settle()
     assert second.inside
-    third = Caller(gate)
+    third = QueuedCall(gate)
     await settle()
     third.task.cancel()
     gate._leave(second.party)  # Before the cancelled one hears of it.
@@ -172,14 +172,14 @@ async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
     steps=st.lists(st.tuples(st.sampled_from(["come", "join", "leave", "cancel", "run"]), st.integers(-2, 2)), max_size=40),
 )
 async def test_no_slot_is_lost_or_given_twice(slots: int, steps: list[tuple[str, int]]) -> None:
-    gate = Gate(slots, 5)
-    callers: list[Caller] = []
+    gate = SlotQueue(slots, 5)
+    callers: list[QueuedCall] = []
     for step, number in steps:
         match step:
             case "come":
-                callers.append(Caller(gate, number))
+                callers.append(QueuedCall(gate, number))
             case "join" if callers:
-                callers.append(Caller(gate, party=callers[number % len(callers)].party))
+                callers.append(QueuedCall(gate, party=callers[number % len(callers)].party))
             case "leave" if callers:
                 callers[number % len(callers)].leave()
             case "cancel" if callers:

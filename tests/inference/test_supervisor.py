@@ -237,7 +237,7 @@ async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
         asked = request(program(text("word " * 800), gbnf='root ::= "x"'))
         writing, used = asyncio.create_task(answer(stub, asked)), []
         while not writing.done():
-            await engine.ready().pulse.take()
+            await engine.ready().pulse.poll()
             used.append(engine.ready().pulse.context_use)
             await asyncio.sleep(0.01)
         assert (await writing).content == "x"
@@ -248,7 +248,7 @@ async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
 async def test_the_wait_before_a_restart_has_a_ceiling(
     demo_model: Path, fake: str, delays: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "_LONGEST_DELAY_S", 1.5)
+    monkeypatch.setattr(module, "_MAX_DELAY_S", 1.5)
     engine = Supervisor(fake_options(demo_model, fake))
     async with watched(engine) as watch:
         for lives in range(1, 5):

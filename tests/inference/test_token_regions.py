@@ -9,15 +9,15 @@ from hypothesis import strategies as st
 from promptweave.inference.client.llama_client import Candidate, Chunk, Counts, Scores
 from promptweave.inference.generation.events import Event, Finish, Logprobs, Tokens
 from promptweave.inference.generation.output_reader import MessageReader
-from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.output.deltas import ContentDelta, ReasoningDelta, SchemaViolation
-from promptweave.output.tree import Json, Node, Part, Region, Syntax, Text
+from promptweave.output.tree import JsonNode, Node, Region, RegionNode, Syntax, TextNode
 
 from ..output.trees import ENVELOPE, TAGGED, THINKING
 
 OUTPUTS = [
-    (Text(Region.CONTENT), "some text STO and STOP more"),
-    (Text(Region.CONTENT), "an end STO"),
+    (TextNode(Region.CONTENT), "some text STO and STOP more"),
+    (TextNode(Region.CONTENT), "an end STO"),
     (THINKING, "<think>hmm</think>then STOP"),
     (THINKING, "<think>hmm</think>then <thi"),
     (TAGGED, 'x<y<tool_call>{"name": "get", "arguments": {"a": "STOP"}}</tool_call>'),
@@ -26,7 +26,7 @@ OUTPUTS = [
 
 
 def reader(root: Node) -> MessageReader:
-    return MessageReader(Request(Program((), Syntax(root)), stop=("STOP",), top_logprobs=0), "</s>")
+    return MessageReader(Request(CompiledPrompt((), Syntax(root)), stop=("STOP",), top_logprobs=0), "</s>")
 
 
 def chunks(pieces: list[str], stop_type: str) -> list[Chunk]:
@@ -91,7 +91,7 @@ def test_tokens_of_any_length_hold_the_text(case: tuple[Node, str], stop_type: s
 
 def test_a_value_that_violates_its_schema_is_no_content() -> None:
     """Its text is held back until it is known to be valid, and so are its tokens."""
-    part = Part(Region.CONTENT, Json(), stoppable=False, schema='{"uniqueItems": true}')
+    part = RegionNode(Region.CONTENT, JsonNode(), stoppable=False, schema='{"uniqueItems": true}')
     for text, region in (("[1, 2]", Region.CONTENT), ("[1, 1]", Region.DISCARD)):
         events: list[Event] = []
         reading = reader(part)
@@ -104,4 +104,4 @@ def test_a_value_that_violates_its_schema_is_no_content() -> None:
 
 
 def test_ids_come_with_their_chunk() -> None:
-    assert reader(Text(Region.CONTENT)).read(chunks(["a"], "eos")[0], (5, 6))[-1] == Tokens((5, 6))
+    assert reader(TextNode(Region.CONTENT)).read(chunks(["a"], "eos")[0], (5, 6))[-1] == Tokens((5, 6))

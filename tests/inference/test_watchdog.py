@@ -8,7 +8,7 @@ import pytest
 
 from promptweave.inference.client.llama_client import EngineClient, Slot
 from promptweave.inference.engine import watchdog as module
-from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineFailedError, EngineUnavailableError
 from promptweave.inference.process.managed_process import PERIOD_S
 
@@ -31,7 +31,7 @@ class Clock:
         return self.now
 
 
-class Patient:
+class FakeEngine:
     """An engine that answers as told, and takes some time for it."""
 
     def __init__(self, clock: Clock) -> None:
@@ -58,41 +58,41 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def engine(clock: Clock) -> Patient:
-    return Patient(clock)
+def engine(clock: Clock) -> FakeEngine:
+    return FakeEngine(clock)
 
 
 @pytest.fixture
-def pulse(engine: Patient) -> Pulse:
-    return Pulse(cast("EngineClient", engine), LIMIT_S)
+def pulse(engine: FakeEngine) -> Watchdog:
+    return Watchdog(cast("EngineClient", engine), LIMIT_S)
 
 
-async def taken(pulse: Pulse, clock: Clock, seconds: float) -> None:
+async def taken(pulse: Watchdog, clock: Clock, seconds: float) -> None:
     """Takes it for so long, as the supervisor does."""
     end = clock.now + seconds
     while clock.now < end:
-        await pulse.take()
+        await pulse.poll()
         clock.now += PERIOD_S
 
 
-async def test_silence(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+async def test_silence(pulse: Watchdog, engine: FakeEngine, clock: Clock) -> None:
     engine.healthy_now = False
     await taken(pulse, clock, LIMIT_S - 10)
-    assert pulse.trouble is None
+    assert pulse.hang is None
     await taken(pulse, clock, 20)
-    assert pulse.trouble
-    assert not pulse.trouble.at_work
-    assert "has not answered for" in pulse.trouble.what
+    assert pulse.hang
+    assert not pulse.hang.at_work
+    assert "has not answered for" in pulse.hang.what
 
 
-async def test_work_that_does_not_get_on(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+async def test_work_that_does_not_get_on(pulse: Watchdog, engine: FakeEngine, clock: Clock) -> None:
     engine.told = iter(lambda: [slot(5)], None)
     await taken(pulse, clock, 10 * LIMIT_S - 10)
-    assert pulse.trouble is None
+    assert pulse.hang is None
     await taken(pulse, clock, 20)
-    assert pulse.trouble
-    assert pulse.trouble.at_work
-    assert not pulse.gets_on
+    assert pulse.hang
+    assert pulse.hang.at_work
+    assert not pulse.made_progress
 
 
 @pytest.mark.parametrize(
@@ -104,33 +104,33 @@ async def test_work_that_does_not_get_on(pulse: Pulse, engine: Patient, clock: C
     ],
 )
 async def test_what_is_no_trouble(
-    pulse: Pulse, engine: Patient, clock: Clock, told: Iterator[list[Slot] | Exception]
+    pulse: Watchdog, engine: FakeEngine, clock: Clock, told: Iterator[list[Slot] | Exception]
 ) -> None:
     engine.told = told
     await taken(pulse, clock, 20 * LIMIT_S)
-    assert pulse.trouble is None
-    assert pulse.gets_on
+    assert pulse.hang is None
+    assert pulse.made_progress
 
 
-async def test_a_machine_that_was_paused_is_no_trouble(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+async def test_a_machine_that_was_paused_is_no_trouble(pulse: Watchdog, engine: FakeEngine, clock: Clock) -> None:
     """Nothing moved for a day, and the first question after it finds no answer in time."""
     engine.told = iter(lambda: [slot(5)], None)
     await taken(pulse, clock, 5)
     clock.now += 86_400
     engine.healthy_now = False
-    await pulse.take()
-    assert pulse.trouble is None
+    await pulse.poll()
+    assert pulse.hang is None
     engine.healthy_now = True
     await taken(pulse, clock, 20)
-    assert pulse.trouble is None
-    assert not pulse.gets_on
+    assert pulse.hang is None
+    assert not pulse.made_progress
 
 
-async def test_no_answer_about_slots_is_no_news(pulse: Pulse, engine: Patient, clock: Clock) -> None:
+async def test_no_answer_about_slots_is_no_news(pulse: Watchdog, engine: FakeEngine, clock: Clock) -> None:
     """Builds whose `/slots` waits for the computing thread."""
     engine.told = iter([[slot(5)], *[EngineUnavailableError("no answer in time")] * 30, [slot(6)]])
     await taken(pulse, clock, 31)
-    assert not pulse.gets_on
+    assert not pulse.made_progress
     assert (pulse.busy, pulse.context_use) == (1, 5 / 512)
-    await pulse.take()
-    assert pulse.gets_on
+    await pulse.poll()
+    assert pulse.made_progress

@@ -22,7 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.inference import main
-from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
@@ -71,7 +71,7 @@ def options(model: Path, server: str, *args: str, **given: Any) -> InferenceOpti
 
 
 def child(side: SideEngines) -> Supervision[Any]:
-    found = side.engines[Role.WHISPER]
+    found = side.engines[EngineRole.WHISPER]
     assert isinstance(found, Supervision)
     return found
 
@@ -185,7 +185,7 @@ async def test_one_that_dies_is_started_again(model: Path, server: str, monkeypa
         with pytest.raises(RemoteError, match="went away during the call") as raised:
             await heard(stub, prompt="die")
         assert raised.value.retry_after_s
-        await eventually(lambda: engine.losses == 1 and engine._ready)
+        await eventually(lambda: engine.crash_count == 1 and engine._ready)
         assert (await heard(stub)).text
 
 
@@ -195,7 +195,7 @@ async def test_one_that_hangs_is_replaced(model: Path, server: str, monkeypatch:
         os.kill(engine.pid or 0, signal.SIGSTOP)
         with pytest.raises(RemoteError, match="went away during the call"):
             await heard(stub)
-        await eventually(lambda: engine.losses == 1 and engine._ready)
+        await eventually(lambda: engine.crash_count == 1 and engine._ready)
         assert (await heard(stub)).text
 
 
@@ -299,7 +299,7 @@ async def test_health_and_metrics_tell(model: Path, server: str) -> None:
     serving = asyncio.create_task(main.serve(options(model, server, listen="127.0.0.1:0"), on_listening=listened.set_result))
     async with channel(await listened) as connection:
         health = health_pb2_grpc.HealthStub(connection)
-        asked = health_pb2.HealthCheckRequest(service=main.CALLS[Role.WHISPER])
+        asked = health_pb2.HealthCheckRequest(service=main.CALLS[EngineRole.WHISPER])
         async for state in health.Watch(asked, timeout=LONG_S):
             if state.status == health_pb2.HealthCheckResponse.SERVING:
                 break
@@ -366,7 +366,7 @@ async def test_a_real_server(tmp_path: Path) -> None:
         await eventually(lambda: engine.ready().gate.running)
         abandoned.cancel()
         assert not (await heard(stub, sound(seconds=0.05))).text
-        assert engine.losses == 0
+        assert engine.crash_count == 0
 
 
 def sound(*, seconds: float) -> bytes:

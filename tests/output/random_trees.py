@@ -4,16 +4,16 @@ from hypothesis import strategies as st
 
 from promptweave.output.tree import (
     Branch,
-    Choice,
-    Emit,
-    Json,
-    Literal,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
-    Text,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
     Transform,
 )
 
@@ -37,24 +37,24 @@ def _texts(nodes: st.SearchStrategy[Node], regions: list[Region]) -> st.SearchSt
         markers = draw(st.sampled_from(MARKERS))[: draw(st.integers(0, 2))]
         branches = tuple(Branch(group, draw(nodes)) for group in markers)
         may_end = not branches or draw(st.booleans())
-        return Text(draw(st.none() | st.sampled_from(regions)), branches, may_end)
+        return TextNode(draw(st.none() | st.sampled_from(regions)), branches, may_end)
 
     return texts()
 
 
 def _parts(nodes: st.SearchStrategy[Node], regions: list[Region]) -> st.SearchStrategy[Node]:
     decoded = st.builds(
-        lambda kind, stoppable: Part(kind, Json('"'), Transform.JSON_STRING_DECODE, stoppable),
+        lambda kind, stoppable: RegionNode(kind, JsonNode('"'), Transform.JSON_STRING_DECODE, stoppable),
         st.sampled_from(regions),
         st.booleans(),
     )
     transforms = st.sampled_from([Transform.NONE, Transform.JSON_STRING_ENCODE])
-    return decoded | st.builds(Part, st.sampled_from(regions), nodes, transforms, st.booleans())
+    return decoded | st.builds(RegionNode, st.sampled_from(regions), nodes, transforms, st.booleans())
 
 
 def _repeats(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     return st.builds(
-        lambda item, separator, low, more: Repeat(item, separator, low, None if more is None else low + more),
+        lambda item, separator, low, more: RepeatNode(item, separator, low, None if more is None else low + more),
         nodes,
         TEXTS,
         st.integers(0, 3),
@@ -63,23 +63,27 @@ def _repeats(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
 
 
 def _call(name: str) -> Node:
-    parts = (Part(Region.TOOL_NAME, Literal(name)), Literal(":"), Part(Region.TOOL_ARGUMENTS, Json("{")))
-    return Part(Region.TOOL_CALL, Sequence(parts))
+    parts = (
+        RegionNode(Region.TOOL_NAME, LiteralNode(name)),
+        LiteralNode(":"),
+        RegionNode(Region.TOOL_ARGUMENTS, JsonNode("{")),
+    )
+    return RegionNode(Region.TOOL_CALL, SequenceNode(parts))
 
 
 def trees(regions: list[Region]) -> st.SearchStrategy[Node]:
     """Trees with parts and texts of these kinds, and with calls."""
     leaves = st.one_of(
-        st.builds(Literal, TEXTS),
-        st.builds(Emit, TEXTS),
-        st.builds(Json, st.sampled_from(["", "{", '"[', "-0"])),
+        st.builds(LiteralNode, TEXTS),
+        st.builds(EmitNode, TEXTS),
+        st.builds(JsonNode, st.sampled_from(["", "{", '"[', "-0"])),
         st.builds(_call, TEXTS),
     )
     return st.recursive(
         leaves,
         lambda nodes: st.one_of(
-            st.builds(lambda items: Sequence(tuple(items)), st.lists(nodes, max_size=4)),
-            st.builds(lambda items: Choice(tuple(items)), st.lists(nodes, max_size=4)),
+            st.builds(lambda items: SequenceNode(tuple(items)), st.lists(nodes, max_size=4)),
+            st.builds(lambda items: ChoiceNode(tuple(items)), st.lists(nodes, max_size=4)),
             _repeats(nodes),
             _texts(nodes, regions),
             _parts(nodes, regions),

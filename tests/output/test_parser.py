@@ -7,11 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, SyntaxWarning
+from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, SyntaxMismatch
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
 from promptweave.output.parse.parser import OutputParser
-from promptweave.output.tree import EMPTY, Node, Part, Region, Repeat, Syntax, Text
-from promptweave.output.tree import Json as JsonNode
+from promptweave.output.tree import EMPTY, JsonNode, Node, Region, RegionNode, RepeatNode, Syntax, TextNode
 
 from .random_trees import PLAIN, TEXTS, trees
 from .trees import ENVELOPE, LISTED, RAW, TAGGED, THINKING
@@ -55,7 +54,7 @@ CASES = [
     pytest.param(
         TAGGED,
         GET + "x",
-        ParsedMessage("x", None, [call("get", GET_ARGUMENTS)], [SyntaxWarning(len(GET), "expected the end of the output")]),
+        ParsedMessage("x", None, [call("get", GET_ARGUMENTS)], [SyntaxMismatch(len(GET), "expected the end of the output")]),
         False,
         id="text-after",
     ),
@@ -73,7 +72,7 @@ CASES = [
         ParsedMessage(
             'so <tool_call>{"name": "put", "arguments": {}}',
             warnings=[
-                SyntaxWarning(
+                SyntaxMismatch(
                     24, """expected 'get", "arguments": {' or 'get_more", "arguments": {' or 'set", "arguments": {'"""
                 )
             ],
@@ -84,7 +83,7 @@ CASES = [
     pytest.param(
         TAGGED,
         '<tool_call>{"name": "get", "arguments": {"a" 1}}',
-        ParsedMessage("1}}", None, [call("get", '{"a" ', complete=False)], [SyntaxWarning(45, "expected JSON")]),
+        ParsedMessage("1}}", None, [call("get", '{"a" ', complete=False)], [SyntaxMismatch(45, "expected JSON")]),
         False,
         id="arguments-that-are-no-json",
     ),
@@ -107,7 +106,7 @@ CASES = [
     pytest.param(
         ENVELOPE,
         '{"thought": 12',
-        ParsedMessage('{"thought": 12', warnings=[SyntaxWarning(12, "expected JSON")]),
+        ParsedMessage('{"thought": 12', warnings=[SyntaxMismatch(12, "expected JSON")]),
         False,
         id="envelope-with-another-kind-of-json",
     ),
@@ -128,9 +127,9 @@ CASES = [
     pytest.param(THINKING, "<think>hm</think>yes", ParsedMessage("yes", "hm"), True, id="thinking"),
     pytest.param(THINKING, "yes <think>", ParsedMessage("yes <think>"), True, id="no-thinking"),
     pytest.param(THINKING, "<think>hm", ParsedMessage(None, "hm"), False, id="cut-in-thinking"),
-    pytest.param(Part(Region.CONTENT, JsonNode()), "-12.5e3", ParsedMessage("-12.5e3"), True, id="number"),
-    pytest.param(Part(Region.CONTENT, JsonNode()), "-12.", ParsedMessage("-12."), False, id="half-a-number"),
-    pytest.param(Text(Region.CONTENT), "any\ntext", ParsedMessage("any\ntext"), True, id="free-text"),
+    pytest.param(RegionNode(Region.CONTENT, JsonNode()), "-12.5e3", ParsedMessage("-12.5e3"), True, id="number"),
+    pytest.param(RegionNode(Region.CONTENT, JsonNode()), "-12.", ParsedMessage("-12."), False, id="half-a-number"),
+    pytest.param(TextNode(Region.CONTENT), "any\ntext", ParsedMessage("any\ntext"), True, id="free-text"),
 ]
 
 
@@ -228,8 +227,8 @@ def test_a_long_output_in_one_piece_is_read_in_linear_time() -> None:
 
 
 def test_what_may_be_empty_is_not_repeated_without_end() -> None:
-    assert read(Repeat(EMPTY, min=10**9), ["x"]) == (
-        ParsedMessage("x", None, [], [SyntaxWarning(0, "expected the end of the output")]),
+    assert read(RepeatNode(EMPTY, min=10**9), ["x"]) == (
+        ParsedMessage("x", None, [], [SyntaxMismatch(0, "expected the end of the output")]),
         False,
     )
-    assert read(Repeat(Text(Region.CONTENT), min=10**9), ["x"]) == (ParsedMessage("x"), True)
+    assert read(RepeatNode(TextNode(Region.CONTENT), min=10**9), ["x"]) == (ParsedMessage("x"), True)

@@ -8,19 +8,31 @@ import pytest
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, SchemaViolation
 from promptweave.output.parse.parser import OutputParser
 from promptweave.output.parse.schema_check import find_violation
-from promptweave.output.tree import Choice, Json, Literal, Node, Part, Region, Repeat, Sequence, Syntax
+from promptweave.output.tree import (
+    ChoiceNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    Syntax,
+)
 from promptweave.output.wire import syntax_from_wire, syntax_to_wire
 
 SCHEMA = json.dumps({"properties": {"n": {"multipleOf": 7}}, "required": ["n"]})
 
 
 def call(name: str, schema: str) -> Node:
-    arguments = Part(Region.TOOL_ARGUMENTS, Json("{"), schema=schema)
-    return Part(Region.TOOL_CALL, Sequence((Part(Region.TOOL_NAME, Literal(name)), Literal(":"), arguments)))
+    arguments = RegionNode(Region.TOOL_ARGUMENTS, JsonNode("{"), schema=schema)
+    return RegionNode(
+        Region.TOOL_CALL, SequenceNode((RegionNode(Region.TOOL_NAME, LiteralNode(name)), LiteralNode(":"), arguments))
+    )
 
 
-CALLS = Repeat(Choice((call("checked", SCHEMA), call("exact", ""))), ";", 1)
-CONTENT = Part(Region.CONTENT, Json(), schema=SCHEMA)
+CALLS = RepeatNode(ChoiceNode((call("checked", SCHEMA), call("exact", ""))), ";", 1)
+CONTENT = RegionNode(Region.CONTENT, JsonNode(), schema=SCHEMA)
 
 
 def read(root: Node, *pieces: str) -> tuple[list[list[Delta]], bool]:
@@ -96,8 +108,10 @@ SHORT = json.dumps({"properties": {"s": {"maxLength": 2}}})
 
 
 def exact_call(name: str) -> Node:
-    arguments = Part(Region.TOOL_ARGUMENTS, Json("{"), schema=SHORT, exact=True)
-    return Part(Region.TOOL_CALL, Sequence((Part(Region.TOOL_NAME, Literal(name)), Literal(":"), arguments)))
+    arguments = RegionNode(Region.TOOL_ARGUMENTS, JsonNode("{"), schema=SHORT, exact=True)
+    return RegionNode(
+        Region.TOOL_CALL, SequenceNode((RegionNode(Region.TOOL_NAME, LiteralNode(name)), LiteralNode(":"), arguments))
+    )
 
 
 def test_what_the_grammar_enforces_is_given_as_it_comes() -> None:
@@ -116,18 +130,24 @@ def test_bytes_that_were_no_text_may_break_a_limit_and_then_the_call_has_no_end(
 
 
 def test_bytes_that_were_no_text_in_content() -> None:
-    content = Part(Region.CONTENT, Json(), schema=SHORT, exact=True)
+    content = RegionNode(Region.CONTENT, JsonNode(), schema=SHORT, exact=True)
     deltas, complete = read(content, '{"s": "\ufffd\ufffd\ufffd"}')
     assert isinstance(deltas[1][-1], SchemaViolation)
     assert not complete
 
 
 def test_ids_that_the_model_writes_twice_are_told_apart() -> None:
-    numbered = Part(
+    numbered = RegionNode(
         Region.TOOL_CALL,
-        Sequence((Part(Region.TOOL_CALL_ID, Literal("7")), Literal(":"), Part(Region.TOOL_NAME, Literal("f")))),
+        SequenceNode(
+            (
+                RegionNode(Region.TOOL_CALL_ID, LiteralNode("7")),
+                LiteralNode(":"),
+                RegionNode(Region.TOOL_NAME, LiteralNode("f")),
+            )
+        ),
     )
-    deltas, _ = read(Repeat(numbered, ";", 1), "7:f;7:f")
+    deltas, _ = read(RepeatNode(numbered, ";", 1), "7:f;7:f")
     assert [delta.id for delta in deltas[1] if isinstance(delta, CallHeader)] == ["7", "id"]
 
 

@@ -11,23 +11,23 @@ from promptweave.output.tree import (
     EMPTY,
     JSON_FIRST,
     Branch,
-    Choice,
-    Emit,
-    Json,
-    Literal,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
-    Text,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
     starts,
 )
 from promptweave.output.tree_grammar import tree_expr
 
 from ..grammars import sample
 
-A, B = Literal("a"), Literal("b")
+A, B = LiteralNode("a"), LiteralNode("b")
 
 
 @pytest.mark.parametrize(
@@ -43,41 +43,43 @@ A, B = Literal("a"), Literal("b")
 )
 def test_refuses_markers_that_readers_could_find_in_two_ways(branches: list[tuple[str, ...]], why: str) -> None:
     with pytest.raises(ValueError, match=why):
-        Text(None, tuple(Branch(markers, Literal(str(place))) for place, markers in enumerate(branches)))
+        TextNode(None, tuple(Branch(markers, LiteralNode(str(place))) for place, markers in enumerate(branches)))
 
 
 def test_a_marker_may_end_like_another_of_its_branch() -> None:
-    Text(None, (Branch(("\n<a>", "<a>"), EMPTY),))
+    TextNode(None, (Branch(("\n<a>", "<a>"), EMPTY),))
 
 
 def test_refuses_a_text_that_nothing_ends() -> None:
     with pytest.raises(ValueError, match="nothing ends"):
-        Text(None, (), may_end=False)
+        TextNode(None, (), may_end=False)
 
 
 @pytest.mark.parametrize(
     ("node", "texts", "opens"),
     [
         pytest.param(A, {"a"}, False, id="literal"),
-        pytest.param(Literal(""), set(), True, id="empty-literal"),
-        pytest.param(Json(), set(JSON_FIRST), False, id="json"),
-        pytest.param(Json("{["), {"{", "["}, False, id="json-of-some-kinds"),
-        pytest.param(Text(None), set(), True, id="text"),
-        pytest.param(Emit("x"), set(), True, id="emit"),
+        pytest.param(LiteralNode(""), set(), True, id="empty-literal"),
+        pytest.param(JsonNode(), set(JSON_FIRST), False, id="json"),
+        pytest.param(JsonNode("{["), {"{", "["}, False, id="json-of-some-kinds"),
+        pytest.param(TextNode(None), set(), True, id="text"),
+        pytest.param(EmitNode("x"), set(), True, id="emit"),
         pytest.param(EMPTY, set(), True, id="empty"),
-        pytest.param(Choice((A, B)), {"a", "b"}, False, id="choice"),
-        pytest.param(Choice((A, EMPTY)), {"a"}, True, id="choice-with-empty"),
-        pytest.param(Repeat(A, ",", 1, None), {"a"}, False, id="repeat"),
-        pytest.param(Repeat(A, ",", 0, None), {"a"}, True, id="repeat-of-none"),
-        pytest.param(Part(Region.CONTENT, A), {"a"}, False, id="part"),
-        pytest.param(Sequence((A, B)), {"ab"}, False, id="literals-join"),
-        pytest.param(Sequence((A, Emit("x"), Part(Region.CONTENT, B), Json("{"))), {"ab{"}, False, id="sharpened"),
-        pytest.param(Sequence((A, Choice((A, B)))), {"aa", "ab"}, False, id="by-a-choice"),
-        pytest.param(Sequence((A, Text(None))), {"a"}, False, id="not-by-text"),
-        pytest.param(Sequence((Text(None), A)), set(), True, id="text-then"),
-        pytest.param(Sequence((Repeat(Emit("x"), ",", 1, None), A)), set(), True, id="repeat-of-empty-then"),
-        pytest.param(Sequence((Choice((A, EMPTY)), B)), {"a", "b"}, False, id="perhaps-then"),
-        pytest.param(Sequence((Choice((A, EMPTY)), Choice((B, EMPTY)))), {"a", "b"}, True, id="perhaps-perhaps"),
+        pytest.param(ChoiceNode((A, B)), {"a", "b"}, False, id="choice"),
+        pytest.param(ChoiceNode((A, EMPTY)), {"a"}, True, id="choice-with-empty"),
+        pytest.param(RepeatNode(A, ",", 1, None), {"a"}, False, id="repeat"),
+        pytest.param(RepeatNode(A, ",", 0, None), {"a"}, True, id="repeat-of-none"),
+        pytest.param(RegionNode(Region.CONTENT, A), {"a"}, False, id="part"),
+        pytest.param(SequenceNode((A, B)), {"ab"}, False, id="literals-join"),
+        pytest.param(
+            SequenceNode((A, EmitNode("x"), RegionNode(Region.CONTENT, B), JsonNode("{"))), {"ab{"}, False, id="sharpened"
+        ),
+        pytest.param(SequenceNode((A, ChoiceNode((A, B)))), {"aa", "ab"}, False, id="by-a-choice"),
+        pytest.param(SequenceNode((A, TextNode(None))), {"a"}, False, id="not-by-text"),
+        pytest.param(SequenceNode((TextNode(None), A)), set(), True, id="text-then"),
+        pytest.param(SequenceNode((RepeatNode(EmitNode("x"), ",", 1, None), A)), set(), True, id="repeat-of-empty-then"),
+        pytest.param(SequenceNode((ChoiceNode((A, EMPTY)), B)), {"a", "b"}, False, id="perhaps-then"),
+        pytest.param(SequenceNode((ChoiceNode((A, EMPTY)), ChoiceNode((B, EMPTY)))), {"a", "b"}, True, id="perhaps-perhaps"),
     ],
 )
 def test_how_nodes_begin(node: Node, texts: set[str], opens: bool) -> None:
@@ -85,12 +87,12 @@ def test_how_nodes_begin(node: Node, texts: set[str], opens: bool) -> None:
 
 
 NODES: st.SearchStrategy[Node] = st.recursive(
-    st.one_of(st.builds(Literal, st.text("ab", max_size=2)), st.just(Emit("x"))),
+    st.one_of(st.builds(LiteralNode, st.text("ab", max_size=2)), st.just(EmitNode("x"))),
     lambda nodes: st.one_of(
-        st.builds(lambda items: Sequence(tuple(items)), st.lists(nodes, max_size=3)),
-        st.builds(lambda items: Choice(tuple(items)), st.lists(nodes, min_size=1, max_size=3)),
-        st.builds(Repeat, nodes, st.text("c", min_size=1, max_size=1), st.integers(0, 2), st.none()),
-        st.builds(Part, st.just(Region.CONTENT), nodes),
+        st.builds(lambda items: SequenceNode(tuple(items)), st.lists(nodes, max_size=3)),
+        st.builds(lambda items: ChoiceNode(tuple(items)), st.lists(nodes, min_size=1, max_size=3)),
+        st.builds(RepeatNode, nodes, st.text("c", min_size=1, max_size=1), st.integers(0, 2), st.none()),
+        st.builds(RegionNode, st.just(Region.CONTENT), nodes),
     ),
     max_leaves=8,
 )

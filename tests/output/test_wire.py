@@ -5,22 +5,22 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SyntaxWarning
+from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SyntaxMismatch
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
 from promptweave.output.tree import (
     EMPTY,
     VERSION,
     Branch,
-    Choice,
-    Json,
-    Literal,
+    ChoiceNode,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
     Syntax,
-    Text,
+    TextNode,
 )
 from promptweave.output.wire import (
     SyntaxUnreadableError,
@@ -87,13 +87,13 @@ def test_refuses_what_is_no_tree(root: output_pb2.OutputNode | None, why: str) -
         syntax_from_wire(output_pb2.OutputSyntax(version=VERSION, root=root))
 
 
-NAME, INPUT = Part(Region.TOOL_NAME, Literal("f")), Part(Region.TOOL_INPUT, Text(None))
-CUSTOM = Part(Region.CUSTOM_TOOL_NAME, Literal("f"))
-ARGUMENTS = Part(Region.TOOL_ARGUMENTS, Json("{"))
+NAME, INPUT = RegionNode(Region.TOOL_NAME, LiteralNode("f")), RegionNode(Region.TOOL_INPUT, TextNode(None))
+CUSTOM = RegionNode(Region.CUSTOM_TOOL_NAME, LiteralNode("f"))
+ARGUMENTS = RegionNode(Region.TOOL_ARGUMENTS, JsonNode("{"))
 
 
 def a_call(*items: Node) -> Node:
-    return Part(Region.TOOL_CALL, Sequence(items))
+    return RegionNode(Region.TOOL_CALL, SequenceNode(items))
 
 
 @pytest.mark.parametrize(
@@ -101,11 +101,11 @@ def a_call(*items: Node) -> Node:
     [
         pytest.param(a_call(NAME, ARGUMENTS), id="name-first"),
         pytest.param(a_call(ARGUMENTS, NAME), id="name-last"),
-        pytest.param(a_call(Choice((Sequence((NAME, ARGUMENTS)), Sequence((CUSTOM, INPUT))))), id="either"),
-        pytest.param(a_call(NAME, Repeat(ARGUMENTS)), id="several-arguments"),
-        pytest.param(a_call(Part(Region.DISCARD, NAME), Repeat(NAME, "", 0, 0)), id="inside-another"),
-        pytest.param(a_call(Text(Region.TOOL_ARGUMENTS, (Branch(("<",), NAME),), may_end=False)), id="after-text"),
-        pytest.param(Text(None, (Branch(("<",), Repeat(a_call(NAME), ",", 1)),)), id="several"),
+        pytest.param(a_call(ChoiceNode((SequenceNode((NAME, ARGUMENTS)), SequenceNode((CUSTOM, INPUT))))), id="either"),
+        pytest.param(a_call(NAME, RepeatNode(ARGUMENTS)), id="several-arguments"),
+        pytest.param(a_call(RegionNode(Region.DISCARD, NAME), RepeatNode(NAME, "", 0, 0)), id="inside-another"),
+        pytest.param(a_call(TextNode(Region.TOOL_ARGUMENTS, (Branch(("<",), NAME),), may_end=False)), id="after-text"),
+        pytest.param(TextNode(None, (Branch(("<",), RepeatNode(a_call(NAME), ",", 1)),)), id="several"),
     ],
 )
 def test_reads_calls_that_name_one_tool(root: Node) -> None:
@@ -117,16 +117,16 @@ def test_reads_calls_that_name_one_tool(root: Node) -> None:
     [
         pytest.param(a_call(ARGUMENTS), "names exactly one tool", id="no-name"),
         pytest.param(a_call(NAME, NAME), "names exactly one tool", id="two-names"),
-        pytest.param(a_call(Choice((NAME, EMPTY))), "names exactly one tool", id="perhaps-a-name"),
-        pytest.param(a_call(Repeat(NAME, "", 1)), "names exactly one tool", id="names"),
-        pytest.param(a_call(Text(None, (Branch(("<",), NAME),))), "names exactly one tool", id="a-text-may-end-before"),
+        pytest.param(a_call(ChoiceNode((NAME, EMPTY))), "names exactly one tool", id="perhaps-a-name"),
+        pytest.param(a_call(RepeatNode(NAME, "", 1)), "names exactly one tool", id="names"),
+        pytest.param(a_call(TextNode(None, (Branch(("<",), NAME),))), "names exactly one tool", id="a-text-may-end-before"),
         pytest.param(a_call(a_call(NAME), NAME), "a call inside a call", id="call-in-a-call"),
-        pytest.param(a_call(Part(Region.TOOL_NAME, NAME)), "a name inside a name", id="name-in-a-name"),
+        pytest.param(a_call(RegionNode(Region.TOOL_NAME, NAME)), "a name inside a name", id="name-in-a-name"),
         pytest.param(NAME, "TOOL_NAME outside of a call", id="name-outside"),
-        pytest.param(Choice((ARGUMENTS, EMPTY)), "TOOL_ARGUMENTS outside of a call", id="arguments-outside"),
-        pytest.param(Text(Region.TOOL_INPUT), "free text cannot be TOOL_INPUT", id="text-outside"),
-        pytest.param(Text(Region.TOOL_CALL), "free text cannot be TOOL_CALL", id="text-as-a-call"),
-        pytest.param(a_call(Text(Region.TOOL_NAME)), "free text cannot be TOOL_NAME", id="text-as-a-name"),
+        pytest.param(ChoiceNode((ARGUMENTS, EMPTY)), "TOOL_ARGUMENTS outside of a call", id="arguments-outside"),
+        pytest.param(TextNode(Region.TOOL_INPUT), "free text cannot be TOOL_INPUT", id="text-outside"),
+        pytest.param(TextNode(Region.TOOL_CALL), "free text cannot be TOOL_CALL", id="text-as-a-call"),
+        pytest.param(a_call(TextNode(Region.TOOL_NAME)), "free text cannot be TOOL_NAME", id="text-as-a-name"),
     ],
 )
 def test_refuses_calls_that_make_no_sense(root: Node, why: str) -> None:
@@ -144,7 +144,7 @@ def test_refuses_calls_that_make_no_sense(root: Node, why: str) -> None:
         (CallFragment(1, "{"), {"tool_call_fragment": {"index": 1, "text": "{"}}),
         (CallEnd(1), {"tool_call_end": {"index": 1}}),
         (CallEnd(0), {"tool_call_end": {}}),
-        (SyntaxWarning(3, "expected x"), {"warning": {"offset": "3", "message": "expected x"}}),
+        (SyntaxMismatch(3, "expected x"), {"warning": {"offset": "3", "message": "expected x"}}),
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, dict) else "",
 )
@@ -158,7 +158,7 @@ def test_every_finish_reason_has_its_number() -> None:
 
 def test_messages() -> None:
     calls = [ParsedCall("c1", "f", "{}", complete=True), ParsedCall("c2", "run", "ls", custom=True)]
-    message = ParsedMessage("", None, calls, [SyntaxWarning(2, "expected x")])
+    message = ParsedMessage("", None, calls, [SyntaxMismatch(2, "expected x")])
     wire = message_to_wire(message, ended=True, complete=False)
     assert MessageToDict(wire, preserving_proto_field_name=True) == {
         "content": "",

@@ -3,28 +3,34 @@
 from promptweave.output.tree import (
     EMPTY,
     Branch,
-    Choice,
-    Emit,
-    Json,
-    Literal,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
-    Text,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
     Transform,
 )
 
 
 def named_call(names: list[str], middle: str, arguments: Node | None = None) -> Node:
     """A call: name, `middle`, arguments."""
-    body = arguments or Json("{")
-    return Part(
+    body = arguments or JsonNode("{")
+    return RegionNode(
         Region.TOOL_CALL,
-        Choice(
+        ChoiceNode(
             tuple(
-                Sequence((Part(Region.TOOL_NAME, Literal(name)), Literal(middle), Part(Region.TOOL_ARGUMENTS, body)))
+                SequenceNode(
+                    (
+                        RegionNode(Region.TOOL_NAME, LiteralNode(name)),
+                        LiteralNode(middle),
+                        RegionNode(Region.TOOL_ARGUMENTS, body),
+                    )
+                )
                 for name in names
             )
         ),
@@ -34,66 +40,75 @@ def named_call(names: list[str], middle: str, arguments: Node | None = None) -> 
 NAMES = ["get", "get_more", "set"]
 
 # <tool_call>{"name": "get", "arguments": {}}</tool_call>, any number, after any text
-TAGGED_CALL = Sequence((Literal('{"name": "'), named_call(NAMES, '", "arguments": '), Literal("}</tool_call>")))
-TAGGED = Text(
+TAGGED_CALL = SequenceNode((LiteralNode('{"name": "'), named_call(NAMES, '", "arguments": '), LiteralNode("}</tool_call>")))
+TAGGED = TextNode(
     Region.CONTENT,
     (
         Branch(
             ("\n<tool_call>", "<tool_call>"),
-            Sequence((TAGGED_CALL, Repeat(Sequence((Literal("<tool_call>"), TAGGED_CALL)), "", 0, None))),
+            SequenceNode((TAGGED_CALL, RepeatNode(SequenceNode((LiteralNode("<tool_call>"), TAGGED_CALL)), "", 0, None))),
         ),
     ),
 )
 
 # [TOOL_CALLS][{"name": "get", "arguments": {}}, ...]
-LISTED = Sequence(
+LISTED = SequenceNode(
     (
-        Literal('[TOOL_CALLS][{"name": "'),
-        Repeat(named_call(NAMES, '", "arguments": '), '}, {"name": "', 1, 3),
-        Literal("}]"),
+        LiteralNode('[TOOL_CALLS][{"name": "'),
+        RepeatNode(named_call(NAMES, '", "arguments": '), '}, {"name": "', 1, 3),
+        LiteralNode("}]"),
     )
 )
 
 # {"thought": "...", "next": {"calls": [{"name": "get", "arguments": {}}]} | {"result": "..."}}
-ENVELOPE = Sequence(
+ENVELOPE = SequenceNode(
     (
-        Literal('{"thought": '),
-        Part(Region.REASONING, Json('"'), Transform.JSON_STRING_DECODE),
-        Literal(', "next": {'),
-        Choice(
+        LiteralNode('{"thought": '),
+        RegionNode(Region.REASONING, JsonNode('"'), Transform.JSON_STRING_DECODE),
+        LiteralNode(', "next": {'),
+        ChoiceNode(
             (
-                Sequence((Literal('"calls": [{"name": "'), named_call(NAMES, '", "arguments": '), Literal("}]"))),
-                Sequence((Literal('"result": '), Part(Region.CONTENT, Json('"'), Transform.JSON_STRING_DECODE, True))),
+                SequenceNode(
+                    (LiteralNode('"calls": [{"name": "'), named_call(NAMES, '", "arguments": '), LiteralNode("}]"))
+                ),
+                SequenceNode(
+                    (
+                        LiteralNode('"result": '),
+                        RegionNode(Region.CONTENT, JsonNode('"'), Transform.JSON_STRING_DECODE, True),
+                    )
+                ),
             )
         ),
-        Literal("}}"),
+        LiteralNode("}}"),
     )
 )
 
 # <function=get><p=a>raw text</p></function>: arguments put together from raw text
-RAW_ARGUMENTS = Sequence(
+RAW_ARGUMENTS = SequenceNode(
     (
-        Emit('{"a": '),
-        Part(Region.DISCARD, Literal("<p=a>")),
-        Part(
+        EmitNode('{"a": '),
+        RegionNode(Region.DISCARD, LiteralNode("<p=a>")),
+        RegionNode(
             Region.TOOL_ARGUMENTS,
-            Text(None, (Branch(("</p>",), EMPTY),), may_end=False),
+            TextNode(None, (Branch(("</p>",), EMPTY),), may_end=False),
             Transform.JSON_STRING_ENCODE,
         ),
-        Emit("}"),
+        EmitNode("}"),
     )
 )
-RAW = Sequence((Literal("<function="), named_call(["get"], ">", RAW_ARGUMENTS), Literal("</function>")))
+RAW = SequenceNode((LiteralNode("<function="), named_call(["get"], ">", RAW_ARGUMENTS), LiteralNode("</function>")))
 
 # <think>...</think> perhaps, then text
-THINKING = Sequence(
+THINKING = SequenceNode(
     (
-        Choice(
+        ChoiceNode(
             (
-                Sequence((Literal("<think>"), Text(Region.REASONING, (Branch(("</think>",), EMPTY),), may_end=False))),
+                SequenceNode(
+                    (LiteralNode("<think>"), TextNode(Region.REASONING, (Branch(("</think>",), EMPTY),), may_end=False))
+                ),
                 EMPTY,
             )
         ),
-        Text(Region.CONTENT),
+        TextNode(Region.CONTENT),
     )
 )

@@ -7,14 +7,17 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from promptweave.rpc.address import ListenError
-from promptweave.rpc.admin_http import Readiness, listening
+from promptweave.rpc.admin_http import Readiness, serve_admin
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_metrics_and_health(host: str) -> None:
     registry, state = CollectorRegistry(), [Readiness.NOT_READY]
     Counter("seen", "What was seen.", registry=registry).inc()
-    with listening(f"{host}:0", registry, lambda: state[0]) as address, httpx.Client(base_url=f"http://{address}") as client:
+    with (
+        serve_admin(f"{host}:0", registry, lambda: state[0]) as address,
+        httpx.Client(base_url=f"http://{address}") as client,
+    ):
         assert "seen_total 1.0" in client.get("/metrics").text
         assert client.get("/health").status_code == 200
         assert (client.get("/ready").status_code, client.get("/ready").text) == (503, "not ready\n")
@@ -33,10 +36,10 @@ def test_metrics_and_health(host: str) -> None:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 def test_without_a_host_it_is_every_address() -> None:
-    with listening(":0", CollectorRegistry()) as address:
+    with serve_admin(":0", CollectorRegistry()) as address:
         assert address
         for host in ("127.0.0.1", "[::1]"):
             assert httpx.get(f"http://{host}{address}/health").text == "ok\n"
         for taken in (address, f"127.0.0.1{address}", f"[::1]{address}"):
-            with pytest.raises(ListenError, match="in use"), listening(taken, CollectorRegistry()):
+            with pytest.raises(ListenError, match="in use"), serve_admin(taken, CollectorRegistry()):
                 pass

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.errors import Code, PromptweaveError
 from promptweave.rpc.address import ListenError
-from promptweave.rpc.admin_http import listening
+from promptweave.rpc.admin_http import serve_admin
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
 
@@ -79,7 +79,7 @@ async def test_calls_are_counted_by_how_they_end() -> None:
 
 def test_they_are_shown() -> None:
     registry = CollectorRegistry()
-    with listening("127.0.0.1:0", registry) as address:
+    with serve_admin("127.0.0.1:0", registry) as address:
         url = f"http://{address}/metrics"
         with urllib.request.urlopen(url, timeout=TIMEOUT_S) as shown:
             assert b"process_open_fds" in shown.read()
@@ -88,19 +88,19 @@ def test_they_are_shown() -> None:
 
 
 def test_an_address_without_a_host_is_every_one() -> None:
-    with listening(":0", CollectorRegistry()) as address:
+    with serve_admin(":0", CollectorRegistry()) as address:
         assert address
         assert httpx.get(f"http://127.0.0.1{address}/metrics", trust_env=False).is_success
 
 
 def test_they_need_not_be_shown() -> None:
-    with listening(None, CollectorRegistry()) as address:
+    with serve_admin(None, CollectorRegistry()) as address:
         assert address is None
 
 
 @pytest.mark.parametrize("address", ["nonsense", "127.0.0.1:99999", "unix:/tmp/a.sock"])
 def test_addresses_that_cannot_be(address: str) -> None:
-    with pytest.raises(ListenError, match=r"address|metrics"), listening(address, CollectorRegistry()):
+    with pytest.raises(ListenError, match=r"address|metrics"), serve_admin(address, CollectorRegistry()):
         pass
 
 
@@ -109,5 +109,5 @@ def test_a_port_that_is_taken() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         address = f"127.0.0.1:{other.getsockname()[1]}"
-        with pytest.raises(ListenError, match="Address already in use"), listening(address, CollectorRegistry()):
+        with pytest.raises(ListenError, match="Address already in use"), serve_admin(address, CollectorRegistry()):
             pass

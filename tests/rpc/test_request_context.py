@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from promptweave.rpc.logs import REQUEST_ID
-from promptweave.rpc.request_context import REQUEST_ID_HEADER, outgoing
+from promptweave.rpc.request_context import REQUEST_ID_HEADER, outgoing_metadata
 
 from .serving import TIMEOUT_S, connected
 
@@ -32,7 +32,7 @@ async def test_the_request_id_travels(sent: str | None, taken: str, kind: str) -
 
     before = REQUEST_ID.set(sent)
     try:
-        metadata = outgoing()
+        metadata = outgoing_metadata()
         assert metadata == (((REQUEST_ID_HEADER, sent),) if sent else ())
         REQUEST_ID.reset(before)
         async with connected(seen if kind == "unary_unary" else seen_in_stream, kind) as do:

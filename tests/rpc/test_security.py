@@ -268,7 +268,7 @@ def test_half_of_a_pair() -> None:
 def test_what_can_no_longer_be_read_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     file = tmp_path / "words"
     file.write_text("one")
-    words = reloading_file.Watched([file], file.read_text)
+    words = reloading_file.ReloadingFile([file], file.read_text)
     assert words.value() == "one"
     file.unlink()
     assert words.value() == words.value() == "one"

@@ -17,7 +17,7 @@ from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.generation.fast_forward import MIN_CHARACTERS, _Seams, complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.message import engine_body
 from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.inference.service.generate_request import program_from_wire
 from promptweave.output.grammar.derivative import Derivative
 from promptweave.v1 import prompt_compiler_pb2
@@ -170,7 +170,7 @@ async def forwarded(engine: ReadyEngine, case: Case) -> str:
     return "".join([chunk.text async for batch in rounds for chunk in batch])
 
 
-async def _prepared(engine: ReadyEngine, case: Case) -> tuple[Program, str, dict[str, Any]]:
+async def _prepared(engine: ReadyEngine, case: Case) -> tuple[CompiledPrompt, str, dict[str, Any]]:
     """The compiled prompt, its text, and the body for the engine."""
     program = program_from_wire(compiled(case, engine))
     parts = await engine_prompt(engine.client, engine.facts, program.segments)

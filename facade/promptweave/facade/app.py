@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 from promptweave.facade.anthropic.routes import add_messages
 from promptweave.facade.backend.lookup import models_of
-from promptweave.facade.backend.models import Models, model_list, model_object
+from promptweave.facade.backend.models import ModelRegistry, model_list, model_object
 from promptweave.facade.backend.routes_file import watch_routes
 from promptweave.facade.endpoint import route
 from promptweave.facade.explorer.routes import EXPLORER_FILES, add_explorer
@@ -52,7 +52,7 @@ def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: Collect
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with Models(options, model_routes) as models:
+        async with ModelRegistry(options, model_routes) as models:
             ending = asyncio.create_task(models.end_at(stop))
             app.state.models = models
             with closing(store):

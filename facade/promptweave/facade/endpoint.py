@@ -8,9 +8,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.backend.clients import Services
+from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.backend.lookup import model_of, models_of
-from promptweave.facade.backend.models import CHAT, Role, Served
+from promptweave.facade.backend.models import CHAT, ModelRole, ResolvedModel
 from promptweave.facade.bodies.body import Body, read_body
 from promptweave.facade.http.request import read_json, unless_gone
 from promptweave.facade.options import FacadeOptions
@@ -19,26 +19,26 @@ Kind = TypeVar("Kind", bound=Body)
 
 
 @dataclass(frozen=True)
-class Asked(Generic[Kind]):
+class ParsedRequest(Generic[Kind]):
     """A request that was read."""
 
     body: Kind
     request: Request
     options: FacadeOptions
 
-    async def model(self, named: str | None, role: Role = CHAT) -> Served:
+    async def model(self, named: str | None, role: ModelRole = CHAT) -> ResolvedModel:
         """The model that it means; see `Models.find`."""
         return await model_of(self.request, named, role)
 
     @property
-    def any_services(self) -> Services:
+    def any_services(self) -> ServiceClients:
         """What answers it where no model is meant."""
         return models_of(self.request).any_services()
 
 
-Work = Callable[[Asked[Kind]], Coroutine[Any, Any, Response | dict[str, Any]]]
+Work = Callable[[ParsedRequest[Kind]], Coroutine[Any, Any, Response | dict[str, Any]]]
 
-Place = Callable[[str, dict[str, Any]], str]
+MapPath = Callable[[str, dict[str, Any]], str]
 """The place in a JSON body of a place in a service's request."""
 
 
@@ -51,7 +51,7 @@ def route(
     kind: type[Kind],
     work: Work[Kind],
     options: FacadeOptions,
-    place: Place = same_place,
+    place: MapPath = same_place,
     *,
     read: Callable[[Request, int], Awaitable[Any]] = read_json,
 ) -> Callable[[Request], Awaitable[Response]]:
@@ -61,7 +61,7 @@ def route(
         raw = await read(request, options.max_body_bytes)
         body = read_body(kind, raw)
         try:
-            answer = await unless_gone(request, work(Asked(body, request, options)))
+            answer = await unless_gone(request, work(ParsedRequest(body, request, options)))
         except PromptweaveError as error:
             error.path = None if error.path is None else place(error.path, raw)
             raise

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Value = str | bool | int | float | Sequence[str]
-Attributes = Mapping[str, Value]
+AttributeValue = str | bool | int | float | Sequence[str]
+Attributes = Mapping[str, AttributeValue]
 
 _STOP_S = 3.0
 """How long a stop waits for spans to get to their collector."""

@@ -17,12 +17,12 @@ from promptweave.compiler.errors import RequestError, TemplateError, TemplateLim
 from promptweave.compiler.messages.images import Pictures, check_pictures
 from promptweave.compiler.messages.normalize import check_history
 from promptweave.compiler.messages.prefill import check_continuation
-from promptweave.compiler.messages.special_token_marks import Marks, Segment
-from promptweave.compiler.plan.plan import Asked, ReasoningBudget, plan
-from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.messages.special_token_marks import Segment, SpecialTokenMarks
+from promptweave.compiler.plan.plan import PlanKey, ReasoningBudget, plan
+from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
-from promptweave.compiler.render.prompt import Shown
+from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
@@ -78,17 +78,17 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
 
 
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
-    planned = plan(Asked.of(request, template, found))
+    planned = plan(PlanKey.of(request, template, found))
     pictures = Pictures(request, template)
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
-    marked = request if request.parse_special_in_content else marks.put(request)
-    shown = Shown(marked, found, planned.style, list(planned.warnings), pictures, planned.stand_ins)
+    marked = request if request.parse_special_in_content else marks.insert(request)
+    shown = PromptRenderer(marked, found, planned.style, list(planned.warnings), pictures, planned.stand_ins)
     prompt, stable = shown.render(template)
     # A message that goes on is past its reasoning.
     output = planned.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
     return Compiled(
-        segments=tuple(_followed_by(pictures.take(marks.take(prompt)), output.syntax.prefix)),
+        segments=tuple(_followed_by(pictures.take(marks.split(prompt)), output.syntax.prefix)),
         grammar=output.grammar,
         stop=found.stops,
         syntax=output.syntax,
@@ -102,10 +102,10 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     )
 
 
-def marks_of(request: ChatRequest, template: ChatTemplate, pictures: Pictures) -> Marks:
+def marks_of(request: ChatRequest, template: ChatTemplate, pictures: Pictures) -> SpecialTokenMarks:
     """The marks of a request; what the template writes for pictures gets one, too, where it stands in text."""
-    able = abilities(template) if pictures else None
-    return Marks(template, request, (able.picture.written,) if able and able.picture else ())
+    able = template_capabilities(template) if pictures else None
+    return SpecialTokenMarks(template, request, (able.picture.written,) if able and able.picture else ())
 
 
 def _check(request: ChatRequest) -> None:

@@ -7,10 +7,10 @@ from promptweave.compiler.compile import Compiled, marks_of
 from promptweave.compiler.errors import CompilerError
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.profile.profile import profile
-from promptweave.compiler.render.prompt import Shown
-from promptweave.compiler.render.provenance import PromptPart, Tags, parts_of
+from promptweave.compiler.render.prompt import PromptRenderer
+from promptweave.compiler.render.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.request import ChatRequest, SchemaStyle
-from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.compiler.template.chat_template import ChatTemplate
 
 
@@ -26,7 +26,7 @@ class Explanation:
 
 def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) -> Explanation:
     """Of a request that was compiled for a template."""
-    tools = {style: published(request.tools, style) if request.tools else "" for style in SchemaStyle}
+    tools = {style: tools_as_text(request.tools, style) if request.tools else "" for style in SchemaStyle}
     return Explanation(tuple(_parts(request, template, compiled, tools[SchemaStyle.TYPESCRIPT])), compiled.made_of(), tools)
 
 
@@ -35,15 +35,17 @@ def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, sig
     pictures = Pictures(request, template)
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
-    shown = request if request.parse_special_in_content else marks.put(request)
+    shown = request if request.parse_special_in_content else marks.insert(request)
     # Some templates look at what is in tools; hardly any at what is in messages.
     for tools in (True, False):
-        tags = Tags(shown)
+        tags = ProvenanceTags(shown)
         try:
-            tagged, _ = Shown(tags.put(shown, tools=tools), profile(template), compiled.style, [], pictures).render(template)
+            tagged, _ = PromptRenderer(
+                tags.insert(shown, tools=tools), profile(template), compiled.style, [], pictures
+            ).render(template)
         except CompilerError:
             continue
-        text, spans = tags.take(pictures.as_text(marks.without(tagged)))
+        text, spans = tags.extract(pictures.as_text(marks.without(tagged)))
         if text == prompt:
             return [*parts_of(text, spans, {signatures: "/tools"}), *([PromptPart(prefix, "")] if prefix else [])]
     return []

@@ -5,7 +5,7 @@ from typing import Generic, TypeVar
 Value = TypeVar("Value")
 
 
-class Same(Generic[Value]):
+class IdentityKey(Generic[Value]):
     """A value that is equal to itself alone."""
 
     __slots__ = ("value",)
@@ -17,4 +17,4 @@ class Same(Generic[Value]):
         return id(self.value)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and self.value is other.value
+        return isinstance(other, IdentityKey) and self.value is other.value

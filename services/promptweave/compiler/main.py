@@ -7,9 +7,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from promptweave.common.tracing import tracing
 from promptweave.compiler.options import CompilerOptions
-from promptweave.compiler.service.response_cache import Answers
+from promptweave.compiler.service.response_cache import ResponseCache
 from promptweave.compiler.service.servicer import register
-from promptweave.compiler.service.worker_pool import Pool
+from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.logs import complain, set_up_logs
 from promptweave.rpc.security import SecurityError
@@ -36,10 +36,10 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
 
 
 async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
-    pool, registry = Pool(), CollectorRegistry()
+    pool, registry = WorkerPool(), CollectorRegistry()
     _count(pool, registry)
     again = Counter("promptweave_compiler_answers_from_memory", "Calls that were answered from memory.", registry=registry)
-    answers = Answers(on_hit=again.inc)
+    answers = ResponseCache(on_hit=again.inc)
 
     async def start(server: RpcServer) -> None:
         # Ready is when the first worker is: the first call should not wait for it.
@@ -61,7 +61,7 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
     )
 
 
-def _count(pool: Pool, registry: CollectorRegistry) -> None:
+def _count(pool: WorkerPool, registry: CollectorRegistry) -> None:
     """Shows how far the pool is used: `busy / size` is its saturation, and what waits comes on top."""
     for name, what, value in (
         ("workers", "The largest number of worker processes.", lambda: pool.size),

@@ -21,7 +21,7 @@ class GgufError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class GgufValue:
     """A value with its type, and its items' where it is a list, by GGUF's numbers."""
 
     value: Any
@@ -34,7 +34,7 @@ def read_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, Any]:
     return {key: pair.value for key, pair in read_typed_header(path, wanted).items()}
 
 
-def read_typed_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, Value]:
+def read_typed_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, GgufValue]:
     """As `read_header`, with the types."""
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
@@ -51,7 +51,7 @@ class _Header:
         self._data = data
         self._place = len(_MAGIC)
 
-    def read(self, wanted: Callable[[str], bool]) -> dict[str, Value]:
+    def read(self, wanted: Callable[[str], bool]) -> dict[str, GgufValue]:
         version = self._scalar("<I")
         if version not in (2, 3):
             raise ValueError(f"its version is {version}")
@@ -62,7 +62,7 @@ class _Header:
             kind = self._scalar("<I")
             if wanted(key):
                 (item,) = struct.unpack_from("<I", self._data, self._place) if kind == _ARRAY else (None,)
-                pairs[key] = Value(self._value(kind), kind, item)
+                pairs[key] = GgufValue(self._value(kind), kind, item)
             else:
                 self._skip(kind, 1)
         return pairs

@@ -14,14 +14,14 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.model_file import check_model_file
 from promptweave.inference.errors import EngineUnavailableError, StartError, UnsupportedError
 from promptweave.inference.options import InferenceOptions
-from promptweave.inference.process.managed_process import OnReady, Watched
+from promptweave.inference.process.managed_process import OnReady, Supervised
 from promptweave.inference.process.supervisor import Supervision
-from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.inference.transcription.whisper_server import ReadyWhisper, WhisperServer
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_TEXT = 8192
+_MAX_TEXT_TOKENS = 8192
 """In tokens, unless asked for. A text is evaluated in one piece, and the memory for it is taken at the start."""
 
 _CONTEXT_UNIT = 256
@@ -35,7 +35,7 @@ _HOPELESS_S = 30.0
 """For so long an engine that ran, and cannot be started any more, is left alone."""
 
 
-class Role(Enum):
+class EngineRole(Enum):
     """What an engine is for; the value is how its option is called: `--embedding-model`."""
 
     EMBEDDING = "embedding"
@@ -47,7 +47,7 @@ class Gated(Protocol):
     """What every engine that is ready has."""
 
     @property
-    def gate(self) -> Gate:
+    def gate(self) -> SlotQueue:
         """Its queue."""
         ...
 
@@ -58,26 +58,29 @@ Ready = TypeVar("Ready")
 class SideEngines:
     """Those that there are."""
 
-    def __init__(self, engines: Mapping[Role, Engine], whisper: Watched[ReadyWhisper] | None = None) -> None:
+    def __init__(self, engines: Mapping[EngineRole, Engine], whisper: Supervised[ReadyWhisper] | None = None) -> None:
         self._vectors = engines
         self._whisper = whisper
-        self.engines: Mapping[Role, Watched[Gated]] = {**engines, **({Role.WHISPER: whisper} if whisper else {})}
+        self.engines: Mapping[EngineRole, Supervised[Gated]] = {
+            **engines,
+            **({EngineRole.WHISPER: whisper} if whisper else {}),
+        }
 
     @classmethod
     def supervised(cls, options: InferenceOptions) -> "SideEngines":
         """Engines of our own for the models that are given. Raises StartError."""
         return cls({role: Supervisor(given) for role, given in side_options(options).items()}, _whisper(options))
 
-    def ready(self, role: Role) -> ReadyEngine:
+    def ready(self, role: EngineRole) -> ReadyEngine:
         """The engine that embeds or ranks, if it is ready now. Raises UnsupportedError where there is none, and
         EngineUnavailableError."""
         return self._ready(role, self._vectors.get(role))
 
     def ready_whisper(self) -> ReadyWhisper:
         """As `ready`, of the one that transcribes."""
-        return self._ready(Role.WHISPER, self._whisper)
+        return self._ready(EngineRole.WHISPER, self._whisper)
 
-    def _ready(self, role: Role, engine: Watched[Ready] | None) -> Ready:
+    def _ready(self, role: EngineRole, engine: Supervised[Ready] | None) -> Ready:
         if engine is None:
             raise UnsupportedError(
                 f"there is no {role.value} model: start the inference service with --{role.value}-model FILE"
@@ -89,7 +92,7 @@ class SideEngines:
                 f"of the {role.value} model: {error.message}", retry_after_s=error.retry_after_s or 1.0
             ) from None
 
-    async def run(self, role: Role, on_ready: OnReady) -> None:
+    async def run(self, role: EngineRole, on_ready: OnReady) -> None:
         """Watches over one of them until cancelled. Raises StartError where it cannot start at all.
 
         When it ran, and can be started no more, the others go on, and it is tried again from time to time.
@@ -114,7 +117,7 @@ class SideEngines:
 NO_SIDE_ENGINES = SideEngines({})
 
 
-def _whisper(options: InferenceOptions) -> Watched[ReadyWhisper] | None:
+def _whisper(options: InferenceOptions) -> Supervised[ReadyWhisper] | None:
     if options.whisper_model is None:
         return None
     try:
@@ -124,21 +127,21 @@ def _whisper(options: InferenceOptions) -> Watched[ReadyWhisper] | None:
     return Supervision(program, start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
 
 
-def side_options(options: InferenceOptions) -> dict[Role, InferenceOptions]:
+def side_options(options: InferenceOptions) -> dict[EngineRole, InferenceOptions]:
     """Each engine's own options, as if it were the only one. Raises StartError for models that are not for their role."""
-    given = {Role.EMBEDDING: options.embedding_model, Role.RERANK: options.rerank_model}
+    given = {EngineRole.EMBEDDING: options.embedding_model, EngineRole.RERANK: options.rerank_model}
     return {role: _engine_options(options, role, model) for role, model in given.items() if model is not None}
 
 
-def _engine_options(options: InferenceOptions, role: Role, model: Path) -> InferenceOptions:
+def _engine_options(options: InferenceOptions, role: EngineRole, model: Path) -> InferenceOptions:
     try:
         check_model_file(model)
         file = read_vector_model(model)
     except StartError as error:
         raise StartError(f"--{role.value}-model: {error}") from None
-    pooling = (options.embedding_pooling if role is Role.EMBEDDING else None) or file.pooling
-    if (pooling == RANK) is not (role is Role.RERANK):
-        if role is Role.RERANK:
+    pooling = (options.embedding_pooling if role is EngineRole.EMBEDDING else None) or file.pooling
+    if (pooling == RANK) is not (role is EngineRole.RERANK):
+        if role is EngineRole.RERANK:
             raise StartError(f"--rerank-model: {model} is no reranker (its pooling is {pooling or 'not given'}, not rank)")
         raise StartError(f"--embedding-model: {model} is a reranker: give it as --rerank-model")
     if pooling is None:
@@ -153,7 +156,7 @@ def _engine_options(options: InferenceOptions, role: Role, model: Path) -> Infer
         # They are for the engine that writes.
         engine_args=(),
         parallel=1 if file.causal else _SLOTS,
-        ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _LONGEST_TEXT)),
+        ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _MAX_TEXT_TOKENS)),
         pooling=pooling,
         embedding_model=None,
         embedding_pooling=None,

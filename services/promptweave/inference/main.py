@@ -7,7 +7,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry
 
 from promptweave.common.tracing import tracing
-from promptweave.inference.auxiliary_engines import Role, SideEngines
+from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.engine.engine import Engine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.remote import endpoints
@@ -22,9 +22,9 @@ from promptweave.rpc.server import serve as serve_rpc
 
 ROLE = "inference"
 CALLS = {
-    Role.EMBEDDING: "promptweave.v1.InferenceService.Embed",
-    Role.RERANK: "promptweave.v1.InferenceService.Rerank",
-    Role.WHISPER: "promptweave.v1.InferenceService.Transcribe",
+    EngineRole.EMBEDDING: "promptweave.v1.InferenceService.Embed",
+    EngineRole.RERANK: "promptweave.v1.InferenceService.Rerank",
+    EngineRole.WHISPER: "promptweave.v1.InferenceService.Transcribe",
 }
 """The names under which the health service tells of the engines beside the one that writes."""
 

@@ -57,11 +57,11 @@ class SchemaViolation:
 
 
 @dataclass(frozen=True, slots=True)
-class SyntaxWarning:
+class SyntaxMismatch:
     """The output left its syntax, `offset` characters after the start of what the engine wrote; the rest is content."""
 
     offset: int
     message: str
 
 
-Delta = ContentDelta | ReasoningDelta | CallHeader | CallFragment | CallEnd | SchemaViolation | SyntaxWarning
+Delta = ContentDelta | ReasoningDelta | CallHeader | CallFragment | CallEnd | SchemaViolation | SyntaxMismatch

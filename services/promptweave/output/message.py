@@ -12,7 +12,7 @@ from promptweave.output.deltas import (
     Delta,
     ReasoningDelta,
     SchemaViolation,
-    SyntaxWarning,
+    SyntaxMismatch,
 )
 
 
@@ -42,7 +42,7 @@ class ParsedMessage:
     content: str | None = None
     reasoning_content: str | None = None
     tool_calls: list[ParsedCall] = field(default_factory=list)
-    warnings: list[SyntaxWarning] = field(default_factory=list)
+    warnings: list[SyntaxMismatch] = field(default_factory=list)
     violations: list[SchemaViolation] = field(default_factory=list)
 
     def extend(self, deltas: Iterable[Delta]) -> None:
@@ -59,7 +59,7 @@ class ParsedMessage:
                     self.tool_calls[index].arguments += text
                 case CallEnd(index):
                     self.tool_calls[index].complete = True
-                case SyntaxWarning():
+                case SyntaxMismatch():
                     self.warnings.append(delta)
                 case SchemaViolation():
                     self.violations.append(delta)

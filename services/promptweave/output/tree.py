@@ -1,10 +1,10 @@
 """The output tree: a small closed set of combinators that describe everything a model may write in one turn.
 
-    Literal     exactly this text                     Sequence  one after the other
-    Text        free text, up to a marker or the end  Choice    one of several, told apart by how they begin
-    Json        one JSON value                        Repeat    several, with a separator between
-    Part        a part of the message: what is read below it, and not in a deeper part, goes there
-    Emit        text that the message gets although the output does not hold it
+    LiteralNode  exactly this text                     SequenceNode  one after the other
+    TextNode     free text, up to a marker or the end  ChoiceNode    one of several, told apart by how they begin
+    JsonNode     one JSON value                        RepeatNode    several, with a separator between
+    RegionNode   a part of the message: what is read below it, and not in a deeper part, goes there
+    EmitNode     text that the message gets although the output does not hold it
 
 A calling style is only a way to build such a tree (`compiler/styles/`).
 """
@@ -42,14 +42,14 @@ class Transform(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class LiteralNode:
     """Exactly this text."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
+class JsonNode:
     """One JSON value, beginning with one of the characters `first` ("" = any value).
 
     `rule` is its grammar, which the parser does not need.
@@ -68,7 +68,7 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextNode:
     """Free text for the part `kind` (None: the part that it stands in), holding no marker of its branches.
 
     The first marker ends it; so may the output's end, if `may_end`. `rule`: the grammar of the text with the marker that
@@ -102,21 +102,21 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChoiceNode:
     """One of several, told apart by how they begin."""
 
     alternatives: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
-    """One after the other; `Sequence(())` is empty."""
+class SequenceNode:
+    """One after the other; `SequenceNode(())` is empty."""
 
     items: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Repeat:
+class RepeatNode:
     """`min` to `max` (None: any number) times `item`, with `separator` between."""
 
     item: "Node"
@@ -126,7 +126,7 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class RegionNode:
     """A part of the message. `stoppable`: it is free text, so stop strings apply to it.
 
     `schema`: the part is JSON whose grammar is looser than this JSON Schema (as text): it is held back until it is whole,
@@ -144,27 +144,27 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Emit:
+class EmitNode:
     """Text that the message gets although the output does not hold it."""
 
     text: str
 
 
-Node = Literal | Json | Text | Choice | Sequence | Repeat | Part | Emit
+Node = LiteralNode | JsonNode | TextNode | ChoiceNode | SequenceNode | RepeatNode | RegionNode | EmitNode
 
-EMPTY = Sequence(())
+EMPTY = SequenceNode(())
 
 
 def is_checked(node: Node) -> bool:
     """Whether a part of `node` is validated when it is whole."""
     match node:
-        case Part(_, body):
+        case RegionNode(_, body):
             return (bool(node.schema) and not node.exact) or is_checked(body)
-        case Choice(items) | Sequence(items):
+        case ChoiceNode(items) | SequenceNode(items):
             return any(map(is_checked, items))
-        case Repeat(item):
+        case RepeatNode(item):
             return is_checked(item)
-        case Text(_, branches):
+        case TextNode(_, branches):
             return any(is_checked(branch.then) for branch in branches)
     return False
 
@@ -172,13 +172,13 @@ def is_checked(node: Node) -> bool:
 def begins_with_grammar(node: Node) -> bool:
     """Whether a node may begin with a text of the caller's own grammar."""
     match node:
-        case Text():
+        case TextNode():
             return node.rule is not None
-        case Part(_, body):
+        case RegionNode(_, body):
             return begins_with_grammar(body)
-        case Choice(alternatives):
+        case ChoiceNode(alternatives):
             return any(map(begins_with_grammar, alternatives))
-        case Sequence(items):
+        case SequenceNode(items):
             return any(map(begins_with_grammar, items[:1]))
     return False
 
@@ -209,25 +209,25 @@ class _Begins(NamedTuple):
 
 def _begins(node: Node) -> _Begins:
     match node:
-        case Literal(text):
+        case LiteralNode(text):
             return _Begins(frozenset({text})) if text else _Begins(empty=True)
-        case Json(first):
+        case JsonNode(first):
             return _Begins(frozenset(first or JSON_FIRST))
-        case Text():
+        case TextNode():
             return _Begins(anything=True)
-        case Choice(alternatives):
+        case ChoiceNode(alternatives):
             found = [_begins(alternative) for alternative in alternatives]
             texts = frozenset().union(*(begins.texts for begins in found))
             return _Begins(texts, any(begins.empty for begins in found), any(begins.anything for begins in found))
-        case Repeat(item, separator, low, _):
+        case RepeatNode(item, separator, low, _):
             texts, empty, anything = _begins(item)
             # Where an item may be empty, a separator may come first.
             return _Begins(texts, empty or low == 0, anything or (empty and bool(separator)))
-        case Part(_, body):
+        case RegionNode(_, body):
             return _begins(body)
-        case Emit():
+        case EmitNode():
             return _Begins(empty=True)
-        case Sequence(items):
+        case SequenceNode(items):
             return _sequence_begins(items)
 
 
@@ -252,13 +252,13 @@ def _sequence_begins(items: tuple[Node, ...]) -> _Begins:
 
 def _literal_text(node: Node) -> str | None:
     match node:
-        case Literal(text):
+        case LiteralNode(text):
             return text
-        case Part(_, body):
+        case RegionNode(_, body):
             return _literal_text(body)
-        case Emit():
+        case EmitNode():
             return ""
-        case Sequence(items):
+        case SequenceNode(items):
             texts = [_literal_text(item) for item in items]
             return None if None in texts else "".join(text for text in texts if text)
     return None

@@ -1,33 +1,44 @@
 """Output tree → grammar."""
 
 from promptweave.output.grammar.expr import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
-from promptweave.output.tree import Branch, Choice, Emit, Json, Literal, Node, Part, Repeat, Sequence, Text
+from promptweave.output.tree import (
+    Branch,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
+)
 
 
 def tree_expr(node: Node, rules: Rules) -> Expr:
     """The language of `node`. Adds the rules that it needs to `rules`; each Json must bring its own rule."""
     match node:
-        case Literal(text):
+        case LiteralNode(text):
             return Lit(text)
-        case Json(_, rule):
+        case JsonNode(_, rule):
             if rule is None:
                 raise ValueError("a Json node without a rule has no grammar")
             return rule
-        case Text(_, branches, may_end, rule):
+        case TextNode(_, branches, may_end, rule):
             return _text(branches, may_end, rules) if rule is None else rule
-        case Choice(alternatives):
-            letters = [node.text for node in alternatives if isinstance(node, Literal) and len(node.text) == 1]
+        case ChoiceNode(alternatives):
+            letters = [node.text for node in alternatives if isinstance(node, LiteralNode) and len(node.text) == 1]
             if len(letters) == len(alternatives) > 1:
                 # One class of characters is one stack to the engine; as alternatives they would be as many.
                 return chars("".join(letters))
             return alt(*(tree_expr(alternative, rules) for alternative in alternatives))
-        case Sequence(items):
+        case SequenceNode(items):
             return seq(*(tree_expr(item, rules) for item in items))
-        case Repeat(item, separator, low, high):
+        case RepeatNode(item, separator, low, high):
             return _repeat(tree_expr(item, rules), separator, low, high, rules)
-        case Part(_, body):
+        case RegionNode(_, body):
             return tree_expr(body, rules)
-        case Emit():
+        case EmitNode():
             return EMPTY
 
 

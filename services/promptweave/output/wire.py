@@ -9,7 +9,7 @@ from promptweave.output.deltas import (
     Delta,
     ReasoningDelta,
     SchemaViolation,
-    SyntaxWarning,
+    SyntaxMismatch,
 )
 from promptweave.output.message import FinishReason, ParsedMessage
 from promptweave.output.parse.well_formed import check_calls
@@ -68,7 +68,7 @@ def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
             return output_pb2.OutputDelta(tool_call_end=output_pb2.ToolCallEnd(index=index))
         case SchemaViolation():
             return output_pb2.OutputDelta(violation=_violation_to_wire(delta))
-        case SyntaxWarning():
+        case SyntaxMismatch():
             return output_pb2.OutputDelta(warning=_warning_to_wire(delta))
 
 
@@ -109,31 +109,31 @@ def _violation_to_wire(violation: SchemaViolation) -> output_pb2.SchemaViolation
     )
 
 
-def _warning_to_wire(warning: SyntaxWarning) -> output_pb2.SyntaxWarning:
+def _warning_to_wire(warning: SyntaxMismatch) -> output_pb2.SyntaxWarning:
     return output_pb2.SyntaxWarning(offset=warning.offset, message=warning.message)
 
 
 def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
     wire = output_pb2.OutputNode()
     match node:
-        case tree.Literal(text):
+        case tree.LiteralNode(text):
             wire.literal.text = text
             wire.literal.SetInParent()
-        case tree.Emit(text):
+        case tree.EmitNode(text):
             wire.emit.text = text
             wire.emit.SetInParent()
-        case tree.Json(first):
+        case tree.JsonNode(first):
             wire.json.first = first
             wire.json.SetInParent()
-        case tree.Choice(alternatives):
+        case tree.ChoiceNode(alternatives):
             wire.choice.alternatives.extend(map(_node_to_wire, alternatives))
             wire.choice.SetInParent()
-        case tree.Sequence(items):
+        case tree.SequenceNode(items):
             wire.sequence.items.extend(map(_node_to_wire, items))
             wire.sequence.SetInParent()
-        case tree.Repeat(item, separator, low, high):
+        case tree.RepeatNode(item, separator, low, high):
             wire.repeat.CopyFrom(output_pb2.RepeatNode(item=_node_to_wire(item), separator=separator, min=low, max=high))
-        case tree.Part(kind, body, transform, stoppable, schema, exact):
+        case tree.RegionNode(kind, body, transform, stoppable, schema, exact):
             wire.region.CopyFrom(
                 output_pb2.RegionNode(
                     kind=_REGIONS[kind],
@@ -144,7 +144,7 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
                     exact=exact,
                 )
             )
-        case tree.Text(text_kind, branches, may_end):
+        case tree.TextNode(text_kind, branches, may_end):
             wire.text.CopyFrom(
                 output_pb2.TextNode(
                     kind=_REGIONS[text_kind] if text_kind else output_pb2.REGION_KIND_UNSPECIFIED,
@@ -161,27 +161,29 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
 def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
     match wire.WhichOneof("node"):
         case "literal":
-            return tree.Literal(wire.literal.text)
+            return tree.LiteralNode(wire.literal.text)
         case "emit":
-            return tree.Emit(wire.emit.text)
+            return tree.EmitNode(wire.emit.text)
         case "json":
-            return tree.Json(wire.json.first)
+            return tree.JsonNode(wire.json.first)
         case "choice":
-            return tree.Choice(tuple(map(_node_from_wire, wire.choice.alternatives)))
+            return tree.ChoiceNode(tuple(map(_node_from_wire, wire.choice.alternatives)))
         case "sequence":
-            return tree.Sequence(tuple(map(_node_from_wire, wire.sequence.items)))
+            return tree.SequenceNode(tuple(map(_node_from_wire, wire.sequence.items)))
         case "repeat":
             repeat = wire.repeat
             high = repeat.max if repeat.HasField("max") else None
-            return tree.Repeat(_node_from_wire(repeat.item), repeat.separator, repeat.min, high)
+            return tree.RepeatNode(_node_from_wire(repeat.item), repeat.separator, repeat.min, high)
         case "region":
             region = wire.region
             body, transform = _node_from_wire(region.body), _TRANSFORMS_BACK[region.transform]
-            return tree.Part(_REGIONS_BACK[region.kind], body, transform, region.stoppable, region.schema, region.exact)
+            return tree.RegionNode(
+                _REGIONS_BACK[region.kind], body, transform, region.stoppable, region.schema, region.exact
+            )
         case "text":
             branches = tuple(
                 tree.Branch(tuple(branch.markers), _node_from_wire(branch.then)) for branch in wire.text.branches
             )
             kind = _REGIONS_BACK[wire.text.kind] if wire.text.kind else None
-            return tree.Text(kind, branches, wire.text.may_end)
+            return tree.TextNode(kind, branches, wire.text.may_end)
     raise ValueError("an empty node")

@@ -58,7 +58,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 @contextmanager
-def listening(
+def serve_admin(
     address: str | None, registry: CollectorRegistry, readiness: Callable[[], Readiness] = lambda: Readiness.READY
 ) -> Iterator[str | None]:
     """Answers at `host:port` (port 0: any; no host: every one), from threads; gives the address.

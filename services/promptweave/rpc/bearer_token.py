@@ -7,20 +7,20 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from promptweave.rpc.error_interceptor import Around, Behaviour, Context, Handler, wrapped
-from promptweave.rpc.reloading_file import Watched
+from promptweave.rpc.error_interceptor import Behaviour, Context, Handler, HandlerInterceptor, wrapped
+from promptweave.rpc.reloading_file import ReloadingFile
 from promptweave.rpc.security import Security, SecurityError
 
 _OPEN = ("/grpc.health.v1.Health/",)
 """What may be asked without a token: probes have none. Who brings a wrong one, and could not be served, hears of it."""
 
 
-def asking(security: Security) -> list[grpc.aio.ServerInterceptor]:
+def server_interceptors(security: Security) -> list[grpc.aio.ServerInterceptor]:
     """What lets only calls with the token through. Raises SecurityError."""
     return [TokenInterceptor(_watched(security.token_file))] if security.token_file else []
 
 
-def bringing(security: Security) -> list[grpc.aio.ClientInterceptor]:
+def client_interceptors(security: Security) -> list[grpc.aio.ClientInterceptor]:
     """What brings the token along with each call. Raises SecurityError."""
     if not security.token_file:
         return []
@@ -28,10 +28,10 @@ def bringing(security: Security) -> list[grpc.aio.ClientInterceptor]:
     return [TokenBringer(own), StreamTokenBringer(own)]
 
 
-class TokenInterceptor(Around):
+class TokenInterceptor(HandlerInterceptor):
     """Refuses calls that do not bring the token, as `authorization: Bearer`."""
 
-    def __init__(self, expected: Watched[str]) -> None:
+    def __init__(self, expected: ReloadingFile[str]) -> None:
         self._expected = expected
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
@@ -44,7 +44,7 @@ class TokenInterceptor(Around):
 
 
 class _Bringer:
-    def __init__(self, own: Watched[str]) -> None:
+    def __init__(self, own: ReloadingFile[str]) -> None:
         self._own = own
 
     def _with_token(self, details: Any) -> Any:
@@ -73,8 +73,8 @@ def _refusing(behaviour: Behaviour, kind: str) -> Behaviour:
     return call
 
 
-def _watched(file: Path) -> Watched[str]:
-    return Watched([file], lambda: _token(file), SecurityError)
+def _watched(file: Path) -> ReloadingFile[str]:
+    return ReloadingFile([file], lambda: _token(file), SecurityError)
 
 
 def _token(file: Path) -> str:

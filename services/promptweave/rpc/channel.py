@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import grpc.aio
 
-from promptweave.rpc.bearer_token import bringing
+from promptweave.rpc.bearer_token import client_interceptors
 from promptweave.rpc.credentials import channel_credentials
 from promptweave.rpc.security import NO_SECURITY, Security
 
@@ -84,7 +84,7 @@ class Connection:
     def __init__(self, address: str, security: Security = NO_SECURITY) -> None:
         """Raises SecurityError."""
         self._address = address
-        self._credentials, self._interceptors = channel_credentials(security), bringing(security)
+        self._credentials, self._interceptors = channel_credentials(security), client_interceptors(security)
         self._used = self._current()
         self._channel = self._open()
         self._closing: set[asyncio.Task[None]] = set()

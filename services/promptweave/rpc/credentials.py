@@ -5,8 +5,8 @@ from pathlib import Path
 
 import grpc
 
-from promptweave.rpc.bearer_token import bringing
-from promptweave.rpc.reloading_file import Watched
+from promptweave.rpc.bearer_token import client_interceptors
+from promptweave.rpc.reloading_file import ReloadingFile
 from promptweave.rpc.security import Security, SecurityError
 
 
@@ -23,21 +23,21 @@ def server_credentials(security: Security) -> grpc.ServerCredentials | None:
         ca, key, cert = _read(security)
         return grpc.ssl_server_certificate_configuration([(key or b"", cert or b"")], ca)
 
-    watched = Watched(_files(security), read, SecurityError)
+    watched = ReloadingFile(_files(security), read, SecurityError)
     return grpc.dynamic_ssl_server_credentials(watched.value(), watched.value, security.ca is not None)
 
 
-def channel_credentials(security: Security) -> "Watched[grpc.ChannelCredentials] | None":
+def channel_credentials(security: Security) -> "ReloadingFile[grpc.ChannelCredentials] | None":
     """For a channel; None: plain text. Raises SecurityError."""
     if not security.tls:
         return None
-    return Watched(_files(security), lambda: grpc.ssl_channel_credentials(*_read(security)), SecurityError)
+    return ReloadingFile(_files(security), lambda: grpc.ssl_channel_credentials(*_read(security)), SecurityError)
 
 
 def check_files(security: Security) -> None:
     """Reads what a client will need, so that it need not start for nothing. Raises SecurityError."""
     channel_credentials(security)
-    bringing(security)
+    client_interceptors(security)
 
 
 def _files(security: Security) -> list[Path]:

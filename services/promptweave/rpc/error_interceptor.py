@@ -30,7 +30,7 @@ class _UnservedError(PromptweaveError):
     reason = "ERROR_REASON_UNSUPPORTED"
 
 
-class Around(grpc.aio.ServerInterceptor):
+class HandlerInterceptor(grpc.aio.ServerInterceptor):
     """Does something around the calls of all methods that there are. Of others the library says UNIMPLEMENTED."""
 
     async def intercept_service(
@@ -46,7 +46,7 @@ class Around(grpc.aio.ServerInterceptor):
         """The handler of a call, with what is done around it; see `wrapped`."""
 
 
-class ErrorInterceptor(Around):
+class ErrorInterceptor(HandlerInterceptor):
     """Domain errors become their status; anything else INTERNAL with a fixed text, and its own text goes to the log."""
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:

@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from promptweave.rpc.error_interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
+from promptweave.rpc.error_interceptor import Behaviour, Context, Handler, HandlerInterceptor, code_of, wrapped
 from promptweave.rpc.logs import FIELDS
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _TYPES = {
 _LABELS = ("grpc_type", "grpc_service", "grpc_method")
 
 
-class CallMetrics(Around):
+class CallMetrics(HandlerInterceptor):
     """Counts the calls of a server; names of methods that clients make up are no labels.
 
     The outermost interceptor: it sees the code that the client sees.

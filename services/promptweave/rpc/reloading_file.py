@@ -13,7 +13,7 @@ Value = TypeVar("Value")
 _LOOK_AGAIN_S = 1.0
 
 
-class Watched(Generic[Value]):
+class ReloadingFile(Generic[Value]):
     """What `read` makes of some files.
 
     They are looked at again at most once a second, when somebody asks. When they can no longer be read, what they said

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from promptweave.common.tracing import Span, span, trace_headers, tracing_on
-from promptweave.rpc.error_interceptor import Around, Behaviour, Context, Handler, code_of, wrapped
+from promptweave.rpc.error_interceptor import Behaviour, Context, Handler, HandlerInterceptor, code_of, wrapped
 from promptweave.rpc.logs import REQUEST_ID
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -24,7 +24,7 @@ _FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAIL
 """What is an error of a server by the conventions; the rest is its caller's."""
 
 
-def outgoing(within: Span | None = None) -> tuple[tuple[str, str], ...]:
+def outgoing_metadata(within: Span | None = None) -> tuple[tuple[str, str], ...]:
     """What to send along, as metadata of a call that is part of the span, or of the current one."""
     request_id = REQUEST_ID.get()
     named = ((REQUEST_ID_HEADER, request_id),) if request_id else ()
@@ -48,7 +48,7 @@ def _method_of(request: Descriptor) -> str:
     return f"{method.containing_service.full_name}/{method.name}"
 
 
-class ContextInterceptor(Around):
+class ContextInterceptor(HandlerInterceptor):
     """Takes over what came with a call."""
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:

@@ -15,8 +15,8 @@ from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
 from promptweave.rpc.address import ListenError, refuse_taken
-from promptweave.rpc.admin_http import Readiness, listening
-from promptweave.rpc.bearer_token import asking
+from promptweave.rpc.admin_http import Readiness, serve_admin
+from promptweave.rpc.bearer_token import server_interceptors
 from promptweave.rpc.channel import KEEPALIVE, LIMITS, PERMITTED
 from promptweave.rpc.credentials import server_credentials
 from promptweave.rpc.error_interceptor import ErrorInterceptor
@@ -75,7 +75,7 @@ class RpcServer:
     def __init__(self, registry: CollectorRegistry | None = None, security: Security = NO_SECURITY) -> None:
         """`registry`: where its calls are counted. Raises SecurityError."""
         counting = CallMetrics(registry or CollectorRegistry())
-        interceptors = [counting, ContextInterceptor(), ErrorInterceptor(), *asking(security)]
+        interceptors = [counting, ContextInterceptor(), ErrorInterceptor(), *server_interceptors(security)]
         self._credentials = server_credentials(security)
         self.grpc = grpc.aio.server(interceptors=interceptors, options=[*LIMITS, *KEEPALIVE, *PERMITTED, *_CONNECTIONS])
         self._health = _Health()
@@ -168,7 +168,7 @@ async def serve(
         try:
             services = register(server.grpc)
             address = server.listen(listen)
-            if shown := stack.enter_context(listening(metrics, registry, server.readiness)):
+            if shown := stack.enter_context(serve_admin(metrics, registry, server.readiness)):
                 logger.info("metrics are at http://%s/metrics", shown)
             await server.start(services, serving=serving)
             if on_listening:

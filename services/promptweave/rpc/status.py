@@ -19,7 +19,7 @@ DOMAIN = "promptweave"
 UNKNOWN_REASON = "ERROR_REASON_UNSPECIFIED"
 """The reason of an error that no service of ours sent: there is no connection, a deadline passed, ..."""
 
-_LONGEST_BYTES = 800
+_MAX_BYTES = 800
 """Of a message or a path. A status travels in headers, the message three times and once percent-encoded, and of more than
 8 KiB of headers a client makes RESOURCE_EXHAUSTED instead."""
 
@@ -46,12 +46,12 @@ class RemoteError(PromptweaveError):
 
 def to_status(error: PromptweaveError) -> status_pb2.Status:
     """The error as a status with details."""
-    message = _cut(error.message, _LONGEST_BYTES)
+    message = _cut(error.message, _MAX_BYTES)
     status = status_pb2.Status(code=code_pb2.Code.Value(error.code.value), message=message)
-    metadata = {key: _cut(value, _LONGEST_BYTES // 4) for key, value in error.metadata.items()}
+    metadata = {key: _cut(value, _MAX_BYTES // 4) for key, value in error.metadata.items()}
     status.details.add().Pack(error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=metadata))
     if error.path is not None:
-        field = _cut(error.path, _LONGEST_BYTES)
+        field = _cut(error.path, _MAX_BYTES)
         violation = error_details_pb2.BadRequest.FieldViolation(field=field, description=message)
         status.details.add().Pack(error_details_pb2.BadRequest(field_violations=[violation]))
     if error.retry_after_s is not None:

@@ -18,9 +18,9 @@ from promptweave.facade.http import sse
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import http_error, read_json, request_id, unless_gone
 from promptweave.facade.openai.chat.from_grpc import warning_object
-from promptweave.facade.openai.chat.pipeline import Turn, begin_turn, warning_headers
+from promptweave.facade.openai.chat.pipeline import PreparedChat, prepare_chat, warning_headers
 from promptweave.facade.openai.chat.to_grpc import check_pictures, to_compile_request
-from promptweave.facade.openai.chat.translated import Translated
+from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.options import FacadeOptions
 
 JsonObject = dict[str, Any]
@@ -65,9 +65,9 @@ class CreateMessage:
         body = read_body(MessagesBody, raw)
         return await unless_gone(self._request, self._respond(body, to_chat(raw, body)))
 
-    async def _respond(self, body: MessagesBody, asked: Translated) -> Response:
+    async def _respond(self, body: MessagesBody, asked: Translation) -> Response:
         try:
-            turn = await begin_turn(self._request, self._options, asked.body)
+            turn = await prepare_chat(self._request, self._options, asked.body)
             warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
             events = MessageEvents(turn.model.id, warnings)
             headers = warning_headers(warnings)
@@ -81,7 +81,7 @@ class CreateMessage:
         except PromptweaveError as error:
             raise asked.placed(error) from None
 
-    async def _stream(self, turn: Turn, events: MessageEvents) -> Pieces:
+    async def _stream(self, turn: PreparedChat, events: MessageEvents) -> Pieces:
         """The events of a stream."""
         begun = False
         async with aclosing(turn.answers):
@@ -91,7 +91,7 @@ class CreateMessage:
                 if data := _written(chain(first, events.of(answer.events))):
                     yield data
 
-    async def _failed(self, error: PromptweaveError, asked: Translated) -> bytes:
+    async def _failed(self, error: PromptweaveError, asked: Translation) -> bytes:
         told = http_error(asked.placed(error), request_id(self._request))
         return _written([told.anthropic_body(request_id(self._request))])
 

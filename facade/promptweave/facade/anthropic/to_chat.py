@@ -1,6 +1,6 @@
 """A request to `/v1/messages` is a chat request in other words: here it is put into those.
 
-Whatever chat completions serve, messages serve too, and errors come back to their places by `Places`.
+Whatever chat completions serve, messages serve too, and errors come back to their places by `SourceMap`.
 """
 
 import json
@@ -20,11 +20,11 @@ from promptweave.facade.anthropic.body import (
     ToolUseBlock,
 )
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.bodies.unsupported import MESSAGES, refuse_unserved
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.chat.body import ChatBody
-from promptweave.facade.openai.chat.translated import Translated
+from promptweave.facade.openai.chat.translated import Translation
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
@@ -37,10 +37,10 @@ _AS_IN_CHAT = (
 """Fields that chat completions know by the same name, most of them ours in addition to Anthropic's."""
 
 
-def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translated:
+def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
     """The chat request. Raises RequestError and UnsupportedError."""
     refuse_unserved(raw, MESSAGES)
-    places = Places()
+    places = SourceMap()
     chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
     conversation = _Conversation(places)
     conversation.system(body.system)
@@ -53,7 +53,7 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translated:
     if body.tool_choice is not None:
         chat["tool_choice"] = _tool_choice(body.tool_choice)
         chat["parallel_tool_calls"] = not body.tool_choice.disable_parallel_tool_use
-        places.move("/tool_choice/function", Origin("/tool_choice"))
+        places.add("/tool_choice/function", Origin("/tool_choice"))
     if body.thinking is not None and body.thinking.budget_tokens is not None:
         chat["thinking_budget_tokens"] = body.thinking.budget_tokens
     if body.thinking is not None and body.thinking.type == "disabled":
@@ -64,18 +64,18 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translated:
         chat["response_format"] = {"type": "json_schema", "schema": wanted.schema_, "strict": True}
     if isinstance(body, MessagesBody):
         chat["max_completion_tokens"], chat["stop"] = body.max_tokens, body.stop_sequences
-    places.move("/max_completion_tokens", Origin("/max_tokens"))
-    places.move("/stop", Origin("/stop_sequences"))
-    places.move("/thinking_budget_tokens", Origin("/thinking/budget_tokens"))
-    places.move("/reasoning_effort", Origin("/output_config/effort"))
-    places.move("/response_format", Origin("/output_config/format"))
-    return Translated(read_body(ChatBody, chat), chat, places, conversation.warnings)
+    places.add("/max_completion_tokens", Origin("/max_tokens"))
+    places.add("/stop", Origin("/stop_sequences"))
+    places.add("/thinking_budget_tokens", Origin("/thinking/budget_tokens"))
+    places.add("/reasoning_effort", Origin("/output_config/effort"))
+    places.add("/response_format", Origin("/output_config/format"))
+    return Translation(read_body(ChatBody, chat), chat, places, conversation.warnings)
 
 
 class _Conversation:
     """Makes chat messages of messages in blocks."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: SourceMap) -> None:
         self.messages: list[JsonObject] = []
         self.warnings: list[prompt_compiler_pb2.Warning] = []
         self._places = places
@@ -121,7 +121,7 @@ class _Conversation:
             begun.append({"type": "text", "text": result.content})
         else:
             self._add_parts(result.content, f"{path}/content")
-        self._places.move(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
+        self._places.add(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
 
     def _said(self, kind: str, block: JsonObject, path: str) -> None:
         # What is thought and said comes before the calls; what comes after them begins a message of its own.
@@ -142,9 +142,9 @@ class _Conversation:
                 place = f"{self._last()}/tool_calls/{len(calls)}"
                 arguments = json.dumps(call.input, ensure_ascii=False)
                 calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}})
-                self._places.move(place, Origin(path))
-                self._places.move(f"{place}/function", Origin(path))
-                self._places.move(f"{place}/function/arguments", Origin(f"{path}/input", whole=True))
+                self._places.add(place, Origin(path))
+                self._places.add(f"{place}/function", Origin(path))
+                self._places.add(f"{place}/function/arguments", Origin(f"{path}/input", whole=True))
             case _:
                 self._add_part(kind, block, path)
 
@@ -157,13 +157,13 @@ class _Conversation:
         content = self.messages[-1].setdefault("content", [])
         place = f"{self._last()}/content/{len(content)}"
         content.append(_part(kind, block, path))
-        self._places.move(place, Origin(path, whole=True))
+        self._places.add(place, Origin(path, whole=True))
         if kind == "image":
-            self._places.move(f"{place}/image_url", Origin(f"{path}/source", whole=True))
+            self._places.add(f"{place}/image_url", Origin(f"{path}/source", whole=True))
 
     def _begin(self, role: str, origin: Origin) -> JsonObject:
         self.messages.append({"role": role})
-        self._places.move(self._last(), origin)
+        self._places.add(self._last(), origin)
         return self.messages[-1]
 
     def _last(self) -> str:
@@ -188,13 +188,13 @@ def _part(kind: str, block: JsonObject, path: str) -> JsonObject:
     raise UnsupportedError(f"blocks of the type {kind!r} are not served here", path=f"{path}/type")
 
 
-def _tool(tool: ToolBody, path: str, places: Places) -> JsonObject:
+def _tool(tool: ToolBody, path: str, places: SourceMap) -> JsonObject:
     if tool.type != "custom":
         raise UnsupportedError(
             f"tools of the type {tool.type!r} are Anthropic's own; give a tool with an input_schema", path=f"{path}/type"
         )
-    places.move(f"{path}/function", Origin(path))
-    places.move(f"{path}/function/parameters", Origin(f"{path}/input_schema"))
+    places.add(f"{path}/function", Origin(path))
+    places.add(f"{path}/function/parameters", Origin(f"{path}/input_schema"))
     function: JsonObject = {"name": tool.name, "description": tool.description, "strict": tool.strict}
     return {"type": "function", "function": {**function, "parameters": tool.input_schema}}
 

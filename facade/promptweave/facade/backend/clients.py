@@ -17,7 +17,7 @@ from promptweave.facade.errors import UnsupportedError
 from promptweave.facade.telemetry.gen_ai_spans import Operation, OperationSpan
 from promptweave.rpc.channel import Connection
 from promptweave.rpc.client_errors import from_rpc_error
-from promptweave.rpc.request_context import method_of, outgoing, rpc_attributes
+from promptweave.rpc.request_context import method_of, outgoing_metadata, rpc_attributes
 from promptweave.rpc.security import NO_SECURITY, Security
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
@@ -33,7 +33,7 @@ _COMPILE_S = 60.0
 _MODEL_FRESH_S = 1.0
 """For so long the answer of GetModel is taken for true: the engine may come back with another model."""
 
-_MOST_TEMPLATES = 16
+_MAX_TEMPLATES = 16
 """Of those in use there are as many as models; the others are left behind."""
 
 _PARTS: "dict[inference_pb2.ModelRole.ValueType, tuple[str, str]]" = {
@@ -50,11 +50,11 @@ _UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
 
 _NOT_TOLD = Operation("generate_content")
 
-Asked = TypeVar("Asked", bound=Message)
+RequestT = TypeVar("RequestT", bound=Message)
 Answer = TypeVar("Answer")
 
 
-class Services:
+class ServiceClients:
     """The ways to the compiler and the inference service."""
 
     def __init__(self, compiler: str, inference: str, security: Security = NO_SECURITY) -> None:
@@ -145,7 +145,7 @@ class Services:
                     raise
         response = await self.compile_with(request, model.template)
         self._hashes[key] = response.template_hash
-        if len(self._hashes) > _MOST_TEMPLATES:
+        if len(self._hashes) > _MAX_TEMPLATES:
             self._hashes.pop(next(iter(self._hashes)))
         return response
 
@@ -177,23 +177,23 @@ class Services:
             raise _stopped()
         # A proxy that balances by it sends a conversation to the replica that has its beginning in the cache.
         told = OperationSpan(operation, request, self._address)
-        metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing(told.span))
+        metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing_metadata(told.span))
         call = self._inference.Generate(request, timeout=timeout_s, metadata=metadata)
         self._writing.add(call)
         try:
             async for response in call:
-                told.saw(response)
+                told.on_response(response)
                 yield response
         except grpc.aio.AioRpcError as error:
             meant = from_rpc_error(error)
-            told.failed(meant)
+            told.on_error(meant)
             raise meant from None
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if not self._stopping or (task and task.cancelling()):
                 raise
             stopped = _stopped()
-            told.failed(stopped)
+            told.on_error(stopped)
             raise stopped from None
         finally:
             self._writing.discard(call)
@@ -247,10 +247,12 @@ def _stopped() -> RemoteError:
     return RemoteError(Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE", "the service is stopping", retry_after_s=1.0)
 
 
-async def _answer(method: "grpc.aio.UnaryUnaryMultiCallable[Asked, Answer]", request: Asked, timeout_s: float) -> Answer:
+async def _answer(
+    method: "grpc.aio.UnaryUnaryMultiCallable[RequestT, Answer]", request: RequestT, timeout_s: float
+) -> Answer:
     name = method_of(request) if tracing_on() else ""
     with span(name, "client", rpc_attributes(name)):
         try:
-            return await method(request, timeout=timeout_s, metadata=outgoing())
+            return await method(request, timeout=timeout_s, metadata=outgoing_metadata())
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None

@@ -2,17 +2,17 @@
 
 from fastapi import Request
 
-from promptweave.facade.backend.models import CHAT, Models, Role, Served
+from promptweave.facade.backend.models import CHAT, ModelRegistry, ModelRole, ResolvedModel
 
 
-def models_of(request: Request) -> Models:
+def models_of(request: Request) -> ModelRegistry:
     """The models that the application serves."""
-    models: Models = request.app.state.models
+    models: ModelRegistry = request.app.state.models
     return models
 
 
-async def model_of(request: Request, asked: str | None, role: Role = CHAT) -> Served:
-    """The model that a request means; see `Models.find`."""
+async def model_of(request: Request, asked: str | None, role: ModelRole = CHAT) -> ResolvedModel:
+    """The model that a request means; see `ModelRegistry.find`."""
     served = await models_of(request).find(asked, role)
     request.state.model = served.info.id  # For the metrics.
     return served

@@ -9,19 +9,19 @@ from typing import Any, Self, TypeAlias
 from weakref import WeakValueDictionary
 
 from promptweave.errors import Code
-from promptweave.facade.backend.clients import Services
+from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.backend.fan_out import together
 from promptweave.facade.backend.routes_file import ModelRoute
 from promptweave.facade.errors import ModelNotFoundError, RequestError, UnsupportedError
 from promptweave.facade.options import FacadeOptions
-from promptweave.rpc.reloading_file import Watched
+from promptweave.rpc.reloading_file import ReloadingFile
 from promptweave.rpc.security import SecurityError
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2
 
 logger = logging.getLogger(__name__)
 
-Role: TypeAlias = inference_pb2.ModelRole.ValueType
+ModelRole: TypeAlias = inference_pb2.ModelRole.ValueType
 CHAT = inference_pb2.MODEL_ROLE_CHAT
 
 EMBEDDING_ALIASES = ("text-embedding-*",)
@@ -29,7 +29,7 @@ RERANK_ALIASES = ("rerank-*", "jina-reranker-*")
 TRANSCRIPTION_ALIASES = ("whisper-*", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe*")
 """Names that clients have built in."""
 
-_ROLES: Mapping[str, Role] = {
+_ROLES: Mapping[str, ModelRole] = {
     "chat": CHAT,
     "embedding": inference_pb2.MODEL_ROLE_EMBEDDING,
     "rerank": inference_pb2.MODEL_ROLE_RERANK,
@@ -37,7 +37,7 @@ _ROLES: Mapping[str, Role] = {
 }
 """By their names in the routes file."""
 
-_DOES: Mapping[Role, str] = dict(zip(_ROLES.values(), ("writes", "embeds", "ranks", "transcribes"), strict=True))
+_DOES: Mapping[ModelRole, str] = dict(zip(_ROLES.values(), ("writes", "embeds", "ranks", "transcribes"), strict=True))
 
 _AWAY = (Code.UNIMPLEMENTED, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
 """What an inference service answers whose model is not there."""
@@ -47,13 +47,13 @@ _AWAY = (Code.UNIMPLEMENTED, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
 class Model:
     """A model, and where it is."""
 
-    services: Services
-    role: Role
+    services: ServiceClients
+    role: ModelRole
     aliases: Sequence[str]
     """More names, with shell wildcards."""
     name: str | None = None
     """None: what its inference service calls it."""
-    template: Watched[str] | None = None
+    template: ReloadingFile[str] | None = None
     """None: its own."""
 
     async def info(self) -> inference_pb2.ModelInfo:
@@ -82,18 +82,18 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Served:
+class ResolvedModel:
     """The model that a request means."""
 
-    services: Services
+    services: ServiceClients
     """What it is asked by."""
     info: inference_pb2.ModelInfo
 
 
-class Models:
+class ModelRegistry:
     """All of them. To be used in a running loop; `stop` ends what is being written."""
 
-    def __init__(self, options: FacadeOptions, routes: Watched[tuple[ModelRoute, ...]] | None = None) -> None:
+    def __init__(self, options: FacadeOptions, routes: ReloadingFile[tuple[ModelRoute, ...]] | None = None) -> None:
         """`routes`: where each model is. None: there is one that writes, and what its inference service has beside it.
 
         Raises SecurityError.
@@ -101,7 +101,7 @@ class Models:
         self._options, self._routes = options, routes
         self._stopping = False
         # Those that the routes no longer name go with the last request that uses them, and their connections with them.
-        self._services: WeakValueDictionary[tuple[str, str], Services] = WeakValueDictionary()
+        self._services: WeakValueDictionary[tuple[str, str], ServiceClients] = WeakValueDictionary()
         self._read = routes.value() if routes else None
         self._models = self._build()
 
@@ -132,7 +132,7 @@ class Models:
                 logger.error("cannot call the services of the routes: %s", error)
         return self._models
 
-    async def find(self, asked: str | None, role: Role = CHAT) -> Served:
+    async def find(self, asked: str | None, role: ModelRole = CHAT) -> ResolvedModel:
         """The model of this role that a name means. None: the one that there is.
 
         Raises ModelNotFoundError, RequestError where a name is needed, UnsupportedError for a role that no model has, and
@@ -144,14 +144,14 @@ class Models:
         if asked is None:
             if len(models) > 1:
                 raise RequestError(f"the model is missing: there are {_listed(models)}", path="/model")
-            return Served(models[0].services, await models[0].info())
+            return ResolvedModel(models[0].services, await models[0].info())
         model = next(_meant(asked, models), models[0])
         if model.name is not None and not _is_called(asked, model.name, model.aliases):
             raise _not_found(asked, models, model.name)
         info = await model.info()  # Where the routes do not tell its name, its service does.
         if not _is_called(asked, info.id, model.aliases):
             raise _not_found(asked, models, info.id)
-        return Served(model.services, info)
+        return ResolvedModel(model.services, info)
 
     async def describe(self, asked: str) -> inference_pb2.ModelInfo:
         """A model by any of its names, whatever it does. Raises ModelNotFoundError and RemoteError."""
@@ -165,7 +165,7 @@ class Models:
                 return info
         raise _not_found(asked, [model for model, _ in listed], listed[0][1].id)
 
-    def any_services(self) -> Services:
+    def any_services(self) -> ServiceClients:
         """Services for what no model is needed for: a compiler knows all templates."""
         return self.all[0].services
 
@@ -222,10 +222,10 @@ class Models:
             for route in self._read
         ]
 
-    def _services_at(self, compiler: str, inference: str) -> Services:
+    def _services_at(self, compiler: str, inference: str) -> ServiceClients:
         found = self._services.get((compiler, inference))
         if found is None:
-            found = self._services[(compiler, inference)] = Services(compiler, inference, self._options.security)
+            found = self._services[(compiler, inference)] = ServiceClients(compiler, inference, self._options.security)
             if self._stopping:
                 found.stop()
         return found

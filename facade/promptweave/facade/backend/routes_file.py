@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from promptweave.facade.errors import RoutesFileError
 from promptweave.rpc.address import can_be_called
-from promptweave.rpc.reloading_file import Watched
+from promptweave.rpc.reloading_file import ReloadingFile
 
-Role = Literal["chat", "embedding", "rerank", "transcription"]
+RouteRole = Literal["chat", "embedding", "rerank", "transcription"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,14 +29,14 @@ class ModelRoute:
     """A model and where it is."""
 
     name: str
-    role: Role
+    role: RouteRole
     """What it does."""
     inference: str | None
     """The address of its inference service. None, here and below: what the facade is started with."""
     compiler: str | None
     aliases: tuple[str, ...] | None
     """More names, with shell wildcards. None: those that clients have built in, where no other model has the role."""
-    template: Watched[str] | None
+    template: ReloadingFile[str] | None
     """The text of its chat template. None: the model's own."""
 
 
@@ -45,16 +45,16 @@ class _Table(BaseModel):
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
-    role: Role = "chat"
+    role: RouteRole = "chat"
     inference: str | None = None
     compiler: str | None = None
     aliases: list[str] | None = None
     template: str | None = None
 
 
-def watch_routes(file: Path) -> Watched[tuple[ModelRoute, ...]]:
+def watch_routes(file: Path) -> ReloadingFile[tuple[ModelRoute, ...]]:
     """What a file says, now and when it has changed. Raises RoutesFileError."""
-    return Watched([file], lambda: read_routes(file), RoutesFileError)
+    return ReloadingFile([file], lambda: read_routes(file), RoutesFileError)
 
 
 def read_routes(file: Path) -> tuple[ModelRoute, ...]:
@@ -129,9 +129,9 @@ def _reason(kind: str, message: str) -> str:
     return message[:1].lower() + message[1:]
 
 
-def _template(file: Path, place: tuple[str, ...]) -> Watched[str]:
+def _template(file: Path, place: tuple[str, ...]) -> ReloadingFile[str]:
     try:
-        return Watched([file], lambda: file.read_text("utf-8"), UnicodeDecodeError)
+        return ReloadingFile([file], lambda: file.read_text("utf-8"), UnicodeDecodeError)
     except OSError as error:
         raise _WrongError((*place, "template"), f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -15,17 +15,17 @@ class Origin:
         return self if self.whole else Origin(self.path + pointer)
 
 
-class Places:
+class SourceMap:
     """From places in the chat request to their origins. The longest beginning that is known decides."""
 
     def __init__(self) -> None:
         self._origins: dict[str, Origin] = {}
 
-    def move(self, made: str, origin: Origin) -> None:
+    def add(self, made: str, origin: Origin) -> None:
         """What stands at `made` came from there."""
         self._origins[made] = origin
 
-    def given(self, made: str) -> str:
+    def original(self, made: str) -> str:
         """The place in the request that was given. What nobody moved stands in the same place in both."""
         known = made
         while known:

@@ -33,6 +33,6 @@ def is_several(given: Any) -> bool:
     return isinstance(given, list) and not (given and isinstance(given[0], int))
 
 
-def several(given: Texts) -> list[str | list[int]]:
+def as_list(given: Texts) -> list[str | list[int]]:
     """The texts, in order."""
     return [*given] if is_several(given) else [given]  # type: ignore[list-item]

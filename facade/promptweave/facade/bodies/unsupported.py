@@ -16,12 +16,12 @@ NOTHING: Sequence[Any] = (False, [], {}, "")
 
 
 @dataclass(frozen=True)
-class Unserved:
-    """A field. `path` is written as OpenAI writes places, with `[]` for each item of a list. Null and `taken` are taken."""
+class UnsupportedParam:
+    """A field. `path` is written as OpenAI writes places, with `[]` for each item of a list. Null and `allowed` pass."""
 
     path: str
     why: str
-    taken: Sequence[Any] = NOTHING
+    allowed: Sequence[Any] = NOTHING
 
     @cached_property
     def steps(self) -> Sequence[str]:
@@ -30,10 +30,10 @@ class Unserved:
 
     def takes(self, value: Any) -> bool:
         """Whether the value asks for what there is. `0` is not `False`, and `1` not `True`."""
-        return value is None or any(type(value) is type(one) and value == one for one in self.taken)
+        return value is None or any(type(value) is type(one) and value == one for one in self.allowed)
 
 
-def refuse_unserved(body: Body | Mapping[str, Any], table: Sequence[Unserved]) -> None:
+def refuse_unserved(body: Body | Mapping[str, Any], table: Sequence[UnsupportedParam]) -> None:
     """Raises UnsupportedError, with the place in the body, for the first of the fields that is there."""
     given = body.model_fields_set if isinstance(body, Body) else body.keys()
     for field in table:
@@ -61,71 +61,71 @@ def _found(value: Any, steps: Sequence[str], place: str) -> Iterator[tuple[str, 
         yield from _found(getattr(value, step) if there else (value.model_extra or {}).get(step), rest, f"{place}/{step}")
 
 
-_ONE_TIER = Unserved("service_tier", "there is one tier, 'default'", ("auto", "default"))
-_NO_PADDING = Unserved("stream_options.include_obfuscation", "streams are not padded")
-_NO_MODERATION = Unserved("moderation", "nothing here judges texts")
+_ONE_TIER = UnsupportedParam("service_tier", "there is one tier, 'default'", ("auto", "default"))
+_NO_PADDING = UnsupportedParam("stream_options.include_obfuscation", "streams are not padded")
+_NO_MODERATION = UnsupportedParam("moderation", "nothing here judges texts")
 _DIRECT = "calls are written by the model, and by no program"
 
-_LLAMA_CPP: Sequence[Unserved] = (
-    Unserved("cache_prompt", "prompts are always cached", (True,)),
-    Unserved("n_predict", "OpenAI's name for it is max_completion_tokens", (-1,)),
-    Unserved("n_probs", "OpenAI's name for it is top_logprobs", (0,)),
-    Unserved("json_schema", "OpenAI's name for it is response_format"),
-    Unserved("reasoning_budget_tokens", "its name here is thinking_budget_tokens", (-1,)),
-    Unserved("id_slot", "the service chooses slots", (-1,)),
-    Unserved("priority", "requests wait in turn", (0,)),
-    *(Unserved(name, "the service decides", (-1,)) for name in ("t_max_predict_ms", "t_max_prompt_ms")),
-    *(Unserved(name, "contexts are not shifted", (0,)) for name in ("n_keep", "n_discard")),
-    *(Unserved(name, "the compiler decides") for name in ("grammar_lazy", "grammar_triggers", "preserved_tokens")),
-    Unserved("n_indent", "of llama.cpp's own completions", (0,)),
+_LLAMA_CPP: Sequence[UnsupportedParam] = (
+    UnsupportedParam("cache_prompt", "prompts are always cached", (True,)),
+    UnsupportedParam("n_predict", "OpenAI's name for it is max_completion_tokens", (-1,)),
+    UnsupportedParam("n_probs", "OpenAI's name for it is top_logprobs", (0,)),
+    UnsupportedParam("json_schema", "OpenAI's name for it is response_format"),
+    UnsupportedParam("reasoning_budget_tokens", "its name here is thinking_budget_tokens", (-1,)),
+    UnsupportedParam("id_slot", "the service chooses slots", (-1,)),
+    UnsupportedParam("priority", "requests wait in turn", (0,)),
+    *(UnsupportedParam(name, "the service decides", (-1,)) for name in ("t_max_predict_ms", "t_max_prompt_ms")),
+    *(UnsupportedParam(name, "contexts are not shifted", (0,)) for name in ("n_keep", "n_discard")),
+    *(UnsupportedParam(name, "the compiler decides") for name in ("grammar_lazy", "grammar_triggers", "preserved_tokens")),
+    UnsupportedParam("n_indent", "of llama.cpp's own completions", (0,)),
     *(
-        Unserved(name, "of llama.cpp's own completions")
+        UnsupportedParam(name, "of llama.cpp's own completions")
         for name in ("ignore_eos", "post_sampling_probs", "return_tokens", "return_progress", "response_fields")
     ),
-    Unserved("lora", "the service loads adapters"),
-    Unserved("image_data", "pictures are parts of messages"),
+    UnsupportedParam("lora", "the service loads adapters"),
+    UnsupportedParam("image_data", "pictures are parts of messages"),
 )
 
-CHAT: Sequence[Unserved] = (
-    Unserved("audio", "only text is written"),
-    Unserved("modalities", "only text is written", ([], ["text"])),
-    Unserved("messages[].audio", "nothing spoken is kept: send what was said as the message's content"),
-    Unserved("web_search_options", "nothing is looked up; give a tool that does"),
+CHAT: Sequence[UnsupportedParam] = (
+    UnsupportedParam("audio", "only text is written"),
+    UnsupportedParam("modalities", "only text is written", ([], ["text"])),
+    UnsupportedParam("messages[].audio", "nothing spoken is kept: send what was said as the message's content"),
+    UnsupportedParam("web_search_options", "nothing is looked up; give a tool that does"),
     _NO_MODERATION,
     _ONE_TIER,
-    Unserved("verbosity", "how much to write is said in the messages; 'medium' is all there is", ("medium",)),
+    UnsupportedParam("verbosity", "how much to write is said in the messages; 'medium' is all there is", ("medium",)),
     _NO_PADDING,
     *_LLAMA_CPP,
 )
 """Of chat completions, and of all that is put into their words."""
 
-COMPLETIONS: Sequence[Unserved] = (
-    Unserved("suffix", "nothing is filled in: what follows a prompt is written"),
-    Unserved("grammar", "chat completions take one"),
-    Unserved("response_format", "chat completions take one", ({}, {"type": "text"})),
-    *(Unserved(name, "it belongs to chat completions", ([],)) for name in ("messages", "tools", "functions")),
+COMPLETIONS: Sequence[UnsupportedParam] = (
+    UnsupportedParam("suffix", "nothing is filled in: what follows a prompt is written"),
+    UnsupportedParam("grammar", "chat completions take one"),
+    UnsupportedParam("response_format", "chat completions take one", ({}, {"type": "text"})),
+    *(UnsupportedParam(name, "it belongs to chat completions", ([],)) for name in ("messages", "tools", "functions")),
     _NO_PADDING,
     *_LLAMA_CPP,
 )
 
-RESPONSES: Sequence[Unserved] = (
-    Unserved("background", "an answer is written while its client waits for it"),
-    Unserved("conversation", "go on with previous_response_id"),
-    Unserved("prompt", "no prompts are kept"),
-    Unserved("context_management", "a conversation that does not fit is refused"),
+RESPONSES: Sequence[UnsupportedParam] = (
+    UnsupportedParam("background", "an answer is written while its client waits for it"),
+    UnsupportedParam("conversation", "go on with previous_response_id"),
+    UnsupportedParam("prompt", "no prompts are kept"),
+    UnsupportedParam("context_management", "a conversation that does not fit is refused"),
     _NO_MODERATION,
     _ONE_TIER,
     _NO_PADDING,
-    Unserved("text.verbosity", "how much to write is said in the input; 'medium' is all there is", ("medium",)),
-    Unserved("reasoning.context", "the chat template chooses what reasoning the model sees again", ("auto",)),
-    Unserved("reasoning.mode", "a model thinks in one way", ("standard",)),
-    Unserved("tools[].defer_loading", "the model sees all tools from the start"),
-    Unserved("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
-    Unserved("input[].caller", _DIRECT, ({"type": "direct"},)),
-    Unserved("input[].namespace", "tools have no namespaces"),
-    Unserved("n", "a response is one answer", (1,)),
+    UnsupportedParam("text.verbosity", "how much to write is said in the input; 'medium' is all there is", ("medium",)),
+    UnsupportedParam("reasoning.context", "the chat template chooses what reasoning the model sees again", ("auto",)),
+    UnsupportedParam("reasoning.mode", "a model thinks in one way", ("standard",)),
+    UnsupportedParam("tools[].defer_loading", "the model sees all tools from the start"),
+    UnsupportedParam("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
+    UnsupportedParam("input[].caller", _DIRECT, ({"type": "direct"},)),
+    UnsupportedParam("input[].namespace", "tools have no namespaces"),
+    UnsupportedParam("n", "a response is one answer", (1,)),
     *(
-        Unserved(name, f"it belongs to chat completions; here it is {here!r}", ())
+        UnsupportedParam(name, f"it belongs to chat completions; here it is {here!r}", ())
         for name, here in {
             "messages": "input",
             "functions": "tools",
@@ -141,21 +141,21 @@ RESPONSES: Sequence[Unserved] = (
 )
 """Besides those of chat completions."""
 
-MESSAGES: Sequence[Unserved] = (
-    Unserved("container", "nothing is run here"),
-    Unserved("mcp_servers", "the client calls tools"),
-    Unserved("context_management", "a conversation that does not fit is refused"),
-    Unserved("inference_geo", "answers are written where this runs"),
-    Unserved("output_format", "its name here is output_config.format"),
-    Unserved("service_tier", "there is one tier", ("auto", "standard_only")),
-    Unserved("thinking.display", "what is thought is told", ("summarized",)),
-    Unserved("tools[].defer_loading", "the model sees all tools from the start"),
-    Unserved("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
-    Unserved("tools[].input_examples", "put them into the tool's description"),
-    Unserved("messages[].content[].caller", _DIRECT, ({"type": "direct"},)),
-    Unserved("messages[].content[].citations", "nothing is cited", ([], {"enabled": False})),
+MESSAGES: Sequence[UnsupportedParam] = (
+    UnsupportedParam("container", "nothing is run here"),
+    UnsupportedParam("mcp_servers", "the client calls tools"),
+    UnsupportedParam("context_management", "a conversation that does not fit is refused"),
+    UnsupportedParam("inference_geo", "answers are written where this runs"),
+    UnsupportedParam("output_format", "its name here is output_config.format"),
+    UnsupportedParam("service_tier", "there is one tier", ("auto", "standard_only")),
+    UnsupportedParam("thinking.display", "what is thought is told", ("summarized",)),
+    UnsupportedParam("tools[].defer_loading", "the model sees all tools from the start"),
+    UnsupportedParam("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
+    UnsupportedParam("tools[].input_examples", "put them into the tool's description"),
+    UnsupportedParam("messages[].content[].caller", _DIRECT, ({"type": "direct"},)),
+    UnsupportedParam("messages[].content[].citations", "nothing is cited", ([], {"enabled": False})),
     *(
-        Unserved(name, f"it belongs to chat completions; here it is {here!r}", ())
+        UnsupportedParam(name, f"it belongs to chat completions; here it is {here!r}", ())
         for name, here in {
             "max_completion_tokens": "max_tokens",
             "stop": "stop_sequences",
@@ -166,10 +166,10 @@ MESSAGES: Sequence[Unserved] = (
             "function_call": "tool_choice",
         }.items()
     ),
-    Unserved("n", "a message is one answer", (1,)),
-    *(Unserved(name, "chat completions take one") for name in ("grammar", "logprobs", "explain")),
+    UnsupportedParam("n", "a message is one answer", (1,)),
+    *(UnsupportedParam(name, "chat completions take one") for name in ("grammar", "logprobs", "explain")),
     *_LLAMA_CPP,
 )
 """Anthropic's, besides those of chat completions."""
 
-EMBEDDINGS: Sequence[Unserved] = (Unserved("embd_normalize", "vectors have length 1", (2,)),)
+EMBEDDINGS: Sequence[UnsupportedParam] = (UnsupportedParam("embd_normalize", "vectors have length 1", (2,)),)

@@ -38,16 +38,16 @@ def in_envelope(app: ASGIApp, options: FacadeOptions, public_paths: Set[str] = f
     """The application as it is served. `public_paths`: further paths that need no key. Raises KeyFileError."""
     keys = Keys(options.api_keys, options.api_keys_file) if options.asks_for_keys else None
     opened = OPEN_PATHS | public_paths
-    app = Guard(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests), opened)
+    app = AuthMiddleware(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests), opened)
     if options.cors_origins:
         # Around the guard: browsers ask without a key whether they may ask.
         app = CORSMiddleware(
             app, allow_origins=options.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
         )
-    return Envelope(app, access_log=options.access_log)
+    return RequestContextMiddleware(app, access_log=options.access_log)
 
 
-class Envelope:
+class RequestContextMiddleware:
     """Around everything: request ids, security headers, the access log, and the log of what failed.
 
     A line of the access log has the request's id, method, path, status, time and client; nothing of its contents.
@@ -98,7 +98,7 @@ class Envelope:
         REQUEST_ID.reset(before)
 
 
-class Guard:
+class AuthMiddleware:
     """In front of the routes: the API key, and how much its client may ask.
 
     A client is a key; where none is asked for, an address. `opened`: paths without either.

@@ -16,8 +16,8 @@ FILE = "file"
 """The field that is a file, and the only one."""
 
 _FORM = "multipart/form-data"
-_MOST_FIELDS = 64
-_LONGEST_FIELD = 64 * 1024
+_MAX_FIELDS = 64
+_MAX_FIELD_BYTES = 64 * 1024
 """In bytes; files are bounded by the body alone."""
 
 
@@ -39,7 +39,7 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
     async def whole() -> AsyncGenerator[bytes, None]:
         yield data
 
-    parser = MultiPartParser(request.headers, whole(), max_files=1, max_fields=_MOST_FIELDS, max_part_size=_LONGEST_FIELD)
+    parser = MultiPartParser(request.headers, whole(), max_files=1, max_fields=_MAX_FIELDS, max_part_size=_MAX_FIELD_BYTES)
     try:
         form = await parser.parse()
     except MultiPartException as error:

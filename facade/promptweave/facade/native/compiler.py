@@ -6,7 +6,7 @@ from fastapi import FastAPI
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from promptweave.facade.bodies.body import Body
-from promptweave.facade.endpoint import Asked, route
+from promptweave.facade.endpoint import ParsedRequest, route
 from promptweave.facade.errors import RequestError
 from promptweave.facade.options import FacadeOptions
 from promptweave.v1 import chat_pb2, output_pb2, prompt_compiler_pb2
@@ -46,7 +46,7 @@ def inline_template(source: str, bos_token: str | None, eos_token: str | None) -
     return prompt_compiler_pb2.Template(source=source, bos_token=bos_token or "", eos_token=eos_token or "")
 
 
-async def _describe(asked: Asked[TemplateBody]) -> dict[str, Any]:
+async def _describe(asked: ParsedRequest[TemplateBody]) -> dict[str, Any]:
     """The profile by the contract's names, and the template itself."""
     body = asked.body
     if body.template is None:
@@ -66,7 +66,7 @@ async def _describe(asked: Asked[TemplateBody]) -> dict[str, Any]:
     }
 
 
-async def _parse(asked: Asked[ParseBody]) -> dict[str, Any]:
+async def _parse(asked: ParsedRequest[ParseBody]) -> dict[str, Any]:
     """The message, as `promptweave parse` prints it."""
     try:
         syntax = ParseDict(asked.body.syntax, output_pb2.OutputSyntax())

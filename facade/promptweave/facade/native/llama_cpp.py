@@ -8,7 +8,7 @@ from google.protobuf.json_format import MessageToDict
 
 from promptweave.facade.bodies.body import Body
 from promptweave.facade.bodies.text_or_tokens import Token
-from promptweave.facade.endpoint import Asked, route
+from promptweave.facade.endpoint import ParsedRequest, route
 from promptweave.facade.native.compiler import inline_template
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.pipeline import placed_warnings, warning_headers
@@ -52,7 +52,7 @@ def add_llama_cpp_routes(app: FastAPI, options: FacadeOptions) -> None:
     app.add_api_route("/apply-template", route(ApplyTemplateBody, _apply_template, options, body_path), methods=["POST"])
 
 
-async def _tokenize(asked: Asked[TokenizeBody]) -> dict[str, Any]:
+async def _tokenize(asked: ParsedRequest[TokenizeBody]) -> dict[str, Any]:
     body = asked.body
     request = inference_pb2.TokenizeRequest(
         text=body.content,
@@ -75,12 +75,12 @@ def _piece(piece: bytes) -> str | list[int]:
         return [*piece]
 
 
-async def _detokenize(asked: Asked[DetokenizeBody]) -> dict[str, Any]:
+async def _detokenize(asked: ParsedRequest[DetokenizeBody]) -> dict[str, Any]:
     model = await asked.model(asked.body.model)
     return {"content": await model.services.detokenize(asked.body.tokens)}
 
 
-async def _apply_template(asked: Asked[ApplyTemplateBody]) -> JSONResponse:
+async def _apply_template(asked: ParsedRequest[ApplyTemplateBody]) -> JSONResponse:
     """The whole compiled prompt, with the names that `promptweave compile` gives its parts."""
     body = asked.body
     request = to_compile_request(body)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from promptweave.common.tracing import Span, Value, begin_span, captures_content, kind_of, tracing_on
+from promptweave.common.tracing import AttributeValue, Span, begin_span, captures_content, kind_of, tracing_on
 from promptweave.v1 import inference_pb2, output_pb2
 
 JsonObject = dict[str, Any]
@@ -53,7 +53,7 @@ class OperationSpan:
                 attributes["gen_ai.request.stop_sequences"] = [*request.stop]
         self.span = begin_span(f"{operation.name} {operation.model}".strip(), "client", attributes)
 
-    def saw(self, response: inference_pb2.GenerateResponse) -> None:
+    def on_response(self, response: inference_pb2.GenerateResponse) -> None:
         """A piece of the answers."""
         if not self._traced:
             return
@@ -63,7 +63,7 @@ class OperationSpan:
             elif self._messages is not None and event.HasField("delta"):
                 _append(self._messages.setdefault(event.index, []), event.delta)
 
-    def failed(self, error: BaseException) -> None:
+    def on_error(self, error: BaseException) -> None:
         """The operation ended with an error."""
         self.span.fail(kind_of(error))
 
@@ -97,8 +97,10 @@ class OperationSpan:
         self.span.end()
 
 
-def _request_attributes(operation: Operation, request: inference_pb2.GenerateRequest, server: str) -> dict[str, Value]:
-    attributes: dict[str, Value] = {
+def _request_attributes(
+    operation: Operation, request: inference_pb2.GenerateRequest, server: str
+) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {
         "gen_ai.operation.name": operation.name,
         "gen_ai.provider.name": "promptweave",
         "gen_ai.request.model": operation.model,

@@ -15,7 +15,7 @@ from promptweave.cli.jsonl import give_up
 from promptweave.cli.options.services import client_security_options, to_client_security
 from promptweave.compiler.json_text import loads
 from promptweave.errors import PromptweaveError
-from promptweave.facade.backend.clients import Services
+from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.openai.chat.to_grpc import body_path, compile_request_from_openai
 from promptweave.rpc.security import Security, SecurityError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
@@ -61,7 +61,7 @@ def command(file: Path, compiler: str, inference: str, **given: Any) -> None:
 
 
 async def _precache(file: Path, lines: list[str], compiler: str, inference: str, security: Security) -> None:
-    async with Services(compiler, inference, security) as services:
+    async with ServiceClients(compiler, inference, security) as services:
         model = await services.model()
         # All are read before the first one is evaluated: that may take minutes.
         prompts = [
@@ -83,7 +83,7 @@ async def _precache(file: Path, lines: list[str], compiler: str, inference: str,
 
 
 async def _prompt(
-    place: str, line: str, services: Services, model: inference_pb2.ModelInfo
+    place: str, line: str, services: ServiceClients, model: inference_pb2.ModelInfo
 ) -> prompt_compiler_pb2.CompiledPrompt:
     try:
         body = loads(line)
@@ -99,7 +99,7 @@ async def _prompt(
 
 
 async def _segments(
-    body: dict[str, Any], services: Services, model: inference_pb2.ModelInfo
+    body: dict[str, Any], services: ServiceClients, model: inference_pb2.ModelInfo
 ) -> list[prompt_compiler_pb2.PromptSegment]:
     messages = body.get("messages")
     last = messages[-1] if isinstance(messages, list) and messages else None
@@ -110,7 +110,7 @@ async def _segments(
 
 
 async def _compiled(
-    body: dict[str, Any], services: Services, model: inference_pb2.ModelInfo
+    body: dict[str, Any], services: ServiceClients, model: inference_pb2.ModelInfo
 ) -> list[prompt_compiler_pb2.PromptSegment]:
     return list((await services.compile(compile_request_from_openai(body), model)).prompt.segments)
 
@@ -135,7 +135,7 @@ def _session_id(prompt: prompt_compiler_pb2.CompiledPrompt) -> str:
 
 
 async def _evaluate(
-    services: Services, prompt: prompt_compiler_pb2.CompiledPrompt, session_id: str | None = None
+    services: ServiceClients, prompt: prompt_compiler_pb2.CompiledPrompt, session_id: str | None = None
 ) -> inference_pb2.Usage:
     request = inference_pb2.GenerateRequest(prompt=prompt, max_tokens=1, session_id=session_id)
     usage = inference_pb2.Usage()

@@ -18,7 +18,7 @@ from promptweave.cli.options.services import (
     to_facade,
     to_inference,
 )
-from promptweave.cli.supervisor.supervisor import Household, Running, ServiceEndedError
+from promptweave.cli.supervisor.supervisor import Running, ServiceEndedError, ServiceSupervisor
 from promptweave.compiler.options import CompilerOptions
 from promptweave.demo import shipped_model
 from promptweave.inference.errors import StartError
@@ -74,7 +74,7 @@ def command(
         complain("serve", str(error))
         sys.exit(1)
     compiler = CompilerOptions(listen=compiler_listen, metrics=given["compiler_metrics"], grace_s=given["grace"])
-    household = Household(
+    household = ServiceSupervisor(
         compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
     )
 

@@ -116,7 +116,7 @@ promptweave {version("promptweave")}
   model        {self.model}{also}"""
 
 
-class Household:
+class ServiceSupervisor:
     """Compiler, inference and facade."""
 
     def __init__(
@@ -162,7 +162,7 @@ class Household:
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
         what = " and ".join(self._inference.endpoints) or "the model to load"
-        waiting = asyncio.ensure_future(_wait_until_ready(Facade(facade, key, tls=front.tls_cert is not None), what))
+        waiting = asyncio.ensure_future(_wait_until_ready(FacadeProbe(facade, key, tls=front.tls_cert is not None), what))
         await self._first_of(waiting, self._watch())
         if self._precache:
             await self._first_of(self._evaluate(self._precache, compiler, inference), self._watch())
@@ -228,7 +228,7 @@ class Household:
                 loop.remove_signal_handler(number)
 
 
-async def _wait_until_ready(facade: "Facade", what: str) -> str:
+async def _wait_until_ready(facade: "FacadeProbe", what: str) -> str:
     """Waits until everything is; returns the model's name."""
     start = time.monotonic()
     report = start + _REPORT_S
@@ -245,7 +245,7 @@ async def _wait_until_ready(facade: "Facade", what: str) -> str:
         await asyncio.sleep(_POLL_S)
 
 
-class Facade:
+class FacadeProbe:
     """The facade that we started, asked over HTTP."""
 
     def __init__(self, address: str, key: str | None, *, tls: bool) -> None:

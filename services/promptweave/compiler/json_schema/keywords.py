@@ -43,7 +43,7 @@ class Draft:
     id: str = "$id"
 
     @property
-    def refused(self) -> frozenset[str]:
+    def unsupported(self) -> frozenset[str]:
         """What other drafts give a meaning that a writer may rely on, though this one does not."""
         return _ALL - self.enforced
 
@@ -69,7 +69,7 @@ DRAFTS: dict[str, Draft] = {
 }
 """`$schema` without its scheme and an empty fragment → the draft."""
 
-INSTEAD: dict[str, str] = {
+REPLACEMENTS: dict[str, str] = {
     "additionalItems": "list the first items as prefixItems, and say what follows them as items",
     "dependencies": "it is called dependentRequired and dependentSchemas here",
     "nullable": "null is not allowed here; that is said by the type, as a list with null",

@@ -2,7 +2,7 @@
 
 Each text is looked for as it is, and as a template may have written it: trimmed, escaped for JSON, with other white space. A
 short text, or one that another one repeats, can be found although it was lost; then the same conversation with other words,
-each one of a kind, tells (`stand_in`).
+each one of a kind, tells (`placeholder_conversation`).
 """
 
 import json
@@ -20,14 +20,14 @@ _CERTAIN = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ExpectedText:
     """A text that must be in the prompt, and its place in the request."""
 
     path: str
     text: str
 
 
-class Kept:
+class ContentCheck:
     """What a prompt holds."""
 
     def __init__(self, prompt: str) -> None:
@@ -35,11 +35,11 @@ class Kept:
         self._last = 0
         """Where the last text was found. Most stand in the order of the request, so the next one is near."""
 
-    def missing(self, pieces: Sequence[Piece]) -> list[Piece]:
+    def missing(self, pieces: Sequence[ExpectedText]) -> list[ExpectedText]:
         """The pieces that it does not hold."""
         return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
 
-    def certain(self, pieces: Sequence[Piece], others: Sequence[str]) -> bool:
+    def certain(self, pieces: Sequence[ExpectedText], others: Sequence[str]) -> bool:
         """Whether they stand there one after the other, none inside another: then none was lost and only found by chance.
 
         `others`: what may stand there, too, and quote them.
@@ -86,27 +86,27 @@ def _squash(text: str) -> str:
     return re.sub(r"[\W_]+", "", text)
 
 
-def pieces(messages: Sequence[Message], tools: Sequence[Tool]) -> list[Piece]:
+def pieces(messages: Sequence[Message], tools: Sequence[Tool]) -> list[ExpectedText]:
     """What must be found: contents, calls and tools. Reasoning is a template's to drop."""
     return [*_of_messages(messages), *_of_tools(tools)]
 
 
-def _of_tools(tools: Sequence[Tool]) -> Iterator[Piece]:
+def _of_tools(tools: Sequence[Tool]) -> Iterator[ExpectedText]:
     for place, tool in enumerate(tools):
-        yield Piece(f"/tools/{place}/function/name", tool.name)
+        yield ExpectedText(f"/tools/{place}/function/name", tool.name)
         if tool.description.strip():
-            yield Piece(f"/tools/{place}/function/description", tool.description)
+            yield ExpectedText(f"/tools/{place}/function/description", tool.description)
 
 
-def _of_messages(messages: Sequence[Message]) -> Iterator[Piece]:
+def _of_messages(messages: Sequence[Message]) -> Iterator[ExpectedText]:
     for place, message in enumerate(messages):
         if message.content and message.content.strip():
-            yield Piece(f"/messages/{place}/content", message.content)
+            yield ExpectedText(f"/messages/{place}/content", message.content)
         for number, call in enumerate(message.tool_calls):
             path = f"/messages/{place}/tool_calls/{number}/function"
-            yield Piece(f"{path}/name", call.name)
+            yield ExpectedText(f"{path}/name", call.name)
             for leaf in dict.fromkeys(_leaves(loads(call.arguments))):
-                yield Piece(f"{path}/arguments", leaf)
+                yield ExpectedText(f"{path}/arguments", leaf)
 
 
 def _leaves(value: Any) -> Iterator[str]:
@@ -125,17 +125,17 @@ def _leaves(value: Any) -> Iterator[str]:
         yield dumps(value)
 
 
-def last_reasoning(messages: Sequence[Message]) -> Piece | None:
+def last_reasoning(messages: Sequence[Message]) -> ExpectedText | None:
     """The reasoning of the turn that is going on, which the model still needs; older reasoning may go."""
     for place, message in reversed(list(enumerate(messages))):
         if message.role is Role.USER:
             return None
         if message.reasoning_content and message.reasoning_content.strip():
-            return Piece(f"/messages/{place}/reasoning_content", message.reasoning_content)
+            return ExpectedText(f"/messages/{place}/reasoning_content", message.reasoning_content)
     return None
 
 
-def stand_in(messages: Sequence[Message]) -> tuple[Message, ...]:
+def placeholder_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
     """The same conversation with other words, each one of a kind."""
     words = (f"zq{number:06}zq" for number in range(10**6))
 

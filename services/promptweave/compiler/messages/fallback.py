@@ -10,18 +10,24 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
-from promptweave.compiler.messages.content_check import Kept, Piece, last_reasoning, pieces, stand_in
+from promptweave.compiler.messages.content_check import (
+    ContentCheck,
+    ExpectedText,
+    last_reasoning,
+    pieces,
+    placeholder_conversation,
+)
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.normalize import normalise, transcript
 from promptweave.compiler.messages.turns import Turns
-from promptweave.compiler.profile.capabilities import Abilities, SystemPlace
+from promptweave.compiler.profile.capabilities import SystemPlace, TemplateCapabilities
 from promptweave.compiler.request import Message, Tool
 from promptweave.compiler.warnings import CompileWarning
 
 Prepare = Callable[[Sequence[Message]], Turns]
 """Messages as the style shows them, in the order of the request."""
 
-Write = Callable[[Turns, Abilities], str]
+Write = Callable[[Turns, TemplateCapabilities], str]
 """Renders them. Raises TemplateError."""
 
 
@@ -37,7 +43,7 @@ class Fitted:
 class StandIns:
     """What was missing of stand-ins, which are the same for all conversations of one form: rendering them once will do."""
 
-    MOST = 256
+    MAX_FORMS = 256
 
     def __init__(self) -> None:
         self._missing: dict[bytes, frozenset[str]] = {}
@@ -47,7 +53,7 @@ class StandIns:
         key = hashlib.sha256(repr(of).encode(errors="backslashreplace")).digest()
         if key not in self._missing:
             missing = make()
-            if len(self._missing) >= self.MOST:
+            if len(self._missing) >= self.MAX_FORMS:
                 del self._missing[next(iter(self._missing))]
             self._missing[key] = missing
         return self._missing[key]
@@ -69,14 +75,14 @@ class Conversation:
     stand_ins: StandIns = field(default_factory=StandIns)
     variables: Mapping[str, Any] = field(default_factory=dict)
 
-    def fit(self, able: Abilities) -> Fitted:
+    def render_with_fallbacks(self, able: TemplateCapabilities) -> Fitted:
         """The prompt. Raises the template's first error, if it takes the conversation in no form."""
         wanted = pieces(self.messages, self.tools)
         wanted += self.pictures.pieces(self.messages) if self.pictures else []
         failed: TemplateError | None = None
         best: tuple[int, Fitted] | None = None
-        tried: list[tuple[Turns, Abilities]] = []
-        for step, as_text in _steps(able):
+        tried: list[tuple[Turns, TemplateCapabilities]] = []
+        for step, as_text in _fallback_ladder(able):
             turns, warnings = self._normalised(self.messages, step, as_text)
             if tried and tried[-1][0] == turns:
                 continue
@@ -99,20 +105,24 @@ class Conversation:
             raise failed
         return best[1]
 
-    def _normalised(self, messages: Sequence[Message], able: Abilities, as_text: bool) -> tuple[Turns, list[CompileWarning]]:
+    def _normalised(
+        self, messages: Sequence[Message], able: TemplateCapabilities, as_text: bool
+    ) -> tuple[Turns, list[CompileWarning]]:
         turns, warnings = normalise(self.prepare(messages), able, tools=self.tools_given)
         return transcript(turns) if as_text else (turns, warnings)
 
-    def _lost(self, wanted: list[Piece], prompt: str, able: Abilities, as_text: bool) -> list[Piece]:
-        kept = Kept(prompt)
+    def _lost(
+        self, wanted: list[ExpectedText], prompt: str, able: TemplateCapabilities, as_text: bool
+    ) -> list[ExpectedText]:
+        kept = ContentCheck(prompt)
         lost = kept.missing(wanted)
         thoughts = [thought for message in self.messages if (thought := (message.reasoning_content or "").strip())]
         if lost or kept.certain(wanted, thoughts):
             return lost
-        others = stand_in(self.messages)
+        others = placeholder_conversation(self.messages)
 
         def missing() -> frozenset[str]:
-            found = Kept(self.write(self._normalised(others, able, as_text)[0], able))
+            found = ContentCheck(self.write(self._normalised(others, able, as_text)[0], able))
             return frozenset(piece.path for piece in found.missing(pieces(others, self.tools)))
 
         of = (self.variables, others, able, as_text)
@@ -121,22 +131,22 @@ class Conversation:
 
     def _reasoning_lost(self, prompt: str) -> list[CompileWarning]:
         thought = last_reasoning(self.messages)
-        if thought is None or not Kept(prompt).missing([thought]):
+        if thought is None or not ContentCheck(prompt).missing([thought]):
             return []
         sentence = "the reasoning of the turn that is going on is not shown: the template leaves it out"
         return [CompileWarning("reasoning_dropped", thought.path, sentence)]
 
 
-def _loss(piece: Piece) -> CompileWarning:
+def _loss(piece: ExpectedText) -> CompileWarning:
     return CompileWarning("content_lost", piece.path, "the template leaves it out, in whatever form it is given")
 
 
-def _steps(able: Abilities) -> Iterator[tuple[Abilities, bool]]:
+def _fallback_ladder(able: TemplateCapabilities) -> Iterator[tuple[TemplateCapabilities, bool]]:
     """What the template is thought to take, less and less; True: as a transcript."""
     yield able, False
     for less in (
         {"content_beside_calls": False, "reasoning_beside_content": False},
-        {"parallel_calls": False},
+        {"supports_parallel_tool_calls": False},
         {
             "consecutive_users": False,
             "consecutive_assistants": False,

@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import Any
 
 from promptweave.compiler.errors import RequestError
-from promptweave.compiler.messages.content_check import Piece
+from promptweave.compiler.messages.content_check import ExpectedText
 from promptweave.compiler.messages.special_token_marks import Segment
 from promptweave.compiler.messages.turns import Turns
 from promptweave.compiler.request import ChatRequest, Message, Role
 from promptweave.compiler.template.chat_template import ChatTemplate
 
-MOST_PICTURES = 100
+MAX_PICTURES = 100
 """In one request."""
 
 IN_TEXT = "\ufffc"
@@ -30,10 +30,10 @@ _PRIVATE = range(0xF8FF, 0xE000, -1)
 def check_pictures(request: ChatRequest) -> None:
     """Raises RequestError for what is no picture, or none that is taken."""
     pictures = [picture for message in request.messages for picture in message.pictures]
-    if len(pictures) > MOST_PICTURES:
+    if len(pictures) > MAX_PICTURES:
         raise RequestError(
-            f"the request holds {len(pictures)} pictures; at most {MOST_PICTURES} are taken",
-            path=pictures[MOST_PICTURES].pointer,
+            f"the request holds {len(pictures)} pictures; at most {MAX_PICTURES} are taken",
+            path=pictures[MAX_PICTURES].pointer,
         )
     if pictures:
         # It takes a moment to load, and most requests have none.
@@ -91,10 +91,10 @@ class Pictures:
         """A prompt, with the same character for all of them."""
         return self._marks.sub(IN_TEXT, prompt)
 
-    def pieces(self, messages: Sequence[Message]) -> list[Piece]:
+    def pieces(self, messages: Sequence[Message]) -> list[ExpectedText]:
         """What must be found in the prompt."""
         return [
-            Piece(f"/messages/{place}/content", mark)
+            ExpectedText(f"/messages/{place}/content", mark)
             for place, message in enumerate(messages)
             for mark in self._in(message.content)
         ]

@@ -23,7 +23,7 @@ from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.tool_history import exchange, ids
 from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, joined, paragraphs, replaced
-from promptweave.compiler.profile.capabilities import THOUGHT, Abilities, SystemPlace
+from promptweave.compiler.profile.capabilities import THOUGHT, SystemPlace, TemplateCapabilities
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
 from promptweave.compiler.warnings import CompileWarning
@@ -49,9 +49,9 @@ def check_history(messages: Sequence[Message]) -> None:
                 raise RequestError("the arguments are not a JSON object", path=path)
 
 
-def normalise(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
+def normalise(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:
     """The conversation as the template takes it. `tools`: the template is given the request's tools, too."""
-    passes: tuple[Callable[[Turns, Abilities], Passed], ...] = (
+    passes: tuple[Callable[[Turns, TemplateCapabilities], Passed], ...] = (
         roles,
         ids,
         partial(exchange, tools=tools),
@@ -84,7 +84,7 @@ def thoughts_apart(messages: Sequence[Message]) -> tuple[Message, ...]:
 # -- the passes --
 
 
-def roles(turns: Turns, able: Abilities) -> Passed:
+def roles(turns: Turns, able: TemplateCapabilities) -> Passed:
     """Developer messages are system messages by a newer name: no warning. Some template may take nothing else."""
     if able.developer and able.system is SystemPlace.NOWHERE:
         return turns, []
@@ -92,7 +92,7 @@ def roles(turns: Turns, able: Abilities) -> Passed:
     return tuple(replaced(turn, role=as_system.get(turn.role, turn.role)) for turn in turns), []
 
 
-def system(turns: Turns, able: Abilities) -> Passed:
+def system(turns: Turns, able: TemplateCapabilities) -> Passed:
     """System messages where the template takes them: the leading ones as one; later ones in their place, as the user's."""
     if able.system is SystemPlace.ANYWHERE:
         return turns, []
@@ -124,7 +124,7 @@ def system(turns: Turns, able: Abilities) -> Passed:
     return (*done, *([joined(*waiting)] if waiting else ())), warnings
 
 
-def alone(turns: Turns, able: Abilities) -> Passed:
+def alone(turns: Turns, able: TemplateCapabilities) -> Passed:
     """A system message alone becomes the user's, where the template wants somebody to speak."""
     if able.system_only or any(turn.role not in SYSTEM_ROLES for turn in turns):
         return turns, []
@@ -136,7 +136,7 @@ def alone(turns: Turns, able: Abilities) -> Passed:
     return tuple(replaced(turn, role=Role.USER) for turn in turns), warnings
 
 
-def neighbours(turns: Turns, able: Abilities) -> Passed:
+def neighbours(turns: Turns, able: TemplateCapabilities) -> Passed:
     """Neighbours of one role joined, where the template wants roles to alternate; it may count no turns of calls."""
     wanted = {Role.USER: able.consecutive_users, Role.ASSISTANT: able.consecutive_assistants}
     done: list[Turn] = []
@@ -154,7 +154,7 @@ def neighbours(turns: Turns, able: Abilities) -> Passed:
     return tuple(done), warnings
 
 
-def beginning(turns: Turns, able: Abilities) -> Passed:
+def beginning(turns: Turns, able: TemplateCapabilities) -> Passed:
     """An empty user turn before an assistant's that begins the conversation, where the template wants the user to begin."""
     place = next((place for place, turn in enumerate(turns) if turn.role not in SYSTEM_ROLES), None)
     if able.assistant_first or place is None or turns[place].role is not Role.ASSISTANT:
@@ -177,14 +177,16 @@ def transcript(turns: Turns) -> Passed:
 # -- for the template --
 
 
-def as_template_messages(turns: Turns, able: Abilities, pictures: Pictures | None = None) -> list[TemplateMessage]:
+def as_template_messages(
+    turns: Turns, able: TemplateCapabilities, pictures: Pictures | None = None
+) -> list[TemplateMessage]:
     """The messages as the dictionaries that templates are given."""
     names: dict[str, str] = {}
     written: list[TemplateMessage] = []
     for turn in turns:
         message = turn.message
         names |= {call.id: call.name for call in message.tool_calls}
-        silent = None if message.tool_calls and able.null_beside_calls else ""
+        silent = None if message.tool_calls and able.requires_null_content else ""
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or silent}
         if pictures and able.picture and message.role is Role.USER:
             entry["content"] = pictures.in_parts(message.content or "", able.picture.item)
@@ -201,11 +203,11 @@ def as_template_messages(turns: Turns, able: Abilities, pictures: Pictures | Non
                     "type": "function",
                     "function": {
                         "name": call.name,
-                        "arguments": loads(call.arguments) if able.arguments_as_object else call.arguments,
+                        "arguments": loads(call.arguments) if able.requires_object_arguments else call.arguments,
                     },
                 }
                 for call in message.tool_calls
             ]
         written.append(entry)
     written = results_in_calls(written) if able.results_in_call else written
-    return [in_parts(entry) for entry in written] if able.content_as_parts else written
+    return [in_parts(entry) for entry in written] if able.requires_typed_content else written

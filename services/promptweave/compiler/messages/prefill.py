@@ -24,13 +24,13 @@ def check_continuation(request: ChatRequest) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class EndMarker:
     """Where the last message's content ends."""
 
     word: str
 
     @classmethod
-    def for_messages(cls, messages: Sequence[Message]) -> "Mark":
+    def for_messages(cls, messages: Sequence[Message]) -> "EndMarker":
         """A word that none of the messages holds."""
         texts = [text for message in messages for text in (message.content, message.reasoning_content) if text]
         texts += [call.arguments for message in messages for call in message.tool_calls]

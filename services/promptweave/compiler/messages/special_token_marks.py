@@ -15,7 +15,7 @@ from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
-from promptweave.compiler.identity_key import Same
+from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.request import (
     MAX_KNOWN_TOOLS,
     Call,
@@ -48,7 +48,7 @@ class Segment:
     """A picture stands here, and the text is what tells so."""
 
 
-class Marks:
+class SpecialTokenMarks:
     """The marks of one request."""
 
     def __init__(self, template: ChatTemplate, request: ChatRequest, also: tuple[str, ...] = ()) -> None:
@@ -62,13 +62,15 @@ class Marks:
         # As templates write it that escape what is not ASCII.
         self._marks = re.compile(f"{chr(code)}|\\\\u{code:04x}", re.IGNORECASE)
 
-    def put(self, request: ChatRequest) -> ChatRequest:
+    def insert(self, request: ChatRequest) -> ChatRequest:
         """The request with marks in everything that is shown and comes from others: contents, calls, tools, variables."""
         into = self._into
         return replace(
             request,
             messages=tuple(map(into.message, request.messages)),
-            tools=tuple(_known_tool(into, Same(tool)) if tool.is_small else into.tool(tool) for tool in request.tools),
+            tools=tuple(
+                _known_tool(into, IdentityKey(tool)) if tool.is_small else into.tool(tool) for tool in request.tools
+            ),
             response_format=into.format(request.response_format),
             template_kwargs={name: into.deep(value) for name, value in request.template_kwargs.items()},
         )
@@ -77,7 +79,7 @@ class Marks:
         """The rendered prompt without its marks."""
         return self._marks.sub("", prompt)
 
-    def take(self, prompt: str) -> list[Segment]:
+    def split(self, prompt: str) -> list[Segment]:
         """The rendered prompt without its marks, cut where special tokens would be spelled."""
         pieces = self._marks.split(prompt)
         text, cuts = "", set[int]()
@@ -157,7 +159,7 @@ _marker = lru_cache(maxsize=64)(_Marker)
 
 
 @lru_cache(maxsize=MAX_KNOWN_TOOLS)
-def _known_tool(into: _Marker, tool: Same[Tool]) -> Tool:
+def _known_tool(into: _Marker, tool: IdentityKey[Tool]) -> Tool:
     return into.tool(tool.value)
 
 

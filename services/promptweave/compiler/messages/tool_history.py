@@ -9,14 +9,14 @@ from itertools import chain, count
 
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, paragraphs, replaced
-from promptweave.compiler.profile.capabilities import Abilities, IdForm
+from promptweave.compiler.profile.capabilities import IdForm, TemplateCapabilities
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.warnings import CompileWarning
 
 # -- ids --
 
 
-def ids(turns: Turns, able: Abilities) -> Passed:
+def ids(turns: Turns, able: TemplateCapabilities) -> Passed:
     """Ids for calls and results that have none, in the order of the calls; then all ids in the form that is taken.
 
     The same id becomes the same other one, and one that has the form stays: what a model writes in it comes back as it was.
@@ -100,7 +100,7 @@ def _renamed(turn: Turn, new: dict[str, str]) -> Turn:
 # -- the exchange --
 
 
-def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
+def exchange(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:
     """Calls and results as the template takes them. `tools`: it is given the request's tools, too."""
     called = any(turn.message.tool_calls for turn in turns)
     if not (called or any(turn.role is Role.TOOL for turn in turns)) or (able.results_after_text and not called):
@@ -122,7 +122,7 @@ def exchange(turns: Turns, able: Abilities, *, tools: bool) -> Passed:
     if not beside:
         turns, more = _content_apart(turns, able)
         warnings += more
-    if not able.parallel_calls:
+    if not able.supports_parallel_tool_calls:
         turns, more = _one_call_a_turn(turns)
         warnings += more
     if not able.user_after_result:
@@ -159,7 +159,7 @@ def _rounds(turns: Turns) -> Iterator[tuple[list[Turn], Turn | None]]:
     yield results, None
 
 
-def _content_apart(turns: Turns, able: Abilities) -> Passed:
+def _content_apart(turns: Turns, able: TemplateCapabilities) -> Passed:
     """Text beside calls, or only beside calls and reasoning, as a turn of its own, before them: the template loses it."""
     done: list[Turn] = []
     warnings: list[CompileWarning] = []

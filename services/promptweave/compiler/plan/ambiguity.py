@@ -9,7 +9,7 @@ from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax, calls
 from promptweave.compiler.text_grammar.embed import read_text_grammar
 from promptweave.compiler.warnings import CompileWarning
-from promptweave.output.grammar.prefixes import may_begin
+from promptweave.output.grammar.prefixes import is_viable_prefix
 from promptweave.output.tree import Node, begins_with_grammar, starts
 
 
@@ -23,7 +23,7 @@ def text_taken_for_calls(
     begins, _ = starts(calls(syntax, tools, parallel=False))
     grammar = read_text_grammar(wanted)
     for begin in sorted(begins):
-        if may_begin(grammar, begin):
+        if is_viable_prefix(grammar, begin):
             why = f"the grammar admits texts that begin like a call ({begin!r}); the generic style is used"
             return [CompileWarning("style_fallback", wanted.pointer, why)]
     return []
@@ -36,7 +36,7 @@ def text_taken_for_thoughts(request: ChatRequest, answer: Node, reasoning: Reaso
         return None
     before, opening, _ = margins(reasoning.opening)
     grammar = read_text_grammar(wanted)
-    if not (may_begin(grammar, opening) or may_begin(grammar, before + opening)):
+    if not (is_viable_prefix(grammar, opening) or is_viable_prefix(grammar, before + opening)):
         return None
     why = f"the grammar admits texts that begin like reasoning ({opening!r}), so the model answers without reasoning"
     return CompileWarning("reasoning_left_out", wanted.pointer, why)

@@ -13,7 +13,7 @@ from promptweave.compiler.styles.custom_tools import custom_tool
 from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.grammar.expr import Rules
-from promptweave.output.tree import Json, Part, Region, Text, Transform
+from promptweave.output.tree import JsonNode, Region, RegionNode, TextNode, Transform
 
 
 def callable_tools(
@@ -48,15 +48,15 @@ def callable_tools(
 
 def answer_value(
     wanted: JsonFormat | TextGrammar | None, rules: Rules, *, in_envelope: bool
-) -> tuple[Part | None, list[CompileWarning]]:
+) -> tuple[RegionNode | None, list[CompileWarning]]:
     """The content's part, where it is a value of a schema, or a text of a grammar, spelled as JSON if `in_envelope`."""
     if wanted is None:
         return None, []
     if isinstance(wanted, TextGrammar):
         text = embed_text(read_text_grammar(wanted), rules, as_json=in_envelope)
         if in_envelope:
-            return Part(Region.CONTENT, Json('"', text), Transform.JSON_STRING_DECODE), []
-        return Part(Region.CONTENT, Text(None, rule=text)), []
+            return RegionNode(Region.CONTENT, JsonNode('"', text), Transform.JSON_STRING_DECODE), []
+        return RegionNode(Region.CONTENT, TextNode(None, rule=text)), []
     try:
         value, found = embed_schema(
             wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict, base=wanted.pointer
@@ -64,7 +64,7 @@ def answer_value(
     except SchemaError as error:
         raise error.below(wanted.pointer) from None
     schema, exact = _to_check(wanted.schema, found)
-    part = Part(Region.CONTENT, Json("", value), schema=schema, exact=exact)
+    part = RegionNode(Region.CONTENT, JsonNode("", value), schema=schema, exact=exact)
     return part, _warned(wanted.pointer, found)
 
 

@@ -12,7 +12,7 @@ _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
 """What the parser reads as these was written by the style: names, arguments and values are other people's."""
 
 
-def forced(
+def split_forced_prefix(
     tree: Node, grammar: Expr, own: Sequence[str], spellings: Spellings, special_tokens: Sequence[str]
 ) -> tuple[str, Expr]:
     """The text that the answer `tree` certainly begins with, up to its last special token, and the rest of its `grammar`.

@@ -18,7 +18,7 @@ from promptweave.compiler.markup import tags
 from promptweave.compiler.messages.fallback import StandIns
 from promptweave.compiler.plan.ambiguity import text_taken_for_calls, text_taken_for_thoughts
 from promptweave.compiler.plan.constraints import answer_value, callable_tools
-from promptweave.compiler.plan.forced_prefix import forced
+from promptweave.compiler.plan.forced_prefix import split_forced_prefix
 from promptweave.compiler.plan.native_tools import native_tools
 from promptweave.compiler.plan.reasoning import with_reasoning
 from promptweave.compiler.profile.profile import Profile
@@ -34,7 +34,7 @@ from promptweave.output.grammar.dialects import Dialect, grammar_text
 from promptweave.output.grammar.expr import Grammar, Rules
 from promptweave.output.grammar.gbnf import GrammarTooLargeError
 from promptweave.output.grammar.safety import check_safe
-from promptweave.output.tree import Choice, Node, Part, Syntax
+from promptweave.output.tree import ChoiceNode, Node, RegionNode, Syntax
 from promptweave.output.tree_grammar import tree_expr
 
 STYLES = ("native", "hermes", "functionary_v2", "generic")
@@ -60,7 +60,7 @@ class ReasoningBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class PlanKey:
     """What the answer depends on: the template, and the request but for its messages."""
 
     key: str
@@ -69,7 +69,7 @@ class Asked:
     template: ChatTemplate = field(compare=False)
 
     @classmethod
-    def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "Asked":
+    def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "PlanKey":
         """What a request asks of a template."""
         asked = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
         tools = "".join(tool.key for tool in asked.tools)
@@ -91,7 +91,7 @@ class Output:
 class Plan:
     """The answer to requests that differ in their messages only."""
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: PlanKey) -> None:
         request, found = asked.request, asked.found
         self._request, self._found, self._rules = request, found, Rules()
         style = _choose_style(request, found)
@@ -149,7 +149,7 @@ class Plan:
         tree = with_reasoning(self._answer, reasoning, state)
         if not self._constrained:
             return Output(Syntax(tree), None, bounded, tuple(warnings))
-        prefix, rest = forced(tree, tree_expr(tree, rules), self._own, self._spellings, self._special_tokens)
+        prefix, rest = split_forced_prefix(tree, tree_expr(tree, rules), self._own, self._spellings, self._special_tokens)
         grammar = rules.grammar(rest)
         made_of = partial(rules.places, grammar)
         return Output(Syntax(tree, prefix), _printed(grammar, self._request.dialect), bounded, tuple(warnings), made_of)
@@ -173,7 +173,7 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
 
 
 def _answer(
-    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: Part | None, rules: Rules
+    request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: RegionNode | None, rules: Rules
 ) -> Node:
     """The tree of the answer itself; `content` None: text."""
     syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
@@ -194,7 +194,7 @@ def _answer(
     if required:
         return calls(syntax, tools, parallel=parallel)
     if content:
-        return Choice((calls(syntax, tools, parallel=parallel), answer.around(content)))
+        return ChoiceNode((calls(syntax, tools, parallel=parallel), answer.around(content)))
     return answer_node(answer, syntax, tools, parallel=parallel)
 
 

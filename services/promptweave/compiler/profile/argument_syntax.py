@@ -6,7 +6,7 @@ from typing import Any
 
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.markup import common_prefix
-from promptweave.compiler.profile.value_syntax import PLAIN, VALUES, Place, common_ends, derive_items, json_forms
+from promptweave.compiler.profile.value_syntax import PLAIN, VALUES, RenderValue, common_ends, derive_items, json_forms
 from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
 
 Body = Callable[[dict[str, Any]], str | None]
@@ -67,7 +67,7 @@ def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Argu
     return Arguments(syntax, before, closing), ""
 
 
-def value_of_member(body: Body, before_key: str, closing: str, depth: int) -> Place:
+def value_of_member(body: Body, before_key: str, closing: str, depth: int) -> RenderValue:
     """What stands between the key of an argument and what follows it. Its key is another one than those of what is in it."""
     key = f"zqout{depth}er"
 
@@ -81,7 +81,7 @@ def value_of_member(body: Body, before_key: str, closing: str, depth: int) -> Pl
     return at
 
 
-def derive_inside(syntax: ArgumentSyntax, at: Place, depth: int) -> ArgumentSyntax:
+def derive_inside(syntax: ArgumentSyntax, at: RenderValue, depth: int) -> ArgumentSyntax:
     """The syntax with objects and arrays that are no JSON, as far as they could be found. It is verified with all others."""
     inner, _ = derive_arguments(at, [], depth + 1)
     forms = dict(syntax.forms)

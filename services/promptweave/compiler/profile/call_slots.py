@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.compiler.markup import common_prefix, common_suffix
-from promptweave.compiler.styles.calls import Piece, Slot
+from promptweave.compiler.styles.calls import Slot, SyntaxPiece
 
 ID = "zqid0000{}"
 """The ids of probes, with a call's place: nine letters and digits, which even picky templates take."""
@@ -29,9 +29,9 @@ class CallShape:
     slots: tuple[Slot, ...]
 
     @property
-    def pieces(self) -> tuple[Piece, ...]:
+    def pieces(self) -> tuple[SyntaxPiece, ...]:
         """From the first slot to the last."""
-        pieces: list[Piece] = [self.slots[0]]
+        pieces: list[SyntaxPiece] = [self.slots[0]]
         for text, slot in zip(self.texts[1:-1], self.slots[1:], strict=True):
             pieces += [text, slot] if text else [slot]
         return tuple(pieces)

@@ -17,7 +17,7 @@ from promptweave.compiler.profile.documented_syntax import described
 from promptweave.compiler.profile.round_trip import Call, Verifier, less_and_less
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.arguments import KEY
-from promptweave.compiler.styles.calls import CallSyntax, IdForm, Piece, Slot
+from promptweave.compiler.styles.calls import CallSyntax, IdForm, Slot, SyntaxPiece
 from promptweave.compiler.styles.calls_as_content import CalledTool, write_answer
 
 SEEN: dict[str, Any] = {"zqkey": "zqvalue"}
@@ -214,7 +214,7 @@ class _Deriver:
         )
         return self._beside(syntax), ""
 
-    def _pieces(self, shape: CallShape, opening: str, closing: str) -> tuple[tuple[Piece, ...], str, str]:
+    def _pieces(self, shape: CallShape, opening: str, closing: str) -> tuple[tuple[SyntaxPiece, ...], str, str]:
         """A call's pieces, what stands between two calls ("" if two are not written), and what opens them."""
         alone = shape.pieces, "", opening
         two = self.body(("zqtool", SEEN), ("zqother", SEEN))
@@ -228,7 +228,7 @@ class _Deriver:
             return alone
         number = len(shape.slots)
         texts: list[str] = list(shape.texts)
-        pieces: list[Piece] = [shape.slots[0]]
+        pieces: list[SyntaxPiece] = [shape.slots[0]]
         for place in range(1, number):
             first, second = both.texts[place], both.texts[number + place]
             if first == second == texts[place]:
@@ -261,7 +261,7 @@ class _Deriver:
         compact = place is not None and body[slice(*place)] == dumps(several, COMPACT)
         return COMPACT if compact else SPACED
 
-    def _indexed(self, pieces: tuple[Piece, ...], opening: str) -> tuple[str, str] | None:
+    def _indexed(self, pieces: tuple[SyntaxPiece, ...], opening: str) -> tuple[str, str] | None:
         """The texts around the name, where name and number together look like an id: `functions.NAME:0`."""
         for place in range(len(pieces) - 2):
             name, text, number = pieces[place : place + 3]

@@ -26,7 +26,7 @@ class IdForm(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
+class TemplateCapabilities:
     """What a template takes. Each of these is about history: what it does with a request's tools is the profile's."""
 
     system: SystemPlace = SystemPlace.ANYWHERE
@@ -42,7 +42,7 @@ class Abilities:
     """Calls with their results, in a request with tools."""
     calls_without_tools: bool = True
     """The same in a request without tools."""
-    parallel_calls: bool = True
+    supports_parallel_tool_calls: bool = True
     """Two calls in one turn, and their results one after the other."""
     content_beside_calls: bool = True
     """Text in a turn of calls, written before them."""
@@ -58,8 +58,8 @@ class Abilities:
     ids_shown: bool = False
     """Results show the id of their call."""
     ids: IdForm = IdForm.ANY
-    arguments_as_object: bool = True
-    null_beside_calls: bool = False
+    requires_object_arguments: bool = True
+    requires_null_content: bool = False
     """Where nothing is said beside calls, content is null: an empty text hides the calls, or becomes a turn of its own."""
     reasoning_key: str | None = None
     """The name by which it takes reasoning; None: it writes none of history, on purpose or not."""
@@ -67,7 +67,7 @@ class Abilities:
     """It drops `<think>...</think>` from the beginning of older contents, as models are taught to forget it."""
     reasoning_beside_content: bool = True
     """Reasoning and text beside calls, both in one turn."""
-    content_as_parts: bool = False
+    requires_typed_content: bool = False
     """Only a list of parts is taken as content, no text."""
     picture: PictureSyntax | None = None
     """How it takes pictures in the user's turns. None: it does not, and they stand in the text."""
@@ -85,13 +85,13 @@ class Abilities:
             "conversations that the assistant begins": not self.assistant_first,
             "calls and results of history": not self.calls,
             "calls and results of history in requests without tools": self.calls and not self.calls_without_tools,
-            "two calls in a turn": self.calls and not self.parallel_calls,
+            "two calls in a turn": self.calls and not self.supports_parallel_tool_calls,
             "text beside calls": self.calls and not self.content_beside_calls,
             "a user message right after a result": self.calls and not self.user_after_result,
             "ids of calls other than nine letters and digits": self.ids is IdForm.NINE,
             "ids of calls other than `functions.NAME:NUMBER`": self.ids is IdForm.BY_NAME,
-            "arguments as an object": not self.arguments_as_object,
-            "an empty text beside calls": self.null_beside_calls,
+            "arguments as an object": not self.requires_object_arguments,
+            "an empty text beside calls": self.requires_null_content,
             "tools without descriptions": not self.tools_undescribed,
         }
         return tuple(f"history: the template does not take {what}" for what, true in found.items() if true)

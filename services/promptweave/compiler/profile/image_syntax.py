@@ -14,7 +14,7 @@ Render = Callable[[Sequence[TemplateMessage]], str | None]
 _ITEMS: tuple[dict[str, Any], ...] = ({"type": "image"}, {"type": "image_url", "image_url": {"url": ""}})
 """The ways in which templates are given a picture, among the parts of a content."""
 
-_SHORTEST = 3
+_MIN_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def picture_syntax(render: Render, *, text_alone: bool) -> PictureSyntax | None:
         start = len(common_prefix(bare, whole))
         end = min(len(common_suffix(bare, whole)), len(bare) - start)
         written = whole[start : len(whole) - end].strip()
-        if len(written) < _SHORTEST or "zq" in written or written in bare:
+        if len(written) < _MIN_LENGTH or "zq" in written or written in bare:
             continue
         several = render([_user([item, one, item, two])])
         later = render([_user([item, one]), answer, _user([item, two])])

@@ -12,20 +12,20 @@ from typing import Any
 
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.profile.capabilities import THOUGHT, Abilities, IdForm, SystemPlace
+from promptweave.compiler.profile.capabilities import THOUGHT, IdForm, SystemPlace, TemplateCapabilities
 from promptweave.compiler.profile.image_syntax import picture_syntax
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
 
 
-def abilities(template: ChatTemplate) -> Abilities:
+def template_capabilities(template: ChatTemplate) -> TemplateCapabilities:
     """The abilities of a template, cached by its text."""
     return _cached(template.source, template.bos_token, template.eos_token, tuple(sorted(template.named.items())))
 
 
 @lru_cache(maxsize=64)
-def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...]) -> Abilities:
-    return _Prober(ChatTemplate(source, bos, eos, dict(named))).abilities()
+def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...]) -> TemplateCapabilities:
+    return _Prober(ChatTemplate(source, bos, eos, dict(named))).capabilities()
 
 
 _ID_FORMS = {IdForm.ANY: ("call_zqid0123456789abcdefgh", "call_zqid9876543210abcdefgh")}
@@ -57,7 +57,7 @@ class _Prober:
         self._null = False
         self._in_call = False
 
-    def abilities(self) -> Abilities:
+    def capabilities(self) -> TemplateCapabilities:
         if not self._takes(_USER):
             self._as_parts = True
             self._as_parts = self._takes(_USER)
@@ -70,7 +70,7 @@ class _Prober:
         beside = {**call, "content": "zqanswer"}
         key = next((key for key in _REASONING_KEYS if self._keeps_reasoning(key, call, result, either, tools)), None)
         both = {**beside, key or "": "zqreason"}
-        return Abilities(
+        return TemplateCapabilities(
             system=self._system(),
             system_only=self._takes(_SYSTEM),
             developer=self._knows("developer", _turn("developer", "zqsystem"), _USER),
@@ -79,7 +79,7 @@ class _Prober:
             assistant_first=self._takes(_ANSWER, _USER),
             calls=calls,
             calls_without_tools=without,
-            parallel_calls=either and self._takes(_USER, *parallel, tools=tools),
+            supports_parallel_tool_calls=either and self._takes(_USER, *parallel, tools=tools),
             content_beside_calls=either and self._takes_beside(beside, result, tools=tools),
             content_before_calls=either and self._takes(_USER, _ANSWER, call, result, tools=tools),
             user_after_result=either and self._takes(_USER, call, result, _USER2, tools=tools),
@@ -87,12 +87,12 @@ class _Prober:
             bridged=either and self._takes_bridged(call, result, tools=tools),
             ids_shown=either and (self._render([_USER, call, result], tools=tools) or "").count(self._ids[0]) > 1,
             ids=form,
-            arguments_as_object=self._as_object,
-            null_beside_calls=self._null,
+            requires_object_arguments=self._as_object,
+            requires_null_content=self._null,
             reasoning_key=key,
             thoughts_dropped=self._drops_thoughts(),
             reasoning_beside_content=either and key is not None and self._takes(_USER, both, result, tools=tools),
-            content_as_parts=self._as_parts,
+            requires_typed_content=self._as_parts,
             picture=picture_syntax(self._render_as_is, text_alone=not self._as_parts),
             tools_undescribed=self._render([_USER], tools=True, described=False) is not None,
         )

@@ -11,7 +11,7 @@ from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.markup import TAG, common_prefix, common_suffix, tags
 from promptweave.compiler.profile.call_slots import ID
 from promptweave.compiler.profile.call_syntax import Derivation, Shape, derive_calls
-from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.reasoning_syntax import TOGGLES, ReasoningSyntax, derive_reasoning
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax
@@ -69,7 +69,7 @@ class Probe:
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
-        self._abilities = abilities(template)
+        self._abilities = template_capabilities(template)
         self._rendered: dict[str, str | None] = {}
         self.reasoning: ReasoningSyntax | None = None
 
@@ -84,7 +84,7 @@ class Probe:
         key = repr((messages, tools, prompt, variables or {}))
         if key not in self._rendered:
             shown = [tool("zqtool"), tool("zqother")] if tools else []
-            given = [in_parts(message) for message in messages] if self._abilities.content_as_parts else messages
+            given = [in_parts(message) for message in messages] if self._abilities.requires_typed_content else messages
             try:
                 self._rendered[key] = self._template.render(
                     given, tools=shown, add_generation_prompt=prompt, now=CLOCK, variables=variables

@@ -27,12 +27,12 @@ class ReasoningSyntax:
     without: str = ""
 
 
-Turn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]
+RenderTurn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]
 """What the template makes of a message, with some of its variables set."""
 
 
 def derive_reasoning(
-    turn: Turn, asked: Callable[[Mapping[str, Any]], str], messages: list[dict[str, Any]], source: str
+    turn: RenderTurn, asked: Callable[[Mapping[str, Any]], str], messages: list[dict[str, Any]], source: str
 ) -> ReasoningSyntax | None:
     """The syntax of reasoning. `asked` gives the generation prompt; `messages` are an answer, and one with a call."""
     settings: list[dict[str, Any]] = [{}, {"enable_thinking": True}, {"thinking": True}]

@@ -9,7 +9,7 @@ from promptweave.compiler.json_text import loads as read_json
 from promptweave.compiler.markup import common_prefix, common_suffix, whole_tags
 from promptweave.compiler.styles.arguments import Form
 
-Place = Callable[[Any], str | None]
+RenderValue = Callable[[Any], str | None]
 """What stands in a place of its own for a value, with the texts around it; None where that is not to be seen."""
 
 PLAIN = "zqvalue"
@@ -33,16 +33,16 @@ class Items:
     closing: str
     separator: str
     forms: Mapping[str, Form]
-    at: Place
+    at: RenderValue
 
 
-def json_forms(at: Place, notes: list[str]) -> dict[str, Form]:
+def json_forms(at: RenderValue, notes: list[str]) -> dict[str, Form]:
     """The forms of all types but string whose values are JSON, or words."""
     found = {name: _form(at, name, notes) for name in VALUES if name != "string"}
     return {name: form for name, form in found.items() if form}
 
 
-def _form(at: Place, name: str, notes: list[str]) -> Form | None:
+def _form(at: RenderValue, name: str, notes: list[str]) -> Form | None:
     found: list[dict[tuple[str, str], str]] = []
     for value in VALUES[name]:
         text = at(value)
@@ -64,7 +64,7 @@ def _form(at: Place, name: str, notes: list[str]) -> Form | None:
     return Form(middle, end, words=words)
 
 
-def derive_items(at: Place, *, raw: bool) -> Items | None:
+def derive_items(at: RenderValue, *, raw: bool) -> Items | None:
     """How arrays are written in a place where they are no JSON. `raw`: strings stand there as they are."""
     first, second = (PLAIN, OTHER) if raw else (f'"{PLAIN}"', f'"{OTHER}"')
     one, two, none = at([PLAIN]), at([PLAIN, OTHER]), at([])

@@ -9,22 +9,22 @@ from promptweave.compiler.json_text import dumps
 from promptweave.compiler.messages.fallback import Conversation, Fitted, Prepare, StandIns, Write
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.normalize import as_template_messages, thoughts_apart
-from promptweave.compiler.messages.prefill import Mark
+from promptweave.compiler.messages.prefill import EndMarker
 from promptweave.compiler.messages.tool_history import results_in_order, unmatched
 from promptweave.compiler.messages.turns import Turn, Turns, with_system_text
-from promptweave.compiler.profile.capabilities import Abilities
-from promptweave.compiler.profile.probe_capabilities import abilities
+from promptweave.compiler.profile.capabilities import TemplateCapabilities
+from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
 from promptweave.compiler.request import ChatRequest, Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles import functionary_v2, generic, hermes, native
 from promptweave.compiler.styles.calls_as_content import as_content
-from promptweave.compiler.styles.tool_text import described
+from promptweave.compiler.styles.tool_text import with_required_descriptions
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 
 
-class Shown:
+class PromptRenderer:
     """What the model is shown."""
 
     def __init__(
@@ -51,31 +51,35 @@ class Shown:
 
     def render(self, template: ChatTemplate) -> tuple[str, str]:
         """The prompt, and its stable beginning: what a next turn of the conversation would share for sure."""
-        able = abilities(template)
+        able = template_capabilities(template)
         if self._profile.calls:
             # Calls of the history look like those that the model is made to write.
             able = replace(
                 able,
-                arguments_as_object=self._profile.arguments_as_object,
-                null_beside_calls=self._profile.null_beside_calls,
+                requires_object_arguments=self._profile.arguments_as_object,
+                requires_null_content=self._profile.null_beside_calls,
                 results_after_text=self._written is not None and self._profile.tool_results,
             )
         if able.thoughts_dropped:
             self._request = replace(self._request, messages=thoughts_apart(self._request.messages))
-        fitted = self._continued(template, able) if self._request.continue_final_message else self._asked(template, able)
+        fitted = (
+            self._render_prefill(template, able)
+            if self._request.continue_final_message
+            else self._render_request(template, able)
+        )
         self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
         # With the first question: conversations that have only the system's text in common need not share one replica.
         question = next((at for at, turn in enumerate(fitted.turns) if turn.role is Role.USER), 0)
         opening = [[turn.role.value, turn.content] for turn in fitted.turns[: question + 1]]
         return fitted.prompt, dumps([opening, self._template_tools(able)])
 
-    def _asked(self, template: ChatTemplate, able: Abilities) -> Fitted:
+    def _render_request(self, template: ChatTemplate, able: TemplateCapabilities) -> Fitted:
         """The conversation, and what asks for an answer."""
 
-        def write(turns: Turns, able: Abilities) -> str:
+        def write(turns: Turns, able: TemplateCapabilities) -> str:
             return self._render(template, turns, able)
 
-        return self._conversation(self._turns, write).fit(able)
+        return self._conversation(self._turns, write).render_with_fallbacks(able)
 
     def _conversation(self, prepare: Prepare, write: Write) -> Conversation:
         return Conversation(
@@ -89,34 +93,34 @@ class Shown:
             self._request.template_kwargs,
         )
 
-    def _continued(self, template: ChatTemplate, able: Abilities) -> Fitted:
+    def _render_prefill(self, template: ChatTemplate, able: TemplateCapabilities) -> Fitted:
         """The conversation, with its last message left open."""
-        mark = Mark.for_messages(self._request.messages)
+        mark = EndMarker.for_messages(self._request.messages)
 
         def turns_of(messages: Sequence[Message]) -> Turns:
             # The last message is what the model has begun to write, not a step of the history in a style's words.
             shown = self._turns(messages[:-1])
             return (*shown, Turn(mark.put(messages[-1]), len(messages) - 1))
 
-        def write(turns: Turns, able: Abilities) -> str:
+        def write(turns: Turns, able: TemplateCapabilities) -> str:
             prompt, content = mark.cut(self._render(template, turns, able, add_generation_prompt=False)), turns[-1].content
             said = mark.cut(content)
-            return self._past_thought(prompt.removesuffix(said)) + said if prompt.endswith(said) else prompt
+            return self._close_reasoning(prompt.removesuffix(said)) + said if prompt.endswith(said) else prompt
 
-        def write_as_answer(turns: Turns, able: Abilities) -> str:
+        def write_as_answer(turns: Turns, able: TemplateCapabilities) -> str:
             asked = self._render(template, turns[:-1] or (Turn(Message(Role.USER, "")),), able)
-            return self._past_thought(asked) + mark.cut(turns[-1].content)
+            return self._close_reasoning(asked) + mark.cut(turns[-1].content)
 
         conversation = self._conversation(turns_of, write)
         try:
-            return conversation.fit(able)
+            return conversation.render_with_fallbacks(able)
         except TemplateLimitError:
             raise
         except TemplateError:
             # It does not write such a message, or not at the end: then it stands where an answer would.
-            return replace(conversation, write=write_as_answer).fit(able)
+            return replace(conversation, write=write_as_answer).render_with_fallbacks(able)
 
-    def _past_thought(self, prompt: str) -> str:
+    def _close_reasoning(self, prompt: str) -> str:
         """The prompt, with the reasoning ended that the template may have begun: what follows is content."""
         reasoning = self._profile.reasoning
         return prompt + reasoning.closing if reasoning and thinking(self._profile, prompt) is Thinking.OPEN else prompt
@@ -143,7 +147,9 @@ class Shown:
             turns = tuple(replace(turn, message=as_content(turn.message, self._written)) for turn in ordered)
         return with_system_text(turns, instructions) if instructions else turns
 
-    def _render(self, template: ChatTemplate, turns: Turns, able: Abilities, *, add_generation_prompt: bool = True) -> str:
+    def _render(
+        self, template: ChatTemplate, turns: Turns, able: TemplateCapabilities, *, add_generation_prompt: bool = True
+    ) -> str:
         if self._pictures and able.picture:
             try:
                 prompt = self._rendered(template, turns, able, add_generation_prompt)
@@ -158,7 +164,9 @@ class Shown:
         # The template knows no pictures, or not these: they stand in the text.
         return self._rendered(template, turns, replace(able, picture=None), add_generation_prompt)
 
-    def _rendered(self, template: ChatTemplate, turns: Turns, able: Abilities, add_generation_prompt: bool) -> str:
+    def _rendered(
+        self, template: ChatTemplate, turns: Turns, able: TemplateCapabilities, add_generation_prompt: bool
+    ) -> str:
         return template.render(
             as_template_messages(turns, able, self._pictures),
             tools=self._template_tools(able),
@@ -167,9 +175,9 @@ class Shown:
             variables=self._request.template_kwargs,
         )
 
-    def _template_tools(self, able: Abilities) -> list[dict[str, Any]]:
+    def _template_tools(self, able: TemplateCapabilities) -> list[dict[str, Any]]:
         """What the template is given to show."""
         if self._style != "native":
             return []
         written = [tool.as_openai() for tool in self._tools]
-        return written if able.tools_undescribed else [described(tool) for tool in written]
+        return written if able.tools_undescribed else [with_required_descriptions(tool) for tool in written]

@@ -20,7 +20,7 @@ _PRIVATE = range(0xF0000, 0xFFFFE)
 _DIGITS = 16
 _SPOKEN = ("description", "title", "enum", "const", "default", "examples")
 """Keywords of a schema whose texts are the caller's own words."""
-_MOST_BRACKETS = 50
+_MAX_BRACKETS = 50
 """So far left of a text the JSON value is looked for that it is part of."""
 
 
@@ -33,7 +33,7 @@ class PromptPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TaggedSpan:
     """Some characters of a prompt, and the place in the request that said them."""
 
     start: int
@@ -41,7 +41,7 @@ class Span:
     path: str
 
 
-class Tags:
+class ProvenanceTags:
     """The tags of one request, and its texts with them."""
 
     def __init__(self, request: ChatRequest) -> None:
@@ -53,28 +53,28 @@ class Tags:
         digits = "".join(self._digits)
         self._tag = re.compile(f"{self._open}([{self._from}{self._to}{self._whole}])([{digits}]+){self._close}")
 
-    def put(self, request: ChatRequest, *, tools: bool) -> ChatRequest:
+    def insert(self, request: ChatRequest, *, tools: bool) -> ChatRequest:
         """The request with tags in its messages, and in its tools where those are wanted."""
         messages = tuple(self._message(message, f"/messages/{place}") for place, message in enumerate(request.messages))
         marked = tuple(self._tool(tool, tool.pointer(place)) for place, tool in enumerate(request.tools))
         return replace(request, messages=messages, tools=marked if tools else request.tools)
 
-    def take(self, prompt: str) -> tuple[str, list[Span]]:
+    def extract(self, prompt: str) -> tuple[str, list[TaggedSpan]]:
         """A prompt without its tags, and what stood between them."""
         # Templates that escape what is not ASCII write a tag as surrogates.
         prompt = re.sub(r"(?i)\\udb[89a-f][0-9a-f]\\ud[c-f][0-9a-f]{2}", self._unescaped, prompt)
-        text, spans, begun = "", list[Span](), dict[str, int]()
+        text, spans, begun = "", list[TaggedSpan](), dict[str, int]()
         last = 0
         for found in self._tag.finditer(prompt):
             text += prompt[last : found.start()]
             last = found.end()
             path = self._paths[int("".join(f"{self._digits.index(digit):x}" for digit in found[2]), 16)]
             if found[1] == self._whole:
-                spans.append(Span(len(text) - 1, len(text), path))
+                spans.append(TaggedSpan(len(text) - 1, len(text), path))
             elif found[1] == self._from:
                 begun[path] = len(text) - 1
             elif path in begun:
-                spans.append(Span(begun.pop(path), len(text) + 1, path))
+                spans.append(TaggedSpan(begun.pop(path), len(text) + 1, path))
         return text + prompt[last:], spans
 
     def _unescaped(self, found: re.Match[str]) -> str:
@@ -148,10 +148,10 @@ class Tags:
         return self._schema(value, path)
 
 
-def parts_of(prompt: str, spans: list[Span], published: Mapping[str, str]) -> list[PromptPart]:
+def parts_of(prompt: str, spans: list[TaggedSpan], published: Mapping[str, str]) -> list[PromptPart]:
     """The prompt in pieces. `published`: texts that stand in it as they are → their place in the request."""
     whole = [
-        Span(place, place + len(text), path)
+        TaggedSpan(place, place + len(text), path)
         for text, path in published.items()
         if text and (place := prompt.find(text)) >= 0
     ]
@@ -159,7 +159,7 @@ def parts_of(prompt: str, spans: list[Span], published: Mapping[str, str]) -> li
     return list(_in_order(prompt, sorted([*whole, *_grown(prompt, rest)], key=lambda span: span.start)))
 
 
-def _in_order(prompt: str, spans: list[Span]) -> Iterator[PromptPart]:
+def _in_order(prompt: str, spans: list[TaggedSpan]) -> Iterator[PromptPart]:
     place = 0
     for span in spans:
         if span.start < place:
@@ -172,14 +172,14 @@ def _in_order(prompt: str, spans: list[Span]) -> Iterator[PromptPart]:
         yield PromptPart(prompt[place:], "")
 
 
-def _grown(prompt: str, spans: list[Span]) -> Iterator[Span]:
+def _grown(prompt: str, spans: list[TaggedSpan]) -> Iterator[TaggedSpan]:
     """Texts of one call, or of one tool, are one span: all between them, and the JSON value that they are part of."""
     spans = sorted(spans, key=lambda span: span.start)
-    groups: list[Span] = []
+    groups: list[TaggedSpan] = []
     for span in spans:
         last = groups[-1] if groups else None
         if last and last.path == span.path and _has_parts(span.path):
-            groups[-1] = Span(last.start, max(last.end, span.end), last.path)
+            groups[-1] = TaggedSpan(last.start, max(last.end, span.end), last.path)
         else:
             groups.append(span)
     edges = [0, *(span.end for span in groups)], [*(span.start for span in groups), len(prompt)]
@@ -191,14 +191,14 @@ def _has_parts(path: str) -> bool:
     return path.startswith("/tools/") or "/tool_calls/" in path
 
 
-def _json_around(prompt: str, span: Span, low: int, high: int) -> Span:
+def _json_around(prompt: str, span: TaggedSpan, low: int, high: int) -> TaggedSpan:
     """The widest JSON object around a span that reaches into nothing else of the request."""
-    brackets = [place for place in range(span.start, low - 1, -1) if prompt.startswith("{", place)][:_MOST_BRACKETS]
+    brackets = [place for place in range(span.start, low - 1, -1) if prompt.startswith("{", place)][:_MAX_BRACKETS]
     for place in reversed(brackets):
         try:
             _, end = json.JSONDecoder().raw_decode(prompt, place)
         except (ValueError, RecursionError):
             continue
         if span.end <= end <= high:
-            return Span(place, end, span.path)
+            return TaggedSpan(place, end, span.path)
     return span

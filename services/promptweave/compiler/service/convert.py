@@ -11,7 +11,7 @@ from typing import Any
 from promptweave.compiler.compile import Compiled
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
 from promptweave.compiler.explain import Explanation
-from promptweave.compiler.identity_key import Same
+from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.json_schema.compile import load_schema
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.messages.special_token_marks import Segment
@@ -233,7 +233,7 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
         version=COMPILED_VERSION,
         segments=map(_segment, compiled.segments),
         stop=compiled.stop,
-        syntax=_syntax(Same(compiled.syntax)),
+        syntax=_syntax(IdentityKey(compiled.syntax)),
         preserved_tokens=compiled.preserved_tokens,
         style=compiled.style,
         prefix_key=compiled.prefix_key,
@@ -249,7 +249,7 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
 
 
 @lru_cache(maxsize=MAX_PLANS)
-def _syntax(syntax: Same[Syntax]) -> output_pb2.OutputSyntax:
+def _syntax(syntax: IdentityKey[Syntax]) -> output_pb2.OutputSyntax:
     """A plan's syntax: large where there are many tools, and the same for every request with them."""
     return syntax_to_wire(syntax.value)
 

@@ -8,7 +8,7 @@ from promptweave.output.wire import SyntaxUnreadableError, message_to_wire, synt
 from promptweave.v1 import output_pb2
 
 
-class Reading:
+class OutputReader:
     """One output being read; `opening` is what its beginning in the prompt makes certain."""
 
     def __init__(self, syntax: output_pb2.OutputSyntax) -> None:

@@ -17,7 +17,7 @@ _SHARE = 8
 """An answer that would take more than this part of all is not kept."""
 
 
-class Answers:
+class ResponseCache:
     """Answers by the content of their calls."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, *, on_hit: Callable[[], None] = lambda: None) -> None:

@@ -13,9 +13,9 @@ from google.rpc import code_pb2, status_pb2
 
 from promptweave.compiler.errors import RequestError, TemplateUnknownError
 from promptweave.compiler.service.convert import template_from_wire
-from promptweave.compiler.service.output_reader import Reading
-from promptweave.compiler.service.response_cache import Answers
-from promptweave.compiler.service.worker_pool import ERROR, OK, Pool
+from promptweave.compiler.service.output_reader import OutputReader
+from promptweave.compiler.service.response_cache import ResponseCache
+from promptweave.compiler.service.worker_pool import ERROR, OK, WorkerPool
 from promptweave.errors import Code
 from promptweave.output.wire import delta_to_wire
 from promptweave.rpc.status import from_status
@@ -28,7 +28,7 @@ from promptweave.v1.prompt_compiler_pb2_grpc import (
 MAX_TEMPLATES = 256
 """How many templates a replica remembers by hash; the one used longest ago goes first."""
 
-_Asked = (
+_Request = (
     prompt_compiler_pb2.CompileRequest
     | prompt_compiler_pb2.CompileSchemaRequest
     | prompt_compiler_pb2.DescribeTemplateRequest
@@ -39,7 +39,7 @@ Context = grpc.aio.ServicerContext[object, object]
 class PromptCompiler(PromptCompilerServiceServicer):
     """The service. Its only state is caches: any replica can answer any call."""
 
-    def __init__(self, pool: Pool, answers: Answers) -> None:
+    def __init__(self, pool: WorkerPool, answers: ResponseCache) -> None:
         self._pool, self._answers = pool, answers
         self._templates: LRUCache[str, prompt_compiler_pb2.Template] = LRUCache(MAX_TEMPLATES)
 
@@ -61,7 +61,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request_iterator: AsyncIterator[prompt_compiler_pb2.ParseStreamRequest], context: Context
     ) -> AsyncIterator[prompt_compiler_pb2.ParseStreamResponse]:
         """Reads an output as it comes."""
-        reading: Reading | None = None
+        reading: OutputReader | None = None
         decoder = codecs.getincrementaldecoder("utf-8")()
         ended = False
         async for request in request_iterator:
@@ -69,7 +69,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
             if step == "syntax":
                 if reading is not None:
                     raise RequestError("the syntax comes once, first", path="/syntax")
-                reading = Reading(request.syntax)
+                reading = OutputReader(request.syntax)
                 deltas = reading.opening
             elif reading is None:
                 raise RequestError("the syntax comes first", path="/syntax")
@@ -101,7 +101,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self._remember(request.template)
         return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._answer("DescribeTemplate", request))
 
-    async def _answer(self, method: str, request: _Asked) -> bytes:
+    async def _answer(self, method: str, request: _Request) -> bytes:
         """The answer, from memory where it is known."""
         key = self._answers.key(method, request.SerializeToString(deterministic=True))
         known = self._answers.get(key)
@@ -138,7 +138,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
                 raise RequestError("a template is needed, inline or by hash", path="/template")
 
 
-def register(server: grpc.aio.Server, pool: Pool, answers: Answers | None = None) -> Sequence[str]:
+def register(server: grpc.aio.Server, pool: WorkerPool, answers: ResponseCache | None = None) -> Sequence[str]:
     """Adds the service to a server; returns its full name."""
-    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, answers or Answers()), server)
+    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, answers or ResponseCache()), server)
     return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]

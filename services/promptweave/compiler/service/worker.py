@@ -30,7 +30,7 @@ from promptweave.compiler.service.convert import (
     template_from_wire,
     warning_to_wire,
 )
-from promptweave.compiler.service.output_reader import Reading
+from promptweave.compiler.service.output_reader import OutputReader
 from promptweave.compiler.service.worker_pool import ERROR, OK, ONCE
 from promptweave.compiler.template.limits import bound_memory
 from promptweave.compiler.warnings import CompileWarning
@@ -82,7 +82,7 @@ def describe_message(request: prompt_compiler_pb2.DescribeTemplateRequest) -> pr
 
 def parse_message(request: prompt_compiler_pb2.ParseRequest) -> prompt_compiler_pb2.ParseResponse:
     """Parse."""
-    reading = Reading(request.syntax)
+    reading = OutputReader(request.syntax)
     reading.feed(request.text)
     _, message = reading.finish(ended=request.finished if request.HasField("finished") else True)
     return prompt_compiler_pb2.ParseResponse(message=message)

@@ -98,7 +98,7 @@ class Worker:
             self._process.stdin.close()
 
 
-class Pool:
+class WorkerPool:
     """Up to `size` workers, started when they are needed."""
 
     def __init__(self, size: int | None = None, *, cpu_s: float = CPU_S, wall_s: float = WALL_S) -> None:

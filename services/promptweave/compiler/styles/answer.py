@@ -1,10 +1,20 @@
 """An answer in a template's own syntax: content with what the template puts around it, calls, or both."""
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax, after_opening, calls, content_then_calls
-from promptweave.output.tree import EMPTY, Branch, Choice, Literal, Node, Region, Sequence, Text, begins_with_grammar
+from promptweave.output.tree import (
+    EMPTY,
+    Branch,
+    ChoiceNode,
+    LiteralNode,
+    Node,
+    Region,
+    SequenceNode,
+    TextNode,
+    begins_with_grammar,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +32,13 @@ class AnswerSyntax:
     def around(self, content: Node) -> Node:
         """Content that ends by itself, with what stands around it. A text of the caller's own grammar ends with the turn."""
         end = "" if begins_with_grammar(content) else self.end.strip()
-        return Sequence((Literal(self.header), content, Literal(end))) if self.header or end else content
+        return SequenceNode((LiteralNode(self.header), content, LiteralNode(end))) if self.header or end else content
 
     def alone(self) -> Node:
         """Content where nothing is enforced: what stands around it is taken off where it is there."""
         branches = (Branch((self.end.strip(),), EMPTY),) if self.end.strip() else ()
-        text = Text(Region.CONTENT, branches)
-        return Choice((Sequence((Literal(self.header), text)), text)) if self.header else text
+        text = TextNode(Region.CONTENT, branches)
+        return ChoiceNode((SequenceNode((LiteralNode(self.header), text)), text)) if self.header else text
 
     def clashes(self, syntax: CallSyntax, name: str) -> bool:
         """Whether a call of a tool of this name could be read as content."""
@@ -40,20 +50,22 @@ PLAIN = AnswerSyntax()
 """Nothing stands around content."""
 
 
-def answer_node(answer: AnswerSyntax, syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
+def answer_node(answer: AnswerSyntax, syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
     """Content, calls, or content and then calls."""
     if answer.joint:
         before = syntax.lead + syntax.opening
-        called = Sequence((Literal(before.removeprefix(answer.joint)), after_opening(syntax, tools, parallel=parallel)))
+        called = SequenceNode(
+            (LiteralNode(before.removeprefix(answer.joint)), after_opening(syntax, tools, parallel=parallel))
+        )
         # The same text ends content, whether calls come or not; so does the end of the output, if it is the turn's end.
-        ends = Choice((called, Literal(answer.end.removeprefix(answer.joint))))
-        text = Text(Region.CONTENT, (Branch((answer.joint,), ends),), may_end=not answer.end)
+        ends = ChoiceNode((called, LiteralNode(answer.end.removeprefix(answer.joint))))
+        text = TextNode(Region.CONTENT, (Branch((answer.joint,), ends),), may_end=not answer.end)
     else:
-        text = content_then_calls(syntax, tools, parallel=parallel) if answer.beside else Text(Region.CONTENT)
+        text = content_then_calls(syntax, tools, parallel=parallel) if answer.beside else TextNode(Region.CONTENT)
         if answer.end.strip():
-            text = Text(Region.CONTENT, (*text.branches, Branch((answer.end.strip(),), EMPTY)))
+            text = TextNode(Region.CONTENT, (*text.branches, Branch((answer.end.strip(),), EMPTY)))
         if not answer.header:
             return text
     if not answer.header:
         return text
-    return Choice((Sequence((Literal(answer.header), text)), calls(syntax, tools, parallel=parallel)))
+    return ChoiceNode((SequenceNode((LiteralNode(answer.header), text)), calls(syntax, tools, parallel=parallel)))

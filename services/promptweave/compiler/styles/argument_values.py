@@ -7,8 +7,20 @@ from typing import Any
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_text import dumps
 from promptweave.output.grammar.expr import NOTHING, Expr
-from promptweave.output.tree import EMPTY, Branch, Choice, Emit, Json, Literal, Node, Part, Region, Text, Transform
-from promptweave.output.tree import Sequence as InOrder
+from promptweave.output.tree import (
+    EMPTY,
+    Branch,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    SequenceNode,
+    TextNode,
+    Transform,
+)
 
 FIRST = {"object": "{", "array": "[", "string": '"', "boolean": "tf", "null": "n"}
 NUMBER_FIRST = "-0123456789"
@@ -73,7 +85,7 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
         if name in ("boolean", "null") and (form.words or beside_text):
             words += [_word(form, meant) for meant in typed.words(name)]
         elif form.inside:
-            node = InOrder((Literal(form.middle), inside(name), Literal(form.end)))
+            node = SequenceNode((LiteralNode(form.middle), inside(name), LiteralNode(form.end)))
             parts.append(_Way(form.middle, node, None))
         elif name != "string" or not form.raw:
             if beside_text:
@@ -85,17 +97,17 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
     pairs = [(one, other) for one in ways for other in ways if one is not other]
     if any(_clash(one, other) or (one in parts and one.middle == other.middle) for one, other in pairs):
         raise NotExactError(at, "the ways in which its values are written cannot be told apart")
-    return ways[0].node if len(ways) == 1 else Choice(tuple(way.node for way in ways))
+    return ways[0].node if len(ways) == 1 else ChoiceNode(tuple(way.node for way in ways))
 
 
 def told(text: str) -> Node:
     """Text of the arguments that the output does not hold."""
-    return Part(Region.TOOL_ARGUMENTS, Emit(text))
+    return RegionNode(Region.TOOL_ARGUMENTS, EmitNode(text))
 
 
 def _word(form: Form, meant: str) -> _Way:
     spelled = form.word(meant)
-    node = InOrder((Literal(form.middle + spelled), told(meant), Literal(form.end)))
+    node = SequenceNode((LiteralNode(form.middle + spelled), told(meant), LiteralNode(form.end)))
     return _Way(form.middle, node, spelled[:1])
 
 
@@ -105,8 +117,8 @@ def _json(groups: Mapping[tuple[str, str], Sequence[str]], typed: TypedValues, c
         rule = typed.json(names)
         if rule != NOTHING:
             first = "".join(FIRST.get(name, NUMBER_FIRST) for name in names)
-            value = Part(Region.TOOL_ARGUMENTS, Json(first, rule), schema=checked, exact=True)
-            ways.append(_Way(middle, InOrder((Literal(middle), value, Literal(end))), first))
+            value = RegionNode(Region.TOOL_ARGUMENTS, JsonNode(first, rule), schema=checked, exact=True)
+            ways.append(_Way(middle, SequenceNode((LiteralNode(middle), value, LiteralNode(end))), first))
     return ways
 
 
@@ -124,16 +136,16 @@ def _text(form: Form, typed: TypedValues, checked: str, at: str) -> list[_Way]:
 
 
 def _listed(form: Form, text: str) -> _Way:
-    value = Part(Region.TOOL_ARGUMENTS, Literal(text), Transform.JSON_STRING_ENCODE)
-    return _Way(form.middle, InOrder((Literal(form.middle), value, Literal(form.end))), text[:1] or None)
+    value = RegionNode(Region.TOOL_ARGUMENTS, LiteralNode(text), Transform.JSON_STRING_ENCODE)
+    return _Way(form.middle, SequenceNode((LiteralNode(form.middle), value, LiteralNode(form.end))), text[:1] or None)
 
 
 def _free(form: Form, rule: Expr | None, checked: str) -> Node:
     # Closed with the white space that the template writes, or without: a text holds neither.
     ends = tuple(dict.fromkeys((form.end, form.end.lstrip())))
-    text = Text(None, (Branch(ends, EMPTY),), may_end=False, rule=rule)
-    value = Part(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE, schema=checked, exact=bool(checked))
-    return InOrder((Literal(form.middle), value))
+    text = TextNode(None, (Branch(ends, EMPTY),), may_end=False, rule=rule)
+    value = RegionNode(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE, schema=checked, exact=bool(checked))
+    return SequenceNode((LiteralNode(form.middle), value))
 
 
 def _clash(one: _Way, other: _Way) -> bool:

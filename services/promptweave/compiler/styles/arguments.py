@@ -17,7 +17,7 @@ from promptweave.compiler.json_schema.keywords import assertions
 from promptweave.compiler.json_text import TYPES, dumps, pointer_token
 from promptweave.compiler.styles.argument_values import Form, NotExactError, told, value_node
 from promptweave.output.grammar.expr import Rules
-from promptweave.output.tree import EMPTY, Choice, Literal, Node, Repeat, Sequence
+from promptweave.output.tree import EMPTY, ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
 
 __all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]
 
@@ -79,21 +79,21 @@ def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tupl
     for place in range(len(members)):
         # Any property may come first that only optional ones stand before.
         later = [_later(syntax, member) for member in members[place + 1 :]]
-        alternatives.append(Sequence((members[place].written(syntax.first, "{"), *later, told("}"))))
+        alternatives.append(SequenceNode((members[place].written(syntax.first, "{"), *later, told("}"))))
         if members[place].required:
             break
     else:
-        alternatives.append(Sequence((Literal(syntax.zero), told("{}"))))
-    return alternatives[0] if len(alternatives) == 1 else Choice(tuple(alternatives))
+        alternatives.append(SequenceNode((LiteralNode(syntax.zero), told("{}"))))
+    return alternatives[0] if len(alternatives) == 1 else ChoiceNode(tuple(alternatives))
 
 
 def _size(node: Node, known: dict[int, int]) -> int:
     """How many nodes there are when all is written out: the same one may stand in many places."""
     if id(node) not in known:
         match node:
-            case Choice(parts) | Sequence(parts):
+            case ChoiceNode(parts) | SequenceNode(parts):
                 below = sum(_size(part, known) for part in parts)
-            case Repeat(item):
+            case RepeatNode(item):
                 below = 2 * _size(item, known)
             case _:
                 below = 0
@@ -108,12 +108,12 @@ class _Member:
     value: Node
 
     def written(self, lead: str, json: str) -> Node:
-        return Sequence((Literal(lead + self.key), told(f"{json}{dumps(self.key)}: "), self.value))
+        return SequenceNode((LiteralNode(lead + self.key), told(f"{json}{dumps(self.key)}: "), self.value))
 
 
 def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
     written = member.written(syntax.join, ", ")
-    return written if member.required else Choice((written, EMPTY))
+    return written if member.required else ChoiceNode((written, EMPTY))
 
 
 class _Reader:
@@ -188,13 +188,13 @@ class _Reader:
             return told("[]")
         inner = _Reader(self._syntax, self._schema, self._rules, within)
         item = inner._value(self._syntax.items or {}, schema.get("items", True), f"{at}/items")
-        more = Repeat(
-            Sequence((Literal(self._syntax.separator), told(", "), item)),
+        more = RepeatNode(
+            SequenceNode((LiteralNode(self._syntax.separator), told(", "), item)),
             min=max(low - 1, 0),
             max=None if high is None else high - 1,
         )
-        some = Sequence((told("["), item, more, told("]")))
-        return some if low else Choice((some, told("[]")))
+        some = SequenceNode((told("["), item, more, told("]")))
+        return some if low else ChoiceNode((some, told("[]")))
 
     def _shared(self) -> dict[str, Any]:
         return {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}

@@ -1,6 +1,6 @@
 """Calls in any surroundings: what stands around them, and the pieces of one call."""
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -11,16 +11,16 @@ from promptweave.output.grammar.expr import Chars, Expr, Rep, alt, seq
 from promptweave.output.tree import (
     EMPTY,
     Branch,
-    Choice,
-    Emit,
-    Json,
-    Literal,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
-    Text,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
 )
 
 
@@ -35,7 +35,7 @@ class Slot(Enum):
     ARGUMENTS = '{"key": "value"}'
 
 
-Piece = str | Slot
+SyntaxPiece = str | Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class IdForm:
 
     def node(self) -> Node:
         """The tree of an id."""
-        char = Choice(tuple(map(Literal, self.alphabet)))
-        return Repeat(char, "", self.length or 1, self.length or 40)
+        char = ChoiceNode(tuple(map(LiteralNode, self.alphabet)))
+        return RepeatNode(char, "", self.length or 1, self.length or 40)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class CallSyntax:
     """
 
     opening: str
-    call: tuple[Piece, ...]
+    call: tuple[SyntaxPiece, ...]
     closing: str
     between: str = ""
     lead: str = ""
@@ -132,7 +132,7 @@ class CallSyntax:
 class CallableTool:
     """A tool that may be called, and its arguments: as a grammar of JSON (None: only reading is wanted), or as a tree.
 
-    `schema`, `exact`: what finished arguments are to be validated against, and when, as in `output.tree.Part`. `custom`: its
+    `schema`, `exact`: what finished arguments are to be validated against, and when, as in `RegionNode`. `custom`: its
     tree gives an input, not arguments.
     """
 
@@ -143,81 +143,85 @@ class CallableTool:
     exact: bool = False
     custom: bool = False
 
-    def named(self, body: Node) -> Part:
+    def named(self, body: Node) -> RegionNode:
         """Its name, as the message gets it."""
-        return Part(Region.CUSTOM_TOOL_NAME if self.custom else Region.TOOL_NAME, body)
+        return RegionNode(Region.CUSTOM_TOOL_NAME if self.custom else Region.TOOL_NAME, body)
 
     def arguments_node(self) -> Node:
         """Its arguments."""
-        return self.tree or Part(Region.TOOL_ARGUMENTS, Json("{", self.arguments), schema=self.schema, exact=self.exact)
+        return self.tree or RegionNode(
+            Region.TOOL_ARGUMENTS, JsonNode("{", self.arguments), schema=self.schema, exact=self.exact
+        )
 
 
-def calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
+def calls(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
     """One call or more."""
-    return Sequence((Literal(syntax.opening), after_opening(syntax, tools, parallel=parallel)))
+    return SequenceNode((LiteralNode(syntax.opening), after_opening(syntax, tools, parallel=parallel)))
 
 
-def content_then_calls(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Text:
+def content_then_calls(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> TextNode:
     """Text, then perhaps calls."""
-    then = Sequence((Literal(syntax.tail), after_opening(syntax, tools, parallel=parallel)))
-    return Text(Region.CONTENT, (Branch(syntax.markers, then),))
+    then = SequenceNode((LiteralNode(syntax.tail), after_opening(syntax, tools, parallel=parallel)))
+    return TextNode(Region.CONTENT, (Branch(syntax.markers, then),))
 
 
-def after_opening(syntax: CallSyntax, tools: Many[CallableTool], *, parallel: bool) -> Node:
+def after_opening(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
     """The calls themselves, and what closes them."""
     call = _call(syntax, tools)
     if not (parallel and syntax.between):
-        return Sequence((call, Literal(syntax.closing)))
+        return SequenceNode((call, LiteralNode(syntax.closing)))
     if syntax.between.startswith(syntax.closing):
         # Calls side by side: each is closed by itself, so the parser knows at once that it is whole.
         again = syntax.between.removeprefix(syntax.closing)
-        more = Repeat(Sequence((Literal(again), call, Literal(syntax.closing))))
-        return Sequence((call, Literal(syntax.closing), more))
-    return Sequence((Repeat(call, syntax.between, 1), Literal(syntax.closing)))
+        more = RepeatNode(SequenceNode((LiteralNode(again), call, LiteralNode(syntax.closing))))
+        return SequenceNode((call, LiteralNode(syntax.closing), more))
+    return SequenceNode((RepeatNode(call, syntax.between, 1), LiteralNode(syntax.closing)))
 
 
-def _call(syntax: CallSyntax, tools: Many[CallableTool]) -> Node:
+def _call(syntax: CallSyntax, tools: Sequence[CallableTool]) -> Node:
     # What stands before the name is the same for all tools: they are told apart by their names.
     place = syntax.call.index(Slot.NAME)
     before = tuple(_piece(piece, syntax) for piece in syntax.call[:place])
-    return Part(Region.TOOL_CALL, Sequence((*before, Choice(tuple(_named(syntax, tool, place) for tool in tools)))))
+    return RegionNode(
+        Region.TOOL_CALL, SequenceNode((*before, ChoiceNode(tuple(_named(syntax, tool, place) for tool in tools))))
+    )
 
 
 def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
     """A call of one tool, from its name on. A call's header is given with its name, so the name is told after the id."""
     pieces = syntax.call[place + 1 :]
     told = max((at for at, piece in enumerate(pieces) if _tells_id(piece, syntax)), default=-1)
-    name = tool.named(Emit(tool.name) if told >= 0 else Literal(tool.name))
-    nodes: list[Node] = [Literal(tool.name)] if told >= 0 else [name]
+    name = tool.named(EmitNode(tool.name) if told >= 0 else LiteralNode(tool.name))
+    nodes: list[Node] = [LiteralNode(tool.name)] if told >= 0 else [name]
     if syntax.indexed_ids:
         before, after = syntax.indexed_ids
-        nodes.append(Part(Region.TOOL_CALL_ID, Emit(before + tool.name + after)))
+        nodes.append(RegionNode(Region.TOOL_CALL_ID, EmitNode(before + tool.name + after)))
     for at, piece in enumerate(pieces):
         if piece is Slot.NAME:
-            nodes.append(Literal(tool.name))
+            nodes.append(LiteralNode(tool.name))
         elif piece is Slot.ARGUMENTS:
             nodes.append(tool.arguments_node())
         else:
             nodes.append(_piece(piece, syntax))
         if at == told:
             nodes.append(name)
-    return Sequence(tuple(nodes))
+    return SequenceNode(tuple(nodes))
 
 
-def _tells_id(piece: Piece, syntax: CallSyntax) -> bool:
+def _tells_id(piece: SyntaxPiece, syntax: CallSyntax) -> bool:
     return piece is Slot.ID or (piece is Slot.INDEX and syntax.indexed_ids is not None)
 
 
-def _piece(piece: Piece, syntax: CallSyntax) -> Node:
+def _piece(piece: SyntaxPiece, syntax: CallSyntax) -> Node:
     match piece:
         case str():
-            return Literal(piece)
+            return LiteralNode(piece)
         case Slot.ID:
             assert syntax.ids, "a syntax with ids says which"
-            return Part(Region.TOOL_CALL_ID, syntax.ids.node())
+            return RegionNode(Region.TOOL_CALL_ID, syntax.ids.node())
         case Slot.INDEX:
             kind = Region.TOOL_CALL_ID if syntax.indexed_ids else Region.DISCARD
-            return Part(kind, Json("0123456789", _INDEX))
+            return RegionNode(kind, JsonNode("0123456789", _INDEX))
     return EMPTY
 
 

@@ -13,7 +13,18 @@ from promptweave.compiler.styles.arguments import ArgumentSyntax, NotExactError,
 from promptweave.compiler.styles.calls import CallableTool
 from promptweave.compiler.text_grammar.embed import embed_text, read_text_grammar
 from promptweave.output.grammar.expr import Expr, Rules
-from promptweave.output.tree import EMPTY, Choice, Emit, Json, Literal, Node, Part, Region, Sequence, Transform
+from promptweave.output.tree import (
+    EMPTY,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    SequenceNode,
+    Transform,
+)
 
 _INPUT = "input"
 
@@ -31,8 +42,8 @@ def input_arguments(text: str) -> str:
 
 def custom_tool(tool: Tool, rules: Rules) -> CallableTool:
     """The tool where arguments are JSON."""
-    value = Part(Region.TOOL_INPUT, Json('"', _string(tool, rules)), Transform.JSON_STRING_DECODE)
-    tree = Sequence((Literal(f'{{"{_INPUT}": '), value, Literal("}")))
+    value = RegionNode(Region.TOOL_INPUT, JsonNode('"', _string(tool, rules)), Transform.JSON_STRING_DECODE)
+    tree = SequenceNode((LiteralNode(f'{{"{_INPUT}": '), value, LiteralNode("}")))
     return CallableTool(tool.name, tree=tree, custom=True)
 
 
@@ -57,14 +68,14 @@ def _string(tool: Tool, rules: Rules) -> Expr:
 def _as_input(node: Node) -> Node:
     """The tree of arguments with nothing but their one value, as text."""
     match node:
-        case Part(Region.TOOL_ARGUMENTS, Emit()):
+        case RegionNode(Region.TOOL_ARGUMENTS, EmitNode()):
             return EMPTY
-        case Part(Region.TOOL_ARGUMENTS, body, Transform.JSON_STRING_ENCODE):
-            return Part(Region.TOOL_INPUT, body)
-        case Part(Region.TOOL_ARGUMENTS, body):
-            return Part(Region.TOOL_INPUT, body, Transform.JSON_STRING_DECODE)
-        case Sequence(items):
-            return Sequence(tuple(map(_as_input, items)))
-        case Choice(items):
-            return Choice(tuple(map(_as_input, items)))
+        case RegionNode(Region.TOOL_ARGUMENTS, body, Transform.JSON_STRING_ENCODE):
+            return RegionNode(Region.TOOL_INPUT, body)
+        case RegionNode(Region.TOOL_ARGUMENTS, body):
+            return RegionNode(Region.TOOL_INPUT, body, Transform.JSON_STRING_DECODE)
+        case SequenceNode(items):
+            return SequenceNode(tuple(map(_as_input, items)))
+        case ChoiceNode(items):
+            return ChoiceNode(tuple(map(_as_input, items)))
     return node

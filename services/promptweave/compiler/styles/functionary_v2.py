@@ -6,7 +6,7 @@ from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax, Slot
 from promptweave.compiler.styles.calls_as_content import as_content
-from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.styles.tool_text import tools_as_text
 
 _AGAIN = "\n<|from|>assistant\n"
 
@@ -23,7 +23,7 @@ ANSWER = AnswerSyntax(header="<|recipient|>all\n<|content|>")
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
     """What the system turn says about the tools."""
     return (
-        f"You can call these functions:\n\n{published(tools, schemas)}\n\n"
+        f"You can call these functions:\n\n{tools_as_text(tools, schemas)}\n\n"
         "Say to whom each part of your answer goes: to `all`, then its content is text for the user, or to a function, then "
         "its content are the arguments as JSON. For example:\n"
         f"{ANSWER.header}...{_AGAIN}{SYNTAX.opening}FUNCTION{SYNTAX.middle}{{...}}"

@@ -4,56 +4,70 @@ It works with any template, even one that knows neither tools nor system message
 explained in the system turn, the history is written in the same envelope that the grammar asks for.
 """
 
-from collections.abc import Sequence as Many
+from collections.abc import Sequence
 from typing import Any
 
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import Call, Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.calls import CallableTool
-from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.output.grammar.expr import Expr
-from promptweave.output.tree import Choice, Json, Literal, Node, Part, Region, Repeat, Sequence, Transform
+from promptweave.output.tree import (
+    ChoiceNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    Transform,
+)
 
 THOUGHT, STEP, CALLS, RESULT = "thought_about_next_step_only", "next_step", "tool_calls", "result"
 
 
-def envelope(tools: Many[CallableTool], *, string: Expr, result: Part | None, required: bool, parallel: bool) -> Node:
+def envelope(
+    tools: Sequence[CallableTool], *, string: Expr, result: RegionNode | None, required: bool, parallel: bool
+) -> Node:
     """The envelope's tree. `string` is the grammar of a JSON string; `result` the result's part, None for text."""
-    call = Part(
+    call = RegionNode(
         Region.TOOL_CALL,
-        Choice(
+        ChoiceNode(
             tuple(
-                Sequence(
+                SequenceNode(
                     (
-                        Literal('{"name": "'),
-                        tool.named(Literal(tool.name)),
-                        Literal('", "arguments": '),
+                        LiteralNode('{"name": "'),
+                        tool.named(LiteralNode(tool.name)),
+                        LiteralNode('", "arguments": '),
                         tool.arguments_node(),
-                        Literal("}"),
+                        LiteralNode("}"),
                     )
                 )
                 for tool in tools
             )
         ),
     )
-    several = Sequence((Literal(f'"{CALLS}": ['), Repeat(call, ", ", 1, None if parallel else 1), Literal("]")))
+    several = SequenceNode(
+        (LiteralNode(f'"{CALLS}": ['), RepeatNode(call, ", ", 1, None if parallel else 1), LiteralNode("]"))
+    )
     if result is None:
-        answer: Node = Part(Region.CONTENT, Json('"', string), Transform.JSON_STRING_DECODE, stoppable=True)
+        answer: Node = RegionNode(Region.CONTENT, JsonNode('"', string), Transform.JSON_STRING_DECODE, stoppable=True)
     else:
         answer = result
-    given = Sequence((Literal(f'"{RESULT}": '), answer))
-    return Sequence(
+    given = SequenceNode((LiteralNode(f'"{RESULT}": '), answer))
+    return SequenceNode(
         (
-            Literal(f'{{"{THOUGHT}": '),
-            Part(Region.REASONING, Json('"', string), Transform.JSON_STRING_DECODE),
-            Literal(f', "{STEP}": {{'),
-            several if required else Choice((several, given)),
-            Literal("}}"),
+            LiteralNode(f'{{"{THOUGHT}": '),
+            RegionNode(Region.REASONING, JsonNode('"', string), Transform.JSON_STRING_DECODE),
+            LiteralNode(f', "{STEP}": {{'),
+            several if required else ChoiceNode((several, given)),
+            LiteralNode("}}"),
         )
     )
 
 
-def instructions(tools: Many[Tool], schemas: SchemaStyle, result_schema: Any, *, parallel: bool) -> str:
+def instructions(tools: Sequence[Tool], schemas: SchemaStyle, result_schema: Any, *, parallel: bool) -> str:
     """What the system turn says about the tools and the envelope."""
     calls = "one or more calls" if parallel else "one call"
     result = (
@@ -62,7 +76,7 @@ def instructions(tools: Many[Tool], schemas: SchemaStyle, result_schema: Any, *,
         else f"your answer, a JSON value of the schema {dumps(result_schema)}"
     )
     return (
-        f"You can call these functions:\n\n{published(tools, schemas)}\n\n"
+        f"You can call these functions:\n\n{tools_as_text(tools, schemas)}\n\n"
         "Answer with one JSON object and nothing else. Think about the next step only, then either make "
         f"{calls}, whose results you will be given, or give the final result:\n"
         f'{{"{THOUGHT}": "...", "{STEP}": {{"{CALLS}": [{{"name": "...", "arguments": {{...}}}}]}}}}\n'
@@ -71,7 +85,7 @@ def instructions(tools: Many[Tool], schemas: SchemaStyle, result_schema: Any, *,
     )
 
 
-def history(messages: Many[Message], *, result_is_json: bool) -> tuple[Message, ...]:
+def history(messages: Sequence[Message], *, result_is_json: bool) -> tuple[Message, ...]:
     """The conversation in the envelope: what the assistant said and called, and what came back, as plain text turns."""
     return tuple(_in_envelope(message, result_is_json) for message in messages)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from promptweave.compiler.request import Message, Role, SchemaStyle, Tool
 from promptweave.compiler.styles.calls import CallSyntax, Slot
 from promptweave.compiler.styles.calls_as_content import as_content
-from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.styles.tool_text import tools_as_text
 
 SYNTAX = CallSyntax(
     opening='<tool_call>\n{"name": "',
@@ -20,7 +20,7 @@ def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
     """What the system turn says about the tools."""
     return (
         "You can call functions to help with the user's request. They are:\n"
-        f"<tools>\n{published(tools, schemas)}\n</tools>\n\n"
+        f"<tools>\n{tools_as_text(tools, schemas)}\n</tools>\n\n"
         "To call one, write its name and arguments as JSON between these tags, for each call anew:\n"
         '<tool_call>\n{"name": "...", "arguments": {...}}\n</tool_call>'
     )

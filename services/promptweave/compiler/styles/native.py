@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 from promptweave.compiler.request import SchemaStyle, Tool
 from promptweave.compiler.styles.calls import CallSyntax
-from promptweave.compiler.styles.tool_text import published
+from promptweave.compiler.styles.tool_text import tools_as_text
 
 
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle, syntax: CallSyntax) -> str:
     """What the system turn says about the tools, where the template does not show them."""
     several = " More calls follow in the same way." if syntax.between else " One call at a time."
     return (
-        f"You can call these functions:\n\n{published(tools, schemas)}\n\n"
+        f"You can call these functions:\n\n{tools_as_text(tools, schemas)}\n\n"
         f"To call one, write its name and its arguments like this, and nothing after it.{several}\n"
         f"{syntax.single_example()}"
     )

@@ -23,14 +23,14 @@ _IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _TYPES = {"string": "string", "number": "number", "integer": "number", "boolean": "boolean", "null": "null"}
 
 
-def published(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
+def tools_as_text(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
     """The tools, one after the other."""
     if schemas is SchemaStyle.TYPESCRIPT:
         return _signatures(tools)
     return "\n".join(dumps(tool.as_openai()["function"]) for tool in tools)
 
 
-def described(tool: dict[str, Any]) -> dict[str, Any]:
+def with_required_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
     """A tool as OpenAI writes it, for templates that insist on a type and a description of every argument."""
     function = tool["function"]
     parameters = function["parameters"] if isinstance(function["parameters"], dict) else {}

@@ -52,7 +52,7 @@ class _Sandbox(SandboxedEnvironment):
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Refuses products and powers that no chat template has a use for."""
-        if operator == "**" and _bits(left) * abs(right if isinstance(right, int | float) else 0) > _MOST_BITS:
+        if operator == "**" and _bits(left) * abs(right if isinstance(right, int | float) else 0) > _MAX_BITS:
             raise TemplateLimitError("the chat template computes a huge number")
         if operator == "*":
             for value, times in ((left, right), (right, left)):
@@ -62,12 +62,12 @@ class _Sandbox(SandboxedEnvironment):
                     and len(value) * times > MAX_PROMPT_CHARS
                 ):
                     raise TemplateLimitError(f"the chat template makes more than {MAX_PROMPT_CHARS} of something")
-            if _bits(left) + _bits(right) > _MOST_BITS:
+            if _bits(left) + _bits(right) > _MAX_BITS:
                 raise TemplateLimitError("the chat template computes a huge number")
         return super().call_binop(context, operator, left, right)
 
 
-_MOST_BITS = 100_000
+_MAX_BITS = 100_000
 
 
 def _bits(value: Any) -> int:

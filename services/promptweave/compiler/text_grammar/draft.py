@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from promptweave.compiler.text_grammar.cursor import Cursor
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Alt, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
-from promptweave.output.grammar.prefixes import ambiguous_beginning
+from promptweave.output.grammar.prefixes import ambiguous_prefix
 from promptweave.output.grammar.safety import is_nullable, left_recursive, nullable_rules
 
 _NONEMPTY = " nonempty"
@@ -55,7 +55,7 @@ class Draft:
         kept = Rules.of(_factored(rules)).grammar(rules[self.start])
         if kept.root == NOTHING:
             raise self.cursor.error(f"no text is finite in {self.start!r}: every way leads on", at=at)
-        if text := ambiguous_beginning(kept):
+        if text := ambiguous_prefix(kept):
             why = f"the text {text!r} can be read in too many ways for an engine to follow: make the grammar less ambiguous"
             raise self.cursor.error(why, at=at)
         return kept

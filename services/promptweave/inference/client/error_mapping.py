@@ -27,7 +27,7 @@ from promptweave.inference.errors import (
 )
 
 _FIELD = re.compile(r"Field '(\w+)'")
-_LONGEST = 500
+_MAX_LENGTH = 500
 
 
 def unreachable(error: Exception | None) -> EngineUnavailableError:
@@ -36,15 +36,15 @@ def unreachable(error: Exception | None) -> EngineUnavailableError:
     return EngineUnavailableError(f"the engine cannot be reached, or went away during the call{what}")
 
 
-def strange() -> EngineFailedError:
+def unexpected_response() -> EngineFailedError:
     """It is there, and is no llama.cpp server, or one of a build that we do not know."""
     return EngineFailedError("the engine does not answer as llama.cpp's server does")
 
 
-def error_of(status: int, body: bytes) -> InferenceError:
+def from_response(status: int, body: bytes) -> InferenceError:
     """What an answer with this HTTP status, or with this error in mid-stream, means."""
     details = _details(body)
-    message = str(details.get("message") or "it gave no reason")[:_LONGEST]
+    message = str(details.get("message") or "it gave no reason")[:_MAX_LENGTH]
     if details.get("type") == "exceed_context_size_error":
         return ContextOverflowError(int(details.get("n_prompt_tokens", 0)), int(details.get("n_ctx", 0)))
     if status == 503:

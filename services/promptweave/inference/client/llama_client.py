@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import ClientResponse
 from yarl import URL
 
-from promptweave.inference.client.error_mapping import error_of, strange, unreachable
+from promptweave.inference.client.error_mapping import from_response, unexpected_response, unreachable
 from promptweave.inference.client.http_client import BROKEN, SMALL_CALL_S, HttpClient
 from promptweave.inference.errors import EngineAwayError, EngineFailedError, EngineUnavailableError
 
@@ -137,7 +137,7 @@ class EngineClient(HttpClient):
             vectors = {item["index"]: array("f", base64.b64decode(item["embedding"])).tolist() for item in items or ()}
             return [vectors[place] for place in range(len(inputs))]
         except (KeyError, TypeError, ValueError):
-            raise strange() from None
+            raise unexpected_response() from None
 
     async def rerank(self, query: str, documents: Sequence[str]) -> tuple[list[tuple[int, float]], int]:
         """Places of documents with their scores, and how many tokens it took."""
@@ -147,7 +147,7 @@ class EngineClient(HttpClient):
             scores = [(int(item["index"]), float(item["relevance_score"])) for item in answer["results"]]
             return scores, int(answer["usage"]["prompt_tokens"])
         except (KeyError, TypeError, ValueError):
-            raise strange() from None
+            raise unexpected_response() from None
 
     async def slots(self, *, timeout_s: float = SMALL_CALL_S) -> list[Slot]:
         """What its slots do."""
@@ -164,7 +164,7 @@ class EngineClient(HttpClient):
                 for slot in listed
             ]
         except (KeyError, TypeError, AttributeError):
-            raise strange() from None
+            raise unexpected_response() from None
 
     async def save_slot(self, slot: int, file: str) -> int:
         """Writes a slot's state into a file of the folder for that; returns how many tokens it holds."""
@@ -192,7 +192,7 @@ class EngineClient(HttpClient):
         response = await self._send("POST", "/completion", timeout_s=None, json=asked)
         try:
             if response.status >= 300:
-                raise error_of(response.status, await self._read(response))
+                raise from_response(response.status, await self._read(response))
             yield _chunks(response)
         except EngineUnavailableError:
             self._lost, self.answers = True, False
@@ -205,7 +205,7 @@ class EngineClient(HttpClient):
     ) -> JsonObject:
         value = await self._json(method, path, body, timeout_s=timeout_s)
         if not isinstance(value, dict):
-            raise strange()
+            raise unexpected_response()
         return value
 
     async def _json(
@@ -213,11 +213,11 @@ class EngineClient(HttpClient):
     ) -> Any:
         status, answer = await self._fetch(method, path, timeout_s=timeout_s, json=body)
         if status >= 300:
-            raise error_of(status, answer)
+            raise from_response(status, answer)
         try:
             return json.loads(answer)
         except ValueError:
-            raise strange() from None
+            raise unexpected_response() from None
 
 
 _LAST_FIELDS = ["content", "stop", "stop_type", "stopping_word", "tokens_predicted", "tokens_evaluated", "timings"]
@@ -256,8 +256,8 @@ def _chunk(data: bytes) -> Chunk:
         error = event["error"]
         code = int(error.get("code", 500)) if isinstance(error, dict) else 500
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise strange() from None
-    raise error_of(code, data)
+        raise unexpected_response() from None
+    raise from_response(code, data)
 
 
 def _scores(event: JsonObject) -> Scores | None:

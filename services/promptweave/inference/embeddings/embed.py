@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.errors import ContextOverflowError, EngineFailedError, RequestError
-from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.scheduling.slot_queue import Caller
 
 Tokens = Sequence[int]
 
-_MOST_TOGETHER = 32
+_MAX_BATCH = 32
 """So many inputs travel together: what one call brings holds up others only so long."""
 
 _WORD = "a"
@@ -57,10 +57,10 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
             raise RequestError("the input is empty", path=f"/inputs/{place}")
     if dimensions == 0:
         raise RequestError("dimensions is 0: at least 1 is needed", path="/dimensions")
-    party = Party()
+    party = Caller()
     async with engine.gate.slot(party):
         texts = [given for given in inputs if isinstance(given, str)]
-        tokenised = iter(await _tokenise(engine.client, texts, add_special=True))
+        tokenised = iter(await _tokenize(engine.client, texts, add_special=True))
         tokens = [next(tokenised) if isinstance(given, str) else list(given) for given in inputs]
         for place, ids in enumerate(tokens):
             _check_length(len(ids), engine.facts.context_size, f"/inputs/{place}")
@@ -95,14 +95,14 @@ async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_
     if top_n == 0:
         raise RequestError("top_n is 0: at least 1 is needed", path="/top_n")
     scores, prompt_tokens = [], 0
-    party = Party()
+    party = Caller()
     async with engine.gate.slot(party):
-        sizes = [len(ids) for ids in await _tokenise(engine.client, [query, *documents], add_special=False)]
+        sizes = [len(ids) for ids in await _tokenize(engine.client, [query, *documents], add_special=False)]
         around = sizes[0] + await _tokens_around(engine.client)
         for place, size in enumerate(sizes[1:]):
             _check_length(around + size, engine.facts.context_size, f"/documents/{place}")
-    for first in range(0, len(documents), _MOST_TOGETHER):
-        group = documents[first : first + _MOST_TOGETHER]
+    for first in range(0, len(documents), _MAX_BATCH):
+        group = documents[first : first + _MAX_BATCH]
         async with engine.gate.slot(party):
             found, tokens = await engine.client.rerank(query, group)
         scores += [Score(first + index, score) for index, score in found]
@@ -113,11 +113,11 @@ async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_
     return Ranking(scores[:top_n], prompt_tokens)
 
 
-async def _tokenise(client: EngineClient, texts: Sequence[str], *, add_special: bool) -> list[list[int]]:
+async def _tokenize(client: EngineClient, texts: Sequence[str], *, add_special: bool) -> list[list[int]]:
     """The texts' token ids. Some at a time: the engine answers so many beside its other work."""
     found: list[list[int]] = []
-    for first in range(0, len(texts), _MOST_TOGETHER):
-        group = texts[first : first + _MOST_TOGETHER]
+    for first in range(0, len(texts), _MAX_BATCH):
+        group = texts[first : first + _MAX_BATCH]
         found += await asyncio.gather(
             *(client.tokenize(text, parse_special=False, add_special=add_special) for text in group)
         )
@@ -144,7 +144,7 @@ def _groups(tokens: Sequence[list[int]], most_tokens: int) -> Iterator[list[list
     group: list[list[int]] = []
     size = 0
     for ids in tokens:
-        if group and (len(group) == _MOST_TOGETHER or size + len(ids) > most_tokens):
+        if group and (len(group) == _MAX_BATCH or size + len(ids) > most_tokens):
             yield group
             group, size = [], 0
         group.append(ids)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from promptweave.inference.client.llama_client import EngineClient
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.rounds import Rounds
-from promptweave.inference.engine.watchdog import Pulse
-from promptweave.inference.process.managed_process import Watched
+from promptweave.inference.engine.watchdog import Watchdog
+from promptweave.inference.process.managed_process import Supervised
 from promptweave.inference.scheduling.quarantine import Quarantine
-from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.inference.sessions.sessions import Sessions
 
 
@@ -19,10 +19,10 @@ class ReadyEngine:
     """An engine with its model loaded. It may go away at any time: calls of `client` then raise EngineUnavailableError."""
 
     client: EngineClient
-    facts: Facts
-    gate: Gate
+    facts: ModelInfo
+    gate: SlotQueue
     quarantine: Quarantine
-    pulse: Pulse
+    pulse: Watchdog
     sessions: Sessions | None = None
     """None: this engine keeps none."""
     rounds: Rounds = field(default_factory=Rounds)
@@ -38,5 +38,5 @@ class Source(Protocol):
         ...
 
 
-Engine: TypeAlias = Watched[ReadyEngine]
+Engine: TypeAlias = Supervised[ReadyEngine]
 """One of llama.cpp's."""

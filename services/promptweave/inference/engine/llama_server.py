@@ -12,9 +12,9 @@ from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llguidance import available
 from promptweave.inference.engine.load_progress import loaded_part
 from promptweave.inference.engine.model_file import check_model_file
-from promptweave.inference.engine.model_info import Facts, learn, takes_llguidance
+from promptweave.inference.engine.model_info import ModelInfo, query_model_info, takes_llguidance
 from promptweave.inference.engine.rounds import Rounds, try_rounds
-from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process.launcher import Order
@@ -23,7 +23,7 @@ from promptweave.inference.process.managed_process import Launch, StartAgainErro
 from promptweave.inference.process.socket_dir import SOCKET, socket_folder
 from promptweave.inference.process.supervisor import Supervision
 from promptweave.inference.scheduling.quarantine import Quarantine
-from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.inference.sessions.sessions import Sessions
 from promptweave.inference.sessions.store import SessionFiles, fingerprint
 
@@ -82,21 +82,21 @@ class LlamaServer:
         return f"{facts.model_id}, {facts.engine}, {facts.slots} x {facts.context_size} tokens of context"
 
     @asynccontextmanager
-    async def _life(self, socket: str, api_key: str) -> AsyncIterator["_Life"]:
+    async def _life(self, socket: str, api_key: str) -> AsyncIterator["_ProcessRun"]:
         async with EngineClient("http://engine", api_key=api_key, socket=socket) as client:
-            yield _Life(self, client)
+            yield _ProcessRun(self, client)
 
-    async def meet(self, client: EngineClient) -> ReadyEngine:
+    async def handshake(self, client: EngineClient) -> ReadyEngine:
         """Asks it all that is to be known. Raises InferenceError and StartAgainError."""
         options = self._options
-        facts = await learn(client, model=options.model, model_id=options.model_id, engine=self._found.version)
+        facts = await query_model_info(client, model=options.model, model_id=options.model_id, engine=self._found.version)
         facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
-        gate, pulse = Gate(facts.slots, options.max_waiting), Pulse(client, options.hang_timeout_s)
+        gate, pulse = SlotQueue(facts.slots, options.max_waiting), Watchdog(client, options.hang_timeout_s)
         sessions = Sessions(client, self._session_files) if self._session_files else None
         rounds = await try_rounds(client, facts, fast_forward=options.fast_forward) if options.pooling is None else Rounds()
         return ReadyEngine(client, facts, gate, self._quarantine, pulse, sessions, rounds=rounds)
 
-    async def _takes_llguidance(self, client: EngineClient, facts: Facts) -> bool:
+    async def _takes_llguidance(self, client: EngineClient, facts: ModelInfo) -> bool:
         """Asked once: the engine is one and the same program in all its lives. Raises StartAgainError."""
         if self._llguidance is None:
             self._llguidance = False  # So it is, should the engine die of it.
@@ -108,7 +108,7 @@ class LlamaServer:
         return self._llguidance
 
 
-class _Life:
+class _ProcessRun:
     def __init__(self, server: LlamaServer, client: EngineClient) -> None:
         self._server = server
         self._client = client
@@ -117,18 +117,18 @@ class _Life:
     async def healthy(self) -> bool:
         return await self._client.healthy()
 
-    async def meet(self) -> ReadyEngine:
-        self._met = await self._server.meet(self._client)
+    async def handshake(self) -> ReadyEngine:
+        self._met = await self._server.handshake(self._client)
         return self._met
 
-    async def trouble(self) -> str | None:
+    async def check(self) -> str | None:
         assert self._met is not None
         pulse, quarantine = self._met.pulse, self._met.quarantine
-        await pulse.take()
-        if pulse.gets_on:
-            quarantine.gets_on()
-        if trouble := pulse.trouble:
-            quarantine.hangs(self._met.since, at_work=trouble.at_work)
+        await pulse.poll()
+        if pulse.made_progress:
+            quarantine.on_progress()
+        if trouble := pulse.hang:
+            quarantine.on_hang(self._met.since, at_work=trouble.at_work)
             return trouble.what
         return None
 
@@ -155,4 +155,4 @@ class Supervisor(Supervision[ReadyEngine]):
         super().__init__(LlamaServer(options), start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
 
     def _killed_by_others(self, ready: ReadyEngine) -> None:
-        ready.quarantine.acquits(ready.since)
+        ready.quarantine.clear(ready.since)

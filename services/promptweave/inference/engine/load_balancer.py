@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from promptweave.inference.engine.engine import Engine, ReadyEngine
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.process.managed_process import OnReady
 
@@ -23,30 +23,30 @@ Three servers of one slot, 20 conversations of six turns, eight at once: with 1.
 
 
 @dataclass(frozen=True)
-class Near:
+class StickyEngine:
     """The engine of what begins alike: the one that has that in its cache, as far as it has room."""
 
-    pool: "Pool"
+    pool: "EngineBalancer"
     key: str
     """A compiled prompt's `prefix_key`; "": nothing that others begin with."""
 
     def ready(self) -> ReadyEngine:
         """The engine to write by now. Raises EngineUnavailableError where none is ready."""
-        return self.pool.choose(self.key)
+        return self.pool.pick(self.key)
 
 
-class Pool:
+class EngineBalancer:
     """The engines by their names. Itself one, which is ready as long as any of them is."""
 
     def __init__(self, engines: Mapping[str, Engine]) -> None:
         self.engines = dict(engines)
 
     @property
-    def losses(self) -> int:
+    def crash_count(self) -> int:
         """Those of all."""
-        return sum(engine.losses for engine in self.engines.values())
+        return sum(engine.crash_count for engine in self.engines.values())
 
-    def there(self) -> dict[str, ReadyEngine]:
+    def ready_engines(self) -> dict[str, ReadyEngine]:
         """Those that are ready now."""
         found = {}
         for name, engine in self.engines.items():
@@ -58,13 +58,13 @@ class Pool:
 
     def ready(self) -> ReadyEngine:
         """The one with the most room. Raises EngineUnavailableError."""
-        return self.choose("")
+        return self.pick("")
 
-    def near(self, key: str) -> Near:
+    def near(self, key: str) -> StickyEngine:
         """What to write a message by that begins as others of this key do."""
-        return Near(self, key)
+        return StickyEngine(self, key)
 
-    def choose(self, key: str) -> ReadyEngine:
+    def pick(self, key: str) -> ReadyEngine:
         """The engine for the next message of this key. Raises EngineUnavailableError.
 
         Weighted rendezvous hashing with bounded load: of those that have room the one with the highest score, which is
@@ -72,7 +72,7 @@ class Pool:
         comes changes the place of nothing but its own share, and what finds its engine full always goes to the same next
         one. An engine has room while it has a free slot, and beyond that up to `_FACTOR` of its share of all calls.
         """
-        there = self.there()
+        there = self.ready_engines()
         if len(self.engines) == 1:
             return next(iter(there.values()), None) or next(iter(self.engines.values())).ready()
         # One that has just not answered is not asked again before it does, if there is another one.
@@ -85,9 +85,9 @@ class Pool:
             return min(room.values(), key=lambda engine: _load(engine) / engine.facts.slots)
         return room[max(room, key=lambda name: _score(key, name, room[name].facts.slots))]
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelInfo:
         """What holds whichever engine is chosen; slots are those of all. Raises EngineUnavailableError."""
-        facts = [engine.facts for engine in self.there().values()] or [self.ready().facts]
+        facts = [engine.facts for engine in self.ready_engines().values()] or [self.ready().facts]
         return replace(
             facts[0],
             context_size=min(each.context_size for each in facts),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from promptweave.gguf.tokenizer import TextFacts
-from promptweave.inference.client.error_mapping import strange
+from promptweave.inference.client.error_mapping import unexpected_response
 from promptweave.inference.client.llama_client import EngineClient, JsonObject
 from promptweave.inference.engine.llguidance import HEADER
 from promptweave.inference.engine.model_file import read_model_file
@@ -17,7 +17,7 @@ from promptweave.inference.errors import EngineUnavailableError, InferenceError
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
 """What a special token in a chat template looks like."""
 
-_MOST_SPELLINGS = 200
+_MAX_SPELLINGS = 200
 
 _OLD_MEDIA_MARKER = "<__media__>"
 """The marker of servers that do not tell theirs."""
@@ -35,7 +35,7 @@ SEPARATOR = "\n"
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelInfo:
     """A loaded model. Sizes in tokens."""
 
     model_id: str
@@ -62,25 +62,25 @@ class Facts:
     """The texts of its tokens. None: not told."""
     media_marker: str | None = None
     """What stands for a picture in a prompt. None: the model takes no pictures."""
-    traits: Mapping[str, object] = field(default_factory=dict)
+    identity: Mapping[str, object] = field(default_factory=dict)
     """What a server tells of the model that tells it from others, by what it is called. Empty: for an engine of our own."""
     llguidance: bool = False
     """Whether the engine keeps to a grammar of llguidance with this vocabulary; see `takes_llguidance`."""
 
 
-async def learn(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> Facts:
+async def query_model_info(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> ModelInfo:
     """Asks the engine.
 
     `model`: the file of an engine of our own, which shows all special tokens. None: somebody else's server.
     `engine`: what is known of the engine's version; "" asks. Raises InferenceError.
     """
     try:
-        return await _learn(client, model, model_id, engine)
+        return await _query_model_info(client, model, model_id, engine)
     except (KeyError, TypeError, AttributeError):
-        raise strange() from None
+        raise unexpected_response() from None
 
 
-async def _learn(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> Facts:
+async def _query_model_info(client: EngineClient, model: Path | None, model_id: str | None, engine: str) -> ModelInfo:
     props = await client.props()
     listed = ((await client.models()).get("data") or [{}])[0]
     bare = await client.tokenize("a", parse_special=True, add_special=False)
@@ -96,7 +96,7 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         file = TextFacts(templates, props.get("bos_token", ""), props.get("eos_token", ""))
         hidden = await _special_spellings(client, "\n".join(templates.values()))
     size = (listed.get("meta") or {}).get("n_vocab")
-    return Facts(
+    return ModelInfo(
         model_id=model_id or (model.stem if model else _own_name(listed, props)),
         engine=engine or f"llama.cpp {props.get('build_info', 'unknown')}",
         context_size=props["default_generation_settings"]["n_ctx"],
@@ -113,11 +113,11 @@ async def _learn(client: EngineClient, model: Path | None, model_id: str | None,
         vocabulary=size,
         token_texts=await learn_vocabulary(client, size, file.eos),
         media_marker=_media_marker(props),
-        traits={} if model else await _traits(client, listed.get("meta") or {}, props),
+        identity={} if model else await _identity(client, listed.get("meta") or {}, props),
     )
 
 
-async def _traits(client: EngineClient, meta: JsonObject, props: JsonObject) -> Mapping[str, object]:
+async def _identity(client: EngineClient, meta: JsonObject, props: JsonObject) -> Mapping[str, object]:
     """Neither file names, which are each machine's own, nor how much a server does at once."""
     told = {
         "vocabularies": [meta.get("vocab_type"), meta.get("n_vocab")],
@@ -155,7 +155,7 @@ async def takes_llguidance(client: EngineClient) -> bool:
 
 
 async def _separator(client: EngineClient, alone: list[int]) -> tuple[int, ...]:
-    """See `Facts.separator`; `alone` are the tokens of "a" alone."""
+    """See `ModelInfo.separator`; `alone` are the tokens of "a" alone."""
     separator = await client.tokenize(SEPARATOR, parse_special=True, add_special=False)
     both = await client.tokenize(f"{SEPARATOR}a", parse_special=True, add_special=False)
     return tuple(separator) if both != [*separator, *alone] and both[: len(separator)] == separator else ()
@@ -171,7 +171,7 @@ async def _special_spellings(client: EngineClient, template: str) -> tuple[str, 
 
     A vocabulary cannot be listed over HTTP, so a server without `--special` may still hide others.
     """
-    spellings = sorted(set(_SPELLINGS.findall(template)))[:_MOST_SPELLINGS]
+    spellings = sorted(set(_SPELLINGS.findall(template)))[:_MAX_SPELLINGS]
     found = []
     for spelling in spellings:
         special = await client.tokenize(spelling, parse_special=True, add_special=False)

@@ -8,16 +8,16 @@ from yarl import URL
 from promptweave.errors import PromptweaveError
 from promptweave.inference.client.llama_client import EngineClient, JsonObject
 from promptweave.inference.engine.engine import ReadyEngine
-from promptweave.inference.engine.load_balancer import Pool
-from promptweave.inference.engine.model_identity import OneModel
-from promptweave.inference.engine.model_info import Facts, learn
+from promptweave.inference.engine.load_balancer import EngineBalancer
+from promptweave.inference.engine.model_identity import SameModelGuard
+from promptweave.inference.engine.model_info import ModelInfo, query_model_info
 from promptweave.inference.engine.rounds import try_rounds
-from promptweave.inference.engine.watchdog import ANSWER_S, Pulse
+from promptweave.inference.engine.watchdog import ANSWER_S, Watchdog
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process.managed_process import OnReady
 from promptweave.inference.scheduling.quarantine import Quarantine
-from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.scheduling.slot_queue import SlotQueue
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,10 @@ _IDENTITY = ("media_marker", "model_path", "model_alias", "build_info", "total_s
 """What `/props` tells of a server and its model. The marker is another one in each run (builds b11434 to b11549)."""
 
 
-def endpoints(options: InferenceOptions) -> Pool:
+def endpoints(options: InferenceOptions) -> EngineBalancer:
     """All the servers of some options."""
-    others = OneModel(options.endpoints)
-    return Pool({_name(url): Endpoint(options, url, others) for url in options.endpoints})
+    others = SameModelGuard(options.endpoints)
+    return EngineBalancer({_name(url): Endpoint(options, url, others) for url in options.endpoints})
 
 
 def _name(url: str) -> str:
@@ -41,15 +41,15 @@ class Endpoint:
     """Asks the server every second whether it is there, and whether it is still the same: it may come and go, and come back
     with another model in between."""
 
-    def __init__(self, options: InferenceOptions, url: str, others: OneModel | None = None) -> None:
+    def __init__(self, options: InferenceOptions, url: str, others: SameModelGuard | None = None) -> None:
         """`others`: what it has in common with the servers beside it, in which it goes by its URL."""
         self._options = options
         self._url = url
-        self._others = others or OneModel([url])
+        self._others = others or SameModelGuard([url])
         self._ready: ReadyEngine | None = None
         self._identity: JsonObject | None = None
-        self._facts: Facts | None = None
-        self.losses = 0
+        self._facts: ModelInfo | None = None
+        self.crash_count = 0
         self._problem = f"no answer from {self._url} yet"
 
     def ready(self) -> ReadyEngine:
@@ -69,14 +69,14 @@ class Endpoint:
                     if self._ready:
                         await self._lose(on_ready)
                     self._identity, self._facts = identity, None
-                if identity is not None and self._ready is None and not self._others.waits(self._url):
+                if identity is not None and self._ready is None and not self._others.must_wait(self._url):
                     await self._meet(client, on_ready)
-                self._others.asked(self._url)
+                self._others.mark_asked(self._url)
                 await asyncio.sleep(_POLL_S)
 
     async def _ask(self, client: EngineClient) -> JsonObject | None:
         """Which server it is, which model, and which run of it; None if it is not there, {} if it does not tell."""
-        healthy = await (self._ready.pulse.take() if self._ready else client.healthy())
+        healthy = await (self._ready.pulse.poll() if self._ready else client.healthy())
         if not healthy:
             return None
         try:
@@ -89,18 +89,20 @@ class Endpoint:
 
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
-            self._facts = self._facts or await learn(client, model=None, model_id=self._options.model_id, engine="")
+            self._facts = self._facts or await query_model_info(
+                client, model=None, model_id=self._options.model_id, engine=""
+            )
             rounds = await try_rounds(client, self._facts, fast_forward=self._options.fast_forward)
         except PromptweaveError as error:
             # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
         facts = self._facts
-        if why := self._others.let_in(self._url, facts):
+        if why := self._others.admit(self._url, facts):
             self._tell(f"{self._url} is left out: {why}")
             return
         # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
-        gate, pulse = Gate(facts.slots, self._options.max_waiting), Pulse(client, self._options.hang_timeout_s)
+        gate, pulse = SlotQueue(facts.slots, self._options.max_waiting), Watchdog(client, self._options.hang_timeout_s)
         self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse, rounds=rounds)
         self._problem = ""
         logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
@@ -108,8 +110,8 @@ class Endpoint:
 
     async def _lose(self, on_ready: OnReady) -> None:
         self._ready = None
-        self._others.left(self._url)
-        self.losses += 1
+        self._others.remove(self._url)
+        self.crash_count += 1
         await on_ready(False)
 
     def _tell(self, problem: str) -> None:

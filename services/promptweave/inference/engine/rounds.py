@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptweave.inference.client.llama_client import EngineClient
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import EngineUnavailableError, InferenceError
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,7 @@ class Rounds:
     """Where it is not appended, its tokens are sampled by a grammar of token ids."""
 
 
-async def try_rounds(client: EngineClient, facts: Facts, *, fast_forward: bool) -> Rounds:
+async def try_rounds(client: EngineClient, facts: ModelInfo, *, fast_forward: bool) -> Rounds:
     """What is possible with this engine and model, and wanted. Raises EngineUnavailableError."""
     why = None
     by_tokens = False

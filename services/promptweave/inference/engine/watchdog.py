@@ -21,14 +21,14 @@ _PATIENCE = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Hang:
     """What is wrong with an engine, for a person. `at_work`: it answers, and does not get on with its work."""
 
     what: str
     at_work: bool
 
 
-class Patient(Protocol):
+class Probed(Protocol):
     """The client of what has a pulse."""
 
     async def healthy(self, *, timeout_s: float) -> bool:
@@ -40,14 +40,14 @@ class Patient(Protocol):
         ...
 
 
-class Pulse:
+class Watchdog:
     """The pulse of one engine. Times in seconds.
 
-    They grow with each `take`, by what that may last at most: that we stand still ourselves, as where the whole machine is
+    They grow with each `poll`, by what that may last at most: that we stand still ourselves, as where the whole machine is
     paused, is no fault of the engine.
     """
 
-    def __init__(self, client: Patient, limit_s: float) -> None:
+    def __init__(self, client: Probed, limit_s: float) -> None:
         """`limit_s`: how long the engine may be silent."""
         self._client = client
         self._limit_s = limit_s
@@ -56,7 +56,7 @@ class Pulse:
         self._silent_s = self._stuck_s = 0.0
         self._slots: list[Slot] = []
 
-    async def take(self) -> bool:
+    async def poll(self) -> bool:
         """Asks the engine once; says whether it answered, with its model loaded."""
         healthy = await self._client.healthy(timeout_s=self._timeout_s)
         slots = await self._ask_slots() if healthy else None
@@ -82,17 +82,17 @@ class Pulse:
             return []
 
     @property
-    def gets_on(self) -> bool:
+    def made_progress(self) -> bool:
         """Whether the engine, when it was asked last, had got on with its work, or had none."""
         return not self._stuck_s
 
     @property
-    def trouble(self) -> Trouble | None:
+    def hang(self) -> Hang | None:
         """What is wrong with it, if anything is."""
         if self._silent_s > self._limit_s:
-            return Trouble(f"it has not answered for {self._silent_s:.0f} s", at_work=False)
+            return Hang(f"it has not answered for {self._silent_s:.0f} s", at_work=False)
         if self._stuck_s > _PATIENCE * self._limit_s:
-            return Trouble(f"it has not got on with its work for {self._stuck_s:.0f} s", at_work=True)
+            return Hang(f"it has not got on with its work for {self._stuck_s:.0f} s", at_work=True)
         return None
 
     @property

@@ -12,7 +12,7 @@ from promptweave.inference.client.llama_client import Chunk
 _LOOKS_SPECIAL = re.compile(r"[<\[][^\n]{1,80}[>\]]\Z")
 
 
-class TurnEnd:
+class EosFilter:
     """Passes on the text of chunks, less the end-of-generation token's."""
 
     def __init__(self, eos: str) -> None:

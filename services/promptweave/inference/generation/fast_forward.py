@@ -22,13 +22,13 @@ from dataclasses import replace
 from typing import Any
 
 from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts, EngineClient
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.rounds import token_grammar
 from promptweave.inference.engine.vocabulary import Vocabulary
 from promptweave.inference.errors import ContextOverflowError
 from promptweave.inference.generation.grammar_cache import derivative_of
 from promptweave.inference.generation.prompt import inner_tokens
-from promptweave.inference.generation.request import Program
+from promptweave.inference.generation.request import CompiledPrompt
 from promptweave.output.grammar.derivative import AmbiguousGrammarError, Derivative
 from promptweave.output.grammar.gbnf import MAX_CHARACTERS
 from promptweave.output.parse.parser import OutputParser
@@ -40,8 +40,8 @@ MIN_CHARACTERS = 8
 A constant: text that is forced has other tokens where it is sampled freely, and what a model writes then must not depend on
 how fast it was before."""
 
-_MOST_BEGINNINGS = 16
-_MOST_FORKS, _LONGEST_STOP = 64, 100
+_MAX_BEGINNINGS = 16
+_MAX_FORKS, _MAX_STOP_LENGTH = 64, 100
 """Of texts that are told apart, such as the names of tools; characters of what tells one apart."""
 _BEFORE = ("", "0", "a")
 """What values are probed with: before the character that ends them comes some other."""
@@ -54,7 +54,7 @@ _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
 Batches = AsyncGenerator[list[Chunk], None]
 
 
-async def fast_forward_state(program: Program, body: Mapping[str, Any], facts: Facts) -> Derivative | None:
+async def fast_forward_state(program: CompiledPrompt, body: Mapping[str, Any], facts: ModelInfo) -> Derivative | None:
     """What may be written, where that can be followed and nothing stands against appending."""
     against = body.get("mirostat") or program.budget or not facts.token_texts
     # Of prompts with images only the engine knows the tokens.
@@ -67,11 +67,17 @@ async def fast_forward_state(program: Program, body: Mapping[str, Any], facts: F
 
 
 async def complete_in_rounds(
-    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, state: Derivative, *, append: bool
+    client: EngineClient,
+    facts: ModelInfo,
+    body: Mapping[str, Any],
+    program: CompiledPrompt,
+    state: Derivative,
+    *,
+    append: bool,
 ) -> Batches:
     """The chunks of `/completion`, as if it were one. `append` False: forced text is sampled, too. Raises InferenceError."""
     assert facts.token_texts, "`fast_forward_state` asks"
-    message = _Message(client, facts, facts.token_texts, program, body, state, append=append)
+    message = _FastForward(client, facts, facts.token_texts, program, body, state, append=append)
     await message.begin()
     while not message.ended:
         try:
@@ -119,8 +125,8 @@ def _forks(state: Derivative) -> list[str] | None:
         before, at = waiting.pop(0)
         tail = at.forced_text()
         ahead = _after(at, tail)
-        begin = ahead.first_characters(_MOST_BEGINNINGS) if ahead and len(before + tail) < _LONGEST_STOP else None
-        if not begin or len(found) + len(waiting) + len(begin) > _MOST_FORKS:
+        begin = ahead.first_characters(_MAX_BEGINNINGS) if ahead and len(before + tail) < _MAX_STOP_LENGTH else None
+        if not begin or len(found) + len(waiting) + len(begin) > _MAX_FORKS:
             return None
         for char in begin:
             following = _after(ahead, char)
@@ -136,7 +142,7 @@ def _forks(state: Derivative) -> list[str] | None:
 class _Seams:
     """Where forced texts may end, and their tokens up to there."""
 
-    def __init__(self, client: EngineClient, facts: Facts, vocabulary: Vocabulary) -> None:
+    def __init__(self, client: EngineClient, facts: ModelInfo, vocabulary: Vocabulary) -> None:
         self._client, self._facts, self._vocabulary = client, facts, vocabulary
 
     async def tokens(self, text: str, following: Derivative, own: Sequence[str]) -> list[tuple[str, int]]:
@@ -197,15 +203,15 @@ def _common(one: list[tuple[str, int]], other: list[tuple[str, int]]) -> list[tu
     return one[: next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))]
 
 
-class _Message:
+class _FastForward:
     """What is written so far, in rounds: each is a completion, and then what is forced."""
 
     def __init__(
         self,
         client: EngineClient,
-        facts: Facts,
+        facts: ModelInfo,
         vocabulary: Vocabulary,
-        program: Program,
+        program: CompiledPrompt,
         body: Mapping[str, Any],
         state: Derivative,
         *,

@@ -14,15 +14,15 @@ from promptweave.inference.generation.image_prompt import pictures_refused
 from promptweave.inference.generation.message import check, write_message
 from promptweave.inference.generation.output_reader import joined
 from promptweave.inference.generation.request import Request
-from promptweave.inference.scheduling.event_queue import Buffer
-from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.scheduling.event_queue import EventQueue
+from promptweave.inference.scheduling.slot_queue import Caller
 
 _SEEDS = 2**32 - 1
 """The seeds that there are."""
 
 _POLL_S = 0.05
 _LOOK_S = 1.0
-_LONGEST_RETURN_S = 120.0
+_MAX_WAIT_S = 120.0
 """For so long the engine may be away before a call gives up that has no deadline."""
 
 Numbered = tuple[int, Event]
@@ -37,13 +37,13 @@ async def generate(
     generator cancels them and frees their slots. `count` hears what each of them took. Raises InferenceError.
     """
     check(request)
-    ready, party = engine.ready(), Party(request.priority)
+    ready, party = engine.ready(), Caller(request.priority)
     request.sampling.check_tokens(ready.facts.vocabulary)
     if refused := pictures_refused(ready.facts, request.program.segments):
         raise refused
     if request.program.lark is not None and not ready.facts.llguidance:
         raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
-    buffer: Buffer[tuple[int, list[Event]]] = Buffer(request.n)
+    buffer: EventQueue[tuple[int, list[Event]]] = EventQueue(request.n)
 
     async def write(index: int) -> None:
         try:
@@ -69,9 +69,9 @@ async def _write(
     engine: Source,
     before: ReadyEngine,
     request: Request,
-    party: Party,
+    party: Caller,
     index: int,
-    buffer: Buffer[tuple[int, list[Event]]],
+    buffer: EventQueue[tuple[int, list[Event]]],
     count: Callable[[Counts], None],
 ) -> None:
     """One message. Where the engine dies before it gave anything of it, it is written once more.
@@ -128,7 +128,7 @@ def _other(engine: Source, ready: ReadyEngine) -> bool:
 async def _back(engine: Source, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
     """The engine, when it is ready again; `before` may still be taken for ready. Raises `error` where it stays away."""
     try:
-        async with asyncio.timeout(_LONGEST_RETURN_S):
+        async with asyncio.timeout(_MAX_WAIT_S):
             while True:
                 await asyncio.sleep(_POLL_S)  # Its death is noticed a moment later than its calls end.
                 try:

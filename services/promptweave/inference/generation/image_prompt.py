@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from promptweave.common.images import PictureError, for_engine
 from promptweave.inference.client.llama_client import EngineClient, JsonObject
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import RequestError, UnsupportedError
 from promptweave.inference.generation.request import Ids, Picture, PlainText, Segment, Text
 
@@ -19,7 +19,7 @@ JOINER = "\u2060"
 """The word joiner: it has no width, and no meaning between letters."""
 
 
-def pictures_refused(facts: Facts, segments: Sequence[Segment]) -> UnsupportedError | None:
+def pictures_refused(facts: ModelInfo, segments: Sequence[Segment]) -> UnsupportedError | None:
     """Why the model cannot take the prompt, if so."""
     place = next((place for place, segment in enumerate(segments) if isinstance(segment, Picture)), None)
     if place is None or facts.media_marker:
@@ -30,7 +30,7 @@ def pictures_refused(facts: Facts, segments: Sequence[Segment]) -> UnsupportedEr
     )
 
 
-async def picture_prompt(client: EngineClient, facts: Facts, segments: Sequence[Segment]) -> JsonObject:
+async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Sequence[Segment]) -> JsonObject:
     """The prompt for `/completion`. Raises RequestError, UnsupportedError."""
     if refused := pictures_refused(facts, segments):
         raise refused
@@ -73,7 +73,7 @@ async def _picture(data: bytes, path: str) -> str:
     return base64.b64encode(read).decode()
 
 
-async def _plain(client: EngineClient, facts: Facts, text: str, path: str) -> str:
+async def _plain(client: EngineClient, facts: ModelInfo, text: str, path: str) -> str:
     """Text of others, with a joiner inside each special token that it spells."""
     for special in facts.special_tokens or facts.hidden:
         if len(special) > 1:
@@ -85,7 +85,7 @@ async def _plain(client: EngineClient, facts: Facts, text: str, path: str) -> st
     return text
 
 
-def _spelled_across(facts: Facts, before: str, after: str) -> bool:
+def _spelled_across(facts: ModelInfo, before: str, after: str) -> bool:
     """Whether a special token is spelled by the end of one text and the beginning of the next."""
     return any(
         before.endswith(special[:cut]) and after.startswith(special[cut:])

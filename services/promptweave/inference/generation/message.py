@@ -7,27 +7,27 @@ from typing import Any
 from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llguidance import LlguidanceGuard
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.rounds import Rounds
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
 from promptweave.inference.generation.events import Event
 from promptweave.inference.generation.grammar_guard import GrammarGuard, gbnf_guard
 from promptweave.inference.generation.output_reader import MessageReader
 from promptweave.inference.generation.prompt import EnginePrompt, engine_prompt, inner_tokens
-from promptweave.inference.generation.reasoning_budget import completion
-from promptweave.inference.generation.request import Program, Request
+from promptweave.inference.generation.reasoning_budget import open_completion
+from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.inference.generation.spans import Phases
-from promptweave.inference.scheduling.slot_queue import Party
-from promptweave.inference.sessions.sessions import Turn
+from promptweave.inference.scheduling.slot_queue import Caller
+from promptweave.inference.sessions.sessions import SessionLease
 
-_LARGEST_COUNT = 2**31 - 1
+_MAX_COUNT = 2**31 - 1
 _UNTOLD = -1
-_MOST_MESSAGES = 128
-_MOST_LOGPROBS = 20
+_MAX_MESSAGES = 128
+_MAX_LOGPROBS = 20
 
 
 async def write_message(
-    engine: ReadyEngine, request: Request, party: Party, count: Callable[[Counts], None] = lambda counts: None
+    engine: ReadyEngine, request: Request, party: Caller, count: Callable[[Counts], None] = lambda counts: None
 ) -> AsyncGenerator[list[Event], None]:
     """One message of a request that was checked: its events, those together that are ready together, to the Finish.
 
@@ -38,9 +38,9 @@ async def write_message(
     # Before anything is waited for: it may be refused.
     guard = await _guard(request.program)
     async with (
-        Turn.taken(engine.sessions, request.session) as turn,
+        SessionLease.taken(engine.sessions, request.session) as turn,
         engine.gate.slot(party),
-        engine.quarantine.alone(grammar),
+        engine.quarantine.serialize_suspect(grammar),
     ):
         try:
             prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
@@ -49,10 +49,10 @@ async def write_message(
         reader = MessageReader(request, engine.facts.eos, guard)
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
-            with engine.quarantine.watch(grammar, engine.since):
+            with engine.quarantine.track(grammar, engine.since):
                 body["id_slot"] = slot
                 append = _append(engine.rounds, request)
-                writing = completion(engine.client, engine.facts, body, request.program, append=append)
+                writing = open_completion(engine.client, engine.facts, body, request.program, append=append)
                 counts, phases = NOTHING, Phases()
                 try:
                     async with writing as batches, aclosing(batches):
@@ -80,7 +80,7 @@ def _append(rounds: Rounds, request: Request) -> bool | None:
     return False if rounds.sample else None
 
 
-async def _guard(program: Program) -> GrammarGuard | None:
+async def _guard(program: CompiledPrompt) -> GrammarGuard | None:
     """What reads along the grammar, which also allows what follows where a budget cuts the reasoning."""
     if program.lark is None:
         if program.grammar is None:
@@ -114,12 +114,12 @@ def check(request: Request) -> None:
     request.sampling.check()
     if request.max_tokens == 0:
         raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
-    if not 1 <= request.n <= _MOST_MESSAGES:
-        raise RequestError(f"n is {request.n}: it must be 1 to {_MOST_MESSAGES}", path="/n")
+    if not 1 <= request.n <= _MAX_MESSAGES:
+        raise RequestError(f"n is {request.n}: it must be 1 to {_MAX_MESSAGES}", path="/n")
     if request.n > 1 and request.session is not None:
         raise RequestError("a session goes on with one message: n is 1", path="/n")
-    if request.top_logprobs is not None and request.top_logprobs > _MOST_LOGPROBS:
-        raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MOST_LOGPROBS}", path="/top_logprobs")
+    if request.top_logprobs is not None and request.top_logprobs > _MAX_LOGPROBS:
+        raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MAX_LOGPROBS}", path="/top_logprobs")
     request.program.check()
     for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
         for place, stop in enumerate(stops):
@@ -127,12 +127,12 @@ def check(request: Request) -> None:
                 raise RequestError("an empty stop string", path=f"{path}/{place}")
 
 
-def engine_body(request: Request, facts: Facts, prompt: EnginePrompt) -> dict[str, Any]:
+def engine_body(request: Request, facts: ModelInfo, prompt: EnginePrompt) -> dict[str, Any]:
     """The body for `/completion`. Stop strings are not in it: the engine would look for them inside values, too."""
     program = request.program
     body: dict[str, Any] = request.sampling.to_engine(facts.context_size)
     body["prompt"] = prompt
-    body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _LARGEST_COUNT)
+    body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _MAX_COUNT)
     if request.top_logprobs is not None:
         body["n_probs"] = max(request.top_logprobs, 1)  # 0 is none at all.
     if program.engine_grammar is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from promptweave.inference.client.llama_client import Chunk
-from promptweave.inference.generation.eos_filter import TurnEnd
+from promptweave.inference.generation.eos_filter import EosFilter
 from promptweave.inference.generation.events import Event, Finish, Logprobs, Position, Tokens
 from promptweave.inference.generation.grammar_guard import GrammarGuard
 from promptweave.inference.generation.request import Request
@@ -22,7 +22,7 @@ class MessageReader:
     def __init__(self, request: Request, eos: str, guard: GrammarGuard | None = None) -> None:
         """`guard`: what the output is read along first. None: it has no grammar, or none that can be followed."""
         self._guard = guard
-        self._turn_end = TurnEnd(eos)
+        self._turn_end = EosFilter(eos)
         self._parser = OutputParser(request.program.syntax)
         self._stops = StopFilter(request.program.stop, request.stop)
         self._regions = TokenRegions(request.program.syntax.prefix)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from promptweave.inference.client.llama_client import EngineClient, JsonObject
-from promptweave.inference.engine.model_info import SEPARATOR, Facts
+from promptweave.inference.engine.model_info import SEPARATOR, ModelInfo
 from promptweave.inference.errors import RequestError
 from promptweave.inference.generation.image_prompt import picture_prompt
 from promptweave.inference.generation.request import Ids, Picture, PlainText, Segment, Text
@@ -15,7 +15,7 @@ An object is a prompt with pictures; see `image_prompt.py`.
 """
 
 
-async def engine_prompt(client: EngineClient, facts: Facts, segments: Sequence[Segment]) -> EnginePrompt:
+async def engine_prompt(client: EngineClient, facts: ModelInfo, segments: Sequence[Segment]) -> EnginePrompt:
     """The prompt for `/completion`. Raises RequestError for an empty one, and what `picture_prompt` raises.
 
     A prompt of template text alone stays one string: tokenising it in pieces would give other tokens.
@@ -56,14 +56,14 @@ def _joined(segments: Sequence[Segment]) -> list[Segment]:
     return joined
 
 
-async def _tokens(client: EngineClient, facts: Facts, text: str, *, parse_special: bool, first: bool) -> list[int]:
+async def _tokens(client: EngineClient, facts: ModelInfo, text: str, *, parse_special: bool, first: bool) -> list[int]:
     """The tokens of a piece of text; `first`: at the start, where some vocabularies add a space."""
     if first:
         return await client.tokenize(text, parse_special=parse_special, add_special=False)
     return await inner_tokens(client, facts, text, parse_special=parse_special)
 
 
-async def inner_tokens(client: EngineClient, facts: Facts, text: str, *, parse_special: bool = False) -> list[int]:
+async def inner_tokens(client: EngineClient, facts: ModelInfo, text: str, *, parse_special: bool = False) -> list[int]:
     """The tokens of a piece of text in the middle of a text."""
     if not facts.separator:
         return await client.tokenize(text, parse_special=parse_special, add_special=False)

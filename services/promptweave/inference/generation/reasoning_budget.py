@@ -11,18 +11,18 @@ from dataclasses import replace
 from typing import Any
 
 from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts, EngineClient
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import PlainText, Program, ReasoningBudget, Text
+from promptweave.inference.generation.request import CompiledPrompt, PlainText, ReasoningBudget, Text
 from promptweave.output.parse.parser import OutputParser
 
 Batches = AsyncGenerator[list[Chunk], None]
 
 
 @asynccontextmanager
-async def completion(
-    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, *, append: bool | None
+async def open_completion(
+    client: EngineClient, facts: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, *, append: bool | None
 ) -> AsyncIterator[Batches]:
     """The chunks of `/completion`, as if it were one. Raises InferenceError.
 
@@ -39,9 +39,9 @@ async def completion(
 
 
 async def _bounded(
-    client: EngineClient, facts: Facts, body: Mapping[str, Any], program: Program, budget: ReasoningBudget
+    client: EngineClient, facts: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, budget: ReasoningBudget
 ) -> Batches:
-    meter = _Meter(program, budget)
+    meter = _BudgetMeter(program, budget)
     counts = NOTHING
     if not meter.spent:
         async with client.complete(body) as batches, aclosing(batches):
@@ -83,10 +83,10 @@ def _sum(first: Counts, second: Counts) -> Counts:
     )
 
 
-class _Meter:
+class _BudgetMeter:
     """Counts the tokens of the reasoning, and keeps the text that was written so far."""
 
-    def __init__(self, program: Program, budget: ReasoningBudget) -> None:
+    def __init__(self, program: CompiledPrompt, budget: ReasoningBudget) -> None:
         self._parser = OutputParser(program.syntax)
         self._parser.start()
         self._budget = budget.tokens

@@ -50,7 +50,7 @@ class ReasoningBudget:
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class CompiledPrompt:
     """A compiled prompt."""
 
     segments: tuple[Segment, ...]
@@ -95,7 +95,7 @@ class Program:
 class Request:
     """What to write: one message, or several for the same prompt."""
 
-    program: Program
+    program: CompiledPrompt
     sampling: Sampling = field(default_factory=Sampling)
     max_tokens: int | None = None
     """None: up to the context's end."""

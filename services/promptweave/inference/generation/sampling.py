@@ -44,7 +44,7 @@ SAMPLERS = frozenset(
 )
 """llama.cpp's names. The engine leaves out a name that it does not know, without a word."""
 
-_MOST_BIAS = 100
+_MAX_BIAS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Sampling:
                 raise RequestError(f"{item.target} is no token id", path=f"{path}/token")
             if item.target == "":
                 raise RequestError("a bias needs a token or a text", path=f"{path}/text")
-            if not -_MOST_BIAS <= item.bias <= _MOST_BIAS:
+            if not -_MAX_BIAS <= item.bias <= _MAX_BIAS:
                 raise RequestError(f"the bias is {item.bias:g}: it must be -100 to 100", path=f"{path}/bias")
         for place, name in enumerate(self.samplers):
             if name not in SAMPLERS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from promptweave.inference.client.llama_client import Scores
 from promptweave.inference.generation.events import Position
-from promptweave.output.parse.parser import Span
+from promptweave.output.parse.parser import RegionSpan
 from promptweave.output.tree import Region
 
 
@@ -35,7 +35,7 @@ class TokenRegions:
         self._written.append(_Written(self._end, self._end + len(text), count, scores))
         self._end += len(text)
 
-    def read(self, spans: Iterable[Span], held: int, *, withheld: bool) -> list[Position]:
+    def read(self, spans: Iterable[RegionSpan], held: int, *, withheld: bool) -> list[Position]:
         """The tokens that are known now, but for those of the last `held` characters; `withheld`: none yet."""
         for length, region in spans:
             start, self._read = self._read, self._read + length

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from promptweave.inference.process.log import EngineLog
 
-_LONGEST_LINE = 1 << 16
+_MAX_LINE_BYTES = 1 << 16
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
 """No program ends itself by these."""
 
@@ -105,11 +105,11 @@ class Child:
         """Always reads on: a program whose pipe is full stands still."""
         assert self._process.stdout is not None
         pending = b""
-        while piece := await self._process.stdout.read(_LONGEST_LINE):
+        while piece := await self._process.stdout.read(_MAX_LINE_BYTES):
             *lines, pending = (pending + piece).split(b"\n")
             for line in lines:
                 self.log.note(line.decode(errors="replace"))
-            if len(pending) > _LONGEST_LINE:
+            if len(pending) > _MAX_LINE_BYTES:
                 pending = b""
         if pending:
             self.log.note(pending.decode(errors="replace"))

@@ -43,7 +43,7 @@ WHISPER_STYLE = LogStyle(
 _LEVELS = {"D": logging.DEBUG, "I": logging.DEBUG, "W": logging.INFO, "E": logging.ERROR}
 
 _KEPT = 50
-_LONGEST = 400
+_MAX_LENGTH = 400
 
 
 class EngineLog:
@@ -64,7 +64,7 @@ class EngineLog:
         level, text = (found["level"], found["text"].strip()) if found else (None, line.strip())
         if not text:
             return
-        text = text[:_LONGEST]
+        text = text[:_MAX_LENGTH]
         self._last.append(text)
         refusal = self._style.refusal.search(text)
         if not refusal and (level == "E" or (level is None and self._style.error.search(text))):

@@ -23,18 +23,18 @@ class StartAgainError(Exception):
     """It went down for a reason that will not come again: it is to be started again at once. The text says why."""
 
 
-class Life(Protocol[Ready_co]):
+class ProcessRun(Protocol[Ready_co]):
     """One run of a program, from outside."""
 
     async def healthy(self) -> bool:
         """Whether it is there and its model is loaded."""
         ...
 
-    async def meet(self) -> Ready_co:
+    async def handshake(self) -> Ready_co:
         """What is to be known of it, once it is healthy. Raises PromptweaveError where it is of no use, StartAgainError."""
         ...
 
-    async def trouble(self) -> str | None:
+    async def check(self) -> str | None:
         """Looks after it, once it was met; says what is wrong where it hangs, for a person."""
         ...
 
@@ -45,11 +45,11 @@ class Launch(Generic[Ready]):
 
     order: bytes
     """The launcher's line of stdin."""
-    life: AbstractAsyncContextManager[Life[Ready]]
+    life: AbstractAsyncContextManager[ProcessRun[Ready]]
     """To be entered when the process is there."""
 
 
-class Program(Protocol[Ready]):
+class ManagedProcess(Protocol[Ready]):
     """A program, and the model that it loads."""
 
     @property
@@ -74,11 +74,11 @@ class Program(Protocol[Ready]):
         ...
 
 
-class Watched(Protocol[Ready_co]):
+class Supervised(Protocol[Ready_co]):
     """An engine that is watched over; the argument is what is to be had of it while it is ready."""
 
     @property
-    def losses(self) -> int:
+    def crash_count(self) -> int:
         """How often it was ready and then no more, but for the last time, when it is told to stop."""
         ...
 

@@ -10,17 +10,24 @@ from typing import Generic
 from promptweave.errors import PromptweaveError
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.process.child import Child
-from promptweave.inference.process.managed_process import PERIOD_S, Life, OnReady, Program, Ready, StartAgainError
+from promptweave.inference.process.managed_process import (
+    PERIOD_S,
+    ManagedProcess,
+    OnReady,
+    ProcessRun,
+    Ready,
+    StartAgainError,
+)
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
 _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
-_LONGEST_DELAY_S = 30.0
+_MAX_DELAY_S = 30.0
 _STEADY_S = 10.0
 """A program that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
-_MOST_FAILED_STARTS = 3
+_MAX_FAILED_STARTS = 3
 
 
 class State(Enum):
@@ -45,7 +52,7 @@ class Supervision(Generic[Ready]):
     A first start that failed would fail again, so it is not repeated. Cancelling `run` stops the program from any state.
     """
 
-    def __init__(self, program: Program[Ready], *, start_timeout_s: float, grace_s: float) -> None:
+    def __init__(self, program: ManagedProcess[Ready], *, start_timeout_s: float, grace_s: float) -> None:
         self._program = program
         self._name = f"the {program.name}"
         self._start_timeout_s = start_timeout_s
@@ -53,7 +60,7 @@ class Supervision(Generic[Ready]):
         self._state = State.STOPPED
         self._since = time.monotonic()
         self._ready: Ready | None = None
-        self.losses = 0
+        self.crash_count = 0
         self.pid: int | None = None
         """The program's process id, while there is one."""
 
@@ -80,13 +87,13 @@ class Supervision(Generic[Ready]):
                     continue
                 except StartError as error:
                     failed += 1
-                    if not was_ready or failed >= _MOST_FAILED_STARTS:
+                    if not was_ready or failed >= _MAX_FAILED_STARTS:
                         raise
                     logger.error("%s", error)
                 self._become(State.WAITING)
                 logger.warning("starting %s again in %.1f s", self._name, delay)
                 await asyncio.sleep(delay)
-                delay = min(delay * 2, _LONGEST_DELAY_S)
+                delay = min(delay * 2, _MAX_DELAY_S)
         finally:
             self._become(State.STOPPED)
 
@@ -114,14 +121,14 @@ class Supervision(Generic[Ready]):
                 await asyncio.shield(on_ready(False))
             if child.killed_by_others:
                 self._killed_by_others(ready)
-            self.losses += 1
+            self.crash_count += 1
             logger.error("%s died (%s); its last words: %s", self._name, ending, child.log.cause() or "none")
             return time.monotonic() - since
 
-    async def _until_it_dies(self, child: Child, life: Life[Ready], death: "asyncio.Task[str]") -> str:
+    async def _until_it_dies(self, child: Child, life: ProcessRun[Ready], death: "asyncio.Task[str]") -> str:
         """Watches the program; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
         while not death.done():
-            if trouble := await life.trouble():
+            if trouble := await life.check():
                 logger.error("%s hangs: %s; it is replaced", self._name, trouble)
                 child.kill()
                 await death
@@ -129,7 +136,7 @@ class Supervision(Generic[Ready]):
             await asyncio.wait([death], timeout=PERIOD_S)
         return death.result()
 
-    async def _wait_until_ready(self, child: Child, life: Life[Ready], death: "asyncio.Task[str]") -> Ready:
+    async def _wait_until_ready(self, child: Child, life: ProcessRun[Ready], death: "asyncio.Task[str]") -> Ready:
         start = time.monotonic()
         report = start + _REPORT_S
         while not await life.healthy():
@@ -145,7 +152,7 @@ class Supervision(Generic[Ready]):
                 logger.info("%s is loading the model (%s%.0f s)", self._name, self._progress(), now - start)
                 report = now + _REPORT_S
         try:
-            return await life.meet()
+            return await life.handshake()
         except EngineUnavailableError:
             raise StartError(f"{self._name} died just after it started: {child.log.cause() or 'it said nothing'}") from None
         except PromptweaveError as error:

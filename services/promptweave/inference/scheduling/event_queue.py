@@ -9,12 +9,12 @@ from promptweave.inference.errors import OverloadedError
 
 _ROOM = 20_000
 _PATIENCE_S = 30.0
-_MOST_AT_ONCE = 64
+_MAX_BATCH = 64
 
 Item = TypeVar("Item")
 
 
-class Buffer(Generic[Item]):
+class EventQueue(Generic[Item]):
     """Holds what is written until it is read.
 
     A reader who is slow costs the writers nothing as long as there is room, which there is for messages of ordinary length:
@@ -53,7 +53,7 @@ class Buffer(Generic[Item]):
         """What there is, together, until all is written. Raises a writer's error."""
         while True:
             while self._items:
-                items = [self._items.popleft() for _ in range(min(len(self._items), _MOST_AT_ONCE))]
+                items = [self._items.popleft() for _ in range(min(len(self._items), _MAX_BATCH))]
                 self._size -= sum(size for size, _ in items)
                 self._changed.set()
                 yield [item for _, item in items]

@@ -34,7 +34,7 @@ class Quarantine:
         """The life of whose end the cause is known: what its calls raise is no crash."""
 
     @asynccontextmanager
-    async def alone(self, grammar: str | None) -> AsyncIterator[None]:
+    async def serialize_suspect(self, grammar: str | None) -> AsyncIterator[None]:
         """Around a message: of the grammars that were in use at a crash only one is in use at a time, until acquitted.
 
         Calls that lost the engine are repeated together. The guilty one would take the others down again, and with it they
@@ -56,7 +56,7 @@ class Quarantine:
         return sum(len(lives) >= _ENOUGH for lives in list(self._downs.values()))
 
     @contextmanager
-    def watch(self, grammar: str | None, life: float) -> Iterator[None]:
+    def track(self, grammar: str | None, life: float) -> Iterator[None]:
         """Around the use of a grammar, in the life of the engine that began at `life`. Raises GrammarQuarantinedError."""
         if grammar is None:
             yield
@@ -80,18 +80,18 @@ class Quarantine:
             self._in_use[key] -= 1
             self._in_use += Counter()  # Forgets those that are not in use.
 
-    def gets_on(self) -> None:
+    def on_progress(self) -> None:
         """To be called whenever the engine is seen to get on with its work, or to have none."""
         self._at_work = {*self._in_use, *self._given_up}
         self._given_up = set()
 
-    def hangs(self, life: float, *, at_work: bool) -> None:
+    def on_hang(self, life: float, *, at_work: bool) -> None:
         """The engine is about to be killed, since it hangs. `at_work`: it answers, and does not get on."""
         self._judged = life
         for key in self._at_work if at_work else ():
             self._downs.setdefault(key, set()).add(life)
 
-    def acquits(self, life: float) -> None:
+    def clear(self, life: float) -> None:
         """Somebody has killed the engine: no grammar did."""
         self._judged = life
         for lives in self._downs.values():

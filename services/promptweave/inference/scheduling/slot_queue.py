@@ -10,7 +10,7 @@ from promptweave.inference.errors import OverloadedError
 
 
 @dataclass(eq=False)
-class Party:
+class Caller:
     """A call and the messages that it wants, which take their slots one after the other: at most one of them waits."""
 
     priority: int = 0
@@ -23,11 +23,11 @@ class Party:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    party: Party
+    party: Caller
     turn: asyncio.Future[None]
 
 
-class Gate:
+class SlotQueue:
     """`slots` messages are inside at the same time. The engine has a queue of its own, but it knows no end and no order.
 
     Who is next: higher priorities; of these, calls that hold fewer slots; of these, those that came first. So a call of
@@ -51,7 +51,7 @@ class Gate:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def slot(self, party: Party) -> AsyncIterator[None]:
+    async def slot(self, party: Caller) -> AsyncIterator[None]:
         """Holds a slot for a message of `party`. Raises OverloadedError."""
         with span("queue"):
             async with party.turn:
@@ -61,7 +61,7 @@ class Gate:
         finally:
             self._leave(party)
 
-    async def _enter(self, party: Party) -> None:
+    async def _enter(self, party: Caller) -> None:
         if not self._free or self._waiting:
             if not party.admitted and len(self._waiting) >= self._max_waiting:
                 raise OverloadedError(f"{self._max_waiting} calls wait for the engine already", retry_after_s=1.0)
@@ -71,7 +71,7 @@ class Gate:
             party.held += 1
         party.admitted = True
 
-    async def _wait(self, party: Party) -> None:
+    async def _wait(self, party: Caller) -> None:
         waiting = _Waiting(party, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         try:
@@ -83,7 +83,7 @@ class Gate:
                 self._waiting.remove(waiting)
             raise
 
-    def _leave(self, party: Party) -> None:
+    def _leave(self, party: Caller) -> None:
         party.held -= 1
         self._waiting = [waiting for waiting in self._waiting if not waiting.turn.cancelled()]
         if not self._waiting:

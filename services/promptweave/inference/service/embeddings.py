@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from promptweave.inference.auxiliary_engines import Role
+from promptweave.inference.auxiliary_engines import EngineRole
 from promptweave.inference.embeddings.embed import Tokens, embed, rerank
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.errors import RequestError
 from promptweave.v1 import inference_pb2
 
-ROLES: Mapping[int, Role] = {
-    inference_pb2.MODEL_ROLE_EMBEDDING: Role.EMBEDDING,
-    inference_pb2.MODEL_ROLE_RERANK: Role.RERANK,
+ROLES: Mapping[int, EngineRole] = {
+    inference_pb2.MODEL_ROLE_EMBEDDING: EngineRole.EMBEDDING,
+    inference_pb2.MODEL_ROLE_RERANK: EngineRole.RERANK,
 }
 """The roles of the contract, less that of the engine that writes."""
 

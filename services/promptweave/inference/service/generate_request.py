@@ -5,10 +5,10 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from promptweave.inference.errors import RequestError, UnsupportedError
 from promptweave.inference.generation.request import (
+    CompiledPrompt,
     Ids,
     Picture,
     PlainText,
-    Program,
     ReasoningBudget,
     Request,
     Segment,
@@ -63,7 +63,7 @@ def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
     return None
 
 
-def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
+def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> CompiledPrompt:
     """The compiled prompt. Raises RequestError."""
     if message.version != PROGRAM_VERSION:
         raise RequestError(
@@ -74,7 +74,7 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> Program:
         syntax = syntax_from_wire(message.syntax)
     except SyntaxUnreadableError as error:
         raise RequestError(str(error), path="/prompt/syntax") from None
-    return Program(
+    return CompiledPrompt(
         segments=tuple(_segment(place, segment) for place, segment in enumerate(message.segments)),
         syntax=syntax,
         grammar=message.gbnf if message.HasField("gbnf") else None,

@@ -17,7 +17,7 @@ from prometheus_client.registry import Collector
 from promptweave.inference.auxiliary_engines import SideEngines
 from promptweave.inference.client.llama_client import Counts
 from promptweave.inference.engine.engine import ReadyEngine
-from promptweave.inference.engine.load_balancer import Pool
+from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.errors import EngineUnavailableError, GrammarViolationError
 from promptweave.inference.generation.events import Finish
 from promptweave.inference.generation.generate import Numbered
@@ -88,12 +88,12 @@ class MessageMetrics:
 class EngineMetrics(Collector):
     """What the engines and their queues are doing when somebody asks. From any thread: it only looks."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: EngineBalancer) -> None:
         self._pool = pool
 
     def collect(self) -> Iterator[Metric]:
         """The metrics of this moment: of all of them together, and of each, where there are several."""
-        there = self._pool.there()
+        there = self._pool.ready_engines()
         engines = [*there.values()]
         waiting = sum(engine.gate.waiting for engine in engines)
         running = sum(engine.gate.running for engine in engines)
@@ -121,7 +121,7 @@ class EngineMetrics(Collector):
             sum(engine.quarantine.size for engine in engines),
         )
         restarts = CounterMetricFamily("promptweave_engine_restarts", "How often the engine went away, or was replaced.")
-        restarts.add_metric([], self._pool.losses)
+        restarts.add_metric([], self._pool.crash_count)
         yield restarts
         if len(self._pool.engines) > 1:
             yield from self._of_each(there)
@@ -139,7 +139,7 @@ class EngineMetrics(Collector):
             slots.add_metric([name], ready.facts.slots if ready else 0)
             waiting.add_metric([name], ready.gate.waiting if ready else 0)
             running.add_metric([name], ready.gate.running if ready else 0)
-            losses.add_metric([name], engine.losses)
+            losses.add_metric([name], engine.crash_count)
         yield from (up, slots, waiting, running, losses)
 
 
@@ -164,7 +164,7 @@ class SideEngineMetrics(Collector):
             up.add_metric([role.value], int(gate is not None))
             waiting.add_metric([role.value], gate.waiting if gate else 0)
             running.add_metric([role.value], gate.running if gate else 0)
-            restarts.add_metric([role.value], engine.losses)
+            restarts.add_metric([role.value], engine.crash_count)
         yield from (up, waiting, running, restarts)
 
 

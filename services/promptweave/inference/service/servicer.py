@@ -8,13 +8,13 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, Role, SideEngines
+from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, EngineRole, SideEngines
 from promptweave.inference.engine.engine import Engine
-from promptweave.inference.engine.load_balancer import Pool
-from promptweave.inference.engine.model_info import Facts
+from promptweave.inference.engine.load_balancer import EngineBalancer
+from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
 from promptweave.inference.generation.generate import generate
-from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.scheduling.slot_queue import Caller
 from promptweave.inference.service.embeddings import ROLES, embed_from_wire, rerank_from_wire
 from promptweave.inference.service.generate_events import event_to_wire, session_to_wire
 from promptweave.inference.service.generate_request import request_from_wire
@@ -29,7 +29,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     """Serves the engines that write, which have one model, and those beside them."""
 
-    def __init__(self, engine: Pool, metrics: MessageMetrics, side: SideEngines) -> None:
+    def __init__(self, engine: EngineBalancer, metrics: MessageMetrics, side: SideEngines) -> None:
         self._engine = engine
         self._metrics = metrics
         self._side = side
@@ -59,7 +59,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             slots=facts.slots,
             dialects=_dialects(facts) if role is None else [],
             images=role is None and facts.media_marker is not None,
-            embeddings=Role.EMBEDDING in self._side.engines,
+            embeddings=EngineRole.EMBEDDING in self._side.engines,
             created=Timestamp(seconds=int(engine.since)),
             engine=facts.engine,
         )
@@ -97,13 +97,13 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.EmbedRequest, context: Context
     ) -> inference_pb2.EmbedResponse:
         """Texts → vectors."""
-        return await embed_from_wire(self._side.ready(Role.EMBEDDING), request)
+        return await embed_from_wire(self._side.ready(EngineRole.EMBEDDING), request)
 
     async def Rerank(  # noqa: N802
         self, request: inference_pb2.RerankRequest, context: Context
     ) -> inference_pb2.RerankResponse:
         """Documents → the best ones first."""
-        return await rerank_from_wire(self._side.ready(Role.RERANK), request)
+        return await rerank_from_wire(self._side.ready(EngineRole.RERANK), request)
 
     async def Transcribe(  # noqa: N802
         self, request: inference_pb2.TranscribeRequest, context: Context
@@ -122,7 +122,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.RestoreSessionResponse:
         """Loads a session ahead of its next message."""
         sessions = self._sessions()
-        async with sessions.alone(request.id), self._engine.ready().gate.slot(Party()):
+        async with sessions.alone(request.id), self._engine.ready().gate.slot(Caller()):
             return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
 
     async def ForkSession(  # noqa: N802
@@ -165,7 +165,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         return sessions
 
 
-def _dialects(facts: Facts) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
+def _dialects(facts: ModelInfo) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
     """Best first: GBNF is what our own texts are made for."""
     llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if facts.llguidance else []
     return [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF, *llguidance]
@@ -179,7 +179,7 @@ def register(
 ) -> Sequence[str]:
     """Adds the service to a server; returns its full name. `registry`: where it counts."""
     registry = registry or CollectorRegistry()
-    pool = engine if isinstance(engine, Pool) else Pool({"": engine})
+    pool = engine if isinstance(engine, EngineBalancer) else EngineBalancer({"": engine})
     registry.register(EngineMetrics(pool))
     registry.register(SideEngineMetrics(side))
     # The generated types know only the synchronous servicers' signatures.

@@ -31,8 +31,8 @@ from promptweave.inference.sessions.store import SavedSession, SessionFiles
 
 logger = logging.getLogger(__name__)
 
-LONGEST_ID = 256
-_MOST_WAITING = 16
+MAX_ID_LENGTH = 256
+_MAX_WAITING = 16
 """Calls for one session. They do not stand in the engine's queue, which has a bound of its own."""
 ANY_SLOT = -1
 """The engine takes the one whose prompt is most alike, or was not used for longest."""
@@ -50,8 +50,10 @@ class SessionRef:
     def __post_init__(self) -> None:
         """Raises RequestError."""
         for field, value in (("session_id", self.id), ("parent_session_id", self.parent_id)):
-            if value is not None and not 1 <= len(value) <= LONGEST_ID:
-                raise RequestError(f"{field} has {len(value)} characters; 1 to {LONGEST_ID} are allowed", path=f"/{field}")
+            if value is not None and not 1 <= len(value) <= MAX_ID_LENGTH:
+                raise RequestError(
+                    f"{field} has {len(value)} characters; 1 to {MAX_ID_LENGTH} are allowed", path=f"/{field}"
+                )
 
 
 class Sessions:
@@ -72,8 +74,8 @@ class Sessions:
 
         To be entered before a place at the engine is waited for: who holds such a place never waits for a session.
         """
-        if self._waiting[session_id] >= _MOST_WAITING:
-            raise OverloadedError(f"{_MOST_WAITING} calls wait for the session {session_id!r} already", retry_after_s=1.0)
+        if self._waiting[session_id] >= _MAX_WAITING:
+            raise OverloadedError(f"{_MAX_WAITING} calls wait for the session {session_id!r} already", retry_after_s=1.0)
         async with AsyncExitStack() as stack:
             self._waiting[session_id] += 1
             try:
@@ -225,7 +227,7 @@ class Sessions:
             raise EngineFailedError(f"cannot keep sessions in {self._files.folder}: {error.strerror}") from None
 
 
-class Turn:
+class SessionLease:
     """A message, and the session that it belongs to, if any."""
 
     def __init__(self, sessions: Sessions | None, ref: SessionRef | None) -> None:
@@ -233,7 +235,7 @@ class Turn:
 
     @classmethod
     @asynccontextmanager
-    async def taken(cls, sessions: Sessions | None, ref: SessionRef | None) -> AsyncIterator["Turn"]:
+    async def taken(cls, sessions: Sessions | None, ref: SessionRef | None) -> AsyncIterator["SessionLease"]:
         """Waits until no other message of the session is being written. Raises UnsupportedError."""
         if ref is None:
             yield cls(None, None)

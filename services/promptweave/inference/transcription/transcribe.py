@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.scheduling.slot_queue import Party
+from promptweave.inference.scheduling.slot_queue import Caller
 from promptweave.inference.transcription.languages import ENGLISH, LANGUAGES, language_code
 from promptweave.inference.transcription.model_file import WhisperModel
 from promptweave.inference.transcription.whisper_client import Heard, Token
@@ -39,7 +39,7 @@ async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
         if not 0 <= recording.temperature <= 1:
             raise RequestError(f"temperature is {recording.temperature:g}: 0 to 1 is needed", path="/temperature")
         fields["temperature"] = f"{recording.temperature:.6f}"
-    async with whisper.gate.slot(Party()):
+    async with whisper.gate.slot(Caller()):
         return await whisper.client.transcribe(recording.audio, fields)
 
 

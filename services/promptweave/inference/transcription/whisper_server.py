@@ -14,14 +14,14 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from promptweave.inference.engine.load_progress import loaded_part
-from promptweave.inference.engine.watchdog import Pulse
+from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process.launcher import Command
 from promptweave.inference.process.log import WHISPER_STYLE, EngineLog
 from promptweave.inference.process.managed_process import Launch
 from promptweave.inference.process.reserved_port import LOOPBACK, reserved_port
-from promptweave.inference.scheduling.slot_queue import Gate
+from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.inference.transcription.model_file import WhisperModel, read_whisper_model
 from promptweave.inference.transcription.whisper_client import WhisperClient
 
@@ -34,7 +34,7 @@ class ReadyWhisper:
 
     client: WhisperClient
     model: WhisperModel
-    gate: Gate
+    gate: SlotQueue
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 
@@ -82,30 +82,30 @@ class WhisperServer:
         return ready.model_id
 
     @asynccontextmanager
-    async def _life(self, url: str) -> AsyncIterator["_Life"]:
+    async def _life(self, url: str) -> AsyncIterator["_ProcessRun"]:
         async with WhisperClient(url) as client:
-            yield _Life(client, self._model, self._options)
+            yield _ProcessRun(client, self._model, self._options)
 
 
-class _Life:
+class _ProcessRun:
     def __init__(self, client: WhisperClient, model: WhisperModel, options: InferenceOptions) -> None:
         self._client = client
         self._model = model
         self._options = options
-        self._pulse: Pulse | None = None
+        self._pulse: Watchdog | None = None
 
     async def healthy(self) -> bool:
         return await self._client.healthy()
 
-    async def meet(self) -> ReadyWhisper:
-        self._pulse = Pulse(self._client, self._options.hang_timeout_s)
+    async def handshake(self) -> ReadyWhisper:
+        self._pulse = Watchdog(self._client, self._options.hang_timeout_s)
         # It works on one file at a time, and has a queue without an end.
-        return ReadyWhisper(self._client, self._model, Gate(1, self._options.max_waiting))
+        return ReadyWhisper(self._client, self._model, SlotQueue(1, self._options.max_waiting))
 
-    async def trouble(self) -> str | None:
+    async def check(self) -> str | None:
         assert self._pulse is not None
-        await self._pulse.take()
-        return self._pulse.trouble.what if self._pulse.trouble else None
+        await self._pulse.poll()
+        return self._pulse.hang.what if self._pulse.hang else None
 
 
 def find_whisper_server(named: str | None) -> str:

@@ -312,12 +312,12 @@ def _productive(root: Expr, bodies: Mapping[str, Expr]) -> Grammar:
     return Grammar(root, _reachable(root, {name: prune(body) for name, body in bodies.items() if name in named}))
 
 
-MOST_RANGES = 8
+MAX_RANGES = 8
 """Classes of more ranges are worth a rule of their own."""
 
 
 def _is_plain(body: Expr) -> bool:
-    return isinstance(body, Ref | Lit) or body == EMPTY or (isinstance(body, Chars) and len(body.ranges) <= MOST_RANGES)
+    return isinstance(body, Ref | Lit) or body == EMPTY or (isinstance(body, Chars) and len(body.ranges) <= MAX_RANGES)
 
 
 def _without_aliases(grammar: Grammar) -> Grammar:

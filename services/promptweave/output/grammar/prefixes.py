@@ -11,7 +11,7 @@ _Stack = tuple[Expr, "_Stack"] | None
 """What is still to come: an expression, and then the rest."""
 
 
-def may_begin(grammar: Grammar, text: str) -> bool:
+def is_viable_prefix(grammar: Grammar, text: str) -> bool:
     """Whether a sentence begins with `text`. The grammar is productive and safe (`check_safe`)."""
     states: set[_Stack] = {(grammar.root, None)}
     for char in text:
@@ -26,10 +26,10 @@ def may_begin(grammar: Grammar, text: str) -> bool:
 MAX_WAYS, PROBED_CHARACTERS = 1_000, 24
 
 
-def ambiguous_beginning(grammar: Grammar) -> str | None:
+def ambiguous_prefix(grammar: Grammar) -> str | None:
     """A beginning that can be read in more than `MAX_WAYS` ways, looked for by going where there are most; or None.
 
-    An engine follows each of them with every token. The grammar is as for `may_begin`.
+    An engine follows each of them with every token. The grammar is as for `is_viable_prefix`.
     """
     states: set[_Stack] = {(grammar.root, None)}
     text = ""

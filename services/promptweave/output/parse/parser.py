@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
-from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, SyntaxWarning
+from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, SyntaxMismatch
 from promptweave.output.parse.json_scanner import JsonReader
 from promptweave.output.parse.marker_finder import MarkerFinder
 from promptweave.output.parse.schema_check import find_violation
@@ -18,24 +18,24 @@ from promptweave.output.parse.sinks import Calls, PartSink, new_call_id
 from promptweave.output.parse.transforms import Transformer, transformer
 from promptweave.output.tree import (
     JSON_FIRST,
-    Choice,
-    Emit,
-    Json,
-    Literal,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
     Node,
-    Part,
     Region,
-    Repeat,
-    Sequence,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
     Syntax,
-    Text,
+    TextNode,
     is_checked,
     starts,
 )
 
 _BEGINNING = re.compile(r"[ \t\r\n]*([^ \t\r\n])")
 
-Span = tuple[int, Region | None]
+RegionSpan = tuple[int, Region | None]
 """So many characters, and what they are text of; None: syntax between the parts."""
 
 Reading = Iterator[None]
@@ -66,7 +66,7 @@ class OutputParser:
         self._syntax_read = ""
         self._sinks: list[tuple[PartSink, Transformer]] = []
         self._regions: list[Region] = []
-        self._spans: list[Span] = []
+        self._spans: list[RegionSpan] = []
         # Deltas of a part that is to be validated, and what was found.
         # What is known of nodes, by identity: calls are many, and their trees may be large.
         self._checked: dict[int, bool] = {}
@@ -106,7 +106,7 @@ class OutputParser:
         """Deltas are held back until a value is whole and valid."""
         return self._held is not None
 
-    def take_spans(self) -> list[Span]:
+    def take_spans(self) -> list[RegionSpan]:
         """What was read since the last time, `Syntax.prefix` included, as long as all the text that was settled."""
         spans, self._spans = self._spans, []
         return spans
@@ -187,7 +187,7 @@ class OutputParser:
         """The rest is content, and so is the syntax that led nowhere."""
         lead = self._syntax_read
         self._release()
-        self._put(SyntaxWarning(max(self._dropped + self._place, 0), f"expected {expected}"))
+        self._put(SyntaxMismatch(max(self._dropped + self._place, 0), f"expected {expected}"))
         if lead:
             self._put(ContentDelta(lead))
         while True:
@@ -199,30 +199,30 @@ class OutputParser:
 
     def _read(self, node: Node) -> Reading:
         match node:
-            case Literal(text):
+            case LiteralNode(text):
                 yield from self._read_literal(text)
-            case Json(first):
+            case JsonNode(first):
                 yield from self._read_json(first or JSON_FIRST)
-            case Text():
+            case TextNode():
                 yield from self._read_text(node)
-            case Choice((only,)):
+            case ChoiceNode((only,)):
                 yield from self._read(only)
-            case Choice(alternatives):
+            case ChoiceNode(alternatives):
                 yield from self._read_choice(alternatives)
-            case Sequence(items):
+            case SequenceNode(items):
                 for item in items:
                     yield from self._read(item)
-            case Repeat():
+            case RepeatNode():
                 yield from self._read_repeat(node)
-            case Part():
+            case RegionNode():
                 with self._part(node):
                     yield from self._read(node.body)
-            case Emit(text):
+            case EmitNode(text):
                 if self._sinks:
                     self._sinks[-1][0].write(text)
 
     @contextmanager
-    def _part(self, part: Part) -> Iterator[None]:
+    def _part(self, part: RegionNode) -> Iterator[None]:
         sink = PartSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
         transform = transformer(part.transform)
         self._sinks.append((sink, transform))
@@ -251,7 +251,7 @@ class OutputParser:
         if outermost:
             self._judge(part.kind)
 
-    def _is_checked(self, part: Part) -> bool:
+    def _is_checked(self, part: RegionNode) -> bool:
         if id(part) not in self._checked:
             self._checked[id(part)] = is_checked(part)
         return self._checked[id(part)]
@@ -306,7 +306,7 @@ class OutputParser:
                 return
             yield from self._need_more()
 
-    def _read_text(self, node: Text) -> Reading:
+    def _read_text(self, node: TextNode) -> Reading:
         self.reasoning = node.kind is Region.REASONING
         finder = MarkerFinder(marker for branch in node.branches for marker in branch.markers)
         write = self._write if node.kind is None else PartSink(node.kind, self._put, self._calls, stoppable=True).write
@@ -352,7 +352,7 @@ class OutputParser:
         """Whether more text may make one of `texts` of what is there."""
         return any(len(text) > self._left and text.startswith(self._buffer[self._place :]) for text in texts)
 
-    def _read_repeat(self, node: Repeat) -> Reading:
+    def _read_repeat(self, node: RepeatNode) -> Reading:
         texts, _ = self._starts_of(node.item)
         for number in count():
             if node.max is not None and number == node.max:

@@ -9,7 +9,7 @@ from promptweave.common.cpu_limit import TimeIsUp, bounded
 CHECK_S = 1.0
 """CPU seconds of one validation: a pattern or a recursion may take for ever, and whoever reads outputs reads others, too."""
 
-_LONGEST = 300
+_MAX_LENGTH = 300
 """Of what is said about a violation, in characters: the library quotes the value."""
 
 
@@ -27,11 +27,11 @@ def find_violation(text: str, schema: str) -> tuple[str, str] | None:
     except TimeIsUp:
         return "", f"the value cannot be checked: that takes more than {CHECK_S:g} s"
     except Exception as problem:
-        return "", f"the value cannot be checked: {problem}"[:_LONGEST]
+        return "", f"the value cannot be checked: {problem}"[:_MAX_LENGTH]
     if error is None:
         return None
     pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)
-    return pointer, error.message[:_LONGEST]
+    return pointer, error.message[:_MAX_LENGTH]
 
 
 @lru_cache(maxsize=256)

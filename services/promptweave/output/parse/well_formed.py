@@ -7,7 +7,18 @@ import math
 from typing import NamedTuple
 
 from promptweave.output.parse.sinks import CALL_PARTS
-from promptweave.output.tree import Choice, Emit, Json, Literal, Node, Part, Region, Repeat, Sequence, Text
+from promptweave.output.tree import (
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
+)
 
 _NAMES = (Region.TOOL_NAME, Region.CUSTOM_TOOL_NAME)
 
@@ -29,21 +40,21 @@ def check_calls(node: Node) -> None:
 
 def _names(node: Node, *, inside: bool) -> _Count:
     match node:
-        case Literal() | Json() | Emit():
+        case LiteralNode() | JsonNode() | EmitNode():
             return _NONE
-        case Part(kind, body):
+        case RegionNode(kind, body):
             return _names_of_part(kind, body, inside=inside)
-        case Text(kind, branches):
+        case TextNode(kind, branches):
             if kind is Region.TOOL_CALL or kind in _NAMES or (kind in CALL_PARTS and not inside):
                 raise ValueError(f"free text cannot be {kind.name}")
             ends = [_names(branch.then, inside=inside) for branch in branches]
             return _any_of([*ends, _NONE] if node.may_end else ends)
-        case Choice(alternatives):
+        case ChoiceNode(alternatives):
             return _any_of([_names(alternative, inside=inside) for alternative in alternatives])
-        case Sequence(items):
+        case SequenceNode(items):
             counts = [_names(item, inside=inside) for item in items]
             return _Count(sum(count.low for count in counts), sum(count.high for count in counts))
-        case Repeat(item, _, low, high):
+        case RepeatNode(item, _, low, high):
             count = _names(item, inside=inside)
             return _Count(count.low * low, count.high * (math.inf if high is None else high) if count.high else 0)
 

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
 from pydantic import BeforeValidator, Field
 
-from promptweave.facade.endpoint import Asked, route
+from promptweave.facade.endpoint import ParsedRequest, route
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.http.multipart import FormBody, read_form
 from promptweave.facade.openai.audio.subtitles import srt, vtt
@@ -52,7 +52,7 @@ def add_audio_routes(app: FastAPI, options: FacadeOptions) -> None:
     app.add_api_route("/v1/audio/translations", translate, methods=["POST"])
 
 
-async def _transcribe(asked: Asked[TranscriptionBody]) -> Response | JsonObject:
+async def _transcribe(asked: ParsedRequest[TranscriptionBody]) -> Response | JsonObject:
     body = asked.body
     if body.stream:
         raise UnsupportedError("transcripts are not streamed", path="/stream")
@@ -61,12 +61,12 @@ async def _transcribe(asked: Asked[TranscriptionBody]) -> Response | JsonObject:
     return await _answer(asked, language=body.language.strip(), granularities=body.timestamp_granularities)
 
 
-async def _translate(asked: Asked[TranslationBody]) -> Response | JsonObject:
+async def _translate(asked: ParsedRequest[TranslationBody]) -> Response | JsonObject:
     return await _answer(asked, translate=True)
 
 
 async def _answer(
-    asked: Asked[TranscriptionBody] | Asked[TranslationBody],
+    asked: ParsedRequest[TranscriptionBody] | ParsedRequest[TranslationBody],
     *,
     language: str = "",
     granularities: list[Literal["segment", "word"]] | None = None,

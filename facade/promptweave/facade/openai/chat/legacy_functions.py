@@ -6,14 +6,14 @@ A request in that form becomes one of tools, with at most one call; the choices 
 from collections.abc import Sequence
 from typing import Any
 
-from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
 
 
-def with_tools(body: ChatBody) -> tuple[ChatBody, Places]:
+def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
     """The request with tools alone, and where its parts came from. Raises RequestError."""
-    places = Places()
+    places = SourceMap()
     messages = _messages(body.messages, places)
     if not body.functions:
         if body.function_call not in (None, "none", "auto"):
@@ -23,9 +23,9 @@ def with_tools(body: ChatBody) -> tuple[ChatBody, Places]:
         if getattr(body, name):
             raise RequestError("give either tools or functions, which are their older form", path=f"/{name}")
     for place in range(len(body.functions)):
-        places.move(f"/tools/{place}/function", Origin(f"/functions/{place}"))
-    places.move("/tools", Origin("/functions"))
-    places.move("/tool_choice", Origin("/function_call", whole=True))
+        places.add(f"/tools/{place}/function", Origin(f"/functions/{place}"))
+    places.add("/tools", Origin("/functions"))
+    places.add("/tool_choice", Origin("/function_call", whole=True))
     choice = body.function_call
     tools = {
         "tools": [Tool(type="function", function=function) for function in body.functions],
@@ -35,7 +35,7 @@ def with_tools(body: ChatBody) -> tuple[ChatBody, Places]:
     return body.model_copy(update={"messages": messages, **tools}), places
 
 
-def _messages(messages: Sequence[Message], places: Places) -> list[Message]:
+def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
     """The messages, their calls with ids, which results need."""
     made, ids = [], dict[str | None, str]()
     for place, message in enumerate(messages):
@@ -44,8 +44,8 @@ def _messages(messages: Sequence[Message], places: Places) -> list[Message]:
                 raise RequestError("give either tool_calls or a function_call", path=f"/messages/{place}/function_call")
             ids[call.name] = f"call_{place}"
             message = message.model_copy(update={"tool_calls": [ToolCall(id=ids[call.name], function=call)]})
-            places.move(f"/messages/{place}/tool_calls/0/function", Origin(f"/messages/{place}/function_call"))
-            places.move(f"/messages/{place}/tool_calls", Origin(f"/messages/{place}/function_call", whole=True))
+            places.add(f"/messages/{place}/tool_calls/0/function", Origin(f"/messages/{place}/function_call"))
+            places.add(f"/messages/{place}/tool_calls", Origin(f"/messages/{place}/function_call", whole=True))
         elif message.role == "function":
             if message.name not in ids:
                 said = f"no function_call of {message.name!r} came before this result"

@@ -13,19 +13,19 @@ from promptweave.facade.openai.chat.to_grpc import check_pictures, to_compile_re
 from promptweave.facade.options import FacadeOptions
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
-Answers = AsyncGenerator[inference_pb2.GenerateResponse, None]
+GenerateStream = AsyncGenerator[inference_pb2.GenerateResponse, None]
 
 
 @dataclass(frozen=True)
-class Turn:
+class PreparedChat:
     """A compiled request and its answers, which begin when they are asked for."""
 
     model: inference_pb2.ModelInfo
     warnings: Sequence[prompt_compiler_pb2.Warning]
-    answers: Answers
+    answers: GenerateStream
 
 
-async def begin_turn(request: Request, options: FacadeOptions, body: ChatBody) -> Turn:
+async def prepare_chat(request: Request, options: FacadeOptions, body: ChatBody) -> PreparedChat:
     """Compiles what is asked. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
     compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner(request))
     model = await model_of(request, body.model)
@@ -34,7 +34,7 @@ async def begin_turn(request: Request, options: FacadeOptions, body: ChatBody) -
     generate_request.prompt.CopyFrom(compiled.prompt)
     operation = chat(body, model.info.id)
     answers = model.services.generate(generate_request, options.request_timeout_s, operation)
-    return Turn(model.info, compiled.warnings, answers)
+    return PreparedChat(model.info, compiled.warnings, answers)
 
 
 def placed_warnings(

@@ -16,7 +16,7 @@ from promptweave.facade.http.request import http_error, read_json, request_id, u
 from promptweave.facade.openai.chat.body import ChatBody, read_chat_body
 from promptweave.facade.openai.chat.from_grpc import Chunks, Completion, Head, JsonObject
 from promptweave.facade.openai.chat.legacy_functions import with_function_call
-from promptweave.facade.openai.chat.pipeline import Answers, begin_turn, placed_warnings, warning_headers
+from promptweave.facade.openai.chat.pipeline import GenerateStream, placed_warnings, prepare_chat, warning_headers
 from promptweave.facade.openai.chat.to_grpc import body_path
 from promptweave.facade.options import FacadeOptions
 
@@ -46,7 +46,7 @@ class ChatCompletion:
         return error
 
     async def _respond(self, body: ChatBody) -> Response:
-        turn = await begin_turn(self._request, self._options, body)
+        turn = await prepare_chat(self._request, self._options, body)
         tier = {"service_tier": "default"} if body.service_tier else {}
         warnings = [*placed_warnings(turn.warnings, lambda path: body_path(path, self._raw))]
         head = Head(turn.model.id, int(time.time()), warnings, tier)
@@ -62,7 +62,7 @@ class ChatCompletion:
         chunks = Chunks(head, include_usage=usage, n=body.n, logprobs=body.logprobs, explain=body.explain)
         return await event_stream(self._stream(answers, chunks), self._failed, headers)
 
-    async def _stream(self, answers: Answers, chunks: Chunks) -> Pieces:
+    async def _stream(self, answers: GenerateStream, chunks: Chunks) -> Pieces:
         """The events of a stream."""
         begun = False
         async with aclosing(answers):

@@ -25,7 +25,7 @@ from promptweave.facade.openai.chat.legacy_functions import with_tools
 from promptweave.facade.openai.sampling import sampling_of
 from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
 
-_MOST_TOKENS = 2**31 - 1
+_MAX_TOKENS = 2**31 - 1
 """More than any context holds."""
 
 _SCHEMA_STYLES = {
@@ -46,7 +46,7 @@ def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     try:
         return _compile_request(body)
     except PromptweaveError as error:
-        error.path = places.given(error.path or "")
+        error.path = places.original(error.path or "")
         raise
 
 
@@ -85,7 +85,7 @@ def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_p
         raise RequestError("top_logprobs needs logprobs to be true", path="/top_logprobs")
     return inference_pb2.GenerateRequest(
         sampling=sampling_of(body),
-        max_tokens=None if limit is None else min(limit, _MOST_TOKENS),
+        max_tokens=None if limit is None else min(limit, _MAX_TOKENS),
         stop=body.stop,
         n=body.n if body.n != 1 else None,
         session_id=_owned(body.session_id, owner),
@@ -105,7 +105,7 @@ def body_path(path: str, body: dict[str, Any]) -> str:
         _, places = with_tools(read_chat_body(body))
     except RequestError:
         return path  # What is wrong with the body itself is told by its own places.
-    return places.given(chat_path(path, body))
+    return places.original(chat_path(path, body))
 
 
 def chat_path(path: str, body: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.bodies.source_map import Places
+from promptweave.facade.bodies.source_map import SourceMap
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.pipeline import placed_warnings
 from promptweave.facade.openai.chat.to_grpc import chat_path
@@ -13,18 +13,18 @@ from promptweave.v1 import prompt_compiler_pb2
 
 
 @dataclass(frozen=True)
-class Translated:
+class Translation:
     """A chat request that was made of another one. Places in `warnings` are those of the other one."""
 
     body: ChatBody
     raw: dict[str, Any]
-    places: Places
+    places: SourceMap
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
     """What is not done as it was asked."""
 
     def given(self, path: str) -> str:
         """The place in the other request that a place in one of the services' requests came from."""
-        return self.places.given(chat_path(path, self.raw))
+        return self.places.original(chat_path(path, self.raw))
 
     def placed(self, error: PromptweaveError) -> PromptweaveError:
         """An error of the services, with its place in the other request."""

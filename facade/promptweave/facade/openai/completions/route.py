@@ -11,18 +11,18 @@ from typing import Any
 from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.backend.clients import Services
-from promptweave.facade.backend.models import Served
-from promptweave.facade.bodies.text_or_tokens import several
+from promptweave.facade.backend.clients import ServiceClients
+from promptweave.facade.backend.models import ResolvedModel
+from promptweave.facade.bodies.text_or_tokens import as_list
 from promptweave.facade.bodies.unsupported import COMPLETIONS, refuse_unserved
-from promptweave.facade.endpoint import Asked
+from promptweave.facade.endpoint import ParsedRequest
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.http import sse
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import http_error, request_id
 from promptweave.facade.openai.chat.from_grpc import Head, JsonObject, usage_object
 from promptweave.facade.openai.chat.logprobs import TextLogprobs
-from promptweave.facade.openai.chat.pipeline import Answers
+from promptweave.facade.openai.chat.pipeline import GenerateStream
 from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.sampling import sampling_of
 from promptweave.facade.telemetry.gen_ai_spans import Operation
@@ -52,7 +52,7 @@ class _Choice:
         return "".join(segment.text for segment in self.request.prompt.segments)
 
 
-async def complete(asked: Asked[CompletionBody]) -> Response:
+async def complete(asked: ParsedRequest[CompletionBody]) -> Response:
     """The answer, whole or as a stream."""
     body = asked.body
     check_served(body)
@@ -87,9 +87,9 @@ def completion_place(path: str, raw: dict[str, Any]) -> str:
     return path.removeprefix("/sampling")
 
 
-async def _choices(body: CompletionBody, services: Services) -> list[_Choice]:
+async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choice]:
     choices = []
-    for place, prompt in enumerate(several(body.prompt)):
+    for place, prompt in enumerate(as_list(body.prompt)):
         echo = ""
         if body.echo:
             echo = prompt if isinstance(prompt, str) else await services.detokenize(prompt)
@@ -115,14 +115,16 @@ def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:
     return prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=prompt))
 
 
-def _generated(asked: Asked[CompletionBody], choice: _Choice, model: Served) -> Answers:
+def _generated(asked: ParsedRequest[CompletionBody], choice: _Choice, model: ResolvedModel) -> GenerateStream:
     content = {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": choice.text}]}]}
     name = model.info.id
     operation = Operation("text_completion", asked.body.model or name, name, content=lambda: content)
     return model.services.generate(choice.request, asked.options.request_timeout_s, operation)
 
 
-async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, model: Served) -> JsonObject:
+async def _whole(
+    asked: ParsedRequest[CompletionBody], choices: list[_Choice], head: Head, model: ResolvedModel
+) -> JsonObject:
     """As many at once as the engine writes: no more than these wait for others' turns."""
     turns = asyncio.Semaphore(max(model.info.slots, 1))
 
@@ -150,7 +152,7 @@ async def _whole(asked: Asked[CompletionBody], choices: list[_Choice], head: Hea
     return {**head.of("text_completion"), "choices": [item for item, _ in written], "usage": usage_object(usage)}
 
 
-async def _stream(asked: Asked[CompletionBody], choices: list[_Choice], head: Head, model: Served) -> Pieces:
+async def _stream(asked: ParsedRequest[CompletionBody], choices: list[_Choice], head: Head, model: ResolvedModel) -> Pieces:
     """The events, one choice after the other."""
     with_usage = asked.body.stream_options.include_usage
     usages = []

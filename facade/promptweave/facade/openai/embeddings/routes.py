@@ -9,14 +9,14 @@ from fastapi import FastAPI
 from pydantic import Field
 
 from promptweave.facade.bodies.body import Body
-from promptweave.facade.bodies.text_or_tokens import Texts, is_several, several
+from promptweave.facade.bodies.text_or_tokens import Texts, as_list, is_several
 from promptweave.facade.bodies.unsupported import EMBEDDINGS, refuse_unserved
-from promptweave.facade.endpoint import Asked, route
+from promptweave.facade.endpoint import ParsedRequest, route
 from promptweave.facade.errors import RequestError
 from promptweave.facade.options import FacadeOptions
 from promptweave.v1 import inference_pb2
 
-_MOST_INPUTS = 2048
+_MAX_INPUTS = 2048
 """OpenAI's limit."""
 
 _RERANK_PATHS = ("/v1/rerank", "/v1/reranking", "/rerank", "/reranking")
@@ -55,7 +55,7 @@ def add_vector_routes(app: FastAPI, options: FacadeOptions) -> None:
         app.add_api_route(path, route(RerankBody, _rerank, options), methods=["POST"])
 
 
-async def _embeddings(asked: Asked[EmbeddingsBody]) -> dict[str, Any]:
+async def _embeddings(asked: ParsedRequest[EmbeddingsBody]) -> dict[str, Any]:
     body = asked.body
     refuse_unserved(body, EMBEDDINGS)
     inputs = inputs_of(body)
@@ -75,9 +75,9 @@ async def _embeddings(asked: Asked[EmbeddingsBody]) -> dict[str, Any]:
 
 def inputs_of(body: EmbeddingsBody) -> list[inference_pb2.EmbedRequest.Input]:
     """The texts, in order. Raises RequestError."""
-    given = several(body.input)
-    if len(given) > _MOST_INPUTS:
-        raise RequestError(f"there are {len(given)} inputs: at most {_MOST_INPUTS} at once", path="/input")
+    given = as_list(body.input)
+    if len(given) > _MAX_INPUTS:
+        raise RequestError(f"there are {len(given)} inputs: at most {_MAX_INPUTS} at once", path="/input")
     return [
         inference_pb2.EmbedRequest.Input(text=item)
         if isinstance(item, str)
@@ -99,7 +99,7 @@ def _written(values: Sequence[float], encoding: str) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()
 
 
-async def _rerank(asked: Asked[RerankBody]) -> dict[str, Any]:
+async def _rerank(asked: ParsedRequest[RerankBody]) -> dict[str, Any]:
     body = asked.body
     model = await asked.model(body.model, inference_pb2.MODEL_ROLE_RERANK)
     documents = [item if isinstance(item, str) else item.text for item in body.documents]

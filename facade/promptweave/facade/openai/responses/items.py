@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.responses.body import (
     CallOutputItem,
@@ -86,7 +86,7 @@ def encrypted(reasoning: str) -> str:
 class Conversation:
     """Makes chat messages of items: what the model said in a row becomes one message."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: SourceMap) -> None:
         self.messages: list[JsonObject] = []
         self._places = places
         self._stage: int | None = None
@@ -106,7 +106,7 @@ class Conversation:
                     place = self._speaker("assistant", _THINKS, origin)
                     before = self.messages[-1].get("reasoning_content")
                     self.messages[-1]["reasoning_content"] = f"{before}\n\n{thought}" if before else thought
-                    self._places.move(f"{place}/reasoning_content", Origin(path, whole=True))
+                    self._places.add(f"{place}/reasoning_content", Origin(path, whole=True))
             case "function_call":
                 call = read_body(FunctionCallItem, item, path)
                 self._call(call.call_id, "function", {"name": call.name, "arguments": call.arguments}, origin)
@@ -119,21 +119,21 @@ class Conversation:
                 content = _content(output.output, f"{path}/output")
                 self.messages[-1].update(tool_call_id=output.call_id, content=content)
                 self._place_content(f"{place}/content", origin.below("/output"))
-                self._places.move(f"{place}/tool_call_id", origin.below("/call_id"))
+                self._places.add(f"{place}/tool_call_id", origin.below("/call_id"))
 
     def _place_content(self, made: str, origin: Origin) -> None:
-        self._places.move(made, origin)
+        self._places.add(made, origin)
         content = self.messages[-1]["content"]
         for place, part in enumerate(content if isinstance(content, list) else ()):
             if part["type"] == "image_url":
                 url = origin.below(f"/{place}/image_url")
-                self._places.move(f"{made}/{place}/image_url", Origin(url.path, whole=True))
+                self._places.add(f"{made}/{place}/image_url", Origin(url.path, whole=True))
 
     def _speaker(self, role: str, stage: int, origin: Origin) -> str:
         """The place of the message for what `role` says: a new one, unless the model goes on with its own."""
         if role != "assistant" or self._stage is None or stage not in _FOLLOWS[self._stage]:
             self.messages.append({"role": role})
-            self._places.move(f"/messages/{len(self.messages) - 1}", Origin(origin.path, whole=True))
+            self._places.add(f"/messages/{len(self.messages) - 1}", Origin(origin.path, whole=True))
         self._stage = stage if role == "assistant" else None
         return f"/messages/{len(self.messages) - 1}"
 
@@ -142,9 +142,9 @@ class Conversation:
         calls = self.messages[-1].setdefault("tool_calls", [])
         place = f"{place}/tool_calls/{len(calls)}"
         calls.append({"id": id, "type": kind, kind: called})
-        self._places.move(place, origin)
-        self._places.move(f"{place}/id", origin.below("/call_id"))
-        self._places.move(f"{place}/{kind}", origin)
+        self._places.add(place, origin)
+        self._places.add(f"{place}/id", origin.below("/call_id"))
+        self._places.add(f"{place}/{kind}", origin)
 
 
 def _content(content: Content, path: str) -> str | list[JsonObject]:

@@ -14,21 +14,21 @@ from promptweave.facade.errors import NotFoundError, PreviousResponseError, Requ
 from promptweave.facade.http import sse
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import http_error, owner, read_json, request_id, unless_gone
-from promptweave.facade.openai.chat.pipeline import Turn, begin_turn, warning_headers
-from promptweave.facade.openai.chat.translated import Translated
+from promptweave.facade.openai.chat.pipeline import PreparedChat, prepare_chat, warning_headers
+from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.events import ResponseEvents
 from promptweave.facade.openai.responses.items import kept_item, reference
 from promptweave.facade.openai.responses.response import new_response
-from promptweave.facade.openai.responses.store import Kept, ResponseStore
+from promptweave.facade.openai.responses.store import ResponseStore, StoredResponse
 from promptweave.facade.openai.responses.to_chat import check_served, to_chat
 from promptweave.facade.options import FacadeOptions
 
 JsonObject = dict[str, Any]
-Writing = dict[tuple[str, str], Kept]
+Writing = dict[tuple[str, str], StoredResponse]
 """What streams are writing, by owner and id: this process alone knows of them."""
 
-_MOST_LISTED = 100
+_MAX_LISTED = 100
 
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 """HTTP status → the code of a response that failed; for others it is `server_error`."""
@@ -39,7 +39,7 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
 
     writing: Writing = {}
 
-    async def kept(request: Request, id: str) -> Kept:
+    async def kept(request: Request, id: str) -> StoredResponse:
         found = writing.get((_owner(request), id)) or await store.get(_owner(request), id)
         if found is None:
             raise _not_found(id)
@@ -103,7 +103,7 @@ class CreateResponse:
         asked = to_chat(raw, body, history)
         given = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
         try:
-            turn = await begin_turn(self._request, self._options, asked.body)
+            turn = await prepare_chat(self._request, self._options, asked.body)
             warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
             response = new_response(raw, body, turn.model.id, warnings)
             events = ResponseEvents(response, encrypt_reasoning="reasoning.encrypted_content" in body.include)
@@ -116,7 +116,7 @@ class CreateResponse:
         except PromptweaveError as error:
             raise asked.placed(error) from None
 
-    async def _previous(self, id: str | None) -> Kept | None:
+    async def _previous(self, id: str | None) -> StoredResponse | None:
         if id is None:
             return None
         found = await self._store.get(self._owner, id)
@@ -138,14 +138,14 @@ class CreateResponse:
             items.append(item)
         return items
 
-    async def _whole(self, turn: Turn, events: ResponseEvents, items: list[JsonObject]) -> JsonObject:
+    async def _whole(self, turn: PreparedChat, events: ResponseEvents, items: list[JsonObject]) -> JsonObject:
         async with aclosing(turn.answers):
             async for answer in turn.answers:
                 for _ in events.of(answer.events):
                     pass
         return await self._kept(events, items)
 
-    async def _stream(self, turn: Turn, events: ResponseEvents, items: list[JsonObject]) -> Pieces:
+    async def _stream(self, turn: PreparedChat, events: ResponseEvents, items: list[JsonObject]) -> Pieces:
         """The events of a stream."""
         key = (self._owner, events.response["id"])
         try:
@@ -154,7 +154,7 @@ class CreateResponse:
                     first = () if self._begun else events.first()
                     self._begun = True
                     if events.response["store"]:
-                        self._writing[key] = Kept(events.response, items)
+                        self._writing[key] = StoredResponse(events.response, items)
                     if data := _written(chain(first, events.of(answer.events))):
                         yield data
             yield await self._last(events, items)
@@ -162,7 +162,7 @@ class CreateResponse:
             self._writing.pop(key, None)
 
     async def _failed(
-        self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Translated
+        self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Translation
     ) -> bytes:
         told = http_error(asked.placed(error), request_id(self._request))
         first = b"" if self._begun else _written(events.first())
@@ -177,7 +177,7 @@ class CreateResponse:
         """The response, which is kept if it is wanted; it says so."""
         response = events.response
         if response["store"]:
-            response["store"] = await self._store.keep(self._owner, Kept(response, items))
+            response["store"] = await self._store.keep(self._owner, StoredResponse(response, items))
         return response
 
 
@@ -197,8 +197,8 @@ def _written(events: Iterable[JsonObject]) -> bytes:
 def _page(items: Sequence[JsonObject], query: Mapping[str, str]) -> JsonObject:
     """A part of a list, newest first unless `order` says otherwise."""
     limit, order, after = query.get("limit", "20"), query.get("order", "desc"), query.get("after")
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MOST_LISTED):
-        raise RequestError(f"limit is a whole number from 1 to {_MOST_LISTED}", path="/limit")
+    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MAX_LISTED):
+        raise RequestError(f"limit is a whole number from 1 to {_MAX_LISTED}", path="/limit")
     if order not in ("asc", "desc"):
         raise RequestError("order is asc or desc", path="/order")
     listed = list(items) if order == "asc" else list(reversed(items))

@@ -67,7 +67,7 @@ class StoreLimits:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredResponse:
     """A response, and all items before its output, oldest first."""
 
     response: JsonObject
@@ -115,7 +115,7 @@ class ResponseStore:
         self._thread.shutdown()
         self._database.close()
 
-    async def get(self, owner: str, id: str) -> Kept | None:
+    async def get(self, owner: str, id: str) -> StoredResponse | None:
         """A response."""
         return await self._run(lambda: self._get(owner, id))
 
@@ -127,18 +127,18 @@ class ResponseStore:
         """Whether the response was there."""
         return await self._run(lambda: self._delete(owner, id))
 
-    async def keep(self, owner: str, kept: Kept) -> bool:
+    async def keep(self, owner: str, kept: StoredResponse) -> bool:
         """Keeps a response. False: it cannot be kept, for its size or for the state of the disk."""
         return await self._run(lambda: self._keep(owner, kept))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _get(self, owner: str, id: str) -> Kept | None:
+    def _get(self, owner: str, id: str) -> StoredResponse | None:
         row = self._database.execute(
             "SELECT response, items FROM responses WHERE id = ? AND owner = ? AND created >= ?", (id, owner, self._oldest())
         ).fetchone()
-        return Kept(json.loads(row[0]), json.loads(row[1])) if row else None
+        return StoredResponse(json.loads(row[0]), json.loads(row[1])) if row else None
 
     def _item(self, owner: str, id: str) -> JsonObject | None:
         found = self._database.execute(
@@ -154,7 +154,7 @@ class ResponseStore:
             deleted = self._database.execute("DELETE FROM responses WHERE id = ? AND owner = ?", (id, owner))
         return deleted.rowcount > 0
 
-    def _keep(self, owner: str, kept: Kept) -> bool:
+    def _keep(self, owner: str, kept: StoredResponse) -> bool:
         response, items = (json.dumps(value, ensure_ascii=False) for value in (kept.response, kept.items))
         id, size = kept.response["id"], len(response.encode()) + len(items.encode())
         if self._limits.most == 0 or size > self._limits.bytes:

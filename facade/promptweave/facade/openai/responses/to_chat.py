@@ -1,17 +1,17 @@
 """A request to `/v1/responses` is a chat request in other words: here it is put into those.
 
-Whatever chat completions serve, responses serve too, and errors come back to their places by `Places`.
+Whatever chat completions serve, responses serve too, and errors come back to their places by `SourceMap`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.source_map import Origin, Places
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.bodies.unsupported import RESPONSES, refuse_unserved
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.chat.body import ChatBody, GrammarDefinition
-from promptweave.facade.openai.chat.translated import Translated
+from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
 from promptweave.facade.openai.responses.items import Conversation
 from promptweave.v1 import prompt_compiler_pb2
@@ -39,9 +39,9 @@ def check_served(body: ResponsesBody) -> None:
             raise UnsupportedError(f"{name!r} cannot be included", path=f"/include/{place}")
 
 
-def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translated:
+def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translation:
     """The chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
-    places = Places()
+    places = SourceMap()
     # What OpenAI's description does not know is ours, or the engine's: chat completions decide on it.
     chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
     chat["messages"] = _messages(body, history, places)
@@ -55,14 +55,14 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     if body.text.format is not None:
         # It is flat, which chat completions take as well.
         chat["response_format"] = raw["text"]["format"]
-    places.move("/messages", Origin("/input", whole=True))
-    places.move("/max_completion_tokens", Origin("/max_output_tokens"))
-    places.move("/reasoning_effort", Origin("/reasoning/effort"))
-    places.move("/response_format", Origin("/text/format"))
-    return Translated(read_body(ChatBody, chat), chat, places, _warnings(body, history))
+    places.add("/messages", Origin("/input", whole=True))
+    places.add("/max_completion_tokens", Origin("/max_output_tokens"))
+    places.add("/reasoning_effort", Origin("/reasoning/effort"))
+    places.add("/response_format", Origin("/text/format"))
+    return Translation(read_body(ChatBody, chat), chat, places, _warnings(body, history))
 
 
-def _messages(body: ResponsesBody, history: Sequence[JsonObject], places: Places) -> list[JsonObject]:
+def _messages(body: ResponsesBody, history: Sequence[JsonObject], places: SourceMap) -> list[JsonObject]:
     conversation = Conversation(places)
     if body.instructions is not None:
         conversation.add({"role": "system", "content": body.instructions}, Origin("/instructions", whole=True))
@@ -82,12 +82,12 @@ def _is_cut_call(item: JsonObject) -> bool:
     return item["type"] in ("function_call", "custom_tool_call") and item["status"] == "incomplete"
 
 
-def _tool(tool: JsonObject, path: str, places: Places) -> JsonObject:
+def _tool(tool: JsonObject, path: str, places: SourceMap) -> JsonObject:
     kind = tool.get("type")
     if kind not in ("function", "custom"):
         what = f"tools of the type {kind!r} are" if isinstance(kind, str) else "a tool without a type is"
         raise UnsupportedError(f"{what} not served; these are: function, custom", path=f"{path}/type")
-    places.move(f"{path}/{kind}", Origin(path))
+    places.add(f"{path}/{kind}", Origin(path))
     if kind == "function":
         function = read_body(FunctionTool, tool, path)
         return {"type": kind, kind: function.model_dump(include=set(FunctionTool.model_fields), exclude_none=True)}
@@ -96,19 +96,19 @@ def _tool(tool: JsonObject, path: str, places: Places) -> JsonObject:
     if custom.format is not None and custom.format.type == "grammar":
         grammar = read_body(GrammarDefinition, tool["format"], f"{path}/format")
         made["format"] = {"type": "grammar", "grammar": {"syntax": grammar.syntax, "definition": grammar.definition}}
-        places.move(f"{path}/custom/format/grammar", Origin(f"{path}/format"))
+        places.add(f"{path}/custom/format/grammar", Origin(f"{path}/format"))
     return {"type": kind, kind: made}
 
 
-def _tool_choice(choice: str | ToolChoice | None, places: Places) -> Any:
+def _tool_choice(choice: str | ToolChoice | None, places: SourceMap) -> Any:
     if not isinstance(choice, ToolChoice):
         return choice
     if choice.type == "allowed_tools":
         tools = [_chosen(tool.type, tool.name, f"/tool_choice/tools/{place}") for place, tool in enumerate(choice.tools)]
-        places.move("/tool_choice/allowed_tools", Origin("/tool_choice"))
-        places.move("/tool_choice/allowed_tools/names", Origin("/tool_choice/tools", whole=True))
+        places.add("/tool_choice/allowed_tools", Origin("/tool_choice"))
+        places.add("/tool_choice/allowed_tools/names", Origin("/tool_choice/tools", whole=True))
         return {"type": choice.type, choice.type: {"mode": choice.mode, "tools": tools}}
-    places.move(f"/tool_choice/{choice.type}", Origin("/tool_choice"))
+    places.add(f"/tool_choice/{choice.type}", Origin("/tool_choice"))
     return _chosen(choice.type, choice.name, "/tool_choice")
 
 

@@ -8,7 +8,7 @@ from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.emit.finite import are_distinct
 from promptweave.compiler.json_schema.emit.json_grammar import any_array, counted
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, may_end, steps
-from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
+from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
 from promptweave.compiler.json_schema.parse.node import TRUE, Literal
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
 
@@ -27,7 +27,7 @@ MAX_COMBINATIONS = 20_000
 MAX_DISTINCT = 8
 """Values of which no two may be equal: every set of those that were used is a state."""
 
-Asked = frozenset[Literal]
+LiteralSet = frozenset[Literal]
 """What the next item must be."""
 
 _State = tuple[int, bool, frozenset[str] | None]
@@ -50,7 +50,7 @@ class _ArrayPrinter:
         self._hint = hint
         self._names: dict[_State, Ref] = {}
         self._waiting: list[_State] = []
-        self._options: dict[int, list[tuple[Asked, int]]] = {}
+        self._options: dict[int, list[tuple[LiteralSet, int]]] = {}
         self._pointer = ""
 
     def whole(self, formula: int) -> Expr:
@@ -140,7 +140,7 @@ class _ArrayPrinter:
                     found.setdefault((after, used | {text}), []).append(Lit(text))
         return found
 
-    def _run(self, asked: Asked, low: int, high: int | None, first: bool) -> Expr:
+    def _run(self, asked: LiteralSet, low: int, high: int | None, first: bool) -> Expr:
         """The rest, where all items to come are alike: `low` to `high` more, and the closing bracket."""
         item = self._values.expr(asked, f"{self._hint}-item")
         if high is not None and high < low:
@@ -155,7 +155,7 @@ class _ArrayPrinter:
 
     # -- formulas --
 
-    def _alike(self, formula: int) -> tuple[Asked, int, int | None] | None:
+    def _alike(self, formula: int) -> tuple[LiteralSet, int, int | None] | None:
         """(what every item is, how many at least, at most), if that is all that is said."""
         asked, low, high = set(), 0, None
         for part in self._formulas.parts(formula):
@@ -166,7 +166,7 @@ class _ArrayPrinter:
                     high = count if high is None else min(high, count)
                 case AtLeast(0, 1, count):
                     low = max(low, count)
-                case Every(()):
+                case And(()):
                     pass
                 case _:
                     return None
@@ -175,24 +175,24 @@ class _ArrayPrinter:
     def _may_end(self, formula: int) -> bool:
         value = self._formulas.values[formula]
         match value:
-            case Every(parts):
+            case And(parts):
                 return all(map(self._may_end, parts))
-            case Some(parts):
+            case Or(parts):
                 return any(map(self._may_end, parts))
             case ItemAt() | AtLeast() | AtMost() | Distinct():
                 return may_end(value)
         raise AssertionError(value)
 
-    def _next(self, formula: int) -> list[tuple[Asked, int]]:
+    def _next(self, formula: int) -> list[tuple[LiteralSet, int]]:
         if formula not in self._options:
             self._options[formula] = self._simplest(self._make_next(formula))
         return self._options[formula]
 
-    def _make_next(self, formula: int) -> Iterable[tuple[Asked, int]]:
+    def _make_next(self, formula: int) -> Iterable[tuple[LiteralSet, int]]:
         value = self._formulas.values[formula]
         match value:
-            case Every(parts):
-                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+            case And(parts):
+                found: list[tuple[LiteralSet, int]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self._next(part)
                     if len(found) * len(more) > MAX_COMBINATIONS:
@@ -204,7 +204,7 @@ class _ArrayPrinter:
                         if not any(-literal in right for literal in left)
                     )
                 yield from found
-            case Some(parts):
+            case Or(parts):
                 for part in parts:
                     yield from self._next(part)
             case Distinct(pointer):
@@ -215,9 +215,9 @@ class _ArrayPrinter:
                     if item != -TRUE:
                         yield frozenset() if item == TRUE else frozenset({item}), after
 
-    def _simplest(self, ways: Iterable[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+    def _simplest(self, ways: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
         """The ways on without those that another one includes."""
-        by_rest: dict[int, list[Asked]] = {}
+        by_rest: dict[int, list[LiteralSet]] = {}
         for asked, after in ways:
             if after == Formulas.FALSE:
                 continue

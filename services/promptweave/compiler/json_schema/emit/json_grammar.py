@@ -11,7 +11,7 @@ from promptweave.compiler.json_schema.logic.number_language import MAX_FRACTION_
 from promptweave.compiler.json_text import Separators, dumps
 from promptweave.output.grammar.expr import (
     EMPTY,
-    MOST_RANGES,
+    MAX_RANGES,
     Chars,
     Expr,
     Lit,
@@ -52,7 +52,7 @@ def _char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
     if not escaped:
         if len(raw) == 1 and raw[0][0] == raw[0][1]:
             return Lit(chr(raw[0][0]))
-        return Chars(tuple(raw)) if len(raw) <= MOST_RANGES else rules.add("char", Chars(tuple(raw)))
+        return Chars(tuple(raw)) if len(raw) <= MAX_RANGES else rules.add("char", Chars(tuple(raw)))
     if len(escaped) == 1 and not raw:
         return Lit(_escape(escaped[0]))
     short = "".join(_SHORT[char] for char in escaped if char in _SHORT)

@@ -13,8 +13,8 @@ from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.emit.free_properties import Clause, FreeProperties
 from promptweave.compiler.json_schema.emit.key_trie import KeyTrie
 from promptweave.compiler.json_schema.emit.property_transitions import PropertyWays
-from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
-from promptweave.compiler.json_schema.logic.object_atoms import Count, Free, Has, Others, SomeFree, Value
+from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
+from promptweave.compiler.json_schema.logic.object_atoms import Count, Free, Has, Others, PropertyValue, SomeFree
 from promptweave.compiler.json_schema.parse.node import FALSE, Literal
 from promptweave.compiler.json_text import dumps
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, alt, seq
@@ -86,7 +86,7 @@ class ObjectPrinter:
                         self._forbidden.update(others)
                     for name in others if value.value != FALSE else ():
                         self._asked.setdefault(name, set()).add(value.value)
-                case Value(name, literal):
+                case PropertyValue(name, literal):
                     self._asked.setdefault(name, set()).add(literal)
                 case _:
                     rest.append(part)
@@ -225,9 +225,9 @@ class ObjectPrinter:
         """The formula, which is about free properties only, as alternatives."""
         value = self._formulas.values[formula]
         match value:
-            case Some(parts):
+            case Or(parts):
                 found = [clause for part in parts for clause in self._clauses(part)]
-            case Every(parts):
+            case And(parts):
                 found = [Clause()]
                 for part in parts:
                     found = [left.joined(right) for left in found for right in self._clauses(part)]

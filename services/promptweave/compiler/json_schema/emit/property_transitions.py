@@ -3,8 +3,8 @@
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
-from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
-from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Has, Others, Value
+from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
+from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Has, Others, PropertyValue
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ MAX_OPTIONS = 2_500
 MAX_COMBINATIONS = 20_000
 """Combinations that are looked at to find them."""
 
-Asked = frozenset[Literal]
+LiteralSet = frozenset[Literal]
 """What a property's value must be."""
 
 
@@ -51,13 +51,13 @@ class PropertyWays:
         if formula not in self._mentioned:
             value = self._formulas.values[formula]
             match value:
-                case Every(parts) | Some(parts):
+                case And(parts) | Or(parts):
                     names, more = 0, False
                     for part in parts:
                         inner, counts = self._about(part)
                         names, more = names | inner, more or counts
                     found = names, more
-                case Has(name) | Value(name):
+                case Has(name) | PropertyValue(name):
                     found = self._declared.bit(name), False
                 case Others():
                     found = value.mentioned, True
@@ -79,9 +79,9 @@ class PropertyWays:
             if formula not in known:
                 value = self._formulas.values[formula]
                 match value:
-                    case Every(parts):
+                    case And(parts):
                         known[formula] = self._formulas.every(map(changed, parts))
-                    case Some(parts):
+                    case Or(parts):
                         known[formula] = self._formulas.some(map(changed, parts))
                     case Has(_, wanted):
                         known[formula] = Formulas.FALSE if wanted else Formulas.TRUE
@@ -93,7 +93,7 @@ class PropertyWays:
 
         return changed(formula)
 
-    def present(self, formula: int, name: str) -> list[tuple[Asked, int]]:
+    def present(self, formula: int, name: str) -> list[tuple[LiteralSet, int]]:
         """What the value of a property may be asked to be where it is there, and what is left of the formula then."""
         names, more = self._about(formula)
         if not more and not names & self._declared.bit(name):
@@ -102,13 +102,13 @@ class PropertyWays:
             return []
         return self._simplest(self._make_ways(formula, name))
 
-    def _make_ways(self, formula: int, name: str) -> Iterable[tuple[Asked, int]]:
+    def _make_ways(self, formula: int, name: str) -> Iterable[tuple[LiteralSet, int]]:
         formulas = self._formulas
         value = formulas.values[formula]
         match value:
-            case Every(parts):
+            case And(parts):
                 # One after the other, so that what excludes each other is gone before it multiplies.
-                found: list[tuple[Asked, int]] = [(frozenset(), Formulas.TRUE)]
+                found: list[tuple[LiteralSet, int]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self.present(part, name)
                     if len(found) * len(more) > MAX_COMBINATIONS:
@@ -121,8 +121,8 @@ class PropertyWays:
                     )
                     found = self._simplest(combined) if len(more) > 1 else list(combined)
                 yield from found
-            case Some(parts):
-                by_asked: dict[Asked, list[int]] = {}
+            case Or(parts):
+                by_asked: dict[LiteralSet, list[int]] = {}
                 for part in parts:
                     for asked, after in self.present(part, name):
                         by_asked.setdefault(asked, []).append(after)
@@ -131,7 +131,7 @@ class PropertyWays:
             case Has(other, wanted) if other == name:
                 if wanted:
                     yield frozenset(), Formulas.TRUE
-            case Value(other, literal) if other == name:
+            case PropertyValue(other, literal) if other == name:
                 yield frozenset({literal}), Formulas.TRUE
             case Others(_, _, literal, some):
                 after = value.after(self._declared.bit(name), formulas)
@@ -150,15 +150,15 @@ class PropertyWays:
             case _:
                 yield frozenset(), formula
 
-    def _conflict(self, name: str, left: Asked, right: Asked) -> bool:
+    def _conflict(self, name: str, left: LiteralSet, right: LiteralSet) -> bool:
         """Whether no value can be asked both, as far as that is plain."""
         if not left or not right:
             return False
         return any(self._exclude(one, other) for one in left for other in right if one != other)
 
-    def _simplest(self, ways: Iterable[tuple[Asked, int]]) -> list[tuple[Asked, int]]:
+    def _simplest(self, ways: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
         """The ways on without those that another one includes."""
-        by_rest: dict[int, list[Asked]] = {}
+        by_rest: dict[int, list[LiteralSet]] = {}
         for asked, after in ways:
             if after == Formulas.FALSE:
                 continue

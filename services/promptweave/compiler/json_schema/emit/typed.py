@@ -24,7 +24,7 @@ class TypedValues:
         self._formulas = self._values.formulas
         conditions = self._values.conditions
         names = conditions.names((self._root,))
-        self._said = {kind: self._formulas.settled(conditions.of(self._root, kind, names)) for kind in KINDS}
+        self._said = {kind: self._formulas.resolve(conditions.of(self._root, kind, names)) for kind in KINDS}
 
     def types(self) -> list[str]:
         """The types that values may have; `integer` where all numbers are whole."""

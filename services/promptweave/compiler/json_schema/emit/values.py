@@ -55,7 +55,7 @@ class Values:
 
     def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
         """The expression of such values. Its rules are there after `run`."""
-        meant = {self._reader.meant(literal) for literal in literals} - {TRUE}
+        meant = {self._reader.resolve(literal) for literal in literals} - {TRUE}
         asked = tuple(sorted(meant, key=abs))
         if FALSE in asked or any(-literal in asked for literal in asked):
             return NOTHING
@@ -92,7 +92,7 @@ class Values:
 
     def _body(self, asked: tuple[Literal, ...], hint: str) -> Expr:
         names = self.conditions.names(asked)
-        said = {kind: self.formulas.settled(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
+        said = {kind: self.formulas.resolve(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
         if not names and all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
             return any_value(self.rules, self.separators)
         found = [

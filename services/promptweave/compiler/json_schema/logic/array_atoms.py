@@ -17,7 +17,7 @@ class ItemAt:
     item: Literal
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         there = formulas.atom(AtLeast(0, TRUE, self.place + 1, self.pointer))
         return formulas.every([there, formulas.atom(ItemAt(self.place, -self.item, self.pointer))])
 
@@ -31,7 +31,7 @@ class AtLeast:
     count: int
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         return formulas.atom(AtMost(self.place, self.item, self.count - 1, self.pointer))
 
 
@@ -44,7 +44,7 @@ class AtMost:
     count: int
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         return formulas.atom(AtLeast(self.place, self.item, self.count + 1, self.pointer))
 
 
@@ -54,7 +54,7 @@ class Distinct:
 
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         why = "that two items are equal cannot be said"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 

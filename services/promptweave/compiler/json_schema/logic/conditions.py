@@ -13,7 +13,7 @@ from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, 
 from promptweave.compiler.json_schema.logic.array_conditions import ArrayConditions
 from promptweave.compiler.json_schema.logic.formula import Formulas, Unchecked
 from promptweave.compiler.json_schema.logic.number_atoms import Compared, Divisible, Whole
-from promptweave.compiler.json_schema.logic.object_atoms import Declared, Has, Others, Value
+from promptweave.compiler.json_schema.logic.object_atoms import Declared, Has, Others, PropertyValue
 from promptweave.compiler.json_schema.logic.object_conditions import ObjectConditions
 from promptweave.compiler.json_schema.logic.string_atoms import Among, Formatted, Length, Matching
 from promptweave.compiler.json_schema.parse.json_values import exact
@@ -60,14 +60,14 @@ class Conditions:
 
     def of(self, literal: Literal, kind: str, names: Names = ()) -> int:
         """What a literal says of values of a kind. `names` matter for objects only."""
-        source, literal = abs(literal), self.reader.meant(literal)
+        source, literal = abs(literal), self.reader.resolve(literal)
         if abs(literal) == TRUE:
             return Formulas.TRUE if literal == TRUE else Formulas.FALSE
         key = _Key(abs(literal), kind, names if kind == "object" else ())
         if key not in self._known:
             self._known[key] = self._expand(self.reader.node(literal), kind, key.names, self.reader.node(source))
         found = self._known[key]
-        return found if literal > 0 else self.formulas.opposite(found)
+        return found if literal > 0 else self.formulas.negate(found)
 
     def _expand(self, node: Node, kind: str, names: Names, source: Node) -> int:
         if (node.number, kind) in self._open:
@@ -105,7 +105,7 @@ class Conditions:
         if self.formulas.every(parts) == Formulas.FALSE:
             return Formulas.FALSE
         parts += self._in_place(node, kind, names)
-        if node.silenced:
+        if node.relaxed:
             parts.append(self.formulas.atom(Unchecked(node.pointer)))
         return self.formulas.every(parts)
 
@@ -134,14 +134,14 @@ class Conditions:
         formulas = self.formulas
         options = [(literal, self.of(literal, kind, names)) for literal in node.one]
         possible = [(literal, formula) for literal, formula in options if formula != Formulas.FALSE]
-        if "oneOf" in node.silenced or len(possible) == 1:
+        if "oneOf" in node.relaxed or len(possible) == 1:
             return formulas.some(formula for _, formula in possible)
         if self._tell_apart([formula for _, formula in possible], kind):
             return formulas.some(formula for _, formula in possible)
         found = []
         for place, (_, formula) in enumerate(possible):
             others = [
-                formulas.opposite(other)
+                formulas.negate(other)
                 for elsewhere, (_, other) in enumerate(possible)
                 if elsewhere != place and not self.are_disjoint(formula, other, kind)
             ]
@@ -165,7 +165,7 @@ class Conditions:
         required = {atom.name for atom in atoms if isinstance(atom, Has) and atom.wanted}
         found: dict[str, list[str]] = {}
         for atom in atoms:
-            if isinstance(atom, Value) and atom.name in required and atom.name not in found:
+            if isinstance(atom, PropertyValue) and atom.name in required and atom.name not in found:
                 texts = self._listed_strings(atom.value)
                 if texts is not None:
                     found[atom.name] = texts
@@ -261,7 +261,7 @@ class Conditions:
             match value:
                 case Has(name, True):
                     required.add(name)
-                case Value(name, literal):
+                case PropertyValue(name, literal):
                     asked.setdefault(name, []).append(literal)
                 case Others(some=False):
                     others.append(value)
@@ -308,7 +308,7 @@ class Conditions:
 
     def string_names(self, literal: Literal) -> int:
         """What a schema for property names says, ready for `strings`."""
-        return self.formulas.settled(self.of(literal, "string"))
+        return self.formulas.resolve(self.of(literal, "string"))
 
 
 def _all_differ(lists: Iterable[Sequence[Hashable] | None]) -> bool:

@@ -1,6 +1,6 @@
 """Boolean formulas over what schemas say, each kept once and known by a number.
 
-Negations stand nowhere but inside atoms: an atom knows its own opposite. So each atom may mean a little *less* than its
+Negations stand nowhere but inside atoms: an atom knows its own negation. So each atom may mean a little *less* than its
 keyword (an integer is never written `1.0`), on either side: whatever the formula, it never admits too much.
 """
 
@@ -21,18 +21,18 @@ class Atom(Protocol):
     @property
     def pointer(self) -> str: ...
     def __hash__(self) -> int: ...
-    def opposite(self, formulas: "Formulas") -> int: ...
+    def negate(self, formulas: "Formulas") -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
-class Every:
+class And:
     """Every part holds."""
 
     parts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Some:
+class Or:
     """Some part holds."""
 
     parts: tuple[int, ...]
@@ -44,7 +44,7 @@ class Unchecked:
 
     pointer: str
 
-    def opposite(self, formulas: "Formulas") -> int:
+    def negate(self, formulas: "Formulas") -> int:
         return formulas.atom(self)
 
 
@@ -56,7 +56,7 @@ class Inexpressible:
     why: str = field(compare=False)
     instead: int
 
-    def opposite(self, formulas: "Formulas") -> int:
+    def negate(self, formulas: "Formulas") -> int:
         return self.instead
 
 
@@ -66,16 +66,16 @@ class Formulas:
     FALSE, TRUE = 0, 1
 
     def __init__(self) -> None:
-        self.values: list[Every | Some | Atom] = [Some(()), Every(())]
+        self.values: list[And | Or | Atom] = [Or(()), And(())]
         self._numbers: dict[object, int] = {self.values[0]: 0, self.values[1]: 1}
         self._opposites: dict[int, int] = {0: 1, 1: 0}
 
-    def atom(self, atom: Every | Some | Atom) -> int:
+    def atom(self, atom: And | Or | Atom) -> int:
         """The formula that says just this."""
         found = self._numbers.get(atom)
         if found is None:
             if len(self.values) >= MAX_FORMULAS:
-                parts = atom.parts if isinstance(atom, Every | Some) else ()
+                parts = atom.parts if isinstance(atom, And | Or) else ()
                 where = self.pointer(parts[0]) if parts else getattr(atom, "pointer", "")
                 raise SchemaError("unsupported", where, "its conditions multiply to more cases than can be told apart")
             if len(self.values) % 256 == 0:
@@ -85,30 +85,30 @@ class Formulas:
         return found
 
     def parts(self, formula: int) -> tuple[int, ...]:
-        """What all must hold for `formula` to: itself, unless it is an Every."""
+        """What all must hold for `formula` to: itself, unless it is an `And`."""
         value = self.values[formula]
-        return value.parts if isinstance(value, Every) else (formula,)
+        return value.parts if isinstance(value, And) else (formula,)
 
     def pointer(self, formula: int) -> str:
         """Where the first thing that a formula says stands."""
         value = self.values[formula]
-        while isinstance(value, Every | Some) and value.parts:
+        while isinstance(value, And | Or) and value.parts:
             value = self.values[value.parts[0]]
         return getattr(value, "pointer", "")
 
     def every(self, formulas: Iterable[int]) -> int:
         """All of them hold."""
-        return self._joined(formulas, Every, Some, self.TRUE, self.FALSE)
+        return self._joined(formulas, And, Or, self.TRUE, self.FALSE)
 
     def some(self, formulas: Iterable[int]) -> int:
         """Any of them holds."""
-        return self._joined(formulas, Some, Every, self.FALSE, self.TRUE)
+        return self._joined(formulas, Or, And, self.FALSE, self.TRUE)
 
     def _joined(
         self,
         formulas: Iterable[int],
-        kind: type[Every] | type[Some],
-        other: type[Every] | type[Some],
+        kind: type[And] | type[Or],
+        other: type[And] | type[Or],
         neutral: int,
         final: int,
     ) -> int:
@@ -134,20 +134,20 @@ class Formulas:
         ]
         return kept[0] if len(kept) == 1 else self.atom(kind(tuple(sorted(kept))))
 
-    def opposite(self, formula: int) -> int:
+    def negate(self, formula: int) -> int:
         """What holds where `formula` does not."""
         found = self._opposites.get(formula)
         if found is None:
             value = self.values[formula]
             match value:
-                case Every(parts):
-                    found = self.some(map(self.opposite, parts))
-                case Some(parts):
-                    found = self.every(map(self.opposite, parts))
+                case And(parts):
+                    found = self.some(map(self.negate, parts))
+                case Or(parts):
+                    found = self.every(map(self.negate, parts))
                 case _:
-                    found = value.opposite(self)
+                    found = value.negate(self)
             self._opposites[formula] = found
-            if not isinstance(value, Every | Some | Unchecked) and not isinstance(self.values[found], Every | Some):
+            if not isinstance(value, And | Or | Unchecked) and not isinstance(self.values[found], And | Or):
                 self._opposites.setdefault(found, formula)
         return found
 
@@ -159,9 +159,9 @@ class Formulas:
             if place not in known:
                 value = self.values[place]
                 match value:
-                    case Every(parts):
+                    case And(parts):
                         known[place] = self.every(map(changed, parts))
-                    case Some(parts):
+                    case Or(parts):
                         known[place] = self.some(map(changed, parts))
                     case _:
                         new = change(value)
@@ -170,7 +170,7 @@ class Formulas:
 
         return changed(formula)
 
-    def settled(self, formula: int) -> int:
+    def resolve(self, formula: int) -> int:
         """The formula with what is not checked taken for true. Raises SchemaError where something is inexpressible."""
 
         def change(atom: Atom) -> int | None:

@@ -8,7 +8,7 @@ from math import ceil
 
 from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Some
+from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
 from promptweave.compiler.json_schema.logic.number_atoms import (
     Compared,
     Divisible,
@@ -130,16 +130,16 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     """The automaton of the spellings of the numbers for which a formula holds."""
     value = formulas.values[formula]
     match value:
-        case Every(()):
+        case And(()):
             return _spellings()
-        case Every(parts):
+        case And(parts):
             different, others = _apart(parts, _DIFFERENT, formulas)
             each = [language(part, formulas) for part in (others if len(different) > 1 else parts)]
             if len(different) > 1:
                 none_of = NoneOf(different)
                 each.append(_at(formulas.pointer(formula), lambda: _read(_WellFormed(_limit(none_of)), none_of)))
             return _at(formulas.pointer(formula), lambda: automaton.intersection_of(each))
-        case Some(parts):
+        case Or(parts):
             each = [language(part, formulas) for part in parts]
             return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Divisible() if value.modulus > MAX_MODULUS:
@@ -154,12 +154,12 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
     """All spellings, of any length, of the numbers for which a formula holds. Raises TooManyStatesError."""
     value = formulas.values[formula]
     match value:
-        case Every(parts):
+        case And(parts):
             different, others = _apart(parts, _DIFFERENT, formulas)
             each = [widest(part, formulas) for part in others]
             spellings = _read(_WellFormed(_ANY_DIGITS), NoneOf(different)) if different else _spellings()
             return automaton.intersection_of([spellings, *each])
-        case Some(parts):
+        case Or(parts):
             return automaton.union_of(widest(part, formulas) for part in parts)
         case Whole():
             return automaton.difference(_spellings(), _any_length(Fractional()))
@@ -216,10 +216,10 @@ def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
     def holds(part: int, number: Fraction) -> bool:
         value = formulas.values[part]
         match value:
-            case Every(parts):
+            case And(parts):
                 different, others = apart(parts, _DIFFERENT)
                 return number not in different and all(holds(other, number) for other in others)
-            case Some(parts):
+            case Or(parts):
                 equal, others = apart(parts, _EQUAL)
                 return number in equal or any(holds(other, number) for other in others)
             case Whole():
@@ -258,7 +258,7 @@ def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
     match value:
         case Compared(number, signs) if signs == frozenset({0}):
             return [number]
-        case Some(parts):
+        case Or(parts):
             found: dict[Fraction, None] = {}
             for part in parts:
                 values = listed(part, formulas)
@@ -266,7 +266,7 @@ def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
                     return None
                 found.update(dict.fromkeys(values))
             return list(found)
-        case Every(parts):
+        case And(parts):
             for part in parts:
                 values = listed(part, formulas)
                 if values is not None:

@@ -22,7 +22,7 @@ class Has:
     pointer: str = field(default="", compare=False)
     exact: bool = True
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         if not self.exact:
             why = "validators do not agree whether the name is allowed, so its opposite cannot be said"
             return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
@@ -30,14 +30,14 @@ class Has:
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class PropertyValue:
     """The value of a declared property, if it is there."""
 
     name: str
     value: Literal
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         there = formulas.atom(Has(self.name, True, self.pointer))
         return formulas.every([there, value(formulas, self.name, -self.value, self.pointer)])
 
@@ -72,7 +72,7 @@ class Others:
     some: bool = False
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         return formulas.atom(replace(self, some=not self.some))
 
     @property
@@ -108,7 +108,7 @@ class Free:
     pointer: str = field(default="", compare=False)
     exact: bool = True
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         if self.value == -TRUE and self.exact:
             return formulas.atom(SomeFree(self.names, self.pointer))
         why = "that some property of any name has another value cannot be said: it could come a second time"
@@ -122,7 +122,7 @@ class SomeFree:
     names: Dfa
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         return formulas.atom(Free(self.names, -TRUE, self.pointer))
 
 
@@ -134,7 +134,7 @@ class Count:
     high: int | None
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         options = []
         if self.low > 0:
             options.append(formulas.atom(Count(0, self.low - 1, self.pointer)))
@@ -143,7 +143,7 @@ class Count:
         return formulas.some(options)
 
 
-ObjectAtom = Has | Value | Others | Free | SomeFree | Count
+ObjectAtom = Has | PropertyValue | Others | Free | SomeFree | Count
 
 
 def value(formulas: Formulas, name: str, literal: Literal, pointer: str) -> int:
@@ -152,4 +152,4 @@ def value(formulas: Formulas, name: str, literal: Literal, pointer: str) -> int:
         return Formulas.TRUE
     if literal == -TRUE:
         return formulas.atom(Has(name, False, pointer))
-    return formulas.atom(Value(name, literal, pointer))
+    return formulas.atom(PropertyValue(name, literal, pointer))

@@ -180,7 +180,7 @@ class ObjectConditions:
 
     def _is_agreed(self, formula: int, allowed: Dfa) -> bool:
         try:
-            opposite = self._all.formulas.settled(self._all.formulas.opposite(formula))
+            opposite = self._all.formulas.resolve(self._all.formulas.negate(formula))
             return string_atoms.language(opposite, self._all.formulas) == dfa.complement(allowed)
         except SchemaError:
             return False

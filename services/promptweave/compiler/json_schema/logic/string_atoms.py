@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.logic.formula import Every, Formulas, Inexpressible, Some
+from promptweave.compiler.json_schema.logic.formula import And, Formulas, Inexpressible, Or
 from promptweave.compiler.regex import dfa as automaton
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.compiler.regex.ecma_parser import PatternError
@@ -23,7 +23,7 @@ class Length:
     high: int | None
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         options = []
         if self.low > 0:
             options.append(formulas.atom(Length(0, self.low - 1, self.pointer)))
@@ -40,7 +40,7 @@ class Matching:
     wanted: bool = True
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         return formulas.atom(Matching(self.source, not self.wanted, self.pointer))
 
 
@@ -51,7 +51,7 @@ class Formatted:
     name: str
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         why = "what is not of a format cannot be said: a validator may take a format for an annotation"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 
@@ -64,7 +64,7 @@ class Among:
     wanted: bool = True
     pointer: str = field(default="", compare=False)
 
-    def opposite(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> int:
         return formulas.atom(Among(self.texts, not self.wanted, self.pointer))
 
 
@@ -108,10 +108,10 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     """The automaton of the strings for which a formula holds."""
     value = formulas.values[formula]
     match value:
-        case Every(parts):
+        case And(parts):
             each = [language(part, formulas) for part in parts]
             return _at(formulas.pointer(formula), lambda: automaton.intersection_of(each))
-        case Some(parts):
+        case Or(parts):
             each = [language(part, formulas) for part in parts]
             return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Length(low, high):
@@ -132,9 +132,9 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
     """
     value = formulas.values[formula]
     match value:
-        case Every(parts):
+        case And(parts):
             return automaton.intersection_of(widest(part, formulas) for part in parts)
-        case Some(parts):
+        case Or(parts):
             return automaton.union_of(widest(part, formulas) for part in parts)
         case Length(low, high):
             return automaton.limited(automaton.ALL, low, high)
@@ -163,9 +163,9 @@ def listed(formula: int, formulas: Formulas) -> list[str] | None:
     match value:
         case Among(texts, True):
             return list(texts)
-        case Every(parts):
+        case And(parts):
             return next((found for part in parts if (found := listed(part, formulas)) is not None), None)
-        case Some(parts):
+        case Or(parts):
             every = [listed(part, formulas) for part in parts]
             return None if None in every else [text for texts in every for text in texts or ()]
     return None
@@ -197,9 +197,9 @@ def holds(formula: int, formulas: Formulas, text: str) -> bool:
     """Whether a formula holds for one string."""
     value = formulas.values[formula]
     match value:
-        case Every(parts):
+        case And(parts):
             return all(holds(part, formulas, text) for part in parts)
-        case Some(parts):
+        case Or(parts):
             return any(holds(part, formulas, text) for part in parts)
         case Length(low, high):
             return low <= len(text) and (high is None or len(text) <= high)
@@ -214,7 +214,7 @@ def finite_texts(formula: int, formulas: Formulas) -> list[str] | None:
     match value:
         case Among(texts, True):
             return sorted(texts)
-        case Some(parts):
+        case Or(parts):
             found: dict[str, None] = {}
             for part in parts:
                 listed = finite_texts(part, formulas)
@@ -222,7 +222,7 @@ def finite_texts(formula: int, formulas: Formulas) -> list[str] | None:
                     return None
                 found.update(dict.fromkeys(listed))
             return list(found)
-        case Every(parts):
+        case And(parts):
             for part in parts:
                 listed = finite_texts(part, formulas)
                 if listed is not None:

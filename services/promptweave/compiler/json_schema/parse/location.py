@@ -20,7 +20,7 @@ class SchemaWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Location:
     """Where one stands: pointer, resolver (None: the root's, not needed yet), draft, how deep.
 
     `entered`: the resolver knows the `$id` that the schema itself has.
@@ -32,6 +32,6 @@ class Place:
     depth: int
     entered: bool = False
 
-    def at(self, *keys: str | int) -> "Place":
+    def at(self, *keys: str | int) -> "Location":
         pointer = self.pointer + "".join(map(pointer_token, keys))
-        return Place(pointer, self.resolver, self.draft, self.depth + 1)
+        return Location(pointer, self.resolver, self.draft, self.depth + 1)

@@ -78,7 +78,7 @@ class Node:
     types       those it names; None: none, so all
     every       what also holds in the same place: `$ref`, `$dynamicRef`, `allOf`
     condition   `if`, `then`, `else`
-    silenced    keywords that are not enforced here, because that is not possible and was allowed
+    relaxed     keywords that are not enforced here, because that is not possible and was allowed
     """
 
     number: int
@@ -98,7 +98,7 @@ class Node:
     opposite: Literal | None = None
     condition: tuple[Literal, Literal, Literal] | None = None
     about_objects: bool = False
-    silenced: frozenset[str] = frozenset()
+    relaxed: frozenset[str] = frozenset()
 
     @property
     def is_reference(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.keywords import DRAFT_4, DRAFT_2019_09, DRAFT_2020_12, OBJECT_KEYWORDS, TYPES
 from promptweave.compiler.json_schema.parse.json_values import exact, is_names, is_number, is_whole, kind, unspeakable
-from promptweave.compiler.json_schema.parse.location import Place, SchemaWarning
+from promptweave.compiler.json_schema.parse.location import Location, SchemaWarning
 from promptweave.compiler.json_schema.parse.node import TRUE, ArrayPart, Bound, Contains, Literal, Members, Node, ObjectPart
 from promptweave.compiler.json_text import Json, pointer_token
 from promptweave.compiler.regex.formats import FORMATS
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 class NodeReader:
     """Reads the keywords of one schema."""
 
-    def __init__(self, reader: "Reader", schema: dict[str, Json], place: Place, number: int) -> None:
+    def __init__(self, reader: "Reader", schema: dict[str, Json], place: Location, number: int) -> None:
         self._reader = reader
         self._place = place
         self._number = number
         enforced = place.draft.enforced
-        self._silenced = frozenset(
-            key for key in schema if place.pointer + pointer_token(key) in reader.silenced and key in enforced
+        self._relaxed = frozenset(
+            key for key in schema if place.pointer + pointer_token(key) in reader.relaxed and key in enforced
         )
         patterns = schema.get("patternProperties")
         base = place.pointer + "/patternProperties"
-        if isinstance(patterns, dict) and any(base + pointer_token(source) in reader.silenced for source in patterns):
+        if isinstance(patterns, dict) and any(base + pointer_token(source) in reader.relaxed for source in patterns):
             # Which names are additional hangs on all patterns.
-            self._silenced |= {"patternProperties", "additionalProperties"}
+            self._relaxed |= {"patternProperties", "additionalProperties"}
         # `oneOf` without "only one" is `anyOf`, which says more than nothing.
         self._schema = {
-            key: value for key, value in schema.items() if key in enforced and (key not in self._silenced or key == "oneOf")
+            key: value for key, value in schema.items() if key in enforced and (key not in self._relaxed or key == "oneOf")
         }
 
     def node(self) -> Node:
@@ -60,7 +60,7 @@ class NodeReader:
             opposite=self._schema_at("not"),
             condition=self._condition(),
             about_objects=(types is not None and "object" in types) or bool(schema.keys() & OBJECT_KEYWORDS),
-            silenced=self._silenced,
+            relaxed=self._relaxed,
         )
 
     # -- values of keywords --

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, INSTEAD, Draft
+from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, REPLACEMENTS, Draft
 from promptweave.compiler.json_schema.parse.json_values import kind
-from promptweave.compiler.json_schema.parse.location import Place, SchemaWarning
+from promptweave.compiler.json_schema.parse.location import Location, SchemaWarning
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Node
 from promptweave.compiler.json_schema.parse.node_reader import NodeReader
 from promptweave.compiler.json_schema.parse.references import References
@@ -21,14 +21,14 @@ MAX_NODES = 100_000
 
 @dataclass
 class Reader:
-    """Reads one document. `silenced`: pointers of keywords that are not to be enforced."""
+    """Reads one document. `relaxed`: pointers of keywords that are not to be enforced."""
 
     document: Json
-    silenced: frozenset[str] = frozenset()
+    relaxed: frozenset[str] = frozenset()
     nodes: list[Node | None] = field(default_factory=lambda: [None, Node(TRUE, "")])
     warnings: list[SchemaWarning] = field(default_factory=list)
     _numbers: dict[tuple[int | str, str], int] = field(default_factory=dict)
-    _waiting: deque[tuple[dict[str, Json], Place, int]] = field(default_factory=deque)
+    _waiting: deque[tuple[dict[str, Json], Location, int]] = field(default_factory=deque)
     _meant: dict[Literal, Literal] = field(default_factory=dict)
     _references: References | None = None
 
@@ -38,7 +38,7 @@ class Reader:
         if isinstance(self.document, dict) and "$schema" in self.document:
             draft = self._draft(self.document["$schema"], "/$schema")
         self._references = References(self.document, draft)
-        number = self.read(self.document, Place("", None, draft, 0, entered=True))
+        number = self.read(self.document, Location("", None, draft, 0, entered=True))
         while self._waiting:
             schema, place, waiting = self._waiting.popleft()
             self.nodes[waiting] = self._read(schema, place, waiting)
@@ -50,7 +50,7 @@ class Reader:
         assert node is not None
         return node
 
-    def meant(self, literal: Literal) -> Literal:
+    def resolve(self, literal: Literal) -> Literal:
         """What a literal means: where a schema is nothing but a reference, the schema that it leads to."""
         if literal not in self._meant:
             seen, found = {abs(literal)}, literal
@@ -63,13 +63,13 @@ class Reader:
             self._meant[literal] = found
         return self._meant[literal]
 
-    def read(self, schema: Json, place: Place, *, later: bool = False) -> Literal:
+    def read(self, schema: Json, place: Location, *, later: bool = False) -> Literal:
         """The number of a schema, read if it is new; or `later`, when all that is being read is done."""
         if schema is True:
             return TRUE
         if schema is False:
             return FALSE
-        if place.pointer in self.silenced and isinstance(schema, dict):
+        if place.pointer in self.relaxed and isinstance(schema, dict):
             return self.compound(place.pointer, silenced=frozenset({"all"}))
         if not isinstance(schema, dict):
             raise SchemaError("invalid", place.pointer, f"a schema is an object or a boolean, not {kind(schema)}")
@@ -92,7 +92,7 @@ class Reader:
                 self.nodes[number] = self._read(schema, place, number)
         return number
 
-    def _read(self, schema: dict[str, Json], place: Place, number: int) -> Node:
+    def _read(self, schema: dict[str, Json], place: Location, number: int) -> Node:
         name = place.draft.id
         if place.draft.is_old and "$ref" in schema:
             # Until draft 7 whatever stands beside a reference is ignored, an $id too.
@@ -102,13 +102,13 @@ class Reader:
         self._check_keywords(schema, place)
         return NodeReader(self, schema, place, number).node()
 
-    def _in_resource(self, schema: dict[str, Json], place: Place) -> Place:
+    def _in_resource(self, schema: dict[str, Json], place: Location) -> Location:
         draft = place.draft
         if "$schema" in schema:
             draft = self._draft(schema["$schema"], place.pointer + "/$schema")
         assert self._references
         resolver = self._references.below(place.resolver or self._references.root, schema, draft)
-        return Place(place.pointer, resolver, draft, place.depth, entered=True)
+        return Location(place.pointer, resolver, draft, place.depth, entered=True)
 
     def _draft(self, uri: Json, at: str) -> Draft:
         if not isinstance(uri, str):
@@ -120,15 +120,15 @@ class Reader:
             raise SchemaError("unsupported", at, why, keyword="$schema")
         return draft
 
-    def _check_keywords(self, schema: dict[str, Json], place: Place) -> None:
+    def _check_keywords(self, schema: dict[str, Json], place: Location) -> None:
         draft = place.draft
         for keyword in schema:
             if keyword in draft.enforced or keyword in ANNOTATIONS or keyword == draft.id:
                 continue
-            instead = f"; {INSTEAD[keyword]}" if keyword in INSTEAD else ""
+            instead = f"; {REPLACEMENTS[keyword]}" if keyword in REPLACEMENTS else ""
             pointer = place.pointer + pointer_token(keyword)
-            if keyword in draft.refused:
-                if pointer not in self.silenced:
+            if keyword in draft.unsupported:
+                if pointer not in self.relaxed:
                     why = f"{keyword!r} is no keyword of draft {draft.name}{instead}"
                     raise SchemaError("unsupported", pointer, why, keyword=keyword)
                 continue
@@ -139,7 +139,7 @@ class Reader:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def follow(self, keyword: str, reference: str, place: Place) -> Literal:
+    def follow(self, keyword: str, reference: str, place: Location) -> Literal:
         """The schema that a reference leads to."""
         assert self._references
         resolver = place.resolver or self._references.root
@@ -153,7 +153,7 @@ class Reader:
         draft = place.draft
         if isinstance(contents, dict) and isinstance(contents.get("$schema"), str):
             draft = self._draft(contents["$schema"], pointer + "/$schema")
-        return self.read(contents, Place(pointer, resolver, draft, 0, entered=True), later=True)
+        return self.read(contents, Location(pointer, resolver, draft, 0, entered=True), later=True)
 
     def compound(self, pointer: str, **parts: Any) -> Literal:
         """A schema that is not in the document, but follows from it."""
