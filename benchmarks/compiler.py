@@ -1,12 +1,12 @@
-"""What a compilation costs, and how many a core does. Prints tables; asserts nothing.
+"""The cost of a compilation, and the throughput of a core. Prints tables; asserts nothing.
 
     python benchmarks/compiler.py [--template FILE]
 
-A request message in, a response message out, as a worker process does it (`worker_service.compile_message`): milliseconds of
-CPU time, so other work on the machine counts little. *first* is a request whose tools nobody has seen, *again* one with the
-same tools and other words. Over gRPC: the clock's milliseconds for one caller, compilations a second for many, and what the
-very same call takes, which is answered from memory, over gRPC and in process. Last, one replica and two, each on a core of
-its own (`promptweave compiler`, Linux): what they do together for many callers.
+A request message in, a response message out, as in a worker process (`worker_service.compile_message`): milliseconds of CPU
+time, so other work on the machine counts little. *first* is a request with new tools, *again* one with the same tools and
+another text. Over gRPC: wall-clock milliseconds for one caller, compilations per second for many, and the time of an
+identical call, which is answered from the cache, over gRPC and in process. Last, one replica and two, each on its own core
+(`promptweave compiler`, Linux): their total throughput for many callers.
 """
 
 import argparse
@@ -42,7 +42,7 @@ Body = dict[str, Any]
 
 
 def tool(number: int) -> Body:
-    """A tool of five parameters, about 600 characters."""
+    """Return a tool with five parameters, about 600 characters."""
     properties: Body = {
         "city": {"type": "string", "description": f"The city of place {number}, e.g. San Francisco"},
         "unit": {"type": "string", "enum": ["celsius", "fahrenheit"], "description": "The unit of temperatures"},
@@ -56,7 +56,7 @@ def tool(number: int) -> Body:
 
 
 def conversation(characters: int, number: int) -> list[Body]:
-    """Questions and answers of so many characters together; `number` makes them different."""
+    """Return questions and answers with `characters` characters in total; `number` makes them different."""
     turns = max(1, min(200, characters // 2000))
     text = WORD * (characters // (2 * turns) // len(WORD) + 1)
     messages: list[Body] = []
@@ -67,7 +67,7 @@ def conversation(characters: int, number: int) -> list[Body]:
 
 
 def schema(properties: int) -> Body:
-    """An object of so many properties."""
+    """Return the schema of an object with `properties` properties."""
     kinds: list[Body] = [{"type": "string"}, {"type": "integer"}, {"enum": ["a", "b"]}, {"type": ["number", "null"]}]
     names = [f"property_{n}" for n in range(properties)]
     members = {name: kinds[n % len(kinds)] for n, name in enumerate(names)}
@@ -75,7 +75,7 @@ def schema(properties: int) -> Body:
 
 
 def cases() -> Iterator[tuple[str, Body]]:
-    """Names and requests, but for their messages."""
+    """Yield names and requests, without their messages."""
     yield "plain chat, 1 KB", {"size": 1_000}
     for number in (1, 8, 64, 263):
         yield f"{number} tools, 1 KB", {"size": 1_000, "tools": [tool(n) for n in range(number)]}
@@ -86,7 +86,7 @@ def cases() -> Iterator[tuple[str, Body]]:
 
 
 def requests(template: str, body: Body) -> Iterator[bytes]:
-    """The same request with other words, again and again, as messages on the wire."""
+    """Yield the same request with a different text each time, as messages on the wire."""
     rest = {key: value for key, value in body.items() if key != "size"}
     for number in count():
         wire = compile_request_from_openai({"messages": conversation(body["size"], number), **rest})
@@ -95,7 +95,7 @@ def requests(template: str, body: Body) -> Iterator[bytes]:
 
 
 def compiled(asked: Iterator[bytes], known: bool, seconds: float = 0.5) -> float:
-    """Milliseconds of CPU time for each. Some systems count it in ticks, so many are measured together."""
+    """Return milliseconds of CPU time per compilation. Some systems count it in ticks, so many are measured together."""
     spent, times = 0.0, 0
     while spent < seconds or times < TIMES:
         if not known:
@@ -109,17 +109,17 @@ def compiled(asked: Iterator[bytes], known: bool, seconds: float = 0.5) -> float
 
 
 def in_process(template: str) -> None:
-    """The first table."""
+    """Print the first table."""
     print(f"| {'':36} | first ms | again ms | again, a second and core |\n|---|---|---|---|")
     for name, body in cases():
         asked = requests(template, body)
-        compiled(asked, True, 0.0)  # The template's profile.
+        compiled(asked, True, 0.0)  # Caches the template's profile.
         first, again = compiled(asked, False), compiled(asked, True)
         print(f"| {name:36} | {first:.1f} | {again:.2f} | {1e3 / again:,.0f} |", flush=True)
 
 
 async def over_grpc(template: str) -> None:
-    """The second one: a service with a pool of its own, in this process's event loop as the caller is."""
+    """Print the second table: a service with its own pool, in the event loop of this process, like the caller."""
     server, pool, answers = RpcServer(), WorkerPool(), ResponseCache()
     services = register(server.grpc, pool, answers)
     service = PromptCompiler(pool, answers)
@@ -146,20 +146,20 @@ async def over_grpc(template: str) -> None:
 
 
 async def answered(service: PromptCompiler, data: bytes) -> bytes:
-    """A call without the network: from the bytes of the request to those of the answer."""
+    """Run a call without the network: from the bytes of the request to those of the response."""
     request = prompt_compiler_pb2.CompileRequest.FromString(data)
     return (await service.Compile(request, None)).SerializeToString()
 
 
 async def clock(call: Awaitable[object]) -> float:
-    """Milliseconds of a call."""
+    """Return the milliseconds that a call takes."""
     start = time.perf_counter()
     await call
     return (time.perf_counter() - start) * 1e3
 
 
 def varied(data: bytes) -> Iterator[prompt_compiler_pb2.CompileRequest]:
-    """The same request with another last message each time."""
+    """Yield the same request with a different last message each time."""
     for number in count():
         request = prompt_compiler_pb2.CompileRequest.FromString(data)
         request.messages[-1].content[0].text = f"And now, number {number}?"
@@ -168,7 +168,7 @@ def varied(data: bytes) -> Iterator[prompt_compiler_pb2.CompileRequest]:
 
 @contextmanager
 def replica(core: int) -> Iterator[str]:
-    """A compiler by itself, on one core."""
+    """Run a separate compiler on one core; yields its address."""
     command = [sys.executable, "-P", "-m", "promptweave.cli.main", "compiler", "--listen", "127.0.0.1:0"]
     process = subprocess.Popen(  # noqa: S603 - our own program
         ["taskset", "-c", str(core), *command],  # noqa: S607
@@ -190,7 +190,7 @@ async def together(
     callers: int = 8,
     seconds: float = 6,
 ) -> float:
-    """Compilations a second, of calls that go round, by so many callers of each service."""
+    """Return compilations per second, of round-robin calls by `callers` callers per service."""
     numbers, until = count(), time.perf_counter() + seconds
 
     async def caller() -> None:
@@ -203,17 +203,17 @@ async def together(
 
 
 async def at(template: str, addresses: list[str], name: str) -> float:
-    """The same of some addresses."""
+    """Return the same for services at some addresses."""
     async with AsyncExitStack() as stack:
         stubs = [PromptCompilerServiceStub(await stack.enter_async_context(channel(address))) for address in addresses]
         asked = varied(next(requests(template, dict(cases())[name])))
-        # Every worker learns the template and the tools.
+        # Every worker caches the template and the tools.
         await asyncio.gather(*(stub.Compile(next(asked), timeout=120) for stub in stubs for _ in range(64)))
         return await together(stubs, asked)
 
 
 def replicas(template: str) -> None:
-    """The third table."""
+    """Print the third table."""
     print(f"\n| {'compilations a second':36} | 1 replica | 2 replicas | ratio |\n|---|---|---|---|")
     with replica(0) as first, replica(1) as second:
         for name in ("8 tools, 1 KB", "263 tools, 1 KB", "8 tools, 50 KB"):
@@ -226,7 +226,7 @@ def replicas(template: str) -> None:
 
 
 def main() -> None:
-    """Prints it all."""
+    """Print all tables."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--template", type=Path, help="a chat template; the demo model's without")
     given = reader.parse_args()

@@ -1,12 +1,12 @@
-"""What promptweave adds to the engine: time to the first token, and CPU of each streamed token.
+"""The overhead that promptweave adds to the engine: time to the first token, and CPU time per streamed token.
 
-One engine, asked in turns at its own endpoint and through the facade (`promptweave serve --endpoint`), with one client and
-with several at once. Prints a table for docs/sizing.md; asserts nothing. The demo model's tokens cost little, so what is
-around them shows.
+One engine, called alternately at its own endpoint and through the facade (`promptweave serve --endpoint`), by one client and
+by several at once. Prints a table for docs/sizing.md; asserts nothing. The demo model's tokens cost little, so the overhead
+is visible.
 
 python benchmarks/facade.py --rounds 10 --tokens 200 --clients 4
 
-With `--traces` also through another one that tells all to an OpenTelemetry collector: what that costs.
+With `--traces`, a second facade that sends all traces to an OpenTelemetry collector is measured as well: the cost of traces.
 """
 
 import argparse
@@ -44,14 +44,14 @@ server = Server(params)
 threading.Event().wait()
 """
 OURS = ("compiler", "inference", "facade")
-"""Our services, in the order of their start."""
+"""promptweave's services, in the order in which they start."""
 RAW, OWN = "the engine's /completion", "the engine's chat endpoint"
 THROUGH, TRACED = "through promptweave", "... with traces"
 
 
 @dataclass
 class Seen:
-    """What requests of one way took. Seconds."""
+    """Measurements of one path. Seconds."""
 
     first: list[float] = field(default_factory=list)
     whole: list[float] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Seen:
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         port: int = listening.getsockname()[1]
@@ -69,7 +69,7 @@ def free_port() -> int:
 
 @contextmanager
 def started(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
-    """A process, as long as the block."""
+    """Run a process for the duration of the block."""
     quiet = {**os.environ, "PROMPTWEAVE_ACCESS_LOG": "false", "OMP_WAIT_POLICY": "passive", **variables}
     nowhere = subprocess.DEVNULL
     process = subprocess.Popen([sys.executable, *command], stdout=nowhere, stderr=nowhere, text=True, env=quiet)  # noqa: S603
@@ -82,7 +82,7 @@ def started(*command: str, **variables: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextmanager
 def collecting() -> Iterator[str]:
-    """A collector that takes all and keeps nothing: its URL."""
+    """Run a collector that accepts everything and stores nothing; yields its URL."""
     sizes: list[int] = []
 
     def take(request: bytes, context: grpc.ServicerContext) -> bytes:
@@ -102,7 +102,7 @@ def collecting() -> Iterator[str]:
 
 
 def wait_for(url: str) -> None:
-    """Until it answers."""
+    """Wait until the URL responds."""
     end = time.monotonic() + START_S
     while time.monotonic() < end:
         try:
@@ -118,14 +118,14 @@ Processes = Mapping[str, list[psutil.Process]]
 
 
 def processes(serving: int) -> Processes:
-    """Those of each of our services, with their workers."""
+    """Return the processes of each of promptweave's services, including their workers."""
     children = sorted(psutil.Process(serving).children(), key=lambda child: child.create_time())
     services = [child for child in children if "promptweave.cli.supervisor.service_process" in child.cmdline()]
     return {name: [one, *one.children(recursive=True)] for name, one in zip(OURS, services, strict=True)}
 
 
 def cpu(found: Processes) -> dict[str, float]:
-    """Seconds of CPU until now."""
+    """Return the seconds of CPU time so far."""
     return {name: sum(sum(one.cpu_times()[:2]) for one in group) for name, group in found.items()}
 
 
@@ -133,7 +133,7 @@ _COUNT, _RAW_COUNT = re.compile(r'"completion_tokens": ?(\d+)'), re.compile(r'"s
 
 
 async def ask(client: httpx.AsyncClient, seen: Seen, tokens: int, seed: int, *, raw: bool) -> None:
-    """One stream. `raw`: of the engine's `/completion`, for a prompt that is written out."""
+    """Run one stream. `raw`: from the engine's `/completion`, with a formatted prompt."""
     # The turn does not end by itself.
     bias = {str(token): -100 for token in range(257, 264)}
     question = f"Tell me of {seed}."
@@ -160,7 +160,7 @@ async def ask(client: httpx.AsyncClient, seen: Seen, tokens: int, seed: int, *, 
 
 @dataclass(frozen=True)
 class Way:
-    """One way to ask, and who works for it."""
+    """One path to measure, and the processes that work for it."""
 
     name: str
     url: str
@@ -169,7 +169,7 @@ class Way:
 
 
 async def measure(ways: Sequence[Way], options: argparse.Namespace, clients: int) -> None:
-    """Rounds of all ways in turns, and their table."""
+    """Run rounds of all paths in alternating order, and print their table."""
     seen = {way.name: Seen(cpu=dict.fromkeys(way.processes, 0.0)) for way in ways}
     async with httpx.AsyncClient(timeout=600) as client:
         for number in range(-1, options.rounds):
@@ -197,7 +197,7 @@ async def measure(ways: Sequence[Way], options: argparse.Namespace, clients: int
 
 
 def main() -> None:
-    """Runs it."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--tokens", type=int, default=200)

@@ -1,8 +1,8 @@
-"""Reading an answer along its grammar (`inference/generation/grammar_guard.py`): CPU time of each token, on one core.
+"""Checking an answer against its grammar (`inference/generation/grammar_guard.py`): CPU time per token, on one core.
 
     python benchmarks/grammar_guard.py
 
-*New*: the first answer by a grammar; *known*: an answer that was read before. A token is four characters here.
+*New*: the first answer with a grammar; *known*: an answer that was read before. A token is four characters here.
 """
 
 import json
@@ -21,7 +21,7 @@ WORDS = "hello world, this is a text. " * 10
 
 
 def record(**properties: Any) -> dict[str, Any]:
-    """A closed object."""
+    """Return the schema of a closed object."""
     return {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
 
 
@@ -35,14 +35,14 @@ CASES: dict[str, tuple[Any, Any]] = {
 
 
 def milliseconds(work: Callable[[], object]) -> float:
-    """CPU time."""
+    """Return the CPU time of the work."""
     start = time.process_time()
     work()
     return (time.process_time() - start) * 1000
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     print(f"{'schema':26}{'grammar':>9}{'read it':>10}{'new':>14}{'known':>14}")
     for name, (schema, value) in CASES.items():
         gbnf, text = json_schema_to_gbnf(schema), json.dumps(value)

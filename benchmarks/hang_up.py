@@ -2,8 +2,8 @@
 
     python benchmarks/hang_up.py                 a minute or two
 
-One slot of an engine with the demo model writes without an end. Times are from the hanging up to the moment at which the
-engine itself (`/slots`) says that it is idle, and they hold the time that the token takes which was being written.
+One slot of an engine with the demo model generates endlessly. Times are measured from the hang-up until the engine itself
+(`/slots`) reports that it is idle, and include the time of the token that was being generated.
 """
 
 import argparse
@@ -53,7 +53,7 @@ asyncio.run(main())
 
 
 async def cancelled(address: str) -> Callable[[], Awaitable[None]]:
-    """A call that is being written; what cancels it."""
+    """Start a call that generates endlessly; return the function that cancels it."""
     connection = channel(address)
     call = InferenceServiceStub(connection).Generate(ENDLESS)
     for _ in range(3):
@@ -66,7 +66,7 @@ async def cancelled(address: str) -> Callable[[], Awaitable[None]]:
 
 
 async def killed(address: str) -> Callable[[], Awaitable[None]]:
-    """The same, of a client in a process of its own; what kills that."""
+    """Start the same call from a client in a separate process; return the function that kills it."""
     client = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", CLIENT, address), stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -84,13 +84,13 @@ async def killed(address: str) -> Callable[[], Awaitable[None]]:
 
 
 async def idle(engine: ReadyEngine) -> None:
-    """Waits until the engine says that no slot is at work, and the gate that it is free."""
+    """Wait until the engine reports that no slot is busy, and the gate that it is free."""
     while any(slot.processing for slot in await engine.client.slots()) or engine.gate.running:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.001)
 
 
 async def measure(model: Path, cancels: int, kills: int) -> None:
-    """Prints the times."""
+    """Print the times."""
     engine, server = Supervisor(InferenceOptions(model=model, parallel=1, ctx_size=32_768)), RpcServer()
     became = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""How long outputs take to be read, in random pieces: the time should grow as the length does. Prints; asserts nothing.
+"""How long parsing takes, in random pieces: the time should grow linearly with the length. Prints; asserts nothing.
 
 python benchmarks/parser.py
 """
@@ -85,7 +85,7 @@ CASES: dict[str, tuple[Node, str, str, str]] = {
 
 
 def read(root: Node, text: str, mean: int) -> float:
-    """Milliseconds to read `text` in pieces of `mean` characters, more or less."""
+    """Return the milliseconds to parse `text` in pieces of about `mean` characters."""
     rng = random.Random(SEED)  # noqa: S311 - no secret
     pieces, place = [], 0
     while place < len(text):
@@ -104,7 +104,7 @@ def read(root: Node, text: str, mean: int) -> float:
 
 
 def main() -> None:
-    """Prints it all."""
+    """Print all results."""
     print(f"{'ms to read':46}" + "".join(f"{length // KB:>8} KB" for length in LENGTHS))
     for name, (root, head, body, tail) in CASES.items():
         for mean in (5, 500):

@@ -1,4 +1,4 @@
-"""How long schemas take to become grammars, how large those are, and what the worst ones cost. Prints; asserts nothing.
+"""How long schemas take to be compiled, how large their grammars are, and what the worst ones cost. Prints; asserts nothing.
 
 python benchmarks/schema.py
 """
@@ -65,7 +65,7 @@ WORST: dict[str, Any] = {
 
 
 def suite() -> Iterator[Any]:
-    """The schemas of the official suites, where they are at hand."""
+    """Yield the schemas of the official suites, if they are available."""
     for draft, uri in (
         ("draft2020-12", "https://json-schema.org/draft/2020-12/schema"),
         ("draft7", "http://json-schema.org/draft-07/schema#"),
@@ -77,7 +77,7 @@ def suite() -> Iterator[Any]:
 
 
 def timed(schema: Any) -> tuple[float, float, str]:
-    """Milliseconds of CPU time and by the clock, and what came of it."""
+    """Return milliseconds of CPU time and wall-clock time, and the outcome."""
     start, began = time.process_time(), time.perf_counter()
     try:
         outcome = f"{len(compile_schema(schema).grammar):,} characters"
@@ -87,7 +87,7 @@ def timed(schema: Any) -> tuple[float, float, str]:
 
 
 def main() -> None:
-    """Prints it all."""
+    """Print all results."""
     schemas = list(suite())
     for label in ("first time", "again"):
         each = [timed(schema) for schema in schemas]

@@ -1,9 +1,9 @@
-"""What the next message of a conversation of 2,000 tokens evaluates: with a session, in a fork of it, and after restarts.
+"""Tokens that the next message of a 2,000-token conversation evaluates: with a session, in a fork, and after restarts.
 
     python benchmarks/sessions.py                prints a table
 
-`promptweave inference` with the model of random weights and one slot, which another call takes before each of the messages.
-Tokens are the engine's counts, and milliseconds its time for the prompt.
+`promptweave inference` with the random-weight model and one slot, which another call takes before each of the messages.
+Tokens are counted by the engine, and milliseconds are its time for the prompt.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from promptweave.v1.prompt_compiler_pb2 import CompiledPrompt, PromptSegment
 
 CONVERSATION = "hello world " * 160
-"""Some 2,000 tokens: the vocabulary is bytes."""
+"""About 2,000 tokens: the vocabulary is bytes."""
 
 OTHER = "Well, " + CONVERSATION
 
 
 def asked(words: str, **session: str) -> GenerateRequest:
-    """A message, whose answer is certain."""
+    """Return a request whose answer is certain."""
     prompt = CompiledPrompt(
         version=1,
         segments=[PromptSegment(text=words)],
@@ -45,7 +45,7 @@ def asked(words: str, **session: str) -> GenerateRequest:
 
 
 async def finish(stub: InferenceServiceStub, request: GenerateRequest) -> Finish:
-    """How it ended."""
+    """Run a request and return its finish."""
     last = Finish()
     async for response in stub.Generate(request):
         for event in response.events:
@@ -55,7 +55,7 @@ async def finish(stub: InferenceServiceStub, request: GenerateRequest) -> Finish
 
 
 async def row(stub: InferenceServiceStub, what: str, request: GenerateRequest) -> None:
-    """Prints a row, after another call has taken the slot."""
+    """Print a row, after another call has taken the slot."""
     await finish(stub, asked("another one " * 100))
     ended = await finish(stub, request)
     usage = ended.usage
@@ -65,7 +65,7 @@ async def row(stub: InferenceServiceStub, what: str, request: GenerateRequest) -
 
 @asynccontextmanager
 async def service(model: Path, folder: Path) -> AsyncIterator[tuple[InferenceServiceStub, subprocess.Popen[bytes]]]:
-    """The service, with its model loaded."""
+    """Run the service, with its model loaded."""
     address = f"unix:{folder / 'socket'}"
     command = [sys.executable, "-P", "-m", "promptweave.cli.main", "inference", "--listen", address, "--model", str(model)]
     command += ["--session-dir", str(folder / "sessions"), "--parallel", "1", "--ctx-size", "8192"]
@@ -81,7 +81,7 @@ async def service(model: Path, folder: Path) -> AsyncIterator[tuple[InferenceSer
 
 
 async def ready(stub: InferenceServiceStub) -> None:
-    """Waits until the model is loaded."""
+    """Wait until the model is loaded."""
     while True:
         try:
             await stub.GetModel(GetModelRequest(), wait_for_ready=True, timeout=60)
@@ -93,7 +93,7 @@ async def ready(stub: InferenceServiceStub) -> None:
 
 
 async def table(folder: Path) -> None:
-    """Prints it."""
+    """Print the table."""
     model = folder / "demo.gguf"
     write_demo_model(model)
     print("| message | tokens of its prompt | evaluated | ms |\n|---|---|---|---|")

@@ -1,9 +1,10 @@
-"""What the engine makes of the shapes that slow it down: written as converters mostly do, and as ours. Prints a table.
+"""How the engine handles the shapes that slow it down: as most converters write them, and as promptweave does. Prints a
+table.
 
 python benchmarks/shapes.py
 
-Judged by llama.cpp's own grammar code, reached through `../shared/tools/gbnf_engine.py`: the time to load a grammar, the
-most parallel stacks while a text is read (a token's cost grows with them), and the time for each character.
+Measured with llama.cpp's own grammar code, through `../shared/tools/gbnf_engine.py`: the time to load a grammar, the maximum
+number of parallel stacks while a text is read (a token's cost grows with it), and the time per character.
 """
 
 import importlib.util
@@ -24,16 +25,16 @@ STRING = r'string ::= "\"" char* "\""' + "\n" + r'char ::= [^"\\\x00-\x1F] | "\\
 VALUES = STRING + r'integer ::= "-"? ("0" | [1-9] [0-9]{0,15})' + "\n"
 
 Shape = tuple[str, str, str, str]
-"""A name, the grammar as it is mostly written, ours, a text."""
+"""A name, the grammar as it is usually written, promptweave's, a text."""
 
 
 def literal(text: str) -> str:
-    """A text in GBNF."""
+    """Return a text as a GBNF literal."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def optional_properties(number: int) -> tuple[str, str]:
-    """Optional properties in order, as llama.cpp's own converter writes them; and ours."""
+    """Return grammars for optional properties in order: llama.cpp's own converter's, and promptweave's."""
     names = [f"property_{n}" for n in range(number)]
     first = " | ".join(f"p{n}" if n == number - 1 else f"p{n} r{n}" for n in range(number))
     pairs = "\n".join(f"p{n} ::= {literal(dumps(name) + ': ')} string" for n, name in enumerate(names))
@@ -43,7 +44,7 @@ def optional_properties(number: int) -> tuple[str, str]:
 
 
 def kinds(number: int) -> tuple[str, str]:
-    """Objects that are told apart by a property."""
+    """Return grammars for objects that are distinguished by a property."""
     heads = [literal(f'{{"kind": "k{n}", "x": ') for n in range(number)]
     options = [f'{head} integer "}}"' for head in heads]
     schema = {
@@ -61,7 +62,7 @@ def kinds(number: int) -> tuple[str, str]:
 
 
 def enum(number: int) -> tuple[str, str]:
-    """A choice of strings."""
+    """Return grammars for a choice of strings."""
     members = [f"value number {n}" for n in range(number)]
     return f"root ::= {' | '.join(literal(dumps(member)) for member in members)}\n", compile_schema(
         {"enum": members}
@@ -69,7 +70,7 @@ def enum(number: int) -> tuple[str, str]:
 
 
 def tools() -> tuple[str, str]:
-    """The calls of 263 tools, a call required."""
+    """Return grammars for the calls of 263 tools, with a call required."""
     names = [
         f"{verb}_{noun}_{n}" for verb in ("get", "list", "create", "update", "delete") for noun in NOUNS for n in range(4)
     ]
@@ -86,7 +87,7 @@ def tools() -> tuple[str, str]:
     )
     compiled = compile_prompt(request, ChatTemplate("{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"))
     assert compiled.grammar
-    # What is certain to come first stands in the prompt.
+    # Text that is certain to come first is in the prompt.
     return f'root ::= ({" | ".join(options)}) {literal("}")} "\\n</tool_call>"\n{VALUES}', compiled.grammar
 
 
@@ -95,7 +96,7 @@ NOUNS += ("workflow", "run", "artifact", "comment")
 
 
 def shapes() -> Iterator[Shape]:
-    """All of them."""
+    """Yield all shapes."""
     for number, place in ((20, 17), (200, 150), (1000, 900)):
         yield f"{number:,} optional properties", *optional_properties(number), f'{{"property_{place}": "x"}}'
     naive = 'root ::= "\\"" [a-z]{0,50} [a-z]{0,50} [a-z]{0,50} "\\""\n'
@@ -114,7 +115,7 @@ def shapes() -> Iterator[Shape]:
 
 
 def main() -> None:
-    """Prints the table."""
+    """Print the table."""
     if not ENGINE.exists():
         sys.exit(f"{ENGINE} is needed")
     spec = importlib.util.spec_from_file_location("gbnf_engine", ENGINE)
@@ -130,7 +131,7 @@ def main() -> None:
 
 
 def measured(engine: Any, grammar: str, text: str) -> tuple[str, ...]:
-    """Bytes, rules, milliseconds to load it, stacks at most, microseconds for each character: the best of five."""
+    """Return bytes, rules, milliseconds to load, the maximum of stacks, microseconds per character: the best of five."""
     answer = engine.check(grammar, [text] * 5)
     assert answer["ok"], answer
     best = min(answer["results"], key=lambda result: result["us"])

@@ -3,9 +3,9 @@
     python benchmarks/soak.py                    half an hour
     python benchmarks/soak.py --seconds 120      for CI
 
-Starts `promptweave serve` with the demo model. Each request has a schema of its own, which admits one value only, so an
-answer that belongs to another request, or is put together wrongly, is seen. Ends with status 1 if there was a wrong answer,
-a hang, an error that a client should not see, or something left: a slot, file descriptors, memory.
+Starts `promptweave serve` with the demo model. Each request has its own schema, which permits a single value, so an answer
+that belongs to another request, or is assembled incorrectly, is detected. Exits with status 1 after a wrong answer, a hang,
+an error that a client should not see, or a leak: of a slot, file descriptors or memory.
 """
 
 import argparse
@@ -33,30 +33,30 @@ QUEUE = SLOTS // 2
 """Smaller than what the clients want, so that some are refused."""
 
 EXPECTED = ("right", "hung up", "refused: 429 ", "refused: 503 ", "cut in mid-stream: engine_unavailable")
-"""How requests may end: well, by the client, by the queue, and by the engine's end."""
+"""How requests may end: well, by the client, by the queue, and by the engine's exit."""
 
 HANG_S = 90.0
 """A request that takes longer hangs. Above `--hang-timeout`, which is 60 s."""
 SETTLE_S = 10.0
 GROWTH_MIB, GROWTH_FDS = 64, 16
-"""What a service may have more at the end than after the first kill."""
+"""How much a service may grow from the first kill to the end."""
 
 
 @dataclass
 class Tally:
-    """What was seen."""
+    """The observations."""
 
     outcomes: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
     killed_at: float | None = None
-    """When the engine was killed, until an answer to a later request is there."""
+    """When the engine was killed; None once a later request has been answered."""
     recoveries: list[float] = field(default_factory=list)
-    """Seconds from a kill to the first right answer to a request that came later."""
+    """Seconds from a kill to the first right answer to a request that was sent later."""
     restarts: list[float] = field(default_factory=list)
-    """Seconds from a kill to an engine that is ready."""
+    """Seconds from a kill until the engine is ready."""
 
     def answered(self, began: float) -> None:
-        """A whole, right answer to a request that began then."""
+        """Count a complete, right answer to a request that was sent at `began`."""
         self.outcomes["right"] += 1
         if self.killed_at is not None and began > self.killed_at:
             self.recoveries.append(time.monotonic() - self.killed_at)
@@ -65,14 +65,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Request:
-    """A request, and the only answer that is right; None: free text."""
+    """A request, and its only right answer; None: free text."""
 
     body: dict[str, Any]
     right: Any
 
 
 def make(number: int, dice: random.Random) -> Request:
-    """A request of a random kind."""
+    """Return a request of a random kind."""
     body: dict[str, Any] = {
         "model": "gpt-4o",
         "messages": [{"role": "user", "content": f"question {number} " + "word " * dice.randrange(1, 200)}],
@@ -98,7 +98,7 @@ def make(number: int, dice: random.Random) -> Request:
 
 
 async def client(url: str, numbers: Iterator[int], seed: int, tally: Tally, end: float) -> None:
-    """Asks one thing after the other; one in five times it hangs up."""
+    """Send one request after the other; hang up on one in five."""
     dice = random.Random(seed)  # noqa: S311 - no secret
     async with httpx.AsyncClient(base_url=url, timeout=HANG_S) as http:
         while time.monotonic() < end:
@@ -125,7 +125,7 @@ async def client(url: str, numbers: Iterator[int], seed: int, tally: Tally, end:
 
 
 async def ask(http: httpx.AsyncClient, request: Request) -> str:
-    """What came of a request."""
+    """Send a request; return its outcome."""
     if not request.body["stream"]:
         response = await http.post("chat/completions", json=request.body)
         if response.status_code != 200:
@@ -147,19 +147,19 @@ async def ask(http: httpx.AsyncClient, request: Request) -> str:
 
 
 def refused(status: int, error: dict[str, Any]) -> str:
-    """A refusal; with its words, where the request would be at fault, which none is."""
+    """Describe a refusal; with its message if it blames the request, which is never at fault."""
     return f"refused: {status} {error['message'] if status == 400 else error['code']}"
 
 
 async def events(response: httpx.Response) -> AsyncIterator[dict[str, Any]]:
-    """The events of a stream."""
+    """Yield the events of a stream."""
     async for line in response.aiter_lines():
         if line.startswith("data: ") and line != "data: [DONE]":
             yield json.loads(line.removeprefix("data: "))
 
 
 def add(message: dict[str, Any], delta: dict[str, Any]) -> None:
-    """Puts a message together."""
+    """Add a delta to the message."""
     message["content"] += delta.get("content") or ""
     for call in delta.get("tool_calls") or ():
         if call["index"] == len(message["tool_calls"]):
@@ -168,7 +168,7 @@ def add(message: dict[str, Any], delta: dict[str, Any]) -> None:
 
 
 def judge(request: Request, reason: str | None, message: dict[str, Any]) -> str:
-    """`right`, or `WRONG` with what is wrong."""
+    """Return `right`, or `WRONG` with what is wrong."""
     if reason is None:
         return f"WRONG: a stream without an end for {request.right}"
     if request.right is None:
@@ -185,7 +185,7 @@ def judge(request: Request, reason: str | None, message: dict[str, Any]) -> str:
 
 
 async def kill_engines(inference: psutil.Process, metrics: str, every_s: float, tally: Tally, end: float) -> None:
-    """Kills the engine again and again."""
+    """Kill the engine again and again."""
     due = time.monotonic() + every_s
     while due < end:
         await asyncio.sleep(due - time.monotonic())
@@ -199,14 +199,14 @@ async def kill_engines(inference: psutil.Process, metrics: str, every_s: float, 
 
 
 async def back(metrics: str, restarts: int) -> bool:
-    """Whether the engine is ready after so many restarts."""
+    """Return whether the engine is ready after at least `restarts` restarts."""
     now = await gauges(metrics)
     return now["promptweave_engine_restarts_total"] >= restarts and now["promptweave_engine_ready"] == 1
 
 
 @contextmanager
 def serve(metrics: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`promptweave serve`, and the URL of its API."""
+    """Run `promptweave serve`; yields its process and the URL of its API."""
     listen = ("--port", "0", "--compiler-listen", "127.0.0.1:0", "--inference-listen", "127.0.0.1:0")
     options = ("--parallel", str(SLOTS), "--queue", str(QUEUE), "--ctx-size", "4096", "--inference-metrics", metrics)
     command = [sys.executable, "-P", "-m", "promptweave.cli.main", "serve", *listen, *options]
@@ -224,7 +224,7 @@ def serve(metrics: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 def services(process: subprocess.Popen[str]) -> dict[str, psutil.Process]:
-    """The three services, in the order of their start."""
+    """Return the three services, in the order in which they start."""
     workers = [
         child
         for child in sorted(psutil.Process(process.pid).children(), key=lambda child: child.create_time())
@@ -234,19 +234,19 @@ def services(process: subprocess.Popen[str]) -> dict[str, psutil.Process]:
 
 
 def sizes(found: dict[str, psutil.Process]) -> dict[str, tuple[float, int]]:
-    """MiB and file descriptors of each service, without its children."""
+    """Return MiB and file descriptors of each service, without its children."""
     return {name: (one.memory_info().rss / 2**20, one.num_fds()) for name, one in found.items()}
 
 
 async def gauges(address: str) -> dict[str, float]:
-    """The inference service's metrics that have no labels."""
+    """Return the inference service's metrics that have no labels."""
     async with httpx.AsyncClient(timeout=30) as http:
         text = (await http.get(f"http://{address}/metrics")).text
     return {name: float(value) for name, value in re.findall(r"^([a-z_:]+) (\S+)$", text, re.MULTILINE)}
 
 
 async def soak(seconds: float, kill_every_s: float, seed: int) -> bool:
-    """Runs it, and prints what was seen; whether all is well."""
+    """Run the test and print the observations; return whether all is well."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         metrics = f"127.0.0.1:{probe.getsockname()[1]}"
@@ -270,7 +270,7 @@ def report(
     last: dict[str, tuple[float, int]],
     left: dict[str, float],
 ) -> bool:
-    """Prints everything; whether all is well."""
+    """Print everything; return whether all is well."""
     print(f"{tally.outcomes.total()} requests, {len(tally.restarts)} kills")
     for outcome, count in tally.outcomes.most_common():
         print(f"  {count:6} {outcome}")
@@ -294,7 +294,7 @@ def report(
 
 
 def part(times: list[float], share: float) -> float:
-    """The time that this share of them does not exceed."""
+    """Return the time that this share of them does not exceed."""
     return sorted(times)[min(len(times) - 1, int(len(times) * share))]
 
 

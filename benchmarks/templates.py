@@ -2,7 +2,8 @@
 
 python benchmarks/templates.py [CORPUS_FOLDER]
 
-Milliseconds of CPU time, so that other work on the machine does not count; over gRPC the clock's, the best of four calls.
+Milliseconds of CPU time, so that other work on the machine does not count; over gRPC wall-clock time, the best of four
+calls.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ OWN = HERE.parent / "tests" / "compiler" / "templates"
 
 
 def readme_request() -> dict[str, Any]:
-    """The body of the README's curl."""
+    """Return the body of the README's curl command."""
     found = re.search(r"-d '(\{.*?\})'\n```", (HERE.parent / "README.md").read_text(), re.DOTALL)
     assert found
     body: dict[str, Any] = json.loads(found[1])
@@ -43,7 +44,7 @@ def readme_request() -> dict[str, Any]:
 
 
 def mean(run: Callable[[], object], times: int) -> float:
-    """Milliseconds of CPU time for each run."""
+    """Return milliseconds of CPU time per run."""
     start = time.process_time()
     for _ in range(times):
         run()
@@ -51,7 +52,7 @@ def mean(run: Callable[[], object], times: int) -> float:
 
 
 def cold(template: ChatTemplate) -> None:
-    """Profiles a template that nobody has seen."""
+    """Profile a template without any cached results."""
     profiles._cached.cache_clear()
     probe_capabilities._cached.cache_clear()
     profiles.profile(template)
@@ -59,7 +60,7 @@ def cold(template: ChatTemplate) -> None:
 
 
 def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:
-    """Profiling, then the first compilation of a request, then others with the same tools."""
+    """Measure profiling, then the first compilation of a request, then others with the same tools."""
 
     def first() -> None:
         planning.plan.cache_clear()
@@ -73,7 +74,7 @@ def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:
 
 
 async def over_grpc(templates: list[ChatTemplate], wire: prompt_compiler_pb2.CompileRequest) -> list[list[float]]:
-    """Milliseconds of each of five calls in a row, with other words each, for each template."""
+    """Return, for each template, the milliseconds of five consecutive calls, each with a different text."""
     server, pool = RpcServer(), WorkerPool()
     services = register(server.grpc, pool)
     address = server.listen("127.0.0.1:0")
@@ -99,7 +100,7 @@ async def over_grpc(templates: list[ChatTemplate], wire: prompt_compiler_pb2.Com
 
 
 def main() -> None:
-    """Prints it all."""
+    """Print all results."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CORPUS if CORPUS.is_dir() else OWN
     paths = sorted(folder.glob("*.jinja"))
     templates = [ChatTemplate(path.read_text(), "<s>", "</s>") for path in paths]

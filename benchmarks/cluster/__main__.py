@@ -1,11 +1,13 @@
-"""A cluster on one machine: two facades, two compilers, three inference services with real engines behind HAProxy, each on
-a host of its own (network namespaces), with mTLS and a token between them. As root, with iproute2, HAProxy and dnsmasq:
+"""A cluster on one machine: two facades, two compilers and three inference services with real engines behind HAProxy, each
+on its own host (a network namespace), with mTLS and a token between them. Run it as root, with iproute2, HAProxy and
+dnsmasq:
 
     python -m benchmarks.cluster             everything, a quarter of an hour
-    python -m benchmarks.cluster --short     a few minutes, for the tests: status 1 where something is not as it should be
+    python -m benchmarks.cluster --short     a few minutes, for the tests: status 1 if a result is not as expected
 
-Prints a table: how many turns of conversations come back to their replica, what compilers do side by side, what is seen
-when a host is killed, frozen or cut off, or when all are restarted in turn, when a replica is added, and who is refused.
+Prints a table: how many turns of conversations return to their replica, how compiler throughput scales, what clients see
+when a host is killed, frozen or cut off, when all are restarted in turn, and when a replica is added, and which calls are
+refused.
 """
 
 import argparse
@@ -32,11 +34,11 @@ _FOUND_S = 120.0
 """How long a new replica may take to start and be found."""
 PARTS = ("mtls", "affinity", "throughput", "faults", "replica", "restart")
 AIM = 0.95
-"""The share of turns that should come back to their replica."""
+"""The share of turns that should return to their replica."""
 
 
 def main() -> int:
-    """Runs it; the exit status."""
+    """Run the benchmark; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--short", action="store_true", help="fewer conversations and faults")
     parser.add_argument("--only", choices=PARTS, metavar="PART", help=f"one of {', '.join(PARTS)}")
@@ -62,12 +64,12 @@ def main() -> int:
 
 
 def say(part: str, what: str, found: str) -> None:
-    """A row of the table."""
+    """Print a row of the table."""
     print(f"| {part} | {what} | {found} |", flush=True)
 
 
 async def show(cluster: Cluster, only: str | None, *, short: bool) -> int:
-    """All parts, or one; 1 where something is not as it should be."""
+    """Run all parts, or one; return 1 if a result is not as expected."""
     urls = [f"http://{host.address}:{FACADE}" for host in cluster.facades]
     await warm_up(urls)
     wrong: list[str] = []
@@ -77,7 +79,7 @@ async def show(cluster: Cluster, only: str | None, *, short: bool) -> int:
         wrong += await affinity(cluster, urls, short=short)
     if only == "throughput" or not (only or short):
         await side_by_side(cluster)
-        await warm_up(urls)  # One of them was started again.
+        await warm_up(urls)  # One of them was restarted.
     if only in (None, "faults"):
         wrong += await faults(cluster, urls, short=short)
     if only in (None, "replica"):
@@ -90,7 +92,7 @@ async def show(cluster: Cluster, only: str | None, *, short: bool) -> int:
 
 
 def who_is_refused(cluster: Cluster) -> list[str]:
-    """Only the facade's certificate opens."""
+    """Check that only the facade's certificate is accepted."""
     wrong = []
     for where, rows in refusals(cluster).items():
         say("mTLS", f"calls to the {where}", ", ".join(f"{who}: {status}" for who, status in rows.items()))
@@ -99,7 +101,7 @@ def who_is_refused(cluster: Cluster) -> list[str]:
 
 
 async def affinity(cluster: Cluster, urls: list[str], *, short: bool) -> list[str]:
-    """Conversations by prefix, and going round."""
+    """Compare balancing conversations by prefix with round-robin."""
     count, turns, wrong = (9, 4, []) if short else (20, 6, [])
     for name, by_prefix in (("by prefix", True), ("round robin", False)):
         if not by_prefix:
@@ -133,7 +135,7 @@ async def affinity(cluster: Cluster, urls: list[str], *, short: bool) -> list[st
 
 
 async def side_by_side(cluster: Cluster) -> None:
-    """Compilers add up as far as there are cores for them, and for who calls."""
+    """Measure two compilers side by side; they scale as far as there are cores for them and for the callers."""
     one, two = await throughput(cluster)
     cores = len(os.sched_getaffinity(0))
     say(
@@ -144,22 +146,22 @@ async def side_by_side(cluster: Cluster) -> None:
 
 
 def kill(host: Host) -> None:
-    """As when power fails."""
+    """Kill the host's processes, as if the power failed."""
     host.kill()
 
 
 def freeze(host: Host) -> None:
-    """All of its processes stand still."""
+    """Stop all of the host's processes (SIGSTOP)."""
     host.signal(signal.SIGSTOP)
 
 
 def cut(host: Host) -> None:
-    """Its link is down."""
+    """Take the host's link down."""
     host.cut(off=True)
 
 
 def heal(host: Host, fault: Callable[[Host], None]) -> None:
-    """Takes a fault away."""
+    """Undo a fault."""
     if fault is kill:
         host.start()
     elif fault is freeze:
@@ -169,7 +171,7 @@ def heal(host: Host, fault: Callable[[Host], None]) -> None:
 
 
 async def faults(cluster: Cluster, urls: list[str], *, short: bool) -> list[str]:
-    """One replica of each kind, killed, frozen, cut off, while clients ask."""
+    """Kill, freeze and cut off one replica of each kind, while clients send requests."""
     wrong = []
     chosen = [(cluster.inferences[0], fault) for fault in (kill, freeze, cut)]
     if not short:
@@ -189,7 +191,7 @@ async def faults(cluster: Cluster, urls: list[str], *, short: bool) -> list[str]
 
 
 async def new_replica(cluster: Cluster, urls: list[str]) -> list[str]:
-    """A replica that the DNS tells of gets work."""
+    """Check that a replica that is added to the DNS gets calls."""
     host = cluster.network.host("inference4")
     cluster.start_inference(host)
     cluster.inferences.append(host)
@@ -205,7 +207,7 @@ async def new_replica(cluster: Cluster, urls: list[str]) -> list[str]:
 
 
 async def rolling_restart(cluster: Cluster, urls: list[str]) -> list[str]:
-    """All hosts in turn, as an orchestrator does."""
+    """Restart all hosts in turn, as an orchestrator does."""
     wrong = []
     for kind, hosts in (("compiler", cluster.compilers), ("inference", cluster.inferences), ("facade", cluster.facades)):
         async with Load(urls) as load:
@@ -221,7 +223,7 @@ async def rolling_restart(cluster: Cluster, urls: list[str]) -> list[str]:
 
 
 def told(load: Load, trouble: float) -> str:
-    """What clients saw."""
+    """Describe what clients saw."""
     words = [f"{load.outcomes[name]} {name}" for name in ("whole", "cut", "failed", "refused") if load.outcomes[name]]
     words += [f"{load.repeated} repeated by the client", f"slowest {load.slowest_s:.1f} s"]
     return ", ".join(words) + (f"; last trouble after {trouble:.1f} s" if trouble else "") + _reasons(load.reasons)

@@ -1,4 +1,4 @@
-"""Clients: conversations of several turns, and requests that go on while something breaks."""
+"""Clients: conversations of several turns, and requests that continue while something breaks."""
 
 import asyncio
 import itertools
@@ -14,11 +14,11 @@ import httpx
 
 _ANSWER_S = 60.0
 _FIRST_S = 20.0
-"""How long a client waits for the first byte, before it asks at another facade."""
+"""How long a client waits for the first byte, before it tries another facade."""
 _SHUNNED_S = 5.0
 _REPEATED = (408, 409, 429, *range(500, 600))
 _TRIES = 3
-"""As OpenAI's clients do: once, and twice more."""
+"""Like OpenAI's clients: once, and two retries."""
 
 _SYSTEM = "You are a helpful assistant of a company that sells everything. " + "Be brief, and never guess."
 _WORDS = "weather train hotel music light garden kitchen letter mountain river window coffee paper summer winter"
@@ -26,7 +26,7 @@ _WORDS = "weather train hotel music light garden kitchen letter mountain river w
 
 @dataclass
 class Turns:
-    """What conversations took."""
+    """Totals of the conversations."""
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
@@ -35,12 +35,13 @@ class Turns:
 
     @property
     def cached(self) -> float:
-        """The part of later turns' prompts that an engine had."""
+        """Return the share of later turns' prompts that an engine had cached."""
         return self.cached_tokens / self.prompt_tokens if self.prompt_tokens else 0.0
 
 
 async def warm_up(urls: Sequence[str], at_once: int = 8) -> None:
-    """Until all are answered. A compiler takes its time over a template that it sees for the first time, in each worker."""
+    """Send requests until all succeed. Each of a compiler's workers needs some time for a template that it sees for the
+    first time."""
     body = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello."}], "max_tokens": 4}
     async with httpx.AsyncClient(timeout=_ANSWER_S) as client:
         for _ in range(5):
@@ -52,7 +53,7 @@ async def warm_up(urls: Sequence[str], at_once: int = 8) -> None:
 
 
 async def conversations(urls: Sequence[str], count: int, turns: int, at_once: int = 6) -> Turns:
-    """Conversations that share a system prompt, and go on for some turns. Counts all turns but the first ones."""
+    """Run conversations of several turns that share a system prompt. Counts all turns but the first ones."""
     seen, gate = Turns(), asyncio.Semaphore(at_once)
 
     async def hold(number: int, client: httpx.AsyncClient) -> None:
@@ -61,7 +62,7 @@ async def conversations(urls: Sequence[str], count: int, turns: int, at_once: in
         for turn in range(turns):
             question = f"Question {number}.{turn}: " + " ".join(dice.choices(_WORDS.split(), k=40)) + "?"
             messages.append({"role": "user", "content": question})
-            # Each turn on its own: a person thinks between turns, and others come in between.
+            # Each turn by itself: people think between turns, and other conversations come in between.
             async with gate:
                 body = {"model": "gpt-4o", "messages": messages, "max_tokens": 24, "temperature": 0}
                 url = urls[(number + turn) % len(urls)]
@@ -84,19 +85,19 @@ async def conversations(urls: Sequence[str], count: int, turns: int, at_once: in
 
 @dataclass
 class Load:
-    """Clients that ask without a pause, and what became of it. Streams, each of some tokens."""
+    """Clients that send requests without a pause, and the outcomes. All are streams of some tokens."""
 
     urls: Sequence[str]
     clients: int = 4
     outcomes: Counter[str] = field(default_factory=Counter)
-    """`whole`; `cut`: the stream had begun; `failed`: it had not, at any of three tries; `refused`: what repeating does not
-    help, such as a compilation that took longer than it may, on a machine that is too busy."""
+    """`whole`; `cut`: the stream had begun; `failed`: it had not, at any of three tries; `refused`: a retry does not
+    help, for example after a compilation that timed out on an overloaded machine."""
     repeated: int = 0
-    """Tries that failed before the first byte, and were followed by another one."""
+    """Tries that failed before the first byte, and were retried."""
     reasons: Counter[str] = field(default_factory=Counter)
     slowest_s: float = 0.0
     last_trouble: float = 0.0
-    """When something was cut, failed, or repeated for the last time; on the monotonic clock."""
+    """When something was last cut, failed, or retried; on the monotonic clock."""
     _shunned: dict[str, float] = field(default_factory=dict)
 
     async def __aenter__(self) -> "Load":
@@ -127,7 +128,7 @@ class Load:
                 self.reasons[reason] += 1
             if outcome != "failed":
                 break
-            # What an ingress does with a backend that does not answer.
+            # As an ingress does with a backend that does not respond.
             self._shunned[url] = time.monotonic() + _SHUNNED_S
             self.repeated += attempt + 1 < _TRIES
         self.outcomes[outcome] += 1

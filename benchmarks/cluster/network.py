@@ -1,4 +1,4 @@
-"""Hosts on one machine: network namespaces with addresses of their own, joined by a bridge in a namespace of its own."""
+"""Hosts on one machine: network namespaces with their own addresses, joined by a bridge in another namespace."""
 
 import ctypes
 import os
@@ -20,7 +20,7 @@ DOMAIN = "cluster.test"
 
 
 def refusal() -> str | None:
-    """Why hosts cannot be made here; None: they can."""
+    """Return why hosts cannot be created here; None if they can."""
     missing = [tool for tool in ("ip", "haproxy", "dnsmasq") if not _tool(tool)]
     if missing:
         return f"not installed: {', '.join(missing)}"
@@ -38,7 +38,7 @@ def refusal() -> str | None:
 
 @dataclass
 class Host:
-    """One host, and the process that runs on it."""
+    """A host, and the process that runs on it."""
 
     name: str
     address: str
@@ -50,7 +50,7 @@ class Host:
     variables: dict[str, str] = field(default_factory=dict)
 
     def start(self, arguments: Sequence[str] | None = None, **variables: str) -> None:
-        """Runs a command here; without one, the same as before."""
+        """Run a command here; without one, the previous command."""
         if arguments is not None:
             self.arguments, self.variables = arguments, variables
         with self.log.open("ab") as log:
@@ -64,13 +64,13 @@ class Host:
             )
 
     def signal(self, number: int) -> None:
-        """To all of the host's processes: the engine is in a session of its own."""
+        """Send a signal to all of the host's processes: the engine is in its own session."""
         for pid in self._pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def stop(self, wait_s: float = 40.0) -> None:
-        """As an orchestrator does: SIGTERM to the service alone, and a wait."""
+        """Stop the service as an orchestrator does: SIGTERM to its process alone, and a wait."""
         assert self.process
         self.process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -79,36 +79,36 @@ class Host:
 
     @property
     def alive(self) -> bool:
-        """Whether its process runs."""
+        """Return whether its process runs."""
         return self.process is not None and self.process.poll() is None
 
     def pin(self, *cores: int) -> None:
-        """Lets its processes run on these cores alone."""
+        """Restrict its processes to these cores."""
         for pid in self._pids():
             _run(["taskset", "-a", "-c", "-p", ",".join(map(str, cores)), str(pid)])
 
     def unpin(self) -> None:
-        """Lets them run on all."""
+        """Let its processes run on all cores."""
         self.pin(*os.sched_getaffinity(0))
 
     def kill(self) -> None:
-        """As when power fails."""
+        """Kill all processes, as if the power failed."""
         self.signal(signal.SIGKILL)
         if self.process:
             self.process.wait(10)
 
     def cut(self, *, off: bool) -> None:
-        """Takes the host's link down, or up again."""
+        """Take the host's link down, or up again."""
         self.network.ip("-n", self.network.switch, "link", "set", self.name, "down" if off else "up")
 
     def _pids(self) -> list[int]:
         found = _run([_tool("ip"), "netns", "pids", self.namespace]).stdout.split()
-        # We are on the client's host.
+        # This process runs on the client's host.
         return [int(word) for word in found if int(word) != os.getpid()]
 
 
 class Network:
-    """Hosts, and names for them."""
+    """Hosts, and their names."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -125,7 +125,7 @@ class Network:
         self.ip("-n", self.switch, "link", "set", "bridge", "up")
         self._names.write_text("")
         dns = self.host("dns")
-        # Clients' pools go round replicas themselves; a name lives for a second.
+        # Clients' connection pools balance replicas themselves; a name's TTL is one second.
         options = [
             "--keep-in-foreground",
             "--conf-file=/dev/null",
@@ -149,13 +149,13 @@ class Network:
             Path("/etc/netns").rmdir()
 
     def ip(self, *arguments: str) -> None:
-        """Runs ip(8). Raises RuntimeError."""
+        """Run ip(8). Raises RuntimeError."""
         done = _run([_tool("ip"), *arguments])
         if done.returncode:
             raise RuntimeError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
 
     def host(self, name: str) -> Host:
-        """A new one, whose resolver is the cluster's."""
+        """Create a host whose resolver is the cluster's."""
         namespace = f"{self.prefix}-{name}"
         address = f"{_SUBNET}.{self._next}"
         self._next += 1
@@ -172,19 +172,19 @@ class Network:
         return host
 
     def tell(self, names: dict[str, list[Host]]) -> None:
-        """What the DNS says from now on: as of a headless service, an address for each host."""
+        """Set the DNS records: an address for each host, as of a headless service."""
         lines = [f"{host.address} {name}.{DOMAIN}\n" for name, hosts in names.items() for host in hosts]
         self._names.write_text("".join(lines))
         self.hosts["dns"].signal(signal.SIGHUP)
 
     def enter(self, host: Host) -> None:
-        """From now on, what this thread opens is opened on that host."""
+        """Make everything that this thread opens from now on belong to that host's network."""
         with Path(f"/run/netns/{host.namespace}").open() as file:
             _setns(file)
 
 
 def _sweep() -> None:
-    """Takes away what a run left that was killed."""
+    """Remove what a killed run has left."""
     for name in re.findall(rf"^({_PREFIX}(\d+)-\S+)", _run([_tool("ip"), "netns", "list"]).stdout, re.MULTILINE):
         if not Path(f"/proc/{name[1]}").exists():
             for pid in _run([_tool("ip"), "netns", "pids", name[0]]).stdout.split():
@@ -210,12 +210,12 @@ def _tool(name: str) -> str:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    # A machine with other work may be slow at it.
+    # May be slow on a busy machine.
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def until(what: str, is_so: Callable[[], bool], wait_s: float = 180.0) -> float:
-    """Waits; gives the seconds that it took. Raises TimeoutError."""
+    """Wait until the condition holds; return the seconds that it took. Raises TimeoutError."""
     begun = time.monotonic()
     while not is_so():
         if time.monotonic() - begun > wait_s:

@@ -1,4 +1,4 @@
-"""Who may call the services, and the proxy: only those with a certificate of the cluster's."""
+"""Which callers the services and the proxy accept: only those with a certificate of the cluster's."""
 
 import grpc
 from benchmarks.cluster.network import DOMAIN
@@ -7,7 +7,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 
 def refusals(cluster: Cluster) -> dict[str, dict[str, str]]:
-    """Where → who asks → the status that they get. Health is asked, which needs no token."""
+    """Return, by server and caller, the status of a health check, which needs no token."""
     found: dict[str, dict[str, str]] = {}
     for where, name, host in (("proxy", "balancer", cluster.balancer), ("service", "inference", cluster.inferences[0])):
         rows = found[where] = {}
@@ -21,7 +21,7 @@ def _ask(cluster: Cluster, address: str, name: str, who: str) -> str:
     file = {"facade": "facade", "another CA's": "stranger", "expired": "expired"}.get(who)
     pair = [(folder / f"{file}.{end}").read_bytes() for end in ("key", "pem")] if file else [None, None]
     credentials = grpc.ssl_channel_credentials((folder / "ca.pem").read_bytes(), *pair)
-    # The cluster's DNS is not this process's own.
+    # This process does not use the cluster's DNS.
     options = [("grpc.ssl_target_name_override", name)]
     plain = who == "plain text"
     with grpc.insecure_channel(address) if plain else grpc.secure_channel(address, credentials, options) as channel:

@@ -1,4 +1,4 @@
-"""The services on their hosts: mTLS and a token between them, and HAProxy before compilers and inference."""
+"""The services on their hosts: mTLS and a token between them, and HAProxy in front of compilers and inference."""
 
 import datetime
 import re
@@ -20,7 +20,7 @@ _SERVED = re.compile(r" inferences/(inference\d+) .* \{([0-9a-f]+)\} ")
 
 
 class Cluster:
-    """Everything that runs."""
+    """All services of the cluster."""
 
     def __init__(self, network: Network, *, compilers: int, inferences: int, facades: int) -> None:
         self.network, self.folder = network, network.folder
@@ -33,11 +33,11 @@ class Cluster:
         self.tell_names()
 
     def tell_names(self) -> None:
-        """As an orchestrator does when replicas come."""
+        """Publish the replicas' addresses in the DNS, as an orchestrator does."""
         self.network.tell({"compiler": self.compilers, "inference": self.inferences, "balancer": [self.balancer]})
 
     def start(self) -> None:
-        """All of it, until it is ready."""
+        """Start everything, and wait until it is ready."""
         self.balance(by_prefix=True)
         for host in self.compilers:
             self.start_compiler(host)
@@ -49,7 +49,7 @@ class Cluster:
         self.wait()
 
     def wait(self) -> None:
-        """Until everything is ready, and the proxy knows."""
+        """Wait until everything is ready, and the proxy knows it."""
         for host in self.facades:
             until(f"{host.name} ready", lambda host=host: _says(f"http://{host.address}:{FACADE}/ready"))
         for host in (*self.compilers, *self.inferences):
@@ -58,11 +58,11 @@ class Cluster:
             until(f"{kind} known to the proxy", lambda kind=kind, wanted=wanted: self._up(kind) == len(wanted))
 
     def wait_for_compilers(self, count: int) -> None:
-        """Until the proxy knows of so many."""
+        """Wait until the proxy knows of `count` compilers."""
         until("compilers known to the proxy", lambda: self._up("compilers") == count)
 
     def balance(self, *, by_prefix: bool) -> None:
-        """Starts the proxy, anew if need be."""
+        """Start the proxy, or restart it."""
         text = (ROOT / "deploy" / "haproxy" / "haproxy.cfg").read_text()
         assert _BALANCE in text
         file = self.folder / "haproxy.cfg"
@@ -78,17 +78,17 @@ class Cluster:
         )
 
     def start_compiler(self, host: Host) -> None:
-        """A compiler."""
+        """Start a compiler."""
         host.start([*PROGRAM, "compiler", "--listen", f"0.0.0.0:{COMPILER}", *self._served("compiler")])
 
     def start_inference(self, host: Host) -> None:
-        """An inference service with a real engine."""
+        """Start an inference service with a real engine."""
         sessions = str(self.folder / "sessions")
         model = ["--model", str(MODEL), "--parallel", "4", "--ctx-size", "2048", "--session-dir", sessions]
         host.start([*PROGRAM, "inference", "--listen", f"0.0.0.0:{INFERENCE}", *model, *self._served("inference")])
 
     def start_facade(self, host: Host) -> None:
-        """A facade."""
+        """Start a facade."""
         balancer = f"balancer.{DOMAIN}"
         services = ["--compiler", f"{balancer}:{COMPILER}", "--inference", f"{balancer}:{INFERENCE}"]
         services += ["--services-ca", self._file("ca.pem"), "--services-token-file", self._file("token")]
@@ -96,11 +96,12 @@ class Cluster:
         host.start([*PROGRAM, "facade", "--host", "0.0.0.0", "--port", str(FACADE), "--no-access-log", *services])
 
     def served(self) -> list[tuple[str, str]]:
-        """Of each Generate, in the order of their ends: the replica's name in the proxy, and the conversation's prefix."""
+        """Return, for each Generate in the order of completion, the replica's name in the proxy and the conversation's
+        prefix."""
         return _SERVED.findall(self.balancer.log.read_text())
 
     def written(self, host: Host) -> float:
-        """How many tokens an inference service has written; 0 where it does not answer."""
+        """Return how many tokens an inference service has generated; 0 if it does not respond."""
         try:
             text = httpx.get(f"http://{host.address}:{METRICS}/metrics", timeout=30).text
         except httpx.HTTPError:

@@ -1,4 +1,4 @@
-"""Compilations a second of one compiler and of two, through the proxy."""
+"""Compilations per second of one compiler and of two, through the proxy."""
 
 import statistics
 
@@ -19,7 +19,7 @@ _ROUNDS = 3
 
 
 async def throughput(cluster: Cluster) -> tuple[float, float]:
-    """Of the first compiler alone, and of the first two, each on a core of its own. Medians of rounds in turns."""
+    """Measure the first compiler alone, and the first two, each on its own core. Returns medians of alternating rounds."""
     first, second = cluster.compilers[:2]
     certificates = [(cluster.folder / name).read_bytes() for name in ("ca.pem", "facade.key", "facade.pem")]
     credentials = grpc.ssl_channel_credentials(*certificates)
@@ -46,7 +46,7 @@ async def _rate(cluster: Cluster, credentials: grpc.ChannelCredentials) -> float
     async with channel(
         f"{cluster.balancer.address}:{COMPILER}",
         credentials,
-        # The cluster's DNS is not this process's own.
+        # This process does not use the cluster's DNS.
         [("grpc.ssl_target_name_override", f"balancer.{DOMAIN}")],
         client_interceptors(Security(token_file=cluster.folder / "token")),
     ) as connection:

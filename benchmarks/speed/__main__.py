@@ -2,8 +2,8 @@
 
 The same engine, model and machine, in one run: each request goes to the engine, to promptweave, and to promptweave without
 fast-forwarding ("sampled"), one after the other, in changing order. The first round of a case is new to all; in the others
-the engine remembers the prompt but for its end, as in a conversation. Prints a table; `--json FILE` keeps every measurement,
-and `python benchmarks/speed/picture.py FILE... OUT.png` draws them.
+the engine has the prompt cached except for its end, as in a conversation. Prints a table; `--json FILE` saves every
+measurement, and `python benchmarks/speed/picture.py FILE... OUT.png` plots them.
 """
 
 import argparse
@@ -26,7 +26,7 @@ SIDES = ("engine", "promptweave", "sampled")
 
 
 def measure(sides: list[Side], chosen: Iterable[Case], rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Every answer, as a row."""
+    """Return all answers, as rows."""
     rows: list[dict[str, Any]] = []
     end = time.monotonic() + seconds
     for place, case in enumerate(chosen):
@@ -51,9 +51,10 @@ def measure(sides: list[Side], chosen: Iterable[Case], rounds: int, seconds: flo
 
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
-    """Medians of each case, and of each group the median of its cases' ratios.
+    """Return the table: medians of each case and, for each group, the median of its cases' ratios.
 
-    A case counts where the answers of all sides are complete, and fast-forwarding writes what sampling all tokens writes.
+    A case counts if the answers of all sides are complete, and fast-forwarding generates the same text as sampling all
+    tokens.
     """
     lines = [
         "| case | engine ms | promptweave ms | ratio | sampled ms | ratio to sampled | sampled tokens | first time: ratio |",
@@ -87,7 +88,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _why_not(rows: list[dict[str, Any]]) -> str:
-    """Why a case has no times to compare; "" if it has."""
+    """Return why a case has no comparable times; "" if it has."""
     for row in rows:
         if "error" in row or not row["complete"]:
             return f"{row['side']}: {row.get('error', 'cut')[:60]}"
@@ -101,7 +102,7 @@ def _medians(rows: list[dict[str, Any]], side: str, first: bool) -> dict[str, fl
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure, and print the table."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--model", default="heavy", help="demo, heavy, random, or a GGUF file")
     reader.add_argument("--rounds", type=int, default=4, help="of each case; the first is apart")
@@ -112,7 +113,7 @@ def main() -> None:
     given = reader.parse_args()
     file = Path(given.model) if Path(given.model).is_file() else model(given.model, given.models)
     chosen = [case for case in cases() if given.only in f"{case.group}: {case.name}"]
-    chosen = [*chosen[::3], *chosen[1::3], *chosen[2::3]]  # Of all kinds, where time ends it.
+    chosen = [*chosen[::3], *chosen[1::3], *chosen[2::3]]  # A mix of all kinds, in case time runs out.
     with (
         peer(file, 1, CONTEXT) as engine,
         ours(file, 1, CONTEXT) as promptweave,

@@ -1,7 +1,7 @@
-"""An agent's loop: what of the conversation is evaluated again: `python benchmarks/speed/agent.py [--model demo]`.
+"""How much of the conversation an agent's loop evaluates again: `python benchmarks/speed/agent.py [--model demo]`.
 
-Ten turns, each with a call and its result, on both sides; each goes on from its own answers. What a turn has to evaluate is
-what its prompt has more than the last prompt and its answer; of the rest, all that is evaluated is evaluated again.
+Ten turns, each with a call and its result, on both sides; each continues from its own answers. A turn has to evaluate what
+its prompt adds to the last prompt and its answer; of the rest, everything that is evaluated is evaluated again.
 """
 
 import argparse
@@ -24,17 +24,17 @@ class Loop:
 
     seconds: float = 0.0
     old: int = 0
-    """Of prompts: what the turn before had, with its answer."""
+    """Of prompts: those of the turn before, with its answer."""
     new: int = 0
     again: int = 0
-    """Of `old`, what was evaluated for the second time."""
+    """Of `old`, those that were evaluated for the second time."""
     turns: int = 0
     ended: str = ""
-    """Why it ended before its time."""
+    """Why it ended early."""
 
 
 def run(side: Side, turns: int, tools: list[dict[str, Any]] = VARIED_TOOLS, options: dict[str, Any] = NO_OPTIONS) -> Loop:
-    """One conversation."""
+    """Run one conversation."""
     messages: list[dict[str, Any]] = [{"role": "system", "content": "You are an assistant with tools."}]
     found, known = Loop(), 0
     for turn in range(turns):
@@ -59,7 +59,7 @@ def run(side: Side, turns: int, tools: list[dict[str, Any]] = VARIED_TOOLS, opti
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure, and print the table."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("--model", choices=["demo", "heavy", "random"], default="heavy")
     reader.add_argument("--turns", type=int, default=10)

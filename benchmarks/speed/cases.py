@@ -1,4 +1,4 @@
-"""What is asked: the same of both sides."""
+"""The requests: the same for both sides."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,21 +6,21 @@ from typing import Any
 Json = dict[str, Any]
 
 LIMIT = 160
-"""Tokens of an answer at most: a model that rambles is cut, on both sides."""
+"""Maximum tokens of an answer: a model that rambles is cut, on both sides."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A chat request but for its last user message, which changes from round to round."""
+    """A chat request except for its last user message, which changes from round to round."""
 
     group: str
     name: str
     body: Json
     for_peer: Json = field(default_factory=dict)
-    """What the engine's own endpoint is given in its stead."""
+    """Fields that the engine's own endpoint gets instead."""
 
     def request(self, round_number: int, *, peer: bool) -> Json:
-        """The body of a request."""
+        """Return the body of a request."""
         body = {**self.body, **(self.for_peer if peer else {})}
         *before, last = body["messages"]
         # The end of the prompt is new in each round, and the same for both.
@@ -29,32 +29,32 @@ class Case:
 
 
 def text(most: int = 16) -> Json:
-    """A short string: random weights would go on for ever."""
+    """Return the schema of a short string: random weights would never end it."""
     return {"type": "string", "maxLength": most}
 
 
 def integer(low: int = 0, high: int = 1000) -> Json:
-    """An integer."""
+    """Return the schema of an integer."""
     return {"type": "integer", "minimum": low, "maximum": high}
 
 
 def choice(*values: str) -> Json:
-    """One of some strings."""
+    """Return the schema of a choice of strings."""
     return {"type": "string", "enum": list(values)}
 
 
 def record(**properties: Json) -> Json:
-    """An object with all of these."""
+    """Return the schema of an object with all of these properties."""
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
 def items(item: Json, low: int, high: int) -> Json:
-    """An array."""
+    """Return the schema of an array."""
     return {"type": "array", "items": item, "minItems": low, "maxItems": high}
 
 
 def tool(name: str, parameters: Json, description: str = "") -> Json:
-    """A tool."""
+    """Return a tool."""
     return {
         "type": "function",
         "function": {"name": name, "description": description or name.replace("_", " "), "parameters": parameters},
@@ -146,7 +146,7 @@ SCHEMAS: dict[str, Json] = {
 
 
 def cases() -> list[Case]:
-    """Tool calls and structured output."""
+    """Return the cases: tool calls and structured output."""
     readme = {"messages": README_MESSAGES, "tools": README_TOOLS}
     name = {"type": "function", "function": {"name": "get_n_day_weather_forecast"}}
     found = [
@@ -155,7 +155,7 @@ def cases() -> list[Case]:
             "tool call",
             "README, named",
             {**readme, "tool_choice": name},
-            # It takes no name: the tool alone, and required, is the same.
+            # It does not accept a name: offering this tool alone, and requiring a call, is equivalent.
             {"tools": README_TOOLS[1:], "tool_choice": "required", "parallel_tool_calls": False},
         ),
     ]
@@ -173,7 +173,7 @@ def cases() -> list[Case]:
 
 
 def many_tools(number: int) -> list[Json]:
-    """So many tools, as of a large API."""
+    """Return `number` tools, as of a large API."""
     verbs, nouns = (
         ("get", "list", "create", "update", "delete"),
         ("issue", "branch", "user", "team", "label", "release", "run"),

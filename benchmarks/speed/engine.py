@@ -1,6 +1,6 @@
 """The engine's server by itself, as its own users start it: `python benchmarks/speed/engine.py MODEL SOCKET SLOTS CONTEXT`.
 
-As promptweave starts it, but for special tokens: shown, they would be in the way of its own chat endpoint's parser.
+Started as promptweave does, except for special tokens: if they were shown, the parser of its own chat endpoint would fail.
 """
 
 import sys
@@ -10,7 +10,7 @@ from xllamacpp import CommonParams, Server
 
 
 def main() -> None:
-    """Runs until it is killed."""
+    """Run until killed."""
     model, socket, slots, context = sys.argv[1:]
     params = CommonParams()
     params.model.path = model

@@ -1,8 +1,9 @@
-"""What tools cost that are not called: `python benchmarks/speed/many.py [--model heavy]`.
+"""The cost of tools that are not called: `python benchmarks/speed/many.py [--model heavy]`.
 
-An answer in text with 0, 1, 8, 64 and 263 tools that the model may call: tokens a second once it writes, and the time to
-the first token when the prompt is known but for its end. Both sides, in turns; medians, and ratios to no tools at all. The
-same through promptweave with text in the tools' place, about as long: what is lost there, too, is the prompt's length.
+A text answer with 0, 1, 8, 64 and 263 tools that the model may call: tokens per second during generation, and the time to
+the first token if the prompt is cached except for its end. Both sides, alternating; medians, and ratios to no tools at all.
+The same through promptweave with text of about the same length instead of the tools: a slowdown that occurs there, too, is
+due to the length of the prompt.
 """
 
 import argparse
@@ -24,13 +25,13 @@ NUMBERS = (0, 1, 8, 64, 263)
 
 
 def ends_of(file: Path) -> dict[str, int]:
-    """A bias against all that would end the text: it goes on until it is cut."""
+    """Return a bias against all tokens that would end the text: it continues until it is cut."""
     tokens = GGUFReader(file).fields["tokenizer.ggml.tokens"].contents()
     return {str(place): -100 for place, token in enumerate(tokens) if token.startswith("<") and token.endswith(">")}
 
 
 def stream(side: Side, body: dict[str, Any]) -> tuple[float, float, int]:
-    """Milliseconds to the first text, tokens a second after it, and the prompt's tokens."""
+    """Return the milliseconds to the first text, tokens per second after it, and the prompt's tokens."""
     start, times, written, prompt = time.perf_counter(), list[float](), 0, 0
     given = {"model": "gpt-4o", "stream": True, "stream_options": {"include_usage": True}, **body}
     with side.http.stream("POST", "/v1/chat/completions", json=given) as answer:
@@ -48,19 +49,19 @@ def stream(side: Side, body: dict[str, Any]) -> tuple[float, float, int]:
 
 
 def text_as_long(side: Side, text: str, asked: dict[str, Any]) -> str:
-    """As much of a text as takes the prompt's tokens of a request."""
+    """Return a part of the text that takes as many tokens as the prompt of a request."""
     given = {**asked, "max_tokens": 3}
     wanted = stream(side, given)[2]
-    part = text[:8_000]  # The whole may be more than the context holds.
+    part = text[:8_000]  # The complete text may exceed the context.
     given["messages"] = [{"role": "system", "content": part}, *given["messages"]]
     del given["tools"]
     return text[: len(part) * wanted // stream(side, given)[2]]
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure, and print the table."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    # The demo model itself has no room for so many.
+    # The demo model's context is too small for so many tools.
     reader.add_argument("--model", choices=["heavy", "random"], default="heavy")
     reader.add_argument("--rounds", type=int, default=4, help="for each number of tools; the first is not counted")
     reader.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()), help="where models are kept")

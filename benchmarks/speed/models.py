@@ -1,6 +1,6 @@
-"""The models that speed is measured with, made on the spot: none is downloaded.
+"""The models for the speed measurements, built locally: none is downloaded.
 
-`heavy`: the demo model with layers that add nothing. It answers as the demo model does, token by token, at the cost of sixty
+`heavy`: the demo model with layers that add nothing. Its answers are the demo model's, token by token, at the cost of sixty
 million parameters. `random`: random weights in the shape of a 0.5B model with 152k tokens: the grammar alone decides.
 """
 
@@ -27,7 +27,7 @@ _Q8 = GGMLQuantizationType.Q8_0
 
 
 def model(name: str, folder: Path) -> Path:
-    """The model's file, made if it is not there yet."""
+    """Return the model's file, building it if it does not exist yet."""
     if name == "demo":
         return shipped_model()
     path = folder / f"promptweave-speed-{name}.gguf"
@@ -59,7 +59,7 @@ def _write_heavy(path: Path) -> None:
 
 
 def _heavier(name: str, data: Any, *, idle: bool) -> Any:
-    """A layer's tensor with more hidden units, all zero; of an idle layer, with nothing that it would add."""
+    """Extend a layer's tensor with hidden units that are all zero; an idle layer's output is zero, too."""
     bytes_each = 34 / 32  # Q8_0: 32 numbers with a scale of two bytes.
     if name in ("ffn_gate.weight", "ffn_up.weight"):
         data = np.concatenate([data, np.zeros((HEAVY_HIDDEN - data.shape[0], data.shape[1]), data.dtype)])

@@ -1,6 +1,7 @@
-"""Draws what `python benchmarks/speed --json FILE` measured: `python benchmarks/speed/picture.py FILE... OUT.png`.
+"""Plots the measurements of `python benchmarks/speed --json FILE`: `python benchmarks/speed/picture.py FILE... OUT.png`.
 
-A row for each case, a dot for its time as a share of the engine's own: left of 1 promptweave was sooner. Needs matplotlib.
+A row for each case, with a dot for its time as a share of the engine's own: left of 1, promptweave was faster. Needs
+matplotlib.
 """
 
 import json
@@ -18,7 +19,8 @@ COLOURS = {"tool call": "tab:blue", "structured output": "tab:orange"}
 
 
 def ratios(rows: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
-    """Of each group and case: promptweave's median time, by the engine's. The first round is left out, and what failed."""
+    """Return promptweave's median time divided by the engine's, by group and case. Leaves out the first round and
+    failures."""
     taken: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in rows:
         if row["round"] and row.get("complete"):
@@ -31,7 +33,7 @@ def ratios(rows: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
 
 
 def main() -> None:
-    """Reads the files and writes the picture."""
+    """Read the files and write the plot."""
     *files, out = sys.argv[1:]
     found = {Path(file): json.loads(Path(file).read_text()) for file in files}
     figure, panels = plt.subplots(1, len(found), squeeze=False, sharex=True, layout="constrained")

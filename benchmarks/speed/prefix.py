@@ -1,9 +1,9 @@
-"""What a template leaves of the engine's cache in an agent's loop: `python benchmarks/speed/prefix.py FOLDER`.
+"""How much of the engine's cache a template preserves in an agent's loop: `python benchmarks/speed/prefix.py FOLDER`.
 
-For each template (`*.jinja`) of the folder, `promptweave serve` with random weights: ten turns, each with a question, a call
-and its result. The ideal is that a turn evaluates what it has more than the last turn's prompt and answer. What is evaluated
-again is what the template writes otherwise as history than it was generated, and where its tokens end otherwise: without
---vocab each byte is a token, so the first alone is told; with a GGUF's vocabulary, both.
+For each template (`*.jinja`) in the folder, `promptweave serve` with random weights: ten turns, each with a question, a call
+and its result. Ideally a turn evaluates only what it adds to the last turn's prompt and answer. More is evaluated again if
+the template writes the history differently from how it was generated, or if tokens end in other positions: without --vocab
+each byte is a token, so only the first is measured; with a GGUF's vocabulary, both.
 """
 
 import argparse
@@ -19,11 +19,11 @@ from promptweave.demo.model import write_demo_model
 DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 OPTIONS = {"thinking_budget_tokens": 0, "logprobs": True}
-"""No thoughts, which noise would never end; and with log-probabilities all tokens are decoded, so all are in the cache."""
+"""No reasoning, which noise would never end; and with log-probabilities all tokens are decoded, so all are in the cache."""
 
 
 def tool(name: str, places: list[str]) -> dict[str, Any]:
-    """A tool whose arguments are short, whatever the model."""
+    """Return a tool whose arguments are short, whatever the model."""
     properties = {"place": {"type": "string", "enum": places}, "day": {"type": "string", "enum": DAYS}}
     parameters = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
     return {"type": "function", "function": {"name": name, "description": f"Does {name}", "parameters": parameters}}
@@ -33,7 +33,7 @@ TOOLS = [tool("get_weather", ["Rome", "Oslo", "Lima"]), tool("find_trains", ["Gh
 
 
 def main() -> None:
-    """Measures and prints."""
+    """Measure, and print the table."""
     reader = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     reader.add_argument("templates", type=Path, help="a folder of chat templates")
     reader.add_argument("--vocab", type=Path, help="a GGUF whose vocabulary is taken")

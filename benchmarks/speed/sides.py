@@ -21,24 +21,24 @@ START_S, REQUEST_S = 120.0, 120.0
 
 @dataclass(frozen=True)
 class Answer:
-    """What came, and what it took."""
+    """An answer, and what it cost."""
 
     seconds: float
     evaluated: int
-    """Tokens of the prompt that the engine had not remembered; of what was appended, too."""
+    """Tokens that the engine had to evaluate: those of the prompt that were not cached, and those that were appended."""
     decoded: int
-    """Tokens that the model chose, one after the other."""
+    """Tokens that the model sampled, one after the other."""
     written: int
     """Tokens of the answer."""
     text: str
-    """The calls' arguments, or the content."""
+    """The first call's arguments, or the content."""
     message: Any = None
     cached: int = 0
     prompt: int = 0
 
     @property
     def complete(self) -> bool:
-        """Whether it is JSON: not cut."""
+        """Return whether the text is JSON: not cut."""
         try:
             json.loads(self.text)
         except ValueError:
@@ -56,7 +56,7 @@ class Side:
         self.process = process
 
     def ask(self, body: dict[str, Any]) -> Answer | str:
-        """A whole answer; a text says why there is none."""
+        """Return a complete answer, or a text that says why there is none."""
         before, start = self._counts(), time.perf_counter()
         try:
             response = self.http.post("/v1/chat/completions", json={"model": "gpt-4o", **body})
@@ -82,7 +82,7 @@ class Side:
         )
 
     def family(self) -> list[psutil.Process]:
-        """Its processes."""
+        """Return its processes."""
         parent = psutil.Process(self.process.pid)
         return [parent, *parent.children(recursive=True)]
 
@@ -124,11 +124,11 @@ class Ours(Side):
 
 @contextmanager
 def peer(model: Path, slots: int, context: int) -> Iterator[Peer]:
-    """The engine by itself, started as promptweave starts it."""
+    """Run the engine by itself, started as promptweave starts it."""
     with tempfile.TemporaryDirectory() as folder:
         socket = f"{folder}/engine.sock"
         command = [sys.executable, str(Path(__file__).with_name("engine.py")), str(model), socket, str(slots), str(context)]
-        # As promptweave's launcher does: on a busy machine nothing else could be compared.
+        # As promptweave's launcher does: otherwise results on a busy machine would not be comparable.
         env = {"OMP_WAIT_POLICY": "passive", **os.environ}
         process = subprocess.Popen(  # noqa: S603 - this file
             command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -145,7 +145,7 @@ def peer(model: Path, slots: int, context: int) -> Iterator[Peer]:
 
 @contextmanager
 def ours(model: Path, slots: int, context: int, *arguments: str) -> Iterator[Ours]:
-    """`promptweave serve`, as a user starts it, on free ports."""
+    """Run `promptweave serve` as a user starts it, on free ports."""
     metrics = f"127.0.0.1:{_free_port()}"
     command = [sys.executable, "-P", "-m", "promptweave.cli.main", "serve", "--model", str(model)]
     command += ["--port", "0", "--compiler-listen", "127.0.0.1:0", "--inference-listen", "127.0.0.1:0"]

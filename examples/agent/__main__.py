@@ -47,7 +47,7 @@ from transcript import Transcript
 @click.option("--api-key", envvar="OPENAI_API_KEY", default="none")
 @click.option("--model", help="Default: the first that the server has.")
 def main(**given: Any) -> None:
-    """Asks QUESTION, lets the model call tools, and prints its answer. What happens meanwhile is told on stderr."""
+    """Ask QUESTION, let the model call tools, and print its answer. Progress is shown on stderr."""
     transcript = Transcript()
     try:
         answer = asyncio.run(_answered(transcript, **given))
@@ -57,7 +57,7 @@ def main(**given: Any) -> None:
         raise click.ClickException(str(error)) from error
     finally:
         transcript.ended()
-    # On one screen with the transcript it would be there twice.
+    # On the same terminal as the transcript, the answer would appear twice.
     if not (sys.stdout.isatty() and sys.stderr.isatty()):
         click.echo(answer)
 

@@ -1,4 +1,4 @@
-"""The form of the final answer: a JSON Schema in a file, or a type of a Python module, as pydantic sees it."""
+"""The format of the final answer: a JSON Schema in a file, or a type in a Python module, as pydantic sees it."""
 
 import json
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from tool_server import loaded
 
 @dataclass(frozen=True)
 class AnswerFormat:
-    """`strict`: what the server cannot enforce is refused by name before anything is written."""
+    """`strict`: what the server cannot enforce is refused by name before anything is generated."""
 
     name: str
     schema: dict[str, Any]
@@ -23,7 +23,7 @@ class AnswerFormat:
 
 
 def answer_format(given: str) -> AnswerFormat:
-    """Of `schema.json`, or `module.py:Type`. Raises ValueError, which says what is wrong with it."""
+    """Return the format for `schema.json` or `module.py:Type`. Raises ValueError, which says what is wrong."""
     path, _, name = given.partition(":")
     if path.endswith(".json"):
         try:

@@ -1,4 +1,4 @@
-"""The loop: ask the model, call the tools that it calls, tell it their results, until it answers."""
+"""The loop: ask the model, run the tools that it calls, send it their results, until it answers."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ class AgentError(Exception):
 
 
 class Tools(Protocol):
-    """What a model may call. A call never raises: an error is a result that the model reads."""
+    """The tools that a model may call. A call never raises: an error is a result that the model reads."""
 
     @property
     def definitions(self) -> Sequence[ChatCompletionFunctionToolParam]: ...
@@ -23,17 +23,17 @@ class Tools(Protocol):
 
 
 class Watcher(Protocol):
-    """Is told what happens, as it happens."""
+    """Receives events as they happen."""
 
     def wrote(self, text: str) -> None:
-        """A piece of what the model writes to the user."""
+        """Receive a piece of the model's text for the user."""
 
     def called(self, name: str, arguments: str) -> None: ...
 
     def got(self, name: str, result: str) -> None: ...
 
     def warned(self, text: str) -> None:
-        """The server does not promise something that it was asked for."""
+        """Receive a warning that the server does not guarantee something that was requested."""
 
 
 async def run(
@@ -45,10 +45,10 @@ async def run(
     max_iterations: int = 10,
     **request: Any,
 ) -> str:
-    """The answer to the messages: text, or JSON if `request` has a response format.
+    """Return the answer to the messages: text, or JSON if `request` has a response format.
 
-    After `max_iterations` rounds of calls no more are admitted, so that the model answers from what it knows by then.
-    `request` is what else the requests say: `model`, `temperature`, ... Raises AgentError, and openai's errors.
+    After `max_iterations` rounds of calls no more are permitted, so that the model answers from what it knows by then.
+    `request` holds the other fields of the requests: `model`, `temperature`, ... Raises AgentError, and openai's errors.
     """
     talk = list(messages)
     for left in range(max_iterations, -1, -1):
@@ -61,7 +61,7 @@ async def run(
             if not message.content:
                 raise AgentError("the model ended without an answer")
             return message.content
-        # Results in the order of the calls, which may run at once.
+        # Results in the order of the calls, which may run concurrently.
         results = await asyncio.gather(
             *(_called(tools, watcher, each.function.name, each.function.arguments) for each in calls)
         )
@@ -73,7 +73,7 @@ async def run(
 
 
 async def _asked(client: AsyncOpenAI, watcher: Watcher, request: Mapping[str, Any]) -> ChatCompletionMessage:
-    """The model's next message, whole. Cut and refused ones are errors: what they hold is not what was asked for."""
+    """Return the model's next message. Truncated and refused ones are errors: their content is not what was requested."""
     state: ChatCompletionStreamState[None] = ChatCompletionStreamState()
     warned: list[dict[str, Any]] = []
     async for chunk in await client.chat.completions.create(**request, stream=True):

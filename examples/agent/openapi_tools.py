@@ -1,6 +1,6 @@
-"""Tools are operations of an HTTP server with an OpenAPI description (3.0, 3.1): what a model may call, and how.
+"""Tools from the operations of an HTTP server with an OpenAPI description (3.0, 3.1).
 
-A call never raises: what goes wrong is its result, `{"error": ...}`, for the model to read.
+A call never raises: an error is its result, `{"error": ...}`, for the model to read.
 """
 
 import json
@@ -15,26 +15,26 @@ from openai.types.chat import ChatCompletionFunctionToolParam
 from schemas import self_contained, whole
 
 MOST_CHARACTERS = 20_000
-"""Of a result: what is longer would not fit into the model's context, and is cut, with a word on it."""
+"""Maximum length of a result: a longer one would not fit into the model's context, and is cut, with a note."""
 METHODS = ("get", "put", "post", "delete", "patch")
 
 
 class ToolError(Exception):
-    """Tools that cannot be used; the text says which, and why."""
+    """Unusable tools; the text says which, and why."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One tool: a method and a path, with what is known of its parameters."""
+    """One tool: a method and a path, with a description of its parameters."""
 
     name: str
     description: str
     method: str
     path: str
     places: Mapping[str, str]
-    """Parameter → where it goes: `path`, `query`, `header`."""
+    """Parameter → its location: `path`, `query`, `header`."""
     schema: dict[str, Any]
-    """Of the arguments: an object with the parameters, and the body as `body`; without parameters, the body's own."""
+    """Schema of the arguments: an object with the parameters, and the body as `body`; without parameters, the body's own."""
 
     @property
     def definition(self) -> ChatCompletionFunctionToolParam:
@@ -42,7 +42,7 @@ class Operation:
         return {"type": "function", "function": function}  # type: ignore[typeddict-item]  # JSON is a dict
 
     def request(self, base_url: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """What `httpx.request` is called with."""
+        """Return the arguments for `httpx.request`."""
         rest = dict(arguments)
         given = {name: rest.pop(name) for name in self.places if name in rest}
         of = {
@@ -72,7 +72,7 @@ def _text(value: Any) -> str:
 
 
 def operations(document: dict[str, Any]) -> Iterator[Operation]:
-    """The tools of an OpenAPI document."""
+    """Yield the tools of an OpenAPI document."""
     for path, item in document.get("paths", {}).items():
         for method in METHODS:
             if method in item:
@@ -118,7 +118,7 @@ def _operation(document: dict[str, Any], path: str, method: str, item: dict[str,
         raise ToolError(f"{method.upper()} {path} takes {', '.join(content)}: a tool's arguments are application/json")
     description = "\n".join(filter(None, (described.get("summary"), described.get("description"))))
     if name.replace("_", " ").lower() == (described.get("summary") or "").lower():
-        description = described.get("description", "")  # FastAPI's summary is the name again
+        description = described.get("description", "")  # FastAPI's summary repeats the name
     return Operation(name, description, method.upper(), path, places, self_contained(schema, document))
 
 
@@ -144,7 +144,7 @@ class Tools:
         await self._client.aclose()
 
     async def add(self, url: str, *, headers: Mapping[str, str] | None = None, only: frozenset[str] = frozenset()) -> None:
-        """All operations of a server, or `only` those. Its description is at the URL, or at /openapi.json there."""
+        """Add all operations of a server, or `only` those. Its description is at the URL, or at /openapi.json there."""
         where = url if url.endswith((".json", "/")) or url.count("/") > 2 else f"{url}/openapi.json"
         try:
             document = (await self._client.get(where, headers=dict(headers or {}))).raise_for_status().json()
@@ -164,7 +164,7 @@ class Tools:
         return [each.operation.definition for each in self._served.values()]
 
     async def call(self, name: str, arguments: str) -> str:
-        """The result of a call, as text. Errors are results, too."""
+        """Return the result of a call, as text. Errors are results, too."""
         if name not in self._served:
             return _error(f"there is no tool {name}, but {', '.join(self._served) or 'none'}")
         served = self._served[name]
@@ -193,11 +193,11 @@ def _error(text: str) -> str:
 
 
 def _detail(answer: httpx.Response) -> str:
-    """What a server says of an error: FastAPI's `detail`, or whatever it is."""
+    """Return a server's error message: FastAPI's `detail`, or the body."""
     try:
         said = answer.json()["detail"]
     except (ValueError, KeyError, TypeError):
         said = answer.text[:1000] or f"status {answer.status_code} {answer.reason_phrase}"
-    if isinstance(said, list):  # of invalid arguments: pydantic's errors
+    if isinstance(said, list):  # for invalid arguments: pydantic's errors
         said = "; ".join(f"{'.'.join(map(str, each.get('loc', [])))}: {each.get('msg')}" for each in said)
     return said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)

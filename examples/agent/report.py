@@ -1,4 +1,4 @@
-"""An answer's type to try the agent with: `--answer report.py:Report`."""
+"""An answer type to try the agent with: `--answer report.py:Report`."""
 
 from typing import Literal
 

@@ -1,14 +1,14 @@
-"""Schemas out of an OpenAPI document, as JSON Schema that stands by itself."""
+"""Schemas from an OpenAPI document, as self-contained JSON Schema."""
 
 from typing import Any
 
 COMPONENTS = "#/components/schemas/"
 DATA = frozenset({"const", "enum", "default", "example", "examples"})
-"""Keywords whose values are data, in which nothing is a schema."""
+"""Keywords whose values are data and contain no schemas."""
 
 
 def whole(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
-    """A part of the document, or what it refers to."""
+    """Return a part of the document, or what it refers to."""
     while "$ref" in part:
         found: Any = document
         for step in part["$ref"].removeprefix("#/").split("/"):
@@ -18,7 +18,8 @@ def whole(document: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
 
 
 def self_contained(schema: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
-    """The schema, with all that it refers to in `$defs`; without titles, which repeat names: a prompt pays for them."""
+    """Return the schema with everything that it refers to in `$defs`; without titles, which only repeat names and cost
+    prompt tokens."""
     known = document.get("components", {}).get("schemas", {})
     old = document.get("openapi", "").startswith("3.0")
     needed: dict[str, Any] = {}
@@ -42,7 +43,7 @@ def self_contained(schema: dict[str, Any], document: dict[str, Any]) -> dict[str
                 made[key] = value
             elif not (key == "title" and isinstance(value, str)):
                 made[key] = rewritten(value)
-        # OpenAPI 3.0 has a keyword of its own for null.
+        # OpenAPI 3.0 has its own keyword for null.
         return {"anyOf": [made, {"type": "null"}]} if old and made.pop("nullable", False) else made
 
     result: dict[str, Any] = rewritten(schema)

@@ -1,4 +1,4 @@
-"""Runs a module's tools in a process of their own, for as long as they are needed."""
+"""Runs a module's tools in their own process, for as long as they are needed."""
 
 import asyncio
 import os
@@ -17,10 +17,10 @@ STOP_S = 5.0
 
 @asynccontextmanager
 async def tool_process(module: str) -> AsyncIterator[tuple[str, str]]:
-    """The address of a server of the module's functions, and the token that it asks for.
+    """Yield the address of a server of the module's functions, and the token that it requires.
 
-    It has a process group of its own, which ends with the block, also where a tool hangs. It does not inherit the key of the
-    model's API. All else that the user may do, the tools may: Containerfile is for those that are not trusted.
+    It has its own process group, which ends with the block, even if a tool hangs. It does not inherit the key of the model's
+    API. In every other respect the tools have the user's permissions: use Containerfile for tools that are not trusted.
     """
     token = secrets.token_urlsafe()
     environment = {name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"}

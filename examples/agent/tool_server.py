@@ -1,13 +1,13 @@
-"""Serves the functions of a Python module as tools: each is `POST /NAME`, with its arguments as JSON; /openapi.json has all.
+"""Serves the functions of a Python module as tools: each is `POST /NAME`, with its arguments as JSON; see /openapi.json.
 
     python tool_server.py MODULE.py [--host 127.0.0.1] [--port 0]
 
-Every public function of the module becomes a tool: its docstring tells the model what it is for, its annotations are its
-parameters' schema (`Annotated[str, Field(description=...)]` describes one). It needs FastAPI and uvicorn, and nothing of the
-agent, so that it can run where the agent does not: in a container (see Containerfile), as another user, on another machine.
+Every public function of the module becomes a tool: its docstring is the tool's description for the model, its annotations
+are the schema of its parameters (`Annotated[str, Field(description=...)]` describes one). It needs FastAPI and uvicorn, and
+no part of the agent, so it can run separately: in a container (see Containerfile), as another user, on another machine.
 
 With the environment variable TOOL_SERVER_TOKEN, calls need `Authorization: Bearer TOKEN`: on a shared machine, or with a
-browser open, 127.0.0.1 is no protection.
+browser open, 127.0.0.1 alone does not protect them.
 """
 
 import argparse
@@ -31,7 +31,7 @@ Function = Callable[..., Any]
 
 
 def loaded(path: Path) -> ModuleType:
-    """The module of a file. What it imports from its own folder is found."""
+    """Load a file as a module. Imports from its own folder work."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None or not path.is_file():
         raise SystemExit(f"{path} is no Python file")
@@ -43,13 +43,13 @@ def loaded(path: Path) -> ModuleType:
 
 
 def functions(module: ModuleType) -> list[Function]:
-    """The public functions that the module defines itself, in its order."""
+    """Return the public functions that the module itself defines, in its order."""
     found = [each for name, each in vars(module).items() if inspect.isfunction(each) and not name.startswith("_")]
     return [each for each in found if each.__module__ == module.__name__]
 
 
 def parameters(function: Function) -> type[BaseModel]:
-    """The arguments of a function, as pydantic sees them: a closed object."""
+    """Return the arguments of a function as a pydantic model: a closed object."""
     hints = get_type_hints(function, include_extras=True)
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function).parameters.items():
@@ -62,7 +62,7 @@ def parameters(function: Function) -> type[BaseModel]:
 
 
 def application(module: ModuleType, token: str | None = None) -> FastAPI:
-    """An HTTP server of the functions. What one raises is answered with status 500 and its text: the model reads it."""
+    """Create an HTTP server for the functions. An exception becomes status 500 with its text: the model reads it."""
 
     def authorized(request: Request) -> None:
         given = request.headers.get("authorization", "")
@@ -101,7 +101,7 @@ def main() -> None:
     given = parser.parse_args()
     app = application(loaded(given.module), os.environ.pop("TOOL_SERVER_TOKEN", None))
     listening = socket.create_server((given.host, given.port))
-    # Whoever started this waits for the line, and nothing else is said on stdout.
+    # The process that started this one waits for the line; nothing else is printed on stdout.
     host, port = listening.getsockname()[:2]
     print(f"http://{host}:{port}", flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listening])

@@ -1,4 +1,4 @@
-"""Shows what happens on stderr, in colour where that is a terminal."""
+"""Shows progress on stderr, in color if that is a terminal."""
 
 import re
 
@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-"""Characters that would steer the terminal: models and tools may write them."""
+"""Characters that would control the terminal: models and tools may output them."""
 
 
 class Transcript:

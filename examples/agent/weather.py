@@ -1,4 +1,4 @@
-"""Tools to try the agent with. The weather is made up: no network is asked."""
+"""Tools to try the agent with. The weather is made up: there are no network requests."""
 
 from typing import Annotated, Literal
 

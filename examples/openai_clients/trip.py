@@ -1,4 +1,4 @@
-"""What the examples of this folder share: a question, and the form of its answer."""
+"""Shared by the examples in this folder: a question, and the format of its answer."""
 
 import os
 from typing import Literal
@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 BASE_URL = os.environ.get("OPENAI_BASE_URL", "http://localhost:8080/v1")
 API_KEY = os.environ.get("OPENAI_API_KEY", "none")
 MODEL = "gpt-4o"
-"""OpenAI's names mean the loaded model."""
+"""OpenAI's names select the loaded model."""
 QUESTION = "as JSON: the city is Oslo, the days are 3"
 
 

@@ -1,4 +1,4 @@
-"""instructor: an answer as a pydantic type. It asks again when an answer does not validate, which does not happen here."""
+"""instructor: an answer as a pydantic type. It retries if an answer does not validate, which does not happen here."""
 
 import instructor
 import openai

@@ -1,4 +1,4 @@
-"""OpenAI's own client: an answer as a pydantic type, and a call of a function, streamed."""
+"""OpenAI's own client: an answer as a pydantic type, and a function call, streamed."""
 
 import openai
 from trip import API_KEY, BASE_URL, MODEL, QUESTION, Trip

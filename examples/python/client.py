@@ -20,7 +20,7 @@ def main(compiler_address: str = "127.0.0.1:50051", inference_address: str = "12
     with grpc.insecure_channel(compiler_address) as to_compiler, grpc.insecure_channel(inference_address) as to_inference:
         compiler, inference = PromptCompilerServiceStub(to_compiler), InferenceServiceStub(to_inference)
 
-        # The model brings the template; the compiler needs nothing else of it.
+        # The inference service provides the template; the compiler needs nothing else from the model.
         model = inference.GetModel(inference_pb2.GetModelRequest(), timeout=10).model
         question = chat_pb2.ContentPart(text="What is the weather like in San Francisco?")
         weather = chat_pb2.FunctionTool(

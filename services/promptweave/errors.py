@@ -1,12 +1,11 @@
-"""The base of all errors that promptweave tells its callers about.
+"""Base class of all errors that promptweave reports to its callers.
 
     PromptweaveError                    code, reason, message, path, metadata, retry_after_s
     ├── compiler/errors.py: CompilerError   RequestError, UnsupportedError, TemplateUnknown, TemplateError, SchemaError
     └── inference/errors.py: InferenceError EngineUnavailable, EngineFailed, ContextOverflow, Overloaded, ...
 
-They know nothing of gRPC or HTTP: `rpc/client_errors.py` holds the only table to gRPC status, `facade/errors.py` the only
-one to HTTP.
-Any other exception is a fault of ours, and callers see a fixed text instead of it.
+These classes are independent of gRPC and HTTP: `rpc/status.py` holds the only mapping to gRPC status, `facade/errors.py` the
+only one to HTTP. Any other exception is an internal fault; callers see a fixed text instead of it.
 """
 
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from enum import Enum
 
 
 class Code(Enum):
-    """What went wrong, by gRPC's names (https://grpc.io/docs/guides/status-codes/)."""
+    """Error codes with gRPC's names (https://grpc.io/docs/guides/status-codes/)."""
 
     INVALID_ARGUMENT = "INVALID_ARGUMENT"
     FAILED_PRECONDITION = "FAILED_PRECONDITION"
@@ -31,8 +30,8 @@ class Code(Enum):
 class PromptweaveError(Exception):
     """An error that its receiver can act on.
 
-    `reason` is a full name of `promptweave.v1.ErrorReason`; `path` a JSON pointer into the request ("" is the whole of it,
-    None: no place); `message` says what is wrong and what to do, and holds no internals.
+    `reason` is a full name of `promptweave.v1.ErrorReason`; `path` is a JSON pointer into the request ("" is the complete
+    request, None means no position); `message` says what is wrong and what to do, and contains no internals.
     """
 
     code: Code = Code.INTERNAL

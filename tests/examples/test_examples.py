@@ -36,7 +36,7 @@ def run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = Non
 
 
 def test_python(served: Serving) -> None:
-    check(run(sys.executable, str(EXAMPLES / "python" / "client/llama_client.py"), served.compiler, served.inference))
+    check(run(sys.executable, str(EXAMPLES / "python" / "client.py"), served.compiler, served.inference))
 
 
 def test_the_readmes_client(served: Serving) -> None:

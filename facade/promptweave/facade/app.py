@@ -1,4 +1,4 @@
-"""The routes."""
+"""The application and its routes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ from promptweave.facade.telemetry.metrics import HttpMetrics, shown
 
 
 def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
-    """The facade as an ASGI application. `stop`: when answers that are still being written end with an error.
+    """Create the facade as an ASGI application. When `stop` is set, responses still being generated end with an error.
 
     Raises KeyFileError, RoutesFileError and StoreError.
     """
@@ -45,7 +45,7 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
 
 
 def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: CollectorRegistry) -> FastAPI:
-    """The routes, without keys, limits and logs around them. Raises RoutesFileError and StoreError."""
+    """Create the routes, without keys, limits and logs around them. Raises RoutesFileError and StoreError."""
     model_routes = watch_routes(options.routes) if options.routes else None
     limits = StoreLimits(options.responses_most, options.responses_bytes, options.responses_age_s)
     store = ResponseStore(options.responses_store, limits)
@@ -59,35 +59,35 @@ def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: Collect
                 yield
             ending.cancel()
 
-    # Routes read their bodies themselves, so they are described by `openapi/document.py`: FastAPI sees none of it.
+    # Routes read their bodies themselves, so FastAPI cannot describe them; `openapi/document.py` does.
     app = FastAPI(title="promptweave", lifespan=lifespan, openapi_url=None, redirect_slashes=False)
     handle_errors(app)
 
     @app.get("/health")
     async def health() -> dict[str, str]:
-        """The process lives."""
+        """Report that the process is alive."""
         return {"status": "ok"}
 
     @app.get("/ready")
     async def ready(request: Request) -> JSONResponse:
-        """Both services of a model are ready: it is loaded. What only some requests need may be missing."""
+        """Report whether a model is loaded and its services are ready. Models for only some requests may be missing."""
         ready_for_some, missing = await models_of(request).readiness()
         status = 200 if ready_for_some else 503
         return JSONResponse({"status": "waiting" if missing else "ok", "waiting_for": missing}, status)
 
     @app.get("/v1/models")
     async def models(request: Request) -> dict[str, Any]:
-        """The loaded models."""
+        """List the loaded models."""
         return model_list(await models_of(request).listed())
 
     @app.get("/v1/models/{name:path}")
     async def model(request: Request, name: str) -> dict[str, Any]:
-        """A loaded model, by any of its names."""
+        """Return a loaded model, by any of its names."""
         return model_object(name, await models_of(request).describe(name))
 
     @app.post("/v1/chat/completions")
     async def chat_completions(request: Request) -> Response:
-        """A chat completion, whole or as a stream."""
+        """Create a chat completion, complete or as a stream."""
         return await ChatCompletion(request, options).respond()
 
     add_vector_routes(app, options)
@@ -103,7 +103,7 @@ def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: Collect
 
     @app.get("/metrics")
     async def metrics() -> Response:
-        """The facade's metrics, for Prometheus."""
+        """Return the facade's metrics, for Prometheus."""
         return shown(registry)
 
     return app

@@ -1,4 +1,4 @@
-"""A route whose body is one JSON object, or a form."""
+"""Routes whose body is one JSON object, or a form."""
 
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
@@ -20,30 +20,30 @@ Kind = TypeVar("Kind", bound=Body)
 
 @dataclass(frozen=True)
 class ParsedRequest(Generic[Kind]):
-    """A request that was read."""
+    """A parsed request."""
 
     body: Kind
     request: Request
     options: FacadeOptions
 
     async def model(self, named: str | None, role: ModelRole = CHAT) -> ResolvedModel:
-        """The model that it means; see `Models.find`."""
+        """Return the model that the request selects; see `ModelRegistry.find`."""
         return await model_of(self.request, named, role)
 
     @property
     def any_services(self) -> ServiceClients:
-        """What answers it where no model is meant."""
+        """Return the services for a request that needs no model."""
         return models_of(self.request).any_services()
 
 
 Work = Callable[[ParsedRequest[Kind]], Coroutine[Any, Any, Response | dict[str, Any]]]
 
 MapPath = Callable[[str, dict[str, Any]], str]
-"""The place in a JSON body of a place in a service's request."""
+"""Maps a position in a service's request to the one in the JSON body."""
 
 
 def same_place(path: str, raw: dict[str, Any]) -> str:
-    """Of routes whose bodies are as the services' requests."""
+    """Return the path unchanged, for routes whose bodies are like the services' requests."""
     return path
 
 
@@ -55,7 +55,7 @@ def route(
     *,
     read: Callable[[Request, int], Awaitable[Any]] = read_json,
 ) -> Callable[[Request], Awaitable[Response]]:
-    """An endpoint that reads a body of this kind and answers what `work` makes of it, unless the client hangs up."""
+    """Return an endpoint that reads a body of this kind and sends the result of `work`, unless the client disconnects."""
 
     async def endpoint(request: Request) -> Response:
         raw = await read(request, options.max_body_bytes)

@@ -1,24 +1,24 @@
-"""The one table: a promptweave error → HTTP status and OpenAI's error body.
+"""The only mapping: a promptweave error → HTTP status and OpenAI's error body.
 
-| error                | HTTP | type                  | code                                          |
-|----------------------|------|-----------------------|-----------------------------------------------|
-| INVALID_ARGUMENT     | 400  | invalid_request_error | the reason's own, such as `schema_unsupported` |
-| FAILED_PRECONDITION  | 400  | invalid_request_error | likewise                                      |
-| OUT_OF_RANGE         | 400  | invalid_request_error | `context_length_exceeded`, param `messages`   |
-| UNIMPLEMENTED, place | 400  | invalid_request_error | `unsupported_parameter`                       |
-| UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                 |
-| UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                             |
-| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`; none for responses         |
-| ABORTED              | 409  | invalid_request_error | the reason's own: something else came between      |
-| too large            | 413  | invalid_request_error | `request_too_large`                           |
-| RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After       |
-| UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After        |
-| ... of no service    | 503  | server_error          | `service_unavailable`, likewise: none answered |
-| DEADLINE_EXCEEDED    | 504  | server_error          | `timeout`                                     |
-| INTERNAL, and others | 500  | server_error          | a fixed text, no internals                    |
+| error                | HTTP | type                  | code                                                         |
+|----------------------|------|-----------------------|--------------------------------------------------------------|
+| INVALID_ARGUMENT     | 400  | invalid_request_error | the reason's own, such as `schema_unsupported`               |
+| FAILED_PRECONDITION  | 400  | invalid_request_error | the reason's own                                             |
+| OUT_OF_RANGE         | 400  | invalid_request_error | `context_length_exceeded`, param `messages`                  |
+| UNIMPLEMENTED, path  | 400  | invalid_request_error | `unsupported_parameter`                                      |
+| UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                                |
+| UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                                            |
+| NOT_FOUND            | 404  | invalid_request_error | `model_not_found`; none for responses                        |
+| ABORTED              | 409  | invalid_request_error | the reason's own: a conflict with another request            |
+| too large            | 413  | invalid_request_error | `request_too_large`                                          |
+| RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After                      |
+| UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After                       |
+| ... from no service  | 503  | server_error          | `service_unavailable`, with Retry-After: no service answered |
+| DEADLINE_EXCEEDED    | 504  | server_error          | `timeout`                                                    |
+| INTERNAL, and others | 500  | server_error          | a fixed text, no internals                                   |
 
-UNAUTHENTICATED is a client's key. Where the services do not let the facade in, it is the operator's fault, and a 500.
-Clients repeat what is answered with 408, 409, 429 and 500 or more, so nothing of the user's own making is among these.
+UNAUTHENTICATED is about a client's key. If the services refuse the facade, that is the operator's fault, and a 500. Clients
+retry after 408, 409, 429 and 500 or more, so no error that the user can fix has one of these statuses.
 """
 
 import re
@@ -30,50 +30,50 @@ from promptweave.errors import Code, PromptweaveError
 
 
 class RequestError(PromptweaveError):
-    """The request's fault; `path` is a JSON pointer into its body."""
+    """The request is invalid; `path` is a JSON pointer into its body."""
 
     code = Code.INVALID_ARGUMENT
     reason = "ERROR_REASON_REQUEST_INVALID"
 
 
 class UnsupportedError(PromptweaveError):
-    """A field that this version does not serve."""
+    """A field that this version does not support."""
 
     code = Code.UNIMPLEMENTED
     reason = "ERROR_REASON_UNSUPPORTED"
 
 
 class KeyFileError(PromptweaveError):
-    """A file of API keys that gives none."""
+    """A file of API keys that contains none."""
 
 
 class RoutesFileError(PromptweaveError):
-    """A file of routes that is of no use; the text names the line or the key."""
+    """An unusable routes file; the text names the line or the key."""
 
 
 class ModelNotFoundError(PromptweaveError):
-    """A name that is not that of a model."""
+    """A name that no model has."""
 
     code = Code.NOT_FOUND
     reason = "ERROR_REASON_MODEL_NOT_FOUND"
 
 
 class NotFoundError(PromptweaveError):
-    """An id of something that is not kept here, or not for this client."""
+    """An id of something that is not stored here, or not for this client."""
 
     code = Code.NOT_FOUND
     reason = "ERROR_REASON_REQUEST_INVALID"
 
 
 class PreviousResponseError(RequestError):
-    """A response to go on from that is not kept here. The code is OpenAI's: no service knows responses."""
+    """A previous response that is not stored here. The code is OpenAI's: the services do not know responses."""
 
     reason = "ERROR_REASON_PREVIOUS_RESPONSE_NOT_FOUND"
 
 
 @dataclass(frozen=True, slots=True)
 class HttpError:
-    """An answer. `param` is written as OpenAI writes it: `tools[3].function.name`."""
+    """An error response. `param` uses OpenAI's notation: `tools[3].function.name`."""
 
     status: int
     type: str
@@ -83,17 +83,17 @@ class HttpError:
     retry_after_s: float | None = None
 
     def body(self) -> dict[str, Any]:
-        """OpenAI's error object."""
+        """Return OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
     def anthropic_body(self, request_id: str) -> dict[str, Any]:
-        """Anthropic's error object. It has no field for the place, so the text names it."""
+        """Return Anthropic's error object. It has no field for the position, so the text names it."""
         kind = _ANTHROPIC_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
         message = f"{self.param}: {self.message}" if self.param else self.message
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
 
     def headers(self) -> dict[str, str]:
-        """What tells clients when to come again."""
+        """Return the headers that say when to retry."""
         if self.retry_after_s is None:
             return {}
         return {
@@ -128,7 +128,7 @@ _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
 }
 
 _UNANSWERED = "service_unavailable"
-"""The code of an UNAVAILABLE that gives no reason: no service of ours said it."""
+"""The code of an UNAVAILABLE without a reason: no promptweave service sent it."""
 
 _GENERAL = {"ERROR_REASON_REQUEST_INVALID", "ERROR_REASON_UNSPECIFIED", "ERROR_REASON_INTERNAL"}
 
@@ -139,12 +139,13 @@ TOO_LARGE = HttpError(413, INVALID, "request_too_large", "the request's body is 
 
 
 def internal(request_id: str) -> HttpError:
-    """A fault of ours: the log has the rest, under the same id."""
+    """Return the response for an internal fault: the log has the details, under the same id."""
     return HttpError(500, SERVER, None, f"an internal error; the server's log has it under the request id {request_id}")
 
 
 def to_http(error: PromptweaveError, request_id: str) -> HttpError:
-    """What a client is told. Places are still those of the services' requests: see `openai_request.body_path`."""
+    """Convert an error to what the client gets. Positions are still those of the services' requests: see `body_path` in
+    `openai/chat/to_grpc.py`."""
     if error.code is Code.INTERNAL:
         return internal(request_id)
     status, kind, code = _TABLE[error.code]
@@ -161,7 +162,7 @@ def to_http(error: PromptweaveError, request_id: str) -> HttpError:
 
 
 def to_param(path: str | None) -> str | None:
-    """A JSON pointer as OpenAI writes places. A key that is no plain name is quoted."""
+    """Convert a JSON pointer to OpenAI's notation. A key that is not a plain name is quoted."""
     if not path:
         return None
     steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]

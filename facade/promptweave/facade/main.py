@@ -1,4 +1,4 @@
-"""The facade as a process."""
+"""The facade's process."""
 
 import asyncio
 import math
@@ -21,11 +21,11 @@ from promptweave.rpc.security import SecurityError
 ROLE = "facade"
 _BACKLOG = 2048
 _LAST_WORDS_S = 4
-"""How long answers that are stopped have to say so. Then their connections are broken off."""
+"""How long stopped responses have to send their error. Then their connections are closed."""
 
 
 class _Server(uvicorn.Server):
-    """Tells the application when the grace is over; uvicorn itself would cut the answers off without a word."""
+    """Signals the application when the grace period is over; uvicorn itself would cut the responses off silently."""
 
     def __init__(self, config: uvicorn.Config, stop: asyncio.Event, grace_s: float) -> None:
         super().__init__(config)
@@ -35,12 +35,12 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         asyncio.get_running_loop().call_later(self._grace_s, self._stop.set)
         await super().shutdown(sockets)
-        # After this uvicorn raises the signal again that has stopped it, and nobody hears it: the process ends there.
+        # After this, uvicorn raises the signal that stopped it again, without a handler: the process ends there.
         await asyncio.to_thread(stop_tracing)
 
 
 def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
+    """Serve until SIGTERM or SIGINT; returns the exit status. A failure to start is one line on stderr, and status 1."""
     set_up_logs(ROLE)
     if (options.tls_cert is None) != (options.tls_key is None):
         complain(ROLE, "--tls-cert and --tls-key go together: give both, or none")
@@ -67,7 +67,7 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
         ssl_certfile=options.tls_cert,
         ssl_keyfile=options.tls_key,
         log_config=None,
-        # It tells of clients that were cut off at a stop; what fails is logged by the facade itself.
+        # uvicorn logs clients that were cut off at a stop; the facade logs failures itself.
         log_level="critical",
         access_log=False,
         timeout_graceful_shutdown=math.ceil(options.grace_s) + _LAST_WORDS_S,

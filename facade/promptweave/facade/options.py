@@ -1,4 +1,4 @@
-"""What the facade is started with."""
+"""The facade's options."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from promptweave.rpc.security import NO_SECURITY, Security
 
 DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "claude-*")
-"""OpenAI's and Anthropic's own model names: clients have them built in."""
+"""OpenAI's and Anthropic's own model names, which are built into clients."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,43 +19,43 @@ class FacadeOptions:
     compiler: str = "127.0.0.1:50051"
     inference: str = "127.0.0.1:50052"
     routes: Path | None = None
-    """A file of models and their addresses; see `backend/routes_file.py`. None: the one model that `inference` has."""
+    """A file of models and their addresses; see `backend/routes_file.py`. None: the single model of `inference`."""
     security: Security = NO_SECURITY
-    """How the services are called."""
+    """The security of the calls to the services."""
     api_keys: tuple[str, ...] = ()
-    """What clients must send, one of them, as `Authorization: Bearer`. Without any, and no file, nothing is asked for."""
+    """API keys, one of which clients must send as `Authorization: Bearer`. Without any, and no file, no key is required."""
     api_keys_file: Path | None = None
-    """More of them, one on each line; read again when it changes."""
+    """A file with more of them, one per line; reloaded when it changes."""
     requests_per_minute: int | None = None
-    """Of each key; where none is asked for, of each address. None: no limit."""
+    """For each key, or for each address without keys. None: no limit."""
     concurrent_requests: int | None = None
-    """At once, likewise."""
+    """Concurrent requests, counted in the same way."""
     cors_origins: tuple[str, ...] = ()
-    """Web pages that may ask, such as `https://example.org`; `*`: all."""
+    """Origins of web pages that may call the API, such as `https://example.org`; `*`: all."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     """PEM files; both or none. Without them the API is plain HTTP."""
     access_log: bool = True
-    """One line for each request, without its contents."""
+    """One line per request, without its contents."""
     aliases: tuple[str, ...] = DEFAULT_ALIASES
-    """More names of the loaded model, with shell wildcards."""
+    """Additional names of the loaded model, with shell wildcards."""
     request_timeout_s: float = 600.0
-    """The deadline of a whole request."""
+    """The deadline of a complete request."""
     max_body_bytes: int = 32 * 1024 * 1024
     explorer: bool = True
     """Whether the Prompt Explorer is at `/`."""
     responses_store: str | None = None
-    """The file in which responses are kept. None: they are kept in memory."""
+    """The file that stores responses. None: they are stored in memory."""
     responses_most: int = 10_000
-    """How many are kept; 0: none."""
+    """Maximum number of stored responses; 0: none."""
     responses_bytes: int = 256 * 1024 * 1024
-    """How much is kept, of all of them."""
+    """Maximum size of all stored responses together."""
     responses_age_s: float = 30 * 86_400.0
-    """How long each is kept."""
+    """How long each response is stored."""
     grace_s: float = 10.0
     """How long running requests have to end at a stop."""
 
     @property
     def asks_for_keys(self) -> bool:
-        """Whether clients must send a key."""
+        """Return whether clients must send a key."""
         return bool(self.api_keys) or self.api_keys_file is not None

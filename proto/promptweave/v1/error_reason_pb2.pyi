@@ -27,11 +27,11 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_REQUEST_INVALID: _ErrorReason.ValueType  # 1
     """A field is missing or malformed. Example: a tool without a name."""
     ERROR_REASON_UNSUPPORTED: _ErrorReason.ValueType  # 2
-    """A field asks for what this version does not do. Example: a picture where the model takes none."""
+    """A field requests something that is not supported. Example: an image for a model without image input."""
     ERROR_REASON_TEMPLATE_UNKNOWN: _ErrorReason.ValueType  # 3
-    """The named template hash is not in this replica's cache: send the text once. Metadata: `content_hash`."""
+    """The template hash is not in this replica's cache: send the template inline once. Metadata: `content_hash`."""
     ERROR_REASON_TEMPLATE_FAILED: _ErrorReason.ValueType  # 4
-    """The chat template does not parse, or raised while rendering. Example: "Conversation roles must alternate"."""
+    """The chat template does not parse, or raised an exception while rendering. Example: "Conversation roles must alternate"."""
     ERROR_REASON_SCHEMA_INVALID: _ErrorReason.ValueType  # 5
     """A JSON Schema is malformed. Example: `{"type": "strin"}`."""
     ERROR_REASON_SCHEMA_UNSUPPORTED: _ErrorReason.ValueType  # 6
@@ -43,24 +43,24 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_ENGINE_UNAVAILABLE: _ErrorReason.ValueType  # 9
     """The engine is starting, restarting or stopping. Carries a RetryInfo."""
     ERROR_REASON_ENGINE_FAILED: _ErrorReason.ValueType  # 10
-    """The engine failed in a way that a retry does not mend. Example: the model file is no GGUF."""
+    """The engine failed in a way that a retry does not fix. Example: the model file is not a GGUF file."""
     ERROR_REASON_OVERLOADED: _ErrorReason.ValueType  # 11
-    """The queue is full, or an answer was not read for long. Carries a RetryInfo."""
+    """The queue is full, or the client read the response too slowly. Carries a RetryInfo."""
     ERROR_REASON_MODEL_NOT_FOUND: _ErrorReason.ValueType  # 12
     """No such model. Metadata: `available`."""
     ERROR_REASON_SESSION_NOT_FOUND: _ErrorReason.ValueType  # 13
     """No such session."""
     ERROR_REASON_GRAMMAR_QUARANTINED: _ErrorReason.ValueType  # 14
-    """The grammar took the engine down before and is refused now. Metadata: `grammar_hash`."""
+    """The grammar has crashed the engine and is blocked. Metadata: `grammar_hash`."""
     ERROR_REASON_INTERNAL: _ErrorReason.ValueType  # 15
-    """A fault of ours; details are in the service's log."""
+    """An internal error of promptweave; details are in the service's log."""
     ERROR_REASON_SESSION_UNUSABLE: _ErrorReason.ValueType  # 16
-    """A saved session is damaged, or fits another model, engine or configuration."""
+    """A saved session is damaged, or belongs to another model, engine or configuration."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """The `reason` of the google.rpc.ErrorInfo that every error status carries (domain "promptweave"), by full name.
-    An INVALID_ARGUMENT also carries a google.rpc.BadRequest whose `field` is the JSON pointer of the place in the request,
-    such as `/tools/3/function/parameters/properties/id/pattern`.
+    INVALID_ARGUMENT also carries a google.rpc.BadRequest whose `field` is the JSON pointer of the offending part of the
+    request, such as `/tools/3/function/parameters/properties/id/pattern`.
     """
 
 ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
@@ -68,11 +68,11 @@ ERROR_REASON_UNSPECIFIED: ErrorReason.ValueType  # 0
 ERROR_REASON_REQUEST_INVALID: ErrorReason.ValueType  # 1
 """A field is missing or malformed. Example: a tool without a name."""
 ERROR_REASON_UNSUPPORTED: ErrorReason.ValueType  # 2
-"""A field asks for what this version does not do. Example: a picture where the model takes none."""
+"""A field requests something that is not supported. Example: an image for a model without image input."""
 ERROR_REASON_TEMPLATE_UNKNOWN: ErrorReason.ValueType  # 3
-"""The named template hash is not in this replica's cache: send the text once. Metadata: `content_hash`."""
+"""The template hash is not in this replica's cache: send the template inline once. Metadata: `content_hash`."""
 ERROR_REASON_TEMPLATE_FAILED: ErrorReason.ValueType  # 4
-"""The chat template does not parse, or raised while rendering. Example: "Conversation roles must alternate"."""
+"""The chat template does not parse, or raised an exception while rendering. Example: "Conversation roles must alternate"."""
 ERROR_REASON_SCHEMA_INVALID: ErrorReason.ValueType  # 5
 """A JSON Schema is malformed. Example: `{"type": "strin"}`."""
 ERROR_REASON_SCHEMA_UNSUPPORTED: ErrorReason.ValueType  # 6
@@ -84,17 +84,17 @@ ERROR_REASON_CONTEXT_OVERFLOW: ErrorReason.ValueType  # 8
 ERROR_REASON_ENGINE_UNAVAILABLE: ErrorReason.ValueType  # 9
 """The engine is starting, restarting or stopping. Carries a RetryInfo."""
 ERROR_REASON_ENGINE_FAILED: ErrorReason.ValueType  # 10
-"""The engine failed in a way that a retry does not mend. Example: the model file is no GGUF."""
+"""The engine failed in a way that a retry does not fix. Example: the model file is not a GGUF file."""
 ERROR_REASON_OVERLOADED: ErrorReason.ValueType  # 11
-"""The queue is full, or an answer was not read for long. Carries a RetryInfo."""
+"""The queue is full, or the client read the response too slowly. Carries a RetryInfo."""
 ERROR_REASON_MODEL_NOT_FOUND: ErrorReason.ValueType  # 12
 """No such model. Metadata: `available`."""
 ERROR_REASON_SESSION_NOT_FOUND: ErrorReason.ValueType  # 13
 """No such session."""
 ERROR_REASON_GRAMMAR_QUARANTINED: ErrorReason.ValueType  # 14
-"""The grammar took the engine down before and is refused now. Metadata: `grammar_hash`."""
+"""The grammar has crashed the engine and is blocked. Metadata: `grammar_hash`."""
 ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 15
-"""A fault of ours; details are in the service's log."""
+"""An internal error of promptweave; details are in the service's log."""
 ERROR_REASON_SESSION_UNUSABLE: ErrorReason.ValueType  # 16
-"""A saved session is damaged, or fits another model, engine or configuration."""
+"""A saved session is damaged, or belongs to another model, engine or configuration."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

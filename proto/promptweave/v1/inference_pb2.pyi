@@ -29,35 +29,35 @@ class _ModelRole:
 class _ModelRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelRole.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     MODEL_ROLE_UNSPECIFIED: _ModelRole.ValueType  # 0
-    """The one that writes."""
+    """The model that generates text."""
     MODEL_ROLE_CHAT: _ModelRole.ValueType  # 1
-    """The one that writes."""
+    """The model that generates text."""
     MODEL_ROLE_EMBEDDING: _ModelRole.ValueType  # 2
-    """The one that Embed uses."""
+    """The model that Embed uses."""
     MODEL_ROLE_RERANK: _ModelRole.ValueType  # 3
-    """The one that Rerank uses."""
+    """The model that Rerank uses."""
     MODEL_ROLE_TRANSCRIPTION: _ModelRole.ValueType  # 4
-    """The one that Transcribe uses."""
+    """The model that Transcribe uses."""
 
 class ModelRole(_ModelRole, metaclass=_ModelRoleEnumTypeWrapper):
-    """What a model is for. Each role has an engine of its own."""
+    """The purpose of a model. Each role has its own engine."""
 
 MODEL_ROLE_UNSPECIFIED: ModelRole.ValueType  # 0
-"""The one that writes."""
+"""The model that generates text."""
 MODEL_ROLE_CHAT: ModelRole.ValueType  # 1
-"""The one that writes."""
+"""The model that generates text."""
 MODEL_ROLE_EMBEDDING: ModelRole.ValueType  # 2
-"""The one that Embed uses."""
+"""The model that Embed uses."""
 MODEL_ROLE_RERANK: ModelRole.ValueType  # 3
-"""The one that Rerank uses."""
+"""The model that Rerank uses."""
 MODEL_ROLE_TRANSCRIPTION: ModelRole.ValueType  # 4
-"""The one that Transcribe uses."""
+"""The model that Transcribe uses."""
 Global___ModelRole: _TypeAlias = ModelRole  # noqa: Y015
 
 @_typing.final
 class Sampling(_message.Message):
-    """How the next token is chosen. What is absent is the engine's default. The names are llama.cpp's. What is out of its range
-    is REQUEST_INVALID, as is what is no number.
+    """Sampling parameters, named as in llama.cpp. Absent fields use the engine's default. Values that are out of range or not
+    finite are rejected with REQUEST_INVALID.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -91,68 +91,68 @@ class Sampling(_message.Message):
     ADAPTIVE_TARGET_FIELD_NUMBER: _builtins.int
     ADAPTIVE_DECAY_FIELD_NUMBER: _builtins.int
     temperature: _builtins.float
-    """At least 0; 0 is greedy."""
+    """Temperature, >= 0; 0 is greedy."""
     top_p: _builtins.float
-    """Keeps the most likely tokens up to this sum of probabilities, 0 to 1."""
+    """Keeps the most likely tokens up to this cumulative probability, 0 to 1."""
     top_k: _builtins.int
-    """Keeps so many of the most likely tokens; 0 keeps all."""
+    """Keeps this many of the most likely tokens; 0 keeps all."""
     min_p: _builtins.float
-    """Drops tokens less likely than this share, 0 to 1, of the likeliest one."""
+    """Drops tokens with less than this fraction, 0 to 1, of the top token's probability."""
     typical_p: _builtins.float
-    """Locally typical sampling, 0 to 1; 1 is off."""
+    """Locally typical sampling, 0 to 1; 1 disables it."""
     seed: _builtins.int
-    """The seed, 0 to 2^32 - 2; absent: random. Message i of a request uses seed + i, modulo 2^32 - 1."""
+    """The seed, 0 to 2^32 - 2; random if absent. Message i of a request uses seed + i, modulo 2^32 - 1."""
     repeat_penalty: _builtins.float
-    """Punishes repetition, above 0; 1 is off."""
+    """Repetition penalty, > 0; 1 disables it."""
     repeat_last_n: _builtins.int
-    """How many tokens back repetition is looked for; -1 is the whole context."""
+    """Number of previous tokens that the repetition penalty considers; -1 is the complete context."""
     presence_penalty: _builtins.float
-    """OpenAI's, -2 to 2."""
+    """OpenAI's penalty, -2 to 2."""
     frequency_penalty: _builtins.float
-    """OpenAI's, -2 to 2."""
+    """OpenAI's penalty, -2 to 2."""
     dry_multiplier: _builtins.float
-    """DRY repetition penalty: its multiplier, at least 0; 0 is off."""
+    """DRY repetition penalty: the multiplier, >= 0; 0 disables it."""
     dry_base: _builtins.float
-    """DRY: the base of the exponential, at least 1."""
+    """DRY: the base of the exponential, >= 1."""
     dry_allowed_length: _builtins.int
-    """DRY: repetitions up to this length are free; at least 0."""
+    """DRY: repetitions up to this length are not penalized; >= 0."""
     xtc_probability: _builtins.float
-    """XTC: the chance that it acts, 0 to 1; 0 is off."""
+    """XTC: the probability that it is applied, 0 to 1; 0 disables it."""
     xtc_threshold: _builtins.float
-    """XTC: the least probability of a token that it may remove, 0 to 1."""
+    """XTC: the minimum probability of a token that it may remove, 0 to 1."""
     mirostat: _builtins.int
-    """Mirostat: 0 off, 1 or 2."""
+    """Mirostat version: 1 or 2; 0 disables it."""
     mirostat_tau: _builtins.float
-    """Mirostat's target entropy, at least 0."""
+    """Mirostat: target entropy, >= 0."""
     mirostat_eta: _builtins.float
-    """Mirostat's learning rate, at least 0."""
+    """Mirostat: learning rate, >= 0."""
     dynatemp_range: _builtins.float
-    """The temperature moves by so much up and down with the entropy; at least 0; 0 is off."""
+    """Dynamic temperature: the range above and below `temperature`, >= 0; 0 disables it."""
     dynatemp_exponent: _builtins.float
-    """How entropy maps to the temperature, at least 0."""
+    """Dynamic temperature: the exponent that maps entropy to temperature, >= 0."""
     top_n_sigma: _builtins.float
-    """Keeps tokens within so many standard deviations of the best logit; -1 is off."""
+    """Keeps tokens within this many standard deviations of the highest logit; -1 disables it."""
     dry_penalty_last_n: _builtins.int
-    """DRY: how many tokens back it looks; -1 is the whole context, 0 is off."""
+    """DRY: number of previous tokens that it considers; -1 is the complete context, 0 disables it."""
     min_keep: _builtins.int
-    """Samplers that drop tokens leave at least so many."""
+    """The minimum number of tokens that truncating samplers keep."""
     adaptive_target: _builtins.float
-    """Adaptive sampling: the probability that chosen tokens should have, at most 1; below 0 is off."""
+    """Adaptive sampling: the target probability of sampled tokens, at most 1; below 0 disables it."""
     adaptive_decay: _builtins.float
-    """Adaptive sampling: how slowly it adapts, 0 to 0.99."""
+    """Adaptive sampling: the decay, 0 to 0.99; higher values adapt more slowly."""
     @_builtins.property
     def logit_bias(self) -> _containers.RepeatedCompositeFieldContainer[Global___LogitBias]:
-        """Adds to a token's chance."""
+        """Biases the likelihood of tokens."""
 
     @_builtins.property
     def samplers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The order of the samplers, by llama.cpp's names: penalties, dry, top_n_sigma, top_k, typ_p, top_p, min_p, xtc,
-        temperature, adaptive_p, infill. One that is not named does not act.
+        temperature, adaptive_p, infill. Samplers that are not listed are disabled.
         """
 
     @_builtins.property
     def dry_sequence_breakers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """DRY: texts that no repetition goes across; none: the engine's own."""
+        """DRY: strings that interrupt a repetition; empty: the engine's default."""
 
     def __init__(
         self,
@@ -295,7 +295,7 @@ Global___Sampling: _TypeAlias = Sampling  # noqa: Y015
 
 @_typing.final
 class LogitBias(_message.Message):
-    """Adds to a token's chance."""
+    """Biases the likelihood of tokens."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -305,7 +305,7 @@ class LogitBias(_message.Message):
     token: _builtins.int
     """A token id."""
     text: _builtins.str
-    """All tokens of this text."""
+    """All tokens of this text, as tokenized by the engine."""
     bias: _builtins.float
     """Added to the logit, -100 to 100."""
     def __init__(
@@ -327,7 +327,7 @@ Global___LogitBias: _TypeAlias = LogitBias  # noqa: Y015
 
 @_typing.final
 class GenerateRequest(_message.Message):
-    """A prompt to be run."""
+    """A prompt to run."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -343,26 +343,26 @@ class GenerateRequest(_message.Message):
     RETURN_TOKENS_FIELD_NUMBER: _builtins.int
     FAST_FORWARD_FIELD_NUMBER: _builtins.int
     max_tokens: _builtins.int
-    """At most so many tokens of output. Absent: up to the context's end."""
+    """The maximum number of output tokens. Absent: up to the end of the context."""
     n: _builtins.int
-    """How many messages to write, 1 to 128. Absent: 1. They wait for slots one after the other, and a request that holds fewer
-    slots goes first. The first one that fails ends the call; cancelling it ends all.
+    """How many messages to generate, 1 to 128. Absent: 1. They queue for slots one after the other, and a request that holds
+    fewer slots goes first. The first failure ends the call; cancelling the call ends all.
     """
     top_logprobs: _builtins.int
-    """How many of the likeliest tokens to report at each place, 0 to 20; 0 reports the chosen one only; absent: no
-    log-probabilities.
+    """How many of the most likely tokens to report at each position, 0 to 20; 0 reports only the chosen one. Absent: no log
+    probabilities.
     """
     session_id: _builtins.str
-    """The session that this goes on with, and becomes."""
+    """The session to continue; it is created if it does not exist, and saved when the message ends."""
     parent_session_id: _builtins.str
-    """The session to begin from, where session_id is new."""
+    """The session to start from if session_id is new."""
     priority: _builtins.int
-    """Higher goes first in the queue; lower ones wait as long as higher ones come. Within a priority, in order of arrival."""
+    """Queue priority; higher goes first, and lower ones wait while higher ones arrive. Within a priority: in order of arrival."""
     return_tokens: _builtins.bool
-    """Whether token ids are wanted."""
+    """Whether to return token ids."""
     fast_forward: _builtins.bool
-    """Whether text that the grammar forces may be appended to the prompt instead of being sampled. At temperature 0, and with a
-    seed, the words are the same either way, but for ties of the engine's arithmetic. Absent: as the service is set up.
+    """Whether text that the grammar forces may be appended to the prompt instead of being sampled. At temperature 0, and with
+    a seed, the text is the same either way, except for ties in the engine's arithmetic. Absent: the service's setting.
     """
     @_builtins.property
     def prompt(self) -> _prompt_compiler_pb2.CompiledPrompt:
@@ -370,11 +370,11 @@ class GenerateRequest(_message.Message):
 
     @_builtins.property
     def sampling(self) -> Global___Sampling:
-        """How tokens are chosen."""
+        """Sampling parameters."""
 
     @_builtins.property
     def stop(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Texts that end the message when they appear in its free text. They do not apply inside constrained values."""
+        """Stop strings: they end the message when they appear in its free text. They do not apply inside constrained values."""
 
     def __init__(
         self,
@@ -424,7 +424,7 @@ Global___GenerateRequest: _TypeAlias = GenerateRequest  # noqa: Y015
 
 @_typing.final
 class GenerateResponse(_message.Message):
-    """What became certain since the last response. What is ready together travels together."""
+    """The events since the last response. Events that are ready together are sent together."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -448,7 +448,7 @@ Global___GenerateResponse: _TypeAlias = GenerateResponse  # noqa: Y015
 
 @_typing.final
 class GenerateEvent(_message.Message):
-    """Something that happened to one of the messages."""
+    """An event of one of the messages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -461,12 +461,12 @@ class GenerateEvent(_message.Message):
     """Which message, from 0 to n - 1."""
     @_builtins.property
     def delta(self) -> _output_pb2.OutputDelta:
-        """A piece of the message."""
+        """A part of the message."""
 
     @_builtins.property
     def logprobs(self) -> Global___Logprobs:
-        """Log-probabilities of tokens of the message, where asked for: after the deltas that their text became. Those of a stop
-        string are left out.
+        """Log probabilities of tokens of the message, if requested; sent after the deltas with their text. Tokens of a stop
+        string are omitted.
         """
 
     @_builtins.property
@@ -475,7 +475,7 @@ class GenerateEvent(_message.Message):
 
     @_builtins.property
     def tokens(self) -> Global___Tokens:
-        """All tokens that the engine wrote, where asked for: those of syntax, stop strings and the turn's end, too."""
+        """All tokens that the engine generated, if requested, including those of syntax, stop strings and the end of turn."""
 
     def __init__(
         self,
@@ -505,8 +505,8 @@ class Tokens(_message.Message):
     IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """The ids, in order. In an answer -1 is a token that the engine does not tell: part of a character that is several tokens,
-        and not those that its text has by itself.
+        """The ids, in order. In a response, -1 is a token that the engine does not report: part of a character that consists of
+        several tokens, other than those that its text alone would have.
         """
 
     def __init__(
@@ -524,18 +524,18 @@ Global___Tokens: _TypeAlias = Tokens  # noqa: Y015
 
 @_typing.final
 class Logprobs(_message.Message):
-    """Log-probabilities of some tokens of the message, in order. They are the model's own, before grammar, biases and samplers:
-    a token that the grammar forced may be an unlikely one.
+    """Log probabilities of tokens of the message, in order. They are the model's, before grammar, biases and samplers: a token
+    that the grammar forced may be unlikely.
 
-    A character that is several tokens has one position: its whole text with the last one's id and log-probability. The engine
-    does not tell the others'.
+    A character that consists of several tokens has one position: its complete text with the id and log probability of the
+    last token. The engine does not report the others.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Position(_message.Message):
-        """A token and its likeliest rivals."""
+        """A token and its most likely alternatives."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -543,14 +543,16 @@ class Logprobs(_message.Message):
         TOP_FIELD_NUMBER: _builtins.int
         REGION_FIELD_NUMBER: _builtins.int
         region: _output_pb2.RegionKind.ValueType
-        """What its text is part of, where in part the first such part. Not set: syntax between the parts, or the turn's end."""
+        """The region that its text belongs to; the first one if there are several. Not set: syntax between regions, or the end
+        of turn.
+        """
         @_builtins.property
         def chosen(self) -> Global___TokenLogprob:
-            """The token that was chosen."""
+            """The chosen token."""
 
         @_builtins.property
         def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenLogprob]:
-            """The likeliest ones, best first."""
+            """The most likely tokens, best first."""
 
         def __init__(
             self,
@@ -585,7 +587,7 @@ Global___Logprobs: _TypeAlias = Logprobs  # noqa: Y015
 
 @_typing.final
 class TokenLogprob(_message.Message):
-    """A token's log-probability."""
+    """A token's log probability."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -595,9 +597,9 @@ class TokenLogprob(_message.Message):
     token: _builtins.int
     """The token's id."""
     text: _builtins.bytes
-    """Its bytes, which need not be whole characters."""
+    """The token's bytes, which may contain incomplete characters."""
     logprob: _builtins.float
-    """Its natural logarithm of probability. Where that is 0: the lowest finite number."""
+    """The natural logarithm of the token's probability; the lowest finite number if the probability is 0."""
     def __init__(
         self,
         *,
@@ -625,18 +627,18 @@ class Finish(_message.Message):
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
     reason: _output_pb2.FinishReason.ValueType
-    """Why."""
+    """The reason."""
     complete: _builtins.bool
-    """True: the output reached the end of its syntax: all promises hold for it."""
+    """True: the output reached the end of its syntax, so all guarantees hold for it."""
     matched_stop: _builtins.str
     """The stop string that ended it."""
     @_builtins.property
     def usage(self) -> Global___Usage:
-        """What it took."""
+        """Token counts."""
 
     @_builtins.property
     def timings(self) -> Global___Timings:
-        """How long it took, as the engine measured it."""
+        """Durations, as measured by the engine."""
 
     def __init__(
         self,
@@ -659,7 +661,7 @@ Global___Finish: _TypeAlias = Finish  # noqa: Y015
 
 @_typing.final
 class Usage(_message.Message):
-    """Counts of tokens, of one message. Messages of one request have the same prompt."""
+    """Token counts of one message. The messages of a request share the same prompt."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -668,13 +670,13 @@ class Usage(_message.Message):
     COMPLETION_TOKENS_FIELD_NUMBER: _builtins.int
     REASONING_TOKENS_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
-    """The whole prompt."""
+    """Tokens of the complete prompt."""
     cached_tokens: _builtins.int
-    """What of the prompt came from the engine's cache."""
+    """Prompt tokens that came from the engine's cache."""
     completion_tokens: _builtins.int
-    """The output."""
+    """Tokens of the output."""
     reasoning_tokens: _builtins.int
-    """What of the output holds text of the reasoning; absent: not counted."""
+    """Output tokens with reasoning text; absent: not counted."""
     def __init__(
         self,
         *,
@@ -704,7 +706,7 @@ class Timings(_message.Message):
     prompt_ms: _builtins.float
     """Evaluating the prompt."""
     predicted_ms: _builtins.float
-    """Writing the output."""
+    """Generating the output."""
     def __init__(
         self,
         *,
@@ -721,13 +723,13 @@ Global___Timings: _TypeAlias = Timings  # noqa: Y015
 
 @_typing.final
 class GetModelRequest(_message.Message):
-    """Asks for a loaded model."""
+    """Names a loaded model."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ROLE_FIELD_NUMBER: _builtins.int
     role: Global___ModelRole.ValueType
-    """Which one."""
+    """The model's role."""
     def __init__(
         self,
         *,
@@ -767,7 +769,7 @@ Global___GetModelResponse: _TypeAlias = GetModelResponse  # noqa: Y015
 
 @_typing.final
 class ModelInfo(_message.Message):
-    """A model, as its engine knows it."""
+    """A model, as reported by its engine."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -781,24 +783,24 @@ class ModelInfo(_message.Message):
     CREATED_FIELD_NUMBER: _builtins.int
     ENGINE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Its name, for clients."""
+    """The model's name, for clients."""
     context_size: _builtins.int
-    """The context of one slot, in tokens."""
+    """The context size of one slot, in tokens."""
     slots: _builtins.int
-    """How many messages are written at the same time."""
+    """The number of slots: messages generated concurrently."""
     images: _builtins.bool
-    """Whether it takes pictures."""
+    """Whether the model accepts images."""
     embeddings: _builtins.bool
-    """Whether there is an embedding model."""
+    """Whether an embedding model is loaded."""
     engine: _builtins.str
-    """The engine's version, as it says itself."""
+    """The engine's version, as reported by the engine."""
     @_builtins.property
     def template(self) -> _prompt_compiler_pb2.Template:
-        """Its template; absent: the model has none."""
+        """The chat template; absent: the model has none."""
 
     @_builtins.property
     def dialects(self) -> _containers.RepeatedScalarFieldContainer[_prompt_compiler_pb2.GrammarDialect.ValueType]:
-        """The grammar dialects that the engine takes: it was tried. Of somebody else's server only GBNF is assumed."""
+        """The grammar dialects that the engine supports, as tested. For unmanaged servers only GBNF is assumed."""
 
     @_builtins.property
     def created(self) -> _timestamp_pb2.Timestamp:
@@ -838,11 +840,11 @@ class TokenizeRequest(_message.Message):
     text: _builtins.str
     """The text."""
     parse_special: _builtins.bool
-    """Whether special tokens spelled in the text are special tokens."""
+    """Whether special tokens spelled in the text are parsed as special tokens."""
     add_special: _builtins.bool
     """Whether the model's beginning-of-sequence token is added."""
     with_pieces: _builtins.bool
-    """Whether TokenizeResponse.pieces are wanted."""
+    """Whether to return TokenizeResponse.pieces."""
     def __init__(
         self,
         *,
@@ -861,7 +863,7 @@ Global___TokenizeRequest: _TypeAlias = TokenizeRequest  # noqa: Y015
 
 @_typing.final
 class TokenizeResponse(_message.Message):
-    """Its tokens."""
+    """The tokens of a text."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -873,7 +875,7 @@ class TokenizeResponse(_message.Message):
 
     @_builtins.property
     def pieces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
-        """Where asked for: each one's bytes, which need not be whole characters."""
+        """If requested: the bytes of each token, which may contain incomplete characters."""
 
     def __init__(
         self,
@@ -915,13 +917,13 @@ Global___DetokenizeRequest: _TypeAlias = DetokenizeRequest  # noqa: Y015
 
 @_typing.final
 class DetokenizeResponse(_message.Message):
-    """Their text."""
+    """The text of token ids."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text. Bytes that are no whole character become U+FFFD."""
+    """The text. Bytes of incomplete characters become U+FFFD."""
     def __init__(
         self,
         *,
@@ -950,10 +952,10 @@ class EmbedRequest(_message.Message):
         TEXT_FIELD_NUMBER: _builtins.int
         TOKENS_FIELD_NUMBER: _builtins.int
         text: _builtins.str
-        """As text. The special tokens that the model wants around it are added; those that it spells stay text."""
+        """Text. The special tokens that the model requires around it are added; special tokens spelled in it remain text."""
         @_builtins.property
         def tokens(self) -> Global___Tokens:
-            """As token ids of the embedding model, taken as they are."""
+            """Token ids of the embedding model, used unchanged."""
 
         def __init__(
             self,
@@ -972,7 +974,7 @@ class EmbedRequest(_message.Message):
     INPUTS_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     dimensions: _builtins.int
-    """Keep the first so many dimensions and normalise again. It makes sense with models that were trained for it."""
+    """Keep only this many leading dimensions and normalize again. Useful only with models that were trained for it."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmbedRequest.Input]:
         """The texts, at least one."""
@@ -1024,7 +1026,7 @@ class EmbedResponse(_message.Message):
     EMBEDDINGS_FIELD_NUMBER: _builtins.int
     PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
-    """How many tokens the inputs have."""
+    """The number of tokens of all inputs."""
     @_builtins.property
     def embeddings(self) -> _containers.RepeatedCompositeFieldContainer[Global___EmbedResponse.Embedding]:
         """One for each input, in order."""
@@ -1045,7 +1047,7 @@ Global___EmbedResponse: _TypeAlias = EmbedResponse  # noqa: Y015
 
 @_typing.final
 class RerankRequest(_message.Message):
-    """A query, and documents to order by it."""
+    """A query, and documents to rank."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1055,10 +1057,10 @@ class RerankRequest(_message.Message):
     query: _builtins.str
     """The query."""
     top_n: _builtins.int
-    """Keep only so many, the best ones."""
+    """Keep only this many of the best results."""
     @_builtins.property
     def documents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The documents, at least one. Together with the query each has to fit the model's context."""
+        """The documents, at least one. Each must fit the model's context together with the query."""
 
     def __init__(
         self,
@@ -1085,16 +1087,16 @@ class RerankResponse(_message.Message):
 
     @_typing.final
     class Result(_message.Message):
-        """A document's place."""
+        """A ranked document."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
         INDEX_FIELD_NUMBER: _builtins.int
         RELEVANCE_SCORE_FIELD_NUMBER: _builtins.int
         index: _builtins.int
-        """Which document, from 0."""
+        """The index of the document, from 0."""
         relevance_score: _builtins.float
-        """How well it fits. What the number means depends on the model: with most it is a logit."""
+        """The relevance score. Its meaning depends on the model: for most it is a logit."""
         def __init__(
             self,
             *,
@@ -1110,7 +1112,7 @@ class RerankResponse(_message.Message):
     RESULTS_FIELD_NUMBER: _builtins.int
     PROMPT_TOKENS_FIELD_NUMBER: _builtins.int
     prompt_tokens: _builtins.int
-    """How many tokens were evaluated."""
+    """The number of evaluated tokens."""
     @_builtins.property
     def results(self) -> _containers.RepeatedCompositeFieldContainer[Global___RerankResponse.Result]:
         """The results, best first."""
@@ -1131,7 +1133,7 @@ Global___RerankResponse: _TypeAlias = RerankResponse  # noqa: Y015
 
 @_typing.final
 class TranscribeRequest(_message.Message):
-    """A sound file."""
+    """An audio file."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1141,13 +1143,13 @@ class TranscribeRequest(_message.Message):
     TEMPERATURE_FIELD_NUMBER: _builtins.int
     TRANSLATE_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
-    """The whole file: WAV, MP3, FLAC or Ogg Vorbis; whatever ffmpeg reads, where the server has the argument `--convert`."""
+    """The complete file: WAV, MP3, FLAC or Ogg Vorbis; anything that ffmpeg reads if the server runs with `--convert`."""
     language: _builtins.str
-    """The language that is spoken, by its ISO 639-1 code (`en`) or its English name (`english`). Absent: it is detected."""
+    """The spoken language: its ISO 639-1 code (`en`) or English name (`english`). Absent: detected."""
     prompt: _builtins.str
-    """What was said before, or how names are spelled."""
+    """Context for the transcription: preceding text, or the spelling of names."""
     temperature: _builtins.float
-    """0 to 1. Absent: 0, which rises by steps where the text comes out badly."""
+    """Temperature, 0 to 1. Absent: 0, raised in steps if the transcription quality is poor."""
     translate: _builtins.bool
     """Translate into English."""
     def __init__(
@@ -1176,13 +1178,13 @@ Global___TranscribeRequest: _TypeAlias = TranscribeRequest  # noqa: Y015
 
 @_typing.final
 class TranscribeResponse(_message.Message):
-    """What is said in it. Times in seconds from its start."""
+    """A transcription. Times are in seconds from the start of the file."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     @_typing.final
     class Word(_message.Message):
-        """A word, with the punctuation that follows it. In languages that are written without spaces: a token."""
+        """A word, with the punctuation that follows it. In languages without spaces between words: a token."""
 
         DESCRIPTOR: _descriptor.Descriptor
 
@@ -1190,11 +1192,11 @@ class TranscribeResponse(_message.Message):
         START_FIELD_NUMBER: _builtins.int
         END_FIELD_NUMBER: _builtins.int
         text: _builtins.str
-        """The word, without spaces around."""
+        """The word, without surrounding spaces."""
         start: _builtins.float
-        """Where it begins."""
+        """The start time."""
         end: _builtins.float
-        """Where it ends."""
+        """The end time."""
         def __init__(
             self,
             *,
@@ -1223,24 +1225,24 @@ class TranscribeResponse(_message.Message):
         AVG_LOGPROB_FIELD_NUMBER: _builtins.int
         NO_SPEECH_PROB_FIELD_NUMBER: _builtins.int
         start: _builtins.float
-        """Where it begins."""
+        """The start time."""
         end: _builtins.float
-        """Where it ends."""
+        """The end time."""
         text: _builtins.str
-        """Its text, as it joins to the one before."""
+        """The text; concatenated with the previous segments it gives the complete text."""
         temperature: _builtins.float
-        """The temperature that was asked for."""
+        """The requested temperature."""
         avg_logprob: _builtins.float
-        """The average of the logarithms of the tokens' probabilities."""
+        """The average log probability of the tokens."""
         no_speech_prob: _builtins.float
-        """How likely it is that nothing is said."""
+        """The probability that the segment contains no speech."""
         @_builtins.property
         def tokens(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-            """Its tokens."""
+            """The token ids of the segment."""
 
         @_builtins.property
         def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscribeResponse.Word]:
-            """Its words."""
+            """The words of the segment."""
 
         def __init__(
             self,
@@ -1265,14 +1267,14 @@ class TranscribeResponse(_message.Message):
     DURATION_FIELD_NUMBER: _builtins.int
     SEGMENTS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole text, without spaces around."""
+    """The complete text, without surrounding spaces."""
     language: _builtins.str
-    """The language that was spoken, by its English name: `english`."""
+    """The spoken language, by its English name: `english`."""
     duration: _builtins.float
-    """How long the file is, in seconds."""
+    """The duration of the file, in seconds."""
     @_builtins.property
     def segments(self) -> _containers.RepeatedCompositeFieldContainer[Global___TranscribeResponse.Segment]:
-        """The parts, in order."""
+        """The segments, in order."""
 
     def __init__(
         self,
@@ -1292,7 +1294,7 @@ Global___TranscribeResponse: _TypeAlias = TranscribeResponse  # noqa: Y015
 
 @_typing.final
 class Session(_message.Message):
-    """A session: a conversation whose state the engine can go on from."""
+    """A session: a conversation whose state the engine can continue from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1302,16 +1304,16 @@ class Session(_message.Message):
     BYTES_FIELD_NUMBER: _builtins.int
     LAST_USED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Its id, chosen by the caller."""
+    """The session's id, chosen by the caller."""
     parent_id: _builtins.str
     """The session that it was forked from."""
     tokens: _builtins.int
-    """How many tokens it holds."""
+    """The number of tokens in its state."""
     bytes: _builtins.int
-    """Its size on disk; absent: not saved."""
+    """Its size on disk, in bytes; absent: not saved."""
     @_builtins.property
     def last_used(self) -> _timestamp_pb2.Timestamp:
-        """When it was last used."""
+        """The time of last use."""
 
     def __init__(
         self,
@@ -1339,7 +1341,7 @@ Global___Session: _TypeAlias = Session  # noqa: Y015
 
 @_typing.final
 class SaveSessionRequest(_message.Message):
-    """Names a session to save."""
+    """Names a session to return."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1361,7 +1363,7 @@ Global___SaveSessionRequest: _TypeAlias = SaveSessionRequest  # noqa: Y015
 
 @_typing.final
 class SaveSessionResponse(_message.Message):
-    """The saved session."""
+    """The session, as last saved."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -1481,16 +1483,16 @@ Global___ForkSessionResponse: _TypeAlias = ForkSessionResponse  # noqa: Y015
 
 @_typing.final
 class ListSessionsRequest(_message.Message):
-    """Asks for sessions."""
+    """Lists sessions, in pages."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """At most so many. Absent: all."""
+    """The maximum number of sessions to return. Absent: all."""
     page_token: _builtins.str
-    """Where the last page ended."""
+    """The previous page's next_page_token; empty: start at the first session."""
     def __init__(
         self,
         *,
@@ -1509,14 +1511,14 @@ Global___ListSessionsRequest: _TypeAlias = ListSessionsRequest  # noqa: Y015
 
 @_typing.final
 class ListSessionsResponse(_message.Message):
-    """Sessions, last used first."""
+    """Sessions, most recently used first."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SESSIONS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
-    """Where the next page begins; empty: there is none."""
+    """The token of the next page; empty: there is none."""
     @_builtins.property
     def sessions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Session]:
         """The sessions."""
@@ -1559,7 +1561,7 @@ Global___DeleteSessionRequest: _TypeAlias = DeleteSessionRequest  # noqa: Y015
 
 @_typing.final
 class DeleteSessionResponse(_message.Message):
-    """The session is gone."""
+    """The session was deleted."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -106,16 +106,16 @@ class InferenceServiceServicer(object):
     """
 
     def Generate(self, request, context):
-        """Runs a compiled prompt and streams the message as it is written. Cancelling the call frees the engine's slot at once.
+        """Runs a compiled prompt and streams the message as it is generated. Cancelling the call frees the engine slot at once.
 
         Errors:
         - INVALID_ARGUMENT: REQUEST_INVALID, GRAMMAR_QUARANTINED.
-        - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
-        - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
-        A message of which nothing was streamed is written once more first, by the engine that comes back.
-        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
+        - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit the context.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or was lost in mid-stream. Events streamed before remain
+        valid. If nothing was streamed yet, the message is first retried once, when the engine is back.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the engine's or the session's queue is full, or the client read the stream too slowly.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
-        - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
+        - UNIMPLEMENTED: UNSUPPORTED: a part of the request that is not supported, named in the BadRequest.
         - INTERNAL: ENGINE_FAILED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -123,7 +123,7 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Describes a loaded model: its template, special tokens, context and abilities.
+        """Describes a loaded model: its template, special tokens, context size and capabilities.
 
         Errors:
         - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
@@ -134,7 +134,7 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Tokenize(self, request, context):
-        """Turns text into token ids.
+        """Converts text to token ids.
 
         Errors:
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
@@ -144,10 +144,10 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Detokenize(self, request, context):
-        """Turns token ids into text.
+        """Converts token ids to text.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: an id that the vocabulary does not have.
+        - INVALID_ARGUMENT: REQUEST_INVALID: an id is not in the vocabulary.
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -155,11 +155,11 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Embed(self, request, context):
-        """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
+        """Computes embeddings with the embedding model, which has its own engine. Any number of inputs; none is ever truncated.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
-        (metadata: `prompt_tokens`, `context_size`).
+        - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, named in
+        the BadRequest (metadata: `prompt_tokens`, `context_size`).
         - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
         - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
@@ -171,23 +171,23 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def Rerank(self, request, context):
-        """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+        """Ranks documents by relevance to a query with the rerank model, which has its own engine.
 
-        Errors: as Embed.
+        Errors: see Embed.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Transcribe(self, request, context):
-        """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
-        (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+        """Transcribes an audio file, or translates its speech into English, with the whisper model, which has its own whisper.cpp
+        server. One file at a time. Cancelling the call stops the work.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+        - INVALID_ARGUMENT: REQUEST_INVALID: an unreadable file, or a language that the model does not know.
         - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
         with a model that knows English only.
-        - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or was lost during the call.
         - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
         - INTERNAL: ENGINE_FAILED.
@@ -197,7 +197,7 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def SaveSession(self, request, context):
-        """Writes a session's state to disk.
+        """Returns a session. Saves nothing: each message saves the state of its session when it ends.
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
@@ -212,8 +212,9 @@ class InferenceServiceServicer(object):
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
-        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
-        - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or belongs to another model. The prompt of its next
+        message is evaluated from the start.
+        - RESOURCE_EXHAUSTED: OVERLOADED: too many requests are queued for the session, or for a slot.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -221,11 +222,11 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ForkSession(self, request, context):
-        """Begins a session as a copy of another.
+        """Creates a session as a copy of another.
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
-        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is missing.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -243,7 +244,7 @@ class InferenceServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DeleteSession(self, request, context):
-        """Forgets a session, on disk too.
+        """Deletes a session, including its state on disk.
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.

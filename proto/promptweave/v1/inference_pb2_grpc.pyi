@@ -37,44 +37,44 @@ class InferenceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> InferenceServiceAsyncStub: ...
     Generate: _grpc.UnaryStreamMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]
-    """Runs a compiled prompt and streams the message as it is written. Cancelling the call frees the engine's slot at once.
+    """Runs a compiled prompt and streams the message as it is generated. Cancelling the call frees the engine slot at once.
 
     Errors:
     - INVALID_ARGUMENT: REQUEST_INVALID, GRAMMAR_QUARANTINED.
-    - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
-    - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
-      A message of which nothing was streamed is written once more first, by the engine that comes back.
-    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
+    - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit the context.
+    - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or was lost in mid-stream. Events streamed before remain
+      valid. If nothing was streamed yet, the message is first retried once, when the engine is back.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the engine's or the session's queue is full, or the client read the stream too slowly.
     - DEADLINE_EXCEEDED: the caller's deadline passed.
-    - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
+    - UNIMPLEMENTED: UNSUPPORTED: a part of the request that is not supported, named in the BadRequest.
     - INTERNAL: ENGINE_FAILED.
     """
     GetModel: _grpc.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]
-    """Describes a loaded model: its template, special tokens, context and abilities.
+    """Describes a loaded model: its template, special tokens, context size and capabilities.
 
     Errors:
     - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
     - UNAVAILABLE: ENGINE_UNAVAILABLE: the model is loading.
     """
     Tokenize: _grpc.UnaryUnaryMultiCallable[_inference_pb2.TokenizeRequest, _inference_pb2.TokenizeResponse]
-    """Turns text into token ids.
+    """Converts text to token ids.
 
     Errors:
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     """
     Detokenize: _grpc.UnaryUnaryMultiCallable[_inference_pb2.DetokenizeRequest, _inference_pb2.DetokenizeResponse]
-    """Turns token ids into text.
+    """Converts token ids to text.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID: an id that the vocabulary does not have.
+    - INVALID_ARGUMENT: REQUEST_INVALID: an id is not in the vocabulary.
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     """
     Embed: _grpc.UnaryUnaryMultiCallable[_inference_pb2.EmbedRequest, _inference_pb2.EmbedResponse]
-    """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
+    """Computes embeddings with the embedding model, which has its own engine. Any number of inputs; none is ever truncated.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
-      (metadata: `prompt_tokens`, `context_size`).
+    - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, named in
+      the BadRequest (metadata: `prompt_tokens`, `context_size`).
     - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
@@ -82,25 +82,25 @@ class InferenceServiceStub:
     - INTERNAL: ENGINE_FAILED.
     """
     Rerank: _grpc.UnaryUnaryMultiCallable[_inference_pb2.RerankRequest, _inference_pb2.RerankResponse]
-    """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+    """Ranks documents by relevance to a query with the rerank model, which has its own engine.
 
-    Errors: as Embed.
+    Errors: see Embed.
     """
     Transcribe: _grpc.UnaryUnaryMultiCallable[_inference_pb2.TranscribeRequest, _inference_pb2.TranscribeResponse]
-    """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
-    (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+    """Transcribes an audio file, or translates its speech into English, with the whisper model, which has its own whisper.cpp
+    server. One file at a time. Cancelling the call stops the work.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+    - INVALID_ARGUMENT: REQUEST_INVALID: an unreadable file, or a language that the model does not know.
     - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
       with a model that knows English only.
-    - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+    - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or was lost during the call.
     - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
     - DEADLINE_EXCEEDED: the caller's deadline passed.
     - INTERNAL: ENGINE_FAILED.
     """
     SaveSession: _grpc.UnaryUnaryMultiCallable[_inference_pb2.SaveSessionRequest, _inference_pb2.SaveSessionResponse]
-    """Writes a session's state to disk.
+    """Returns a session. Saves nothing: each message saves the state of its session when it ends.
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
@@ -111,16 +111,17 @@ class InferenceServiceStub:
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
-    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
-    - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or belongs to another model. The prompt of its next
+      message is evaluated from the start.
+    - RESOURCE_EXHAUSTED: OVERLOADED: too many requests are queued for the session, or for a slot.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ForkSession: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ForkSessionRequest, _inference_pb2.ForkSessionResponse]
-    """Begins a session as a copy of another.
+    """Creates a session as a copy of another.
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
-    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is missing.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ListSessions: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ListSessionsRequest, _inference_pb2.ListSessionsResponse]
@@ -130,7 +131,7 @@ class InferenceServiceStub:
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     DeleteSession: _grpc.UnaryUnaryMultiCallable[_inference_pb2.DeleteSessionRequest, _inference_pb2.DeleteSessionResponse]
-    """Forgets a session, on disk too.
+    """Deletes a session, including its state on disk.
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
@@ -146,44 +147,44 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryStreamMultiCallable[_inference_pb2.GenerateRequest, _inference_pb2.GenerateResponse]  # type: ignore[assignment]
-    """Runs a compiled prompt and streams the message as it is written. Cancelling the call frees the engine's slot at once.
+    """Runs a compiled prompt and streams the message as it is generated. Cancelling the call frees the engine slot at once.
 
     Errors:
     - INVALID_ARGUMENT: REQUEST_INVALID, GRAMMAR_QUARANTINED.
-    - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
-    - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
-      A message of which nothing was streamed is written once more first, by the engine that comes back.
-    - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
+    - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit the context.
+    - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or was lost in mid-stream. Events streamed before remain
+      valid. If nothing was streamed yet, the message is first retried once, when the engine is back.
+    - RESOURCE_EXHAUSTED: OVERLOADED: the engine's or the session's queue is full, or the client read the stream too slowly.
     - DEADLINE_EXCEEDED: the caller's deadline passed.
-    - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
+    - UNIMPLEMENTED: UNSUPPORTED: a part of the request that is not supported, named in the BadRequest.
     - INTERNAL: ENGINE_FAILED.
     """
     GetModel: _aio.UnaryUnaryMultiCallable[_inference_pb2.GetModelRequest, _inference_pb2.GetModelResponse]  # type: ignore[assignment]
-    """Describes a loaded model: its template, special tokens, context and abilities.
+    """Describes a loaded model: its template, special tokens, context size and capabilities.
 
     Errors:
     - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
     - UNAVAILABLE: ENGINE_UNAVAILABLE: the model is loading.
     """
     Tokenize: _aio.UnaryUnaryMultiCallable[_inference_pb2.TokenizeRequest, _inference_pb2.TokenizeResponse]  # type: ignore[assignment]
-    """Turns text into token ids.
+    """Converts text to token ids.
 
     Errors:
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     """
     Detokenize: _aio.UnaryUnaryMultiCallable[_inference_pb2.DetokenizeRequest, _inference_pb2.DetokenizeResponse]  # type: ignore[assignment]
-    """Turns token ids into text.
+    """Converts token ids to text.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID: an id that the vocabulary does not have.
+    - INVALID_ARGUMENT: REQUEST_INVALID: an id is not in the vocabulary.
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     """
     Embed: _aio.UnaryUnaryMultiCallable[_inference_pb2.EmbedRequest, _inference_pb2.EmbedResponse]  # type: ignore[assignment]
-    """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
+    """Computes embeddings with the embedding model, which has its own engine. Any number of inputs; none is ever truncated.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
-      (metadata: `prompt_tokens`, `context_size`).
+    - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, named in
+      the BadRequest (metadata: `prompt_tokens`, `context_size`).
     - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
     - UNAVAILABLE: ENGINE_UNAVAILABLE.
     - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
@@ -191,25 +192,25 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - INTERNAL: ENGINE_FAILED.
     """
     Rerank: _aio.UnaryUnaryMultiCallable[_inference_pb2.RerankRequest, _inference_pb2.RerankResponse]  # type: ignore[assignment]
-    """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+    """Ranks documents by relevance to a query with the rerank model, which has its own engine.
 
-    Errors: as Embed.
+    Errors: see Embed.
     """
     Transcribe: _aio.UnaryUnaryMultiCallable[_inference_pb2.TranscribeRequest, _inference_pb2.TranscribeResponse]  # type: ignore[assignment]
-    """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
-    (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+    """Transcribes an audio file, or translates its speech into English, with the whisper model, which has its own whisper.cpp
+    server. One file at a time. Cancelling the call stops the work.
 
     Errors:
-    - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+    - INVALID_ARGUMENT: REQUEST_INVALID: an unreadable file, or a language that the model does not know.
     - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
       with a model that knows English only.
-    - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+    - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or was lost during the call.
     - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
     - DEADLINE_EXCEEDED: the caller's deadline passed.
     - INTERNAL: ENGINE_FAILED.
     """
     SaveSession: _aio.UnaryUnaryMultiCallable[_inference_pb2.SaveSessionRequest, _inference_pb2.SaveSessionResponse]  # type: ignore[assignment]
-    """Writes a session's state to disk.
+    """Returns a session. Saves nothing: each message saves the state of its session when it ends.
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
@@ -220,16 +221,17 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
-    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
-    - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or belongs to another model. The prompt of its next
+      message is evaluated from the start.
+    - RESOURCE_EXHAUSTED: OVERLOADED: too many requests are queued for the session, or for a slot.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ForkSession: _aio.UnaryUnaryMultiCallable[_inference_pb2.ForkSessionRequest, _inference_pb2.ForkSessionResponse]  # type: ignore[assignment]
-    """Begins a session as a copy of another.
+    """Creates a session as a copy of another.
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
-    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
+    - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is missing.
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     ListSessions: _aio.UnaryUnaryMultiCallable[_inference_pb2.ListSessionsRequest, _inference_pb2.ListSessionsResponse]  # type: ignore[assignment]
@@ -239,7 +241,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
     - UNIMPLEMENTED: UNSUPPORTED.
     """
     DeleteSession: _aio.UnaryUnaryMultiCallable[_inference_pb2.DeleteSessionRequest, _inference_pb2.DeleteSessionResponse]  # type: ignore[assignment]
-    """Forgets a session, on disk too.
+    """Deletes a session, including its state on disk.
 
     Errors:
     - NOT_FOUND: SESSION_NOT_FOUND.
@@ -258,16 +260,16 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.GenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_inference_pb2.GenerateResponse], _abc.AsyncIterator[_inference_pb2.GenerateResponse]]:
-        """Runs a compiled prompt and streams the message as it is written. Cancelling the call frees the engine's slot at once.
+        """Runs a compiled prompt and streams the message as it is generated. Cancelling the call frees the engine slot at once.
 
         Errors:
         - INVALID_ARGUMENT: REQUEST_INVALID, GRAMMAR_QUARANTINED.
-        - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit.
-        - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or went away in mid-stream. What was streamed until then holds.
-          A message of which nothing was streamed is written once more first, by the engine that comes back.
-        - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full, or that of the session, or what was written was not read for long.
+        - OUT_OF_RANGE: CONTEXT_OVERFLOW: the prompt does not fit the context.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the engine is starting, or was lost in mid-stream. Events streamed before remain
+          valid. If nothing was streamed yet, the message is first retried once, when the engine is back.
+        - RESOURCE_EXHAUSTED: OVERLOADED: the engine's or the session's queue is full, or the client read the stream too slowly.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
-        - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
+        - UNIMPLEMENTED: UNSUPPORTED: a part of the request that is not supported, named in the BadRequest.
         - INTERNAL: ENGINE_FAILED.
         """
 
@@ -277,7 +279,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.GetModelRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.GetModelResponse, _abc.Awaitable[_inference_pb2.GetModelResponse]]:
-        """Describes a loaded model: its template, special tokens, context and abilities.
+        """Describes a loaded model: its template, special tokens, context size and capabilities.
 
         Errors:
         - UNIMPLEMENTED: UNSUPPORTED: there is no model for this role.
@@ -290,7 +292,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.TokenizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.TokenizeResponse, _abc.Awaitable[_inference_pb2.TokenizeResponse]]:
-        """Turns text into token ids.
+        """Converts text to token ids.
 
         Errors:
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
@@ -302,10 +304,10 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.DetokenizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.DetokenizeResponse, _abc.Awaitable[_inference_pb2.DetokenizeResponse]]:
-        """Turns token ids into text.
+        """Converts token ids to text.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: an id that the vocabulary does not have.
+        - INVALID_ARGUMENT: REQUEST_INVALID: an id is not in the vocabulary.
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
         """
 
@@ -315,11 +317,11 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.EmbedRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.EmbedResponse, _abc.Awaitable[_inference_pb2.EmbedResponse]]:
-        """Computes embeddings with the embedding model, by an engine of its own. Any number of inputs; none is ever cut.
+        """Computes embeddings with the embedding model, which has its own engine. Any number of inputs; none is ever truncated.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, at its place
-          (metadata: `prompt_tokens`, `context_size`).
+        - INVALID_ARGUMENT: REQUEST_INVALID: no input, an empty one, or one that is longer than the model's context, named in
+          the BadRequest (metadata: `prompt_tokens`, `context_size`).
         - UNIMPLEMENTED: UNSUPPORTED: no embedding model.
         - UNAVAILABLE: ENGINE_UNAVAILABLE.
         - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
@@ -333,9 +335,9 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.RerankRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.RerankResponse, _abc.Awaitable[_inference_pb2.RerankResponse]]:
-        """Orders documents by how well they fit a query, with the rerank model, by an engine of its own.
+        """Ranks documents by relevance to a query with the rerank model, which has its own engine.
 
-        Errors: as Embed.
+        Errors: see Embed.
         """
 
     @_abc_1.abstractmethod
@@ -344,14 +346,14 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.TranscribeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.TranscribeResponse, _abc.Awaitable[_inference_pb2.TranscribeResponse]]:
-        """Writes down what is said in a sound file, or translates it into English, with the whisper model, by a server of its own
-        (whisper.cpp's). One file at a time. Cancelling the call ends the work.
+        """Transcribes an audio file, or translates its speech into English, with the whisper model, which has its own whisper.cpp
+        server. One file at a time. Cancelling the call stops the work.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: a file that cannot be read, a language that the model does not know.
+        - INVALID_ARGUMENT: REQUEST_INVALID: an unreadable file, or a language that the model does not know.
         - UNIMPLEMENTED: UNSUPPORTED: no whisper model; or, in the BadRequest, a language other than English, or a translation,
           with a model that knows English only.
-        - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or went away during the call.
+        - UNAVAILABLE: ENGINE_UNAVAILABLE: the server is starting, or was lost during the call.
         - RESOURCE_EXHAUSTED: OVERLOADED: the queue is full.
         - DEADLINE_EXCEEDED: the caller's deadline passed.
         - INTERNAL: ENGINE_FAILED.
@@ -363,7 +365,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.SaveSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.SaveSessionResponse, _abc.Awaitable[_inference_pb2.SaveSessionResponse]]:
-        """Writes a session's state to disk.
+        """Returns a session. Saves nothing: each message saves the state of its session when it ends.
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
@@ -380,8 +382,9 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
-        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or of another model. Its next message is evaluated anew.
-        - RESOURCE_EXHAUSTED: OVERLOADED: too many calls wait for the session, or for a slot.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is damaged, or belongs to another model. The prompt of its next
+          message is evaluated from the start.
+        - RESOURCE_EXHAUSTED: OVERLOADED: too many requests are queued for the session, or for a slot.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
 
@@ -391,11 +394,11 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.ForkSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.ForkSessionResponse, _abc.Awaitable[_inference_pb2.ForkSessionResponse]]:
-        """Begins a session as a copy of another.
+        """Creates a session as a copy of another.
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.
-        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is gone.
+        - FAILED_PRECONDITION: SESSION_UNUSABLE: its state is missing.
         - UNIMPLEMENTED: UNSUPPORTED.
         """
 
@@ -417,7 +420,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.DeleteSessionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.DeleteSessionResponse, _abc.Awaitable[_inference_pb2.DeleteSessionResponse]]:
-        """Forgets a session, on disk too.
+        """Deletes a session, including its state on disk.
 
         Errors:
         - NOT_FOUND: SESSION_NOT_FOUND.

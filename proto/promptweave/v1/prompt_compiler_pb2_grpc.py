@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class PromptCompilerServiceStub(object):
-    """Compiles chat requests. Stateless: any replica answers any call, caches are only caches. Needs no model and no GPU.
+    """Compiles chat requests. Stateless apart from caches: any replica can serve any call. Needs no model and no GPU.
 
     Every error carries an ErrorInfo (see ErrorReason); INVALID_ARGUMENT also a BadRequest with JSON pointers.
     """
@@ -65,45 +65,45 @@ class PromptCompilerServiceStub(object):
 
 
 class PromptCompilerServiceServicer(object):
-    """Compiles chat requests. Stateless: any replica answers any call, caches are only caches. Needs no model and no GPU.
+    """Compiles chat requests. Stateless apart from caches: any replica can serve any call. Needs no model and no GPU.
 
     Every error carries an ErrorInfo (see ErrorReason); INVALID_ARGUMENT also a BadRequest with JSON pointers.
     """
 
     def Compile(self, request, context):
-        """Compiles a chat request into a program for an engine.
+        """Compiles a chat request into a prompt for an engine.
 
         Errors:
         - INVALID_ARGUMENT: REQUEST_INVALID, TEMPLATE_FAILED, SCHEMA_INVALID, SCHEMA_UNSUPPORTED, SCHEMA_UNSATISFIABLE.
         - FAILED_PRECONDITION: TEMPLATE_UNKNOWN: repeat the call with the template inline.
-        - UNIMPLEMENTED: UNSUPPORTED: a part of the request that this version does not serve, named in the BadRequest.
+        - UNIMPLEMENTED: UNSUPPORTED: a part of the request that is not supported, named in the BadRequest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Parse(self, request, context):
-        """Reads a model's whole output. For those who run another engine; Generate does it by itself.
+        """Parses a model's complete output. For callers that run their own engine; Generate parses its output itself.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: no syntax, or one of a version that is not known.
+        - INVALID_ARGUMENT: REQUEST_INVALID: no syntax, or one of an unknown version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ParseStream(self, request_iterator, context):
-        """Reads a model's output as it comes: first the syntax, then pieces of text, cut anywhere.
+        """Parses a model's output incrementally: first the syntax, then pieces of text, split anywhere.
 
         Errors:
-        - INVALID_ARGUMENT: REQUEST_INVALID: the first message holds no syntax, or a later one does; no UTF-8.
+        - INVALID_ARGUMENT: REQUEST_INVALID: the first message has no syntax, or a later one has; invalid UTF-8.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CompileSchema(self, request, context):
-        """Turns a JSON Schema into a grammar.
+        """Converts a JSON Schema to a grammar.
 
         Errors:
         - INVALID_ARGUMENT: SCHEMA_INVALID, SCHEMA_UNSUPPORTED, SCHEMA_UNSATISFIABLE.
@@ -113,7 +113,7 @@ class PromptCompilerServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def DescribeTemplate(self, request, context):
-        """Tells what the compiler found out about a chat template.
+        """Returns what the compiler detected about a chat template.
 
         Errors:
         - INVALID_ARGUMENT: TEMPLATE_FAILED.
@@ -160,7 +160,7 @@ def add_PromptCompilerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class PromptCompilerService(object):
-    """Compiles chat requests. Stateless: any replica answers any call, caches are only caches. Needs no model and no GPU.
+    """Compiles chat requests. Stateless apart from caches: any replica can serve any call. Needs no model and no GPU.
 
     Every error carries an ErrorInfo (see ErrorReason); INVALID_ARGUMENT also a BadRequest with JSON pointers.
     """

@@ -1,4 +1,7 @@
-"""Models from the Hugging Face hub, through its own library: progress bar, cache, HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE."""
+"""Downloads models from the Hugging Face Hub.
+
+Uses `huggingface_hub`, and with it its progress bar, cache, HF_ENDPOINT, HF_TOKEN and HF_HUB_OFFLINE.
+"""
 
 import re
 from collections.abc import Iterable
@@ -7,14 +10,14 @@ from pathlib import Path
 from promptweave.inference.errors import StartError
 
 _PART = re.compile(r"-(\d{5})-of-(\d{5})\.gguf$")
-"""A model in several files, of which the engine is given the first."""
+"""A model split into several files; the engine is given the first."""
 
 _CONNECT_S = 5.0
 
 
 def fetch_model(repo: str, file: str | None) -> Path:
-    """The local path of a repository's GGUF file, downloaded if it is not in the cache. Raises StartError."""
-    # A heavy library, and most starts need none of it.
+    """Return the local path of a repository's GGUF file, downloaded if it is not cached. Raises StartError."""
+    # A heavy import that most starts do not need.
     import httpx
     from huggingface_hub import constants, hf_hub_download, list_repo_files
     from huggingface_hub.errors import (
@@ -25,7 +28,7 @@ def fetch_model(repo: str, file: str | None) -> Path:
         RepositoryNotFoundError,
     )
 
-    # Asked first: the library would try an absent hub again and again, for half a minute.
+    # Checked first: the library retries an unreachable hub for half a minute.
     problem = "HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else _unreachable(constants.ENDPOINT)
     try:
         if file:
@@ -49,7 +52,7 @@ def fetch_model(repo: str, file: str | None) -> Path:
 
 
 def _unreachable(endpoint: str) -> str:
-    """Why there is no hub; "" if there is one."""
+    """Return why the hub cannot be reached; "" if it can."""
     import httpx
 
     try:
@@ -68,9 +71,9 @@ def _failed(repo: str, endpoint: str, reason: str) -> StartError:
 
 
 def choose_files(files: Iterable[str], repo: str) -> list[str]:
-    """Of a repository's files the model to take: Q4_K_M if there is one, else the first; all its parts, the first one first.
+    """Return the files of the model to use: Q4_K_M if there is one, else the first; all parts of a split model, in order.
 
-    Raises StartError where there is none.
+    Raises StartError if the repository has no GGUF file.
     """
     models = sorted(name for name in files if name.endswith(".gguf") and "mmproj" not in name.lower())
     if not models:
@@ -89,7 +92,7 @@ def _other_parts(first: str) -> list[str]:
 
 
 def _cached_files(repo: str) -> list[str]:
-    """What of the repository is in the cache already. Raises LocalEntryNotFoundError where that is nothing."""
+    """Return the repository's cached files. Raises LocalEntryNotFoundError if there are none."""
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.errors import CacheNotFound, LocalEntryNotFoundError
 

@@ -1,4 +1,4 @@
-"""What the commands that read stdin share: one JSON document, or with `--jsonl` one a line, answered in order, at once."""
+"""Shared by the commands that read stdin: one JSON document, or with `--jsonl` one per line, each answered at once."""
 
 import json
 import sys
@@ -11,17 +11,17 @@ from promptweave.compiler.json_text import loads
 from promptweave.errors import Code, PromptweaveError
 
 INVALID = 2
-"""The exit code for input that cannot be done."""
+"""The exit code for invalid or unsupported input."""
 
 
 def give_up(message: str) -> NoReturn:
-    """Ends the command with one line on stderr."""
+    """Exit the command with one line on stderr."""
     print(" ".join(message.split()), file=sys.stderr)
     sys.exit(INVALID)
 
 
 def refuse(error: PromptweaveError) -> NoReturn:
-    """Ends the command with one line that names the place: `invalid: /messages/0/role: why`."""
+    """Exit the command with one line that names the path: `invalid: /messages/0/role: why`."""
     if isinstance(error, SchemaError):
         give_up(f"{error.kind}: {error.path or '/'}: {error.why}")
     kind = "unsupported" if error.code is Code.UNIMPLEMENTED else "invalid"
@@ -39,7 +39,7 @@ def _stdin(what: str) -> IO[bytes]:
 
 
 def read_text(what: str) -> str:
-    """The text on stdin."""
+    """Return the text on stdin."""
     try:
         return _stdin(what).read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -47,7 +47,7 @@ def read_text(what: str) -> str:
 
 
 def read_document(what: str) -> Any:
-    """The JSON document on stdin."""
+    """Return the JSON document on stdin."""
     try:
         return loads(read_text(what))
     except ValueError as error:
@@ -55,20 +55,20 @@ def read_document(what: str) -> Any:
 
 
 def print_json(value: Any) -> None:
-    """One line of JSON, at once."""
+    """Print one line of JSON and flush it."""
     try:
         line = json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        # Half a surrogate pair, which only an escape can write.
+        # A lone surrogate, which can only be written as an escape.
         line = json.dumps(value).encode()
     sys.stdout.buffer.write(line + b"\n")
     sys.stdout.buffer.flush()
 
 
 def answer_lines(answer: Callable[[Any], Any]) -> None:
-    """Reads a document a line, prints `{"result": ...}` or `{"error": {"reason", "message", "path"}}` for each.
+    """Read one document per line and print `{"result": ...}` or `{"error": {"reason", "message", "path"}}` for each.
 
-    No line ends the command, whatever is wrong with it, or with us. Empty lines are no input.
+    No line ends the command, neither an invalid one nor one that causes an internal error. Empty lines are skipped.
     """
     for line in _stdin("lines"):
         if not line.strip():

@@ -1,4 +1,4 @@
-"""A click group that loads a command's module when the command runs, and ends commands as a shell expects."""
+"""A click group that imports a command's module when the command runs and exits as shells expect."""
 
 import importlib
 import os
@@ -12,13 +12,13 @@ import click
 
 INTERRUPTED = 128 + signal.SIGINT
 PIPE_CLOSED = 128 + signal.SIGPIPE
-"""The exit codes that a shell gives to what these signals ended."""
+"""The exit codes that shells report for processes ended by these signals."""
 
 
 class LazyGroup(click.Group):
-    """Commands by name: where each is (`module:attribute`), and what it does in a line, for the group's help.
+    """Commands by name, each with its location (`module:attribute`) and a line for the group's help.
 
-    The modules of some commands bring gRPC, FastAPI or numpy with them; `promptweave schema` needs none of these.
+    Some commands import gRPC, FastAPI or numpy; `promptweave schema` needs none of these.
     """
 
     def __init__(self, name: str, commands: Mapping[str, tuple[str, str]], help: str) -> None:
@@ -27,47 +27,47 @@ class LazyGroup(click.Group):
         self._lazy = commands
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The commands, in the table's order."""
+        """Return the commands, in the table's order."""
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command; its module is imported here."""
+        """Import the command's module and return the command."""
         if cmd_name not in self._lazy:
             return None
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         for param in command.params:
             if isinstance(param, click.Option):
-                # By the option's spelling, the same for all commands: click's own `auto_envvar_prefix` goes by the names of
-                # the command and of the Python argument.
+                # From the option's spelling, so the same for all commands; click's `auto_envvar_prefix` uses the names of
+                # the command and the Python argument.
                 spelling = max(param.opts, key=len).lstrip("-")
                 param.envvar = param.envvar or f"{self.name}_{spelling}".replace("-", "_").upper()
                 param.show_envvar = True
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the commands into the help without loading them."""
+        """Write the commands into the help without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, what) for name, (_, what) in self._lazy.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        """Runs the command line. However the program was started, it calls itself by its name."""
+        """Run the command line. The program name in messages does not depend on how it was started."""
         if not args and kwargs.get("args") is None:
-            # A program of its own. Python's own way with a Ctrl-C is an exception, which an import may swallow.
+            # Runs as a program. Python turns Ctrl-C into an exception, which an import may swallow.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         kwargs.setdefault("prog_name", self.name)
         return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command that the arguments name; how it ends is said by the exit code, and in a line at most."""
+        """Run the command that the arguments name. A failure is reported by the exit code and at most one line."""
         drop_service_links(os.environ)
         for stream in ("stdout", "stderr"):
-            # Closed by whoever started us (`>&-`): Python sets these to None, and the next file would take their place.
+            # Closed by the parent (`>&-`): Python sets these to None, and the next opened file would get their descriptor.
             if getattr(sys, stream) is None:
-                setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for the process's life
+                setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until the process exits
         try:
             result = super().invoke(ctx)
-            # Here, where a closed pipe or a full disk can still be answered: at the interpreter's end it cannot.
+            # Flushed here, where a closed pipe or a full disk can still be handled; at interpreter exit it cannot.
             sys.stdout.flush()
         except KeyboardInterrupt:
             _silence_stdout()
@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
             _silence_stdout()
             ctx.exit(PIPE_CLOSED)
         except OSError as error:
-            # What the commands read and write themselves; a fault of the machine, not of the program.
+            # Raised by the commands' own reads and writes: a fault of the machine, not of the program.
             _silence_stdout()
             from promptweave.rpc.logs import complain
 
@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
 
 
 def drop_service_links(environment: MutableMapping[str, str]) -> None:
-    """Takes out what Kubernetes puts into a container beside a service of the name `promptweave`.
+    """Remove the variables that Kubernetes sets in containers for a service named `promptweave`.
 
     PROMPTWEAVE_PORT=tcp://10.0.0.7:8080 is not meant for `--port`.
     """
@@ -96,18 +96,18 @@ def drop_service_links(environment: MutableMapping[str, str]) -> None:
 
 
 def _silence_stdout() -> None:
-    """What is still buffered has nowhere to go, and the interpreter would complain of it at its end."""
+    """Redirect stdout to /dev/null, so that flushing the buffer at interpreter exit does not fail."""
     try:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (OSError, ValueError):
-        # Not a file: a test's buffer.
+        # Not a file, but a test's buffer.
         return
 
 
 def _version_option(name: str) -> click.Parameter:
     def show(ctx: click.Context, param: click.Parameter, value: bool) -> None:
         if value and not ctx.resilient_parsing:
-            # A third of a bare start's time.
+            # This import is a third of a bare start's time.
             from importlib.metadata import version
 
             click.echo(f"{name} {version(name)}")

@@ -3,35 +3,35 @@
 from promptweave.cli.lazy_group import LazyGroup
 
 COMMANDS = {
-    "serve": ("promptweave.cli.commands.serve:command", "Everything on one machine: http://localhost:8080."),
-    "compiler": ("promptweave.cli.commands.services:compiler", "The compiler alone, over gRPC."),
-    "inference": ("promptweave.cli.commands.services:inference", "The inference service alone, over gRPC, with its engine."),
-    "facade": ("promptweave.cli.commands.services:facade", "The OpenAI facade alone, over HTTP."),
-    "compile": ("promptweave.cli.commands.compile:command", "A chat request in, the compiled prompt out."),
-    "parse": ("promptweave.cli.commands.parse:command", "A model's output in, the message out."),
-    "schema": ("promptweave.cli.commands.schema:command", "A JSON Schema in, its grammar out."),
-    "inspect": ("promptweave.cli.commands.inspect:command", "What a chat template does: roles, tools, how it writes calls."),
-    "precache": ("promptweave.cli.commands.precache:command", "Evaluate long prompts once, for running services."),
+    "serve": ("promptweave.cli.commands.serve:command", "Run everything on one machine: http://localhost:8080."),
+    "compiler": ("promptweave.cli.commands.services:compiler", "Run only the prompt compiler (gRPC)."),
+    "inference": ("promptweave.cli.commands.services:inference", "Run only the inference service (gRPC) with its engine."),
+    "facade": ("promptweave.cli.commands.services:facade", "Run only the OpenAI API (HTTP)."),
+    "compile": ("promptweave.cli.commands.compile:command", "Compile a chat request into a prompt and a grammar."),
+    "parse": ("promptweave.cli.commands.parse:command", "Parse a model's output into a message."),
+    "schema": ("promptweave.cli.commands.schema:command", "Convert a JSON Schema to a grammar."),
+    "inspect": ("promptweave.cli.commands.inspect:command", "Describe a chat template: roles, tools, tool call syntax."),
+    "precache": ("promptweave.cli.commands.precache:command", "Evaluate long prompts ahead of time, for running services."),
     "demo-model": (
         "promptweave.cli.commands.demo_model:command",
-        "Write a tiny model with random weights, to try things with.",
+        "Write a tiny model with random weights, for testing.",
     ),
 }
-"""Name → where the command is, and what it does."""
+"""Name → location of the command, and its line in the help."""
 
 main = LazyGroup(
     "promptweave",
     COMMANDS,
-    help="""Tool calls and structured output that comply with the schema, for any model that llama.cpp runs.
+    help="""Schema-compliant tool calls and structured output for any model that llama.cpp runs.
 
     \b
-    Start here (Ctrl-C stops it):
+    Getting started (Ctrl-C stops the server):
       promptweave serve
       curl http://localhost:8080/v1/chat/completions -H "Content-Type: application/json" \\
         -d '{"model": "gpt-4o", "messages": [{"role": "user", "content": "Hello"}]}'
 
-    Every option has an environment variable, the same for all commands: PROMPTWEAVE_CTX_SIZE is `--ctx-size`.
-    `promptweave COMMAND --help` explains each command, with an example.
+    Every option has an environment variable, the same for all commands: PROMPTWEAVE_CTX_SIZE sets `--ctx-size`.
+    `promptweave COMMAND --help` describes a command, with an example.
     """,
 )
 

@@ -1,4 +1,4 @@
-"""Pages for people on stdout: in colour where it is a terminal and NO_COLOR is not set, as plain text elsewhere."""
+"""Human-readable output on stdout: in color if it is a terminal and NO_COLOR is not set, else plain text."""
 
 import os
 import sys
@@ -20,13 +20,13 @@ _NAME, _SAID, _SPECIAL, _QUIET, _WARNED = "bold", "cyan", "magenta", "dim", "yel
 
 
 def _print(text: Text) -> None:
-    # Lines are the terminal's to wrap, and nothing in them is markup.
+    # The terminal wraps lines; nothing in them is markup.
     colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     Console(file=sys.stdout, color_system=colours, highlight=False, markup=False).print(text, soft_wrap=True)
 
 
 def show_rows(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
-    """Names and texts, side by side, and notes."""
+    """Print names and texts in two columns, then notes."""
     width = max(len(name) for name, _ in rows) + 2
     page = Text()
     for name, value in rows:
@@ -40,7 +40,7 @@ def show_rows(rows: Sequence[tuple[str, str]], notes: Sequence[str]) -> None:
 
 
 def show_compiled(request: ChatRequest, compiled: Compiled, template: ChatTemplate) -> None:
-    """A compiled prompt: what of it the request said, the grammar by the places that its rules are from, and warnings."""
+    """Print warnings, the prompt with the parts from the request marked, and the grammar by schema path."""
     told = explain(request, template, compiled)
     page = Text()
     for warning in compiled.warnings:
@@ -65,7 +65,7 @@ def show_compiled(request: ChatRequest, compiled: Compiled, template: ChatTempla
 
 
 def _part(part: PromptPart, template: ChatTemplate) -> Text:
-    """A piece of a prompt. What the request said is in brackets with its place, so that it is told apart without colours."""
+    """Format a part of a prompt. Text from the request is prefixed with its path in brackets, visible without colors."""
     if part.path:
         return Text(f"⟦{part.path}⟧", _QUIET).append(part.text, _SAID)
     text = Text()
@@ -75,7 +75,7 @@ def _part(part: PromptPart, template: ChatTemplate) -> Text:
 
 
 def _specials(text: str, template: ChatTemplate) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, and whether each is a special token."""
+    """Yield the pieces of the text, each with whether it is a special token."""
     known, at = spellings(template), 0
     for place in known.places(text):
         if place >= at:

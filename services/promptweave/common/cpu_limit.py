@@ -1,4 +1,4 @@
-"""A bound on the CPU time of a block of code."""
+"""A limit on the CPU time of a block of code."""
 
 import signal
 import threading
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 
 class TimeIsUp(BaseException):
-    """The CPU time is used up. No `Exception`: nothing on the way may catch it."""
+    """The CPU time is used up. Not an `Exception`, so that no handler in between catches it."""
 
 
 @contextmanager
 def bounded(seconds: float) -> Iterator[None]:
-    """Raises TimeIsUp where the block uses more CPU time, inside of regular expressions, too.
+    """Raise TimeIsUp in the block once it has used `seconds` of CPU time, even inside a regular expression.
 
-    Only in the main thread, and where there is such a timer.
+    Effective only in the main thread, and only if the platform has SIGVTALRM; otherwise the block is not limited.
     """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "SIGVTALRM"):
         yield

@@ -1,8 +1,8 @@
-"""Pictures that callers send: what they may be, and the forms that llama.cpp's server reads.
+"""Images that callers send: the accepted formats, and conversion to those that llama.cpp's server reads.
 
-The server decodes with stb_image (builds b11434 to b11549): PNG and JPEG, but no WebP. It knows nothing of how a camera was
-held, and drops transparency, so that what was drawn on nothing stands on black. What it would read otherwise than a person
-sees it is given to it as another PNG.
+The server decodes with stb_image (builds b11434 to b11549): PNG and JPEG, but not WebP. It ignores the camera's orientation,
+and drops transparency, so that a transparent background becomes black. Images that it would show differently from what a
+person sees are re-encoded as PNG.
 """
 
 import io
@@ -10,31 +10,31 @@ import io
 from PIL import Image, ImageOps
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-"""By Pillow's names."""
+"""Pillow's format names."""
 
 MAX_PIXELS = 50_000_000
-"""Of one picture. Decoded, it takes three to four bytes a pixel, wherever it is looked at."""
+"""Per image. Decoding takes three to four bytes per pixel in every process that decodes it."""
 
 _ENGINE_FORMATS = ("PNG", "JPEG", "MPO")
-"""What the engine reads itself. An MPO is a JPEG with more pictures behind it, as telephones write them."""
+"""Formats that the engine decodes itself. An MPO is a JPEG followed by more images, as written by phones."""
 
 _ORIENTATION = 0x0112
 
-# Pillow only warns of what is a little too large; `_opened` says no.
+# Pillow only warns about slightly oversized images; `_opened` enforces the limit.
 Image.MAX_IMAGE_PIXELS = None
 
 
 class PictureError(ValueError):
-    """It is no picture, or none that is taken. The text says why, and what to do."""
+    """The data is not an image, or not one of an accepted kind. The text says why, and what to do."""
 
 
 def check_picture(data: bytes) -> None:
-    """Decodes it, whole. Raises PictureError."""
+    """Decode the image completely. Raises PictureError."""
     _load(_opened(data))
 
 
 def for_engine(data: bytes) -> bytes:
-    """The picture as the engine reads it: the same bytes, or a PNG of what they show. Raises PictureError."""
+    """Return the image as the engine must get it: the same bytes, or a re-encoded PNG. Raises PictureError."""
     image = _opened(data)
     turned = image.getexif().get(_ORIENTATION, 1) != 1
     if image.format in _ENGINE_FORMATS and not turned and not image.has_transparency_data:
@@ -50,10 +50,10 @@ def for_engine(data: bytes) -> bytes:
 
 
 def _opened(data: bytes) -> Image.Image:
-    """The picture, of which only the beginning was read."""
+    """Open an image, reading only its header. Raises PictureError."""
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except Exception:  # Each of its readers has its own.
+    except Exception:  # Each of Pillow's decoders raises its own exceptions.
         raise PictureError("this is no picture: a PNG, JPEG, WebP or GIF is needed") from None
     if image.width * image.height > MAX_PIXELS:
         raise PictureError(
@@ -69,5 +69,5 @@ def _load(image: Image.Image) -> None:
         image.load()
     except MemoryError:
         raise
-    except Exception as error:  # Each of its readers has its own.
+    except Exception as error:  # Each of Pillow's decoders raises its own exceptions.
         raise PictureError(f"the picture is damaged, or cut off: {error}") from None

@@ -1,4 +1,4 @@
-"""Ends a child process together with its parent, however that dies."""
+"""Killing a child process when its parent dies, however that happens."""
 
 import ctypes
 import os
@@ -9,13 +9,13 @@ _PR_SET_PDEATHSIG = 1
 
 
 def die_with(parent: int) -> None:
-    """Has the kernel kill this process when the parent, of that process id, is gone (prctl(2), PR_SET_PDEATHSIG).
+    """Make the kernel kill this process when the process `parent` is gone (prctl(2), PR_SET_PDEATHSIG).
 
-    On Linux only; it outlives exec. The parent's thread that started this process counts as the parent. Exits if the parent
-    is gone already.
+    Linux only; the setting survives exec. The kernel watches the parent's thread that started this process. Exits if the
+    parent is already gone.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
-    # It may have died before the kernel was told.
+    # The parent may have died before the call of prctl.
     if os.getppid() != parent:
         sys.exit("the parent went away")

@@ -1,11 +1,11 @@
-"""Traces by OpenTelemetry, where its SDK is there (the extra `otel`) and the OTEL_* variables ask for them; else nothing.
+"""OpenTelemetry traces, if the SDK is installed (extra `otel`) and the OTEL_* variables request them; otherwise no-ops.
 
-The variables are the standard's own: what is exported where, what is sampled, what goes on the wire
-(https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Spans are named, and what they say is
-called, by its semantic conventions for HTTP, RPC and generative AI; what is ours begins with `promptweave.`. No prompt and
-no answer is in them, and of an error its kind, never its text.
+The variables are the standard ones for exporters, sampling and propagation
+(https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/). Names of spans and attributes follow the
+semantic conventions for HTTP, RPC and generative AI; promptweave's own begin with `promptweave.`. Spans contain no prompts
+and no answers (unless `captures_content`), and for an error its kind, never its text.
 
-The provider is kept here and not made the process's own: frameworks would add spans of theirs to it.
+The provider is kept in this module and not registered globally: frameworks would add their own spans to it.
 """
 
 import logging
@@ -28,26 +28,26 @@ AttributeValue = str | bool | int | float | Sequence[str]
 Attributes = Mapping[str, AttributeValue]
 
 _STOP_S = 3.0
-"""How long a stop waits for spans to get to their collector."""
+"""How long a stop waits for spans to reach their collector."""
 
 
 class Span:
-    """Something that takes time. This one is not traced; one that is does something in each of these."""
+    """A timed operation. This base class does nothing; it stands for an operation that is not traced."""
 
     def set(self, attributes: Attributes) -> None:
-        """Says more of it."""
+        """Add attributes to the span."""
 
     def rename(self, name: str) -> None:
-        """Gives it another name."""
+        """Rename the span."""
 
     def fail(self, kind: str) -> None:
-        """It failed; `kind` is of few values: a code, a reason, a class."""
+        """Mark the span as failed; `kind` has few distinct values: a code, a reason, a class."""
 
     def end(self) -> None:
-        """It is over. Once."""
+        """End the span. Call it once."""
 
     def headers(self) -> dict[str, str]:
-        """What makes a call part of it, in whatever process: `traceparent`."""
+        """Return the headers that make a call in any process part of the span: `traceparent`."""
         return {}
 
 
@@ -85,12 +85,12 @@ _provider: "TracerProvider | None" = None
 
 
 def tracing_on() -> bool:
-    """Whether this process traces. To be asked before attributes are gathered at some cost."""
+    """Return whether this process traces. Check it before gathering costly attributes."""
     return _tracer is not None
 
 
 def begin_span(name: str, kind: str = "internal", attributes: Attributes | None = None) -> Span:
-    """A span within the current one. It does not become that itself: for generators, whose steps run in other contexts.
+    """Start a child of the current span without making it current: for generators, whose steps run in other contexts.
 
     `kind`: internal, server, client.
     """
@@ -110,9 +110,9 @@ def span(
     carrier: Mapping[str, str] | None = None,
     fails: bool = True,
 ) -> Iterator[Span]:
-    """A span for the block, and the current one there. What the block raises is its error, if it `fails` with it.
+    """Open a span for the block and make it current. An exception from the block marks it as failed, if `fails` is set.
 
-    `carrier`: headers in lower case that came with a call from elsewhere, which may say what it is part of.
+    `carrier`: headers of an incoming call, in lower case, which may name the parent span.
     """
     if _tracer is None:
         yield NO_SPAN
@@ -136,7 +136,7 @@ def span(
 
 
 def trace_headers() -> dict[str, str]:
-    """What makes a call part of the current span; {} where there is none."""
+    """Return the headers that make a call part of the current span; {} if there is none."""
     if _tracer is None:
         return {}
     from opentelemetry import propagate
@@ -147,7 +147,7 @@ def trace_headers() -> dict[str, str]:
 
 
 def trace_ids() -> dict[str, str]:
-    """The current span, for logs: `trace_id` and `span_id`; {} where there is none."""
+    """Return the current span's `trace_id` and `span_id`, for logs; {} if there is none."""
     if _tracer is None:
         return {}
     from opentelemetry import trace
@@ -159,21 +159,21 @@ def trace_ids() -> dict[str, str]:
 
 
 def kind_of(error: BaseException) -> str:
-    """An error's kind: the reason of ours, or its code where it has no reason of its own; the class of others."""
+    """Return an error's kind: a promptweave error's reason, or its code if the reason is unspecified; else the class."""
     if not isinstance(error, PromptweaveError):
         return type(error).__qualname__
     return error.code.value if error.reason == "ERROR_REASON_UNSPECIFIED" else error.reason
 
 
 def captures_content() -> bool:
-    """Whether prompts and answers may be in spans: the variable of the conventions for generative AI."""
+    """Return whether spans may contain prompts and answers, by the variable of the conventions for generative AI."""
     name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
     return tracing_on() and os.environ.get(name, "").strip().lower() in ("true", "span_only", "span_and_event")
 
 
 @contextmanager
 def tracing(role: str) -> Iterator[None]:
-    """Traces what this process does in the block, if the environment asks for it. What keeps it from doing so is logged."""
+    """Trace this process during the block, if the environment requests it. If that is impossible, the reason is logged."""
     global _tracer, _provider
     provider = _made(role) if _asked() else None
     if provider is None:
@@ -189,9 +189,10 @@ def tracing(role: str) -> Iterator[None]:
 
 
 def stop_tracing() -> None:
-    """Ends it, and waits until the collector has what was traced, for some seconds at most.
+    """Stop tracing, and wait a few seconds at most until the collector has received the remaining spans.
 
-    For who cannot wait for the end of `tracing`. Where there is no collector, the SDK itself would try for 15 s.
+    For callers that cannot wait for the end of `tracing`. Without a reachable collector, the SDK itself would retry for 15
+    s.
     """
     global _tracer, _provider
     provider, _tracer, _provider = _provider, None, None
@@ -202,7 +203,10 @@ def stop_tracing() -> None:
 
 
 def _asked() -> bool:
-    """The standard's default is to export to this machine's port 4317; here something has to be said."""
+    """Return whether the environment requests traces.
+
+    By the standard, spans go to port 4317 of this machine by default; here a variable has to be set.
+    """
     if os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return False
     exporters = os.environ.get("OTEL_TRACES_EXPORTER", "").strip()
@@ -232,7 +236,7 @@ def _made(role: str) -> "TracerProvider | None":
 
 
 def _exporters() -> "Iterator[SpanExporter]":
-    """What OTEL_TRACES_EXPORTER names. Raises ImportError."""
+    """Yield the exporters that OTEL_TRACES_EXPORTER names. Raises ImportError."""
     from importlib.metadata import entry_points
 
     for name in (os.environ.get("OTEL_TRACES_EXPORTER") or "otlp").split(","):

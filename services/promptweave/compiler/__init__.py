@@ -1,6 +1,6 @@
-"""The prompt compiler: chat template + tools + response format → prompt, grammar, and how to read the output back.
+"""The prompt compiler: chat template + tools + response format → prompt, grammar, and the syntax for parsing the output.
 
-Start reading at `compile.py`. For Python callers that want only the grammar of a JSON Schema:
+Start reading at `compile.py`. Python callers that need only the grammar of a JSON Schema can use:
 
     from promptweave.compiler import json_schema_to_gbnf, SchemaError
 """
@@ -15,7 +15,7 @@ __all__ = ["SchemaError", "json_schema_to_gbnf"]
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when asked for: processes that only start the compiler should not carry its libraries.
+    # Loaded on first use: processes that only start the compiler should not load its libraries.
     if name == "json_schema_to_gbnf":
         from promptweave.compiler.json_schema.compile import json_schema_to_gbnf
 

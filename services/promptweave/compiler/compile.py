@@ -1,10 +1,10 @@
-"""The main path: a chat request and a template → a compiled prompt. One pass after the other, each in its own module.
+"""Compile a chat request and a chat template into a prompt: the main path. The passes, each in its own module:
 
 profile      what the template does                              profile/profile.py, profile/call_syntax.py
 plan         the answer: its tree, grammar and syntax            plan/plan.py
-pictures     as characters of the text                           messages/images.py
-mark         what others wrote and would be a special token      messages/special_token_marks.py
-normalise    the conversation, as the template accepts it        messages/normalize.py
+images       replaced by placeholder characters                  messages/images.py
+mark         special tokens spelled in untrusted text            messages/special_token_marks.py
+normalize    the conversation, as the template accepts it        messages/normalize.py
 render       the prompt                                          render/prompt.py, template/chat_template.py
 """
 
@@ -34,7 +34,7 @@ _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A compiled prompt. `segments` include `syntax.prefix`; `grammar` None: any text may come."""
+    """A compiled prompt. `segments` include `syntax.prefix`; `grammar` is None if any text is allowed."""
 
     segments: tuple[Segment, ...]
     grammar: str | None
@@ -46,18 +46,18 @@ class Compiled:
     warnings: tuple[CompileWarning, ...]
     budget: ReasoningBudget | None = None
     made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
-    """Tells of the grammar's rules which schema each was made of."""
+    """Returns, for each grammar rule, the schema that it was built from."""
     dialect: Dialect = "gbnf"
     """The notation of its grammars."""
 
     @property
     def prompt(self) -> str:
-        """The prompt as one text, which does not tell what of it others wrote; U+FFFC where a picture stands."""
+        """Return the prompt as one text, without provenance; U+FFFC stands for an image."""
         return "".join(segment.text for segment in self.segments)
 
 
 def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
-    """Compiles a request. Raises CompilerError; paths are JSON pointers into the request."""
+    """Compile a request. Raises CompilerError; paths are JSON pointers into the request."""
     _check(request)
     found = profile(template)
     try:
@@ -68,7 +68,7 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
         if request.style or found.style != "native" or not request.tools:
             raise
         why = error
-    # Some templates cannot write every tool that is a tool: one with a reference in its schema, say.
+    # Some templates fail on valid tools, for example one with a reference in its schema.
     try:
         compiled = _compile(replace(request, style="generic"), template, found)
     except TemplateError:
@@ -85,7 +85,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
     marked = request if request.parse_special_in_content else marks.insert(request)
     shown = PromptRenderer(marked, found, planned.style, list(planned.warnings), pictures, planned.stand_ins)
     prompt, stable = shown.render(template)
-    # A message that goes on is past its reasoning.
+    # A continued message is past its reasoning.
     output = planned.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
     return Compiled(
         segments=tuple(_followed_by(pictures.take(marks.split(prompt)), output.syntax.prefix)),
@@ -103,7 +103,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
 
 
 def marks_of(request: ChatRequest, template: ChatTemplate, pictures: Pictures) -> SpecialTokenMarks:
-    """The marks of a request; what the template writes for pictures gets one, too, where it stands in text."""
+    """Return the marks of a request, including the template's text for an image when it appears in a message."""
     able = template_capabilities(template) if pictures else None
     return SpecialTokenMarks(template, request, (able.picture.written,) if able and able.picture else ())
 

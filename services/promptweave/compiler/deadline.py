@@ -1,4 +1,4 @@
-"""How long one schema may take: no schema hangs the service, whatever nobody thought of."""
+"""CPU time limit for compiling one schema, so that no schema can hang the service."""
 
 import time
 from collections.abc import Iterator
@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from promptweave.compiler.errors import SchemaError
 
 MAX_SECONDS = 10.0
-"""CPU time of one schema's compilation: what becomes of a schema does not hang on what else the machine does."""
+"""CPU seconds for compiling one schema: CPU time, so that the result does not depend on the load of the machine."""
 
 
 _FIRST_LOOK = 0.05
-"""Seconds after which CPU time counts. Most schemas are done by then: on a busy machine asking for it takes milliseconds."""
+"""Seconds before CPU time is checked. Most schemas are done by then, and on a busy machine reading it takes milliseconds."""
 
 
 @dataclass(slots=True)
 class _End:
-    """When the time is over. CPU time is asked for only when the clock says that it may be (`look`)."""
+    """A time limit. CPU time is read only when the clock shows that the limit may be reached (`look`)."""
 
     seconds: float
     look: float
@@ -41,7 +41,7 @@ _ends: ContextVar[_End | None] = ContextVar("ends", default=None)
 
 @contextmanager
 def deadline(seconds: float = MAX_SECONDS) -> Iterator[None]:
-    """What is done inside may take so long; inside another deadline, the earlier one counts."""
+    """Limit the CPU time of the block; inside another deadline, the earlier one applies."""
     end = _ends.get()
     if end is None or end.seconds > seconds:
         end = _End(seconds, time.monotonic() + min(_FIRST_LOOK, seconds), end)
@@ -53,11 +53,11 @@ def deadline(seconds: float = MAX_SECONDS) -> Iterator[None]:
 
 
 class DeadlineError(SchemaError):
-    """The time is over. No keyword is at fault alone, so leaving one out does not help."""
+    """The time limit was exceeded. No single keyword is at fault, so leaving one out does not help."""
 
 
 def check_deadline() -> None:
-    """Raises DeadlineError when the time is over."""
+    """Raise DeadlineError if the time limit is exceeded."""
     end = _ends.get()
     while end is not None:
         if end.is_reached():

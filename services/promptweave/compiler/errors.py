@@ -3,10 +3,10 @@
 PromptweaveError
 └── CompilerError
     ├── RequestError          a field is missing or malformed                                INVALID_ARGUMENT
-    ├── UnsupportedError      a part of the request that this version does not serve         UNIMPLEMENTED
-    ├── TemplateUnknownError  a hash that this replica does not hold: send the text          FAILED_PRECONDITION
+    ├── UnsupportedError      a part of the request that this version does not support       UNIMPLEMENTED
+    ├── TemplateUnknownError  a hash that this replica does not have: send the text          FAILED_PRECONDITION
     ├── TemplateError         the template does not parse, or raised                         INVALID_ARGUMENT
-    │   └── TemplateLimitError    it takes too much time or memory, or writes too much
+    │   └── TemplateLimitError    it takes too much time or memory, or generates too much
     └── SchemaError           a JSON Schema that is invalid, unsupported or unsatisfiable    INVALID_ARGUMENT
 """
 
@@ -16,7 +16,7 @@ from promptweave.errors import Code, PromptweaveError
 
 
 class CompilerError(PromptweaveError):
-    """The base of the compiler's errors."""
+    """Base class of the compiler's errors."""
 
     code = Code.INVALID_ARGUMENT
 
@@ -28,14 +28,14 @@ class RequestError(CompilerError):
 
 
 class UnsupportedError(CompilerError):
-    """The request asks for something that this version does not do."""
+    """The request requires something that this version does not support."""
 
     code = Code.UNIMPLEMENTED
     reason = "ERROR_REASON_UNSUPPORTED"
 
 
 class TemplateUnknownError(CompilerError):
-    """The template's hash is not in the cache: send its text once."""
+    """The template's hash is not in the cache: send the text once."""
 
     code = Code.FAILED_PRECONDITION
     reason = "ERROR_REASON_TEMPLATE_UNKNOWN"
@@ -48,16 +48,16 @@ class TemplateError(CompilerError):
 
 
 class TemplateLimitError(TemplateError):
-    """The template takes too much time or memory, or writes too much: trying it in another way would be no better."""
+    """The template takes too much time or memory, or generates too much: retrying in another form would not help."""
 
 
 Kind = Literal["invalid", "unsupported", "unsatisfiable"]
 
 
 class SchemaError(CompilerError):
-    """A JSON Schema that cannot become a grammar. Its text is one line: `unsupported: /properties/a/minimum: why; ...`.
+    """A JSON Schema that cannot become a grammar. Its message is one line: `unsupported: /properties/a/minimum: why; ...`.
 
-    `pointer` is a JSON pointer into the schema, ending at the keyword at fault; `keyword` that keyword, if there is one.
+    `pointer` is a JSON pointer into the schema, ending at the keyword at fault; `keyword` is that keyword, if there is one.
     """
 
     def __init__(self, kind: Kind, pointer: str, why: str, *, keyword: str = "") -> None:
@@ -71,7 +71,7 @@ class SchemaError(CompilerError):
         self.reason = f"ERROR_REASON_SCHEMA_{kind.upper()}"
 
     def below(self, base: str) -> "SchemaError":
-        """The same error, with `path` inside a larger document that holds the schema at the pointer `base`."""
+        """Return the same error with `path` inside a larger document that holds the schema at the pointer `base`."""
         moved = SchemaError(self.kind, self.pointer, self.why, keyword=self.keyword)
         moved.path = base + self.pointer
         return moved

@@ -1,4 +1,4 @@
-"""Where a compiled prompt came from: what of its text the request said, and of which schema each rule of its grammar is."""
+"""The origin of a compiled prompt: which text came from the request, and which schema each grammar rule belongs to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +16,19 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """`parts` are the whole prompt, or none where it cannot be told; `rules`: name → JSON pointer of a schema."""
+    """The origin of a compiled prompt.
+
+    `parts` is the complete prompt, or empty if its origin cannot be determined; `rules`: name → JSON pointer of a schema.
+    """
 
     parts: tuple[PromptPart, ...]
     rules: Mapping[str, str]
     tools: Mapping[SchemaStyle, str]
-    """The tools in both notations, as the styles publish them that do it themselves."""
+    """The tools in both notations, as published by the styles that do so themselves."""
 
 
 def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) -> Explanation:
-    """Of a request that was compiled for a template."""
+    """Explain a request that was compiled for a template."""
     tools = {style: tools_as_text(request.tools, style) if request.tools else "" for style in SchemaStyle}
     return Explanation(tuple(_parts(request, template, compiled, tools[SchemaStyle.TYPESCRIPT])), compiled.made_of(), tools)
 
@@ -36,7 +39,7 @@ def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, sig
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
     shown = request if request.parse_special_in_content else marks.insert(request)
-    # Some templates look at what is in tools; hardly any at what is in messages.
+    # Some templates inspect the contents of tools; hardly any inspect the contents of messages.
     for tools in (True, False):
         tags = ProvenanceTags(shown)
         try:

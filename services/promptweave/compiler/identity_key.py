@@ -1,4 +1,4 @@
-"""Values as keys of caches, where comparing them would take longer than making anew what is cached."""
+"""Cache keys compared by identity, for values whose comparison takes longer than recomputing what is cached."""
 
 from typing import Generic, TypeVar
 
@@ -6,7 +6,7 @@ Value = TypeVar("Value")
 
 
 class IdentityKey(Generic[Value]):
-    """A value that is equal to itself alone."""
+    """A value that is equal only to itself."""
 
     __slots__ = ("value",)
 

@@ -1,10 +1,10 @@
-"""JSON text in and out, in the one spelling that grammars, prompts and histories share."""
+"""Parsing and printing of JSON text, in the one spelling that grammars, prompts and histories share."""
 
 import json
 from typing import Any, NamedTuple
 
 Json = Any
-"""A JSON value as Python's json module gives it: dict, list, str, int, float, bool, None."""
+"""A JSON value as returned by Python's json module: dict, list, str, int, float, bool, None."""
 
 TYPES: dict[type, str] = {
     bool: "boolean",
@@ -15,11 +15,11 @@ TYPES: dict[type, str] = {
     dict: "object",
     type(None): "null",
 }
-"""JSON Schema's names for the types of such values."""
+"""JSON Schema's names for the types of these values."""
 
 
 class Separators(NamedTuple):
-    """What stands between items and properties, and between a property's name and its value."""
+    """The separator of items and properties, and the separator of a property's name and its value."""
 
     item: str
     key: str
@@ -29,16 +29,16 @@ SPACED, COMPACT = Separators(", ", ": "), Separators(",", ":")
 
 
 def dumps(value: Json, separators: Separators = SPACED) -> str:
-    """The canonical spelling: no escapes but those that JSON needs, keys in the given order."""
+    """Return the canonical spelling: only the escapes that JSON requires, keys in the given order."""
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
 MAX_DEPTH = 300
-"""Lists and objects inside each other. What walks through a value may recurse then, all libraries included."""
+"""Maximum nesting of lists and objects, low enough for recursive code, including all libraries."""
 
 
 class TooDeepError(ValueError):
-    """A JSON value that is nested too deeply; `pointer`: in what."""
+    """A JSON value is nested too deeply; `pointer` is the path to it."""
 
     def __init__(self, pointer: str) -> None:
         super().__init__(f"it is nested more than {MAX_DEPTH} deep")
@@ -46,11 +46,14 @@ class TooDeepError(ValueError):
 
 
 def loads(text: str) -> Json:
-    """A JSON value. Raises ValueError for anything that is not JSON, NaN, infinities and numbers that overflow among it;
-    TooDeepError for more than MAX_DEPTH levels."""
+    """Parse a JSON value.
+
+    Raises ValueError for anything that is not JSON, including NaN, infinities and numbers that overflow; TooDeepError for
+    more than MAX_DEPTH levels.
+    """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
-        text.encode()  # a lone surrogate is no text
+        text.encode()  # a lone surrogate is not valid text
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
     if text.count("[") + text.count("{") > MAX_DEPTH:
@@ -59,11 +62,11 @@ def loads(text: str) -> Json:
 
 
 _SHOWN = 10
-"""Of the keys that lead to what is nested too deeply."""
+"""Maximum number of keys reported from the path to a value that is nested too deeply."""
 
 
 def _check_depth(value: Json) -> None:
-    # The pointer is made of what leads to a level, and only where one is too deep.
+    # The pointer is built from the keys that lead to a level, and only if that level is too deep.
     waiting: list[tuple[Json, int, Any]] = [(value, 1, None)]
     while waiting:
         found, depth, way = waiting.pop()
@@ -89,5 +92,5 @@ def _finite(text: str) -> float:
 
 
 def pointer_token(key: str | int) -> str:
-    """A key as a step of a JSON pointer (RFC 6901), with its slash."""
+    """Return a key as a JSON pointer token (RFC 6901), with its slash."""
     return "/" + str(key).replace("~", "~0").replace("/", "~1")

@@ -1,4 +1,4 @@
-"""The compiler as a process."""
+"""The compiler process."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ ROLE = "compiler"
 
 
 def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1."""
+    """Serve until SIGTERM or SIGINT and return the exit status. A startup failure is one line on stderr, with status 1."""
     set_up_logs(ROLE)
     try:
         with tracing(ROLE):
@@ -38,11 +38,13 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
 async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
     pool, registry = WorkerPool(), CollectorRegistry()
     _count(pool, registry)
-    again = Counter("promptweave_compiler_answers_from_memory", "Calls that were answered from memory.", registry=registry)
+    again = Counter(
+        "promptweave_compiler_answers_from_memory", "Requests answered from the response cache.", registry=registry
+    )
     answers = ResponseCache(on_hit=again.inc)
 
     async def start(server: RpcServer) -> None:
-        # Ready is when the first worker is: the first call should not wait for it.
+        # Ready only when the first worker is, so that the first call does not wait for it.
         await pool.warm_up()
         await server.set_serving(True)
         await asyncio.Event().wait()
@@ -62,10 +64,10 @@ async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] |
 
 
 def _count(pool: WorkerPool, registry: CollectorRegistry) -> None:
-    """Shows how far the pool is used: `busy / size` is its saturation, and what waits comes on top."""
+    """Export the use of the pool: `busy / size` is its saturation, and waiting calls come on top."""
     for name, what, value in (
-        ("workers", "The largest number of worker processes.", lambda: pool.size),
-        ("workers_busy", "Calls that have a worker.", lambda: pool.busy),
-        ("calls_waiting", "Calls that wait for a worker.", lambda: pool.waiting),
+        ("workers", "Maximum number of worker processes.", lambda: pool.size),
+        ("workers_busy", "Requests assigned to a worker.", lambda: pool.busy),
+        ("calls_waiting", "Requests queued for a worker.", lambda: pool.waiting),
     ):
         Gauge(f"promptweave_compiler_{name}", what, registry=registry).set_function(value)

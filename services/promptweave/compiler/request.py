@@ -1,4 +1,4 @@
-"""A chat request as the compiler sees it: plain values, free of any wire form."""
+"""A chat request as the compiler sees it: plain values, independent of the wire format."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from promptweave.output.grammar.dialects import Dialect
 
 
 class Role(Enum):
-    """Who speaks, by the names that templates use."""
+    """The author of a message, by the names that templates use."""
 
     SYSTEM = "system"
     DEVELOPER = "developer"
@@ -23,7 +23,7 @@ class Role(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call of the history. `arguments` is JSON text; a custom tool's are `{"input": ...}`."""
+    """A tool call of the history. `arguments` is JSON text; for a custom tool it is `{"input": ...}`."""
 
     id: str
     name: str
@@ -32,7 +32,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture in a content, before the character at `place`. `data` is its file, `pointer` its place in the request."""
+    """An image, before the character at `place` of a content. `data` is its file, `pointer` its path in the request."""
 
     place: int
     data: bytes = field(repr=False)
@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `content` None is OpenAI's null."""
+    """One message. `content` is None for OpenAI's null."""
 
     role: Role
     content: str | None = None
@@ -54,7 +54,7 @@ class Message:
 
 
 class GrammarSyntax(Enum):
-    """The notations of grammars that callers write."""
+    """The notations of grammars that callers may use."""
 
     GBNF = "GBNF"
     LARK = "Lark"
@@ -63,22 +63,22 @@ class GrammarSyntax(Enum):
 
 @dataclass(frozen=True, slots=True)
 class TextGrammar:
-    """A language of texts in some notation. A regular expression matches whole texts."""
+    """A language of texts in some notation. A regular expression must match the complete text."""
 
     syntax: GrammarSyntax
     definition: str
     pointer: str = "/response_format/grammar/definition"
-    """Where the definition stands in the request, for errors."""
+    """JSON pointer of the definition in the request, for errors."""
 
 
 MAX_KNOWN_TOOLS = 1024
-"""Tools that are remembered: agents send the same ones with each request."""
+"""Number of cached tools: agents send the same ones with each request."""
 
 _PRIVATE_ESCAPE = re.compile(r"\\u(e[0-9a-f]{3}|f[0-8][0-9a-f]{2})", re.IGNORECASE)
 
 
 def private_characters(written: str) -> frozenset[int]:
-    """The characters of the private use area U+E000 to U+F8FF in what `repr` wrote, which are escapes there."""
+    """Return the private-use characters U+E000 to U+F8FF in the output of `repr`, which writes them as escapes."""
     return frozenset(int(found, 16) for found in _PRIVATE_ESCAPE.findall(written))
 
 
@@ -90,42 +90,42 @@ class Tool:
     description: str = ""
     parameters: dict[str, Any] | bool = field(default_factory=lambda: {"type": "object", "properties": {}})
     strict: bool = False
-    """Every keyword of `parameters` is enforced by the grammar, or the request is refused."""
+    """Every keyword of `parameters` is enforced by the grammar, or the request is rejected."""
     custom: bool = False
-    """Its input is text. To the model it is a function whose one argument is the string `input`."""
+    """Its input is text. The model sees a function whose one argument is the string `input`."""
     grammar: TextGrammar | None = None
-    """What a custom tool's input keeps to; None: any text."""
+    """The grammar of a custom tool's input; None: any text."""
 
     @cached_property
     def key(self) -> str:
-        """Tells it from other tools, for caches: its schema cannot be hashed."""
+        """Return a key that identifies the tool in caches: its schema is not hashable."""
         return repr(self)
 
     @cached_property
     def is_small(self) -> bool:
-        """Whether it may be remembered from request to request."""
+        """Return whether the tool is small enough to be cached across requests."""
         return len(self.key) <= 16_384
 
     @cached_property
     def private(self) -> frozenset[int]:
-        """The private characters in it."""
+        """Return the private-use characters in the tool."""
         return private_characters(self.key)
 
     def pointer(self, place: int) -> str:
-        """The tool, as one of the request's."""
+        """Return the JSON pointer of the tool at index `place` of the request."""
         return f"/tools/{place}/{'custom' if self.custom else 'function'}"
 
     def as_openai(self) -> dict[str, Any]:
-        """The tool as OpenAI writes it, which is what chat templates are given."""
+        """Return the tool in OpenAI's format, which chat templates expect."""
         function = {"name": self.name, "description": self.description, "parameters": self.parameters}
         return {"type": "function", "function": function}
 
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Which tools may be called. `required`: at least one call and no prose; `names`: only these (None: all).
+    """Which tools may be called. `required`: at least one call and no text; `names`: only these (None: all).
 
-    `once`: one call, whatever `parallel_tool_calls` says, as when a tool is named.
+    `once`: a single call regardless of `parallel_tool_calls`, for example when a tool is named.
     """
 
     required: bool = False
@@ -134,7 +134,7 @@ class ToolChoice:
 
     @property
     def none(self) -> bool:
-        """No tool is to be called."""
+        """Return whether no tool may be called."""
         return self.names == ()
 
 
@@ -142,17 +142,17 @@ class ToolChoice:
 class JsonFormat:
     """The content is a JSON value of this schema.
 
-    `strict` as for tools; it also closes objects that do not say otherwise.
+    `strict` works as for tools; it also closes objects that do not specify otherwise.
     """
 
     schema: dict[str, Any] | bool
     strict: bool = False
     pointer: str = "/response_format/json_schema/schema"
-    """Where the schema stands in the request, for errors."""
+    """JSON pointer of the schema in the request, for errors."""
 
 
 class SchemaStyle(Enum):
-    """How schemas are written in the prompt, where the template does not do it."""
+    """How schemas are printed in the prompt if the template does not print them."""
 
     JSON = "json"
     TYPESCRIPT = "typescript"
@@ -160,7 +160,7 @@ class SchemaStyle(Enum):
 
 @dataclass(frozen=True)
 class ChatRequest:
-    """What to compile, apart from the template."""
+    """The request to compile, without the template."""
 
     messages: tuple[Message, ...]
     tools: tuple[Tool, ...] = ()
@@ -172,16 +172,16 @@ class ChatRequest:
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     reasoning_budget: int | None = None
-    """At most so many tokens of reasoning."""
+    """Maximum number of reasoning tokens."""
     prompt_cache_key: str = ""
     parse_special_in_content: bool = False
-    """Special tokens spelled in what others wrote are special tokens."""
+    """Special tokens spelled in untrusted text are parsed as special tokens."""
     continue_final_message: bool = False
-    """The answer goes on from the last message, which is the assistant's."""
+    """The answer continues the last message, which must be the assistant's."""
     dialect: Dialect = "gbnf"
     """The notation of the grammar."""
 
     @property
     def answer_schema(self) -> dict[str, Any] | bool | None:
-        """The JSON Schema of the answer, if it has one."""
+        """Return the JSON Schema of the answer, if it has one."""
         return self.response_format.schema if isinstance(self.response_format, JsonFormat) else None

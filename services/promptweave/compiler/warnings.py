@@ -1,11 +1,11 @@
-"""What a caller should know of how a request was compiled."""
+"""Warnings about how a request was compiled."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class CompileWarning:
-    """Something that the caller should know: a short stable name, a JSON pointer into the request, a sentence."""
+    """A warning for the caller: a short stable code, a JSON pointer into the request, and a sentence."""
 
     code: str
     path: str

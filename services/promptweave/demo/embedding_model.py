@@ -1,7 +1,7 @@
-"""Writes tiny embedding models and rerankers with random weights: what they say is noise, and how they say it is real.
+"""Tiny embedding models and rerankers with random weights: the values are noise, the format of the responses is real.
 
-A BERT of two small layers. Its words are letters, digits and some marks, each with and without a space before it; texts
-are lower-cased, as with most models of the kind.
+A BERT with two small layers. Its tokens are letters, digits and some punctuation, each with and without a leading space;
+texts are lower-cased, as with most models of this kind.
 """
 
 import string
@@ -19,13 +19,13 @@ WIDTH, HEADS, LAYERS, HIDDEN = 32, 2, 2, 64
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _CHARACTERS = string.ascii_lowercase + string.digits + string.punctuation
 _SPACE = "\u2581"
-"""Before a token that begins a word. (WordPiece marks the others, GGUF these.)"""
+"""Marks tokens that begin a word. (WordPiece marks the others, GGUF these.)"""
 
 
 def write_embedding_model(path: Path, *, pooling: str | None = "MEAN", seed: int = 0) -> None:
-    """Writes the model to `path`, whole or not at all. The same arguments give the same file. Raises OSError.
+    """Write the model to `path` atomically. The same arguments give the same file. Raises OSError.
 
-    `pooling`: a name of gguf.PoolingType; with "RANK" it is a reranker; None: the file does not say.
+    `pooling`: a name in gguf.PoolingType; "RANK" makes a reranker; None leaves it out of the file.
     """
     import numpy as np
     from gguf import PoolingType

@@ -1,4 +1,4 @@
-"""Writes a GGUF file whole or not at all."""
+"""Atomic writing of GGUF files."""
 
 import os
 import tempfile
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def gguf_file(path: Path, architecture: str) -> Iterator["GGUFWriter"]:
-    """A writer; what it was told is at `path` after the block, unless the block raises. Raises OSError."""
-    # Heavy, and only needed here.
+    """Yield a writer; its file is at `path` after the block, unless the block raises. Raises OSError."""
+    # A heavy import, needed only here.
     from gguf import GGUFWriter
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def gguf_file(path: Path, architecture: str) -> Iterator["GGUFWriter"]:
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
         writer.close()
-        # `mkstemp` makes files that only their owner can read; the engine may run as somebody else.
+        # `mkstemp` makes files that only their owner can read; the engine may run as another user.
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     finally:
@@ -36,6 +36,6 @@ def gguf_file(path: Path, architecture: str) -> Iterator["GGUFWriter"]:
 
 
 def _umask() -> int:
-    mask = os.umask(0o077)  # It can only be read by setting it.
+    mask = os.umask(0o077)  # The umask can only be read by setting it.
     os.umask(mask)
     return mask

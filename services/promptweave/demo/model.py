@@ -1,7 +1,7 @@
-"""Writes the demo model, or one of its kind with any chat template and any vocabulary: the tests' adversary.
+"""Random-weight models like the demo model, with any chat template and any vocabulary: the tests' adversary.
 
-A llama architecture of two small layers. The weights are drawn so that the next token is nearly evenly spread: at
-temperature 1 a turn ends after some hundred tokens, and a tool call's tag comes up about as often as any other token.
+A llama architecture with two small layers. The weights are drawn so that the next token is nearly uniformly distributed: at
+temperature 1 a turn ends after a few hundred tokens, and a tool call's tag is about as frequent as any other token.
 """
 
 from importlib.resources import files
@@ -22,21 +22,21 @@ TAG_TOKENS = ("<tool_call>", "</tool_call>", "<tool_response>", "</tool_response
 
 
 class VocabularyError(ValueError):
-    """The vocabulary file is no GGUF with a tokenizer."""
+    """The vocabulary file is not a GGUF with a tokenizer."""
 
 
 def demo_template() -> str:
-    """The demo model's own chat template."""
+    """Return the demo model's own chat template."""
     return files("promptweave.demo").joinpath("chat_template.jinja").read_text(encoding="utf-8")
 
 
 def write_demo_model(path: Path, *, template: str | None = None, vocab: Path | None = None, seed: int = 0) -> None:
-    """Writes the model to `path`, whole or not at all.
+    """Write the model to `path` atomically.
 
-    `template`: a chat template's text; `vocab`: a GGUF whose tokenizer is taken. The same arguments give the same file.
-    Raises VocabularyError, OSError.
+    `template`: the text of a chat template; `vocab`: a GGUF whose tokenizer is copied. The same arguments give the same
+    file. Raises VocabularyError, OSError.
     """
-    # Heavy, and only needed here.
+    # A heavy import, needed only here.
     import numpy as np
 
     with gguf_file(path, "llama") as writer:
@@ -61,7 +61,7 @@ def _add_weights(writer: "GGUFWriter", tokens: int, random: Any) -> None:
 
     def add(name: str, *shape: int) -> None:
         values = random.standard_normal(shape, dtype=np.float32) / np.sqrt(WIDTH)
-        # Matrices as 16-bit floats; a large vocabulary is most of the file.
+        # Matrices are stored as 16-bit floats; a large vocabulary is most of the file.
         writer.add_tensor(name, values.astype(np.float16))
 
     def add_ones(name: str) -> None:
@@ -78,12 +78,12 @@ def _add_weights(writer: "GGUFWriter", tokens: int, random: Any) -> None:
         add(block + "ffn_up.weight", HIDDEN, WIDTH)
         add(block + "ffn_down.weight", WIDTH, HIDDEN)
     add_ones("output_norm.weight")
-    # Apart from the embedding: if the two were one, every token would mostly predict itself.
+    # Not tied to the embedding: with tied weights every token would mostly predict itself.
     add("output.weight", tokens, WIDTH)
 
 
 def _add_byte_vocabulary(writer: "GGUFWriter") -> int:
-    """One token for each byte, as GPT-2 spells them, and the tokens of the template. Returns how many there are."""
+    """Add one token per byte, spelled as in GPT-2, and the template's tokens. Returns the number of tokens."""
     from gguf import TokenType
 
     special = [*CONTROL_TOKENS, *TAG_TOKENS]
@@ -93,7 +93,7 @@ def _add_byte_vocabulary(writer: "GGUFWriter") -> int:
     writer.add_tokenizer_pre("default")
     writer.add_token_list(tokens)
     writer.add_token_types(types)
-    # The engine wants at least one merge.
+    # The engine requires at least one merge.
     writer.add_token_merges(["a b"])
     writer.add_eos_token_id(tokens.index("<|im_end|>"))
     writer.add_pad_token_id(tokens.index("<|endoftext|>"))
@@ -102,7 +102,7 @@ def _add_byte_vocabulary(writer: "GGUFWriter") -> int:
 
 
 def _byte_letters() -> list[str]:
-    """The letters that GPT-2's tokenizer writes for the bytes 0 to 255: printable ones stand for themselves."""
+    """Return the characters that GPT-2's tokenizer uses for the bytes 0 to 255: printable ones stand for themselves."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = {byte: chr(byte) for byte in printable} | {byte: chr(0x100 + place) for place, byte in enumerate(others)}
@@ -110,7 +110,7 @@ def _byte_letters() -> list[str]:
 
 
 def _copy_vocabulary(writer: "GGUFWriter", path: Path) -> int:
-    """Copies the tokenizer of a GGUF, but for its chat templates. Returns how many tokens it has."""
+    """Copy the tokenizer of a GGUF without its chat templates. Returns the number of tokens."""
     from gguf import GGUFValueType
 
     try:

@@ -1,1 +1,1 @@
-"""Reads the metadata and the tokenizer of GGUF model files."""
+"""Metadata and tokenizers of GGUF model files."""

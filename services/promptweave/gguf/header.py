@@ -1,7 +1,7 @@
-"""Reads some of the key-value pairs of a GGUF file's header: versions 2 and 3, little endian.
+"""Selected key-value pairs from a GGUF file's header: versions 2 and 3, little endian.
 
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The `gguf` package reads it, too, but makes Python
-objects of everything in it: ten seconds for a vocabulary of 128,000 tokens, where a template and two tokens are wanted.
+The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md. The `gguf` package can read it, too, but makes Python
+objects of everything in it: ten seconds for a vocabulary of 128,000 tokens, when only a template and two tokens are needed.
 """
 
 import mmap
@@ -17,12 +17,12 @@ _SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<
 
 
 class GgufError(ValueError):
-    """The file is no GGUF, or a damaged one."""
+    """The file is not a GGUF, or is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
 class GgufValue:
-    """A value with its type, and its items' where it is a list, by GGUF's numbers."""
+    """A value with its type and, for a list, the type of its items, as GGUF's numbers."""
 
     value: Any
     type: int
@@ -30,12 +30,12 @@ class GgufValue:
 
 
 def read_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, Any]:
-    """The pairs whose key is wanted: strings, numbers, booleans, and lists of them. Raises GgufError, OSError."""
+    """Return the pairs whose key is wanted: strings, numbers, booleans, and lists of them. Raises GgufError, OSError."""
     return {key: pair.value for key, pair in read_typed_header(path, wanted).items()}
 
 
 def read_typed_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, GgufValue]:
-    """As `read_header`, with the types."""
+    """Return the same pairs as `read_header`, with their types."""
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
             raise GgufError("this is no GGUF file")
@@ -89,7 +89,7 @@ class _Header:
 
     def _skip(self, kind: int, count: int) -> None:
         if kind == _STRING:
-            # The quick way: there are up to some 300,000 in a vocabulary.
+            # The fast path: a vocabulary has up to about 300,000 strings.
             unpack, place = struct.Struct("<Q").unpack_from, self._place
             for _ in range(count):
                 place += 8 + unpack(self._data, place)[0]

@@ -1,4 +1,4 @@
-"""What a GGUF file says about text: its chat templates and its special tokens."""
+"""Chat templates and special tokens of a GGUF file."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,23 +14,23 @@ _CONTROL, _USER_DEFINED = 3, 4
 
 @dataclass(frozen=True)
 class TextFacts:
-    """Chat templates by name, the default one's name is "". Spellings of tokens; "" where the model names none."""
+    """Chat templates by name (the default one's name is ""), and spellings of tokens ("" if the model has none)."""
 
     templates: dict[str, str] = field(default_factory=dict)
     bos: str = ""
     eos: str = ""
     special_tokens: tuple[str, ...] = ()
-    """What has a meaning of its own to the model: control tokens, and the user-defined ones that its templates write.
+    """Tokens with a special meaning to the model: control tokens, and user-defined tokens that occur in its templates.
 
-    Empty: the file does not tell.
+    Empty if the file does not list them.
     """
 
 
 def read_text_facts(path: Path) -> TextFacts:
-    """Reads a file's header; a tenth of a second where the vocabulary is large. Raises GgufError, OSError."""
+    """Read a file's header: a tenth of a second for a large vocabulary. Raises GgufError, OSError."""
     keys = (_TEMPLATE, _TOKENS, _TYPES, _BOS, _EOS)
     pairs = read_header(path, lambda key: key in keys or key.startswith(f"{_TEMPLATE}."))
-    # `tokenizer.chat_templates` lists the names; the keys have them, too.
+    # `tokenizer.chat_templates` lists the names, but the keys contain them, too.
     texts = {key: text for key, text in pairs.items() if isinstance(text, str) and text}
     templates = {key.removeprefix(_TEMPLATE).removeprefix("."): text for key, text in texts.items()}
     return TextFacts(
@@ -49,7 +49,7 @@ def _special_tokens(pairs: dict[str, Any], template: str) -> tuple[str, ...]:
     tokens, types = pairs.get(_TOKENS), pairs.get(_TYPES)
     if not isinstance(tokens, list) or not isinstance(types, list):
         return ()
-    # User-defined are also runs of spaces and tags of HTML in some vocabularies, which text may well hold.
+    # In some vocabularies, runs of spaces and HTML tags are user-defined, too; ordinary text may contain those.
     return tuple(
         str(token)
         for token, kind in zip(tokens, types, strict=False)

@@ -1,16 +1,16 @@
 """Runs compiled prompts on a llama.cpp server and streams typed pieces of the message.
 
-main.py ── service/           gRPC: the only folder here that knows protobuf
+main.py ── service/           gRPC: the only folder here that depends on protobuf
               │
-           generation/        prompt.py, sampling.py: what the engine is sent
-              │               eos_filter.py, stop_strings.py, output_reader.py: what of its output is the message
-           client/            the engine's HTTP
+           generation/        prompt.py, sampling.py: what is sent to the engine
+              │               eos_filter.py, stop_strings.py, output_reader.py: turn its output into the message
+           client/            HTTP client of the engine
               │
-           engine/            an engine of our own (llama_server.py), or servers that somebody else runs (remote.py)
-              │               model_info.py, model_file.py: what the model is; rounds.py: what the engine can do
-           process/           supervisor.py ── child.py ── launcher.py: a child process, started again when it dies
+           engine/            a managed engine (llama_server.py), or external servers (remote.py)
+              │               model_info.py, model_file.py: the model; rounds.py: the engine's capabilities
+           process/           supervisor.py ── child.py ── launcher.py: a child process, restarted when it exits
 
-embeddings/, transcription/   other kinds of models, in engines of their own: auxiliary_engines.py
-scheduling/                   calls wait until a slot is free; grammars that take the engine down are refused
+embeddings/, transcription/   other kinds of models, in separate engines: auxiliary_engines.py
+scheduling/                   queues requests until a slot is free; refuses grammars that crash the engine
 sessions/                     state of conversations, on disk
 """

@@ -1,4 +1,4 @@
-"""The engines beside the one that writes: for embeddings, ranking, transcripts. Each lives and dies by itself."""
+"""Auxiliary engines for embeddings, reranking and transcription, each supervised independently."""
 
 import asyncio
 import logging
@@ -22,21 +22,21 @@ from promptweave.inference.transcription.whisper_server import ReadyWhisper, Whi
 logger = logging.getLogger(__name__)
 
 _MAX_TEXT_TOKENS = 8192
-"""In tokens, unless asked for. A text is evaluated in one piece, and the memory for it is taken at the start."""
+"""Default limit, in tokens. A text is evaluated in one piece, and the memory for it is allocated at the start."""
 
 _CONTEXT_UNIT = 256
-"""The engine makes every context a multiple of it (b11549), and tells that size; the batch has to be as large."""
+"""The engine rounds every context up to a multiple of it (b11549) and reports that size; the batch has to be as large."""
 
 _SLOTS = 4
-"""How many short texts are evaluated together, where the model takes no memory for them. A model whose tokens look back only
-keeps what it saw of each text, and texts that share its context exceed it (b11549: an error for all of them)."""
+"""How many short texts are evaluated together, if the model needs no cache for them. A causal model caches each text, and
+texts that share its context exceed it (b11549: an error for all of them)."""
 
 _HOPELESS_S = 30.0
-"""For so long an engine that ran, and cannot be started any more, is left alone."""
+"""Delay before an engine that ran before, and can no longer be started, is tried again."""
 
 
 class EngineRole(Enum):
-    """What an engine is for; the value is how its option is called: `--embedding-model`."""
+    """The role of an engine; the value is the prefix of its option: `--embedding-model`."""
 
     EMBEDDING = "embedding"
     RERANK = "rerank"
@@ -44,11 +44,11 @@ class EngineRole(Enum):
 
 
 class Gated(Protocol):
-    """What every engine that is ready has."""
+    """What every ready engine has."""
 
     @property
     def gate(self) -> SlotQueue:
-        """Its queue."""
+        """Return its queue."""
         ...
 
 
@@ -56,7 +56,7 @@ Ready = TypeVar("Ready")
 
 
 class SideEngines:
-    """Those that there are."""
+    """The auxiliary engines that are configured."""
 
     def __init__(self, engines: Mapping[EngineRole, Engine], whisper: Supervised[ReadyWhisper] | None = None) -> None:
         self._vectors = engines
@@ -68,16 +68,18 @@ class SideEngines:
 
     @classmethod
     def supervised(cls, options: InferenceOptions) -> "SideEngines":
-        """Engines of our own for the models that are given. Raises StartError."""
+        """Create managed engines for the configured models. Raises StartError."""
         return cls({role: Supervisor(given) for role, given in side_options(options).items()}, _whisper(options))
 
     def ready(self, role: EngineRole) -> ReadyEngine:
-        """The engine that embeds or ranks, if it is ready now. Raises UnsupportedError where there is none, and
-        EngineUnavailableError."""
+        """Return the embedding or rerank engine, if it is ready now.
+
+        Raises UnsupportedError if there is none, and EngineUnavailableError.
+        """
         return self._ready(role, self._vectors.get(role))
 
     def ready_whisper(self) -> ReadyWhisper:
-        """As `ready`, of the one that transcribes."""
+        """Return the transcription engine; see `ready`."""
         return self._ready(EngineRole.WHISPER, self._whisper)
 
     def _ready(self, role: EngineRole, engine: Supervised[Ready] | None) -> Ready:
@@ -93,9 +95,9 @@ class SideEngines:
             ) from None
 
     async def run(self, role: EngineRole, on_ready: OnReady) -> None:
-        """Watches over one of them until cancelled. Raises StartError where it cannot start at all.
+        """Supervise one of them until cancelled. Raises StartError if it cannot start at all.
 
-        When it ran, and can be started no more, the others go on, and it is tried again from time to time.
+        If it ran before and can no longer be started, the others continue, and it is retried from time to time.
         """
         was_ready = False
 
@@ -128,7 +130,7 @@ def _whisper(options: InferenceOptions) -> Supervised[ReadyWhisper] | None:
 
 
 def side_options(options: InferenceOptions) -> dict[EngineRole, InferenceOptions]:
-    """Each engine's own options, as if it were the only one. Raises StartError for models that are not for their role."""
+    """Return each engine's own options, as if it were the only one. Raises StartError for models unfit for their role."""
     given = {EngineRole.EMBEDDING: options.embedding_model, EngineRole.RERANK: options.rerank_model}
     return {role: _engine_options(options, role, model) for role, model in given.items() if model is not None}
 
@@ -153,7 +155,7 @@ def _engine_options(options: InferenceOptions, role: EngineRole, model: Path) ->
         mmproj=None,
         endpoints=(),
         model_id=None,
-        # They are for the engine that writes.
+        # They are for the generating engine.
         engine_args=(),
         parallel=1 if file.causal else _SLOTS,
         ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _MAX_TEXT_TOKENS)),

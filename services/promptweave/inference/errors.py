@@ -3,24 +3,24 @@
 PromptweaveError
 └── InferenceError
     ├── RequestError            a field is missing or malformed                        INVALID_ARGUMENT
-    ├── GrammarQuarantinedError the grammar took the engine down before                INVALID_ARGUMENT
-    ├── SessionNotFoundError    there is no such session                               NOT_FOUND
-    ├── SessionUnusableError    it is damaged, or of another model                     FAILED_PRECONDITION
-    ├── UnsupportedError        a part of the request that this version does not do    UNIMPLEMENTED
+    ├── GrammarQuarantinedError the grammar crashed the engine before                  INVALID_ARGUMENT
+    ├── SessionNotFoundError    the session does not exist                             NOT_FOUND
+    ├── SessionUnusableError    the session is damaged, or of another model            FAILED_PRECONDITION
+    ├── UnsupportedError        this version does not support a part of the request    UNIMPLEMENTED
     ├── ContextOverflowError    the prompt does not fit the context                    OUT_OF_RANGE
-    ├── OverloadedError         too many calls wait, or an answer is not read          RESOURCE_EXHAUSTED
-    ├── EngineUnavailableError  it starts, restarts, or went away                      UNAVAILABLE
-    │   └── EngineAwayError     it was not there: it never saw the call
-    └── EngineFailedError       it failed, and would again                             INTERNAL
+    ├── OverloadedError         too many requests queued, or an answer is not read     RESOURCE_EXHAUSTED
+    ├── EngineUnavailableError  the engine is starting, restarting, or has exited      UNAVAILABLE
+    │   └── EngineAwayError     the engine was unreachable: it never received the call
+    └── EngineFailedError       the engine failed, and would again                     INTERNAL
         └── GrammarViolationError   an answer left its grammar
-StartError                      the service cannot start: for the person who starts it, never for a caller
+StartError                      the service cannot start: for the operator, never for a caller
 """
 
 from promptweave.errors import Code, PromptweaveError
 
 
 class InferenceError(PromptweaveError):
-    """The base of the inference service's errors."""
+    """Base class of the inference service's errors."""
 
 
 class RequestError(InferenceError):
@@ -31,7 +31,7 @@ class RequestError(InferenceError):
 
 
 class GrammarQuarantinedError(InferenceError):
-    """The grammar took the engine down more than once."""
+    """The grammar crashed the engine more than once."""
 
     code = Code.INVALID_ARGUMENT
     reason = "ERROR_REASON_GRAMMAR_QUARANTINED"
@@ -45,21 +45,21 @@ class GrammarQuarantinedError(InferenceError):
 
 
 class SessionNotFoundError(InferenceError):
-    """There is no such session, or no longer."""
+    """The session does not exist, or no longer exists."""
 
     code = Code.NOT_FOUND
     reason = "ERROR_REASON_SESSION_NOT_FOUND"
 
 
 class SessionUnusableError(InferenceError):
-    """A saved session that cannot be loaded: it is damaged, or fits another model."""
+    """A saved session cannot be loaded: it is damaged, or belongs to another model."""
 
     code = Code.FAILED_PRECONDITION
     reason = "ERROR_REASON_SESSION_UNUSABLE"
 
 
 class UnsupportedError(InferenceError):
-    """The request asks for something that this version does not do."""
+    """The request requires something that this version does not support."""
 
     code = Code.UNIMPLEMENTED
     reason = "ERROR_REASON_UNSUPPORTED"
@@ -80,14 +80,14 @@ class ContextOverflowError(InferenceError):
 
 
 class OverloadedError(InferenceError):
-    """Too many calls wait for a slot, or what was written for this one is not read."""
+    """Too many requests are queued for a slot, or the output of this one is not read."""
 
     code = Code.RESOURCE_EXHAUSTED
     reason = "ERROR_REASON_OVERLOADED"
 
 
 class EngineUnavailableError(InferenceError):
-    """The engine starts, restarts or stops, or went away during the call. Always says when to try again."""
+    """The engine is starting, restarting or stopping, or exited during the call. Always reports when to retry."""
 
     code = Code.UNAVAILABLE
     reason = "ERROR_REASON_ENGINE_UNAVAILABLE"
@@ -97,25 +97,25 @@ class EngineUnavailableError(InferenceError):
 
 
 class EngineAwayError(EngineUnavailableError):
-    """There was no engine to send the call to."""
+    """The engine could not be reached, so it never received the call."""
 
     def __init__(self) -> None:
         super().__init__("the engine cannot be reached")
 
 
 class EngineFailedError(InferenceError):
-    """The engine failed in a way that a retry does not mend."""
+    """The engine failed in a way that a retry does not fix."""
 
     code = Code.INTERNAL
     reason = "ERROR_REASON_ENGINE_FAILED"
 
 
 class GrammarViolationError(EngineFailedError):
-    """An answer is not what its grammar admits, by a fault of the engine or of ours. What was given of it until then is."""
+    """An answer left its grammar, by a bug in the engine or in promptweave. What was returned before complies with it."""
 
     def __init__(self, what: str) -> None:
         super().__init__(f"{what}; what was written until then complies with it. This is a bug: please report it")
 
 
 class StartError(Exception):
-    """The service, or its engine, cannot start. The text is one line that says what to do."""
+    """The service, or its engine, cannot start. The text is one line that states what to do."""

@@ -26,11 +26,11 @@ CALLS = {
     EngineRole.RERANK: "promptweave.v1.InferenceService.Rerank",
     EngineRole.WHISPER: "promptweave.v1.InferenceService.Transcribe",
 }
-"""The names under which the health service tells of the engines beside the one that writes."""
+"""The names under which the health service reports the auxiliary engines."""
 
 
 def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> int:
-    """Serves until SIGTERM or SIGINT; returns the exit status. What keeps it from starting is one line on stderr, and 1.
+    """Serve until SIGTERM or SIGINT; return the exit status. A failure to start is one line on stderr, and status 1.
 
     To be called in the main thread: on Linux the engine dies with the thread that started it.
     """
@@ -52,7 +52,7 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
 
 
 async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None] | None = None) -> None:
-    """Serves until told to stop. The port is open before the model is loaded, and health says when it is.
+    """Serve until stopped. The port is open before the model is loaded; the health service reports when it is loaded.
 
     Raises StartError, ListenError and SecurityError.
     """

@@ -1,4 +1,4 @@
-"""What the inference service is started with."""
+"""Options of the inference service."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,76 +13,76 @@ DEFAULT_LISTEN = "127.0.0.1:50052"
 
 @dataclass(frozen=True, kw_only=True)
 class InferenceOptions:
-    """One of `model` and `endpoints` is given. Times in seconds."""
+    """Exactly one of `model` and `endpoints` is given. Times in seconds."""
 
     listen: str = DEFAULT_LISTEN
     """`host:port` (port 0: any) or `unix:/path`."""
 
     metrics: str | None = None
-    """`host:port` where Prometheus may ask. None: nowhere."""
+    """`host:port` of the Prometheus endpoint. None: there is none."""
 
     security: Security = NO_SECURITY
-    """TLS, and who may call."""
+    """TLS and authorization."""
 
     model: Path | None = None
-    """A GGUF file, for an engine of our own."""
+    """A GGUF file, for a managed engine."""
     mmproj: Path | None = None
-    """The GGUF file of the model's projector, with which it takes pictures."""
+    """The GGUF file of the model's projector, which enables images."""
     endpoints: tuple[str, ...] = ()
-    """The URLs of llama.cpp servers that run already, all with the same model."""
+    """The URLs of running llama.cpp servers, all with the same model."""
     endpoint_api_key: str | None = None
-    """The key of them all."""
+    """The API key for all of them."""
 
     engine: str | None = None
-    """The path of a llama-server binary. None: `engine/discovery.py` looks for one."""
+    """The path of a llama-server binary. None: `engine/discovery.py` finds one."""
     engine_args: tuple[str, ...] = ()
-    """More arguments for a llama-server binary."""
+    """Additional arguments for a llama-server binary."""
     ctx_size: int | None = None
     """The context of one slot, in tokens. None: the engine's choice (b11549: the model's training context)."""
     parallel: int = 1
-    """How many messages are written at the same time."""
+    """How many messages are generated at the same time."""
     fast_forward: bool = True
     """Whether text that a grammar forces is appended to the prompt instead of being sampled."""
 
     embedding_model: Path | None = None
-    """A GGUF file, for a second engine, which embeds."""
+    """A GGUF file, for an embedding engine."""
     embedding_pooling: str | None = None
-    """How its tokens' vectors become one, by a name of `vector_model.POOLINGS`. None: as the file says."""
+    """How its tokens' vectors are pooled, by a name in `embeddings/model_file.POOLINGS`. None: as in the file."""
     rerank_model: Path | None = None
-    """A GGUF file, for an engine that ranks documents."""
+    """A GGUF file, for a rerank engine."""
     embedding_ctx_size: int | None = None
     """The longest input of these two engines, in tokens; rounded up to a multiple of 256, and never more than the model was
-    trained for. None: as much as that, at most 8,192."""
+    trained for. None: the trained length, at most 8,192."""
     whisper_model: Path | None = None
-    """A model file of whisper.cpp, for a server that transcribes. None: there is none."""
+    """A model file of whisper.cpp, for a transcription server. None: there is none."""
     whisper_server: str | None = None
     """The path of whisper.cpp's server. None: the one on PATH."""
     whisper_args: tuple[str, ...] = ()
-    """More arguments for it."""
+    """Additional arguments for it."""
     pooling: str | None = None
-    """Of the engine for `model`: it gives vectors, or ranks. None: it writes text. Set by `auxiliary_engines.py`."""
+    """Of the engine for `model`, if it embeds or ranks. None: it generates text. Set by `auxiliary_engines.py`."""
 
     session_dir: Path | None = None
     """Where sessions are kept. None: there are none."""
     session_max_bytes: int = 10 * 1024**3
-    """What all sessions may take on disk; then those go that were not used for longest."""
+    """Disk space for all sessions; beyond it the least recently used ones are removed."""
     session_max_age_s: float = 7 * 24 * 3600.0
-    """A session that was not used for so long is forgotten."""
+    """A session that was not used for this long is removed."""
 
     model_id: str | None = None
     """The model's name for clients. None: the file's stem, or the endpoint's own name for it."""
 
     max_waiting: int = 64
-    """How many calls may wait for a slot before more are refused."""
+    """How many requests may be queued for a slot before more are refused."""
     start_timeout_s: float = 600.0
     """How long the engine may take to load the model."""
     hang_timeout_s: float = 60.0
-    """How long the engine may be silent before it is replaced; ten times that, where it answers but does not get on."""
+    """How long the engine may not respond before it is replaced; ten times that if it responds but makes no progress."""
     grace_s: float = 10.0
-    """How long running calls have to end, and then the engine, when the service is told to stop."""
+    """How long running calls, and then the engine, have to end when the service is stopped."""
 
     def __post_init__(self) -> None:
-        """Raises StartError for options that contradict each other."""
+        """Raise StartError for options that contradict each other."""
         if (self.model is None) == (not self.endpoints):
             raise StartError("give either a model file or the endpoint of a running llama.cpp server")
         for place, endpoint in enumerate(self.endpoints):

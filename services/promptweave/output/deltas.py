@@ -1,11 +1,11 @@
-"""The typed pieces of a message, in the order in which they become certain. Nothing is ever taken back."""
+"""The typed pieces of a message, in the order in which they become certain. No delta is ever retracted."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class ContentDelta:
-    """More of the content. `stoppable`: it is free text, so stop strings apply to it."""
+    """More content. `stoppable`: it is free text, so stop strings apply to it."""
 
     text: str
     stoppable: bool = True
@@ -13,14 +13,14 @@ class ContentDelta:
 
 @dataclass(frozen=True, slots=True)
 class ReasoningDelta:
-    """More of the reasoning."""
+    """More reasoning."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class CallHeader:
-    """Tool call `index` (from 0) begins. `custom`: its fragments are input text, not JSON arguments."""
+    """The start of tool call `index` (from 0). `custom`: its fragments are input text, not JSON arguments."""
 
     index: int
     id: str
@@ -38,14 +38,14 @@ class CallFragment:
 
 @dataclass(frozen=True, slots=True)
 class CallEnd:
-    """Tool call `index` is whole. A call without this was cut."""
+    """Tool call `index` is complete. A call without this was cut off."""
 
     index: int
 
 
 @dataclass(frozen=True, slots=True)
 class SchemaViolation:
-    """A value that its grammar admits and its schema does not: it is given as this, and not as content or as a call.
+    """A value that its grammar accepts and its schema does not: it is emitted as this, not as content or as a call.
 
     `name`: the tool that would have been called; "" for content. `text`: the value. `path`: a JSON pointer into it.
     """
@@ -58,7 +58,7 @@ class SchemaViolation:
 
 @dataclass(frozen=True, slots=True)
 class SyntaxMismatch:
-    """The output left its syntax, `offset` characters after the start of what the engine wrote; the rest is content."""
+    """The output deviated from its syntax, `offset` characters into the generated text; the rest is content."""
 
     offset: int
     message: str

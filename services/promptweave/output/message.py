@@ -1,4 +1,4 @@
-"""Folds deltas into the whole message."""
+"""Accumulates deltas into the complete message."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from promptweave.output.deltas import (
 
 
 class FinishReason(Enum):
-    """Why a message ended, in OpenAI's words."""
+    """Why a message ended, in OpenAI's terms."""
 
     STOP = "stop"
     LENGTH = "length"
@@ -26,7 +26,7 @@ class FinishReason(Enum):
 
 @dataclass
 class ParsedCall:
-    """A tool call; where `complete` is false it was cut and `arguments` (or the input) is a prefix."""
+    """A tool call; if `complete` is false it was cut off and `arguments` (or the input) is a prefix."""
 
     id: str
     name: str
@@ -37,7 +37,7 @@ class ParsedCall:
 
 @dataclass
 class ParsedMessage:
-    """A message as it grows. None is absent, "" is empty."""
+    """A message under construction. None means absent, "" means empty."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -46,7 +46,7 @@ class ParsedMessage:
     violations: list[SchemaViolation] = field(default_factory=list)
 
     def extend(self, deltas: Iterable[Delta]) -> None:
-        """Adds what became certain."""
+        """Add deltas."""
         for delta in deltas:
             match delta:
                 case ContentDelta(text):
@@ -65,7 +65,10 @@ class ParsedMessage:
                     self.violations.append(delta)
 
     def finish_reason(self, *, ended: bool) -> FinishReason:
-        """`ended`: the engine ended the turn by itself (or at a stop string); otherwise a limit cut it."""
+        """Return why the message ended.
+
+        `ended`: the engine ended the turn by itself (or at a stop string); otherwise a limit cut it off.
+        """
         if not ended:
             return FinishReason.LENGTH
         return FinishReason.TOOL_CALLS if any(call.complete for call in self.tool_calls) else FinishReason.STOP

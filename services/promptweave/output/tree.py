@@ -1,10 +1,10 @@
-"""The output tree: a small closed set of combinators that describe everything a model may write in one turn.
+"""The output tree: a small closed set of combinators that describe everything a model may generate in one turn.
 
-    LiteralNode  exactly this text                     SequenceNode  one after the other
-    TextNode     free text, up to a marker or the end  ChoiceNode    one of several, told apart by how they begin
-    JsonNode     one JSON value                        RepeatNode    several, with a separator between
-    RegionNode   a part of the message: what is read below it, and not in a deeper part, goes there
-    EmitNode     text that the message gets although the output does not hold it
+    LiteralNode  exactly this text                     SequenceNode  items in order
+    TextNode     free text, up to a marker or the end  ChoiceNode    one of several, distinguished by how they begin
+    JsonNode     one JSON value                        RepeatNode    repeated items, with a separator between them
+    RegionNode   a region of the message: the text read below it belongs to it, unless a deeper region claims it
+    EmitNode     text added to the message although the output does not contain it
 
 A calling style is only a way to build such a tree (`compiler/styles/`).
 """
@@ -16,11 +16,11 @@ from typing import NamedTuple
 from promptweave.output.grammar.expr import Expr
 
 VERSION = 1
-"""The version of the tree's meaning, as `OutputSyntax.version` carries it."""
+"""The version of the tree's semantics, sent as `OutputSyntax.version`."""
 
 
 class Region(Enum):
-    """The parts of a message. The names are those of the wire's RegionKind."""
+    """The regions of a message. The names match the wire's RegionKind."""
 
     CONTENT = auto()
     REASONING = auto()
@@ -34,7 +34,7 @@ class Region(Enum):
 
 
 class Transform(Enum):
-    """How the text of a part becomes the message's. The names are those of the wire's Transform."""
+    """How the text of a region is converted to the message's text. The names match the wire's Transform."""
 
     NONE = auto()
     JSON_STRING_DECODE = auto()
@@ -50,7 +50,7 @@ class LiteralNode:
 
 @dataclass(frozen=True, slots=True)
 class JsonNode:
-    """One JSON value, beginning with one of the characters `first` ("" = any value).
+    """One JSON value, beginning with one of the characters `first` ("": any value).
 
     `rule` is its grammar, which the parser does not need.
     """
@@ -61,7 +61,7 @@ class JsonNode:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """Any of `markers` leads to `then`. Markers are syntax: they are no part of the text before them."""
+    """A branch: any of `markers` leads to `then`. Markers are syntax and not part of the text before them."""
 
     markers: tuple[str, ...]
     then: "Node"
@@ -69,13 +69,13 @@ class Branch:
 
 @dataclass(frozen=True, slots=True)
 class TextNode:
-    """Free text for the part `kind` (None: the part that it stands in), holding no marker of its branches.
+    """Free text of region `kind` (None: the enclosing region), containing no marker of its branches.
 
-    The first marker ends it; so may the output's end, if `may_end`. `rule`: the grammar of the text with the marker that
-    ends it, where not every text is wanted; the parser does not need it.
+    The first marker ends it; so may the end of the output, if `may_end`. `rule`: the grammar of the text including its end
+    marker, if not every text is allowed; the parser does not need it.
 
-    No marker may hold another one, except as its own end and in the same branch (`\\n<tool_call>` beside `<tool_call>`):
-    so whichever way a reader looks for them, it finds the same one first.
+    No marker may contain another one, except as its own suffix and in the same branch (`\\n<tool_call>` and `<tool_call>`):
+    so every reader finds the same marker first, however it searches.
     """
 
     kind: Region | None
@@ -103,21 +103,21 @@ class TextNode:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceNode:
-    """One of several, told apart by how they begin."""
+    """One of several alternatives, distinguished by how they begin."""
 
     alternatives: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SequenceNode:
-    """One after the other; `SequenceNode(())` is empty."""
+    """Items in order; `SequenceNode(())` is empty."""
 
     items: tuple["Node", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RepeatNode:
-    """`min` to `max` (None: any number) times `item`, with `separator` between."""
+    """`item` repeated `min` to `max` times (None: unbounded), with `separator` between."""
 
     item: "Node"
     separator: str = ""
@@ -127,11 +127,10 @@ class RepeatNode:
 
 @dataclass(frozen=True, slots=True)
 class RegionNode:
-    """A part of the message. `stoppable`: it is free text, so stop strings apply to it.
+    """A region of the message. `stoppable`: it is free text, so stop strings apply to it.
 
-    `schema`: the part is JSON whose grammar is looser than this JSON Schema (as text): it is held back until it is whole,
-    and then validated. What violates the schema becomes a SchemaViolation instead of content, or of a call. "": nothing to
-    check.
+    `schema`: the region is JSON whose grammar is looser than this JSON Schema (as text): it is held back until complete, and
+    then validated. A violation becomes a SchemaViolation instead of content or a call. "": nothing to validate.
     """
 
     kind: Region
@@ -140,12 +139,12 @@ class RegionNode:
     stoppable: bool = False
     schema: str = ""
     exact: bool = False
-    """The grammar enforces the schema, but for bytes that are no text: only what holds U+FFFD is validated."""
+    """The grammar enforces the schema, except for invalid UTF-8: only text that contains U+FFFD is validated."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmitNode:
-    """Text that the message gets although the output does not hold it."""
+    """Text added to the message although the output does not contain it."""
 
     text: str
 
@@ -156,7 +155,7 @@ EMPTY = SequenceNode(())
 
 
 def is_checked(node: Node) -> bool:
-    """Whether a part of `node` is validated when it is whole."""
+    """Return whether a region of `node` is validated once complete."""
     match node:
         case RegionNode(_, body):
             return (bool(node.schema) and not node.exact) or is_checked(body)
@@ -170,7 +169,7 @@ def is_checked(node: Node) -> bool:
 
 
 def begins_with_grammar(node: Node) -> bool:
-    """Whether a node may begin with a text of the caller's own grammar."""
+    """Return whether a node may begin with text of the caller's own grammar."""
     match node:
         case TextNode():
             return node.rule is not None
@@ -185,18 +184,18 @@ def begins_with_grammar(node: Node) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Syntax:
-    """How to read one output. `prefix` already stands at the end of the prompt; the reader begins with it."""
+    """How to parse one output. `prefix` is already at the end of the prompt; the parser reads it first."""
 
     root: Node
     prefix: str = ""
 
 
 JSON_FIRST = '{["-0123456789tfn'
-"""The characters that a JSON value begins with."""
+"""The characters that a JSON value may begin with."""
 
 
 def starts(node: Node) -> tuple[frozenset[str], bool]:
-    """How `node` may begin: with one of some texts; and whether it may also be empty, or begin with anything."""
+    """Return the texts that `node` may begin with, and whether it may also be empty or begin with anything."""
     begins = _begins(node)
     return begins.texts, begins.empty or begins.anything
 
@@ -221,7 +220,7 @@ def _begins(node: Node) -> _Begins:
             return _Begins(texts, any(begins.empty for begins in found), any(begins.anything for begins in found))
         case RepeatNode(item, separator, low, _):
             texts, empty, anything = _begins(item)
-            # Where an item may be empty, a separator may come first.
+            # If an item may be empty, a separator may come first.
             return _Begins(texts, empty or low == 0, anything or (empty and bool(separator)))
         case RegionNode(_, body):
             return _begins(body)
@@ -241,7 +240,7 @@ def _sequence_begins(items: tuple[Node, ...]) -> _Begins:
             continue
         more, empty, anything = _begins(item)
         if lead:
-            # Literals side by side count as one; what follows only sharpens it, where it is known.
+            # Adjacent literals count as one; what follows only makes it more specific, if it is known.
             known = more and not (empty or anything)
             return _Begins(texts | (frozenset(lead + text for text in more) if known else {lead}))
         texts |= more

@@ -1,4 +1,4 @@
-"""Output tree → grammar."""
+"""Converts an output tree to a grammar."""
 
 from promptweave.output.grammar.expr import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
 from promptweave.output.tree import (
@@ -16,7 +16,7 @@ from promptweave.output.tree import (
 
 
 def tree_expr(node: Node, rules: Rules) -> Expr:
-    """The language of `node`. Adds the rules that it needs to `rules`; each Json must bring its own rule."""
+    """Return the language of `node`, adding the rules it needs to `rules`. Each JsonNode must have a rule."""
     match node:
         case LiteralNode(text):
             return Lit(text)
@@ -29,7 +29,7 @@ def tree_expr(node: Node, rules: Rules) -> Expr:
         case ChoiceNode(alternatives):
             letters = [node.text for node in alternatives if isinstance(node, LiteralNode) and len(node.text) == 1]
             if len(letters) == len(alternatives) > 1:
-                # One class of characters is one stack to the engine; as alternatives they would be as many.
+                # The engine holds one stack for a character class, but one per alternative of a choice.
                 return chars("".join(letters))
             return alt(*(tree_expr(alternative, rules) for alternative in alternatives))
         case SequenceNode(items):
@@ -48,15 +48,15 @@ def _repeat(item: Expr, separator: str, low: int, high: int | None, rules: Rules
     if high == 1:
         return item if low else alt(item, EMPTY)
     shared = rules.add("item", item)
-    # The first item is written out, so that what it certainly begins with can be seen (`split_literal`).
+    # The first item is inlined, so that the text it begins with remains visible (`split_literal`).
     more = Rep(rules.add("more", seq(Lit(separator), shared)), max(low - 1, 0), None if high is None else high - 1)
     return seq(item, more) if low else alt(seq(item, more), EMPTY)
 
 
 def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
-    """Free text as the automaton that finds the first marker (Aho and Corasick, 1975): a right-linear rule for each state.
+    """Return free text as the automaton that finds the first marker (Aho and Corasick, 1975): a right-linear rule per state.
 
-    It is deterministic, so the engine holds one stack, and it is the exact complement of "holds a marker".
+    It is deterministic, so the engine holds one stack, and it is the exact complement of "contains a marker".
     """
     markers = {marker: branch.then for branch in branches for marker in branch.markers}
     if not markers:
@@ -65,14 +65,14 @@ def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
     for branch in branches:
         body = rules.add("after", tree_expr(branch.then, rules))
         then.update(dict.fromkeys(branch.markers, body))
-    # In the same order in every process: the same request has the same grammar, whoever compiles it.
+    # Sorted, so that the same request has the same grammar in every process.
     states = sorted({marker[:length] for marker in markers for length in range(len(marker))}, key=lambda it: (len(it), it))
     refs: dict[str, Ref] = {state: rules.reserve("text") for state in states}
     alphabet = sorted({char for marker in markers for char in marker})
-    # Where a state leads to by those characters that do not lead back to the start.
+    # The transitions of each state that do not lead back to the start.
     steps_of: dict[str, dict[str, str]] = {}
     for state in states:
-        # What the state does not know, the longest beginning that it ends with does: it is shorter, so it is there.
+        # A state inherits the transitions of its longest proper suffix that is a state: shorter, so already computed.
         shorter = next((state[place:] for place in range(1, len(state)) if state[place:] in steps_of), "") if state else ""
         known_steps = dict(steps_of[shorter]) if state else {}
         known_steps |= {char: state + char for char in alphabet if state + char in refs or state + char in then}

@@ -1,4 +1,4 @@
-"""The tree, its deltas and messages ↔ protobuf (`promptweave/v1/output.proto`). The tree's grammar does not travel."""
+"""Converts trees, deltas and messages to and from protobuf (`promptweave/v1/output.proto`). Grammars are not sent."""
 
 from promptweave.output import tree
 from promptweave.output.deltas import (
@@ -28,16 +28,16 @@ _TRANSFORMS_BACK = {value: transform for transform, value in _TRANSFORMS.items()
 
 
 class SyntaxUnreadableError(ValueError):
-    """The message is no output syntax, or one of a version that this release does not know."""
+    """The message is not an output syntax, or has a version that this release does not support."""
 
 
 def syntax_to_wire(syntax: Syntax) -> output_pb2.OutputSyntax:
-    """A syntax as a message."""
+    """Convert a syntax to a message."""
     return output_pb2.OutputSyntax(version=tree.VERSION, prefix=syntax.prefix, root=_node_to_wire(syntax.root))
 
 
 def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
-    """A syntax from a message. Raises SyntaxUnreadableError."""
+    """Convert a message to a syntax. Raises SyntaxUnreadableError."""
     if message.version != tree.VERSION:
         raise SyntaxUnreadableError(
             f"the output syntax has version {message.version}; this release reads version {tree.VERSION}"
@@ -53,7 +53,7 @@ def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
 
 
 def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
-    """A delta as a message."""
+    """Convert a delta to a message."""
     match delta:
         case ContentDelta(text):
             return output_pb2.OutputDelta(content=text)
@@ -73,17 +73,17 @@ def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
 
 
 def region_to_wire(region: Region | None) -> output_pb2.RegionKind.ValueType:
-    """A part of a message; None: none of them."""
+    """Convert a region of a message; None: no region."""
     return _REGIONS[region] if region else output_pb2.REGION_KIND_UNSPECIFIED
 
 
 def finish_reason_to_wire(reason: FinishReason) -> output_pb2.FinishReason.ValueType:
-    """A finish reason as its number."""
+    """Convert a finish reason to its number."""
     return output_pb2.FinishReason.Value(f"FINISH_REASON_{reason.name}")
 
 
 def message_to_wire(message: ParsedMessage, *, ended: bool, complete: bool) -> output_pb2.ParsedMessage:
-    """A message. `ended`: the engine ended the turn by itself; `complete`: the output reached the end of its syntax."""
+    """Convert a message. `ended`: the engine ended the turn by itself; `complete`: the output reached its syntax's end."""
     calls = []
     for call in message.tool_calls:
         wire = chat_pb2.ToolCall(id=call.id)

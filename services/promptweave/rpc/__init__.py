@@ -1,15 +1,15 @@
-"""What the gRPC servers and their clients share.
+"""Code that the gRPC servers and their clients share.
 
-status.py             the one table: PromptweaveError ↔ google.rpc.Status
-client_errors.py      what a failed call means, by that table
+status.py             the only mapping: PromptweaveError ↔ google.rpc.Status
+client_errors.py      errors of failed calls, by that mapping
 error_interceptor.py  applies it to every call of a server
-metrics.py            what every server counts
-admin_http.py         the HTTP listener for Prometheus and for probes
+metrics.py            the metrics of every server
+admin_http.py         the HTTP listener for Prometheus and probes
 address.py            addresses to listen on
-server.py             start, run until told to stop, stop; health and reflection
-channel.py            how clients connect, to one replica or several
-security.py           TLS files and tokens, as options; credentials.py and bearer_token.py make of them what gRPC needs
-reloading_file.py     files that are read again when they change
-logs.py               one line a record, on stderr: text or JSON
-request_context.py    what travels with each call: the request's id, the trace
+server.py             start, run until stopped, stop; health and reflection
+channel.py            client connections, to one replica or several
+security.py           TLS files and tokens, as options; credentials.py and bearer_token.py turn them into gRPC objects
+reloading_file.py     files that are reloaded when they change
+logs.py               one line per record, on stderr: text or JSON
+request_context.py    the metadata of each call: the request's id, the trace
 """

@@ -1,15 +1,15 @@
-"""Addresses: which can be called, and who finds out that one to listen on is taken, and how it is said."""
+"""Addresses: validation, and errors for those that cannot be listened on."""
 
 import socket
 from contextlib import suppress
 
 
 class ListenError(OSError):
-    """The address cannot be listened on; the text says which and why."""
+    """The address cannot be listened on; the text says which, and why."""
 
 
 def can_be_called(address: str) -> bool:
-    """Whether it is `host:port` or `unix:/path`. gRPC takes anything, and says with each call that it leads nowhere."""
+    """Return whether the address is `host:port` or `unix:/path`. gRPC accepts anything, and then fails each call."""
     if address.startswith("unix:"):
         return address != "unix:"
     host, _, port = address.rpartition(":")
@@ -17,9 +17,9 @@ def can_be_called(address: str) -> bool:
 
 
 def refuse_taken(address: str) -> None:
-    """Finds out that an address is taken before the library does.
+    """Raise ListenError for an address that is invalid or in use, before the gRPC library tries it.
 
-    On a taken port the library writes several lines of its own to stderr, and a UNIX socket it takes away from its owner.
+    For a port in use the library writes several lines of its own to stderr, and it takes a UNIX socket over from its owner.
     """
     host, _, port = address.rpartition(":")
     try:

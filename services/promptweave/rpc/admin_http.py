@@ -1,6 +1,6 @@
-"""What operators ask of a service over HTTP: `/metrics` in Prometheus form, and `/health` and `/ready` for probes.
+"""HTTP endpoints for operators: `/metrics` in Prometheus format, and `/health` and `/ready` for probes.
 
-The gRPC health service says the same; but Kubernetes' own gRPC probe speaks no TLS and brings no token.
+The gRPC health service reports the same, but Kubernetes' own gRPC probe supports neither TLS nor tokens.
 """
 
 import socket
@@ -23,15 +23,15 @@ _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 
 
 class Readiness(Enum):
-    """Whether calls have a chance now, and the status that says so."""
+    """States of a service, with the HTTP status that reports each."""
 
     READY = "200 OK"
     NOT_READY = "503 Service Unavailable"
     STOPPING = "404 Not Found"
-    """No new calls are taken, and those that run end as they would: proxies tell it from a failure (HAProxy's
-    `http-check disable-on-404`), and leave connections alone."""
+    """New calls are refused, and running ones end normally. Proxies can distinguish this status from a failure (HAProxy's
+    `http-check disable-on-404`), and keep existing connections."""
     STUCK = "500 Internal Server Error"
-    """The process no longer gets on with anything: only starting it again helps."""
+    """The process no longer makes progress and has to be restarted."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -46,7 +46,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:
-    """At a host; where there is none, at every address, of both families where the kernel has both. Raises OSError."""
+    """Listen on a host, or without one on all addresses (IPv4 and IPv6 if the kernel has both). Raises OSError."""
     if not host and socket.has_dualstack_ipv6():
         return socket.create_server(("", port), family=socket.AF_INET6, dualstack_ipv6=True)
     return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -54,16 +54,16 @@ def _listening_socket(host: str, port: int) -> socket.socket:
 
 class _Quiet(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Probes come every few seconds."""
+        """Log nothing: probes arrive every few seconds."""
 
 
 @contextmanager
 def serve_admin(
     address: str | None, registry: CollectorRegistry, readiness: Callable[[], Readiness] = lambda: Readiness.READY
 ) -> Iterator[str | None]:
-    """Answers at `host:port` (port 0: any; no host: every one), from threads; gives the address.
+    """Serve at `host:port` (port 0: any free one; no host: all addresses) from threads; yields the address.
 
-    None: nowhere. Raises ListenError.
+    With None nothing is served. Raises ListenError.
     """
     if address is None:
         yield None

@@ -1,4 +1,4 @@
-"""A token that services ask of each other."""
+"""The bearer token that services require of each other."""
 
 import secrets
 from pathlib import Path
@@ -12,16 +12,16 @@ from promptweave.rpc.reloading_file import ReloadingFile
 from promptweave.rpc.security import Security, SecurityError
 
 _OPEN = ("/grpc.health.v1.Health/",)
-"""What may be asked without a token: probes have none. Who brings a wrong one, and could not be served, hears of it."""
+"""Methods that need no token: probes have none. A wrong token is still rejected."""
 
 
 def server_interceptors(security: Security) -> list[grpc.aio.ServerInterceptor]:
-    """What lets only calls with the token through. Raises SecurityError."""
+    """Return the interceptors that refuse calls without the token. Raises SecurityError."""
     return [TokenInterceptor(_watched(security.token_file))] if security.token_file else []
 
 
 def client_interceptors(security: Security) -> list[grpc.aio.ClientInterceptor]:
-    """What brings the token along with each call. Raises SecurityError."""
+    """Return the interceptors that add the token to each call. Raises SecurityError."""
     if not security.token_file:
         return []
     own = _watched(security.token_file)
@@ -29,7 +29,7 @@ def client_interceptors(security: Security) -> list[grpc.aio.ClientInterceptor]:
 
 
 class TokenInterceptor(HandlerInterceptor):
-    """Refuses calls that do not bring the token, as `authorization: Bearer`."""
+    """Refuses calls without the token in `authorization: Bearer`."""
 
     def __init__(self, expected: ReloadingFile[str]) -> None:
         self._expected = expected
@@ -52,14 +52,14 @@ class _Bringer:
 
 
 class TokenBringer(_Bringer, grpc.aio.UnaryUnaryClientInterceptor):
-    """Brings the token along with calls that are answered once."""
+    """Adds the token to calls with a single response."""
 
     async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._with_token(client_call_details), request)
 
 
 class StreamTokenBringer(_Bringer, grpc.aio.UnaryStreamClientInterceptor):
-    """Brings the token along with calls that are answered by a stream."""
+    """Adds the token to calls with a stream of responses."""
 
     async def intercept_unary_stream(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
         return await continuation(self._with_token(client_call_details), request)
@@ -67,7 +67,7 @@ class StreamTokenBringer(_Bringer, grpc.aio.UnaryStreamClientInterceptor):
 
 def _refusing(behaviour: Behaviour, kind: str) -> Behaviour:
     async def call(request: object, context: Context) -> None:
-        # The caller is a service of ours: what its own client gets is an internal error, and this is for its log.
+        # The caller is a promptweave service: its own client gets an internal error, and this text is for its log.
         await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong: `authorization: Bearer ...`")
 
     return call
@@ -83,6 +83,6 @@ def _token(file: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise SecurityError(f"cannot read the token in {file}: {getattr(error, 'strerror', None) or 'no UTF-8'}") from None
     if len(lines) != 1 or not lines[0].isascii() or not lines[0].isprintable():
-        # What gRPC's metadata can carry.
+        # gRPC metadata can only carry printable ASCII.
         raise SecurityError(f"the token's file {file} should hold one word of ASCII")
     return lines[0]

@@ -1,4 +1,4 @@
-"""How clients connect, and the limits that both ends share."""
+"""Client connections, and the limits that both ends share."""
 
 import asyncio
 import json
@@ -11,36 +11,36 @@ from promptweave.rpc.credentials import channel_credentials
 from promptweave.rpc.security import NO_SECURITY, Security
 
 MAX_MESSAGE_BYTES = 64 * 1024 * 1024
-"""The largest message, both ways and on both ends. The library's own limit for receiving is 4 MiB."""
+"""The largest message, in both directions and on both ends. The library's default for receiving is 4 MiB."""
 
 LIMITS = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
 
-# A peer whose machine or network is gone says nothing, and TCP takes hours to notice: so both ends ask, with calls and
-# without, and take a silence of as long again for the end of the connection.
+# A peer whose machine or network is down sends nothing, and TCP takes hours to notice. So both ends send pings, with and
+# without running calls, and close the connection if a reply takes longer than the ping interval.
 _ASK_MS = 20_000
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", _ASK_MS),
-    # How long an answer may take; `grpc.keepalive_timeout_ms` is not heeded below this one's minute (grpcio 1.85).
+    # How long a reply may take; `grpc.keepalive_timeout_ms` has no effect below this option's minute (grpcio 1.85).
     ("grpc.http2.ping_timeout_ms", _ASK_MS),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
-"""For both ends; a server has to let its clients do it, too."""
+"""For both ends; a server has to permit pings, too (see `PERMITTED`)."""
 
 PERMITTED = (
-    # The library's own limit is 5 minutes, beyond which it ends the connection of who asks more often.
+    # The library's default is 5 minutes; it closes connections of clients that ping more often.
     ("grpc.http2.min_ping_interval_without_data_ms", _ASK_MS // 2),
 )
 
 _OLD_CALLS_S = 600.0
-"""How long calls that were begun with an old certificate may go on."""
+"""How long calls that were started with an old certificate may continue."""
 
-# A name with several addresses (a headless Kubernetes service) is several replicas: calls go round. One that could not
-# be reached, or is stopping, has not begun with a call: the next one gets it. CANCELLED is what the library answers to
-# calls that come just as its server stops (grpcio 1.85). Nothing is repeated once anything of an answer was there.
+# A name with several addresses (a headless Kubernetes service) is several replicas, used round-robin. A replica that is
+# unreachable or stopping has not started the call, so the next one gets it. The library answers CANCELLED to calls that
+# arrive just as its server stops (grpcio 1.85). No call is retried once any part of a response has arrived.
 _SERVICE_CONFIG = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
@@ -68,10 +68,10 @@ def channel(
     options: Iterable[tuple[str, str | int]] = (),
     interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
 ) -> grpc.aio.Channel:
-    """A channel to `host:port` or `unix:/path`, plain text without credentials. Set a deadline on every call: there is none
-    by default."""
-    # A proxy of the environment is for the web, never for our services.
-    # Of two values the library takes the first.
+    """Open a channel to `host:port` or `unix:/path`, in plaintext without credentials. Set a deadline on every call:
+    there is none by default."""
+    # The environment's proxy is for the web, never for promptweave's services.
+    # If an option is given twice, the library takes the first value.
     options = [*options, *LIMITS, *KEEPALIVE, ("grpc.enable_http_proxy", 0)]
     if credentials is None:
         return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)
@@ -79,10 +79,10 @@ def channel(
 
 
 class Connection:
-    """The way to one service, of which there may be several replicas behind the name; `channel` says more."""
+    """A connection to a service, which may have several replicas behind its name; see `channel`."""
 
     def __init__(self, address: str, security: Security = NO_SECURITY) -> None:
-        """Raises SecurityError."""
+        """Open the channel. Raises SecurityError."""
         self._address = address
         self._credentials, self._interceptors = channel_credentials(security), client_interceptors(security)
         self._used = self._current()
@@ -91,7 +91,7 @@ class Connection:
 
     @property
     def channel(self) -> grpc.aio.Channel:
-        """The channel; another one when the certificates have changed."""
+        """Return the channel; a new one after the certificates have changed."""
         credentials = self._current()
         if credentials is not self._used:
             closing = asyncio.ensure_future(self._channel.close(_OLD_CALLS_S))
@@ -102,7 +102,7 @@ class Connection:
         return self._channel
 
     async def close(self) -> None:
-        """Ends all calls."""
+        """Cancel all calls and close the channel."""
         for closing in tuple(self._closing):
             closing.cancel()
         await self._channel.close()

@@ -1,4 +1,4 @@
-"""What a failed call means to its caller."""
+"""Conversion of failed calls to errors."""
 
 import logging
 
@@ -14,10 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
-    """The error of a failed call. Codes outside of `Code` (DATA_LOSS, UNAUTHENTICATED, ...) are INTERNAL."""
+    """Return the error of a failed call. Codes outside of `Code` (DATA_LOSS, UNAUTHENTICATED, ...) are INTERNAL."""
     details = _details(error)
     if details is None and error.code() in _WITHOUT_STATUS:
-        # What the library says of it is for its own developers.
+        # The library's own message is meant for developers.
         code, message = _WITHOUT_STATUS[error.code()]
         logger.log(_LEVELS.get(error.code(), logging.INFO), "%s: %s", error.code().name, error.details())
         return from_status(code, message, None)
@@ -33,19 +33,20 @@ _WITHOUT_STATUS = {
         "a service that this request needs cannot be reached, or is stopping",
     ),
     grpc.StatusCode.DEADLINE_EXCEEDED: (Code.DEADLINE_EXCEEDED, "the request took longer than it may"),
-    # Our services say more with these, and never CANCELLED or UNKNOWN. It is what the library makes of a stream that is
-    # reset, or ends without a status: a proxy has closed it, or a service did that had stopped for long enough.
+    # promptweave's services send details with INTERNAL, and never send CANCELLED or UNKNOWN. Without details, these codes
+    # come from the library, for a stream that was reset or ended without a status: closed by a proxy, or by a service at the
+    # end of its grace period.
     grpc.StatusCode.INTERNAL: _BROKEN_OFF,
     grpc.StatusCode.UNKNOWN: _BROKEN_OFF,
     grpc.StatusCode.CANCELLED: _BROKEN_OFF,
 }
-"""What a call means that no service answered."""
+"""The errors of calls that no service answered."""
 
 _LEVELS = {code: logging.WARNING for code, meaning in _WITHOUT_STATUS.items() if meaning is _BROKEN_OFF}
 
 
 def _details(error: grpc.aio.AioRpcError) -> bytes | None:
-    """The details in the call's trailing metadata."""
+    """Return the details in the call's trailing metadata."""
     for key, value in error.trailing_metadata() or ():
         if key == rpc_status.GRPC_DETAILS_METADATA_KEY and isinstance(value, bytes):
             return value
@@ -53,7 +54,7 @@ def _details(error: grpc.aio.AioRpcError) -> bytes | None:
 
 
 def _status(error: grpc.aio.AioRpcError, details: bytes) -> status_pb2.Status | None:
-    """The status that the details are; None where they are none, or one that contradicts the call."""
+    """Parse the details; None if they are not a status, or one that contradicts the call's code."""
     status = status_pb2.Status()
     try:
         status.ParseFromString(details)

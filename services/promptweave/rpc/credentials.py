@@ -1,4 +1,4 @@
-"""Certificates for gRPC, read again when their files change."""
+"""Certificates for gRPC, reloaded when their files change."""
 
 import ssl
 from pathlib import Path
@@ -11,7 +11,7 @@ from promptweave.rpc.security import Security, SecurityError
 
 
 def server_credentials(security: Security) -> grpc.ServerCredentials | None:
-    """For a port; None: plain text. A renewed certificate is used by the next connection. Raises SecurityError."""
+    """Return a port's credentials; None: plaintext. New connections use a renewed certificate. Raises SecurityError."""
     if not security.tls:
         return None
     if security.cert is None:
@@ -28,14 +28,14 @@ def server_credentials(security: Security) -> grpc.ServerCredentials | None:
 
 
 def channel_credentials(security: Security) -> "ReloadingFile[grpc.ChannelCredentials] | None":
-    """For a channel; None: plain text. Raises SecurityError."""
+    """Return a channel's credentials; None: plaintext. Raises SecurityError."""
     if not security.tls:
         return None
     return ReloadingFile(_files(security), lambda: grpc.ssl_channel_credentials(*_read(security)), SecurityError)
 
 
 def check_files(security: Security) -> None:
-    """Reads what a client will need, so that it need not start for nothing. Raises SecurityError."""
+    """Read the files that a client needs, so that bad ones are reported before it starts. Raises SecurityError."""
     channel_credentials(security)
     client_interceptors(security)
 
@@ -45,9 +45,9 @@ def _files(security: Security) -> list[Path]:
 
 
 def _read(security: Security) -> tuple[bytes | None, bytes | None, bytes | None]:
-    """CA, key and certificate, in the order in which gRPC wants them. Raises SecurityError for what is of no use.
+    """Return CA, key and certificate, in the order that gRPC expects. Raises SecurityError for unusable files.
 
-    gRPC takes any bytes, and fails each connection where they are half a file, or a certificate with another one's key.
+    gRPC accepts any bytes, and then fails each connection if a file is truncated, or the key belongs to another certificate.
     """
     read = (
         _pem(security.ca, "CERTIFICATE"),

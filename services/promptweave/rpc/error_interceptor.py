@@ -1,4 +1,4 @@
-"""Gives every call of a server the error behaviour that the protos promise."""
+"""Interceptors that give every call of a server the error behavior that the protos promise."""
 
 import logging
 from abc import abstractmethod
@@ -17,21 +17,21 @@ from promptweave.rpc.status import internal_status, to_status
 logger = logging.getLogger(__name__)
 
 Context = grpc.aio.ServicerContext[Any, Any]
-# Quoted: only the stubs know it as generic.
+# Quoted: the class is generic only in the stubs.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 Behaviour = Callable[..., Any]
-"""What a method does: takes a request, or several, and the context."""
+"""The implementation of a method: takes a request, or several, and the context."""
 
 
 class _UnservedError(PromptweaveError):
-    """A method that the contract has and this version has not."""
+    """A method of the contract that this version does not implement."""
 
     code = Code.UNIMPLEMENTED
     reason = "ERROR_REASON_UNSUPPORTED"
 
 
 class HandlerInterceptor(grpc.aio.ServerInterceptor):
-    """Does something around the calls of all methods that there are. Of others the library says UNIMPLEMENTED."""
+    """Wraps the calls of all registered methods. For others the library returns UNIMPLEMENTED."""
 
     async def intercept_service(
         self,
@@ -43,18 +43,18 @@ class HandlerInterceptor(grpc.aio.ServerInterceptor):
 
     @abstractmethod
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        """The handler of a call, with what is done around it; see `wrapped`."""
+        """Return the handler of a call with this interceptor's behavior around it; see `wrapped`."""
 
 
 class ErrorInterceptor(HandlerInterceptor):
-    """Domain errors become their status; anything else INTERNAL with a fixed text, and its own text goes to the log."""
+    """Maps domain errors to their status. Other exceptions become INTERNAL with a fixed text, and are logged."""
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
         return wrapped(handler, lambda behaviour, kind: _WRAPPERS[kind](behaviour, details.method))
 
 
 def wrapped(handler: Any, wrap: Callable[[Behaviour, str], Behaviour]) -> Handler:
-    """The handler with another behaviour: what `wrap` makes of its own one and of its kind, `unary_unary` for instance."""
+    """Return the handler with the implementation that `wrap` makes from its own and its kind, such as `unary_unary`."""
     kind = f"{_SIDE[handler.request_streaming]}_{_SIDE[handler.response_streaming]}"
     made: Handler = getattr(grpc, f"{kind}_rpc_method_handler")(
         wrap(getattr(handler, kind), kind),
@@ -65,8 +65,8 @@ def wrapped(handler: Any, wrap: Callable[[Behaviour, str], Behaviour]) -> Handle
 
 
 def code_of(context: Context) -> str:
-    """The code with which a call that has run has ended, as the client sees it."""
-    code: Any = context.code()  # One that an error sets; None and 0 are a success.
+    """Return the code of a finished call, as the client sees it."""
+    code: Any = context.code()  # Set by errors; None and 0 mean success.
     return code.name if isinstance(code, grpc.StatusCode) else "OK"
 
 
@@ -90,8 +90,8 @@ def _streaming(behaviour: Callable[..., Any], method: str) -> Callable[..., Awai
             if isinstance(responses, Awaitable):
                 await responses
                 return
-            # Written from here, not handed on: where a call is cancelled while a response is being sent, the
-            # library forgets the generator, and what its `finally` would free stays taken until the collector comes.
+            # Written from here instead of returned: if a call is cancelled while a response is being sent, the library drops
+            # the generator, and whatever its `finally` frees stays taken until garbage collection.
             async with aclosing(responses):
                 async for response in responses:
                     await context.write(response)
@@ -110,9 +110,9 @@ _WRAPPERS = {
 
 
 async def _abort(context: Context, error: Exception, method: str) -> NoReturn:
-    """Ends the call. Cancellations do not come here: they are no `Exception`."""
+    """End the call with an error. Cancellations do not get here: they are not an `Exception`."""
     if isinstance(error, grpc.aio.AbortError):
-        raise error  # The handler has ended the call itself.
+        raise error  # The handler has already ended the call.
     await context.abort_with_status(rpc_status.to_status(_status(error, method)))
     raise AssertionError("abort_with_status returned")
 
@@ -123,7 +123,7 @@ def _status(error: Exception, method: str) -> status_pb2.Status:
             logger.error("%s: %s", method, error.message)
         return to_status(error)
     if isinstance(error, NotImplementedError):
-        # What the generated servicers raise for the methods that nobody wrote.
+        # The generated servicers raise it for methods that are not implemented.
         return to_status(_UnservedError(f"{method} is not served by this version"))
     logger.error("%s failed", method, exc_info=error)
     return internal_status()

@@ -1,4 +1,4 @@
-"""Logs: one line a record, on stderr, the same in every process; for people, or as JSON for what collects logs."""
+"""Logs: one line per record, on stderr, the same in every process; as text, or as JSON for log collectors."""
 
 import json
 import logging
@@ -14,27 +14,27 @@ from promptweave.common.tracing import trace_ids
 
 LEVEL_VARIABLE = "PROMPTWEAVE_LOG_LEVEL"
 FORMAT_VARIABLE = "PROMPTWEAVE_LOG_FORMAT"
-"""Both are read from the environment, so that the processes that a service starts write as it does."""
+"""Both are read from the environment, so that child processes use the same settings."""
 FORMATS = ("text", "json")
 
 REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
-"""The id of the HTTP request that is being worked on, in all services alike; None: there is none."""
+"""The id of the HTTP request that is being processed, the same in all services; None if there is none."""
 
 FIELDS = "fields"
-"""`logger.info(..., extra={FIELDS: {...}})`: what the message says, for programs. Left out of text."""
+"""`logger.info(..., extra={FIELDS: {...}})`: the message's values, for programs. Left out of text."""
 
 
 class _OneLine(logging.Formatter):
-    """Joins the lines of a record, a traceback's too, so that a line is a record to whoever reads the log."""
+    """Joins the lines of a record, also of a traceback, so that each line of the log is one record."""
 
     def format(self, record: logging.LogRecord) -> str:
         return " | ".join(line for line in super().format(record).splitlines() if line.strip())
 
 
 class _Json(logging.Formatter):
-    """An object a line, in ASCII: time (RFC 3339), level, service, logger, message, and what else there is.
+    """One JSON object per line, in ASCII: time (RFC 3339), level, service, logger, message, and optional fields.
 
-    That is `request_id`, `trace_id` and `span_id`, `exception` (a whole traceback), and the record's own fields.
+    These are `request_id`, `trace_id` and `span_id`, `exception` (a complete traceback), and the record's own fields.
     """
 
     def __init__(self, role: str) -> None:
@@ -58,9 +58,9 @@ class _Json(logging.Formatter):
 
 
 def set_up_logs(role: str) -> None:
-    """Sends this process's log to stderr, each line beginning `promptweave ROLE LEVEL: `, or a JSON object.
+    """Send this process's log to stderr, each line beginning with `promptweave ROLE LEVEL: `, or a JSON object.
 
-    The level is $PROMPTWEAVE_LOG_LEVEL (debug, info, warning, error; default info), the form $PROMPTWEAVE_LOG_FORMAT
+    The level is $PROMPTWEAVE_LOG_LEVEL (debug, info, warning, error; default info), the format $PROMPTWEAVE_LOG_FORMAT
     (text, json; default text).
     """
     name = os.environ.get(LEVEL_VARIABLE) or "info"
@@ -72,25 +72,25 @@ def set_up_logs(role: str) -> None:
     root.setLevel(level)
     if name.upper() not in logging.getLevelNamesMapping():
         root.warning("%s is %r: it may be debug, info, warning or error", LEVEL_VARIABLE, name)
-    # They log every request, and what matters of it is logged by the service.
+    # These log every request; the service itself logs what matters about it.
     for chatty in ("aiohttp", "httpx", "httpcore", "asyncio", "grpc"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
     if as_json():
-        # What Python would write itself, in lines of its own.
+        # Otherwise Python would write these in its own format.
         logging.captureWarnings(True)
         sys.excepthook = _uncaught
         threading.excepthook = lambda told: _uncaught(told.exc_type, told.exc_value, told.exc_traceback)
 
 
 def as_json() -> bool:
-    """Whether this process writes JSON."""
+    """Return whether this process logs JSON."""
     return os.environ.get(FORMAT_VARIABLE) == "json"
 
 
 def choose_format(name: str) -> None:
-    """Sets the form for this process and those that it starts. To be called before gRPC is loaded.
+    """Set the format for this process and its children. Call it before gRPC is loaded.
 
-    JSON silences what libraries write to stderr past Python: gRPC's core, and progress bars.
+    JSON also silences what libraries write to stderr outside of Python's logging: gRPC's core, and progress bars.
     """
     os.environ[FORMAT_VARIABLE] = name
     if as_json():
@@ -99,17 +99,17 @@ def choose_format(name: str) -> None:
 
 
 def complain(role: str, message: str) -> None:
-    """Tells the person at the terminal, in one line, why the process ends."""
+    """Report in one line, on stderr, why the process ends."""
     _say(role, message, logging.ERROR)
 
 
 def tell(role: str, message: str) -> None:
-    """Likewise, what it is doing."""
+    """Report in one line, on stderr, what the process is doing."""
     _say(role, message, logging.INFO)
 
 
 def announce(role: str, message: str, *, screen: str | None = None, **fields: object) -> None:
-    """Says on stdout what whoever started the process waits for. `screen`: the same for a person, in more lines."""
+    """Print the line on stdout that the process's starter waits for. `screen`: the same for a terminal, in more lines."""
     print(_json_line(role, message, logging.INFO, fields) if as_json() else screen or message, flush=True)
 
 

@@ -1,6 +1,6 @@
-"""Metrics in Prometheus form: what every gRPC server counts. At debug, the log has a line for each call, too.
+"""Prometheus metrics of every gRPC server. At level debug, each call is logged, too.
 
-The names are those of go-grpc-middleware, which dashboards know; `grpc_server_in_flight` is ours.
+The names are those of go-grpc-middleware, which dashboards know; `grpc_server_in_flight` is promptweave's own.
 """
 
 import logging
@@ -18,10 +18,10 @@ from promptweave.rpc.logs import FIELDS
 logger = logging.getLogger(__name__)
 
 SECONDS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
-"""The buckets of durations: from a small unary call to a long message."""
+"""Buckets for durations: from a small unary call to a long message."""
 
 _ABOUT_NOW_S = 0.05
-"""A client that cancels a call at its deadline may be a little ahead of us."""
+"""A client that cancels a call at its deadline may be slightly ahead of the server."""
 
 _TYPES = {
     "unary_unary": "unary",
@@ -33,18 +33,20 @@ _LABELS = ("grpc_type", "grpc_service", "grpc_method")
 
 
 class CallMetrics(HandlerInterceptor):
-    """Counts the calls of a server; names of methods that clients make up are no labels.
+    """Counts the calls of a server; method names that clients make up do not become labels.
 
-    The outermost interceptor: it sees the code that the client sees.
+    It is the outermost interceptor, so it sees the code that the client sees.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._started = Counter("grpc_server_started", "Calls that came.", _LABELS, registry=registry)
-        self._handled = Counter("grpc_server_handled", "Calls that ended.", (*_LABELS, "grpc_code"), registry=registry)
-        self._seconds = Histogram(
-            "grpc_server_handling_seconds", "How long calls took.", _LABELS, buckets=SECONDS, registry=registry
+        self._started = Counter("grpc_server_started", "RPCs started.", _LABELS, registry=registry)
+        self._handled = Counter(
+            "grpc_server_handled", "RPCs completed, by status code.", (*_LABELS, "grpc_code"), registry=registry
         )
-        self._in_flight = Gauge("grpc_server_in_flight", "Calls that are running.", _LABELS, registry=registry)
+        self._seconds = Histogram(
+            "grpc_server_handling_seconds", "Duration of RPCs, in seconds.", _LABELS, buckets=SECONDS, registry=registry
+        )
+        self._in_flight = Gauge("grpc_server_in_flight", "RPCs in progress.", _LABELS, registry=registry)
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
         return wrapped(handler, lambda behaviour, kind: self._counting(behaviour, kind, details.method))

@@ -1,4 +1,4 @@
-"""Files that are read again when they change: keys and certificates are renewed while a service runs."""
+"""Files that are reloaded when they change: keys and certificates are renewed while a service runs."""
 
 import logging
 import time
@@ -14,14 +14,14 @@ _LOOK_AGAIN_S = 1.0
 
 
 class ReloadingFile(Generic[Value]):
-    """What `read` makes of some files.
+    """The value that `read` makes from some files.
 
-    They are looked at again at most once a second, when somebody asks. When they can no longer be read, what they said
-    before stays, and the log says so once for each reason.
+    The files are checked at most once a second, when the value is requested. If they can no longer be read, the previous
+    value stays, and each distinct reason is logged once.
     """
 
     def __init__(self, files: Sequence[Path], read: Callable[[], Value], errors: type[Exception] = OSError) -> None:
-        """`errors`: what `read` raises besides OSError for files that are of no use. Raised from here, too."""
+        """Read the files. `errors`: what `read` raises, besides OSError, for unusable files; it is raised from here, too."""
         self._files, self._read, self._errors = files, read, (OSError, errors)
         self._stamp = self._stamps()
         self._value = read()
@@ -29,7 +29,7 @@ class ReloadingFile(Generic[Value]):
         self._looked = time.monotonic()
 
     def value(self) -> Value:
-        """What they say now."""
+        """Return the current value."""
         now = time.monotonic()
         if now - self._looked >= _LOOK_AGAIN_S:
             self._looked = now

@@ -1,4 +1,4 @@
-"""What travels with a call beside its messages: the id of the request that it is made for, and its trace."""
+"""The metadata sent with a call: the id of the request that it belongs to, and its trace."""
 
 import re
 from collections.abc import Mapping
@@ -15,29 +15,29 @@ from promptweave.rpc.logs import REQUEST_ID
 
 REQUEST_ID_HEADER = "x-request-id"
 _FORM = re.compile(r"[\w.:/+=-]{1,128}", re.ASCII)
-"""Callers may be anybody: what they call a request is text in our logs."""
+"""Callers are not trusted: the request id that they send appears in the logs."""
 
 _PROBES = "/grpc."
-"""Health and reflection: nobody's request, and many."""
+"""Health and reflection: frequent calls that belong to no request."""
 
 _FAULTS = {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
-"""What is an error of a server by the conventions; the rest is its caller's."""
+"""Codes that count as server errors by the conventions; the others are the caller's."""
 
 
 def outgoing_metadata(within: Span | None = None) -> tuple[tuple[str, str], ...]:
-    """What to send along, as metadata of a call that is part of the span, or of the current one."""
+    """Return the metadata of a call that is part of the span `within`, or of the current one."""
     request_id = REQUEST_ID.get()
     named = ((REQUEST_ID_HEADER, request_id),) if request_id else ()
     return (*named, *(within.headers() if within else trace_headers()).items())
 
 
 def rpc_attributes(method: str) -> dict[str, str]:
-    """What a span says of a call of `package.Service/Method`."""
+    """Return a span's attributes for a call of `package.Service/Method`."""
     return {"rpc.system.name": "grpc", "rpc.method": method}
 
 
 def method_of(request: Message) -> str:
-    """`package.Service/Method` of the only method that takes such a request."""
+    """Return `package.Service/Method` of the only method that takes this kind of request."""
     return _method_of(request.DESCRIPTOR)
 
 
@@ -49,10 +49,10 @@ def _method_of(request: Descriptor) -> str:
 
 
 class ContextInterceptor(HandlerInterceptor):
-    """Takes over what came with a call."""
+    """Adopts the request id and the trace that came with a call."""
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        # Keys are in lower case. Those that end in -bin have bytes.
+        # Keys are lower case. The values of those that end in -bin are bytes.
         metadata = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
         given = metadata.get(REQUEST_ID_HEADER, "")
         request_id = given if _FORM.fullmatch(given) else None
@@ -65,7 +65,7 @@ class ContextInterceptor(HandlerInterceptor):
 
 def _within(behaviour: Behaviour, request_id: str | None) -> Behaviour:
     async def call(request: object, context: Context) -> object:
-        REQUEST_ID.set(request_id)  # A call is a task of its own.
+        REQUEST_ID.set(request_id)  # Each call runs in its own task.
         return await behaviour(request, context)
 
     return call

@@ -1,6 +1,7 @@
-"""How the two ends of a gRPC connection know each other: TLS on one side or on both, or a shared token.
+"""How the two ends of a gRPC connection authenticate each other: TLS on one side or on both, or a shared token.
 
-`credentials.py` and `bearer_token.py` make of it what gRPC needs; whoever only carries the options needs not load that.
+`credentials.py` and `bearer_token.py` turn these options into gRPC objects; code that only passes them on does not need to
+load those modules.
 """
 
 from dataclasses import dataclass
@@ -8,16 +9,16 @@ from pathlib import Path
 
 
 class SecurityError(ValueError):
-    """Files that do not do; the text says which and why."""
+    """Unusable security files; the text says which, and why."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Security:
-    """What one end has. PEM files; each is read again when it changes.
+    """The security options of one end. PEM files; each is reloaded when it changes.
 
-    A server with `cert` and `key` speaks TLS, and one with `ca`, too, lets only those in whose certificate that has signed.
-    A client with `ca` trusts what that has signed, and shows `cert` where it has one. The token is the first line of its
-    file; it goes over the connection as it is, so without TLS it protects only against mistakes.
+    A server with `cert` and `key` uses TLS; with `ca` it also requires client certificates that this CA has signed. A client
+    with `ca` trusts certificates that it has signed, and presents `cert` if it has one. The token is the only word in its
+    file; it is sent as plain text, so without TLS it protects only against mistakes.
     """
 
     cert: Path | None = None
@@ -26,15 +27,15 @@ class Security:
     token_file: Path | None = None
 
     def __post_init__(self) -> None:
-        """Raises SecurityError for halves."""
+        """Check that a certificate and its key are given together. Raises SecurityError."""
         if (self.cert is None) != (self.key is None):
             raise SecurityError("a certificate and its key go together: give both, or none")
 
     @property
     def tls(self) -> bool:
-        """Whether the connection is TLS."""
+        """Return whether the connection uses TLS."""
         return self.cert is not None or self.ca is not None
 
 
 NO_SECURITY = Security()
-"""Plain text, and nobody is asked: for services on one machine."""
+"""Plaintext without authentication: for services on one machine."""

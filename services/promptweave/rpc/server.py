@@ -1,4 +1,4 @@
-"""One gRPC server: start, run until told to stop, stop. With the standard health service and reflection."""
+"""A gRPC server: start, run until stopped, stop. With the standard health service and reflection."""
 
 import asyncio
 import logging
@@ -27,18 +27,18 @@ from promptweave.rpc.security import NO_SECURITY, Security
 logger = logging.getLogger(__name__)
 
 _CONNECTIONS = (
-    # Connecting anew is how clients find replicas that were added; the calls of the old connection go on.
+    # Reconnecting is how clients find replicas that were added; calls on the old connection continue.
     ("grpc.max_connection_age_ms", 300_000),
-    # Without it a second server shares the port silently.
+    # Otherwise a second server would silently share the port.
     ("grpc.so_reuseport", 0),
 )
 
 LIVENESS = "liveness"
-"""The health service's name for the process itself: SERVING for as long as it answers at all, also while the model loads
-and while it stops. The services' own names, and "", say whether calls have a chance."""
+"""The health service's name for the process itself: SERVING as long as it responds at all, also while the model loads and
+during a stop. The services' own names, and "", report readiness."""
 
 Register = Callable[[grpc.aio.Server], Sequence[str]]
-"""Adds servicers to a server and returns their services' full names."""
+"""Adds servicers to a server and returns the full names of their services."""
 
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -46,14 +46,14 @@ _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 _TURN_S, _STUCK_S = 1.0, 30.0
-"""How often the event loop says that it turns, and how long it may be silent: what answers probes is a thread beside it."""
+"""How often the event loop records that it runs, and how long it may fail to: the thread that answers probes checks it."""
 
 _HEAR_S = 1.0
-"""How long those who watch the health have to hear of a stop."""
+"""How long clients that watch the health service have to receive the stop."""
 
 
 class _Health(HealthServicer):  # type: ignore[misc]  # it has no types
-    """The standard servicer, but for one thing: whoever watches would hold a stop up for the whole grace."""
+    """The standard servicer, except that clients that watch do not delay a stop for the complete grace period."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,10 +70,10 @@ class _Health(HealthServicer):  # type: ignore[misc]  # it has no types
 
 
 class RpcServer:
-    """One server. `grpc` takes the servicers; then `listen`, `start`, and at the end `stop`."""
+    """One server. Register servicers with `grpc`; then call `listen`, `start`, and at the end `stop`."""
 
     def __init__(self, registry: CollectorRegistry | None = None, security: Security = NO_SECURITY) -> None:
-        """`registry`: where its calls are counted. Raises SecurityError."""
+        """Create the server. `registry`: where its calls are counted. Raises SecurityError."""
         counting = CallMetrics(registry or CollectorRegistry())
         interceptors = [counting, ContextInterceptor(), ErrorInterceptor(), *server_interceptors(security)]
         self._credentials = server_credentials(security)
@@ -82,11 +82,12 @@ class RpcServer:
         self._services: tuple[str, ...] = ()
         self._parts: set[str] = set()
         self.serving = False
-        """What the health service says of the whole."""
+        """The overall state that the health service reports."""
         self._turned = time.monotonic()
 
     def listen(self, address: str) -> str:
-        """Takes `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises ListenError."""
+        """Listen on `host:port` (port 0: any) or `unix:/path`; returns the address with its real port. Raises
+        ListenError."""
         refuse_taken(address)
         try:
             if self._credentials is None:
@@ -98,7 +99,7 @@ class RpcServer:
         return address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
 
     async def start(self, services: Sequence[str], *, serving: bool = True) -> None:
-        """Answers calls from now on. `serving` is what the health service says about `services` and the whole."""
+        """Start answering calls. `serving` is the health service's initial state of `services` and of the server overall."""
         self._services = (*services, "")
         self._turn()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.grpc)
@@ -113,12 +114,12 @@ class RpcServer:
         asyncio.get_running_loop().call_later(_TURN_S, self._turn)
 
     async def set_serving(self, serving: bool) -> None:
-        """Says on the health service whether calls have a chance now."""
+        """Set the readiness that the health service reports."""
         await self._tell(self._services, serving)
         self.serving = serving and not self._health.stopping.is_set()
 
     def readiness(self) -> Readiness:
-        """What the health service says of the whole, and whether it is so for good. To be asked from any thread."""
+        """Return the overall state of the health service, and whether it is final. Can be called from any thread."""
         if time.monotonic() - self._turned > _STUCK_S:
             return Readiness.STUCK
         if self._health.stopping.is_set():
@@ -126,7 +127,7 @@ class RpcServer:
         return Readiness.READY if self.serving else Readiness.NOT_READY
 
     async def set_part(self, name: str, serving: bool) -> None:
-        """The same of a part with a name of its own, whose state says nothing of the rest."""
+        """Set the state of a part with its own name, independent of the overall state."""
         self._parts.add(name)
         await self._tell([name], serving)
 
@@ -137,7 +138,8 @@ class RpcServer:
             await self._health.set(name, _SERVING if serving else _NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Refuses new calls, gives the running ones `grace_s` seconds, cancels the rest. Health says so first."""
+        """Refuse new calls, give running ones `grace_s` seconds, cancel the rest. The health service reports the stop
+        first."""
         self._health.stopping.set()
         self.serving = False
         await self._tell([*self._services, *self._parts], False)
@@ -157,10 +159,10 @@ async def serve(
     background: Callable[[RpcServer], Awaitable[None]] | None = None,
     cleanup: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
-    """Serves until SIGTERM or SIGINT, or until `background` ends; what it raises is raised.
+    """Serve until SIGTERM or SIGINT, or until `background` ends; its exceptions are raised.
 
-    `on_listening` gets the address with its real port. `metrics`: the `host:port` where Prometheus may ask for
-    what `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError and SecurityError.
+    `on_listening` receives the address with its real port. `metrics`: the `host:port` where Prometheus can read what
+    `registry` and the server count. `cleanup` runs last, in any case. Raises ListenError and SecurityError.
     """
     registry = registry or CollectorRegistry()
     server, watching = RpcServer(registry, security), None
@@ -178,7 +180,7 @@ async def serve(
                 await _first(stopped, watching)
             logger.info("stopping")
         finally:
-            # In this order: a running call needs what `background` keeps running.
+            # In this order: running calls need what `background` keeps running.
             await server.stop(grace_s)
             if watching:
                 watching.cancel()
@@ -189,7 +191,7 @@ async def serve(
 
 
 async def _first(stopped: asyncio.Event, watching: "asyncio.Future[None] | None") -> None:
-    """Waits for the first of the two; raises what `watching` raised."""
+    """Wait for the first of the two; raises what `watching` raised."""
     waiting = asyncio.ensure_future(stopped.wait())
     tasks: list[asyncio.Future[Any]] = [waiting, watching] if watching else [waiting]
     try:
@@ -202,7 +204,7 @@ async def _first(stopped: asyncio.Event, watching: "asyncio.Future[None] | None"
 
 @contextmanager
 def _stop_signals() -> Iterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set. Outside of the main thread there are no signals to hear."""
+    """Yield an event that SIGTERM and SIGINT set. Outside of the main thread no signals can be handled."""
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     heard = []
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,10 +1,10 @@
-"""The one table between domain errors and gRPC: `PromptweaveError` ↔ `google.rpc.Status` with its details.
+"""The only mapping between domain errors and gRPC: `PromptweaveError` ↔ `google.rpc.Status` with its details.
 
 reason, metadata   google.rpc.ErrorInfo, domain "promptweave"
 path               google.rpc.BadRequest, one field violation whose `field` is the JSON pointer
 retry_after_s      google.rpc.RetryInfo
 
-Messages only: processes that know nothing of gRPC speak of errors in them, too.
+It needs only the messages, so that processes without gRPC can exchange errors in this form, too.
 """
 
 from contextlib import suppress
@@ -17,17 +17,17 @@ from promptweave.errors import Code, PromptweaveError
 
 DOMAIN = "promptweave"
 UNKNOWN_REASON = "ERROR_REASON_UNSPECIFIED"
-"""The reason of an error that no service of ours sent: there is no connection, a deadline passed, ..."""
+"""The reason of an error that no promptweave service sent: no connection, an exceeded deadline, ..."""
 
 _MAX_BYTES = 800
-"""Of a message or a path. A status travels in headers, the message three times and once percent-encoded, and of more than
-8 KiB of headers a client makes RESOURCE_EXHAUSTED instead."""
+"""For a message or a path. A status is sent in headers, which contain the message three times, once percent-encoded; for
+more than 8 KiB of headers a client reports RESOURCE_EXHAUSTED instead."""
 
 INTERNAL_MESSAGE = "an internal error; the service's log has the details"
 
 
 class RemoteError(PromptweaveError):
-    """An error that another process answered, or that kept its answer from arriving."""
+    """An error that another process returned, or that kept its response from arriving."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class RemoteError(PromptweaveError):
 
 
 def to_status(error: PromptweaveError) -> status_pb2.Status:
-    """The error as a status with details."""
+    """Return the error as a status with details."""
     message = _cut(error.message, _MAX_BYTES)
     status = status_pb2.Status(code=code_pb2.Code.Value(error.code.value), message=message)
     metadata = {key: _cut(value, _MAX_BYTES // 4) for key, value in error.metadata.items()}
@@ -62,7 +62,7 @@ def to_status(error: PromptweaveError) -> status_pb2.Status:
 
 
 def _cut(text: str, longest: int) -> str:
-    """The text, in at most so many bytes of UTF-8. Half a surrogate pair, which JSON can spell, becomes a "?"."""
+    """Cut the text to at most `longest` bytes of UTF-8. A lone surrogate, which JSON can contain, becomes a "?"."""
     data = text.encode(errors="replace")
     if len(data) > longest:
         return data[: longest - 3].decode(errors="ignore") + "…"
@@ -70,12 +70,12 @@ def _cut(text: str, longest: int) -> str:
 
 
 def internal_status() -> status_pb2.Status:
-    """What callers see of a fault of ours."""
+    """Return the status that callers see for an internal fault."""
     return to_status(PromptweaveError(INTERNAL_MESSAGE))
 
 
 def from_status(code: Code, message: str, status: status_pb2.Status | None) -> RemoteError:
-    """The error of a code and a message, with the details of the status where there is one."""
+    """Return the error of a code and a message, with the details of the status if there is one."""
     reason, metadata, path, retry_after_s = UNKNOWN_REASON, {}, None, None
     for detail in status.details if status else ():
         info, bad_request, retry = (

@@ -1,4 +1,4 @@
-"""The body of a request to `/v1/messages`, as Anthropic's clients write it."""
+"""The body of a request to `/v1/messages`, as Anthropic's clients send it."""
 
 from typing import Any, Literal
 
@@ -8,7 +8,7 @@ from promptweave.facade.bodies.body import Body
 
 
 class Source(Body):
-    """A picture: base64 data, or a URL."""
+    """An image: base64 data, or a URL."""
 
     type: str
     media_type: str = ""
@@ -17,25 +17,25 @@ class Source(Body):
 
 
 class TextBlock(Body):
-    """Text, of anyone."""
+    """Text, from the user or the model."""
 
     text: str
 
 
 class ImageBlock(Body):
-    """A picture."""
+    """An image."""
 
     source: Source
 
 
 class ThinkingBlock(Body):
-    """What the model thought. Its signature is not looked at."""
+    """The model's reasoning. The signature is ignored."""
 
     thinking: str
 
 
 class ToolUseBlock(Body):
-    """A call."""
+    """A tool call."""
 
     id: str
     name: str
@@ -43,7 +43,7 @@ class ToolUseBlock(Body):
 
 
 class ToolResultBlock(Body):
-    """What a call gave."""
+    """The result of a tool call."""
 
     tool_use_id: str
     content: str | list[dict[str, Any]] = ""
@@ -51,14 +51,14 @@ class ToolResultBlock(Body):
 
 
 class MessageBody(Body):
-    """One message. Blocks are read by their types, in `to_chat.py`."""
+    """One message. Blocks are parsed by type, in `to_chat.py`."""
 
     role: Literal["user", "assistant"]
     content: str | list[dict[str, Any]]
 
 
 class ToolBody(Body):
-    """A tool with a schema. Tools that Anthropic runs itself have another type."""
+    """A tool with a schema. Tools that Anthropic runs itself have other types."""
 
     name: str
     type: str = "custom"
@@ -68,7 +68,7 @@ class ToolBody(Body):
 
 
 class ToolChoiceBody(Body):
-    """Which tools may, or must, be called."""
+    """Which tools the model may or must call."""
 
     type: Literal["auto", "any", "tool", "none"]
     name: str | None = None
@@ -76,28 +76,28 @@ class ToolChoiceBody(Body):
 
 
 class Thinking(Body):
-    """Whether to think before the answer."""
+    """Whether to reason before the answer."""
 
     type: Literal["enabled", "disabled", "adaptive"]
     budget_tokens: int | None = Field(None, ge=1)
 
 
 class Format(Body):
-    """The form of the answer."""
+    """The format of the answer."""
 
     type: Literal["json_schema"]
     schema_: dict[str, Any] | bool | None = Field(None, alias="schema")
 
 
 class OutputConfig(Body):
-    """How the answer is written."""
+    """Options for the answer."""
 
     format: Format | None = None
     effort: str | None = None
 
 
 class CountBody(Body):
-    """What a prompt is made of: all that `/v1/messages/count_tokens` takes."""
+    """The parts of a prompt: all that `/v1/messages/count_tokens` takes."""
 
     messages: list[MessageBody]
     model: str | None = None

@@ -1,10 +1,10 @@
-"""Events of Generate → the events of a streamed message, and the message that they build.
+"""Generate events → the events of a streamed message, and the message that they build.
 
-Whole answers are built of the same events, so both forms say the same. The order, as Anthropic has it:
+Complete messages are built from the same events, so both forms agree. The order, as in Anthropic's API:
 
     message_start
     for each block: content_block_start, content_block_delta*, content_block_stop
-    message_delta (why it stopped, usage), message_stop
+    message_delta (stop reason, usage), message_stop
 """
 
 import json
@@ -25,7 +25,7 @@ _STOP_REASONS = {
 
 
 class _Block:
-    """A block of content as it is written. Deltas are text, in the field that its kind has for it."""
+    """A content block that is being generated. Deltas are text, in the field that its kind uses."""
 
     def __init__(self, start: JsonObject, delta: str, field: str) -> None:
         self.start = start
@@ -33,12 +33,12 @@ class _Block:
         self._texts: list[str] = []
 
     def write(self, text: str) -> JsonObject:
-        """More of it."""
+        """Append text; returns the delta."""
         self._texts.append(text)
         return {"type": self._delta, self._field: text}
 
     def whole(self) -> JsonObject | None:
-        """The block; None for a call that was cut, whose input is no object."""
+        """Return the finished block; None for a truncated call, whose input is not an object."""
         text = "".join(self._texts)
         if self.start["type"] != "tool_use":
             return {**self.start, self._field: text}
@@ -53,7 +53,7 @@ def _text() -> _Block:
 
 
 def _thinking() -> _Block:
-    # Nobody signs here; clients want a text.
+    # Nothing is signed here; clients expect a string.
     return _Block({"type": "thinking", "thinking": "", "signature": ""}, "thinking_delta", "thinking")
 
 
@@ -63,7 +63,7 @@ def _call(header: output_pb2.ToolCallHeader) -> _Block:
 
 
 class MessageEvents:
-    """One message, as it is written. `message` is what the events have told."""
+    """One message that is being generated. `message` is its state after the events so far."""
 
     def __init__(self, model: str, warnings: Sequence[prompt_compiler_pb2.Warning]) -> None:
         self.message: JsonObject = {
@@ -82,11 +82,11 @@ class MessageEvents:
         self._refused = False
 
     def first(self) -> Iterator[JsonObject]:
-        """What comes before all else."""
+        """Yield the initial events."""
         yield {"type": "message_start", "message": {**self.message, "content": []}}
 
     def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> Iterator[JsonObject]:
-        """What these add."""
+        """Yield the events that these Generate events result in."""
         for event in events:
             if event.HasField("finish"):
                 yield from self._finish(event.finish)
@@ -107,7 +107,7 @@ class MessageEvents:
             case "tool_call_end":
                 yield from self._end()
             case "violation":
-                # What was begun of it stays without an end: it is none of the message's blocks.
+                # The block that was started is not part of the message.
                 yield from self._end(kept=False)
                 self._refused = True
                 yield from self._write(_text(), refusal_text(delta.violation))
@@ -138,7 +138,7 @@ class MessageEvents:
         yield {"type": "content_block_stop", "index": self._index}
 
     def _finish(self, finish: inference_pb2.Finish) -> Iterator[JsonObject]:
-        # A call that is open was cut: it is no call.
+        # A call that is still open was truncated, and is not part of the message.
         yield from self._end(kept=self._block is None or self._block.start["type"] != "tool_use")
         reason = _STOP_REASONS.get(finish.reason, "end_turn")
         if self._refused:
@@ -155,7 +155,7 @@ class MessageEvents:
 
 
 def usage_object(usage: inference_pb2.Usage) -> JsonObject:
-    """Counts of tokens. Those that were there already are not among `input_tokens`."""
+    """Return the token counts. Cached tokens do not count as `input_tokens`."""
     return {
         "input_tokens": usage.prompt_tokens - usage.cached_tokens,
         "cache_creation_input_tokens": 0,

@@ -1,4 +1,4 @@
-"""`/v1/messages`, for clients of Anthropic's API: create, whole or as a stream, and count_tokens."""
+"""`/v1/messages`, for clients of Anthropic's API: create (complete or as a stream) and count_tokens."""
 
 from collections.abc import Iterable
 from contextlib import aclosing
@@ -27,16 +27,16 @@ JsonObject = dict[str, Any]
 
 
 def add_messages(app: FastAPI, options: FacadeOptions) -> None:
-    """Adds the routes."""
+    """Add the routes."""
 
     @app.post("/v1/messages")
     async def create(request: Request) -> Response:
-        """A message, whole or as a stream."""
+        """Create a message, complete or as a stream."""
         return await CreateMessage(request, options).respond()
 
     @app.post("/v1/messages/count_tokens")
     async def count_tokens(request: Request) -> JSONResponse:
-        """How many tokens the prompt of a message would have."""
+        """Count the tokens of a message's prompt."""
         raw = await read_json(request, options.max_body_bytes)
         asked = to_chat(raw, read_body(CountBody, raw))
         try:
@@ -60,7 +60,7 @@ class CreateMessage:
         self._options = options
 
     async def respond(self) -> Response:
-        """The answer. Errors name their place in the request."""
+        """Return the response. Errors carry their position in the request."""
         raw = await read_json(self._request, self._options.max_body_bytes)
         body = read_body(MessagesBody, raw)
         return await unless_gone(self._request, self._respond(body, to_chat(raw, body)))
@@ -82,7 +82,7 @@ class CreateMessage:
             raise asked.placed(error) from None
 
     async def _stream(self, turn: PreparedChat, events: MessageEvents) -> Pieces:
-        """The events of a stream."""
+        """Yield the events of a stream."""
         begun = False
         async with aclosing(turn.answers):
             async for answer in turn.answers:

@@ -1,6 +1,6 @@
-"""A request to `/v1/messages` is a chat request in other words: here it is put into those.
+"""Translation of requests to `/v1/messages` into chat requests.
 
-Whatever chat completions serve, messages serve too, and errors come back to their places by `SourceMap`.
+Messages support everything that chat completions support; `SourceMap` maps the positions of errors back.
 """
 
 import json
@@ -34,11 +34,11 @@ _AS_IN_CHAT = (
     *("model", "chat_template_kwargs", "tool_style", "schema_style", "parse_special_in_content"),
     *("session_id", "parent_session_id", "fast_forward"),
 )
-"""Fields that chat completions know by the same name, most of them ours in addition to Anthropic's."""
+"""Fields with the same name in chat completions; most of them are promptweave's additions to Anthropic's API."""
 
 
 def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
-    """The chat request. Raises RequestError and UnsupportedError."""
+    """Return the chat request. Raises RequestError and UnsupportedError."""
     refuse_unserved(raw, MESSAGES)
     places = SourceMap()
     chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
@@ -47,7 +47,7 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
     for number, message in enumerate(body.messages):
         conversation.add(message, f"/messages/{number}")
     chat["messages"] = conversation.messages
-    # The answer goes on from what the model is said to have begun.
+    # An assistant message at the end is a prefix that the response continues.
     chat["continue_final_message"] = bool(body.messages) and body.messages[-1].role == "assistant"
     chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
     if body.tool_choice is not None:
@@ -73,7 +73,7 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
 
 
 class _Conversation:
-    """Makes chat messages of messages in blocks."""
+    """Builds chat messages from messages with blocks."""
 
     def __init__(self, places: SourceMap) -> None:
         self.messages: list[JsonObject] = []
@@ -81,7 +81,7 @@ class _Conversation:
         self._places = places
 
     def system(self, given: str | Sequence[JsonObject]) -> None:
-        """What stands before the conversation."""
+        """Add the system prompt."""
         if not given:
             return
         message = self._begin("system", Origin("/system", whole=True))
@@ -91,7 +91,7 @@ class _Conversation:
             self._add_parts(given, "/system")
 
     def add(self, message: MessageBody, path: str) -> None:
-        """One more message. Raises RequestError and UnsupportedError."""
+        """Add a message. Raises RequestError and UnsupportedError."""
         if isinstance(message.content, str):
             self._begin(message.role, Origin(path))["content"] = message.content
             return
@@ -103,7 +103,7 @@ class _Conversation:
         self._open = False
 
     _open = False
-    """The last message takes more of the blocks of the message that it is made of."""
+    """Whether the last chat message takes further blocks of the message that it is built from."""
 
     def _asked(self, kind: str, block: JsonObject, path: str) -> None:
         if kind != "tool_result":
@@ -114,7 +114,7 @@ class _Conversation:
             return
         self._open = False
         result = read_body(ToolResultBlock, block, path)
-        # Chat messages have no other way to say so.
+        # Chat messages have no other way to mark an error.
         begun: list[JsonObject] = [{"type": "text", "text": "Error: "}] if result.is_error else []
         self._begin("tool", Origin(path)).update(tool_call_id=result.tool_use_id, content=begun)
         if isinstance(result.content, str):
@@ -124,7 +124,7 @@ class _Conversation:
         self._places.add(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
 
     def _said(self, kind: str, block: JsonObject, path: str) -> None:
-        # What is thought and said comes before the calls; what comes after them begins a message of its own.
+        # Reasoning and text precede the calls; whatever follows a call begins a new message.
         if not self._open or (kind != "tool_use" and self.messages[-1].get("tool_calls")):
             self._begin("assistant", Origin(path, whole=True))
         self._open = True
@@ -153,7 +153,7 @@ class _Conversation:
             self._add_part(_kind(block, f"{path}/{place}"), block, f"{path}/{place}")
 
     def _add_part(self, kind: str, block: JsonObject, path: str) -> None:
-        """One more part of the last message's content."""
+        """Append a part to the last message's content."""
         content = self.messages[-1].setdefault("content", [])
         place = f"{self._last()}/content/{len(content)}"
         content.append(_part(kind, block, path))
@@ -178,7 +178,7 @@ def _kind(block: Mapping[str, Any], path: str) -> str:
 
 
 def _part(kind: str, block: JsonObject, path: str) -> JsonObject:
-    """A block as a part of a chat message's content."""
+    """Convert a block to a part of a chat message's content."""
     if kind == "text":
         return {"type": "text", "text": read_body(TextBlock, block, path).text}
     if kind == "image":

@@ -1,4 +1,4 @@
-"""The calls to the two services. Errors come out as `RemoteError`."""
+"""Calls to the two services. Errors are raised as `RemoteError`."""
 
 import asyncio
 import hashlib
@@ -31,20 +31,20 @@ if TYPE_CHECKING:
 _SMALL_CALL_S = 10.0
 _COMPILE_S = 60.0
 _MODEL_FRESH_S = 1.0
-"""For so long the answer of GetModel is taken for true: the engine may come back with another model."""
+"""How long a response of GetModel is trusted: the engine may restart with another model."""
 
 _MAX_TEMPLATES = 16
-"""Of those in use there are as many as models; the others are left behind."""
+"""Only as many as there are models are in use; the others are outdated."""
 
 _PARTS: "dict[inference_pb2.ModelRole.ValueType, tuple[str, str]]" = {
     inference_pb2.MODEL_ROLE_EMBEDDING: ("embedding model", "promptweave.v1.InferenceService.Embed"),
     inference_pb2.MODEL_ROLE_RERANK: ("rerank model", "promptweave.v1.InferenceService.Rerank"),
     inference_pb2.MODEL_ROLE_TRANSCRIPTION: ("whisper model", "promptweave.v1.InferenceService.Transcribe"),
 }
-"""What may be missing while all else works, and its name on the health service."""
+"""Models that may be missing while everything else works, and their names on the health service."""
 
 PREFIX_HEADER = "x-promptweave-prefix"
-"""What conversations with the same beginning have in common: a session (hashed), or the compiled prompt's `prefix_key`."""
+"""A key that conversations with the same beginning share: a session id (hashed), or the compiled prompt's `prefix_key`."""
 
 _UNKNOWN_TEMPLATE = "ERROR_REASON_TEMPLATE_UNKNOWN"
 
@@ -55,10 +55,10 @@ Answer = TypeVar("Answer")
 
 
 class ServiceClients:
-    """The ways to the compiler and the inference service."""
+    """Clients of the compiler and the inference service."""
 
     def __init__(self, compiler: str, inference: str, security: Security = NO_SECURITY) -> None:
-        """Raises SecurityError."""
+        """Open the connections. Raises SecurityError."""
         self._connections = {"compiler": Connection(compiler, security), "inference": Connection(inference, security)}
         self._address = inference
         self._models: dict[inference_pb2.ModelRole.ValueType, tuple[float, inference_pb2.ModelInfo]] = {}
@@ -73,7 +73,7 @@ class ServiceClients:
         await self.close()
 
     async def close(self) -> None:
-        """Ends all calls."""
+        """Cancel all calls and close the connections."""
         for connection in self._connections.values():
             await connection.close()
 
@@ -86,7 +86,7 @@ class ServiceClients:
         return InferenceServiceStub(self._connections["inference"].channel)
 
     def stop(self) -> None:
-        """From now on, prompts that are run end with an error that says why."""
+        """End all prompts that run, now and later, with an error that says that the service is stopping."""
         self._stopping = True
         for call in self._writing:
             call.cancel()
@@ -94,7 +94,7 @@ class ServiceClients:
     async def model(
         self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT
     ) -> inference_pb2.ModelInfo:
-        """The model that is loaded for a role."""
+        """Return the model that is loaded for a role."""
         now = time.monotonic()
         asked, model = self._models.get(role, (-math.inf, None))
         if model is None or now - asked > _MODEL_FRESH_S:
@@ -104,36 +104,36 @@ class ServiceClients:
         return model
 
     async def embed(self, request: inference_pb2.EmbedRequest, timeout_s: float) -> inference_pb2.EmbedResponse:
-        """Vectors of texts."""
+        """Return the embeddings of texts."""
         return await _answer(self._inference.Embed, request, timeout_s)
 
     async def rerank(self, request: inference_pb2.RerankRequest, timeout_s: float) -> inference_pb2.RerankResponse:
-        """Documents, the best ones first."""
+        """Rank documents, best first."""
         return await _answer(self._inference.Rerank, request, timeout_s)
 
     async def transcribe(
         self, request: inference_pb2.TranscribeRequest, timeout_s: float
     ) -> inference_pb2.TranscribeResponse:
-        """What is said in a sound file."""
+        """Transcribe an audio file."""
         return await _answer(self._inference.Transcribe, request, timeout_s)
 
     async def tokenize(self, request: inference_pb2.TokenizeRequest) -> Sequence[int]:
-        """Token ids of the model that writes."""
+        """Return token ids of the chat model."""
         return (await self.tokens_of(request)).tokens
 
     async def tokens_of(self, request: inference_pb2.TokenizeRequest) -> inference_pb2.TokenizeResponse:
-        """Token ids, with their bytes where those are asked for."""
+        """Return token ids, with their bytes if requested."""
         return await _answer(self._inference.Tokenize, request, _SMALL_CALL_S)
 
     async def detokenize(self, tokens: Sequence[int]) -> str:
-        """The text of token ids of the model that writes."""
+        """Return the text of the chat model's token ids."""
         request = inference_pb2.DetokenizeRequest(tokens=tokens)
         return (await _answer(self._inference.Detokenize, request, _SMALL_CALL_S)).text
 
     async def compile(
         self, request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo
     ) -> prompt_compiler_pb2.CompileResponse:
-        """Compiles `request` for the model's template, which travels in full only where the compiler does not know it."""
+        """Compile `request` for the model's template, which is sent in full only if the compiler does not know it."""
         key = model.template.SerializeToString(deterministic=True)
         known = self._hashes.get(key)
         if known is not None:
@@ -152,18 +152,18 @@ class ServiceClients:
     async def compile_with(
         self, request: prompt_compiler_pb2.CompileRequest, template: prompt_compiler_pb2.Template
     ) -> prompt_compiler_pb2.CompileResponse:
-        """Compiles `request` for a template, which travels in full."""
+        """Compile `request` for a template that is sent in full."""
         request.template.inline.CopyFrom(template)
         return await self._compile(request)
 
     async def describe(self, template: prompt_compiler_pb2.Template) -> prompt_compiler_pb2.DescribeTemplateResponse:
-        """What a template does."""
+        """Describe a template."""
         ref = prompt_compiler_pb2.TemplateRef(inline=template)
         request = prompt_compiler_pb2.DescribeTemplateRequest(template=ref)
         return await _answer(self._compiler.DescribeTemplate, request, _COMPILE_S)
 
     async def parse(self, request: prompt_compiler_pb2.ParseRequest) -> output_pb2.ParsedMessage:
-        """Reads a model's output."""
+        """Parse a model's output."""
         return (await _answer(self._compiler.Parse, request, _COMPILE_S)).message
 
     async def _compile(self, request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompileResponse:
@@ -172,10 +172,10 @@ class ServiceClients:
     async def generate(
         self, request: inference_pb2.GenerateRequest, timeout_s: float, operation: Operation = _NOT_TOLD
     ) -> AsyncGenerator[inference_pb2.GenerateResponse, None]:
-        """Runs a prompt. Closing the generator cancels the call, which frees the engine's slot."""
+        """Run a prompt. Closing the generator cancels the call, which frees the engine's slot."""
         if self._stopping:
             raise _stopped()
-        # A proxy that balances by it sends a conversation to the replica that has its beginning in the cache.
+        # A proxy can balance by this header: conversations go to the replica that has their beginning in its cache.
         told = OperationSpan(operation, request, self._address)
         metadata = ((PREFIX_HEADER, _prefix(request)), *outgoing_metadata(told.span))
         call = self._inference.Generate(request, timeout=timeout_s, metadata=metadata)
@@ -201,7 +201,7 @@ class ServiceClients:
             told.end()
 
     async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
-        """How many tokens a prompt has. Raises UnsupportedError for one with pictures."""
+        """Count the tokens of a prompt. Raises UnsupportedError for one with images."""
         if any(segment.HasField("image") for segment in prompt.segments):
             why = "how many tokens a picture takes is known once the model has seen it: the answer's usage tells"
             raise UnsupportedError(why, path="/messages")
@@ -218,9 +218,10 @@ class ServiceClients:
     async def waiting_for(
         self, role: "inference_pb2.ModelRole.ValueType" = inference_pb2.MODEL_ROLE_CHAT, *, absent: bool = False
     ) -> list[str]:
-        """The names of what a role needs and is not ready.
+        """Return the names of what a role needs and is not ready.
 
-        `absent`: whether all is well where there is no model of a role beside the one that writes, or nothing can be asked.
+        `absent`: whether a model other than the chat model counts as ready if it does not exist, or its health cannot be
+        checked.
         """
         if role in _PARTS:
             name, part = _PARTS[role]
@@ -239,7 +240,7 @@ class ServiceClients:
 
 def _prefix(request: inference_pb2.GenerateRequest) -> str:
     session = request.parent_session_id or request.session_id
-    # Clients name their sessions as they like; a header's characters are few.
+    # Clients choose session ids freely; few characters are allowed in a header.
     return hashlib.sha256(session.encode()).hexdigest()[:32] if session else request.prompt.prefix_key
 
 

@@ -1,4 +1,4 @@
-"""Several things asked at once, where those that do not answer are not waited for long."""
+"""Concurrent queries, without waiting long for those that do not respond."""
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
@@ -7,16 +7,15 @@ from typing import Any, TypeVar
 Answer = TypeVar("Answer")
 
 _OTHERS_S = 3.0
-"""How long the others have, once there is something to tell."""
+"""How long the others have, once there is a result to return."""
 
 
 async def together(
     work: Sequence[Coroutine[Any, Any, Answer]], counts: Callable[[int], bool]
 ) -> list[Answer | BaseException | None]:
-    """What each comes to, or raises; None: it came too late.
+    """Return each result, or the exception that was raised; None if it came too late.
 
-    `counts`: whether something is told as soon as the one at this place has come to something. If none does, all are waited
-    for.
+    `counts`: whether a successful result at this index is enough to return. If there is none, all are awaited.
     """
     tasks = [asyncio.ensure_future(one) for one in work]
     try:

@@ -1,4 +1,4 @@
-"""The models that are served: where each is, what it does, and which of them a name means."""
+"""The models that are served: their addresses, their roles, and the names that select them."""
 
 import asyncio
 import logging
@@ -27,7 +27,7 @@ CHAT = inference_pb2.MODEL_ROLE_CHAT
 EMBEDDING_ALIASES = ("text-embedding-*",)
 RERANK_ALIASES = ("rerank-*", "jina-reranker-*")
 TRANSCRIPTION_ALIASES = ("whisper-*", "gpt-transcribe", "gpt-4o-transcribe", "gpt-4o-mini-transcribe*")
-"""Names that clients have built in."""
+"""Names that are built into clients."""
 
 _ROLES: Mapping[str, ModelRole] = {
     "chat": CHAT,
@@ -35,29 +35,29 @@ _ROLES: Mapping[str, ModelRole] = {
     "rerank": inference_pb2.MODEL_ROLE_RERANK,
     "transcription": inference_pb2.MODEL_ROLE_TRANSCRIPTION,
 }
-"""By their names in the routes file."""
+"""The roles by their names in the routes file."""
 
 _DOES: Mapping[ModelRole, str] = dict(zip(_ROLES.values(), ("writes", "embeds", "ranks", "transcribes"), strict=True))
 
 _AWAY = (Code.UNIMPLEMENTED, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
-"""What an inference service answers whose model is not there."""
+"""Codes that an inference service returns if its model is not available."""
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model, and where it is."""
+    """A model, and the services that run it."""
 
     services: ServiceClients
     role: ModelRole
     aliases: Sequence[str]
-    """More names, with shell wildcards."""
+    """Additional names, with shell wildcards."""
     name: str | None = None
-    """None: what its inference service calls it."""
+    """None: the name that its inference service reports."""
     template: ReloadingFile[str] | None = None
-    """None: its own."""
+    """None: the model's own."""
 
     async def info(self) -> inference_pb2.ModelInfo:
-        """What there is to know of it, under the name that it has here. Raises RemoteError."""
+        """Return the model's description, with the name that it has here. Raises RemoteError."""
         info = await self.services.model(self.role)
         if self.name is None and self.template is None:
             return info
@@ -72,35 +72,37 @@ class Model:
 
     @property
     def expected(self) -> bool:
-        """Whether it is known that there is such a model; beside the one that writes there may be others."""
+        """Return whether this model is known to exist; those besides the chat model are optional unless they are named."""
         return self.name is not None or self.role == CHAT
 
     async def waiting_for(self) -> list[str]:
-        """The names of what it needs and is not ready."""
+        """Return the names of what the model needs and is not ready."""
         missing = await self.services.waiting_for(self.role, absent=not self.expected)
         return missing if self.name is None else [f"{self.name}: {what}" for what in missing]
 
 
 @dataclass(frozen=True)
 class ResolvedModel:
-    """The model that a request means."""
+    """The model that a request selects."""
 
     services: ServiceClients
-    """What it is asked by."""
+    """The services that run it."""
     info: inference_pb2.ModelInfo
 
 
 class ModelRegistry:
-    """All of them. To be used in a running loop; `stop` ends what is being written."""
+    """All models. Use it in a running event loop; `end_at` ends prompts that are running."""
 
     def __init__(self, options: FacadeOptions, routes: ReloadingFile[tuple[ModelRoute, ...]] | None = None) -> None:
-        """`routes`: where each model is. None: there is one that writes, and what its inference service has beside it.
+        """Create the registry. `routes`: where each model is. None: a single chat model, and the other models of its
+        inference service.
 
         Raises SecurityError.
         """
         self._options, self._routes = options, routes
         self._stopping = False
-        # Those that the routes no longer name go with the last request that uses them, and their connections with them.
+        # Services that the routes no longer name are released, with their connections, after the last request that uses
+        # them.
         self._services: WeakValueDictionary[tuple[str, str], ServiceClients] = WeakValueDictionary()
         self._read = routes.value() if routes else None
         self._models = self._build()
@@ -113,7 +115,7 @@ class ModelRegistry:
             await services.close()
 
     async def end_at(self, stop: asyncio.Event) -> None:
-        """From then on, prompts that are run end with an error that says why."""
+        """Wait for `stop`; from then on, prompts that run end with an error that says why."""
         await stop.wait()
         self._stopping = True
         for services in [*self._services.values()]:
@@ -121,22 +123,22 @@ class ModelRegistry:
 
     @property
     def all(self) -> Sequence[Model]:
-        """In the order of the routes."""
+        """Return the models in the order of the routes."""
         if self._routes is not None and (read := self._routes.value()) is not self._read:
             try:
                 self._read, before = read, self._read
                 self._models = self._build()
             except SecurityError as error:
-                # Certificates that are just being renewed, say.
+                # For example, certificates that are just being renewed.
                 self._read = before
                 logger.error("cannot call the services of the routes: %s", error)
         return self._models
 
     async def find(self, asked: str | None, role: ModelRole = CHAT) -> ResolvedModel:
-        """The model of this role that a name means. None: the one that there is.
+        """Return the model of this role that a name selects. None: the only one.
 
-        Raises ModelNotFoundError, RequestError where a name is needed, UnsupportedError for a role that no model has, and
-        RemoteError where its service does not answer.
+        Raises ModelNotFoundError, RequestError if a name is required, UnsupportedError if no model has the role, and
+        RemoteError if its service does not respond.
         """
         models = [model for model in self.all if model.role == role]
         if not models:
@@ -148,13 +150,13 @@ class ModelRegistry:
         model = next(_meant(asked, models), models[0])
         if model.name is not None and not _is_called(asked, model.name, model.aliases):
             raise _not_found(asked, models, model.name)
-        info = await model.info()  # Where the routes do not tell its name, its service does.
+        info = await model.info()  # If the routes do not contain its name, its service reports it.
         if not _is_called(asked, info.id, model.aliases):
             raise _not_found(asked, models, info.id)
         return ResolvedModel(model.services, info)
 
     async def describe(self, asked: str) -> inference_pb2.ModelInfo:
-        """A model by any of its names, whatever it does. Raises ModelNotFoundError and RemoteError."""
+        """Return a model by any of its names, whatever its role. Raises ModelNotFoundError and RemoteError."""
         for model in _meant(asked, [model for model in self.all if model.name is not None]):
             return await model.info()
         if self._routes is not None:
@@ -166,11 +168,11 @@ class ModelRegistry:
         raise _not_found(asked, [model for model, _ in listed], listed[0][1].id)
 
     def any_services(self) -> ServiceClients:
-        """Services for what no model is needed for: a compiler knows all templates."""
+        """Return services for requests that need no model: a compiler can handle all templates."""
         return self.all[0].services
 
     async def listed(self) -> list[tuple[Model, inference_pb2.ModelInfo]]:
-        """Those that are there. Raises RemoteError where none is, but for what is beside the one that writes."""
+        """Return the available models. Raises RemoteError if none is available, not counting optional ones."""
         models, infos, away = self.all, [], None
         answers = await together([model.info() for model in models], lambda place: models[place].expected)
         for model, answer in zip(models, answers, strict=True):
@@ -185,7 +187,7 @@ class ModelRegistry:
         return infos
 
     async def readiness(self) -> tuple[bool, list[str]]:
-        """Whether there is a model to ask, and the names of all that is not ready."""
+        """Return whether any model that is known to exist is ready, and the names of everything that is not."""
         models, waiting, ready = self.all, list[str](), False
         answers = await together([model.waiting_for() for model in models], lambda place: models[place].expected)
         for model, answer in zip(models, answers, strict=True):
@@ -197,7 +199,7 @@ class ModelRegistry:
         return ready, waiting
 
     def _build(self) -> Sequence[Model]:
-        """The models of the routes that were read."""
+        """Build the models from the routes that were read."""
         options = self._options
         built_in = {
             CHAT: options.aliases,
@@ -232,14 +234,14 @@ class ModelRegistry:
 
 
 def model_object(name: str, model: inference_pb2.ModelInfo) -> dict[str, Any]:
-    """OpenAI's model object, which also tells where the model takes pictures."""
-    # llama.cpp's field, and OpenRouter's.
+    """Return OpenAI's model object, which also reports whether the model accepts images."""
+    # llama.cpp and OpenRouter have this field.
     seeing = {"architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]}} if model.images else {}
     return {"id": name, "object": "model", "created": model.created.seconds, "owned_by": "promptweave", **seeing}
 
 
 def model_list(models: Sequence[tuple[Model, inference_pb2.ModelInfo]]) -> dict[str, Any]:
-    """The models, and their further names as far as they are names and no patterns."""
+    """Return the list of models, including aliases that are names and not patterns."""
     listed: dict[str, dict[str, Any]] = {}
     for model, info in models:
         for name in (info.id, *filter(_is_plain, model.aliases)):
@@ -256,13 +258,13 @@ def _is_called(name: str, id: str, aliases: Sequence[str]) -> bool:
 
 
 def _meant(name: str, models: Sequence[Model]) -> Iterator[Model]:
-    """Those that the name means, the one that is meant first: names come before patterns."""
+    """Yield the models that a name matches, the best match first: names precede patterns."""
     yield from (model for model in models if name == model.name or name in model.aliases)
     yield from (model for model in models if any(fnmatchcase(name, alias) for alias in model.aliases))
 
 
 def _not_found(asked: str, models: Sequence[Model], loaded: str) -> ModelNotFoundError:
-    """`loaded`: the id of the first of them."""
+    """Return the error for an unknown name. `loaded`: the id of the first of the models."""
     if models[0].name is None:
         more = f", also by the names {', '.join(models[0].aliases)}" if models[0].aliases else ""
         return ModelNotFoundError(f"there is no model {asked!r}; {loaded!r} is loaded{more}", path="/model")

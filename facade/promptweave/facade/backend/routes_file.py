@@ -1,12 +1,12 @@
-"""The routes file: the models behind one facade, by the names that clients call them, and where each of them is.
+"""The routes file: the models behind one facade, by the names that clients use, and the addresses of their services.
 
-TOML, with a table for each model (docs/deploy.md tells all of its keys):
+TOML, with a table for each model (docs/deploy.md lists all of its keys):
 
     [models.small]
     inference = "small:50052"
     aliases = ["gpt-4o-mini", "gpt-3.5*"]
 
-It is read again when it changes.
+The file is reloaded when it changes.
 """
 
 import tomllib
@@ -26,16 +26,16 @@ RouteRole = Literal["chat", "embedding", "rerank", "transcription"]
 
 @dataclass(frozen=True, kw_only=True)
 class ModelRoute:
-    """A model and where it is."""
+    """A model and its addresses."""
 
     name: str
     role: RouteRole
-    """What it does."""
+    """The role of the model."""
     inference: str | None
-    """The address of its inference service. None, here and below: what the facade is started with."""
+    """The address of its inference service. None, here and below: the facade's own setting."""
     compiler: str | None
     aliases: tuple[str, ...] | None
-    """More names, with shell wildcards. None: those that clients have built in, where no other model has the role."""
+    """Additional names, with shell wildcards. None: those that are built into clients, if no other model has the role."""
     template: ReloadingFile[str] | None
     """The text of its chat template. None: the model's own."""
 
@@ -53,17 +53,17 @@ class _Table(BaseModel):
 
 
 def watch_routes(file: Path) -> ReloadingFile[tuple[ModelRoute, ...]]:
-    """What a file says, now and when it has changed. Raises RoutesFileError."""
+    """Return the models of a file, reloaded when it changes. Raises RoutesFileError."""
     return ReloadingFile([file], lambda: read_routes(file), RoutesFileError)
 
 
 def read_routes(file: Path) -> tuple[ModelRoute, ...]:
-    """The models of a file, in its order. Raises RoutesFileError, which names the line or the key."""
+    """Read the models of a file, in its order. Raises RoutesFileError, which names the line or the key."""
     try:
         document = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
         raise RoutesFileError(f"cannot read the routes in {file}: {error.strerror}") from None
-    except ValueError as error:  # No TOML, or no UTF-8.
+    except ValueError as error:  # Not TOML, or not UTF-8.
         raise RoutesFileError(f"the routes in {file} are no TOML: {error}") from None
     try:
         return _routes(document, file.parent)
@@ -72,7 +72,7 @@ def read_routes(file: Path) -> tuple[ModelRoute, ...]:
 
 
 class _WrongError(Exception):
-    """What is wrong at a key."""
+    """An invalid value at a key."""
 
     def __init__(self, steps: tuple[str | int, ...], why: str) -> None:
         super().__init__(f"{_key(steps)}: {why}" if steps else why)
@@ -139,7 +139,7 @@ def _template(file: Path, place: tuple[str, ...]) -> ReloadingFile[str]:
 
 
 def _check_names(routes: tuple[ModelRoute, ...]) -> None:
-    """No name means two models. Patterns may overlap: the first model of the file is meant then."""
+    """Check that no name selects two models. Patterns may overlap: then the first model in the file is selected."""
     taken = {route.name: route.name for route in routes}
     for route in routes:
         for number, alias in enumerate(route.aliases or ()):
@@ -149,7 +149,7 @@ def _check_names(routes: tuple[ModelRoute, ...]) -> None:
 
 
 def _key(steps: tuple[str | int, ...]) -> str:
-    """A key as TOML writes it; places in a list in brackets."""
+    """Format a key as in TOML, with list indexes in brackets."""
     written = ""
     for step in steps:
         if isinstance(step, int):

@@ -1,1 +1,1 @@
-"""What all request bodies share: validation, source positions, unsupported parameters."""
+"""Code that all request bodies share: validation, source positions, unsupported parameters."""

@@ -1,6 +1,6 @@
-"""Bodies of requests, as OpenAI's clients write them.
+"""Request bodies, as OpenAI's clients send them.
 
-Null means absent, unknown fields are tolerated. A field that is of a wrong type is a RequestError with its place.
+Null means absent, and unknown fields are tolerated. A field of a wrong type is a RequestError with its position.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,9 +12,9 @@ from promptweave.facade.errors import RequestError, to_param
 
 
 class Body(BaseModel):
-    """A JSON object of a request."""
+    """A JSON object in a request."""
 
-    # Strict: "0.5" is no number. What the model does not declare stays in `model_extra`.
+    # Strict: "0.5" is not a number. Fields that the model does not declare stay in `model_extra`.
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
 
     @model_validator(mode="before")
@@ -27,13 +27,13 @@ Kind = TypeVar("Kind", bound=Body)
 
 
 def read_body(kind: type[Kind], value: Any, path: str = "") -> Kind:
-    """The object in a JSON value that stands at `path`, a JSON pointer. Raises RequestError, whose path is the place."""
+    """Parse the object at `path`, a JSON pointer, in a request. Raises RequestError, whose path is the position."""
     if not isinstance(value, dict):
         raise RequestError(f"{to_param(path) or 'the body'} is no JSON object", path=path)
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        # Where alternatives fail, each of them tells its reason; the one that came furthest was meant.
+        # If alternatives fail, each reports a reason; the one that got furthest was meant.
         reasons = [(_place(item["loc"], value), item["msg"]) for item in error.errors(include_url=False)]
         place, message = max(reasons, key=lambda reason: reason[0].count("/"))
         place, message = path + place, message[:1].lower() + message[1:]
@@ -41,14 +41,14 @@ def read_body(kind: type[Kind], value: Any, path: str = "") -> Kind:
 
 
 def _place(steps: Sequence[int | str], body: Any) -> str:
-    """The JSON pointer of a validation error. Pydantic's own steps, such as the names of alternatives, are left out."""
+    """Return the JSON pointer of a validation error, without pydantic's own steps, such as the names of alternatives."""
     path, value = "", body
     for number, step in enumerate(steps):
         last = number == len(steps) - 1
         there = (isinstance(value, Mapping) and step in value) or (
             isinstance(value, list) and isinstance(step, int) and step < len(value)
         )
-        # A step that leads nowhere is a missing key, if it comes last.
+        # A step that does not exist is a missing key, if it is the last one.
         if there or (last and isinstance(value, Mapping) and isinstance(step, str) and "[" not in step):
             path += "/" + str(step).replace("~", "~0").replace("/", "~1")
             value = value[step] if there else None

@@ -1,32 +1,32 @@
-"""Where the parts of a chat request came from, when it was made of another request."""
+"""The origins of a chat request's parts, if it was translated from another request."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Origin:
-    """A place in the request that was given, as a JSON pointer. `whole`: what is made of it has no finer places there."""
+    """A position in the original request, as a JSON pointer. `whole`: everything below maps to this position, too."""
 
     path: str
     whole: bool = False
 
     def below(self, pointer: str) -> "Origin":
-        """A place below this one."""
+        """Return a position below this one."""
         return self if self.whole else Origin(self.path + pointer)
 
 
 class SourceMap:
-    """From places in the chat request to their origins. The longest beginning that is known decides."""
+    """Maps positions in the chat request to their origins. The longest known prefix decides."""
 
     def __init__(self) -> None:
         self._origins: dict[str, Origin] = {}
 
     def add(self, made: str, origin: Origin) -> None:
-        """What stands at `made` came from there."""
+        """Record the origin of the value at `made`."""
         self._origins[made] = origin
 
     def original(self, made: str) -> str:
-        """The place in the request that was given. What nobody moved stands in the same place in both."""
+        """Return the position in the original request. Positions that are not mapped are the same in both."""
         known = made
         while known:
             if known in self._origins:

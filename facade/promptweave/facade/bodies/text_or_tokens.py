@@ -1,4 +1,4 @@
-"""One text or several, as text or as token ids: what embeddings and completions are asked for."""
+"""One text or several, as text or as token ids: the input of embeddings and completions."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ Token = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 def _kind(given: Any) -> str:
-    """Which of the forms is meant: errors are about this one. The brackets keep it out of their places."""
+    """Return which form is meant: errors refer to it. The brackets keep it out of their positions."""
     if not isinstance(given, list):
         return "[text]"
     match given[:1]:
@@ -29,10 +29,10 @@ Texts = Annotated[
 
 
 def is_several(given: Any) -> bool:
-    """Whether it is a list of texts, and no single one."""
+    """Return whether the input is a list of texts and not a single one."""
     return isinstance(given, list) and not (given and isinstance(given[0], int))
 
 
 def as_list(given: Texts) -> list[str | list[int]]:
-    """The texts, in order."""
+    """Return the texts, in order."""
     return [*given] if is_several(given) else [given]  # type: ignore[list-item]

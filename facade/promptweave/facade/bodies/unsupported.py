@@ -1,6 +1,6 @@
-"""Fields of other APIs that have a meaning, and that nothing here can give it: refused by name, wherever they stand.
+"""Fields of other APIs that have a meaning, but are not supported here: refused by name, wherever they occur.
 
-What nobody knows is tolerated, as everywhere with OpenAI's clients; so is what asks for nothing but what there is anyway.
+Unknown fields are tolerated, as everywhere with OpenAI's clients; so are values that request only the default behavior.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from promptweave.facade.bodies.body import Body
 from promptweave.facade.errors import UnsupportedError
 
 NOTHING: Sequence[Any] = (False, [], {}, "")
-"""The values that ask for nothing."""
+"""Values that request nothing."""
 
 
 @dataclass(frozen=True)
 class UnsupportedParam:
-    """A field. `path` is written as OpenAI writes places, with `[]` for each item of a list. Null and `allowed` pass."""
+    """A field. `path` uses OpenAI's notation, with `[]` for each item of a list. Null and `allowed` values pass."""
 
     path: str
     why: str
@@ -25,16 +25,16 @@ class UnsupportedParam:
 
     @cached_property
     def steps(self) -> Sequence[str]:
-        """The path, step by step."""
+        """Return the path's steps."""
         return self.path.replace("[]", ".[]").split(".")
 
     def takes(self, value: Any) -> bool:
-        """Whether the value asks for what there is. `0` is not `False`, and `1` not `True`."""
+        """Return whether the value passes. `0` is not `False`, and `1` is not `True`."""
         return value is None or any(type(value) is type(one) and value == one for one in self.allowed)
 
 
 def refuse_unserved(body: Body | Mapping[str, Any], table: Sequence[UnsupportedParam]) -> None:
-    """Raises UnsupportedError, with the place in the body, for the first of the fields that is there."""
+    """Raise UnsupportedError, with the position in the body, for the first of the fields that is present."""
     given = body.model_fields_set if isinstance(body, Body) else body.keys()
     for field in table:
         if field.steps[0] not in given:
@@ -45,7 +45,7 @@ def refuse_unserved(body: Body | Mapping[str, Any], table: Sequence[UnsupportedP
 
 
 def _found(value: Any, steps: Sequence[str], place: str) -> Iterator[tuple[str, Any]]:
-    """The values that the steps lead to, with their places as JSON pointers."""
+    """Yield the values that the steps lead to, with their positions as JSON pointers."""
     if not steps:
         yield place, value
         return
@@ -97,7 +97,7 @@ CHAT: Sequence[UnsupportedParam] = (
     _NO_PADDING,
     *_LLAMA_CPP,
 )
-"""Of chat completions, and of all that is put into their words."""
+"""For chat completions, and for everything that is translated into them."""
 
 COMPLETIONS: Sequence[UnsupportedParam] = (
     UnsupportedParam("suffix", "nothing is filled in: what follows a prompt is written"),
@@ -139,7 +139,7 @@ RESPONSES: Sequence[UnsupportedParam] = (
         }.items()
     ),
 )
-"""Besides those of chat completions."""
+"""In addition to those of chat completions."""
 
 MESSAGES: Sequence[UnsupportedParam] = (
     UnsupportedParam("container", "nothing is run here"),
@@ -170,6 +170,6 @@ MESSAGES: Sequence[UnsupportedParam] = (
     *(UnsupportedParam(name, "chat completions take one") for name in ("grammar", "logprobs", "explain")),
     *_LLAMA_CPP,
 )
-"""Anthropic's, besides those of chat completions."""
+"""Anthropic's, in addition to those of chat completions."""
 
 EMBEDDINGS: Sequence[UnsupportedParam] = (UnsupportedParam("embd_normalize", "vectors have length 1", (2,)),)

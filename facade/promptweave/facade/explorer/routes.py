@@ -1,4 +1,4 @@
-"""The Prompt Explorer, the page at `/`: static files, which use the public routes and nothing else."""
+"""The Prompt Explorer, the page at `/`: static files, which use only the public routes."""
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -20,11 +20,11 @@ _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'"
 )
-"""Nothing from elsewhere, and nothing inline."""
+"""Nothing from other origins, and nothing inline."""
 
 
 def add_explorer(app: FastAPI) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     for path, file in EXPLORER_FILES.items():
         app.add_api_route(path, _sending(file), methods=["GET", "HEAD"])
 

@@ -1,4 +1,4 @@
-"""Who may ask: API keys, given one by one or in a file that is read again when it changes."""
+"""API keys, given one by one or in a file that is reloaded when it changes."""
 
 import hashlib
 import logging
@@ -17,12 +17,12 @@ _LOOK_AGAIN_S = 1.0
 class Keys:
     """The keys that are accepted.
 
-    The file holds one key on each line; empty lines and what begins with `#` are left out. It is looked at again at most
-    once a second. When it can no longer be read, the keys that it had stay.
+    The file holds one key per line; empty lines and lines that begin with `#` are ignored. It is checked at most once a
+    second. If it can no longer be read, the previous keys stay.
     """
 
     def __init__(self, given: Iterable[str] = (), file: Path | None = None) -> None:
-        """Raises KeyFileError for a file that gives no keys."""
+        """Read the keys. Raises KeyFileError for a file without keys."""
         self._given = frozenset(map(_digest, given))
         self._file = file
         self._stamp = _stamp(file) if file else None
@@ -30,12 +30,12 @@ class Keys:
         self._looked = time.monotonic()
 
     def owner(self, presented: str | None) -> str | None:
-        """The name of a key in logs and stores, which does not tell the key. None for one that is not accepted."""
+        """Return the name of a key in logs and stores, which does not reveal the key; None for one that is not accepted."""
         if presented is None:
             return None
         self._look_again()
         digest = _digest(presented)
-        # All are compared, each in constant time: how long it takes tells nothing.
+        # All are compared, each in constant time: the duration reveals nothing.
         known = [secrets.compare_digest(digest, one) for one in self._given | self._in_file]
         return f"key_{digest.hex()[:12]}" if any(known) else None
 
@@ -56,11 +56,11 @@ class Keys:
 
 
 def presented_key(headers: Mapping[bytes, bytes]) -> str | None:
-    """The key in a request's headers: `Authorization: Bearer`, or `x-api-key` as Anthropic's clients send it."""
+    """Return the key in a request's headers: `Authorization: Bearer`, or `x-api-key` as Anthropic's clients send it."""
     scheme, _, key = headers.get(b"authorization", b"").partition(b" ")
     if scheme.lower() != b"bearer":
         key = headers.get(b"x-api-key", b"")
-    # Headers are bytes; keys are text. What is no UTF-8 is nobody's key.
+    # Headers are bytes; keys are text. Invalid UTF-8 matches no key.
     return key.strip().decode("utf-8", "replace") or None
 
 

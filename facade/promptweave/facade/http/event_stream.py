@@ -1,4 +1,4 @@
-"""Answers that are sent while they are written: server-sent events, which keep proxies awake while nothing comes."""
+"""Responses that are sent while they are generated: server-sent events, with pings that keep proxies from timing out."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
@@ -11,9 +11,9 @@ from promptweave.errors import PromptweaveError
 
 MEDIA_TYPE = "text/event-stream"
 PING = b": ping\n\n"
-"""A comment, which clients skip."""
+"""A comment, which clients ignore."""
 PING_S = 15.0
-"""Many proxies give up after 30 s or 60 s of silence."""
+"""Many proxies time out after 30 s or 60 s of silence."""
 
 Pieces = AsyncGenerator[bytes, None]
 
@@ -24,11 +24,11 @@ async def event_stream(
     headers: Mapping[str, str] | None = None,
     ping_s: float = PING_S,
 ) -> Response:
-    """The answer that `pieces` makes, each of them one or several whole events.
+    """Return the response that `pieces` makes, each of them one or several complete events.
 
-    The first piece is waited for: what fails until then is raised, and so a plain error. Where it takes longer than
-    `ping_s`, the answer begins with a ping; an error is then, as in the middle of an answer, what `failed` writes of it.
-    When the client goes away `pieces` is closed, and with it the call that writes the answer.
+    The first piece is awaited: an error before it is raised, and becomes an ordinary error response. If it takes longer than
+    `ping_s`, the response begins with a ping; from then on `failed` formats an error, as in the middle of a response. When
+    the client disconnects, `pieces` is closed, and with it the call that generates the answer.
     """
     first = asyncio.ensure_future(anext(pieces, b""))
     try:
@@ -62,20 +62,20 @@ async def _whole(
 
 
 class _Pinging(StreamingResponse):
-    """Sends a comment whenever nothing was sent for some seconds. One sleeping task a stream; nothing more for a piece."""
+    """Sends a comment after some seconds of silence. It costs one sleeping task per stream, and nothing per piece."""
 
     def __init__(self, pieces: Pieces, headers: Mapping[str, str], ping_s: float) -> None:
         super().__init__(pieces, media_type=MEDIA_TYPE, headers=headers)
         self._ping_s = ping_s
 
     async def stream_response(self, send: Send) -> None:
-        """Sends everything."""
+        """Send everything."""
         loop = asyncio.get_running_loop()
         quiet_since, sending = loop.time(), False
 
         async def timed(message: Message) -> None:
             nonlocal quiet_since, sending
-            sending = True  # A reader that is slow needs no ping.
+            sending = True  # A slow reader needs no ping.
             await send(message)
             quiet_since, sending = loop.time(), False
 

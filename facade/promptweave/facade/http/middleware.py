@@ -1,4 +1,4 @@
-"""What all requests and answers have, around the whole application. Plain ASGI, so streams pass as they are."""
+"""Middleware around the complete application. Plain ASGI, so streams pass unchanged."""
 
 import logging
 import secrets
@@ -21,26 +21,26 @@ logger = logging.getLogger(__name__)
 access = logging.getLogger(f"{__name__}.access")
 
 OPEN_PATHS = frozenset({"/health", "/ready"})
-"""Whoever watches the process needs no key, is not limited, and is not logged."""
+"""Health checks need no key, are not limited, and are not logged."""
 
 _SECURITY = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    # Answers are data: nothing in them is a page, and no page frames them.
+    # Responses are data: nothing in them is a page, and no page may frame them.
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
     "cache-control": "no-store",
 }
 EXPOSED = (REQUEST_ID_HEADER, "retry-after", "retry-after-ms", "x-promptweave-warnings", "x-ratelimit-limit-requests")
-"""Headers that scripts of other origins may read, where they are let in."""
+"""Headers that scripts of other origins may read, if they are permitted."""
 
 
 def in_envelope(app: ASGIApp, options: FacadeOptions, public_paths: Set[str] = frozenset()) -> ASGIApp:
-    """The application as it is served. `public_paths`: further paths that need no key. Raises KeyFileError."""
+    """Wrap the application in its middleware. `public_paths`: further paths that need no key. Raises KeyFileError."""
     keys = Keys(options.api_keys, options.api_keys_file) if options.asks_for_keys else None
     opened = OPEN_PATHS | public_paths
     app = AuthMiddleware(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests), opened)
     if options.cors_origins:
-        # Around the guard: browsers ask without a key whether they may ask.
+        # Outside of the key check: browsers send preflight requests without a key.
         app = CORSMiddleware(
             app, allow_origins=options.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
         )
@@ -48,9 +48,9 @@ def in_envelope(app: ASGIApp, options: FacadeOptions, public_paths: Set[str] = f
 
 
 class RequestContextMiddleware:
-    """Around everything: request ids, security headers, the access log, and the log of what failed.
+    """The outermost layer: request ids, security headers, the access log, and the log of failures.
 
-    A line of the access log has the request's id, method, path, status, time and client; nothing of its contents.
+    A line of the access log has the request's id, method, path, status, duration and client; nothing of its contents.
     """
 
     def __init__(self, app: ASGIApp, *, access_log: bool) -> None:
@@ -58,7 +58,7 @@ class RequestContextMiddleware:
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -80,10 +80,10 @@ class RequestContextMiddleware:
         try:
             await self._app(scope, receive, send_in_envelope)
         except Exception:
-            # It was answered already, by `handle_errors`, or its stream breaks off.
+            # `handle_errors` has already sent the response, or its stream breaks off.
             logger.exception("request %s failed", request_id)
         if self._access_log and scope["path"] not in OPEN_PATHS:
-            # The path is a client's text: written so that it cannot forge a line.
+            # The path is a client's text: escaped, so that it cannot forge a line.
             path = scope["path"].encode("unicode_escape").decode()
             client = scope["state"]["owner"] or _address(scope)
             seconds = time.monotonic() - began
@@ -99,9 +99,9 @@ class RequestContextMiddleware:
 
 
 class AuthMiddleware:
-    """In front of the routes: the API key, and how much its client may ask.
+    """In front of the routes: checks the API key, and applies the client's limits.
 
-    A client is a key; where none is asked for, an address. `opened`: paths without either.
+    A client is a key or, if no keys are configured, an address. `opened`: paths without either check.
     """
 
     def __init__(self, app: ASGIApp, keys: Keys | None, limits: RateLimits, opened: Set[str] = OPEN_PATHS) -> None:
@@ -111,7 +111,7 @@ class AuthMiddleware:
         self._opened = opened
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http" or scope["path"] in self._opened:
             await self._app(scope, receive, send)
             return

@@ -1,4 +1,4 @@
-"""Bodies of requests that carry a file: multipart/form-data, of bounded size."""
+"""Request bodies that carry a file: multipart/form-data, of bounded size."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -13,12 +13,12 @@ from promptweave.facade.errors import RequestError
 from promptweave.facade.http.request import read_bytes
 
 FILE = "file"
-"""The field that is a file, and the only one."""
+"""The only field that is a file."""
 
 _FORM = "multipart/form-data"
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 64 * 1024
-"""In bytes; files are bounded by the body alone."""
+"""For text fields; files are limited by the size of the body alone."""
 
 
 class FormBody(Body):
@@ -28,7 +28,7 @@ class FormBody(Body):
 
 
 async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
-    """The request's fields: text, and bytes for a file. What is given more than once, or as `name[]`, is a list.
+    """Return the request's fields: text, and bytes for a file. Repeated fields, and those named `name[]`, become lists.
 
     Raises RequestError and TooLargeError.
     """
@@ -45,7 +45,7 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
     except MultiPartException as error:
         raise RequestError(f"the body cannot be read as {_FORM}: {error.message}", path="") from None
     except (KeyError, ValueError, LookupError):
-        # No boundary; or a charset that does not exist, or that the text is not in.
+        # No boundary; or a charset that does not exist, or that the text is not valid in.
         raise RequestError(f"the body cannot be read as {_FORM}", path="") from None
     fields: dict[str, Any] = {}
     try:

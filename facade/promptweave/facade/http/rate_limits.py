@@ -1,4 +1,4 @@
-"""How much one client may ask: requests per minute, and requests at once."""
+"""Rate limits of a client: requests per minute, and concurrent requests."""
 
 import time
 from collections import Counter
@@ -13,7 +13,7 @@ from promptweave.errors import Code, PromptweaveError
 
 
 class TooManyError(PromptweaveError):
-    """A client asks more than it may."""
+    """A client exceeds its limit."""
 
     code = Code.RESOURCE_EXHAUSTED
     reason = "ERROR_REASON_OVERLOADED"
@@ -29,7 +29,7 @@ class RateLimits:
         self._running: Counter[str] = Counter()
 
     async def count(self, client: str) -> dict[str, str]:
-        """Counts one request; returns the headers that tell how many are left. Raises TooManyError."""
+        """Count one request; returns the headers that report how many are left. Raises TooManyError."""
         if self._per_minute is None:
             return {}
         taken = await self._window.hit(self._per_minute, client)
@@ -48,7 +48,7 @@ class RateLimits:
 
     @contextmanager
     def running(self, client: str) -> Iterator[None]:
-        """While a request runs. Raises TooManyError."""
+        """Count a request as running during the block. Raises TooManyError."""
         if self._concurrent is not None and self._running[client] >= self._concurrent:
             raise TooManyError(f"more than {self._concurrent} requests at once; wait for one to end", retry_after_s=1.0)
         self._running[client] += 1

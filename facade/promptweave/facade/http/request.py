@@ -1,4 +1,4 @@
-"""What the routes share: bodies of bounded size, clients that hang up, errors in OpenAI's form."""
+"""Helpers for all routes: bodies of bounded size, clients that disconnect, errors in OpenAI's format."""
 
 import asyncio
 import json
@@ -21,26 +21,26 @@ Result = TypeVar("Result")
 
 
 class TooLargeError(Exception):
-    """The body is larger than the facade takes."""
+    """The body is larger than the facade accepts."""
 
 
 class ClientGoneError(Exception):
-    """The client hung up: nobody reads the answer."""
+    """The client has disconnected, so nothing reads the response."""
 
 
 def request_id(request: Request) -> str:
-    """The id of a request, as its answer carries it."""
+    """Return the id of a request, as in the headers of its response."""
     return str(request.state.request_id)
 
 
 def owner(request: Request) -> str | None:
-    """Whose request this is: the name of its key. None where no key is asked for."""
+    """Return the owner of a request: the name of its key; None if no keys are configured."""
     found: str | None = request.state.owner
     return found
 
 
 def answer(error: HttpError, path: str, request_id: str, **headers: str) -> JSONResponse:
-    """An error as an answer, in the form that clients of the route at `path` know."""
+    """Return an error response in the format of the API at `path`."""
     body = error.anthropic_body(request_id) if path.startswith("/v1/messages") else error.body()
     return JSONResponse(body, status_code=error.status, headers={**error.headers(), **headers})
 
@@ -50,7 +50,7 @@ def _answer(error: HttpError, request: Request, **headers: str) -> JSONResponse:
 
 
 async def read_bytes(request: Request, max_bytes: int) -> bytes:
-    """The request's body. Raises TooLargeError."""
+    """Read the request's body. Raises TooLargeError."""
     data = bytearray()
     if int(request.headers.get("content-length") or 0) > max_bytes:
         raise TooLargeError
@@ -62,7 +62,7 @@ async def read_bytes(request: Request, max_bytes: int) -> bytes:
 
 
 async def read_json(request: Request, max_bytes: int) -> Any:
-    """The request's body. Raises RequestError and TooLargeError."""
+    """Read the request's body as JSON. Raises RequestError and TooLargeError."""
     data = await read_bytes(request, max_bytes)
     try:
         value = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
@@ -89,7 +89,7 @@ def _no_constant(name: str) -> Any:
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of `work`, which is cancelled when the client hangs up: then ClientGoneError."""
+    """Return the result of `work`, which is cancelled when the client disconnects; then raise ClientGoneError."""
     task = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_gone(request))
     try:
@@ -110,7 +110,7 @@ async def _gone(request: Request) -> None:
 
 
 def handle_errors(app: FastAPI) -> None:
-    """Every way of being wrong gets OpenAI's error body."""
+    """Make all errors return the error body of the API."""
 
     @app.exception_handler(PromptweaveError)
     async def told(request: Request, error: PromptweaveError) -> JSONResponse:
@@ -118,12 +118,12 @@ def handle_errors(app: FastAPI) -> None:
 
     @app.exception_handler(TooLargeError)
     async def too_large(request: Request, error: TooLargeError) -> JSONResponse:
-        # What is not read of the body would be taken for the next request.
+        # The rest of the body, which is not read, would be taken for the next request.
         return _answer(TOO_LARGE, request, connection="close")
 
     @app.exception_handler(ClientGoneError)
     async def gone(request: Request, error: ClientGoneError) -> JSONResponse:
-        return JSONResponse({}, status_code=499)  # Seen by nobody.
+        return JSONResponse({}, status_code=499)  # The client no longer reads it.
 
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> JSONResponse:
@@ -141,7 +141,7 @@ def handle_errors(app: FastAPI) -> None:
 
 
 def http_error(error: PromptweaveError, request_id: str) -> HttpError:
-    """An error as an answer; what the client is not told goes to the log."""
+    """Convert an error to a response; what the client must not see is logged."""
     told = to_http(error, request_id)
     if told.status == 500:
         logger.error("request %s failed: %s", request_id, error.message)

@@ -1,4 +1,4 @@
-"""What the compiler tells of its work: `/describe-template` and `/parse`. `/apply-template` is in `llama_cpp.py`."""
+"""The compiler's own routes: `/describe-template` and `/parse`. `/apply-template` is in `llama_cpp.py`."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ _FINISH_REASONS = {
 
 
 class TemplateBody(Body):
-    """A chat template, by the names that `promptweave compile` has; without `template` that of the model is meant."""
+    """A chat template, with the field names of `promptweave compile`; without `template` it is the model's own."""
 
     model: str | None = None
     template: str | None = None
@@ -28,7 +28,7 @@ class TemplateBody(Body):
 
 
 class ParseBody(Body):
-    """A model's output, and the `syntax` of the prompt that it answers. `finished`: it was not cut."""
+    """A model's output, and the `syntax` of the prompt that it answers. `finished`: it was not truncated."""
 
     syntax: dict[str, Any]
     text: str
@@ -36,18 +36,18 @@ class ParseBody(Body):
 
 
 def add_compiler_routes(app: FastAPI, options: FacadeOptions) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     app.add_api_route("/describe-template", route(TemplateBody, _describe, options), methods=["POST"])
     app.add_api_route("/parse", route(ParseBody, _parse, options), methods=["POST"])
 
 
 def inline_template(source: str, bos_token: str | None, eos_token: str | None) -> prompt_compiler_pb2.Template:
-    """A template that a request brings along."""
+    """Build the template that a request contains."""
     return prompt_compiler_pb2.Template(source=source, bos_token=bos_token or "", eos_token=eos_token or "")
 
 
 async def _describe(asked: ParsedRequest[TemplateBody]) -> dict[str, Any]:
-    """The profile by the contract's names, and the template itself."""
+    """Return the profile, with the contract's field names, and the template itself."""
     body = asked.body
     if body.template is None:
         model = await asked.model(body.model)
@@ -67,7 +67,7 @@ async def _describe(asked: ParsedRequest[TemplateBody]) -> dict[str, Any]:
 
 
 async def _parse(asked: ParsedRequest[ParseBody]) -> dict[str, Any]:
-    """The message, as `promptweave parse` prints it."""
+    """Return the message, in the format of `promptweave parse`."""
     try:
         syntax = ParseDict(asked.body.syntax, output_pb2.OutputSyntax())
     except ParseError as error:
@@ -77,7 +77,7 @@ async def _parse(asked: ParsedRequest[ParseBody]) -> dict[str, Any]:
 
 
 def parsed_object(message: output_pb2.ParsedMessage) -> dict[str, Any]:
-    """A message that was read."""
+    """Convert a parsed message to JSON."""
     return {
         "message": {
             "role": "assistant",

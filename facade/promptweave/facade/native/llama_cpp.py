@@ -1,4 +1,4 @@
-"""What llama.cpp's server has beside OpenAI's API: `/tokenize`, `/detokenize`, `/apply-template`."""
+"""Routes of llama.cpp's server that OpenAI's API lacks: `/tokenize`, `/detokenize`, `/apply-template`."""
 
 from typing import Any
 
@@ -17,11 +17,11 @@ from promptweave.facade.options import FacadeOptions
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 _PICTURE = "\ufffc"
-"""The Unicode Standard's character for an object that is no text."""
+"""The Unicode Standard's character for an object that is not text."""
 
 
 class TokenizeBody(Body):
-    """A text; llama.cpp's fields and defaults. `model` is needed where there are several."""
+    """A text, with llama.cpp's fields and defaults. `model` is required if there are several."""
 
     content: str
     model: str | None = None
@@ -38,7 +38,7 @@ class DetokenizeBody(Body):
 
 
 class ApplyTemplateBody(ChatBody):
-    """A chat request; it may bring its template along, as for `promptweave compile`."""
+    """A chat request; it may contain its own template, as for `promptweave compile`."""
 
     template: str | None = None
     bos_token: str | None = None
@@ -46,7 +46,7 @@ class ApplyTemplateBody(ChatBody):
 
 
 def add_llama_cpp_routes(app: FastAPI, options: FacadeOptions) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     app.add_api_route("/tokenize", route(TokenizeBody, _tokenize, options), methods=["POST"])
     app.add_api_route("/detokenize", route(DetokenizeBody, _detokenize, options), methods=["POST"])
     app.add_api_route("/apply-template", route(ApplyTemplateBody, _apply_template, options, body_path), methods=["POST"])
@@ -68,7 +68,7 @@ async def _tokenize(asked: ParsedRequest[TokenizeBody]) -> dict[str, Any]:
 
 
 def _piece(piece: bytes) -> str | list[int]:
-    """Text, or a list of bytes where it is none, as llama.cpp writes it."""
+    """Return text, or a list of bytes if it is not UTF-8, as llama.cpp does."""
     try:
         return piece.decode()
     except UnicodeDecodeError:
@@ -81,7 +81,7 @@ async def _detokenize(asked: ParsedRequest[DetokenizeBody]) -> dict[str, Any]:
 
 
 async def _apply_template(asked: ParsedRequest[ApplyTemplateBody]) -> JSONResponse:
-    """The whole compiled prompt, with the names that `promptweave compile` gives its parts."""
+    """Return the complete compiled prompt, with the field names of `promptweave compile`."""
     body = asked.body
     request = to_compile_request(body)
     request.explain = body.explain
@@ -99,10 +99,10 @@ async def _apply_template(asked: ParsedRequest[ApplyTemplateBody]) -> JSONRespon
 
 
 def compiled_object(compiled: prompt_compiler_pb2.CompileResponse) -> dict[str, Any]:
-    """A compiled prompt as JSON.
+    """Convert a compiled prompt to JSON.
 
-    `prompt` is all of its text, with U+FFFC for a picture; where special tokens are text, and which picture it is, only
-    `segments` tell.
+    `prompt` is its complete text, with U+FFFC for an image; only `segments` shows where special tokens are plain text, and
+    which image it is.
     """
     prompt = compiled.prompt
     return {

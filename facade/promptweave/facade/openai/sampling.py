@@ -1,4 +1,4 @@
-"""OpenAI's sampling parameters, of chat requests and of completions, as the contract has them."""
+"""OpenAI's sampling parameters, of chat requests and completions, converted to the contract's."""
 
 import json
 from typing import Any, Protocol
@@ -13,11 +13,11 @@ _SAMPLING = {
 
 
 _RANDOM_SEED = 2**32 - 1
-"""To the engine this seed means: choose one."""
+"""To the engine, this seed means a random one."""
 
 
 class SamplingParameters(Protocol):
-    """The fields of a request's body that say how tokens are chosen."""
+    """The fields of a request's body that control sampling."""
 
     @property
     def seed(self) -> int | None: ...
@@ -28,7 +28,7 @@ class SamplingParameters(Protocol):
 
 
 def sampling_of(body: SamplingParameters) -> inference_pb2.Sampling:
-    """How tokens are chosen. Raises RequestError."""
+    """Return the sampling parameters. Raises RequestError."""
     sampling = inference_pb2.Sampling()
     extra = body.model_extra or {}
     for name, field in _SAMPLING.items():

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the facade: made of the bodies that its routes read, with an example for each."""
+"""The OpenAPI document of the facade: built from the bodies that its routes read, with an example for each."""
 
 import re
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ _PARSE = {
 
 @dataclass(frozen=True)
 class Operation:
-    """A route as it is described. `streams`: it answers with events, too, where the body asks for them."""
+    """A route's description. `streams`: it can also return events, if the body requests them."""
 
     method: str
     path: str
@@ -62,9 +62,9 @@ class Operation:
     example: JsonObject | None = None
     streams: bool = False
     media: str = "application/json"
-    """Of the answer."""
+    """The media type of the response."""
     form: bool = False
-    """Whether the body is a form, and no JSON."""
+    """Whether the body is a form instead of JSON."""
 
 
 OPERATIONS: Sequence[Operation] = (
@@ -155,7 +155,7 @@ _ERRORS = {
     503: "The engine is not ready; `retry-after` says when to come again",
     504: "It took too long",
 }
-"""500 is not among them: nobody's request makes it."""
+"""500 is not among them: no request causes it."""
 
 _ERROR_SCHEMAS: JsonObject = {
     "Error": {
@@ -204,7 +204,7 @@ _WARNED = {
 
 
 def openapi_document(version: str) -> JsonObject:
-    """The document, OpenAPI 3.1."""
+    """Return the document, OpenAPI 3.1."""
     kinds = {operation.body for operation in OPERATIONS if operation.body}
     refs, schemas = models_json_schema(
         [(kind, "validation") for kind in sorted(kinds, key=lambda kind: kind.__name__)],

@@ -1,6 +1,7 @@
-"""What the routes answer, as JSON Schemas for the OpenAPI document; OpenAI's and Anthropic's own say more of theirs.
+"""The routes' responses, as JSON Schemas for the OpenAPI document; OpenAI's and Anthropic's own descriptions have more
+detail.
 
-Fields that only some answers have are in `may`; all others are always there.
+Fields that only some responses have are in `may`; all others are always present.
 """
 
 from collections.abc import Mapping
@@ -241,11 +242,11 @@ ANSWERS: Mapping[str, str] = {
     "get /health": "Health",
     "get /ready": "Readiness",
 }
-"""Method and path → the schema of what is answered."""
+"""Method and path → the schema of the response."""
 
 
 def error_schema(path: str, status: int) -> str:
-    """The schema of what a route answers instead, with an HTTP status from 400 on."""
+    """Return the schema of a route's response with an HTTP status from 400 on."""
     if path == "/ready" and status == 503:
         return "Readiness"
     return "AnthropicError" if path.startswith("/v1/messages") else "Error"

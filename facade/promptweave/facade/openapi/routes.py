@@ -1,4 +1,4 @@
-"""`/openapi.json`, and `/docs` for people: a page without scripts, which needs nothing from elsewhere."""
+"""`/openapi.json`, and `/docs`, its readable form: a page without scripts, which needs nothing from other origins."""
 
 import json
 from html import escape
@@ -16,22 +16,22 @@ _STYLE = (
 )
 
 _CSP = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"}
-"""The one page here may have its own style, and nothing else."""
+"""This page alone may have its own style, and nothing else."""
 
 
 def add_docs(app: FastAPI) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     document = openapi_document(version("promptweave"))
     page = _page(document)
 
     @app.get("/openapi.json")
     async def openapi() -> JSONResponse:
-        """The OpenAPI document."""
+        """Return the OpenAPI document."""
         return JSONResponse(document)
 
     @app.get("/docs")
     async def docs() -> HTMLResponse:
-        """The same, to read."""
+        """Return the same as a page."""
         return HTMLResponse(page, headers=_CSP)
 
 

@@ -1,6 +1,6 @@
-"""What a span says of a prompt that is run, by OpenTelemetry's conventions for generative AI.
+"""Spans of prompts that are run, by OpenTelemetry's conventions for generative AI.
 
-https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. Words of prompts and answers only where they are asked for.
+https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans/. Text of prompts and answers is included only if requested.
 """
 
 import json
@@ -23,23 +23,23 @@ _REASONS = {
 
 @dataclass(frozen=True)
 class Operation:
-    """What a prompt is run for. `content`: the attributes that hold the prompt's words."""
+    """The request that a prompt is run for. `content`: the attributes that hold the prompt's text."""
 
     name: str = "chat"
     model: str = ""
-    """As the client calls it."""
+    """The name that the client uses."""
     response_model: str = ""
     json: bool = False
     content: Callable[[], Mapping[str, Any]] = dict
 
 
 class OperationSpan:
-    """The span of one operation: begins with it, sees its answers, ends."""
+    """The span of one operation: starts with it, records its responses, ends."""
 
     def __init__(self, operation: Operation, request: inference_pb2.GenerateRequest, server: str) -> None:
-        """`server`: the address that is asked."""
+        """Start the span. `server`: the address that is called."""
         self.span = Span()
-        """What the call is part of."""
+        """The parent span of the call."""
         self._traced = tracing_on()
         self._finished: dict[int, inference_pb2.Finish] = {}
         self._messages: dict[int, list[JsonObject]] | None = None
@@ -54,7 +54,7 @@ class OperationSpan:
         self.span = begin_span(f"{operation.name} {operation.model}".strip(), "client", attributes)
 
     def on_response(self, response: inference_pb2.GenerateResponse) -> None:
-        """A piece of the answers."""
+        """Record a response."""
         if not self._traced:
             return
         for event in response.events:
@@ -64,11 +64,11 @@ class OperationSpan:
                 _append(self._messages.setdefault(event.index, []), event.delta)
 
     def on_error(self, error: BaseException) -> None:
-        """The operation ended with an error."""
+        """Mark the operation as failed."""
         self.span.fail(kind_of(error))
 
     def end(self) -> None:
-        """The operation is over."""
+        """End the operation."""
         if not self._traced:
             return
         finished = [self._finished[index] for index in sorted(self._finished)]
@@ -77,7 +77,7 @@ class OperationSpan:
             self.span.set(
                 {
                     "gen_ai.response.finish_reasons": [_REASONS.get(finish.reason, "") for finish in finished],
-                    # All answers have the same prompt.
+                    # All answers share one prompt.
                     "gen_ai.usage.input_tokens": max(usage.prompt_tokens for usage in usages),
                     "gen_ai.usage.cache_read.input_tokens": max(usage.cached_tokens for usage in usages),
                     "gen_ai.usage.output_tokens": sum(usage.completion_tokens for usage in usages),
@@ -110,7 +110,7 @@ def _request_attributes(
     }
     for field, value in request.sampling.ListFields():
         if field.name in _SAMPLING:
-            # What was given, and not the nearest float of 32 bits.
+            # The value that was given, and not the nearest 32-bit float.
             attributes[f"gen_ai.request.{field.name}"] = round(value, 6) if isinstance(value, float) else value
     if request.HasField("max_tokens"):
         attributes["gen_ai.request.max_tokens"] = request.max_tokens
@@ -128,7 +128,7 @@ def _append(parts: list[JsonObject], delta: output_pb2.OutputDelta) -> None:
         case "tool_call":
             parts.append({"type": "tool_call", "id": delta.tool_call.id, "name": delta.tool_call.name, "arguments": ""})
         case "tool_call_fragment":
-            # It is of the last call: one ends before the next begins.
+            # It belongs to the last call: one ends before the next begins.
             calls = [part for part in parts if part["type"] == "tool_call"]
             if calls:
                 calls[-1]["arguments"] += delta.tool_call_fragment.text

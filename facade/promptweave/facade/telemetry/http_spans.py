@@ -1,4 +1,4 @@
-"""A span for each request, by OpenTelemetry's conventions for HTTP servers. Plain ASGI, so streams pass as they are."""
+"""A span for each request, by OpenTelemetry's conventions for HTTP servers. Plain ASGI, so streams pass unchanged."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -10,13 +10,13 @@ _METHODS = {"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT
 
 
 class HttpTraces:
-    """Around the whole application: what it calls, and what it logs, is part of the request's span."""
+    """Around the complete application: its calls and log records become part of the request's span."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
+        """Handle one ASGI connection."""
         if not tracing_on() or scope["type"] != "http" or scope["path"] in _UNTRACED:
             await self._app(scope, receive, send)
             return
@@ -41,7 +41,7 @@ class HttpTraces:
             try:
                 await self._app(scope, receive, send_and_see)
             finally:
-                # The route, as it is written in the application: paths that clients make up are no names.
+                # The route as the application defines it: paths that clients make up do not become names.
                 if route := getattr(scope.get("route"), "path", None):
                     traced.rename(f"{name} {route}")
                     traced.set({"http.route": route})

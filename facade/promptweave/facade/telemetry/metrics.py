@@ -19,26 +19,29 @@ _LABELS = ("method", "handler")
 
 
 class HttpMetrics:
-    """Around the whole application: counts requests by route. Plain ASGI, so streams pass as they are."""
+    """Around the complete application: counts requests by route. Plain ASGI, so streams pass unchanged."""
 
     def __init__(self, app: ASGIApp, registry: CollectorRegistry) -> None:
         self._app = app
-        self._requests = Counter("http_requests", "Requests that ended.", (*_LABELS, "status"), registry=registry)
+        self._requests = Counter("http_requests", "Requests completed, by status.", (*_LABELS, "status"), registry=registry)
         self._seconds = Histogram(
             "http_request_duration_seconds",
-            "How long requests took, up to the end of the answer.",
+            "Duration of requests up to the end of the response, in seconds.",
             _LABELS,
             buckets=_SECONDS,
             registry=registry,
         )
         self._of_models = Counter(
-            "promptweave_model_requests", "Requests that a model was found for.", ("model", "status"), registry=registry
+            "promptweave_model_requests",
+            "Requests by model and status; requests without a known model are not counted.",
+            ("model", "status"),
+            registry=registry,
         )
-        self._in_flight = Gauge("http_requests_in_flight", "Requests that are being answered.", registry=registry)
+        self._in_flight = Gauge("http_requests_in_flight", "Requests in progress.", registry=registry)
         ProcessCollector(registry=registry)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handles one connection."""
+        """Handle one ASGI connection."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -56,16 +59,16 @@ class HttpMetrics:
             await self._app(scope, receive, send_and_see)
         finally:
             self._in_flight.dec()
-            # The route, as it is written in the application: paths that clients make up are no labels.
+            # The route as the application defines it: paths that clients make up do not become labels.
             route = getattr(scope.get("route"), "path", "none")
             method = scope["method"] if route != "none" else "none"
             self._requests.labels(method, route, status).inc()
             self._seconds.labels(method, route).observe(time.perf_counter() - start)
-            # By the model's own name, not by what the client calls it.
+            # By the model's own name, not by the one that the client uses.
             if model := scope.get("state", {}).get("model"):
                 self._of_models.labels(model, status).inc()
 
 
 def shown(registry: CollectorRegistry) -> Response:
-    """The metrics as an answer."""
+    """Return the metrics as a response."""
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""`promptweave compile`: a chat request in, the compiled prompt out."""
+"""`promptweave compile`: compiles a chat request into a prompt and a grammar."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,19 +22,21 @@ from promptweave.facade.openai.chat.to_grpc import body_path, compile_request_fr
 from promptweave.output.wire import syntax_to_wire
 
 _TEMPLATE_KEYS = {"template": "source", "bos_token": "bos_token", "eos_token": "eos_token"}
-"""What a request may say of its template, and the fields of ChatTemplate."""
+"""Keys of a request that set its template → fields of ChatTemplate."""
 
 
 @click.command("compile")
 @template_options
-@click.option("--style", type=click.Choice(STYLES), help="How calls are written. Default: as the template does, or generic.")
+@click.option("--style", type=click.Choice(STYLES), help="Tool call style.  [default: the template's, or generic]")
 @click.option(
     "--schema-style",
     type=click.Choice([style.value for style in SchemaStyle]),
-    help="How tools are shown where the template does not show them.",
+    help="Notation of tool schemas if the template does not render tools.",
 )
-@click.option("--explain", is_flag=True, help="For a person: where the prompt and each rule of the grammar came from.")
-@click.option("--jsonl", is_flag=True, help='Read a chat request a line, print {"result"} or {"error"} for each.')
+@click.option(
+    "--explain", is_flag=True, help="Print where each part of the prompt and each grammar rule comes from, for humans."
+)
+@click.option("--jsonl", is_flag=True, help='Read one chat request per line; print {"result"} or {"error"} for each.')
 def command(
     model: Path | None,
     template: Path | None,
@@ -47,11 +49,11 @@ def command(
 ) -> None:
     """Compile the OpenAI chat request on stdin for a model's chat template.
 
-    Prints one JSON object: the prompt, the grammar that the engine must keep to (null: any text may come), the texts that
-    stop it, and the syntax by which `promptweave parse` reads its output. What cannot be done is refused: exit code 2, and
-    one line that names the place in the request.
+    Prints one JSON object: the prompt, the grammar that constrains the engine (null: unconstrained), the stop strings, and
+    the syntax that `promptweave parse` needs to read the output. Invalid and unsupported requests exit with code 2 and one
+    line that names the path in the request.
 
-    A request may bring its template: "template", "bos_token" and "eos_token" beside "messages".
+    A request can include its own template: "template", "bos_token" and "eos_token" beside "messages".
 
     \b
     Examples:
@@ -90,11 +92,11 @@ def _compile(
         ) from None
     try:
         request = chat_request_from_wire(wire)
-        # What a request says itself goes before the options.
+        # The request's own settings override the options.
         request = replace(request, style=request.style or style or "", schema_style=request.schema_style or shown_as)
         return request, compile_prompt(request, template), template
     except PromptweaveError as error:
-        # Their places are in the compiler's request; the user's is OpenAI's.
+        # These paths refer to the compiler's request; the user sent an OpenAI request.
         error.path = None if error.path is None else body_path(error.path, body)
         raise
 

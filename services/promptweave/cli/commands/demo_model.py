@@ -13,15 +13,15 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command("demo-model")
 @click.argument("path", type=_FILE)
-@click.option("--template", type=_FILE, help="A file with the chat template's Jinja text. Default: one as in Hermes models.")
-@click.option("--vocab", type=_FILE, help="A GGUF file whose tokenizer is taken. Default: a token for each byte.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the weights.")
-@click.option("--force", is_flag=True, help="Overwrite PATH if it is there.")
+@click.option("--template", type=_FILE, help="File with a Jinja chat template.  [default: one like that of Hermes models]")
+@click.option("--vocab", type=_FILE, help="GGUF file to take the tokenizer from.  [default: one token per byte]")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the random weights.")
+@click.option("--force", is_flag=True, help="Overwrite PATH if it exists.")
 def command(path: Path, template: Path | None, vocab: Path | None, seed: int, force: bool) -> None:
     """Write a tiny GGUF model with random weights to PATH.
 
-    Its words are noise, so whatever structure its answers have comes from the grammar alone: a model to test with that
-    takes a second to load. The same options give the same file.
+    It generates noise, so all structure in its output comes from the grammar: a model for tests that loads in a second.
+    The same options produce the same file.
 
     \b
     Examples:
@@ -51,7 +51,7 @@ def command(path: Path, template: Path | None, vocab: Path | None, seed: int, fo
 
 
 def _warn_of(source: str) -> None:
-    """A model may well have a broken template, but its maker should know."""
+    """Warn about a template that fails; the model is written anyway."""
     from promptweave.compiler.errors import TemplateError
     from promptweave.compiler.profile.profile import profile
     from promptweave.compiler.template.chat_template import ChatTemplate

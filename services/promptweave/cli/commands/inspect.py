@@ -1,4 +1,4 @@
-"""`promptweave inspect`: what a chat template does, as a person reads it."""
+"""`promptweave inspect`: describes a chat template."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -17,9 +17,9 @@ from promptweave.compiler.styles.arguments import KEY, Form
 
 @click.command("inspect")
 @template_options
-@click.option("--json", "as_json", is_flag=True, help="For a program: one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(model: Path | None, template: Path | None, bos: str, eos: str, as_json: bool) -> None:
-    """Describe a chat template: roles, tools, how it writes calls and reasoning, and what falls back and why.
+    """Describe a chat template: roles, tools, syntax of tool calls and reasoning, and which fallbacks apply and why.
 
     \b
     Example:
@@ -39,7 +39,7 @@ def command(model: Path | None, template: Path | None, bos: str, eos: str, as_js
 
 
 def _plain(found: Profile) -> dict[str, Any]:
-    """The profile as JSON: a call's pieces are its texts, and NAME, ID and the like for what is filled in."""
+    """Return the profile as JSON. The pieces of a call are its literal texts and NAME, ID etc. for what is filled in."""
     plain = asdict(found)
     plain["call_example"] = found.calls.example() if found.calls else None
     if found.calls:
@@ -49,7 +49,7 @@ def _plain(found: Profile) -> dict[str, Any]:
 
 
 def _forms(forms: Mapping[str, Form]) -> str:
-    """How a value of each type is written, types that are written alike on one line."""
+    """Describe how values of each type are written; types with the same notation share a line."""
     alike: dict[str, list[str]] = {}
     for name, form in forms.items():
         words = ", ".join(f"{word} for {meant}" for meant, word in form.words if word != meant)
@@ -59,7 +59,7 @@ def _forms(forms: Mapping[str, Form]) -> str:
 
 
 def _page(found: Profile, content_hash: str) -> tuple[list[tuple[str, str]], list[str]]:
-    """What is known, as names and texts, and notes."""
+    """Return the profile as rows of names and texts, and its notes."""
     lines = [
         ("template", content_hash[:16]),
         ("style", found.style),

@@ -1,4 +1,4 @@
-"""`promptweave parse`: a model's output in, the message out."""
+"""`promptweave parse`: parses a model's output into a message."""
 
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from promptweave.v1 import output_pb2
 
 
 @click.command("parse")
-@click.option("--compiled", type=click.Path(dir_okay=False, path_type=Path), help="What `promptweave compile` printed.")
-@click.option("--cut", is_flag=True, help="The output was cut by a limit: the finish reason is `length`.")
+@click.option("--compiled", type=click.Path(dir_okay=False, path_type=Path), help="Output of `promptweave compile`.")
+@click.option("--cut", is_flag=True, help="The output was truncated by a limit; the finish reason is `length`.")
 @click.option(
-    "--jsonl", is_flag=True, help='Read {"compiled", "text", "finished"} a line, print {"result"} or {"error"} for each.'
+    "--jsonl",
+    is_flag=True,
+    help='Read one {"compiled", "text", "finished"} per line; print {"result"} or {"error"} for each.',
 )
 def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
-    """Read the model's output on stdin, and print the message that it is.
+    """Parse the model's output on stdin and print the message as JSON.
 
     \b
     Example:
@@ -59,7 +61,7 @@ def _syntax(compiled: Any) -> Syntax:
     if not isinstance(compiled, dict) or not isinstance(compiled.get("syntax"), dict):
         raise RequestError("this is not what `promptweave compile` prints: it has no syntax", path="/compiled")
     try:
-        # Protobuf's reader fails badly on half a surrogate pair, which is no text.
+        # Protobuf's parser fails badly on a lone surrogate, which is not valid text.
         dumps(compiled["syntax"]).encode()
         return syntax_from_wire(ParseDict(compiled["syntax"], output_pb2.OutputSyntax()))
     except (ParseError, SyntaxUnreadableError, UnicodeEncodeError) as error:

@@ -1,4 +1,4 @@
-"""`promptweave precache`: long prompts are evaluated once, and are there from then on."""
+"""`promptweave precache`: evaluates long prompts once and keeps them as sessions."""
 
 import asyncio
 import hashlib
@@ -32,16 +32,18 @@ _PROBES = ("a", "b")
 
 @click.command("precache")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="The compiler's address.", show_default=True)
-@click.option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="The inference service's.", show_default=True)
+@click.option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="Address of the compiler.", show_default=True)
+@click.option(
+    "--inference", default="127.0.0.1:50052", metavar="ADDR", help="Address of the inference service.", show_default=True
+)
 @client_security_options
 def command(file: Path, compiler: str, inference: str, **given: Any) -> None:
-    """Evaluate long prompts once, for running services; later ones that begin like them start at once.
+    """Evaluate long prompts ahead of time, for running services, so that requests with the same beginning start immediately.
 
-    FILE holds an OpenAI chat request on each line. One that ends with a user's message is taken whole. Of one that does not,
-    such as a system message with tools, it is what comes before whatever a user may say. What was evaluated is kept as a
-    session, so after a restart of the services the same command loads it again; `promptweave serve --precache FILE` does
-    that at each start.
+    FILE contains one OpenAI chat request per line. A request that ends with a user message is evaluated completely; of any
+    other, such as a system message with tools, the part that precedes the user message is evaluated. The result is kept as
+    a session, so after a restart of the services the same command loads it again; `promptweave serve --precache FILE` does
+    so at each start.
 
     \b
     Example:
@@ -63,7 +65,7 @@ def command(file: Path, compiler: str, inference: str, **given: Any) -> None:
 async def _precache(file: Path, lines: list[str], compiler: str, inference: str, security: Security) -> None:
     async with ServiceClients(compiler, inference, security) as services:
         model = await services.model()
-        # All are read before the first one is evaluated: that may take minutes.
+        # All lines are compiled before the first evaluation, which may take minutes.
         prompts = [
             await _prompt(f"{file}:{number}", line, services, model) for number, line in enumerate(lines, 1) if line.strip()
         ]
@@ -73,7 +75,7 @@ async def _precache(file: Path, lines: list[str], compiler: str, inference: str,
                 usage = await _evaluate(services, prompt, session_id=_session_id(prompt))
                 tokens += usage.prompt_tokens
                 loaded += usage.cached_tokens
-                # The engine sets aside what a slot holds when another prompt comes.
+                # The engine saves a slot's content when another prompt replaces it.
                 await _evaluate(services, _OTHER)
         click.echo(
             f"{len(prompts)} prompts of {tokens:,} tokens are there: {tokens - loaded:,} evaluated, {loaded:,} loaded,"
@@ -116,7 +118,7 @@ async def _compiled(
 
 
 def _common(prompts: list[list[prompt_compiler_pb2.PromptSegment]]) -> list[prompt_compiler_pb2.PromptSegment]:
-    """What all prompts begin with."""
+    """Return the common prefix of all prompts."""
     pairs = list(zip(*prompts, strict=False))
     common = [first for first, _ in takewhile(_alike, pairs)]
     if len(common) < len(pairs):

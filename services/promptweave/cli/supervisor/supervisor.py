@@ -1,4 +1,4 @@
-"""The services of one machine as child processes: started together, watched, stopped together."""
+"""Runs the services of one machine as child processes: started, watched and stopped together."""
 
 import asyncio
 import http.client
@@ -28,12 +28,12 @@ _POLL_S = 0.1
 _REPORT_S = 10.0
 _STOP_MARGIN_S = 5.0
 _QUIET_STOP_S = 1.5
-"""A stop that takes longer is explained."""
+"""A longer shutdown is reported to the user."""
 _INTERRUPTED = 130
 
 
 class ServiceEndedError(Exception):
-    """A service ended that should run on; `status` is its process's exit status."""
+    """A service exited unexpectedly; `status` is its process's exit status."""
 
     def __init__(self, name: str, status: int) -> None:
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
@@ -42,7 +42,7 @@ class ServiceEndedError(Exception):
 
 
 class Service:
-    """One service in a child process. It has a session of its own, so that a Ctrl-C reaches only us."""
+    """One service in a child process, in its own process session, so that Ctrl-C reaches only the supervisor."""
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:
         self.name = name
@@ -50,24 +50,24 @@ class Service:
 
     @classmethod
     async def start(cls, name: str, options: Options) -> "Service":
-        """Starts it."""
+        """Start the service."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "promptweave.cli.supervisor.service_process"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
-            # The screen is for what runs where; who wants every step sets the variable.
+            # The terminal shows only what runs where; the variable enables more detailed logs.
             env={LEVEL_VARIABLE: "warning", **os.environ},
         )
         assert process.stdin is not None
-        # Left open: its end tells the child that we are gone.
+        # Left open: when it closes, the child knows that the supervisor is gone.
         process.stdin.write(order_line(options))
         with suppress(ConnectionError):
             await process.stdin.drain()
         return cls(name, process)
 
     async def address(self) -> str:
-        """Where it listens, once it does. Raises ServiceEndedError."""
+        """Return the listen address, once the service listens. Raises ServiceEndedError."""
         assert self._process.stdout is not None
         line = (await self._process.stdout.readline()).decode()
         if not line.startswith(LISTENING):
@@ -75,16 +75,16 @@ class Service:
         return line.removeprefix(LISTENING).strip()
 
     async def ended(self) -> None:
-        """Waits for its end, which is an error whenever it comes."""
+        """Wait until the service exits, which is always an error. Raises ServiceEndedError."""
         raise ServiceEndedError(self.name, await self._process.wait())
 
     def signal(self, number: signal.Signals) -> None:
-        """Sends a signal, if it still lives."""
+        """Send a signal if the process is still running."""
         with suppress(ProcessLookupError):
             self._process.send_signal(number)
 
     async def stop(self, patience_s: float) -> None:
-        """SIGTERM, then SIGKILL if it takes too long. Its own children end with it."""
+        """Send SIGTERM, then SIGKILL after `patience_s`. The service's own children end with it."""
         self.signal(signal.SIGTERM)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), patience_s)
@@ -94,7 +94,7 @@ class Service:
 
 @dataclass(frozen=True)
 class Running:
-    """What runs where, once it does."""
+    """The addresses and the model of the running services."""
 
     openai_api: str
     compiler: str
@@ -104,7 +104,7 @@ class Running:
     aliases: tuple[str, ...]
 
     def screen(self) -> str:
-        """The same for a person."""
+        """Return the text for the terminal."""
         key = "with your API key" if self.asks_for_keys else "no API key is asked for"
         also = f", also as {', '.join(self.aliases)}" if self.aliases else ""
         return f"""
@@ -117,7 +117,7 @@ promptweave {version("promptweave")}
 
 
 class ServiceSupervisor:
-    """Compiler, inference and facade."""
+    """Starts, watches and stops compiler, inference service and facade."""
 
     def __init__(
         self,
@@ -126,14 +126,14 @@ class ServiceSupervisor:
         facade: Callable[[str, str], FacadeOptions],
         precache: Path | None = None,
     ) -> None:
-        """`facade` makes its options of the addresses of the two; `precache` is a file of prompts to evaluate first."""
+        """Take the options. `facade` returns its own for the addresses of the two; `precache` is a file of prompts."""
         self._compiler, self._inference, self._facade = compiler, inference, facade
         self._precache = precache
         self._services: list[Service] = []
         self._stopping = False
 
     async def run(self, say: Callable[[Running], None]) -> None:
-        """Runs them until told to stop. `say` hears what runs where. Raises ServiceEndedError."""
+        """Run the services until a stop signal. Calls `say` once they are ready. Raises ServiceEndedError."""
         async with self._stop_signals() as stopped:
             try:
                 await self._first(stopped, self._start(say))
@@ -142,7 +142,7 @@ class ServiceSupervisor:
             finally:
                 self._stopping = True
                 patience = asyncio.get_running_loop().call_later(_QUIET_STOP_S, self._explain_stop)
-                # The last one first: it uses the others.
+                # In reverse order: the last one uses the others.
                 for service in reversed(self._services):
                     await service.stop(2 * self._inference.grace_s + _STOP_MARGIN_S)
                 patience.cancel()
@@ -157,7 +157,7 @@ class ServiceSupervisor:
         front = self._facade(compiler, inference)
         key = secrets.token_urlsafe() if front.asks_for_keys else None
         if key:
-            # One for ourselves, to ask whether all is ready.
+            # A key for the supervisor's own readiness checks.
             front = replace(front, api_keys=(*front.api_keys, key))
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
@@ -169,7 +169,7 @@ class ServiceSupervisor:
         say(_running(facade, compiler, inference, waiting.result(), front))
 
     async def _evaluate(self, prompts: Path, compiler: str, inference: str) -> None:
-        """Without them all is served as well, only later: what is wrong with them is told, and no more."""
+        """Evaluate the prompts. Errors are only logged, since requests work without precached prompts, only slower."""
         where = ("--compiler", compiler, "--inference", inference)
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "promptweave.cli.main", "precache", str(prompts), *where),
@@ -189,11 +189,11 @@ class ServiceSupervisor:
         return list(await asyncio.gather(*(service.address() for service in services)))
 
     async def _watch(self) -> None:
-        """Waits until one of them ends."""
+        """Wait until one of the services exits."""
         await self._first_of(*(asyncio.ensure_future(service.ended()) for service in self._services))
 
     async def _first_of(self, *work: Any) -> None:
-        """Waits for the first of several; raises what it raised; cancels the others."""
+        """Wait for the first of several awaitables, raise its exception if any, and cancel the others."""
         tasks = [asyncio.ensure_future(one) for one in work]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -209,7 +209,7 @@ class ServiceSupervisor:
 
     @asynccontextmanager
     async def _stop_signals(self) -> AsyncIterator[asyncio.Event]:
-        """An event that SIGINT, SIGTERM and SIGHUP set. The second one kills at once."""
+        """Yield an event that SIGINT, SIGTERM and SIGHUP set. A second signal kills the services immediately."""
         stopped, loop = asyncio.Event(), asyncio.get_running_loop()
 
         def hear() -> None:
@@ -229,7 +229,7 @@ class ServiceSupervisor:
 
 
 async def _wait_until_ready(facade: "FacadeProbe", what: str) -> str:
-    """Waits until everything is; returns the model's name."""
+    """Wait until everything is ready; return the model's name."""
     start = time.monotonic()
     report = start + _REPORT_S
     while True:
@@ -246,25 +246,25 @@ async def _wait_until_ready(facade: "FacadeProbe", what: str) -> str:
 
 
 class FacadeProbe:
-    """The facade that we started, asked over HTTP."""
+    """Queries the facade that the supervisor started, over HTTP."""
 
     def __init__(self, address: str, key: str | None, *, tls: bool) -> None:
         self._address, self._tls = _reachable(address), tls
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
 
     def get(self, path: str) -> Any:
-        """A JSON answer; None where it is no success."""
+        """Return the JSON response, or None if the status is not 200."""
         status, answer = self._ask(path)
         return answer if status == HTTPStatus.OK else None
 
     def problem(self) -> str:
-        """Why there is no model yet, in the words of the service that has none; how far it is with loading among them."""
+        """Return why the model is not available yet, as reported by its service, including loading progress."""
         _, answer = self._ask("/v1/models")
         error = answer.get("error") if isinstance(answer, dict) else None
         return str(error.get("message", "")) if isinstance(error, dict) else ""
 
     def _ask(self, path: str) -> tuple[int, Any]:
-        """Status and JSON of an answer; (0, None) where there is none."""
+        """Return status and JSON of a response; (0, None) if there is none."""
         connection = self._connect()
         try:
             connection.request("GET", path, headers=self._headers)
@@ -278,14 +278,14 @@ class FacadeProbe:
     def _connect(self) -> http.client.HTTPConnection:
         if not self._tls:
             return http.client.HTTPConnection(self._address, timeout=10)
-        # Its certificate is for the name that clients know it by, not for this address.
+        # The certificate is for the name that clients use, not for this address.
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         return http.client.HTTPSConnection(self._address, timeout=10, context=context)
 
 
 def _reachable(address: str) -> str:
-    """Where to reach what listens on all addresses."""
+    """Return a loopback address for a wildcard listen address."""
     return address.replace("0.0.0.0:", "127.0.0.1:").replace("[::]:", "[::1]:")
 
 

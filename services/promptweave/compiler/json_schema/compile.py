@@ -1,4 +1,4 @@
-"""JSON Schema → grammar text: what `promptweave schema`, CompileSchema and Python callers use."""
+"""JSON Schema → grammar text: used by `promptweave schema`, CompileSchema and Python callers."""
 
 import hashlib
 from collections.abc import Iterator
@@ -21,14 +21,14 @@ from promptweave.output.grammar.gbnf import GrammarTooLargeError
 from promptweave.output.grammar.safety import check_safe
 
 MAX_SCHEMA_CHARACTERS = 2_000_000
-"""Of a schema's text."""
+"""The maximum length of a schema's text."""
 
 MAX_REMEMBERED_CHARACTERS = 16_000_000
-"""Of grammars that are remembered, with `_EACH` for each."""
+"""The maximum total length of cached grammars, each counted with `_EACH` more."""
 _EACH = 256
 
 MAX_LOOSENED = 100
-"""Keywords that are left out of one schema where that is allowed. Above, the schema is refused."""
+"""The maximum number of keywords left out of one schema, if that is allowed. Above, the schema is rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ _LOCK = Lock()
 _known: LRUCache[tuple[bytes, bool, Dialect, Separators], CompiledSchema] = LRUCache(
     MAX_REMEMBERED_CHARACTERS, getsizeof=lambda compiled: _EACH + len(compiled.grammar)
 )
-"""Compiled schemas, by all that a grammar hangs on: the schema's text, and how it is to be written."""
+"""Compiled schemas, by everything a grammar depends on: the hash of the schema's text, and the options."""
 
 
 def compile_schema(
@@ -53,12 +53,12 @@ def compile_schema(
     dialect: Dialect = "gbnf",
     separators: Separators = SPACED,
 ) -> CompiledSchema:
-    """A schema (JSON text, or what it parses to) as a grammar, with JSON Schema's open objects. Raises SchemaError."""
+    """Compile a schema (JSON text or parsed) to a grammar, with JSON Schema's open objects. Raises SchemaError."""
     try:
         text = schema if isinstance(schema, str) else dumps(schema)
         text.encode()
     except (ValueError, RecursionError):
-        # What is no JSON text is told apart by its reader.
+        # Not representable as JSON text; the schema reader reports why.
         return _compile(schema, strict, dialect, separators)
     except TypeError as error:
         raise SchemaError("invalid", "", f"not JSON: {error}") from None
@@ -67,17 +67,17 @@ def compile_schema(
         known = _known.get(key)
     if known is None:
         known = _compile(schema if isinstance(schema, str) else _read_again(schema, text), strict, dialect, separators)
-        with _LOCK, suppress(ValueError):  # It is larger than all that may be remembered.
+        with _LOCK, suppress(ValueError):  # The grammar is larger than the cache.
             _known[key] = known
     return known
 
 
 def _read_again(schema: dict[str, Any] | bool, text: str) -> dict[str, Any] | bool:
-    """What Python wrote: there tuples are lists, and all keys strings."""
+    """Parse the JSON text that Python produced: in it tuples are lists, and all keys are strings."""
     try:
         again: dict[str, Any] | bool = loads(text)
     except TooDeepError:
-        # The reader of schemas says better where that is.
+        # The schema reader reports the location better.
         return schema
     return again
 
@@ -96,7 +96,7 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
 
 
 def load_schema(text: str) -> dict[str, Any] | bool:
-    """A schema's text. Raises SchemaError."""
+    """Parse a schema's text. Raises SchemaError."""
     if len(text) > MAX_SCHEMA_CHARACTERS:
         raise SchemaError("unsupported", "", f"a schema of more than {MAX_SCHEMA_CHARACTERS} characters")
     try:
@@ -118,12 +118,12 @@ def embed_schema(
     separators: Separators = SPACED,
     base: str = "",
 ) -> tuple[Expr, tuple[SchemaWarning, ...]]:
-    """A schema as an expression of a larger grammar. Raises SchemaError.
+    """Convert a schema to an expression of a larger grammar. Raises SchemaError.
 
-    `strict`: a keyword that cannot be enforced exactly is an error; otherwise it is left out, with a warning that is
-    `loosened`. `open_objects`: what an absent additionalProperties means: anything (JSON Schema) or nothing (the policy for
-    tools). `object_root`: only objects are wanted, as for a tool's parameters. `separators`: what values are written with.
-    `base`: where the schema stands, for the rules' origins; errors and warnings have places in the schema.
+    `strict`: a keyword that cannot be enforced exactly is an error; otherwise it is left out, with a `loosened` warning.
+    `open_objects`: the meaning of an absent additionalProperties: anything (JSON Schema) or nothing (the policy for tools).
+    `object_root`: only objects are accepted, as for a tool's parameters. `separators`: the separators in generated values.
+    `base`: the location of the schema, for the origins of rules; errors and warnings have locations within the schema.
     """
     loosened: dict[str, SchemaWarning] = {}
     with deadline():
@@ -135,7 +135,7 @@ def embed_schema(
                     root = _root(reader, values, object_root=object_root)
                 return root, (*loosened.values(), *reader.warnings)
             except SchemaError as error:
-                # What is not exact is left out, and everything else is tried again.
+                # Leave out the keyword that cannot be enforced exactly, and retry with everything else.
                 final = strict or error.kind != "unsupported" or isinstance(error, DeadlineError)
                 if final or error.pointer in loosened or len(loosened) >= MAX_LOOSENED:
                     raise
@@ -144,7 +144,7 @@ def embed_schema(
 
 @contextmanager
 def exactly() -> Iterator[None]:
-    """Inside, a schema becomes a grammar in limited time, and whatever Python cannot do is a SchemaError."""
+    """Limit the compile time, and convert Python's own limits to SchemaError."""
     try:
         with deadline():
             yield
@@ -168,10 +168,10 @@ def _root(reader: Reader, values: Values, *, object_root: bool) -> Expr:
 
 
 def json_schema_to_gbnf(schema: str | dict[str, Any] | bool, *, strict: bool = True, compact: bool = False) -> str:
-    """A JSON Schema as a GBNF grammar that starts at `root`.
+    """Convert a JSON Schema to a GBNF grammar that starts at `root`.
 
-    Every text of the grammar is a valid JSON value of the schema; a schema that cannot be kept to is a SchemaError whose
-    text names pointer and keyword. With `strict=False` keywords that are not enforced are left out instead.
-    Values are written with `", "` and `": "` between their parts; `compact`: with `","` and `":"`.
+    Every text of the grammar is a valid JSON value of the schema; a schema that cannot be enforced raises SchemaError, whose
+    message names pointer and keyword. With `strict=False`, keywords that cannot be enforced are left out instead.
+    Values are generated with the separators `", "` and `": "`; with `compact`, `","` and `":"`.
     """
     return compile_schema(schema, strict=strict, separators=COMPACT if compact else SPACED).grammar

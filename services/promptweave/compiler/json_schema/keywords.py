@@ -1,6 +1,6 @@
-"""JSON Schema's keywords as data, by draft: enforced, mere annotations, or refused.
+"""JSON Schema's keywords as data, by draft: enforced, annotations only, or rejected.
 
-A keyword in none of the lists is unknown, which JSON Schema takes as an annotation: it is ignored and reported.
+A keyword in none of the lists is unknown. JSON Schema treats it as an annotation, so it is ignored and reported.
 """
 
 from collections.abc import Mapping
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 TYPES = ("object", "array", "string", "number", "boolean", "null")
-"""The kinds of values, in the order in which a grammar lists them. `integer` is a part of `number`."""
+"""The kinds of values, in the order in which a grammar lists them. `integer` is a subset of `number`."""
 
 _IN_4 = frozenset(
     {"$ref", "type", "enum", "allOf", "anyOf", "oneOf", "not"}
@@ -33,9 +33,9 @@ _ALL = _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _UNTIL_7 | _UNTIL_2019 | _IN_
 class Draft:
     """A version of JSON Schema.
 
-    name        as messages say it
-    enforced    keywords that the grammar enforces: exactly, or they are refused where that is not possible
-    id          the keyword that names a schema
+    name        as it appears in messages
+    enforced    keywords that the grammar enforces exactly; they are rejected if that is not possible
+    id          the keyword that identifies a schema
     """
 
     name: str
@@ -44,12 +44,12 @@ class Draft:
 
     @property
     def unsupported(self) -> frozenset[str]:
-        """What other drafts give a meaning that a writer may rely on, though this one does not."""
+        """Return the keywords that other drafts define, but not this one: a schema's author may rely on them."""
         return _ALL - self.enforced
 
     @property
     def is_old(self) -> bool:
-        """Whether what stands beside a `$ref` is ignored."""
+        """Return whether the siblings of a `$ref` are ignored."""
         return "dependencies" in self.enforced
 
 
@@ -67,25 +67,25 @@ DRAFTS: dict[str, Draft] = {
     "json-schema.org/draft-04/schema": DRAFT_4,
     "json-schema.org/schema": DRAFT_2020_12,
 }
-"""`$schema` without its scheme and an empty fragment → the draft."""
+"""Maps `$schema`, without its scheme and an empty fragment, to the draft."""
 
 REPLACEMENTS: dict[str, str] = {
     "additionalItems": "list the first items as prefixItems, and say what follows them as items",
     "dependencies": "it is called dependentRequired and dependentSchemas here",
     "nullable": "null is not allowed here; that is said by the type, as a list with null",
 }
-"""What to write instead of keywords of other drafts, or of OpenAPI."""
+"""What to use instead of keywords of other drafts, or of OpenAPI."""
 
 ANNOTATIONS = frozenset(
     {"$anchor", "$comment", "$defs", "$dynamicAnchor", "$id", "$recursiveAnchor", "$schema", "$vocabulary", "definitions"}
     | {"contentEncoding", "contentMediaType", "contentSchema"}
     | {"default", "deprecated", "description", "example", "examples", "readOnly", "title", "writeOnly"}
 )
-"""What says nothing about which values are valid."""
+"""Keywords that do not affect which values are valid."""
 
 
 def assertions(schema: Mapping[str, Any]) -> set[str]:
-    """The keywords of a schema that may say, in some draft, which values are valid."""
+    """Return the keywords of a schema that may, in some draft, affect which values are valid."""
     return schema.keys() & _ALL
 
 
@@ -93,4 +93,4 @@ OBJECT_KEYWORDS = frozenset(
     {"properties", "patternProperties", "additionalProperties", "propertyNames", "required", "minProperties"}
     | {"maxProperties", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties"}
 )
-"""What shows that a schema is about objects."""
+"""Keywords that indicate that a schema is about objects."""

@@ -1,1 +1,1 @@
-"""Passes over the conversation, from the request's messages to what the template accepts."""
+"""Passes over the conversation, from the request's messages to those that the template accepts."""

@@ -1,8 +1,8 @@
-"""Whether a prompt holds everything that people and tools said: the check that nothing was lost on the way.
+"""Checks that a prompt contains all text of the messages and tools, so that no text was lost.
 
-Each text is looked for as it is, and as a template may have written it: trimmed, escaped for JSON, with other white space. A
-short text, or one that another one repeats, can be found although it was lost; then the same conversation with other words,
-each one of a kind, tells (`placeholder_conversation`).
+Each text is searched for unchanged, and in the forms that a template may give it: trimmed, escaped for JSON, with other
+white space. A short text, or one that another one repeats, can be found although it was lost; then the same conversation
+with unique placeholder words is checked instead (`placeholder_conversation`).
 """
 
 import json
@@ -16,33 +16,33 @@ from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import Call, Message, Role, Tool
 
 _CERTAIN = 16
-"""So many characters are not found by chance."""
+"""Minimum length, in characters, of a text that is not found by chance."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpectedText:
-    """A text that must be in the prompt, and its place in the request."""
+    """A text that must be in the prompt, and its path in the request."""
 
     path: str
     text: str
 
 
 class ContentCheck:
-    """What a prompt holds."""
+    """Searches a prompt for texts."""
 
     def __init__(self, prompt: str) -> None:
         self._prompt = prompt
         self._last = 0
-        """Where the last text was found. Most stand in the order of the request, so the next one is near."""
+        """Position of the last match. Most texts are in the order of the request, so the next one is near."""
 
     def missing(self, pieces: Sequence[ExpectedText]) -> list[ExpectedText]:
-        """The pieces that it does not hold."""
+        """Return the pieces that the prompt does not contain."""
         return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
 
     def certain(self, pieces: Sequence[ExpectedText], others: Sequence[str]) -> bool:
-        """Whether they stand there one after the other, none inside another: then none was lost and only found by chance.
+        """Return whether the pieces follow one another, none inside another: then none was lost and only found by chance.
 
-        `others`: what may stand there, too, and quote them.
+        `others`: texts that may also be in the prompt, and may quote the pieces.
         """
         prompt, end = self._prompt, 0
         for other in sorted(others, key=len, reverse=True):
@@ -68,7 +68,7 @@ class ContentCheck:
         return bool(squashed) and (squashed in self._squashed or _squash(dumps(text)) in self._squashed)
 
     def _holds_parts(self, text: str) -> bool:
-        """Some templates take JSON apart, and write it in another order."""
+        """Return whether all parts of a JSON text are found: some templates take JSON apart and reorder it."""
         if not text.lstrip().startswith(("{", "[")):
             return False
         try:
@@ -82,12 +82,12 @@ class ContentCheck:
 
 
 def _squash(text: str) -> str:
-    """Letters and digits alone: what no escaping and no trimming changes."""
+    """Return only the letters and digits, which neither escaping nor trimming changes."""
     return re.sub(r"[\W_]+", "", text)
 
 
 def pieces(messages: Sequence[Message], tools: Sequence[Tool]) -> list[ExpectedText]:
-    """What must be found: contents, calls and tools. Reasoning is a template's to drop."""
+    """Return the texts that must be found: contents, calls and tools. Templates may drop reasoning."""
     return [*_of_messages(messages), *_of_tools(tools)]
 
 
@@ -110,7 +110,7 @@ def _of_messages(messages: Sequence[Message]) -> Iterator[ExpectedText]:
 
 
 def _leaves(value: Any) -> Iterator[str]:
-    """The keys, texts and numbers of a JSON value; a template may write the rest in its own way (`True`, `none`)."""
+    """Yield the keys, texts and numbers of a JSON value; a template may spell the rest differently (`True`, `none`)."""
     if isinstance(value, dict):
         for key, item in value.items():
             yield from _leaves(key)
@@ -126,7 +126,7 @@ def _leaves(value: Any) -> Iterator[str]:
 
 
 def last_reasoning(messages: Sequence[Message]) -> ExpectedText | None:
-    """The reasoning of the turn that is going on, which the model still needs; older reasoning may go."""
+    """Return the reasoning of the current turn, which the model still needs; older reasoning may be dropped."""
     for place, message in reversed(list(enumerate(messages))):
         if message.role is Role.USER:
             return None
@@ -136,7 +136,7 @@ def last_reasoning(messages: Sequence[Message]) -> ExpectedText | None:
 
 
 def placeholder_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The same conversation with other words, each one of a kind."""
+    """Return the same conversation with unique placeholder words."""
     words = (f"zq{number:06}zq" for number in range(10**6))
 
     def other(text: str | None) -> str | None:

@@ -1,7 +1,8 @@
-"""Fits a conversation to a template: normalised as its abilities say, rendered, and looked through for what was lost.
+"""Fits a conversation to a template: normalizes it to the template's capabilities, renders it, and checks it for lost text.
 
-Abilities are found with small conversations, so a larger one can still fail. Then more is changed, step by step, until the
-template takes it: the last step is a plain transcript in one user turn, which every template takes that takes anything.
+Capabilities are detected with small conversations, so a larger one can still fail. Then more is changed, step by step,
+until the template accepts it. The last step is a plain transcript in one user turn, which every template accepts that
+accepts anything.
 """
 
 import hashlib
@@ -25,15 +26,15 @@ from promptweave.compiler.request import Message, Tool
 from promptweave.compiler.warnings import CompileWarning
 
 Prepare = Callable[[Sequence[Message]], Turns]
-"""Messages as the style shows them, in the order of the request."""
+"""Returns the messages as the style shows them, in the order of the request."""
 
 Write = Callable[[Turns, TemplateCapabilities], str]
-"""Renders them. Raises TemplateError."""
+"""Renders the turns. Raises TemplateError."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """The prompt, the turns that it was rendered from, and what there is to tell."""
+    """The prompt, the turns that it was rendered from, and warnings."""
 
     prompt: str
     turns: Turns
@@ -41,7 +42,7 @@ class Fitted:
 
 
 class StandIns:
-    """What was missing of stand-ins, which are the same for all conversations of one form: rendering them once will do."""
+    """Cache of the texts that placeholder conversations lose: these are the same for all conversations of one form."""
 
     MAX_FORMS = 256
 
@@ -49,7 +50,7 @@ class StandIns:
         self._missing: dict[bytes, frozenset[str]] = {}
 
     def missing(self, of: object, make: Callable[[], frozenset[str]]) -> frozenset[str]:
-        """The paths of what is missing. `of`: all that it depends on; only a hash of its `repr` is kept."""
+        """Return the paths of missing texts. `of`: everything that they depend on; only a hash of its `repr` is kept."""
         key = hashlib.sha256(repr(of).encode(errors="backslashreplace")).digest()
         if key not in self._missing:
             missing = make()
@@ -61,9 +62,9 @@ class StandIns:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is to be fitted. `tools_given`: the template is given the tools; they must be found in the prompt either way.
+    """A conversation to fit. `tools_given`: the template receives the tools; they must be found in the prompt either way.
 
-    `stand_ins` are for conversations that differ in messages and `variables` only.
+    `stand_ins` is shared by conversations that differ only in messages and `variables`.
     """
 
     messages: Sequence[Message]
@@ -76,7 +77,7 @@ class Conversation:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     def render_with_fallbacks(self, able: TemplateCapabilities) -> Fitted:
-        """The prompt. Raises the template's first error, if it takes the conversation in no form."""
+        """Render the prompt. Raises the template's first error if it accepts the conversation in no form."""
         wanted = pieces(self.messages, self.tools)
         wanted += self.pictures.pieces(self.messages) if self.pictures else []
         failed: TemplateError | None = None
@@ -142,7 +143,7 @@ def _loss(piece: ExpectedText) -> CompileWarning:
 
 
 def _fallback_ladder(able: TemplateCapabilities) -> Iterator[tuple[TemplateCapabilities, bool]]:
-    """What the template is thought to take, less and less; True: as a transcript."""
+    """Yield fewer and fewer capabilities to assume; True: render as a transcript."""
     yield able, False
     for less in (
         {"content_beside_calls": False, "reasoning_beside_content": False},

@@ -1,8 +1,8 @@
-"""Pictures, from the request to the prompt.
+"""Images, from the request to the prompt.
 
-The passes and the styles between the two know text alone. So a picture travels as a character that nobody uses, in its place
-in the content, and is carried wherever that text goes. Of a template that knows pictures, `profile/image_syntax.py` has
-found out what it writes for one: that is what the engine puts around pictures itself, and so the picture takes its place.
+The passes and styles in between handle only text. An image is therefore represented by an unused character, at its position
+in the content, and moves with that text. For a template that supports images, `profile/image_syntax.py` has detected what
+it writes for one. The engine puts that text around images itself, so the image replaces it.
 """
 
 import re
@@ -18,17 +18,17 @@ from promptweave.compiler.request import ChatRequest, Message, Role
 from promptweave.compiler.template.chat_template import ChatTemplate
 
 MAX_PICTURES = 100
-"""In one request."""
+"""Maximum number of images in one request."""
 
 IN_TEXT = "\ufffc"
-"""What stands for a picture where a prompt is told as text: the Unicode Standard's object replacement character."""
+"""Represents an image in a prompt shown as text: the Unicode Standard's object replacement character."""
 
 _PRIVATE = range(0xF8FF, 0xE000, -1)
-"""Characters without a meaning (the Unicode Standard, section 23.5). `special_token_marks.py` begins at the other end."""
+"""Private-use characters (the Unicode Standard, section 23.5). `special_token_marks.py` begins at the other end."""
 
 
 def check_pictures(request: ChatRequest) -> None:
-    """Raises RequestError for what is no picture, or none that is taken."""
+    """Raise RequestError for too many images, or for data that is not a supported image."""
     pictures = [picture for message in request.messages for picture in message.pictures]
     if len(pictures) > MAX_PICTURES:
         raise RequestError(
@@ -36,7 +36,7 @@ def check_pictures(request: ChatRequest) -> None:
             path=pictures[MAX_PICTURES].pointer,
         )
     if pictures:
-        # It takes a moment to load, and most requests have none.
+        # Imported only if needed: it takes a moment to load, and most requests have no images.
         from promptweave.common.images import PictureError, check_picture
 
         for picture in pictures:
@@ -47,7 +47,7 @@ def check_pictures(request: ChatRequest) -> None:
 
 
 class Pictures:
-    """The pictures of one request, each with its character."""
+    """The images of one request, each with its placeholder character."""
 
     def __init__(self, request: ChatRequest, template: ChatTemplate) -> None:
         given = [picture for message in request.messages for picture in message.pictures]
@@ -59,12 +59,12 @@ class Pictures:
             raise RequestError(
                 "the request uses too many characters for private use to hold pictures, too", path="/messages"
             )
-        # As templates write it that escape what is not ASCII.
+        # The escaped form is written by templates that escape non-ASCII characters.
         codes = "|".join(f"{mark}|\\\\u{ord(mark):04x}" for mark in self._of)
         self._marks = re.compile(codes or r"(?!)", re.IGNORECASE)
 
     def put(self, request: ChatRequest) -> ChatRequest:
-        """The request with pictures as characters of its contents."""
+        """Return the request with its images as characters of the contents."""
         marks = iter(self._of)
         return (
             replace(request, messages=tuple(_with_marks(message, marks) for message in request.messages))
@@ -73,7 +73,7 @@ class Pictures:
         )
 
     def take(self, segments: Sequence[Segment]) -> list[Segment]:
-        """A prompt's segments, cut where pictures stand."""
+        """Return a prompt's segments, split at the images."""
         if not self._of:
             return list(segments)
         done: list[Segment] = []
@@ -88,11 +88,11 @@ class Pictures:
         return done
 
     def as_text(self, prompt: str) -> str:
-        """A prompt, with the same character for all of them."""
+        """Return a prompt with the same character for all images."""
         return self._marks.sub(IN_TEXT, prompt)
 
     def pieces(self, messages: Sequence[Message]) -> list[ExpectedText]:
-        """What must be found in the prompt."""
+        """Return the texts that the prompt must contain."""
         return [
             ExpectedText(f"/messages/{place}/content", mark)
             for place, message in enumerate(messages)
@@ -105,16 +105,16 @@ class Pictures:
     # -- in the template's own form --
 
     def in_parts(self, content: str, item: dict[str, Any]) -> str | list[dict[str, Any]]:
-        """A content that holds pictures as a list of parts, `item` for each picture; any other stays as it is."""
+        """Return content with images as a list of parts, `item` for each image; other content is returned unchanged."""
         if not self._in(content):
             return content
         pieces = re.split(f"({self._marks.pattern})", content)
         return [dict(item) if piece in self._of else {"type": "text", "text": piece} for piece in pieces if piece]
 
     def restored(self, prompt: str, turns: Turns, written: str) -> str | None:
-        """The prompt with each picture's character instead of what the template wrote for it.
+        """Return the prompt with each image's character in place of the text that the template wrote for it.
 
-        None where it did not write just as many.
+        Returns None if the number of those texts differs from the number of images.
         """
         marks = [mark for turn in turns if turn.role is Role.USER for mark in self._in(turn.content)]
         pieces = prompt.split(written)

@@ -1,16 +1,16 @@
-"""Messages → a conversation that the template takes. Small passes, each only where the template's abilities ask for it.
+"""Turns messages into a conversation that the template accepts, in small passes, each applied only if the template needs it.
 
-In this order, since each may make work for those after it:
+The order matters, since each pass may create work for later ones:
 
     roles        developer → system
-    ids          calls and results without an id get one; ids in the form that the template takes    tool_history.py
-    exchange     calls and results, one call a turn, text in a turn of its own, or all of it as text tool_history.py
-    system       after the first place: in front of the next user message; or everywhere
-    alone        a system message alone becomes the user's
-    neighbours   of one role are joined
+    ids          calls and results without an id get one; ids get the form that the template accepts tool_history.py
+    exchange     calls and results: one call per turn, text in a separate turn, or all of it as text tool_history.py
+    system       messages after the first position move to the next user message; or all of them do
+    alone        a system message alone becomes a user message
+    neighbours   adjacent messages of one role are joined
     beginning    a conversation that the assistant begins gets an empty user turn first
 
-Nothing is dropped. What changes what the model sees is said in a warning, with the message's place.
+Nothing is dropped. Changes to what the model sees are reported in warnings, with the message's path.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +32,7 @@ __all__ = ["CompileWarning", "as_template_messages", "check_history", "normalise
 
 
 def check_history(messages: Sequence[Message]) -> None:
-    """Raises RequestError for a history that means nothing."""
+    """Raise RequestError for an invalid history."""
     if not messages:
         raise RequestError("a conversation needs at least one message", path="/messages")
     for place, message in enumerate(messages):
@@ -50,7 +50,7 @@ def check_history(messages: Sequence[Message]) -> None:
 
 
 def normalise(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:
-    """The conversation as the template takes it. `tools`: the template is given the request's tools, too."""
+    """Return the conversation as the template accepts it. `tools`: the template also receives the request's tools."""
     passes: tuple[Callable[[Turns, TemplateCapabilities], Passed], ...] = (
         roles,
         ids,
@@ -68,7 +68,7 @@ def normalise(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passe
 
 
 def thoughts_apart(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """Messages with a thought at the beginning of their content as their reasoning, which is what it was."""
+    """Move reasoning from the beginning of contents to the messages' reasoning field."""
     opening, closing = THOUGHT
 
     def apart(message: Message) -> Message:
@@ -85,7 +85,10 @@ def thoughts_apart(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def roles(turns: Turns, able: TemplateCapabilities) -> Passed:
-    """Developer messages are system messages by a newer name: no warning. Some template may take nothing else."""
+    """Change developer messages to system messages, of which they are a newer name: no warning.
+
+    They stay if the template accepts only them.
+    """
     if able.developer and able.system is SystemPlace.NOWHERE:
         return turns, []
     as_system = {Role.DEVELOPER: Role.SYSTEM}
@@ -93,7 +96,10 @@ def roles(turns: Turns, able: TemplateCapabilities) -> Passed:
 
 
 def system(turns: Turns, able: TemplateCapabilities) -> Passed:
-    """System messages where the template takes them: the leading ones as one; later ones in their place, as the user's."""
+    """Move system messages to where the template accepts them.
+
+    Leading ones are joined; later ones become user messages in the same position.
+    """
     if able.system is SystemPlace.ANYWHERE:
         return turns, []
     done: list[Turn] = []
@@ -115,7 +121,7 @@ def system(turns: Turns, able: TemplateCapabilities) -> Passed:
             done.append(joined(*waiting, turn))
             waiting = []
         elif turn.role is Role.TOOL:
-            # A result belongs to its call: the system message can wait until after it.
+            # A result must follow its call: the system message comes after it.
             done.append(turn)
         else:
             done += [joined(*waiting)] if waiting else []
@@ -125,7 +131,7 @@ def system(turns: Turns, able: TemplateCapabilities) -> Passed:
 
 
 def alone(turns: Turns, able: TemplateCapabilities) -> Passed:
-    """A system message alone becomes the user's, where the template wants somebody to speak."""
+    """Turn a system message alone into a user message, if the template requires one."""
     if able.system_only or any(turn.role not in SYSTEM_ROLES for turn in turns):
         return turns, []
     warnings = [
@@ -137,7 +143,7 @@ def alone(turns: Turns, able: TemplateCapabilities) -> Passed:
 
 
 def neighbours(turns: Turns, able: TemplateCapabilities) -> Passed:
-    """Neighbours of one role joined, where the template wants roles to alternate; it may count no turns of calls."""
+    """Join adjacent messages of one role if the template requires alternating roles; it may not count turns of calls."""
     wanted = {Role.USER: able.consecutive_users, Role.ASSISTANT: able.consecutive_assistants}
     done: list[Turn] = []
     warnings: list[CompileWarning] = []
@@ -155,7 +161,7 @@ def neighbours(turns: Turns, able: TemplateCapabilities) -> Passed:
 
 
 def beginning(turns: Turns, able: TemplateCapabilities) -> Passed:
-    """An empty user turn before an assistant's that begins the conversation, where the template wants the user to begin."""
+    """Add an empty user turn before a leading assistant turn, if the template requires the user to begin."""
     place = next((place for place, turn in enumerate(turns) if turn.role not in SYSTEM_ROLES), None)
     if able.assistant_first or place is None or turns[place].role is not Role.ASSISTANT:
         return turns, []
@@ -164,7 +170,7 @@ def beginning(turns: Turns, able: TemplateCapabilities) -> Passed:
 
 
 def transcript(turns: Turns) -> Passed:
-    """Everything in one user turn, as a last resort; the assistant's last turn stays, for it may have to be continued."""
+    """Put everything into one user turn, as a last resort; a final assistant turn stays, since it may be continued."""
     last = turns[-1:] if turns[-1].role is Role.ASSISTANT and len(turns) > 1 else ()
     told = turns[: len(turns) - len(last)]
     speakers = {Role.USER: "User: ", Role.ASSISTANT: "Assistant: "}
@@ -180,7 +186,7 @@ def transcript(turns: Turns) -> Passed:
 def as_template_messages(
     turns: Turns, able: TemplateCapabilities, pictures: Pictures | None = None
 ) -> list[TemplateMessage]:
-    """The messages as the dictionaries that templates are given."""
+    """Return the messages as the dictionaries that templates receive."""
     names: dict[str, str] = {}
     written: list[TemplateMessage] = []
     for turn in turns:

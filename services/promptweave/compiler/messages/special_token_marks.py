@@ -1,10 +1,10 @@
-"""Keeps text of others from becoming special tokens: `<|im_end|>` in a message stays ten characters of text.
+"""Keeps untrusted text from becoming special tokens: `<|im_end|>` in a message stays ten characters of text.
 
-Provenance has to survive what templates do to text (trimming, JSON, joining), so a mark travels *inside* the text: a
-character that nobody uses, after the first one of each spelling. After the render the marks are taken out, and the prompt is
-cut where they stood. A special token that is cut is none: engines tokenise the pieces apart.
+Provenance has to survive what templates do to text (trimming, JSON, joining), so a mark travels *inside* the text: an
+unused character after the first character of each spelling. After the render the marks are removed, and the prompt is cut
+at their positions. A special token that is cut is not one: engines tokenize the pieces separately.
 
-Only spellings are marked: everywhere else the prompt stays in one piece, since text that is tokenised in pieces gives other
+Only spellings are marked. Everywhere else the prompt stays in one piece, since text that is tokenized in pieces gives other
 tokens.
 """
 
@@ -31,39 +31,39 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.special_tokens import Spellings, spellings
 
 _ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\/")
-"""The escapes of JSON that may stand for what a special token is made of."""
+"""JSON escapes that may represent characters of a special token."""
 _UNIT = re.compile(rf"{_ESCAPE.pattern}|.", re.DOTALL)
 
 _PRIVATE = range(0xE000, 0xF900)
-"""Characters without a meaning (the Unicode Standard, section 23.5)."""
+"""Private-use characters (the Unicode Standard, section 23.5)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A piece of a prompt. `plain`: what it spells is no special token, whatever it looks like."""
+    """A piece of a prompt. `plain`: it contains no special tokens, whatever it looks like."""
 
     text: str
     plain: bool = False
     picture: Picture | None = None
-    """A picture stands here, and the text is what tells so."""
+    """The image at this position; the text is its placeholder."""
 
 
 class SpecialTokenMarks:
     """The marks of one request."""
 
     def __init__(self, template: ChatTemplate, request: ChatRequest, also: tuple[str, ...] = ()) -> None:
-        """`also`: further texts that get a mark, where others wrote them; the prompt is not cut there."""
+        """Choose an unused mark. `also`: more texts to mark in untrusted text; the prompt is not cut there."""
         self._spellings = spellings(template)
         used = private_characters(repr((template.source, template.named, replace(request, tools=()))))
         used = used.union(*(tool.private for tool in request.tools))
-        # A request that uses them all has no character left to be marked with; then the last one is lost.
+        # If the request uses all of these characters, the last one becomes the mark, and is lost from the text.
         code = next((code for code in _PRIVATE if code not in used), _PRIVATE[-1])
         self._into = _marker(spellings(template, also), chr(code))
-        # As templates write it that escape what is not ASCII.
+        # The escaped form is written by templates that escape non-ASCII characters.
         self._marks = re.compile(f"{chr(code)}|\\\\u{code:04x}", re.IGNORECASE)
 
     def insert(self, request: ChatRequest) -> ChatRequest:
-        """The request with marks in everything that is shown and comes from others: contents, calls, tools, variables."""
+        """Return the request with marks in all untrusted text that is shown: contents, calls, tools, variables."""
         into = self._into
         return replace(
             request,
@@ -76,18 +76,18 @@ class SpecialTokenMarks:
         )
 
     def without(self, prompt: str) -> str:
-        """The rendered prompt without its marks."""
+        """Return the rendered prompt without its marks."""
         return self._marks.sub("", prompt)
 
     def split(self, prompt: str) -> list[Segment]:
-        """The rendered prompt without its marks, cut where special tokens would be spelled."""
+        """Return the rendered prompt without its marks, cut where special tokens would be spelled."""
         pieces = self._marks.split(prompt)
         text, cuts = "", set[int]()
         for piece in pieces[:-1]:
             text += piece
             cuts.add(len(text))
         text += pieces[-1]
-        # Filters may have changed what was spelled there: only what still is a special token needs a cut.
+        # Filters may have changed the spelling: only text that is still a special token needs a cut.
         starts = [(cut - 1, self._spellings.longest(text, cut - 1)) for cut in sorted(cuts) if cut]
         spans = [(start, start + length) for start, length in starts if length]
         segments: list[Segment] = []
@@ -134,10 +134,10 @@ class _Marker:
         return text
 
     def _cuts(self, text: str) -> set[int]:
-        """Where marks go: behind the first character of each spelling, in the text or in what its JSON escapes stand for."""
+        """Return the positions of marks: after the first character of each spelling, in the text or its decoded JSON."""
         cuts = {place + 1 for place in self._spelled.places(text)}
         if _ESCAPE.search(text):
-            # Arguments are JSON text, which templates are given as an object.
+            # Arguments are JSON text, which templates receive as an object.
             units = [found.group() for found in _UNIT.finditer(text)]
             ends = list(accumulate(map(len, units)))
             meant = "".join(chr(int(unit[2:], 16)) if len(unit) == 6 else unit[-1] for unit in units)
@@ -164,7 +164,7 @@ def _known_tool(into: _Marker, tool: IdentityKey[Tool]) -> Tool:
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Ascending spans, those that overlap as one."""
+    """Yield ascending spans, with overlapping ones merged."""
     current: tuple[int, int] | None = None
     for low, high in spans:
         if current and low < current[1]:

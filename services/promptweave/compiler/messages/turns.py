@@ -1,4 +1,4 @@
-"""What the passes of normalising work on: messages on their way to the template, and what there is to tell about them."""
+"""Data of the normalizing passes: messages on their way to the template, and warnings about them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -10,40 +10,40 @@ from promptweave.compiler.warnings import CompileWarning
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A message on its way to the template, and its place in the request; None: it is ours."""
+    """A message on its way to the template, and its index in the request; None: promptweave added the message."""
 
     message: Message
     place: int | None = None
 
     @property
     def role(self) -> Role:
-        """Who speaks."""
+        """Return the message's role."""
         return self.message.role
 
     @property
     def content(self) -> str:
-        """What is said."""
+        """Return the message's text."""
         return self.message.content or ""
 
     def warning(self, code: str, sentence: str) -> list[CompileWarning]:
-        """A warning about the message; none where it is ours."""
+        """Return a warning about the message; none if promptweave added it."""
         return [] if self.place is None else [CompileWarning(code, f"/messages/{self.place}", sentence)]
 
 
 Turns = tuple[Turn, ...]
 Passed = tuple[Turns, list[CompileWarning]]
-"""The conversation after a pass, and what it has to tell."""
+"""The conversation after a pass, and the warnings of the pass."""
 
 SYSTEM_ROLES = (Role.SYSTEM, Role.DEVELOPER)
 
 
 def replaced(turn: Turn, **fields: Any) -> Turn:
-    """The turn with other fields of its message."""
+    """Return the turn with some fields of its message replaced."""
     return replace(turn, message=replace(turn.message, **fields))
 
 
 def joined(first: Turn, *others: Turn) -> Turn:
-    """Several messages in the first one's place, a blank line between their texts."""
+    """Join several messages at the first one's position, with a blank line between their texts."""
     for other in others:
         message = first.message
         first = replaced(
@@ -56,12 +56,12 @@ def joined(first: Turn, *others: Turn) -> Turn:
 
 
 def paragraphs(texts: Iterable[str | None]) -> str:
-    """Texts with a blank line between."""
+    """Join texts with a blank line between them."""
     return "\n\n".join(filter(None, texts))
 
 
 def with_system_text(turns: Turns, text: str) -> Turns:
-    """The conversation with a text of ours at the end of its first system message, which is made if there is none."""
+    """Append a text to the first system message of the conversation, which is created if there is none."""
     if turns and turns[0].role in SYSTEM_ROLES:
         return (replaced(turns[0], content=paragraphs([turns[0].message.content, text])), *turns[1:])
     return (Turn(Message(Role.SYSTEM, text)), *turns)

@@ -1,1 +1,1 @@
-"""Plans the answer: its output tree, grammar, constraints and forced prefix."""
+"""Planning of the answer: its output tree, grammar, constraints and forced prefix."""

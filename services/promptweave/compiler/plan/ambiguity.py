@@ -1,4 +1,4 @@
-"""Where a text of the caller's own grammar could be taken for something else that the answer may hold."""
+"""Detection of text in the caller's own grammar that could be mistaken for another part of the answer."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from promptweave.output.tree import Node, begins_with_grammar, starts
 def text_taken_for_calls(
     request: ChatRequest, syntax: CallSyntax | None, answer: AnswerSyntax, tools: Sequence[CallableTool]
 ) -> list[CompileWarning]:
-    """A warning, where an answer may begin like a call in this syntax: in the envelope it is a JSON string."""
+    """Return a warning if an answer may begin like a call in this syntax; in the generic envelope it is a JSON string."""
     wanted = request.response_format
     if not isinstance(wanted, TextGrammar) or not (tools and syntax) or request.tool_choice.required or answer.header:
         return []
@@ -30,7 +30,7 @@ def text_taken_for_calls(
 
 
 def text_taken_for_thoughts(request: ChatRequest, answer: Node, reasoning: ReasoningSyntax | None) -> CompileWarning | None:
-    """A warning, where an answer may begin like reasoning: then it begins at once."""
+    """Return a warning if an answer may begin like reasoning; the model then answers without reasoning."""
     wanted = request.response_format
     if not isinstance(wanted, TextGrammar) or reasoning is None or reasoning.without or not begins_with_grammar(answer):
         return None

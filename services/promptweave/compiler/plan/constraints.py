@@ -1,4 +1,4 @@
-"""What the grammar enforces of a request's own: the arguments of its tools, and the value that it wants as an answer."""
+"""Constraints from the request that the grammar enforces: the arguments of tools, and the format of the answer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,7 +19,7 @@ from promptweave.output.tree import JsonNode, Region, RegionNode, TextNode, Tran
 def callable_tools(
     request: ChatRequest, rules: Rules, separators: Separators
 ) -> tuple[list[CallableTool], list[CompileWarning]]:
-    """The tools that may be called, with their arguments as JSON. Raises SchemaError."""
+    """Return the tools that may be called, with their arguments as JSON. Raises SchemaError."""
     chosen, warnings = [], []
     for place, tool in enumerate(request.tools):
         if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
@@ -49,7 +49,7 @@ def callable_tools(
 def answer_value(
     wanted: JsonFormat | TextGrammar | None, rules: Rules, *, in_envelope: bool
 ) -> tuple[RegionNode | None, list[CompileWarning]]:
-    """The content's part, where it is a value of a schema, or a text of a grammar, spelled as JSON if `in_envelope`."""
+    """Return the content node if a schema or a text grammar constrains it; the text is spelled as JSON if `in_envelope`."""
     if wanted is None:
         return None, []
     if isinstance(wanted, TextGrammar):
@@ -69,9 +69,10 @@ def answer_value(
 
 
 def _to_check(schema: Any, warnings: Sequence[SchemaWarning]) -> tuple[str, bool]:
-    """The schema, as text, and whether its grammar is exact. "": nothing has to be validated.
+    """Return the schema as text, and whether its grammar is exact; "" if no validation is needed.
 
-    Where the grammar is looser every finished value is; where strings are limited, those whose bytes were no text.
+    If the grammar is looser than the schema, every finished value is validated; if strings are limited, only those that
+    contained invalid UTF-8.
     """
     if any(warning.loosened for warning in warnings):
         return dumps(schema), False

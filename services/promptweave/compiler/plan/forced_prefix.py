@@ -1,5 +1,4 @@
-"""The forced prefix: the special tokens that an answer must begin with go into the prompt, so that they are special
-tokens."""
+"""The forced prefix: special tokens that an answer must begin with go into the prompt, to be tokenized as special tokens."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,18 +8,19 @@ from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import Node, Region, Syntax
 
 _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
-"""What the parser reads as these was written by the style: names, arguments and values are other people's."""
+"""Parser regions whose text comes from the style; names, arguments and values are untrusted."""
 
 
 def split_forced_prefix(
     tree: Node, grammar: Expr, own: Sequence[str], spellings: Spellings, special_tokens: Sequence[str]
 ) -> tuple[str, Expr]:
-    """The text that the answer `tree` certainly begins with, up to its last special token, and the rest of its `grammar`.
+    """Split off the text that the answer `tree` certainly begins with, up to its last special token.
 
-    `own`: the texts of the style; special tokens that are not in them end it, since a schema may spell some. Behind a
-    special token every vocabulary begins a token anew. Elsewhere only the engine's vocabulary tells where a token may end:
-    a quote and what follows it may be one (the inference service appends the rest). Something is always left for the engine
-    to write, or its grammar would be empty.
+    Returns that text, and the rest of `grammar`. `own`: the texts of the style; a special token that is not in them ends
+    the prefix, since a schema may spell some. After a special token every vocabulary begins a new token. Elsewhere only
+    the engine's vocabulary determines where a token may end: a quote and the text after it may be one token (the inference
+    service appends the rest). Some text is always left for the engine to generate, because its grammar would otherwise be
+    empty.
     """
     text, rest = split_literal(grammar)
     trusted = text[: _trusted(text, tree, own, spellings)]
@@ -34,7 +34,7 @@ def split_forced_prefix(
 
 
 def _trusted(text: str, tree: Node, own: Sequence[str], spellings: Spellings) -> int:
-    """The length of the beginning that spells no special tokens but the style's own."""
+    """Return the length of the beginning that spells no special tokens other than the style's own."""
     places = spellings.places(text)
     if not places:
         return len(text)
@@ -47,7 +47,7 @@ def _trusted(text: str, tree: Node, own: Sequence[str], spellings: Spellings) ->
 
 
 def _of_others(text: str, tree: Node) -> Iterable[tuple[int, int]]:
-    """Where `text` is not the style's syntax, or nothing is certain yet."""
+    """Yield the spans of `text` that are not the style's syntax, or that are not certain yet."""
     parser = OutputParser(Syntax(tree, text))
     parser.start()
     place = 0

@@ -1,4 +1,4 @@
-"""Tools in a template's own syntax: whether their schemas can be kept to in it."""
+"""Tools in a template's own syntax: whether it can enforce their schemas."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from promptweave.output.grammar.expr import Rules
 def native_tools(
     request: ChatRequest, syntax: CallSyntax | None, answer: AnswerSyntax, tools: Sequence[CallableTool], rules: Rules
 ) -> tuple[list[CallableTool], list[CompileWarning]]:
-    """The tools with their arguments in a style's own syntax; warnings say where that cannot be exact."""
+    """Return the tools with their arguments in a style's own syntax, and warnings where it cannot be exact."""
     given = {tool.name: (place, tool) for place, tool in enumerate(request.tools)}
     done, why = [], []
     for tool in tools if syntax else ():

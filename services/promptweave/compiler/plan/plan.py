@@ -1,9 +1,9 @@
-"""The answer to a request, planned: its tree, grammar and syntax. It does not depend on the messages, so it is remembered.
+"""Plans the answer to a request: its tree, grammar and syntax. A plan does not depend on the messages, so it is cached.
 
 style        how calls are written                               styles/
-enforced     what of the request the grammar keeps to            constraints.py, native_tools.py
-answer       the output tree: grammar and parser come from it    styles/, reasoning.py, ../output/
-prefix       what is certain to come first                       forced_prefix.py
+enforced     the parts of the request that the grammar enforces  constraints.py, native_tools.py
+answer       the output tree, for both grammar and parser        styles/, reasoning.py, ../output/
+prefix       the text that is certain to come first              forced_prefix.py
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -41,17 +41,17 @@ STYLES = ("native", "hermes", "functionary_v2", "generic")
 """The calling styles that a request may name."""
 
 _WRITTEN = {"hermes": (hermes.SYNTAX, PLAIN), "functionary_v2": (functionary_v2.SYNTAX, functionary_v2.ANSWER)}
-"""The styles that are written out: their calls, and what stands around content."""
+"""Styles with a fixed syntax: their calls, and the text around content."""
 
 MAX_PLANS = 8
-"""Plans that are remembered: of requests with the same tools, choice and format, whatever their messages."""
+"""Number of cached plans, which are shared by requests with the same tools, choice and format, whatever their messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningBudget:
-    """How reasoning is cut after so many tokens: `closing` is written then, and what follows is of `grammar` (None: any).
+    """A limit of `tokens` for reasoning: `closing` is inserted there, and the rest follows `grammar` (None: any text).
 
-    It is in the notation of the answer's own grammar.
+    The grammar is in the same notation as that of the answer.
     """
 
     tokens: int
@@ -61,7 +61,7 @@ class ReasoningBudget:
 
 @dataclass(frozen=True, slots=True)
 class PlanKey:
-    """What the answer depends on: the template, and the request but for its messages."""
+    """The inputs of a plan: the template, and the request without its messages."""
 
     key: str
     request: ChatRequest = field(compare=False)
@@ -70,7 +70,7 @@ class PlanKey:
 
     @classmethod
     def of(cls, request: ChatRequest, template: ChatTemplate, found: Profile) -> "PlanKey":
-        """What a request asks of a template."""
+        """Return the key of a request for a template."""
         asked = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
         tools = "".join(tool.key for tool in asked.tools)
         return cls(template.content_hash + repr(replace(asked, tools=())) + tools, asked, found, template)
@@ -78,25 +78,25 @@ class PlanKey:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The output, where the prompt leaves the model in some state of thinking."""
+    """The output for one reasoning state at the end of the prompt."""
 
     syntax: Syntax
     grammar: str | None
     budget: ReasoningBudget | None
     warnings: tuple[CompileWarning, ...]
     made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
-    """Tells of the grammar's rules which schema each was made of: JSON pointers into the request."""
+    """Returns, for each grammar rule, the schema that it was built from: JSON pointers into the request."""
 
 
 class Plan:
-    """The answer to requests that differ in their messages only."""
+    """The answer to requests that differ only in their messages."""
 
     def __init__(self, asked: PlanKey) -> None:
         request, found = asked.request, asked.found
         self._request, self._found, self._rules = request, found, Rules()
         style = _choose_style(request, found)
         syntax, around = _WRITTEN.get(style, (found.calls, found.answer))
-        # Calls are asked for as the template writes them, so that the history is what was generated.
+        # Calls use the template's separators, so that the history matches the generated text.
         separators = syntax.separators if style == "native" and syntax else SPACED
         tools, warnings = callable_tools(request, self._rules, separators)
         if style != "generic":
@@ -116,13 +116,16 @@ class Plan:
         self.warnings = (*warnings, *more, *self._spelled(asked.template))
 
     def output(self, state: Thinking) -> Output:
-        """The output."""
+        """Return the output for a reasoning state."""
         if state not in self._outputs:
             self._outputs[state] = self._make(state)
         return self._outputs[state]
 
     def _spelled(self, template: ChatTemplate) -> Sequence[CompileWarning]:
-        """llguidance takes a control token for no text, so the model has to spell the style's tags that are some."""
+        """Return a warning if the style's tags include special tokens that the model has to spell.
+
+        llguidance does not match control tokens as text.
+        """
         special = [tag for tag in self.preserved_tokens if tag in template.special_tokens]
         if self._request.dialect == "gbnf" or not self._constrained or not special:
             return ()
@@ -131,7 +134,7 @@ class Plan:
 
     def _make(self, state: Thinking) -> Output:
         reasoning, budget = self._found.reasoning, self._request.reasoning_budget
-        # Its own rules: what is asked for first must not change the names in what is asked for next.
+        # A copy of the rules: an earlier output must not change the rule names of a later one.
         rules = self._rules.copy()
         warnings: list[CompileWarning] = []
         if state is Thinking.POSSIBLE and (mixed := text_taken_for_thoughts(self._request, self._answer, reasoning)):
@@ -167,7 +170,7 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
         raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
     answers_json = isinstance(request.response_format, JsonFormat)
     if style == "native" and answers_json and found.calls and found.calls.marker.startswith(("{", "[{")):
-        # A call that begins like JSON cannot be told from a JSON answer.
+        # A call that begins like JSON cannot be distinguished from a JSON answer.
         return "generic"
     return style
 
@@ -175,20 +178,20 @@ def _choose_style(request: ChatRequest, found: Profile) -> str:
 def _answer(
     request: ChatRequest, found: Profile, style: str, tools: Sequence[CallableTool], content: RegionNode | None, rules: Rules
 ) -> Node:
-    """The tree of the answer itself; `content` None: text."""
+    """Return the tree of the answer itself; `content` is None for text."""
     syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
     if request.continue_final_message:
-        answer = replace(answer, header="")  # It has been written.
+        answer = replace(answer, header="")  # The prompt already contains it.
     if not tools:
         return answer.around(content) if content else answer.alone()
     required = request.tool_choice.required
     parallel = request.parallel_tool_calls and not request.tool_choice.once
     if style == "generic" and request.continue_final_message:
-        return answer.alone()  # It has begun as text, and the envelope holds calls only from its beginning.
+        return answer.alone()  # It began as text, and the envelope allows calls only from the beginning.
     if style == "generic":
         string = scalar("string", rules)
         envelope = generic.envelope(tools, string=string, result=content, required=required, parallel=parallel)
-        # The envelope is content to the template, so it stands where content does.
+        # To the template the envelope is content, so it has the same text around it.
         return found.answer.around(envelope)
     assert syntax, "the native style was chosen, so the template has it"
     if required:
@@ -207,7 +210,7 @@ def _printed(grammar: Grammar, dialect: Dialect) -> str:
 
 
 def _own_texts(found: Profile, style: str) -> list[str]:
-    """The texts that the style itself writes. Their tags, where they are special tokens, engines hide unless told not to."""
+    """Return the style's own texts. Engines hide their tags, if they are special tokens, unless told not to."""
     syntax, answer = _WRITTEN.get(style, (found.calls, found.answer))
     texts = syntax.texts() if syntax else []
     texts += [answer.header, answer.end]

@@ -1,4 +1,4 @@
-"""Reasoning before an answer: where the prompt leaves the model, and the tree that lets it think first."""
+"""Reasoning before an answer: the state at the end of the prompt, and the tree that lets the model reason first."""
 
 from dataclasses import replace
 
@@ -20,14 +20,14 @@ from promptweave.output.tree import (
 
 
 def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Thinking) -> Node:
-    """The tree of an answer, with reasoning before it where the model may think.
+    """Return the tree of an answer, with reasoning before it if the model may reason.
 
-    An answer of the caller's own grammar may begin with white space: then what the template writes between is always there.
+    An answer in the caller's own grammar may begin with white space: the template's white space before it is then required.
     """
     if reasoning is None or state is Thinking.CLOSED:
         return answer
     if reasoning.without and state is Thinking.POSSIBLE:
-        # An answer without a thought says so: it begins with what closes one.
+        # An answer without reasoning begins with the text that closes reasoning.
         before, opening, after = margins(reasoning.opening)
         thoughts = SequenceNode((LiteralNode(opening), _perhaps(after), _thoughts(reasoning, answer)))
         without = SequenceNode((LiteralNode(reasoning.without.strip()), _after(margins(reasoning.without)[2], answer)))
@@ -37,10 +37,10 @@ def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Think
     before, opening, after = margins(reasoning.opening)
     thoughts = SequenceNode((_perhaps(after), _thoughts(reasoning, answer)))
     if isinstance(answer, TextNode):
-        # The marker decides where text ends and reasoning begins, so no text can be read in two ways.
+        # The marker decides where text ends and reasoning begins, so parsing is unambiguous.
         branch = Branch(tuple(dict.fromkeys((before + opening, opening))), thoughts)
         return replace(answer, branches=(*answer.branches, branch))
-    # The white space and the marker are one beginning: an answer may begin with such white space, too.
+    # White space and marker form one literal, because an answer may begin with such white space as well.
     begins = tuple(map(LiteralNode, dict.fromkeys((before + opening, opening))))
     return ChoiceNode((SequenceNode((ChoiceNode(begins), thoughts)), answer))
 
@@ -52,7 +52,10 @@ def _thoughts(reasoning: ReasoningSyntax, then: Node) -> Node:
 
 
 def _after(white: str, node: Node) -> Node:
-    """A node after white space, if there is some. One that begins with white space itself is told apart as a whole."""
+    """Return a node after optional white space.
+
+    If the node may begin with that white space itself, it becomes a separate alternative, or the white space is required.
+    """
     texts, anything = starts(node)
     if white and anything and begins_with_grammar(node):
         return SequenceNode((LiteralNode(white), node))
@@ -62,5 +65,5 @@ def _after(white: str, node: Node) -> Node:
 
 
 def _perhaps(white: str) -> Node:
-    """White space as the template writes it, if the model does so too."""
+    """Return optional white space, as the template writes it."""
     return ChoiceNode((LiteralNode(white), EMPTY)) if white else EMPTY

@@ -1,1 +1,1 @@
-"""What a chat template supports, derived by rendering it: roles, tool calls, reasoning, images."""
+"""Detection of what a chat template supports, by rendering it: roles, tool calls, reasoning, images."""

@@ -1,4 +1,4 @@
-"""Derives how arguments are written that are not one JSON object: by renders of no, one and two of them, of each type."""
+"""Derives the syntax of arguments that are not one JSON object, from renders of zero, one and two of them, of each type."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from promptweave.compiler.profile.value_syntax import PLAIN, VALUES, RenderValue
 from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
 
 Body = Callable[[dict[str, Any]], str | None]
-"""What follows the call's name, for arguments, to the end of the turn."""
+"""Returns the text after the call's name, up to the end of the turn, for some arguments."""
 
 QUOTED = 'zq "quoted" \\ é'
 
 
 @dataclass(frozen=True, slots=True)
 class Arguments:
-    """What was found: the syntax, what stands before it after the name, and what closes the last call."""
+    """The derived syntax, the text between the call's name and it, and the text that closes the last call."""
 
     syntax: ArgumentSyntax
     before: str
@@ -25,7 +25,7 @@ class Arguments:
 
 
 def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Arguments | None, str]:
-    """The syntax of arguments, or why there is none. `depth`: so many objects around them."""
+    """Derive the syntax of arguments, or return why there is none. `depth`: the number of objects around them."""
     raw, why = _string_form(body)
     if raw is None:
         return None, why
@@ -41,7 +41,7 @@ def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Argu
     if not second[1] or not join:
         return None, "what stands between two arguments was not found"
     join, after, middle = (text.replace("zqkey", KEY) for text in (join, after, middle))
-    # What closes a value is a tag, or all that is the same after each.
+    # A value is closed by a tag, or by all the text that follows each value alike.
     end = next((end for end in common_ends(join, after) if none.endswith(after.removeprefix(end))), None)
     if end is None:
         return None, "calls without arguments end otherwise"
@@ -68,7 +68,10 @@ def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Argu
 
 
 def value_of_member(body: Body, before_key: str, closing: str, depth: int) -> RenderValue:
-    """What stands between the key of an argument and what follows it. Its key is another one than those of what is in it."""
+    """Return a function that renders what is between an argument's key and the text after the argument.
+
+    The argument's key differs from the keys inside its value.
+    """
     key = f"zqout{depth}er"
 
     def at(value: Any) -> str | None:
@@ -82,7 +85,7 @@ def value_of_member(body: Body, before_key: str, closing: str, depth: int) -> Re
 
 
 def derive_inside(syntax: ArgumentSyntax, at: RenderValue, depth: int) -> ArgumentSyntax:
-    """The syntax with objects and arrays that are no JSON, as far as they could be found. It is verified with all others."""
+    """Add the syntax of objects and arrays that are not JSON, as far as it can be found. It is verified with the rest."""
     inner, _ = derive_arguments(at, [], depth + 1)
     forms = dict(syntax.forms)
     if inner and "object" not in forms:
@@ -118,7 +121,7 @@ def _notes(syntax: ArgumentSyntax) -> list[str]:
 
 
 def _string_form(body: Body) -> tuple[bool | None, str]:
-    """Whether strings stand there as they are, or as JSON."""
+    """Return whether strings are verbatim (True) or JSON (False); None, with the reason, if they are neither."""
     quoted = body({"zqkey": QUOTED})
     if quoted is None or "zqkey" not in quoted:
         return None, "arguments are not written in a way that can be found"
@@ -130,6 +133,6 @@ def _string_form(body: Body) -> tuple[bool | None, str]:
 
 
 def _order(body: Body) -> bool:
-    """Whether the template sorts the arguments."""
+    """Return whether the template sorts the arguments."""
     written = body({"zqz": PLAIN, "zqa": PLAIN}) or ""
     return written.find("zqa") < written.find("zqz")

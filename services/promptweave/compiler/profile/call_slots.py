@@ -1,4 +1,4 @@
-"""Finds the pieces of calls in what a template wrote: names, ids, arguments, numbers, and the texts between."""
+"""Finds the parts of calls in rendered text: names, ids, arguments, numbers, and the text between them."""
 
 import json
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from promptweave.compiler.markup import common_prefix, common_suffix
 from promptweave.compiler.styles.calls import Slot, SyntaxPiece
 
 ID = "zqid0000{}"
-"""The ids of probes, with a call's place: nine letters and digits, which even picky templates take."""
+"""The ids of probe calls, with the call's number: nine letters and digits, which even strict templates accept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A call that was written: its name, id and arguments. `text`: the arguments, where they are not JSON."""
+    """A rendered call: its name, id and arguments. `text`: the arguments, if they are not JSON."""
 
     name: str
     id: str
@@ -23,14 +23,14 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class CallShape:
-    """`texts[0]` slot `texts[1]` slot ... `texts[-1]`: one text more than there are slots."""
+    """`texts[0]` slot `texts[1]` slot ... `texts[-1]`: one more text than slots."""
 
     texts: tuple[str, ...]
     slots: tuple[Slot, ...]
 
     @property
     def pieces(self) -> tuple[SyntaxPiece, ...]:
-        """From the first slot to the last."""
+        """Return the pieces from the first slot to the last."""
         pieces: list[SyntaxPiece] = [self.slots[0]]
         for text, slot in zip(self.texts[1:-1], self.slots[1:], strict=True):
             pieces += [text, slot] if text else [slot]
@@ -38,7 +38,7 @@ class CallShape:
 
 
 def shape_of(text: str, *written: Written) -> CallShape | None:
-    """Where the calls stand in `text`; None if something of them is missing, or stands there twice."""
+    """Return the shape of the calls in `text`; None if a part of them is missing or overlaps another."""
     spans: list[tuple[int, int, Slot]] = []
     place = 0
     for call in written:
@@ -74,7 +74,7 @@ def _find_arguments(text: str, call: Written, place: int) -> tuple[int, int] | N
 
 
 def find_json(text: str, value: object, place: int = 0) -> tuple[int, int] | None:
-    """Where `value` stands in `text` as JSON: start and end."""
+    """Return the start and end of `value` as JSON in `text`, or None."""
     start = text.find("{", place)
     while start >= 0:
         try:
@@ -88,7 +88,7 @@ def find_json(text: str, value: object, place: int = 0) -> tuple[int, int] | Non
 
 
 def split_index(one: str, other: str) -> tuple[str, str] | None:
-    """The texts around a number that is one more in `other` than in `one`; None if they differ otherwise."""
+    """Return the texts around a number that is one higher in `other` than in `one`; None if they differ otherwise."""
     before = common_prefix(one, other)
     after = common_suffix(one[len(before) :], other[len(before) :])
     first, second = one[len(before) : len(one) - len(after)], other[len(before) : len(other) - len(after)]
@@ -97,7 +97,7 @@ def split_index(one: str, other: str) -> tuple[str, str] | None:
 
 
 def index_before(opening: str, between: str) -> tuple[str, str, str] | None:
-    """Where a number stands before a call's first slot: the opening and the text between without it, and what follows it."""
+    """Find a number before a call's first slot; return the opening and the text between without it, and the text after."""
     after = common_suffix(opening, between)
     first, second = opening[: len(opening) - len(after)], between[: len(between) - len(after)]
     if first[-1:].isdecimal() and second[-1:].isdecimal() and int(second[-1]) == int(first[-1]) + 1:

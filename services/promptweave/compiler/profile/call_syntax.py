@@ -1,7 +1,7 @@
-"""Derives how a template writes tool calls: from renders of one call, two calls, and a call beside content, by sentinels.
+"""Derives how a template writes tool calls: from renders of one call, two calls, and a call beside content, with sentinels.
 
-What was derived is then *verified*: calls of other shapes are rendered and read back, and a syntax that does not give back
-what went in is not used.
+The derived syntax is then *verified*: calls of other shapes are rendered and parsed back, and a syntax that does not
+return the original calls is not used.
 """
 
 import itertools
@@ -25,29 +25,29 @@ LONG_ID = "call_zqabcdefghijklmnopqrst"
 
 
 class Renderer(Protocol):
-    """What renders the probes: see `profile.Probe`."""
+    """Renders the probes: see `profile.Probe`."""
 
     def turn(self, message: dict[str, Any], *, tools: bool = False) -> str | None:
-        """What the template makes of an answer."""
+        """Return the template's text for an answer."""
 
     def without_reasoning(self, body: str) -> str:
-        """What was written after the head, without an empty thought."""
+        """Return the text after the head, without an empty reasoning block."""
 
     def tools_shown(self) -> str:
-        """A prompt with tools."""
+        """Return a prompt with tools."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """In which shape a template takes calls: arguments as an object or as text, content beside them empty or null."""
+    """The shape in which a template accepts calls: arguments as an object or as text, content beside them empty or null."""
 
     arguments_as_object: bool = True
     content: str | None = ""
     written: CallSyntax | None = None
-    """They are written into the content, in this syntax."""
+    """If set, calls are part of the content, in this syntax."""
 
     def message(self, called: tuple[Call, ...], content: str | None = None, identifier: str = ID) -> dict[str, Any]:
-        """A message with calls."""
+        """Return a message with calls."""
         if self.written:
             text = write_answer(self.written, PLAIN, content, (CalledTool(*call) for call in called))
             return {"role": "assistant", "content": text}
@@ -67,7 +67,7 @@ SHAPE = Shape()
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """The outcome: the syntax, if there is one, and what was noticed. `end`: the tag that ends a turn of calls."""
+    """The result: the syntax, if there is one, and notes. `end`: the tag that ends a turn of calls."""
 
     syntax: CallSyntax | None = None
     answer: AnswerSyntax = PLAIN
@@ -77,9 +77,9 @@ class Derivation:
 
 
 def derive_calls(render: Renderer, head: str, header: str, turn_end: str) -> Derivation:
-    """The syntax of calls.
+    """Derive the syntax of calls.
 
-    `head` stands before everything that the assistant writes, `header` before content, `turn_end` after it.
+    `head` precedes everything that the assistant writes, `header` precedes content, and `turn_end` follows it.
     """
     deriver = _Deriver(render, head, header, turn_end)
     syntax, why = deriver.derive()
@@ -111,10 +111,10 @@ class _Deriver:
         self._arguments: Arguments | None = None
 
     def _find_shape(self) -> Shape:
-        """The first shape in which calls are written.
+        """Return the first shape in which calls are rendered.
 
-        Arguments as an object come first, since some templates accept text, too, and print it as it is; but not where an
-        object is printed as Python does.
+        Arguments as an object come first, since some templates also accept text and print it verbatim; but not if an object
+        is printed in Python's notation.
         """
         usable = []
         for as_object, content in itertools.product((True, False), ("", None)):
@@ -127,14 +127,14 @@ class _Deriver:
         return usable[0] if usable else SHAPE
 
     def body(self, *called: Call, content: str | None = None, identifier: str = ID) -> str | None:
-        """What the assistant writes for these calls, up to the turn's end; None where the template does not write them."""
+        """Return the assistant's text for these calls, up to the turn's end; None if the template does not render them."""
         turn = self._render.turn(self.shape.message(called, content, identifier), tools=True)
         if turn is None or not turn.startswith(self._head) or not all(name in turn for name, _ in called):
             return None
         return self._without_end(self._render.without_reasoning(turn.removeprefix(self._head)))
 
     def _without_end(self, text: str) -> str:
-        """`text` without the end of the turn, which some templates write in another way after calls."""
+        """Return `text` without the end of the turn, which some templates write differently after calls."""
         bare = text.rstrip()
         if self._eog and bare.endswith(self._eog):
             return bare[: -len(self._eog)]
@@ -147,7 +147,7 @@ class _Deriver:
     # -- the syntax --
 
     def derive(self) -> tuple[CallSyntax | None, str]:
-        """The syntax, or why there is none."""
+        """Derive the syntax, or return why there is none."""
         body = self.body(("zqtool", SEEN))
         if body is None:
             return None, "the template writes none, and tells of no way to write them"
@@ -174,7 +174,7 @@ class _Deriver:
         return syntax, ""
 
     def _other_arguments(self, body: str) -> tuple[CallShape | None, str]:
-        """The shape of a call whose arguments are not one JSON object."""
+        """Return the shape of a call whose arguments are not one JSON object."""
         opening, _, _ = body.partition("zqtool")
 
         def rest(arguments: dict[str, Any]) -> str | None:
@@ -198,11 +198,11 @@ class _Deriver:
         return Written(name, ID.format(number), SEEN, text)
 
     def _whole(self, shape: CallShape) -> tuple[CallSyntax | None, str]:
-        """The syntax, from one call's shape and a render of two."""
+        """Return the syntax, from one call's shape and a render of two calls."""
         opening, closing = shape.texts[0], shape.texts[-1]
         pieces, between, opening = self._pieces(shape, opening, closing)
         if between and between.endswith(opening) and opening:
-            # Calls side by side: a call ends where the next may begin. What follows the last one ends the turn.
+            # Adjacent calls: a call ends where the next may begin. The text after the last one ends the turn.
             closing = common_prefix(closing, between.removesuffix(opening))
         ids = None
         if Slot.ID in pieces:
@@ -215,7 +215,7 @@ class _Deriver:
         return self._beside(syntax), ""
 
     def _pieces(self, shape: CallShape, opening: str, closing: str) -> tuple[tuple[SyntaxPiece, ...], str, str]:
-        """A call's pieces, what stands between two calls ("" if two are not written), and what opens them."""
+        """Return a call's pieces, the text between two calls ("" if two are not rendered), and the text that opens them."""
         alone = shape.pieces, "", opening
         two = self.body(("zqtool", SEEN), ("zqother", SEEN))
         both = two and shape_of(two, self._written("zqtool", 1), self._written("zqother", 2))
@@ -224,7 +224,7 @@ class _Deriver:
         turned = self.body(("zqother", SEEN), ("zqtool", SEEN))
         other = turned and shape_of(turned, self._written("zqother", 1), self._written("zqtool", 2))
         if not other or other.texts != both.texts:
-            # What stands between depends on the calls.
+            # The text between depends on the calls.
             return alone
         number = len(shape.slots)
         texts: list[str] = list(shape.texts)
@@ -245,7 +245,7 @@ class _Deriver:
         return tuple(piece for piece in pieces if piece != ""), between, opening
 
     def _ids(self) -> IdForm:
-        """Which ids the template takes: some want exactly nine letters and digits."""
+        """Return which ids the template accepts: some require exactly nine letters and digits."""
         letters = string.ascii_letters + string.digits
         body = self.body(("zqtool", SEEN), identifier=LONG_ID)
         if body is not None and LONG_ID in body:
@@ -254,7 +254,7 @@ class _Deriver:
         return IdForm(letters, len(ID.format(1)))
 
     def _separators(self) -> Separators:
-        """What the template writes between the parts of arguments, where it is one of the two ways that are known here."""
+        """Return the separators between the parts of arguments: compact if the template prints them so, otherwise spaced."""
         several = {"zqkey": ["zqvalue", 7], "zqnext": {}}
         body = self.body(("zqtool", several)) or ""
         place = find_json(body, several)
@@ -262,7 +262,7 @@ class _Deriver:
         return COMPACT if compact else SPACED
 
     def _indexed(self, pieces: tuple[SyntaxPiece, ...], opening: str) -> tuple[str, str] | None:
-        """The texts around the name, where name and number together look like an id: `functions.NAME:0`."""
+        """Return the texts around the name if name and number together look like an id: `functions.NAME:0`."""
         for place in range(len(pieces) - 2):
             name, text, number = pieces[place : place + 3]
             if name is Slot.NAME and number is Slot.INDEX and isinstance(text, str) and len(text) == 1:
@@ -271,7 +271,7 @@ class _Deriver:
         return None
 
     def _beside(self, syntax: CallSyntax) -> CallSyntax:
-        """The syntax with what stands between content and a call beside it; also says so in `answer`."""
+        """Return the syntax with the text between content and a call beside it; also record it in `answer`."""
         beside = self.body(("zqtool", SEEN), content="zqcontent") or ""
         before, found, after = beside.partition("zqcontent")
         after = after.partition("zqtool")[0]
@@ -279,7 +279,7 @@ class _Deriver:
             after = after[: after.rfind(syntax.opening) + len(syntax.opening)] if syntax.opening in after else ""
         if not found or before != self.answer.header or not after.endswith(syntax.opening.lstrip()):
             self.notes.append("content beside calls is lost by the template, or stands elsewhere")
-            # Content and calls of such a template are two different answers, unless both begin alike.
+            # With such a template, content and calls are two different answers, unless both begin alike.
             self.answer = replace(self.answer, beside=not self.answer.header)
             return syntax
         opening = syntax.opening if after.endswith(syntax.opening) else syntax.opening.lstrip()
@@ -295,7 +295,7 @@ class _Deriver:
     # -- verification --
 
     def verified(self, syntax: CallSyntax) -> tuple[CallSyntax | None, str]:
-        """The syntax as far as calls are read back that the derivation has not seen, or what went wrong."""
+        """Return as much of the syntax as passes verification, or the reason why none does."""
         why = ""
         for candidate in less_and_less(syntax):
             found = self._verify(candidate)
@@ -305,7 +305,7 @@ class _Deriver:
         return None, why
 
     def verified_as_content(self, syntax: CallSyntax) -> CallSyntax | None:
-        """The same for a syntax that the template does not write: it must leave it as it is."""
+        """Verify a syntax that the template does not write itself: the template must leave its text unchanged."""
         self.shape = Shape(written=syntax)
         return self.verified(syntax)[0]
 

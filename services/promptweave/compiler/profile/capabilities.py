@@ -1,4 +1,4 @@
-"""What conversations a chat template takes: `probe_capabilities.py` probes it, `messages/normalize.py` adapts others."""
+"""The conversations that a chat template accepts: detected by `probe_capabilities.py`, used by `messages/normalize.py`."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -6,11 +6,11 @@ from enum import Enum, auto
 from promptweave.compiler.profile.image_syntax import PictureSyntax
 
 THOUGHT = ("<think>", "</think>")
-"""What clients that know nothing of reasoning send back as content."""
+"""The tags in which clients without reasoning support send reasoning back as content."""
 
 
 class SystemPlace(Enum):
-    """Where a template takes system messages."""
+    """Where a template accepts system messages."""
 
     ANYWHERE = auto()
     FIRST = auto()  # one, before everything else
@@ -18,22 +18,22 @@ class SystemPlace(Enum):
 
 
 class IdForm(Enum):
-    """The ids of calls that a template takes."""
+    """The call ids that a template accepts."""
 
     ANY = auto()
     NINE = auto()  # exactly nine letters and digits
-    BY_NAME = auto()  # it writes the id in the name's place: `functions.NAME:NUMBER`
+    BY_NAME = auto()  # it writes the id instead of the name: `functions.NAME:NUMBER`
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateCapabilities:
-    """What a template takes. Each of these is about history: what it does with a request's tools is the profile's."""
+    """What a template accepts in the history; what it does with a request's tools is part of the profile."""
 
     system: SystemPlace = SystemPlace.ANYWHERE
     system_only: bool = True
-    """A conversation of a system message alone."""
+    """A conversation with only a system message."""
     developer: bool = False
-    """It knows the role `developer`: it does more than to write the name of whatever role it is given."""
+    """It supports the role `developer`, beyond printing the name of any role that it is given."""
     consecutive_users: bool = True
     consecutive_assistants: bool = True
     assistant_first: bool = True
@@ -43,39 +43,39 @@ class TemplateCapabilities:
     calls_without_tools: bool = True
     """The same in a request without tools."""
     supports_parallel_tool_calls: bool = True
-    """Two calls in one turn, and their results one after the other."""
+    """Two calls in one turn, followed by their results."""
     content_beside_calls: bool = True
     """Text in a turn of calls, written before them."""
     content_before_calls: bool = True
     """An assistant turn of text before one of calls."""
     user_after_result: bool = True
     bridged: bool = True
-    """Where one of the last two is not taken: with an empty turn of the other speaker between, it is."""
+    """If one of the last two is not accepted, it is with an empty turn of the other speaker in between."""
     results_after_text: bool = False
-    """Results may follow an assistant turn in which calls stand as text."""
+    """Results may follow an assistant turn whose calls are text."""
     results_in_call: bool = False
-    """Results are given as `tool_responses` of the message that calls: it knows no role `tool`, and writes them there."""
+    """Results are passed as `tool_responses` of the calling message, and rendered there; the role `tool` is unknown."""
     ids_shown: bool = False
-    """Results show the id of their call."""
+    """Results include the id of their call."""
     ids: IdForm = IdForm.ANY
     requires_object_arguments: bool = True
     requires_null_content: bool = False
-    """Where nothing is said beside calls, content is null: an empty text hides the calls, or becomes a turn of its own."""
+    """Without text beside calls, content must be null: an empty text hides the calls, or becomes a separate turn."""
     reasoning_key: str | None = None
-    """The name by which it takes reasoning; None: it writes none of history, on purpose or not."""
+    """The message field from which it reads reasoning; None if it renders no reasoning of history, deliberately or not."""
     thoughts_dropped: bool = False
-    """It drops `<think>...</think>` from the beginning of older contents, as models are taught to forget it."""
+    """It drops `<think>...</think>` from the beginning of older contents, since models are trained to forget it."""
     reasoning_beside_content: bool = True
-    """Reasoning and text beside calls, both in one turn."""
+    """Both reasoning and text beside calls, in one turn."""
     requires_typed_content: bool = False
-    """Only a list of parts is taken as content, no text."""
+    """Content must be a list of parts, not text."""
     picture: PictureSyntax | None = None
-    """How it takes pictures in the user's turns. None: it does not, and they stand in the text."""
+    """How it accepts images in user turns. None: it does not, and they appear as text."""
     tools_undescribed: bool = True
     """Tools and arguments without description or type."""
 
     def notes(self) -> tuple[str, ...]:
-        """What the template does not take, for a person."""
+        """Return what the template does not accept, as readable notes."""
         found = {
             "system messages after the first": self.system is SystemPlace.FIRST,
             "system messages": self.system is SystemPlace.NOWHERE,

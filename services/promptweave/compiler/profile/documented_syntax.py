@@ -1,7 +1,7 @@
-"""Syntaxes of calls that a template does not write, but tells the model of: by an example beside the tools, or by a phrase.
+"""Call syntaxes that a template does not write but describes to the model: by an example beside the tools, or by a phrase.
 
-What is found here is written by us as content (`styles/calls_as_content.py`), in the history as in the grammar, and verified
-like what was derived: the template must leave calls as they are, and they must be read back.
+A syntax found here is written as content by promptweave (`styles/calls_as_content.py`), in the history as in the grammar,
+and verified like a derived one: the template must leave calls unchanged, and they must be parsed back.
 """
 
 import re
@@ -19,7 +19,7 @@ _LIST = CallSyntax(
 
 
 def _python(middle: str) -> dict[str, Form]:
-    """How Python's literals are written after `middle`, strings in double quotes."""
+    """Return how Python's literals are written after `middle`, with strings in double quotes."""
     plain = {name: Form(middle, "") for name in ("string", "integer", "number")}
     truth = Form(middle, "", words=(("true", "True"), ("false", "False")))
     inside = {
@@ -41,7 +41,7 @@ PHRASES: Mapping[str, CallSyntax] = {
     "<|tool_call|> followed by a JSON list": _LIST,
     "<|im_start|>system\nList of tools: ": _CODE,
 }
-"""What stands beside tools in a prompt, and how models that were taught with such prompts write calls."""
+"""Phrases beside the tools in a prompt, and the call syntax of models that were trained with such prompts."""
 
 _EXAMPLE = re.compile(
     r"""(?P<opening><(?P<tag>[^<>\s/"]+)>\s*)
@@ -52,7 +52,7 @@ _EXAMPLE = re.compile(
 
 
 def described(shown: str) -> Iterator[CallSyntax]:
-    """The syntaxes that a prompt with tools tells of."""
+    """Yield the syntaxes that a prompt with tools describes."""
     for found in _EXAMPLE.finditer(shown):
         start, middle = found["start"].rstrip('"') + '"', '"' + found["middle"].lstrip('"')
         opening, closing = found["opening"] + start, found["end"]

@@ -1,4 +1,4 @@
-"""What a template writes for a picture, found out by rendering some."""
+"""Detects what a template writes for an image, by rendering some."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,26 +9,26 @@ from promptweave.compiler.markup import common_prefix, common_suffix
 from promptweave.compiler.template.message_shapes import TemplateMessage
 
 Render = Callable[[Sequence[TemplateMessage]], str | None]
-"""A prompt, or None where the template raises."""
+"""Returns a prompt, or None if the template raises."""
 
 _ITEMS: tuple[dict[str, Any], ...] = ({"type": "image"}, {"type": "image_url", "image_url": {"url": ""}})
-"""The ways in which templates are given a picture, among the parts of a content."""
+"""The forms in which templates receive an image, among the parts of a content."""
 
 _MIN_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
 class PictureSyntax:
-    """`item` is what the template is given for a picture, `written` what it writes for one."""
+    """`item` is the content part that the template receives for an image, `written` the text that it renders for one."""
 
     written: str
     item: dict[str, Any] = field(hash=False)
 
 
 def picture_syntax(render: Render, *, text_alone: bool) -> PictureSyntax | None:
-    """How the template takes pictures in the user's turns; None: it does not.
+    """Return how the template accepts images in user turns; None if it does not.
 
-    `text_alone`: it takes a content that is a text. Then it has to write the same for that text as a part.
+    `text_alone`: it accepts content that is text. It must then render that text the same way as a text part.
     """
     if text_alone and render([_user("zquser")]) != render([_user([_text("zquser")])]):
         return None  # It prints the list itself.
@@ -53,7 +53,7 @@ def picture_syntax(render: Render, *, text_alone: bool) -> PictureSyntax | None:
 
 
 def _is_twice_in(prompt: str | None, written: str, bare: str) -> bool:
-    """Whether it is all that the prompt has beside the same conversation's without pictures."""
+    """Return whether the prompt differs from the one without images only by two occurrences of `written`."""
     return prompt is not None and prompt.count(written) == 2 and _dense(prompt.replace(written, "")) == _dense(bare)
 
 

@@ -1,7 +1,7 @@
-"""Finds out what conversations a template takes, by rendering small ones in which every text is one of a kind.
+"""Detects which conversations a template accepts, by rendering small ones in which every text is unique.
 
-A template takes a conversation if it does not raise and writes every text of it. What it raises on and what it loses in
-silence are the same to us: `messages/normalize.py` turns the conversation into one that is taken.
+A template accepts a conversation if it does not raise and renders every text of it. An error and silently lost text are
+treated alike: `messages/normalize.py` turns the conversation into one that is accepted.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from promptweave.compiler.template.message_shapes import TemplateMessage, in_par
 
 
 def template_capabilities(template: ChatTemplate) -> TemplateCapabilities:
-    """The abilities of a template, cached by its text."""
+    """Return the capabilities of a template, cached by its text."""
     return _cached(template.source, template.bos_token, template.eos_token, tuple(sorted(template.named.items())))
 
 
@@ -47,7 +47,7 @@ _ANSWER, _ANSWER2 = _turn("assistant", "zqanswer"), _turn("assistant", "zqanstwo
 
 
 class _Prober:
-    """Renders one template in many ways."""
+    """Renders one template with many conversations."""
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
@@ -106,7 +106,7 @@ class _Prober:
         return SystemPlace.ANYWHERE if later else SystemPlace.FIRST
 
     def _knows(self, role: str, *turns: TemplateMessage, tools: bool = False) -> bool:
-        """Whether the role is more to it than any other word: a header the model has never seen helps nobody."""
+        """Return whether the role means more than any other word: a header that the model has never seen is useless."""
         if not self._takes(*turns, tools=tools):
             return False
         other = [{**turn, "role": "zqrole"} if turn["role"] == role else turn for turn in turns]
@@ -125,7 +125,7 @@ class _Prober:
         return self._takes(_USER, beside, result, tools=tools) and order == sorted(order)
 
     def _call_history(self) -> tuple[bool, bool, IdForm]:
-        """Whether calls and results are taken, with tools and without, in the first form that is."""
+        """Return whether calls and results are accepted, with tools and without, and the first id form that is."""
         for tools, form in itertools.product((True, False), _ID_FORMS):
             self._ids = _ID_FORMS[form]
             for shape in self._shapes(tools=tools):
@@ -136,10 +136,10 @@ class _Prober:
         return False, False, IdForm.ANY
 
     def _shapes(self, *, tools: bool) -> list[tuple[bool, bool]]:
-        """Whether content is null, and arguments an object, in the order in which to try.
+        """Return the combinations of null content and object arguments, in the order in which to try them.
 
-        An empty text beside calls comes first, but where null makes the turn shorter: it is then no turn of its own. So does
-        an object, but where that prints Python's spelling of it and text would print JSON.
+        An empty text beside calls comes first, unless null makes the turn shorter, because then it is not a separate turn.
+        An object comes first, unless it is printed in Python's notation while text would be printed as JSON.
         """
         shown = {}
         for shape in itertools.product((False, True), (True, False)):
@@ -211,12 +211,12 @@ class _Prober:
         return self._calls(place)
 
     def _result(self, place: int) -> TemplateMessage:
-        # Another name than the call's: where only results show it, the call has lost it.
+        # Differs from the call's name, so that a name rendered only with results does not count as the call's.
         return {"role": "tool", "tool_call_id": self._ids[place], "name": "zqanswered", "content": f"zqresult{place}"}
 
 
 def _texts(turn: TemplateMessage) -> list[str]:
-    """What must be found of a turn. The reasoning is looked for apart from it, but for `reasoning_beside_content`."""
+    """Return the texts that a render must contain. Reasoning is checked separately, but for `reasoning_beside_content`."""
     found = [turn["content"] or "", *(turn[key] for key in _REASONING_KEYS if key in turn)]
     for call in turn.get("tool_calls", ()):
         arguments = call["function"]["arguments"]
@@ -231,6 +231,6 @@ def _tool(described: bool) -> dict[str, Any]:
         parameters = {"type": "object", "properties": {"zqkey": key}, "required": ["zqkey"]}
     else:
         parameters = {"type": "object", "properties": {"zqkey": {"enum": ["a"]}, "zqany": {}}}
-    # Another name than the calls of history have: the one must not be taken for the other.
+    # Differs from the names of the history's calls, so that one is not mistaken for the other.
     function = {"name": "zqtool", "description": "zq" if described else "", "parameters": parameters}
     return {"type": "function", "function": function}

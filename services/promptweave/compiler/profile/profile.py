@@ -1,4 +1,4 @@
-"""What a chat template does, found out by rendering it with sentinels and looking at what differs."""
+"""Detects what a chat template does, by rendering it with sentinels and comparing the results."""
 
 import re
 from collections.abc import Mapping
@@ -19,17 +19,18 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.message_shapes import in_parts
 
 CLOCK = datetime(2024, 7, 26, tzinfo=UTC)
-"""The time that probes are rendered at."""
+"""The time at which probes are rendered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """What a template does.
 
-    `assistant_head` stands before everything that the assistant writes, `turn_end` after it, `answer` around content.
-    `calls` None: it writes no calls, or not in a way that could be verified. `calls_as_content`: it does not write them
-    itself, and those of history are given to it as content. `null_beside_calls`: nothing else is said then. `stops`: the
-    tags that end an answer. `notes` say, for a person, what was found and what falls back and why.
+    `assistant_head` precedes everything that the assistant writes, `turn_end` follows it, and `answer` surrounds content.
+    `calls` is None if the template writes no calls, or if their syntax could not be verified. `calls_as_content`: it does
+    not write them itself, and those of history are given to it as content. `null_beside_calls`: content is null if there
+    are only calls. `stops`: the tags that end an answer. `notes` describe for a reader what was found, and what falls back
+    and why.
     """
 
     system_role: bool
@@ -50,12 +51,12 @@ class Profile:
 
     @property
     def style(self) -> str:
-        """The style that requests get by default."""
+        """Return the default style of requests."""
         return "native" if self.calls else "generic"
 
 
 def profile(template: ChatTemplate) -> Profile:
-    """The profile of a template, cached by its text. Raises TemplateError if it cannot even render one user message."""
+    """Return the profile of a template, cached by its text. Raises TemplateError if it cannot render one user message."""
     return _cached(template.source, template.bos_token, template.eos_token, tuple(sorted(template.named.items())))
 
 
@@ -65,7 +66,7 @@ def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...])
 
 
 class Probe:
-    """Renders one template in many ways."""
+    """Renders one template with many messages and settings."""
 
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
@@ -80,7 +81,7 @@ class Probe:
         prompt: bool = False,
         variables: Mapping[str, Any] | None = None,
     ) -> str | None:
-        """A render, or None where the template raises."""
+        """Return a render, or None if the template raises."""
         key = repr((messages, tools, prompt, variables or {}))
         if key not in self._rendered:
             shown = [tool("zqtool"), tool("zqother")] if tools else []
@@ -97,19 +98,19 @@ class Probe:
 
     @cached_property
     def always(self) -> str:
-        """What the template writes after all messages, whatever it is asked for: an instruction, or a generation prompt."""
+        """Return the text that the template always writes after all messages: an instruction, or a generation prompt."""
         bare, asked, whole = self.render(USER), self.render(USER, prompt=True), self.render(USER, ANSWER)
         if not (bare and asked and whole) or (whole.startswith(bare) and asked != bare):
             return ""
         suffix = common_suffix(bare, whole)
         found = [tag.end() for tag in TAG.finditer(suffix)]
-        # The first tag ends the turn before it.
+        # The first tag ends the preceding turn.
         return suffix[found[0] :] if len(found) > 1 else ""
 
     def turn(
         self, message: dict[str, Any], *, tools: bool = False, variables: Mapping[str, Any] | None = None
     ) -> str | None:
-        """What the template makes of an answer; None where it raises, or changes what stands before it."""
+        """Return the template's text for an answer; None if it raises, or changes the text before the answer."""
         bare = self.render(USER, tools=tools, variables=variables)
         whole = self.render(USER, message, tools=tools, variables=variables)
         if not bare or not whole:
@@ -119,7 +120,7 @@ class Probe:
         return whole.removeprefix(bare) if whole.startswith(bare) else None
 
     def asked(self, variables: Mapping[str, Any] | None = None, *, tools: bool = False) -> str:
-        """The generation prompt."""
+        """Return the generation prompt."""
         bare = self.render(USER, variables=variables, tools=tools) or ""
         asked = self.render(USER, prompt=True, variables=variables, tools=tools) or ""
         if asked == bare:
@@ -127,11 +128,11 @@ class Probe:
         return asked.removeprefix(bare) if asked.startswith(bare) else ""
 
     def tools_shown(self) -> str:
-        """A prompt with tools."""
+        """Return a prompt with tools."""
         return self.render(USER, tools=True) or ""
 
     def without_reasoning(self, body: str) -> str:
-        """What was written after the head, without an empty thought."""
+        """Return the text after the head, without an empty reasoning block."""
         if not self.reasoning:
             return body
         opening, closing = self.reasoning.opening.strip(), self.reasoning.closing
@@ -142,9 +143,9 @@ class Probe:
         return rest.removeprefix(white)
 
     def profile(self) -> Profile:
-        """All that can be found out."""
+        """Derive the complete profile."""
         if self.render(USER) is None:
-            # For the template's own words on it.
+            # Raise the template's own error.
             self._template.render([USER], add_generation_prompt=False, now=CLOCK)
         generation_prompt = self.asked()
         plain_head, _, turn_end = (self.turn(ANSWER) or generation_prompt).partition("zqcontent")
@@ -183,7 +184,7 @@ class Probe:
         )
 
     def _head(self, generation_prompt: str, plain_head: str) -> str:
-        """What stands before all that the assistant writes: thoughts, content and calls."""
+        """Return the text before everything that the assistant writes: reasoning, content and calls."""
         if not generation_prompt:
             head = plain_head
         elif generation_prompt in plain_head:
@@ -191,15 +192,15 @@ class Probe:
         else:
             head = common_prefix(generation_prompt, plain_head)
         if self.reasoning:
-            # A prompt that opens the thought, or closes it, has begun what the assistant writes.
+            # A prompt that opens or closes reasoning already contains the beginning of the assistant's text.
             for text in (self.reasoning.opening, self.reasoning.closing):
                 place = head.rfind(text.strip())
                 head = head[:place] if place >= 0 else head
-        # Where the two part inside a tag, the tag belongs to neither.
+        # If the two diverge inside a tag, the tag belongs to neither.
         return re.sub(r"<[^<>]*$", "", head)
 
     def _tell_without(self, header: str, generation_prompt: str) -> None:
-        """Whether an answer without a thought begins with what closes one, although the prompt opened none."""
+        """Record whether an answer without reasoning begins with the closing text although the prompt opened none."""
         reasoning = self.reasoning
         if not reasoning or header.strip() != reasoning.closing.strip():
             return
@@ -207,7 +208,7 @@ class Probe:
             self.reasoning = replace(reasoning, without=header)
 
     def _content_header(self, header: str, generation_prompt: str) -> str:
-        """What stands before content alone, apart from thoughts."""
+        """Return the text before content alone, without reasoning."""
         header = self.without_reasoning(header)
         if self.reasoning and self.reasoning.opening.strip() in header:
             return ""
@@ -239,7 +240,7 @@ ANSWER = {"role": "assistant", "content": "zqcontent"}
 
 
 def tool(name: str) -> dict[str, Any]:
-    """A tool for probes."""
+    """Return a tool for probes."""
     parameters = {"type": "object", "properties": {"zqkey": {"type": "string", "description": "zq"}}, "required": ["zqkey"]}
     return {"type": "function", "function": {"name": name, "description": "zq", "parameters": parameters}}
 

@@ -1,4 +1,4 @@
-"""Where the end of a prompt leaves a model that reasons before it answers."""
+"""The state of reasoning at the end of a prompt."""
 
 from enum import Enum, auto
 
@@ -6,15 +6,18 @@ from promptweave.compiler.profile.profile import Profile
 
 
 class Thinking(Enum):
-    """Where the end of the prompt leaves the model."""
+    """The state of reasoning at the end of the prompt."""
 
-    POSSIBLE = auto()  # it may begin with reasoning
-    OPEN = auto()  # the prompt has begun it
-    CLOSED = auto()  # the template knows none, or the prompt has ended it
+    POSSIBLE = auto()  # the model may begin with reasoning
+    OPEN = auto()  # the prompt has opened it
+    CLOSED = auto()  # the template has none, or the prompt has closed it
 
 
 def thinking(profile: Profile, prompt: str) -> Thinking:
-    """Read off the prompt's last turn, which some templates open with reasoning, or with an empty one to prevent it."""
+    """Determine the state from the prompt's last turn.
+
+    Some templates open it with reasoning, or with an empty reasoning block to prevent it.
+    """
     if profile.reasoning is None:
         return Thinking.CLOSED
     tail = prompt.rpartition(profile.assistant_head)[2] if profile.assistant_head else prompt
@@ -22,6 +25,6 @@ def thinking(profile: Profile, prompt: str) -> Thinking:
     if opened > closed:
         return Thinking.OPEN
     if tail.strip() and profile.reasoning.closing.strip().endswith(tail.strip()):
-        # The prompt stands where a thought would have ended: behind the header that follows one.
+        # The prompt ends where reasoning would have ended: after the header that follows it.
         return Thinking.CLOSED
     return Thinking.CLOSED if closed >= 0 and profile.assistant_head else Thinking.POSSIBLE

@@ -1,4 +1,4 @@
-"""Derives how a template writes reasoning, from renders with it and without, and from how it asks for an answer."""
+"""Derives how a template writes reasoning, from renders with and without it, and from the generation prompt."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -8,19 +8,19 @@ from typing import Any
 from promptweave.compiler.markup import TAG, common_prefix, common_suffix, margins, tags
 
 FIELDS = ("reasoning_content", "reasoning", "thinking")
-"""The fields of a message that templates read reasoning from."""
+"""The message fields from which templates read reasoning."""
 
 TOGGLES: Mapping[str, tuple[Any, ...]] = {
     "enable_thinking": (True, False),
     "thinking": (True, False),
     "reasoning_effort": ("high", "none"),
 }
-"""The variables by which templates are told to think, and values that make a difference."""
+"""The template variables that control reasoning, and values that make a difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningSyntax:
-    """`opening` reasoning `closing`, before the content. `without`: what stands there instead where there is none."""
+    """`opening` reasoning `closing`, before the content. `without`: the text in their position if there is no reasoning."""
 
     opening: str
     closing: str
@@ -28,13 +28,13 @@ class ReasoningSyntax:
 
 
 RenderTurn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]
-"""What the template makes of a message, with some of its variables set."""
+"""Returns the template's text for a message, with some of its variables set."""
 
 
 def derive_reasoning(
     turn: RenderTurn, asked: Callable[[Mapping[str, Any]], str], messages: list[dict[str, Any]], source: str
 ) -> ReasoningSyntax | None:
-    """The syntax of reasoning. `asked` gives the generation prompt; `messages` are an answer, and one with a call."""
+    """Derive the syntax of reasoning. `asked` returns the generation prompt; `messages`: an answer, and one with a call."""
     settings: list[dict[str, Any]] = [{}, {"enable_thinking": True}, {"thinking": True}]
     for variables in settings:
         for message in messages:
@@ -47,14 +47,14 @@ def derive_reasoning(
 
 
 def _between(shown: str, plain: str, asked: str) -> ReasoningSyntax | None:
-    """The texts around reasoning that was shown."""
+    """Return the texts around rendered reasoning."""
     before, _, after = shown.partition("zqreason")
     if "zqcontent" in before or "zqtool" in before:
         return None
     closing = _closing(after, plain, asked)
     if not closing.strip():
         return None
-    # What comes before the thought, but not before an answer in general; a prompt may have begun it.
+    # The text before reasoning, without what precedes any answer; a prompt may have begun it.
     candidates = [before[_border(before, len(common_prefix(before, known))) :] for known in (asked, plain)]
     candidates += [_opening_like(before, closing), asked.removeprefix(before) if asked.startswith(before) else ""]
     opening = next((text for text in candidates if text.strip() and closing.strip() not in text), "")
@@ -62,16 +62,16 @@ def _between(shown: str, plain: str, asked: str) -> ReasoningSyntax | None:
 
 
 def _closing(after: str, plain: str, asked: str) -> str:
-    """What stands between reasoning and the answer: what follows it, without what a plain answer holds, too."""
+    """Return the text between reasoning and the answer, without the part that a plain answer contains as well."""
     if "zqcontent" in after:
         closing = after[: after.find("zqcontent")]
         header = plain[: plain.find("zqcontent")].removeprefix(asked)
         start = _border_after(closing, len(closing) - len(common_suffix(closing, header)))
-        # A plain answer may hold an empty thought, and then it holds the closing text, too.
+        # A plain answer may contain an empty reasoning block, which includes the closing text.
         return closing[:start] if closing[:start].strip() and closing[start:].strip() else closing
     same = common_suffix(after, plain)
     if same == plain and plain.startswith(asked):
-        # The answer is a turn of its own, after the thought's.
+        # The answer is a separate turn, after that of the reasoning.
         return after[: len(after) - len(plain) + len(asked)]
     closing = after[: _border_after(after, len(after) - len(same))]
     if closing.strip():
@@ -81,17 +81,17 @@ def _closing(after: str, plain: str, asked: str) -> str:
 
 
 def _border(text: str, place: int) -> int:
-    """`place`, or the start of the tag that it is in."""
+    """Return `place`, or the start of the tag that contains it."""
     return next((tag.start() for tag in TAG.finditer(text) if tag.start() < place < tag.end()), place)
 
 
 def _border_after(text: str, place: int) -> int:
-    """`place`, or the end of the tag that it is in."""
+    """Return `place`, or the end of the tag that contains it."""
     return next((tag.end() for tag in TAG.finditer(text) if tag.start() < place < tag.end()), place)
 
 
 def _opening_like(before: str, closing: str) -> str:
-    """What opens a thought where each answer begins with one: the text that looks most like the closing one."""
+    """Return the text that opens reasoning if each answer begins with it: the text most similar to the closing one."""
     before, core = before.rstrip() or before, margins(closing)[1]
     cores = [core[: tag.end()] for tag in TAG.finditer(core)]
     start = len(before) - max((len(common_suffix(before, core)) for core in cores), default=0)
@@ -100,7 +100,7 @@ def _opening_like(before: str, closing: str) -> str:
 
 
 def _opened(plain: str, asked: list[str], source: str) -> ReasoningSyntax | None:
-    """Reasoning that the prompt opens, by the last tag of the generation prompt, where the template knows a closing one."""
+    """Return the syntax of reasoning that the prompt opens with its last tag, if the template has a closing tag for it."""
     for prompt in asked:
         found = tags(prompt)
         if not found or not prompt.rstrip().endswith(found[-1]):

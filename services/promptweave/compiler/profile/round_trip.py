@@ -1,4 +1,4 @@
-"""Verifies a derived syntax: renders calls that the derivation has not seen, and reads them back."""
+"""Verifies a derived syntax: renders calls that the derivation has not seen, and parses them back."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -27,9 +27,9 @@ UNSEEN: dict[str, Any] = {
 
 
 def less_and_less(syntax: CallSyntax) -> Iterator[CallSyntax]:
-    """The syntax; the same without objects and arrays that are no JSON; either with one call only.
+    """Yield the syntax, then without objects and arrays that are not JSON, then either with a single call only.
 
-    One call may be right where two are not: a number that does not count, a separator that depends on the call.
+    A single call may be right if two are not: a number that does not count, or a separator that depends on the call.
     """
     each = [syntax]
     arguments = syntax.arguments
@@ -41,7 +41,10 @@ def less_and_less(syntax: CallSyntax) -> Iterator[CallSyntax]:
 
 
 class Verifier:
-    """`body`: what the assistant writes for calls, perhaps beside content. `python`: lists are not JSON there."""
+    """Verifies call syntaxes.
+
+    `body` returns the assistant's text for calls, optionally beside content. `python`: lists are not JSON there.
+    """
 
     def __init__(self, body: Callable[..., str | None], answer: AnswerSyntax, *, python: bool) -> None:
         self._body = body
@@ -49,7 +52,7 @@ class Verifier:
         self._python = python
 
     def verify(self, syntax: CallSyntax) -> str:
-        """Reads back calls that the derivation has not seen; returns "" or what went wrong."""
+        """Parse back calls that the derivation has not seen; return "" or the failure."""
         unseen = self._unseen(syntax)
         one: Call = ("zqother", unseen)
         other: Call = ("zqtool", {})
@@ -62,7 +65,7 @@ class Verifier:
         return self._read_content(syntax)
 
     def _unseen(self, syntax: CallSyntax) -> dict[str, Any]:
-        """Arguments of all types that can be written."""
+        """Return arguments of all types that can be written."""
         if not syntax.arguments:
             return UNSEEN
         forms = syntax.arguments.forms
@@ -85,7 +88,7 @@ class Verifier:
         return ""
 
     def _read_content(self, syntax: CallSyntax) -> str:
-        """Content is content, with a call beside it or without."""
+        """Check that content is parsed as content, with a call beside it or without; return "" or the failure."""
         tools = self._tools(syntax)
         try:
             tree = answer_node(self._answer, syntax, tools, parallel=True)
@@ -116,12 +119,12 @@ class Verifier:
 
 
 def _writable(value: Any, syntax: ArgumentSyntax) -> Any:
-    """An object or array with what can be written of it."""
+    """Return an object or array with the members that can be written."""
     if isinstance(value, dict):
         return {key: _part(item, syntax, syntax.forms) for key, item in value.items() if TYPES[type(item)] in syntax.forms}
     items = syntax.items or {}
     possible = [item for item in value if TYPES[type(item)] in items]
-    # Items of one type: of different ones they may not be told apart.
+    # Items of one type only: different types may be indistinguishable.
     return [_part(item, syntax, items) for item in possible if type(item) is type(possible[-1])]
 
 
@@ -133,7 +136,7 @@ def _part(value: Any, syntax: ArgumentSyntax, forms: Mapping[str, Form]) -> Any:
 
 
 def _schema(value: Any) -> dict[str, Any]:
-    """A schema of which `value` is one."""
+    """Return a schema that `value` satisfies."""
     kind = {"type": TYPES[type(value)]}
     if isinstance(value, dict):
         return {**kind, "properties": {key: _schema(item) for key, item in value.items()}}
@@ -143,7 +146,7 @@ def _schema(value: Any) -> dict[str, Any]:
 
 
 def _read(tree: Node, text: str) -> ParsedMessage | None:
-    """The message that `text` is, if it is one to its end."""
+    """Parse `text` as a message; return None if it is not complete."""
     parser = OutputParser(Syntax(tree))
     message = ParsedMessage()
     message.extend([*parser.start(), *parser.feed(text), *parser.finish()])

@@ -1,4 +1,4 @@
-"""Derives how values are written: scalars and JSON by the texts around them, arrays by renders of no, one and two items."""
+"""Derives how values are written: scalars and JSON by the text around them, arrays by renders of zero, one and two items."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from promptweave.compiler.markup import common_prefix, common_suffix, whole_tags
 from promptweave.compiler.styles.arguments import Form
 
 RenderValue = Callable[[Any], str | None]
-"""What stands in a place of its own for a value, with the texts around it; None where that is not to be seen."""
+"""Returns the rendered value with the texts around it; None if it cannot be found."""
 
 PLAIN = "zqvalue"
 OTHER = "zqsecond"
@@ -27,7 +27,7 @@ VALUES: dict[str, list[Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """How arrays are written: `opening` ITEM (`separator` ITEM)* `closing`. `at`: the place of an item."""
+    """How arrays are written: `opening` ITEM (`separator` ITEM)* `closing`. `at` renders an item."""
 
     opening: str
     closing: str
@@ -37,7 +37,7 @@ class Items:
 
 
 def json_forms(at: RenderValue, notes: list[str]) -> dict[str, Form]:
-    """The forms of all types but string whose values are JSON, or words."""
+    """Return the forms of all types except string whose values are JSON or words."""
     found = {name: _form(at, name, notes) for name in VALUES if name != "string"}
     return {name: form for name, form in found.items() if form}
 
@@ -49,7 +49,7 @@ def _form(at: RenderValue, name: str, notes: list[str]) -> Form | None:
         if text is None:
             return None
         found.append(_splits(text, dict.fromkeys((dumps(value), str(value), _unspaced(value)))))
-    # The same texts stand around all values of a type; the word of one may stand in a tag, too (`string="false"`).
+    # All values of a type have the same texts around them; the word of one may also appear in a tag (`string="false"`).
     around = [split for split in found[0] if all(split in others for others in found)]
     if not around:
         return None
@@ -65,7 +65,7 @@ def _form(at: RenderValue, name: str, notes: list[str]) -> Form | None:
 
 
 def derive_items(at: RenderValue, *, raw: bool) -> Items | None:
-    """How arrays are written in a place where they are no JSON. `raw`: strings stand there as they are."""
+    """Derive how arrays that are not JSON are written. `raw`: strings are verbatim."""
     first, second = (PLAIN, OTHER) if raw else (f'"{PLAIN}"', f'"{OTHER}"')
     one, two, none = at([PLAIN]), at([PLAIN, OTHER]), at([])
     if not one or not two or none is None or first not in one or second not in two:
@@ -91,13 +91,16 @@ def derive_items(at: RenderValue, *, raw: bool) -> Items | None:
 
 
 def common_ends(between: str, after: str) -> Iterator[str]:
-    """What may close a value, where `between` stands between two and `after` after the last: a tag, or all they share."""
+    """Yield the texts that may close a value: the common prefix of `between` (between two) and `after` (after the last).
+
+    It is cut after its last complete tag first, and is then taken in full.
+    """
     same = common_prefix(between, after)
     yield from dict.fromkeys((whole_tags(same), same))
 
 
 def _splits(text: str, spellings: Iterable[str]) -> dict[tuple[str, str], str]:
-    """What stands around each occurrence of a value."""
+    """Return the texts around each occurrence of a value."""
     splits: dict[tuple[str, str], str] = {}
     for spelled in spellings:
         start = text.find(spelled)

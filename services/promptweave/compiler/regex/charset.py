@@ -1,4 +1,4 @@
-"""Sets of characters: ranges of code points, inclusive, ascending, apart. Surrogates are no characters."""
+"""Character sets: inclusive, ascending, disjoint ranges of code points. Surrogates are not characters."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +9,7 @@ UNIVERSE: Ranges = ((0, 0xD7FF), (0xE000, 0x10FFFF))
 
 
 def normal(ranges: Iterable[tuple[int, int]]) -> Ranges:
-    """Any ranges, in order and joined; without surrogates."""
+    """Sort and merge ranges, and remove surrogates."""
     joined: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if joined and low <= joined[-1][1] + 1:
@@ -22,17 +22,17 @@ def normal(ranges: Iterable[tuple[int, int]]) -> Ranges:
 
 
 def of(text: str) -> Ranges:
-    """The characters of `text`."""
+    """Return the set of the characters of `text`."""
     return normal((ord(char), ord(char)) for char in text)
 
 
 def union(*sets: Ranges) -> Ranges:
-    """What is in any of them."""
+    """Return the union of the sets."""
     return normal(part for each in sets for part in each)
 
 
 def intersect(left: Ranges, right: Ranges) -> Ranges:
-    """What is in both."""
+    """Return the intersection of the sets."""
     found, i, j = [], 0, 0
     while i < len(left) and j < len(right):
         low, high = max(left[i][0], right[j][0]), min(left[i][1], right[j][1])
@@ -46,7 +46,7 @@ def intersect(left: Ranges, right: Ranges) -> Ranges:
 
 
 def invert(ranges: Ranges) -> Ranges:
-    """Every other character."""
+    """Return the complement of the set."""
     gaps, low = [], 0
     for first, last in ranges:
         if low < first:
@@ -58,12 +58,12 @@ def invert(ranges: Ranges) -> Ranges:
 
 
 def difference(left: Ranges, right: Ranges) -> Ranges:
-    """What is in `left` only."""
+    """Return the characters that are in `left` only."""
     return intersect(left, invert(right))
 
 
 def holds(ranges: Ranges, code: int) -> bool:
-    """Whether a code point is in it."""
+    """Return whether the set contains a code point."""
     low, high = 0, len(ranges)
     while low < high:
         middle = (low + high) // 2
@@ -75,9 +75,9 @@ def holds(ranges: Ranges, code: int) -> bool:
 
 
 def partition(sets: Sequence[Ranges]) -> list[tuple[Ranges, int]]:
-    """The characters by which of `sets` hold them (a bit for each): the classes that an automaton need tell apart.
+    """Partition the characters by which of `sets` contain them (a bit per set): the classes an automaton must distinguish.
 
-    Characters in none of the sets are in no class.
+    Characters in none of the sets belong to no class.
     """
     changes: dict[int, int] = {}
     for place, ranges in enumerate(sets):

@@ -1,6 +1,6 @@
-"""Deterministic automata over characters: minimal, in one canonical numbering, so equal languages are equal values.
+"""Deterministic automata over characters: minimal and canonically numbered, so equal languages are equal values.
 
-Every operation that can grow says how large a result may become and raises `TooManyStatesError` beyond that.
+Every operation whose result may grow has a limit on its size, and raises `TooManyStatesError` if it is exceeded.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,12 +15,12 @@ from promptweave.compiler.regex import charset
 from promptweave.compiler.regex.charset import UNIVERSE, Ranges
 
 MAX_STATES = 12_000
-"""States of one automaton, before it is made minimal."""
+"""Maximum number of states of one automaton, before minimization."""
 
 DEAD = -1
 
 State = Any
-"""A state of a machine that is given by its steps: whatever hashable value the machine uses."""
+"""A state of a machine defined by its step function: any hashable value."""
 
 
 class TooManyStatesError(Exception):
@@ -46,7 +46,7 @@ class Dfa:
         return hash((self.table, self.accepting, self.classes))
 
     def accepts(self, text: str) -> bool:
-        """Whether the whole text is in the language."""
+        """Return whether the complete text is in the language."""
         state = 0
         for char in text:
             code = ord(char)
@@ -58,17 +58,17 @@ class Dfa:
 
     @cached_property
     def is_empty(self) -> bool:
-        """Whether no text is in the language."""
+        """Return whether the language is empty."""
         return not self.accepting
 
     @cached_property
     def is_all(self) -> bool:
-        """Whether every text is in the language."""
+        """Return whether the language contains every text."""
         return len(self.table) == 1 and 0 in self.accepting and self.classes == (UNIVERSE,) and self.table[0] == (0,)
 
     @cached_property
     def shortest(self) -> int:
-        """The length of the shortest text. The language must not be empty."""
+        """Return the length of the shortest text. The language must not be empty."""
         seen, layer, length = {0}, {0}, 0
         while not layer & self.accepting:
             layer = {target for state in layer for target in self.table[state] if target != DEAD} - seen
@@ -78,7 +78,7 @@ class Dfa:
 
     @cached_property
     def longest(self) -> int | None:
-        """The length of the longest text; None: there is no longest. The language must not be empty."""
+        """Return the length of the longest text, or None if it is unbounded. The language must not be empty."""
         order, mark = [], [0] * len(self.table)
         stack = [(0, iter(self.table[0]))]
         mark[0] = 1
@@ -108,7 +108,7 @@ def build(
     *,
     limit: int = MAX_STATES,
 ) -> Dfa:
-    """The minimal automaton of a machine that is given by its steps: `step(state, class number)`; None: no way on."""
+    """Build the minimal automaton of a machine defined by `step(state, class number)`; None: no transition."""
     number: dict[State, int] = {start: 0}
     states, width = [start], range(len(classes))
     table: list[list[int]] = []
@@ -132,7 +132,7 @@ def build(
 
 
 def minimal(classes: Sequence[Ranges], table: Sequence[Sequence[int]], accepting: Iterable[int]) -> Dfa:
-    """The smallest automaton of the same language (Hopcroft 1971), states numbered as they are met from the start.
+    """Return the smallest automaton of the same language (Hopcroft 1971), states numbered in discovery order.
 
     Every state of `table` must be reachable.
     """
@@ -155,7 +155,7 @@ def minimal(classes: Sequence[Ranges], table: Sequence[Sequence[int]], accepting
                 order.append(target)
             row.append(number[block])
         rows.append(row)
-    # Classes that no state tells apart are one; their order is that of their characters, so it is canonical too.
+    # Merge the classes that no state distinguishes. They are ordered by their characters, so the order is canonical, too.
     columns: dict[tuple[int, ...], list[Ranges]] = {}
     for place, ranges in enumerate(classes):
         column = tuple(row[place] for row in rows)
@@ -181,7 +181,7 @@ def _renumbered(classes: Sequence[Ranges], table: Sequence[Sequence[int]], final
 
 
 def _live(table: Sequence[Sequence[int]], final: set[int]) -> set[int]:
-    """The states from which a final one can be reached."""
+    """Return the states from which a final state is reachable."""
     sources: dict[int, set[int]] = {}
     for state, row in enumerate(table):
         for target in set(row):
@@ -197,7 +197,7 @@ def _live(table: Sequence[Sequence[int]], final: set[int]) -> set[int]:
 
 
 def _blocks(table: Sequence[Sequence[int]], final: set[int], live: set[int], width: int) -> dict[int, int]:
-    """Which states are equivalent: a block number for each live state. DEAD is a state like the others here."""
+    """Return the equivalence classes: a block number for each live state. Here, DEAD is a state like the others."""
     back: list[dict[int, list[int]]] = [{} for _ in range(width)]
     for state in live:
         for place, target in enumerate(table[state]):
@@ -234,7 +234,7 @@ EPSILON = Dfa((), ((),), frozenset({0}))
 
 
 def intersection(left: Dfa, right: Dfa) -> Dfa:
-    """What is in both languages."""
+    """Return the intersection of both languages."""
     if left.is_all or right.is_empty or left == right:
         return right
     if right.is_all or left.is_empty:
@@ -243,7 +243,7 @@ def intersection(left: Dfa, right: Dfa) -> Dfa:
 
 
 def union(left: Dfa, right: Dfa) -> Dfa:
-    """What is in any of the languages."""
+    """Return the union of both languages."""
     if left.is_all or right.is_empty or left == right:
         return left
     if right.is_all or left.is_empty:
@@ -252,17 +252,17 @@ def union(left: Dfa, right: Dfa) -> Dfa:
 
 
 def intersection_of(languages: Iterable[Dfa]) -> Dfa:
-    """What is in all of the languages."""
+    """Return the intersection of all the languages."""
     return _merged(languages, intersection, ALL)
 
 
 def union_of(languages: Iterable[Dfa]) -> Dfa:
-    """What is in any of the languages."""
+    """Return the union of all the languages."""
     return _merged(languages, union, EMPTY)
 
 
 def _merged(languages: Iterable[Dfa], merge: Callable[[Dfa, Dfa], Dfa], neutral: Dfa) -> Dfa:
-    """The smallest two first, again and again: many small ones then take little time, and what comes out stays small."""
+    """Merge the two smallest languages repeatedly: many small ones then merge quickly, with small intermediate results."""
     waiting = [(len(dfa.table), place, dfa) for place, dfa in enumerate(languages)]
     heapify(waiting)
     for place in count(len(waiting)):
@@ -274,7 +274,7 @@ def _merged(languages: Iterable[Dfa], merge: Callable[[Dfa, Dfa], Dfa], neutral:
 
 
 def difference(left: Dfa, right: Dfa) -> Dfa:
-    """What is in the first language only."""
+    """Return the texts that are in the first language only."""
     if right.is_empty or left.is_empty:
         return left
     if right.is_all:
@@ -283,7 +283,7 @@ def difference(left: Dfa, right: Dfa) -> Dfa:
 
 
 def complement(dfa: Dfa) -> Dfa:
-    """Every other text."""
+    """Return the complement of the language."""
     return difference(ALL, dfa)
 
 
@@ -313,7 +313,7 @@ def _product(left: Dfa, right: Dfa, accepts: Callable[[bool, bool], bool]) -> Df
 
 
 def limited(dfa: Dfa, low: int, high: int | None) -> Dfa:
-    """The texts of `dfa` with `low` to `high` (None: any number) characters."""
+    """Return the texts of `dfa` with `low` to `high` (None: unbounded) characters."""
     if dfa.is_empty or (high is not None and high < low):
         return EMPTY
     low = 0 if low <= dfa.shortest else low
@@ -339,7 +339,7 @@ def limited(dfa: Dfa, low: int, high: int | None) -> Dfa:
 
 
 def of_texts(texts: Iterable[str]) -> Dfa:
-    """Exactly these texts."""
+    """Return the language of exactly these texts."""
     table: list[dict[str, int]] = [{}]
     final = set()
     for text in texts:

@@ -1,4 +1,4 @@
-"""ECMA-262's regular expressions, as JSON Schema's `pattern` has them (unicode mode, no flags) → a closed set of values."""
+"""Parses ECMA-262 regular expressions, as in JSON Schema's `pattern` (Unicode mode, no flags), to a closed set of nodes."""
 
 from dataclasses import dataclass
 
@@ -12,26 +12,26 @@ MAX_NESTING = 60
 
 
 class PatternError(Exception):
-    """A pattern that is malformed, or holds what no automaton can do; the text says what."""
+    """A pattern that is malformed, or contains what no automaton can do; the message explains which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One after the other."""
+    """Items in order."""
 
     items: tuple["Pattern", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """One of several."""
+    """One of several alternatives."""
 
     items: tuple["Pattern", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """`min` to `max` (None: any number) times. Lazy and greedy match the same texts."""
+    """`item` repeated `min` to `max` times (None: unbounded). Lazy and greedy match the same texts."""
 
     item: "Pattern"
     min: int
@@ -40,19 +40,19 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """`^`: nothing was read before."""
+    """`^`: the start of the text."""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """`$`: nothing follows. `wide`: nothing, or a last line feed, as some validators (Python's `re`) have it."""
+    """`$`: the end of the text. `wide`: or before a final line feed, as in some validators (Python's `re`)."""
 
     wide: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Boundary:
-    """`\\b`, or `\\B` if negated. `wide`: for any validator, and not for all of them."""
+    """`\\b`, or `\\B` if negated. `wide`: it matches if it does for any validator, instead of for all of them."""
 
     negated: bool
     wide: bool
@@ -60,7 +60,7 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look-ahead, or a look-behind."""
+    """A look-ahead or look-behind assertion."""
 
     item: "Pattern"
     ahead: bool
@@ -71,7 +71,7 @@ Pattern = OneOf | Series | Options | Times | Start | End | Boundary | Look
 
 
 def parse(source: str, *, wide: bool = False) -> Pattern:
-    """A pattern. `wide`: as the most generous validator reads it (`unicode_sets`). Raises PatternError."""
+    """Parse a pattern. `wide`: as the most permissive validator reads it (`unicode_sets`). Raises PatternError."""
     reader = _Reader(source, wide)
     pattern = reader.options()
     if reader.rest():
@@ -145,7 +145,7 @@ class _Reader:
         if closing and comma and not low and (not high or _number(high)):
             raise PatternError(f"{{{inner}}}: not every validator reads that as a count; write {{0,{high}}}")
         if not closing or not _number(low) or (high and not _number(high)):
-            return None  # a brace that stands for itself
+            return None  # a literal brace
         self._place += len(inner) + 2
         least, most = int(low), (int(high) if high else None) if comma else int(low)
         if most is not None and most < least:
@@ -183,7 +183,7 @@ class _Reader:
             return self._closed()
         for sign, ahead, negated in (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True)):
             if self._take(sign):
-                # What a negated look excludes is read the other way.
+                # The body of a negated assertion is read with the opposite width.
                 self._wide ^= negated
                 inner = self._closed()
                 self._wide ^= negated
@@ -213,7 +213,7 @@ class _Reader:
         return OneOf(self._escaped(char, wide=self._wide))
 
     def _escaped(self, char: str, *, wide: bool) -> Ranges:
-        """What an escape stands for, in a class or outside."""
+        """Return the set of an escape, inside or outside of a class."""
         if char in "dDwWsS":
             return class_set(char, wide=wide)
         if char in "pP":
@@ -275,7 +275,7 @@ class _Reader:
         wide = self._wide ^ negated
         found: list[Ranges] = []
         if self._peek("]") and "]" in self.rest()[1:]:
-            # Empty in ECMA-262; a bracket and what follows it for some validators (Python's `re`).
+            # Empty in ECMA-262; for some validators (Python's `re`) it begins a class that contains a bracket.
             raise PatternError("an empty class is not read alike everywhere; write \\] for a bracket, [\\s\\S] for anything")
         while not self._take("]"):
             low = self._class_atom(wide)
@@ -283,7 +283,7 @@ class _Reader:
                 self._place += 1
                 high = self._class_atom(wide)
                 if not isinstance(low, str) or not isinstance(high, str):
-                    # A dash beside a class of characters stands for itself.
+                    # A dash next to a character class is literal.
                     found += [charset.of(part) if isinstance(part, str) else part for part in (low, "-", high)]
                     continue
                 if low > high:

@@ -1,8 +1,8 @@
-"""Patterns → regular languages of the whole text: unanchored, with anchors, word boundaries and look-around made regular.
+"""Converts patterns to regular languages of complete texts: patterns are unanchored, and assertions are made regular.
 
-A look-ahead is an intersection with everything that follows; `^` and `\\b` depend on what came last, so what follows is a
-function of that (start of text, a word's character, another one). A look-behind is possible at the pattern's beginning,
-where everything before it is known.
+A look-ahead is an intersection with everything that follows; `^` and `\\b` depend on the last character, so what follows is
+a function of it (start of text, word character, other). A look-behind is possible at the beginning of the pattern, where
+everything before it is known.
 """
 
 from collections.abc import Callable
@@ -41,25 +41,26 @@ from promptweave.compiler.regex.language import (
 from promptweave.compiler.regex.unicode_sets import word_sets
 
 MAX_UNROLLED = 16
-"""Repetitions of what holds an assertion are written out, up to this many."""
+"""Maximum number of unrolled repetitions of an item that contains an assertion."""
 
 START, WORD, OTHER, UNSURE = "start", "word", "other", "unsure"
 Before = str
-"""What came last. Where no `\\b` is about, OTHER is any character; UNSURE is a part of a word for some validators only."""
+"""The kind of the last character. In patterns without `\\b`, OTHER is any character. UNSURE: a word character for some
+validators only."""
 
 Rest = Callable[[Before], Language]
-"""What follows, to the end of the text."""
+"""What follows, up to the end of the text."""
 
 
 @lru_cache(maxsize=512)
 def pattern_dfa(source: str, *, wide: bool = False) -> Dfa:
-    """The texts that `pattern` admits. Raises PatternError and TooManyStatesError."""
+    """Return the texts that `pattern` accepts. Raises PatternError and TooManyStatesError."""
     return to_dfa(pattern_language(source, wide=wide))
 
 
 @lru_cache(maxsize=512)
 def whole_dfa(source: str, *, assertions: bool = True) -> Dfa:
-    """The texts that match from their beginning to their end. `assertions`: anchors, boundaries and looks may be in it.
+    """Return the texts that match completely. `assertions`: the pattern may contain anchors, boundaries and look-around.
 
     Raises PatternError and TooManyStatesError.
     """
@@ -72,7 +73,7 @@ def whole_dfa(source: str, *, assertions: bool = True) -> Dfa:
 
 
 def pattern_language(source: str, *, wide: bool = False) -> Language:
-    """The texts of which some part matches. `wide`: as the most generous validator reads it (`unicode_sets`)."""
+    """Return the texts that contain a match. `wide`: as the most permissive validator reads it (`unicode_sets`)."""
     pattern = parse(source, wide=wide)
     if _is_plain(pattern):
         return sequence(EVERYTHING, _plain(pattern), EVERYTHING)
@@ -96,7 +97,7 @@ class _Lowering:
         return either(*(sequence(part, self._read(pattern, lambda _: EVERYTHING, last)) for last, part in parts.items()))
 
     def _split(self, language: Language, before: Before) -> dict[Before, Language]:
-        """A language by what its texts end with; `before` came before it."""
+        """Split a language by the kind of its texts' last character; `before` is the kind of the character before it."""
         if self._boundaries:
             parts = {last: both(language, sequence(EVERYTHING, OneOf(ranges))) for last, ranges in word_sets().items()}
         elif before == OTHER:
@@ -177,7 +178,7 @@ def _boundary(boundary: Boundary, rest: Language, before: Before) -> Language:
     wanted = WORD if (before == WORD) == negated else OTHER
     begins = charset.union(sets[wanted], sets[UNSURE]) if wide else sets[wanted]
     after = sequence(OneOf(begins), EVERYTHING)
-    # Python's re finds no \\B in an empty text.
+    # Python's re does not match \\B in an empty text.
     may_end = wanted == OTHER and (wide or not (negated and before == START))
     return both(either(EPSILON, after) if may_end else after, rest)
 

@@ -1,7 +1,7 @@
-"""The formats of the specification as regular languages: what they admit, every validator admits.
+"""The formats of the specification as regular languages: every validator accepts what they accept.
 
-Where RFCs and validators differ, the narrower reading counts: no leap seconds, no year 0, no international names
-(an ASCII e-mail address, host name or URI is an international one too), host names without encoded (`xn--`) labels.
+If RFCs and validators differ, the narrower reading is used: no leap seconds, no year 0, no international names
+(an ASCII e-mail address, host name or URI is also a valid international one), host names without encoded (`xn--`) labels.
 """
 
 from functools import cache
@@ -46,8 +46,8 @@ _IPV6 = (
     )
     + ")"
 )
-# RFC 1123, section 2.1: labels of up to 63 characters, 253 in all. An automaton that counts both is huge, so either
-# labels are few, or they are short.
+# RFC 1123, section 2.1: labels of up to 63 characters, 253 in total. An automaton that counts both is huge, so either
+# the number of labels or their length is limited further.
 _LABEL_63 = "[0-9A-Za-z](?:[0-9A-Za-z-]{0,61}[0-9A-Za-z])?"
 _LABEL_20 = "[0-9A-Za-z](?:[0-9A-Za-z-]{0,18}[0-9A-Za-z])?"
 _NOT_ENCODED = "(?!(?:.*\\.)?..--)"
@@ -68,10 +68,10 @@ _URI = f"[A-Za-z][0-9A-Za-z+.-]*:(?://{_AUTHORITY}{_PATH_ABEMPTY}|{_PATH_ABSOLUT
 _RELATIVE = f"(?://{_AUTHORITY}{_PATH_ABEMPTY}|{_PATH_ABSOLUTE}|{_SEGMENT_NO_COLON}{_PATH_ABEMPTY}|){_QUERY}"
 # RFC 6901 and the draft on relative pointers.
 _JSON_POINTER = "(?:/(?:[^~/]|~[01])*)*"
-# The checker of Python's jsonschema takes any zero before a digit for a leading one; the official suite does not.
+# The checker of Python's jsonschema treats any zero before a digit as a leading zero; the official test suite does not.
 _RELATIVE_JSON_POINTER = f"(?:0|[1-9][0-9]{{0,8}})(?:#|{_JSON_POINTER})"
 # RFC 6570: literals, and expressions of names.
-# Names in letters, digits and `_`: checkers disagree on dots and escapes in them.
+# Names consist of letters, digits and `_`: checkers disagree on dots and escapes in them.
 _VARIABLE = "[A-Za-z][0-9A-Za-z_]*(?:\\*|:[1-9][0-9]{0,3})?"
 _URI_TEMPLATE = f"(?:[0-9A-Za-z._~!$&()*+,;=:@/?#\\[\\]-]|{_ENCODED}|\\{{[+#./;?&]?{_VARIABLE}(?:,{_VARIABLE})*\\}})*"
 
@@ -102,5 +102,5 @@ FORMATS = frozenset(_PATTERNS)
 
 @cache
 def format_dfa(name: str) -> Dfa:
-    """The texts of a format."""
+    """Return the texts of a format."""
     return pattern_dfa(f"^(?:{_PATTERNS[name]})$")

@@ -1,7 +1,7 @@
 """Regular languages as values, and their automata.
 
-Positions and what may follow them (Glushkov 1961) as bit masks; intersections and complements become automata first and take
-part as such.
+Automata are built from positions and their successors (Glushkov 1961), as bit masks; intersections and complements are
+converted to automata first and then embedded.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from promptweave.compiler.regex.charset import UNIVERSE, Ranges
 from promptweave.compiler.regex.dfa import DEAD, Dfa, State, TooManyStatesError
 
 MAX_POSITIONS = 6_000
-"""Characters that a language may mention, counted repetitions written out."""
+"""Maximum number of characters in a language, with counted repetitions expanded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +24,21 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """One after the other; `Sequence(())` is the empty text."""
+    """Items in order; `Sequence(())` is the empty text."""
 
     items: tuple["Language", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Either:
-    """One of several; `Either(())` is no text at all."""
+    """One of several alternatives; `Either(())` matches nothing."""
 
     items: tuple["Language", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """`min` to `max` (None: any number) times."""
+    """`item` repeated `min` to `max` (None: unbounded) times."""
 
     item: "Language"
     min: int = 0
@@ -47,7 +47,7 @@ class Repeat:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """What is in both."""
+    """The intersection of two languages."""
 
     left: "Language"
     right: "Language"
@@ -55,7 +55,7 @@ class Both:
 
 @dataclass(frozen=True, slots=True)
 class Not:
-    """Every other text."""
+    """The complement of a language."""
 
     item: "Language"
 
@@ -69,7 +69,7 @@ EVERYTHING = Repeat(ANY)
 
 
 def sequence(*items: Language) -> Language:
-    """A flat sequence; nothing anywhere makes the whole nothing."""
+    """Return a flat sequence; a `NOTHING` item makes the result `NOTHING`."""
     flat: list[Language] = []
     for item in items:
         if item == NOTHING:
@@ -79,7 +79,7 @@ def sequence(*items: Language) -> Language:
 
 
 def either(*items: Language) -> Language:
-    """A flat choice without repeats."""
+    """Return a flat choice without duplicates."""
     flat: dict[Language, None] = {}
     for item in items:
         flat.update(dict.fromkeys(item.items if isinstance(item, Either) else (item,)))
@@ -87,12 +87,12 @@ def either(*items: Language) -> Language:
 
 
 def literal(text: str) -> Language:
-    """Exactly this text."""
+    """Return the language of exactly this text."""
     return sequence(*(OneOf(charset.of(char)) for char in text))
 
 
 def both(left: Language, right: Language) -> Language:
-    """What is in both."""
+    """Return the intersection."""
     if NOTHING in (left, right):
         return NOTHING
     if left == EVERYTHING:
@@ -101,7 +101,7 @@ def both(left: Language, right: Language) -> Language:
 
 
 def has_empty(language: Language) -> bool:
-    """Whether the empty text belongs to it."""
+    """Return whether the language contains the empty text."""
     match language:
         case OneOf():
             return False
@@ -118,7 +118,7 @@ def has_empty(language: Language) -> bool:
 
 
 def to_dfa(language: Language) -> Dfa:
-    """The minimal automaton. Raises TooManyStatesError."""
+    """Return the minimal automaton. Raises TooManyStatesError."""
     match language:
         case Both(left, right):
             return automaton.intersection(to_dfa(left), to_dfa(right))
@@ -134,7 +134,7 @@ def to_dfa(language: Language) -> Dfa:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """What a part of the language does: may it be empty, where does it begin and end (masks of positions)."""
+    """Properties of a part of a language: whether it may be empty, and where it begins and ends (masks of positions)."""
 
     empty: bool
     first: int
@@ -156,7 +156,7 @@ class _Positions:
         classes = charset.partition(distinct)
         readers = [sum(masks[place] for place in _bits(member)) for _, member in classes]
         known: dict[int, tuple[int, bool]] = {}
-        # Where any text may follow, it does not matter what else was under way.
+        # Once any text may follow, other active positions are irrelevant.
         anything = sum(
             1 << position
             for position in _bits(whole.last)
@@ -226,7 +226,7 @@ class _Positions:
     def _repeated(self, item: Language, low: int, high: int | None) -> _Span:
         if high == 0:
             return _Span(empty=True, first=0, last=0)
-        # Copies of what may be empty are all optional: then one rule fits, that each follows the one before.
+        # If the item may be empty, all copies are optional, so it is enough that each copy follows the one before.
         low = 0 if has_empty(item) else low
         copies = max(low, 1) if high is None else high
         span, first, last = None, 0, 0

@@ -1,8 +1,8 @@
-"""Sets of characters by name: the classes of ECMA-262's patterns and Unicode's properties.
+"""Named character sets: the classes of ECMA-262's patterns and Unicode's properties.
 
-`\\d`, `\\w`, `\\s` and `.` mean less in ECMA-262 than in some validators (Python's `re` takes them as Unicode's). Each has
-therefore a narrow set, on which both agree, and a wide one, of what either accepts: what a pattern admits is read narrowly,
-what its negation excludes widely.
+`\\d`, `\\w`, `\\s` and `.` match less in ECMA-262 than in some validators (Python's `re` uses Unicode's definitions).
+Therefore each has a narrow set, on which both agree, and a wide one, of what either accepts: the narrow set is used for what
+a pattern accepts, the wide one for what its negation excludes.
 """
 
 import unicodedata
@@ -22,7 +22,7 @@ _LINE_ENDS = charset.of("\n\r\u2028\u2029")
 
 
 def class_set(letter: str, *, wide: bool) -> Ranges:
-    """What `\\d`, `\\D`, `\\w`, `\\W`, `\\s`, `\\S` or `.` matches."""
+    """Return the set that `\\d`, `\\D`, `\\w`, `\\W`, `\\s`, `\\S` or `.` matches."""
     if letter.isupper():
         return charset.invert(class_set(letter.lower(), wide=not wide))
     match letter:
@@ -37,7 +37,7 @@ def class_set(letter: str, *, wide: bool) -> Ranges:
 
 @cache
 def word_sets() -> dict[str, Ranges]:
-    """All characters by whether they are parts of words for `\\b`: "word", "other", or "unsure" where validators differ."""
+    """Return all characters by their role for `\\b`: "word", "other", or "unsure" if validators differ."""
     unicode_word = _unicode_word()
     return {
         "word": _WORD,
@@ -51,13 +51,13 @@ def _unicode_word() -> Ranges:
     return charset.union(*(general_category(name) for name in ("L", "N")), charset.of("_"))
 
 
-# The planes that hold characters: 0 to 3, and 14's beginning; 15 and 16 are for private use.
+# The planes with assigned characters: 0 to 3, and the beginning of 14; 15 and 16 are for private use.
 _ASSIGNED = ((0, 0x3FFFF), (0xE0000, 0xE0FFF))
 
 
 @cache
 def _categories() -> dict[str, Ranges]:
-    """The two-letter general categories. Surrogates (Cs) are no characters here."""
+    """Return the two-letter general categories. Surrogates (Cs) are not characters here."""
     found: dict[str, list[tuple[int, int]]] = {}
     for low, high in _ASSIGNED:
         start, current = low, unicodedata.category(chr(low))
@@ -72,7 +72,7 @@ def _categories() -> dict[str, Ranges]:
 
 @cache
 def general_category(name: str) -> Ranges:
-    """A general category by its short name, of one letter or two; empty if there is none of the name."""
+    """Return a general category by its short name of one or two letters; empty if there is none with that name."""
     return charset.union(*(ranges for short, ranges in _categories().items() if short.startswith(name)))
 
 
@@ -120,7 +120,7 @@ _SHORT_NAMES = frozenset(_LONG_NAMES.values()) | {"L&"}
 
 
 def property_set(name: str) -> Ranges | None:
-    """What `\\p{name}` matches; None for a property that is not known here (scripts and binary properties, mostly)."""
+    """Return what `\\p{name}` matches, or None if the property is unsupported (mostly scripts and binary properties)."""
     key, _, value = name.rpartition("=")
     if key not in ("", "General_Category", "gc"):
         return None

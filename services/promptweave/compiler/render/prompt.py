@@ -1,4 +1,4 @@
-"""The prompt: what the model is shown, in the words of the template and of the style."""
+"""Renders the prompt that the model receives, from the template and the calling style."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,7 +25,7 @@ from promptweave.compiler.warnings import CompileWarning
 
 
 class PromptRenderer:
-    """What the model is shown."""
+    """Renders the prompt of one request."""
 
     def __init__(
         self,
@@ -36,7 +36,10 @@ class PromptRenderer:
         pictures: Pictures | None = None,
         stand_ins: StandIns | None = None,
     ) -> None:
-        """`pictures`: those that stand in the request's contents; `stand_ins`: of requests that have the same plan."""
+        """Create a renderer.
+
+        `pictures`: the images in the request's contents; `stand_ins`: those of requests with the same plan.
+        """
         self._pictures = pictures
         self._stand_ins = stand_ins or StandIns()
         self._request = request
@@ -47,13 +50,13 @@ class PromptRenderer:
         calls_as_content = self._style == "native" and self._tools and found.calls_as_content
         self._written = found.calls if calls_as_content else None
         self.warnings = warnings
-        """Grows while the prompt is made."""
+        """Grows while the prompt is rendered."""
 
     def render(self, template: ChatTemplate) -> tuple[str, str]:
-        """The prompt, and its stable beginning: what a next turn of the conversation would share for sure."""
+        """Return the prompt, and its stable beginning, which a next turn of the conversation is certain to share."""
         able = template_capabilities(template)
         if self._profile.calls:
-            # Calls of the history look like those that the model is made to write.
+            # Calls of the history get the form of those that the model generates.
             able = replace(
                 able,
                 requires_object_arguments=self._profile.arguments_as_object,
@@ -68,13 +71,13 @@ class PromptRenderer:
             else self._render_request(template, able)
         )
         self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
-        # With the first question: conversations that have only the system's text in common need not share one replica.
+        # Includes the first question: conversations that share only the system text need not share one replica.
         question = next((at for at, turn in enumerate(fitted.turns) if turn.role is Role.USER), 0)
         opening = [[turn.role.value, turn.content] for turn in fitted.turns[: question + 1]]
         return fitted.prompt, dumps([opening, self._template_tools(able)])
 
     def _render_request(self, template: ChatTemplate, able: TemplateCapabilities) -> Fitted:
-        """The conversation, and what asks for an answer."""
+        """Render the conversation and the generation prompt."""
 
         def write(turns: Turns, able: TemplateCapabilities) -> str:
             return self._render(template, turns, able)
@@ -94,11 +97,11 @@ class PromptRenderer:
         )
 
     def _render_prefill(self, template: ChatTemplate, able: TemplateCapabilities) -> Fitted:
-        """The conversation, with its last message left open."""
+        """Render the conversation with its last message left open."""
         mark = EndMarker.for_messages(self._request.messages)
 
         def turns_of(messages: Sequence[Message]) -> Turns:
-            # The last message is what the model has begun to write, not a step of the history in a style's words.
+            # The last message is the beginning of the model's output: the style does not rewrite it as history.
             shown = self._turns(messages[:-1])
             return (*shown, Turn(mark.put(messages[-1]), len(messages) - 1))
 
@@ -117,16 +120,16 @@ class PromptRenderer:
         except TemplateLimitError:
             raise
         except TemplateError:
-            # It does not write such a message, or not at the end: then it stands where an answer would.
+            # The template does not render such a message, or not at the end: it then takes the position of an answer.
             return replace(conversation, write=write_as_answer).render_with_fallbacks(able)
 
     def _close_reasoning(self, prompt: str) -> str:
-        """The prompt, with the reasoning ended that the template may have begun: what follows is content."""
+        """Close reasoning that the template may have opened at the end of the prompt: the text that follows is content."""
         reasoning = self._profile.reasoning
         return prompt + reasoning.closing if reasoning and thinking(self._profile, prompt) is Thinking.OPEN else prompt
 
     def _turns(self, messages: Sequence[Message]) -> Turns:
-        """The messages in the style's words, and what the style has to say of the tools."""
+        """Return the messages in the style's form, with the style's instructions about the tools."""
         request = self._request
         wanted = request.answer_schema
         schemas = request.schema_style or SchemaStyle.JSON
@@ -142,7 +145,7 @@ class PromptRenderer:
             instructions = native.instructions(self._tools, schemas, self._profile.calls)
         turns = tuple(Turn(message, place) for place, message in enumerate(shown))
         if self._written:
-            # Where calls are text, the order of the results says what is whose.
+            # If calls are text, the order of the results shows which call each belongs to.
             ordered = results_in_order(turns)
             turns = tuple(replace(turn, message=as_content(turn.message, self._written)) for turn in ordered)
         return with_system_text(turns, instructions) if instructions else turns
@@ -161,7 +164,7 @@ class PromptRenderer:
                 restored = self._pictures.restored(prompt, turns, able.picture.written)
             if restored is not None:
                 return restored
-        # The template knows no pictures, or not these: they stand in the text.
+        # The template does not support images, or not these: they appear as text.
         return self._rendered(template, turns, replace(able, picture=None), add_generation_prompt)
 
     def _rendered(
@@ -176,7 +179,7 @@ class PromptRenderer:
         )
 
     def _template_tools(self, able: TemplateCapabilities) -> list[dict[str, Any]]:
-        """What the template is given to show."""
+        """Return the tools that the template receives."""
         if self._style != "native":
             return []
         written = [tool.as_openai() for tool in self._tools]

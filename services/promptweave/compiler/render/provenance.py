@@ -1,9 +1,9 @@
-"""Tells what of a prompt the request said: the same conversation is rendered again with a tag in each of its texts.
+"""Determines which text of a prompt came from the request, by rendering the conversation again with a tag in each text.
 
-A tag is some characters that nobody uses (as in `messages/special_token_marks.py`). It stands *inside* the text, behind its
-first character and before its last one, so that it survives trimming and JSON. If the prompt without the tags is the prompt
-that the model gets, what stands between them came from the request; if not, the template looks at the texts, and nothing is
-told.
+A tag is a sequence of unused characters (as in `messages/special_token_marks.py`). It is *inside* the text, after its first
+character and before its last one, so that it survives trimming and JSON. If the prompt without the tags is the prompt that
+the model receives, the text between tags came from the request; if not, the template inspects the texts, and nothing is
+reported.
 """
 
 import json
@@ -16,17 +16,17 @@ from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import Call, ChatRequest, Message, Tool
 
 _PRIVATE = range(0xF0000, 0xFFFFE)
-"""Characters without a meaning (the Unicode Standard, section 23.5); `messages/special_token_marks.py` has others."""
+"""Private-use characters (the Unicode Standard, section 23.5); `messages/special_token_marks.py` uses others."""
 _DIGITS = 16
 _SPOKEN = ("description", "title", "enum", "const", "default", "examples")
-"""Keywords of a schema whose texts are the caller's own words."""
+"""Schema keywords whose texts are the caller's own words."""
 _MAX_BRACKETS = 50
-"""So far left of a text the JSON value is looked for that it is part of."""
+"""Maximum number of opening brackets tried to the left of a text, to find the JSON value that it is part of."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromptPart:
-    """A piece of a prompt. `path`: the place in the request that said it; "": the template, or the calling style."""
+    """A piece of a prompt. `path`: the path in the request that it came from; "": the template, or the calling style."""
 
     text: str
     path: str
@@ -34,7 +34,7 @@ class PromptPart:
 
 @dataclass(frozen=True, slots=True)
 class TaggedSpan:
-    """Some characters of a prompt, and the place in the request that said them."""
+    """A span of a prompt, and the path in the request that it came from."""
 
     start: int
     end: int
@@ -42,7 +42,7 @@ class TaggedSpan:
 
 
 class ProvenanceTags:
-    """The tags of one request, and its texts with them."""
+    """The tags of one request, inserted into its texts and extracted from its prompt."""
 
     def __init__(self, request: ChatRequest) -> None:
         used = set(repr(request)) | set(dumps([[call.arguments for call in one.tool_calls] for one in request.messages]))
@@ -54,14 +54,14 @@ class ProvenanceTags:
         self._tag = re.compile(f"{self._open}([{self._from}{self._to}{self._whole}])([{digits}]+){self._close}")
 
     def insert(self, request: ChatRequest, *, tools: bool) -> ChatRequest:
-        """The request with tags in its messages, and in its tools where those are wanted."""
+        """Return the request with tags in its messages, and in its tools if `tools`."""
         messages = tuple(self._message(message, f"/messages/{place}") for place, message in enumerate(request.messages))
         marked = tuple(self._tool(tool, tool.pointer(place)) for place, tool in enumerate(request.tools))
         return replace(request, messages=messages, tools=marked if tools else request.tools)
 
     def extract(self, prompt: str) -> tuple[str, list[TaggedSpan]]:
-        """A prompt without its tags, and what stood between them."""
-        # Templates that escape what is not ASCII write a tag as surrogates.
+        """Return a prompt without its tags, and the spans between them."""
+        # Templates that escape non-ASCII characters write a tag as surrogates.
         prompt = re.sub(r"(?i)\\udb[89a-f][0-9a-f]\\ud[c-f][0-9a-f]{2}", self._unescaped, prompt)
         text, spans, begun = "", list[TaggedSpan](), dict[str, int]()
         last = 0
@@ -149,7 +149,7 @@ class ProvenanceTags:
 
 
 def parts_of(prompt: str, spans: list[TaggedSpan], published: Mapping[str, str]) -> list[PromptPart]:
-    """The prompt in pieces. `published`: texts that stand in it as they are → their place in the request."""
+    """Split the prompt into parts. `published`: texts that appear in it verbatim → their path in the request."""
     whole = [
         TaggedSpan(place, place + len(text), path)
         for text, path in published.items()
@@ -173,7 +173,7 @@ def _in_order(prompt: str, spans: list[TaggedSpan]) -> Iterator[PromptPart]:
 
 
 def _grown(prompt: str, spans: list[TaggedSpan]) -> Iterator[TaggedSpan]:
-    """Texts of one call, or of one tool, are one span: all between them, and the JSON value that they are part of."""
+    """Merge the texts of one call or tool into one span, with all between them and the JSON value that they are part of."""
     spans = sorted(spans, key=lambda span: span.start)
     groups: list[TaggedSpan] = []
     for span in spans:
@@ -192,7 +192,7 @@ def _has_parts(path: str) -> bool:
 
 
 def _json_around(prompt: str, span: TaggedSpan, low: int, high: int) -> TaggedSpan:
-    """The widest JSON object around a span that reaches into nothing else of the request."""
+    """Return the widest JSON object around a span that does not reach into anything else of the request."""
     brackets = [place for place in range(span.start, low - 1, -1) if prompt.startswith("{", place)][:_MAX_BRACKETS]
     for place in reversed(brackets):
         try:

@@ -1,1 +1,1 @@
-"""The gRPC service and its worker processes; the only part of the compiler that knows protobuf."""
+"""The gRPC service and its worker processes; the only part of the compiler that uses protobuf."""

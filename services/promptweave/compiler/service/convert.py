@@ -1,6 +1,6 @@
-"""The service's messages ↔ the compiler's values.
+"""Conversion between the service's messages and the compiler's values.
 
-What the contract has and this version does not serve is refused by name.
+Parts of the contract that this version does not support are rejected by name.
 """
 
 from collections.abc import Mapping, Sequence
@@ -40,7 +40,7 @@ from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import chat_pb2, output_pb2, prompt_compiler_pb2
 
 COMPILED_VERSION = 1
-"""The version of CompiledPrompt's meaning."""
+"""The version of CompiledPrompt's semantics."""
 
 _ROLES = {chat_pb2.Role.Value(f"ROLE_{role.name}"): role for role in Role}
 _GRAMMAR_SYNTAXES = {chat_pb2.TextGrammar.Syntax.Value(f"SYNTAX_{syntax.name}"): syntax for syntax in GrammarSyntax}
@@ -57,7 +57,7 @@ _SCHEMA_STYLES = {
 
 
 def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequest:
-    """The request as values. Raises RequestError, UnsupportedError or SchemaError, with the place."""
+    """Return the request as values. Raises RequestError, UnsupportedError or SchemaError, with the path."""
     return ChatRequest(
         messages=tuple(_message(message, f"/messages/{place}") for place, message in enumerate(wire.messages)),
         tools=tuple(_tool(tool, f"/tools/{place}") for place, tool in enumerate(wire.tools)),
@@ -77,7 +77,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
 
 
 def template_from_wire(wire: prompt_compiler_pb2.Template) -> ChatTemplate:
-    """A message's template."""
+    """Return the template in a message."""
     return ChatTemplate(wire.source, wire.bos_token, wire.eos_token, dict(wire.named), tuple(wire.special_tokens))
 
 
@@ -98,7 +98,7 @@ def _message(wire: chat_pb2.Message, path: str) -> Message:
 
 
 def _content(wire: chat_pb2.Message, path: str) -> tuple[str, tuple[Picture, ...]]:
-    """The text, and the pictures in it."""
+    """Return the text, and the images in it."""
     text, pictures = "", list[Picture]()
     for place, part in enumerate(wire.content):
         match part.WhichOneof("part"):
@@ -128,7 +128,7 @@ def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
 
 @lru_cache(maxsize=MAX_KNOWN_TOOLS)
 def _known_tool(data: bytes, path: str) -> Tool:
-    """The path is for errors, which are not remembered."""
+    """Return a tool, cached. The path is for errors, which are not cached."""
     return _new_tool(chat_pb2.Tool.FromString(data), path)
 
 
@@ -150,7 +150,7 @@ def _new_tool(wire: chat_pb2.Tool, path: str) -> Tool:
 
 
 _KNOWN_TOOL_BYTES = 8192
-"""Tools that are larger are read anew each time."""
+"""Larger tools are not cached."""
 
 
 def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
@@ -191,7 +191,7 @@ def _text_grammar(wire: chat_pb2.TextGrammar, path: str) -> TextGrammar:
 
 
 def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
-    """The variables by which templates are told to think or not."""
+    """Return the template variables that control reasoning."""
     variables: dict[str, Any] = {}
     if wire.HasField("enabled"):
         variables["enable_thinking"] = variables["thinking"] = wire.enabled
@@ -201,7 +201,7 @@ def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
 
 
 def _dialect(accepted: Sequence[int]) -> Dialect:
-    """The first notation of those that the caller accepts which is known here."""
+    """Return the first of the notations accepted by the caller that is supported."""
     found = next((_DIALECTS[number] for number in accepted or (0,) if number in _DIALECTS), None)
     if found is None:
         raise UnsupportedError("none of these notations of grammars is known here", path="/dialects")
@@ -209,7 +209,7 @@ def _dialect(accepted: Sequence[int]) -> Dialect:
 
 
 _RESERVED = ("messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token")
-"""The template's variables that come from elsewhere."""
+"""Template variables that are set from other sources."""
 
 
 def _kwargs(text: str) -> Mapping[str, Any]:
@@ -228,7 +228,7 @@ def _kwargs(text: str) -> Mapping[str, Any]:
 
 
 def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
-    """A compiled prompt as a message."""
+    """Return a compiled prompt as a message."""
     wire = prompt_compiler_pb2.CompiledPrompt(
         version=COMPILED_VERSION,
         segments=map(_segment, compiled.segments),
@@ -250,12 +250,12 @@ def compiled_to_wire(compiled: Compiled) -> prompt_compiler_pb2.CompiledPrompt:
 
 @lru_cache(maxsize=MAX_PLANS)
 def _syntax(syntax: IdentityKey[Syntax]) -> output_pb2.OutputSyntax:
-    """A plan's syntax: large where there are many tools, and the same for every request with them."""
+    """Return a plan's syntax as a message: large if there are many tools, and the same for every request with them."""
     return syntax_to_wire(syntax.value)
 
 
 def explanation_to_wire(explanation: Explanation) -> prompt_compiler_pb2.Explanation:
-    """Where a prompt came from, as a message."""
+    """Return the origin of a prompt as a message."""
     return prompt_compiler_pb2.Explanation(
         parts=[prompt_compiler_pb2.Explanation.Part(text=part.text, path=part.path) for part in explanation.parts],
         rules=[prompt_compiler_pb2.Explanation.Rule(name=name, path=path) for name, path in explanation.rules.items()],
@@ -274,12 +274,12 @@ def _segment(segment: Segment) -> prompt_compiler_pb2.PromptSegment:
 
 
 def warning_to_wire(warning: CompileWarning) -> prompt_compiler_pb2.Warning:
-    """A warning as a message."""
+    """Return a warning as a message."""
     return prompt_compiler_pb2.Warning(code=warning.code, path=warning.path, message=warning.message)
 
 
 def profile_to_wire(found: Profile) -> prompt_compiler_pb2.TemplateProfile:
-    """A profile as a message."""
+    """Return a profile as a message."""
     wire = prompt_compiler_pb2.TemplateProfile(
         system_role=found.system_role,
         tools_published=found.tools_published,

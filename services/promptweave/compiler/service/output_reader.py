@@ -1,4 +1,4 @@
-"""Reads a model's output along a syntax that came in a message."""
+"""Parses a model's output with a syntax that was received in a message."""
 
 from promptweave.compiler.errors import RequestError
 from promptweave.output.deltas import Delta
@@ -9,10 +9,10 @@ from promptweave.v1 import output_pb2
 
 
 class OutputReader:
-    """One output being read; `opening` is what its beginning in the prompt makes certain."""
+    """Parser of one output; `opening` holds the deltas that the forced prefix makes certain."""
 
     def __init__(self, syntax: output_pb2.OutputSyntax) -> None:
-        """Raises RequestError."""
+        """Create the parser. Raises RequestError."""
         try:
             self._parser = OutputParser(syntax_from_wire(syntax))
         except SyntaxUnreadableError as error:
@@ -22,13 +22,13 @@ class OutputReader:
         self._message.extend(self.opening)
 
     def feed(self, text: str) -> list[Delta]:
-        """What more text makes certain."""
+        """Return the deltas that more text makes certain."""
         deltas = self._parser.feed(text)
         self._message.extend(deltas)
         return deltas
 
     def finish(self, *, ended: bool) -> tuple[list[Delta], output_pb2.ParsedMessage]:
-        """What the end makes certain, and the message. `ended`: it was not cut."""
+        """Return the deltas that the end makes certain, and the message. `ended`: the output was not truncated."""
         deltas = self._parser.finish()
         self._message.extend(deltas)
         complete = ended and self._parser.complete

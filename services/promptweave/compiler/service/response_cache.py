@@ -1,7 +1,7 @@
-"""What was answered to which call: the same call gets the same answer again, without a worker.
+"""Cache of responses: the same call gets the same response again, without a worker.
 
-Whoever asks for the same once more, such as several answers to one prompt, one after another, or the same after a failure,
-does not wait for it to be compiled. It is only a cache: it says nothing that a worker would not say.
+Repeated requests, such as several answers to one prompt, one after another, or a retry after a failure, are not compiled
+again. It is only a cache: it never returns what a worker would not return.
 """
 
 import hashlib
@@ -10,34 +10,34 @@ from collections.abc import Callable
 from cachetools import LRUCache
 
 MAX_BYTES = 64 * 2**20
-"""Bytes of all answers together, with what keeping them takes; the one asked for longest ago goes first."""
+"""Maximum bytes of all responses, including the overhead of keeping them; the least recently used one is evicted first."""
 _EACH = 256
-"""Bytes that keeping an answer takes."""
+"""Overhead of keeping a response, in bytes."""
 _SHARE = 8
-"""An answer that would take more than this part of all is not kept."""
+"""A response larger than the cache divided by this is not kept."""
 
 
 class ResponseCache:
-    """Answers by the content of their calls."""
+    """Responses by the content of their calls."""
 
     def __init__(self, max_bytes: int = MAX_BYTES, *, on_hit: Callable[[], None] = lambda: None) -> None:
-        """`on_hit` hears of each call that is answered from here."""
+        """Create the cache. `on_hit` is called for each call that is answered from it."""
         self._kept: LRUCache[bytes, bytes] = LRUCache(max_bytes, getsizeof=lambda answer: _EACH + len(answer))
         self._on_hit = on_hit
 
     @staticmethod
     def key(method: str, request: bytes) -> bytes:
-        """Names a call. Equal requests of one method have equal keys."""
+        """Return the key of a call. Equal requests of one method have equal keys."""
         return hashlib.sha256(method.encode() + b"\0" + request).digest()
 
     def get(self, key: bytes) -> bytes | None:
-        """The answer to a call, if it is known."""
+        """Return the response to a call, or None."""
         answer = self._kept.get(key)
         if answer is not None:
             self._on_hit()
         return answer
 
     def put(self, key: bytes, answer: bytes) -> None:
-        """Remembers an answer."""
+        """Store a response."""
         if _SHARE * len(answer) <= self._kept.maxsize:
             self._kept[key] = answer

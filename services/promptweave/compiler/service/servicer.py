@@ -1,6 +1,6 @@
-"""PromptCompilerService: the work is done by the pool's workers (`worker.py`); streams are read here, in pieces.
+"""PromptCompilerService: the work is done by the pool's workers (`worker.py`); streams are parsed here, in pieces.
 
-A template or a schema can cost anything, and so can a syntax or an output that is large.
+The cost of a template or a schema is unbounded, and so is that of a large syntax or output.
 """
 
 import codecs
@@ -26,7 +26,7 @@ from promptweave.v1.prompt_compiler_pb2_grpc import (
 )
 
 MAX_TEMPLATES = 256
-"""How many templates a replica remembers by hash; the one used longest ago goes first."""
+"""Number of templates that a replica caches by hash; the least recently used one is evicted first."""
 
 _Request = (
     prompt_compiler_pb2.CompileRequest
@@ -37,7 +37,7 @@ Context = grpc.aio.ServicerContext[object, object]
 
 
 class PromptCompiler(PromptCompilerServiceServicer):
-    """The service. Its only state is caches: any replica can answer any call."""
+    """The service. Its only state is caches: any replica can handle any call."""
 
     def __init__(self, pool: WorkerPool, answers: ResponseCache) -> None:
         self._pool, self._answers = pool, answers
@@ -46,21 +46,21 @@ class PromptCompiler(PromptCompilerServiceServicer):
     async def Compile(  # noqa: N802 - the contract's name
         self, request: prompt_compiler_pb2.CompileRequest, context: Context
     ) -> prompt_compiler_pb2.CompileResponse:
-        """Compiles a chat request."""
+        """Compile a chat request."""
         self._remember(request.template)
         return prompt_compiler_pb2.CompileResponse.FromString(await self._answer("Compile", request))
 
     async def Parse(  # noqa: N802
         self, request: prompt_compiler_pb2.ParseRequest, context: Context
     ) -> prompt_compiler_pb2.ParseResponse:
-        """Reads a whole output."""
+        """Parse a complete output."""
         _, answer = await self._call("Parse", request)
         return prompt_compiler_pb2.ParseResponse.FromString(answer)
 
     async def ParseStream(  # noqa: N802
         self, request_iterator: AsyncIterator[prompt_compiler_pb2.ParseStreamRequest], context: Context
     ) -> AsyncIterator[prompt_compiler_pb2.ParseStreamResponse]:
-        """Reads an output as it comes."""
+        """Parse an output as it arrives."""
         reading: OutputReader | None = None
         decoder = codecs.getincrementaldecoder("utf-8")()
         ended = False
@@ -91,18 +91,18 @@ class PromptCompiler(PromptCompilerServiceServicer):
     async def CompileSchema(  # noqa: N802
         self, request: prompt_compiler_pb2.CompileSchemaRequest, context: Context
     ) -> prompt_compiler_pb2.CompileSchemaResponse:
-        """Turns a schema into a grammar."""
+        """Compile a schema to a grammar."""
         return prompt_compiler_pb2.CompileSchemaResponse.FromString(await self._answer("CompileSchema", request))
 
     async def DescribeTemplate(  # noqa: N802
         self, request: prompt_compiler_pb2.DescribeTemplateRequest, context: Context
     ) -> prompt_compiler_pb2.DescribeTemplateResponse:
-        """Tells what a template does."""
+        """Describe what a template does."""
         self._remember(request.template)
         return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._answer("DescribeTemplate", request))
 
     async def _answer(self, method: str, request: _Request) -> bytes:
-        """The answer, from memory where it is known."""
+        """Return the response, from the cache if possible."""
         key = self._answers.key(method, request.SerializeToString(deterministic=True))
         known = self._answers.get(key)
         if known is not None:
@@ -115,7 +115,10 @@ class PromptCompiler(PromptCompilerServiceServicer):
         return answer
 
     async def _call(self, method: str, request: Message) -> tuple[bytes, bytes]:
-        """A worker's answer, and whether it stays one. Raises what the worker tells as an error."""
+        """Return a worker's verdict, which states whether the response may be cached, and its response.
+
+        Raises the error that the worker reports.
+        """
         verdict, answer = await self._pool.call(method, request.SerializeToString())
         if verdict != ERROR:
             return verdict, answer
@@ -123,7 +126,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
         raise from_status(Code[code_pb2.Code.Name(status.code)], status.message, status)
 
     def _remember(self, ref: prompt_compiler_pb2.TemplateRef) -> None:
-        """Remembers an inline template, and puts its hash in its place. Raises TemplateUnknownError for another's hash."""
+        """Cache an inline template and replace it with its hash. Raises TemplateUnknownError for an unknown hash."""
         match ref.WhichOneof("ref"):
             case "inline":
                 template = prompt_compiler_pb2.Template()
@@ -139,6 +142,6 @@ class PromptCompiler(PromptCompilerServiceServicer):
 
 
 def register(server: grpc.aio.Server, pool: WorkerPool, answers: ResponseCache | None = None) -> Sequence[str]:
-    """Adds the service to a server; returns its full name."""
+    """Add the service to a server and return its full name."""
     add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, answers or ResponseCache()), server)
     return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]

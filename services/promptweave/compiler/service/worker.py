@@ -1,9 +1,9 @@
 """The process that compiles: `python -m promptweave.compiler.service.worker PARENT SECONDS`.
 
-It reads calls on stdin and answers on stdout. A call is a frame with the method's name, then one with the request message;
-the answer a frame with `ok` (or `once`: it may be another the next time) and one with the response message, or `error` and a
-google.rpc.Status. A frame is four bytes of length (big endian), then so many bytes. Messages, never pickles: what a template
-might do to this process must not reach the one that reads its answers.
+It reads calls on stdin and writes responses to stdout. A call is a frame with the method's name, then one with the request
+message; the response is a frame with `ok` (or `once`: it may differ the next time) and one with the response message, or
+`error` and a google.rpc.Status. A frame is four bytes of length (big endian), then that many bytes. Messages, never pickles:
+what a template might do to this process must not reach the one that reads its responses.
 """
 
 import os
@@ -40,7 +40,7 @@ from promptweave.v1 import prompt_compiler_pb2
 
 
 def compile_message(request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompileResponse:
-    """Compile. The template is inline: whoever calls knows the hashes."""
+    """Handle Compile. The template is inline: the caller has resolved its hash."""
     template = template_from_wire(request.template.inline)
     asked = chat_request_from_wire(request)
     compiled = compile_prompt(asked, template)
@@ -54,7 +54,7 @@ def compile_message(request: prompt_compiler_pb2.CompileRequest) -> prompt_compi
 
 
 def compile_schema_message(request: prompt_compiler_pb2.CompileSchemaRequest) -> prompt_compiler_pb2.CompileSchemaResponse:
-    """CompileSchema."""
+    """Handle CompileSchema."""
     llguidance = request.dialect == prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE
     strict = request.strict if request.HasField("strict") else True
     compiled = compile_schema(
@@ -73,7 +73,7 @@ def compile_schema_message(request: prompt_compiler_pb2.CompileSchemaRequest) ->
 
 
 def describe_message(request: prompt_compiler_pb2.DescribeTemplateRequest) -> prompt_compiler_pb2.DescribeTemplateResponse:
-    """DescribeTemplate."""
+    """Handle DescribeTemplate."""
     template = template_from_wire(request.template.inline)
     return prompt_compiler_pb2.DescribeTemplateResponse(
         profile=profile_to_wire(profile(template)), template_hash=template.content_hash
@@ -81,7 +81,7 @@ def describe_message(request: prompt_compiler_pb2.DescribeTemplateRequest) -> pr
 
 
 def parse_message(request: prompt_compiler_pb2.ParseRequest) -> prompt_compiler_pb2.ParseResponse:
-    """Parse."""
+    """Handle Parse."""
     reading = OutputReader(request.syntax)
     reading.feed(request.text)
     _, message = reading.finish(ended=request.finished if request.HasField("finished") else True)
@@ -89,7 +89,7 @@ def parse_message(request: prompt_compiler_pb2.ParseRequest) -> prompt_compiler_
 
 
 def passing(request: Message) -> bool:
-    """Whether the same request may get another answer later."""
+    """Return whether the same request may get another response later."""
     if not isinstance(request, prompt_compiler_pb2.CompileRequest) or request.HasField("now"):
         return False
     return template_from_wire(request.template.inline).reads_clock
@@ -104,7 +104,7 @@ METHODS: dict[bytes, tuple[type[Message], Callable[[Any], Message]]] = {
 
 
 def answer(method: bytes, data: bytes) -> tuple[bytes, bytes]:
-    """The answer to a call."""
+    """Return the verdict and the response of a call."""
     kind, run = METHODS[method]
     try:
         request = kind.FromString(data)
@@ -118,7 +118,7 @@ def answer(method: bytes, data: bytes) -> tuple[bytes, bytes]:
 
 
 def read_frame(stream: BinaryIO) -> bytes | None:
-    """A frame, or None at the end."""
+    """Read a frame; return None at the end."""
     head = stream.read(4)
     if len(head) < 4:
         return None
@@ -128,15 +128,15 @@ def read_frame(stream: BinaryIO) -> bytes | None:
 
 
 def frame(data: bytes) -> bytes:
-    """Data as a frame."""
+    """Return data as a frame."""
     return struct.pack(">I", len(data)) + data
 
 
 def main() -> None:
-    """Answers calls until stdin ends."""
-    # A Ctrl-C at the terminal is for the service, which closes our stdin.
+    """Handle calls until stdin ends."""
+    # A Ctrl-C at the terminal is for the service, which closes this process's stdin.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Whatever prints goes to stderr: stdout is for answers.
+    # Anything printed goes to stderr: stdout is for responses.
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     set_up_logs("compiler")
@@ -144,8 +144,7 @@ def main() -> None:
     die_with(int(sys.argv[1]))
     cpu_s = float(sys.argv[2])
     while (method := read_frame(sys.stdin.buffer)) is not None and (data := read_frame(sys.stdin.buffer)) is not None:
-        # What it does at the end is to kill this process, whatever it is in the middle of; `worker_pool.py` knows what it
-        # means.
+        # When it expires, its signal kills this process in the middle of anything; `worker_pool.py` recognizes that signal.
         signal.setitimer(signal.ITIMER_PROF, cpu_s)
         verdict, answered = answer(method, data)
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -1,6 +1,6 @@
-"""Worker processes that compile, so that no template and no schema can hold up the service or take it down.
+"""Worker processes that compile, so that no template and no schema can block or crash the service.
 
-A call gets a worker to itself. One that takes too long, or dies, is killed and replaced; its call is told so.
+A call has a worker to itself. A worker that takes too long, or dies, is killed and replaced, and its call gets an error.
 """
 
 import asyncio
@@ -18,35 +18,36 @@ from promptweave.compiler.errors import CompilerError
 logger = logging.getLogger(__name__)
 
 CPU_S = 15.0
-"""Seconds of CPU time of one call: on a busy machine it may take longer, and what it learns of a template is not lost.
-A render has its own, smaller bound."""
+"""CPU seconds of one call: on a busy machine it may take longer, and what it learns about a template is not lost.
+A render has its own, smaller limit.
+"""
 WALL_S = 60.0
-"""Seconds of one call by the clock."""
+"""Wall-clock seconds of one call."""
 
 ENDING_S = 2.0
-"""How long a worker that said no more may take to end."""
+"""Seconds that a worker whose output has ended may take to exit."""
 
 OK, ONCE, ERROR = b"ok", b"once", b"error"
-"""The verdicts of an answer. ONCE: it was right at that moment; asked again, the answer may be another."""
+"""The verdicts of a response. ONCE: it was correct at that moment; a later response to the same call may differ."""
 
 MODULE = "promptweave.compiler.service.worker"
 
 
 class CallTooLongError(CompilerError):
-    """The call was given up."""
+    """The call timed out."""
 
     reason = "ERROR_REASON_REQUEST_INVALID"
 
 
 class Worker:
-    """One process."""
+    """One worker process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
     @classmethod
     async def start(cls, cpu_s: float) -> "Worker":
-        """Starts one, which ends when a call takes more CPU time."""
+        """Start a worker, which exits if a call takes more CPU time."""
         return cls(
             await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", MODULE, str(os.getpid()), str(cpu_s)),
@@ -57,16 +58,16 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        """Whether it can be given a call."""
+        """Return whether it can accept a call."""
         return self._process.returncode is None
 
     @property
     def out_of_time(self) -> bool:
-        """Whether it ended since a call took too much CPU time."""
+        """Return whether it exited because a call took too much CPU time."""
         return self._process.returncode == -signal.SIGPROF
 
     async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
-        """The answer: a verdict and a message. Raises EOFError or ConnectionError if the process dies."""
+        """Return the response: a verdict and a message. Raises EOFError or ConnectionError if the process dies."""
         assert self._process.stdin is not None
         for part in (method.encode(), data):
             self._process.stdin.write(struct.pack(">I", len(part)) + part)
@@ -79,10 +80,10 @@ class Worker:
         return await self._process.stdout.readexactly(length)
 
     async def ended(self) -> None:
-        """Waits for the end of one that said no more, and ends it if it stays.
+        """Wait for the exit of a worker whose output has ended, and kill it if it stays.
 
-        Not at once by `kill`: that looks first whether the process is dead (`Popen.poll`), and if so takes from asyncio how
-        it ended.
+        `kill` must not come first: it checks whether the process is dead (`Popen.poll`), and if so asyncio does not get the
+        exit status.
         """
         with suppress(TimeoutError):
             async with asyncio.timeout(ENDING_S):
@@ -90,7 +91,7 @@ class Worker:
         await self.kill()
 
     async def kill(self) -> None:
-        """Ends it, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         with suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
@@ -99,7 +100,7 @@ class Worker:
 
 
 class WorkerPool:
-    """Up to `size` workers, started when they are needed."""
+    """Up to `size` workers, started on demand."""
 
     def __init__(self, size: int | None = None, *, cpu_s: float = CPU_S, wall_s: float = WALL_S) -> None:
         self.size = size or max(4, os.cpu_count() or 1)
@@ -110,24 +111,24 @@ class WorkerPool:
 
     @property
     def busy(self) -> int:
-        """How many calls have a worker."""
+        """Return the number of calls that have a worker."""
         return min(len(self._calls), self.size)
 
     @property
     def waiting(self) -> int:
-        """How many calls wait for one."""
+        """Return the number of calls queued for a worker."""
         return len(self._calls) - self.busy
 
     async def warm_up(self) -> None:
-        """Has a worker ready for the first call."""
+        """Start a worker for the first call."""
         self._idle.append(await Worker.start(self._cpu_s))
 
     async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
-        """The answer of a worker. Raises CallTooLongError; RuntimeError if the worker died."""
+        """Return a worker's response. Raises CallTooLongError; RuntimeError if the worker died."""
         task = asyncio.ensure_future(self._call(method, data))
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
-        # A caller who goes away leaves the worker in mid-call: it has to finish, or it would answer the next call with this.
+        # If the caller disconnects, the worker is still busy: it must finish, or the next call would get its response.
         return await asyncio.shield(task)
 
     async def _call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
@@ -163,7 +164,7 @@ class WorkerPool:
             self._permits.release()
 
     async def close(self) -> None:
-        """Ends all workers."""
+        """Stop all workers."""
         for task in list(self._calls):
             task.cancel()
         await asyncio.gather(*self._calls, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""An answer in a template's own syntax: content with what the template puts around it, calls, or both."""
+"""An answer in a template's own syntax: content with the text that the template puts around it, calls, or both."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from promptweave.output.tree import (
 class AnswerSyntax:
     """`header` content `end`: most templates have neither.
 
-    `joint`: the beginning of `end` that also stands between content and calls. `beside`: calls may follow content.
+    `joint`: the beginning of `end` that also separates content from calls. `beside`: calls may follow content.
     """
 
     header: str = ""
@@ -30,34 +30,34 @@ class AnswerSyntax:
     beside: bool = True
 
     def around(self, content: Node) -> Node:
-        """Content that ends by itself, with what stands around it. A text of the caller's own grammar ends with the turn."""
+        """Return content that ends by itself, with the text around it. Text of the caller's grammar ends with the turn."""
         end = "" if begins_with_grammar(content) else self.end.strip()
         return SequenceNode((LiteralNode(self.header), content, LiteralNode(end))) if self.header or end else content
 
     def alone(self) -> Node:
-        """Content where nothing is enforced: what stands around it is taken off where it is there."""
+        """Return content without constraints; the text around it is removed if it is present."""
         branches = (Branch((self.end.strip(),), EMPTY),) if self.end.strip() else ()
         text = TextNode(Region.CONTENT, branches)
         return ChoiceNode((SequenceNode((LiteralNode(self.header), text)), text)) if self.header else text
 
     def clashes(self, syntax: CallSyntax, name: str) -> bool:
-        """Whether a call of a tool of this name could be read as content."""
+        """Return whether a call of a tool with this name could be parsed as content."""
         start = syntax.opening + name + syntax.middle
         return bool(self.header) and (start.startswith(self.header) or self.header.startswith(start))
 
 
 PLAIN = AnswerSyntax()
-"""Nothing stands around content."""
+"""No text around content."""
 
 
 def answer_node(answer: AnswerSyntax, syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
-    """Content, calls, or content and then calls."""
+    """Return the tree of content, calls, or content and then calls."""
     if answer.joint:
         before = syntax.lead + syntax.opening
         called = SequenceNode(
             (LiteralNode(before.removeprefix(answer.joint)), after_opening(syntax, tools, parallel=parallel))
         )
-        # The same text ends content, whether calls come or not; so does the end of the output, if it is the turn's end.
+        # The same text ends content, with or without calls; so does the end of the output, if that is the end of the turn.
         ends = ChoiceNode((called, LiteralNode(answer.end.removeprefix(answer.joint))))
         text = TextNode(Region.CONTENT, (Branch((answer.joint,), ends),), may_end=not answer.end)
     else:

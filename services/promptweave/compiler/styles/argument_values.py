@@ -1,4 +1,4 @@
-"""The values of arguments that are written key by key: in JSON, as words of the template, or as text up to what ends it."""
+"""Values of arguments that are written key by key: as JSON, as words of the template, or as text up to a closing text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ NUMBER_FIRST = "-0123456789"
 
 
 class NotExactError(Exception):
-    """A schema that the syntax cannot keep to: where, and why."""
+    """The syntax cannot enforce a schema: `pointer` and `why`."""
 
     def __init__(self, pointer: str, why: str) -> None:
         super().__init__(why)
@@ -39,8 +39,8 @@ class NotExactError(Exception):
 class Form:
     """How a value of one type is written after its key: `middle` VALUE `end`.
 
-    `raw`: strings stand there as they are. `words`: what stands for true, false and null, where it is not JSON. `inside`: an
-    object or array is no JSON, its parts are written in the syntax' own forms.
+    `raw`: strings are verbatim. `words`: the words for true, false and null, if they are not JSON. `inside`: an object or
+    array is not JSON, its members are written in the syntax's own forms.
     """
 
     middle: str
@@ -50,13 +50,13 @@ class Form:
     inside: bool = False
 
     def word(self, meant: str) -> str:
-        """What stands for true, false or null."""
+        """Return the word for true, false or null."""
         return dict(self.words).get(meant, meant)
 
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """One way to write a value. `first`: the characters that it may begin with; None: any, or none at all."""
+    """One notation of a value. `first`: the characters that it may begin with; None: any, or none at all."""
 
     middle: str
     node: Node
@@ -64,11 +64,11 @@ class _Way:
 
 
 def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at: str, inside: Callable[[str], Node]) -> Node:
-    """The tree of a value with the texts around it. `at`: the pointer of its schema. Raises NotExactError.
+    """Return the tree of a value with the texts around it. `at`: the pointer of its schema. Raises NotExactError.
 
-    `inside` gives what stands between the texts of an object or array that is no JSON.
+    `inside` returns the content of an object or array that is not JSON.
 
-    Words come first, then JSON in each of its forms, and text last, which takes what is nothing else.
+    Words come first, then JSON in each of its forms, and text last, which matches whatever is left.
     """
     types = typed.types()
     for name in types:
@@ -101,7 +101,7 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
 
 
 def told(text: str) -> Node:
-    """Text of the arguments that the output does not hold."""
+    """Return a node for text of the arguments that is not in the output."""
     return RegionNode(Region.TOOL_ARGUMENTS, EmitNode(text))
 
 
@@ -123,7 +123,7 @@ def _json(groups: Mapping[tuple[str, str], Sequence[str]], typed: TypedValues, c
 
 
 def _text(form: Form, typed: TypedValues, checked: str, at: str) -> list[_Way]:
-    """Strings as they are: any, those that are listed, or those of a grammar."""
+    """Return the notations of verbatim strings: any strings, listed ones, or those of a grammar."""
     listed = typed.listed_strings()
     if listed is not None:
         if any(form.end.strip() in text for text in listed):
@@ -141,7 +141,7 @@ def _listed(form: Form, text: str) -> _Way:
 
 
 def _free(form: Form, rule: Expr | None, checked: str) -> Node:
-    # Closed with the white space that the template writes, or without: a text holds neither.
+    # Closed with the template's white space, or without it: the text itself contains neither.
     ends = tuple(dict.fromkeys((form.end, form.end.lstrip())))
     text = TextNode(None, (Branch(ends, EMPTY),), may_end=False, rule=rule)
     value = RegionNode(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE, schema=checked, exact=bool(checked))
@@ -149,7 +149,7 @@ def _free(form: Form, rule: Expr | None, checked: str) -> Node:
 
 
 def _clash(one: _Way, other: _Way) -> bool:
-    """Whether `one` may begin like `other`, whose texts after the key are shorter."""
+    """Return whether `one` may begin like `other`, whose text after the key is shorter."""
     if one.middle == other.middle or not one.middle.startswith(other.middle):
         return False
     return other.first is None or one.middle[len(other.middle)] in other.first

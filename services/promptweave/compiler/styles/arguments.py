@@ -1,8 +1,8 @@
 """Arguments that are not one JSON object: a key and a value at a time, as tags or as a call in code.
 
-`first` KEY VALUE (`join` KEY VALUE)*, or `zero` where there are none. How a value is written depends on its type: strings
-often stand there as they are, up to a text that closes them; others are JSON. The schema stays enforced, whatever the
-syntax: what cannot be written exactly is refused (`NotExactError`), and the request gets another style.
+`first` KEY VALUE (`join` KEY VALUE)*, or `zero` if there are none. The notation of a value depends on its type: strings are
+often verbatim, up to a text that closes them; others are JSON. The schema stays enforced in any syntax: a schema that cannot
+be enforced exactly is rejected (`NotExactError`), and the request gets another style.
 """
 
 import re
@@ -22,10 +22,10 @@ from promptweave.output.tree import EMPTY, ChoiceNode, LiteralNode, Node, Repeat
 __all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]
 
 KEY = "\ue000"
-"""Stands for the key in a form's texts: some syntaxes close a value by its key."""
+"""Placeholder for the key in a form's texts: some syntaxes close a value by its key."""
 
 MAX_SIZE = 20_000
-"""Of a tree, in nodes."""
+"""Maximum size of a tree, in nodes."""
 
 _MAX_REFERENCES = 20
 
@@ -34,10 +34,10 @@ _PLAIN_KEY = re.compile(r"[\w.-]+")
 
 @dataclass(frozen=True, slots=True)
 class ArgumentSyntax:
-    """The texts around arguments, and the form of each of JSON's types that can be written.
+    """The texts around arguments, and the form of each JSON type that can be written.
 
-    Where objects and arrays are no JSON: `nested` says how what is in an object is written (None: like arguments), `items`
-    how items of arrays are, with `separator` between them.
+    If objects and arrays are not JSON, `nested` is the syntax of an object's members (None: that of arguments), and `items`
+    are the forms of array items, with `separator` between them.
     """
 
     zero: str
@@ -50,21 +50,21 @@ class ArgumentSyntax:
     separator: str = ""
 
     def texts(self) -> list[str]:
-        """All that stands around arguments, in pieces; `KEY` where a key is."""
+        """Return all texts around arguments, in pieces, with `KEY` for a key."""
         forms = [*self.forms.values(), *(self.items or {}).values()]
         inner = self.nested.texts() if self.nested else []
         around = [text for form in forms for text in (form.middle, form.end)]
         return [self.zero, self.first, self.join, self.separator, *around, *inner]
 
     def example(self) -> str:
-        """One argument."""
+        """Return an example of one argument."""
         form = self.forms["string"]
         value = "value" if form.raw else '"value"'
         return (self.first + KEY + form.middle + value + form.end).replace(KEY, "key")
 
 
 def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules) -> Node:
-    """The tree of the arguments that `schema`, that of an object, allows. Raises NotExactError."""
+    """Return the tree of the arguments that `schema`, an object's schema, allows. Raises NotExactError."""
     tree = _object_node(syntax, schema, rules, ())
     if _size(tree, {}) > MAX_SIZE:
         raise NotExactError("", "its optional values combine in too many ways to be written out")
@@ -77,7 +77,7 @@ def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tupl
         members.sort(key=lambda member: member.key.lower())
     alternatives: list[Node] = []
     for place in range(len(members)):
-        # Any property may come first that only optional ones stand before.
+        # A property may come first if only optional ones precede it.
         later = [_later(syntax, member) for member in members[place + 1 :]]
         alternatives.append(SequenceNode((members[place].written(syntax.first, "{"), *later, told("}"))))
         if members[place].required:
@@ -88,7 +88,7 @@ def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tupl
 
 
 def _size(node: Node, known: dict[int, int]) -> int:
-    """How many nodes there are when all is written out: the same one may stand in many places."""
+    """Return the number of nodes of the fully expanded tree: the same node may appear in many positions."""
     if id(node) not in known:
         match node:
             case ChoiceNode(parts) | SequenceNode(parts):
@@ -117,7 +117,7 @@ def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
 
 
 class _Reader:
-    """Reads a schema as far as the syntax needs to see into it."""
+    """Reads a schema as far as the syntax requires."""
 
     def __init__(self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> None:
         self._syntax = syntax
@@ -164,7 +164,7 @@ class _Reader:
             raise NotExactError(pointer, error.why) from None
 
     def _inside(self, name: str, schema: Any, at: str) -> Node:
-        """What is in an object or an array, whose schema must be one that says it plainly."""
+        """Return the content of an object or array, whose schema must declare it directly."""
         every = options(schema, self._schema)
         found = [option for option in every if name in _declared(option)]
         if len(found) != 1 or not all(map(_declared, every)):
@@ -200,7 +200,7 @@ class _Reader:
         return {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}
 
     def _document(self, schema: Any) -> Any:
-        """A property's schema as a document of its own, in which its references still hold."""
+        """Return a property's schema as a separate document in which its references still resolve."""
         return {**self._shared(), "allOf": [schema]}
 
 
@@ -208,7 +208,7 @@ _INSIDE = "/allOf/0"
 
 
 def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:
-    """A schema as alternatives that say something themselves: references and plain choices are followed."""
+    """Return a schema as alternatives without indirection: references and plain choices are followed."""
     if not isinstance(schema, dict) or depth > _MAX_REFERENCES:
         return [{}]
     rest = assertions(schema)
@@ -224,7 +224,7 @@ def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Ma
 
 
 def _declared(schema: Mapping[str, Any]) -> list[str]:
-    """The types that a schema names, or those of the values that it lists; none if it does neither."""
+    """Return the types that a schema declares, or those of the values that it lists; none if it does neither."""
     declared = schema.get("type", [])
     if not declared and ("enum" in schema or "const" in schema):
         return [TYPES[type(member)] for member in schema.get("enum", [schema.get("const")])]

@@ -1,4 +1,4 @@
-"""Calls in any surroundings: what stands around them, and the pieces of one call."""
+"""Calls in any notation: the text around them, and the pieces of one call."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ from promptweave.output.tree import (
 
 
 class Slot(Enum):
-    """What is filled in when a call is written."""
+    """A part of a call that is filled in when the call is written."""
 
     NAME = "NAME"
     ID = "ID"
-    """An id that the model makes up."""
+    """An id that the model generates."""
     INDEX = "0"
     """The number of the call."""
     ARGUMENTS = '{"key": "value"}'
@@ -40,24 +40,24 @@ SyntaxPiece = str | Slot
 
 @dataclass(frozen=True, slots=True)
 class IdForm:
-    """Which ids a model may write: `length` characters of `alphabet`, or any number up to 40 where `length` is 0."""
+    """The ids that a model may generate: `length` characters of `alphabet`, or 1 to 40 of them if `length` is 0."""
 
     alphabet: str
     length: int = 0
 
     def node(self) -> Node:
-        """The tree of an id."""
+        """Return the tree of an id."""
         char = ChoiceNode(tuple(map(LiteralNode, self.alphabet)))
         return RepeatNode(char, "", self.length or 1, self.length or 40)
 
 
 @dataclass(frozen=True, slots=True)
 class CallSyntax:
-    """`opening` CALL (`between` CALL)* `closing`, where `call` says what a CALL is made of, from its first slot to its last.
+    """`opening` CALL (`between` CALL)* `closing`, where `call` lists the pieces of a CALL, from its first slot to its last.
 
-    `between` "" means one call only. `lead` is what stands between content and calls. `ids`: which ids the model writes, if
-    it does. `indexed_ids`: its ids are the call's name and number, with the texts around. `arguments` None: they are JSON,
-    written with `separators`.
+    `between` "" means one call only. `lead` is the text between content and calls. `ids`: the ids that the model generates,
+    if any. `indexed_ids`: ids consist of the call's name and number, with these texts around the name. `arguments` None:
+    they are JSON, written with `separators`.
     """
 
     opening: str
@@ -72,21 +72,21 @@ class CallSyntax:
 
     @property
     def middle(self) -> str:
-        """What stands between a call's name and its arguments."""
+        """Return the text between a call's name and its arguments."""
         pieces = [piece if isinstance(piece, str) else piece.value for piece in self.call]
         start, end = self.call.index(Slot.NAME) + 1, self.call.index(Slot.ARGUMENTS)
         return "".join(pieces[start:end])
 
     @property
     def marker(self) -> str:
-        """The shortest text that tells a call from content: a tag, if the opening begins with one."""
+        """Return the shortest text that distinguishes a call from content: a tag, if the opening begins with one."""
         text = (self.lead + self.opening).lstrip() if self.lead.strip() else self.opening.lstrip()
         tag = TAG.match(text)
         return tag.group() if tag else text
 
     @property
     def markers(self) -> tuple[str, ...]:
-        """The marker, with the white space before it as the template writes it, and bare."""
+        """Return the marker with the white space that the template writes before it, and without."""
         if self.lead.strip():
             before = self.lead[: len(self.lead) - len(self.lead.lstrip())]
             return tuple(dict.fromkeys((before + self.marker, self.marker)))
@@ -95,22 +95,22 @@ class CallSyntax:
 
     @property
     def tail(self) -> str:
-        """What follows the marker, up to the first call's first slot."""
+        """Return the text after the marker, up to the first call's first slot."""
         text = self.lead + self.opening if self.lead.strip() else self.opening
         return text.lstrip().removeprefix(self.marker)
 
     def texts(self) -> list[str]:
-        """All that is always there, in pieces."""
+        """Return all fixed texts, in pieces."""
         pieces = [piece for piece in self.call if isinstance(piece, str)]
         return [self.opening, *pieces, *(self.arguments.texts() if self.arguments else ()), self.between, self.closing]
 
     def example(self) -> str:
-        """Two calls, or one where only one can be written."""
+        """Return an example of two calls, or of one if only one can be written."""
         first, second = self._example(0), self._example(1)
         return self.opening + first + (self.between + second if self.between else "") + self.closing
 
     def single_example(self) -> str:
-        """One call."""
+        """Return an example of one call."""
         return self.opening + self._example(0) + self.closing
 
     def _example(self, index: int) -> str:
@@ -130,10 +130,10 @@ class CallSyntax:
 
 @dataclass(frozen=True, slots=True)
 class CallableTool:
-    """A tool that may be called, and its arguments: as a grammar of JSON (None: only reading is wanted), or as a tree.
+    """A tool that may be called, and its arguments: as a grammar of JSON (None: for parsing only), or as a tree.
 
-    `schema`, `exact`: what finished arguments are to be validated against, and when, as in `RegionNode`. `custom`: its
-    tree gives an input, not arguments.
+    `schema`, `exact`: the schema that finished arguments are validated against, and when, as in `RegionNode`. `custom`: its
+    tree yields an input, not arguments.
     """
 
     name: str
@@ -144,34 +144,34 @@ class CallableTool:
     custom: bool = False
 
     def named(self, body: Node) -> RegionNode:
-        """Its name, as the message gets it."""
+        """Return the node of its name, as the message receives it."""
         return RegionNode(Region.CUSTOM_TOOL_NAME if self.custom else Region.TOOL_NAME, body)
 
     def arguments_node(self) -> Node:
-        """Its arguments."""
+        """Return the node of its arguments."""
         return self.tree or RegionNode(
             Region.TOOL_ARGUMENTS, JsonNode("{", self.arguments), schema=self.schema, exact=self.exact
         )
 
 
 def calls(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
-    """One call or more."""
+    """Return the tree of one or more calls."""
     return SequenceNode((LiteralNode(syntax.opening), after_opening(syntax, tools, parallel=parallel)))
 
 
 def content_then_calls(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> TextNode:
-    """Text, then perhaps calls."""
+    """Return the tree of text, optionally followed by calls."""
     then = SequenceNode((LiteralNode(syntax.tail), after_opening(syntax, tools, parallel=parallel)))
     return TextNode(Region.CONTENT, (Branch(syntax.markers, then),))
 
 
 def after_opening(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
-    """The calls themselves, and what closes them."""
+    """Return the tree of the calls themselves, and of the text that closes them."""
     call = _call(syntax, tools)
     if not (parallel and syntax.between):
         return SequenceNode((call, LiteralNode(syntax.closing)))
     if syntax.between.startswith(syntax.closing):
-        # Calls side by side: each is closed by itself, so the parser knows at once that it is whole.
+        # Adjacent calls: each has its own closing text, so the parser knows at once that it is complete.
         again = syntax.between.removeprefix(syntax.closing)
         more = RepeatNode(SequenceNode((LiteralNode(again), call, LiteralNode(syntax.closing))))
         return SequenceNode((call, LiteralNode(syntax.closing), more))
@@ -179,7 +179,7 @@ def after_opening(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel
 
 
 def _call(syntax: CallSyntax, tools: Sequence[CallableTool]) -> Node:
-    # What stands before the name is the same for all tools: they are told apart by their names.
+    # The text before the name is the same for all tools, which are distinguished by their names.
     place = syntax.call.index(Slot.NAME)
     before = tuple(_piece(piece, syntax) for piece in syntax.call[:place])
     return RegionNode(
@@ -188,7 +188,10 @@ def _call(syntax: CallSyntax, tools: Sequence[CallableTool]) -> Node:
 
 
 def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
-    """A call of one tool, from its name on. A call's header is given with its name, so the name is told after the id."""
+    """Return the tree of a call of one tool, from its name on.
+
+    A call's header is output together with its name, so the name is emitted after the id.
+    """
     pieces = syntax.call[place + 1 :]
     told = max((at for at, piece in enumerate(pieces) if _tells_id(piece, syntax)), default=-1)
     name = tool.named(EmitNode(tool.name) if told >= 0 else LiteralNode(tool.name))
@@ -226,4 +229,4 @@ def _piece(piece: SyntaxPiece, syntax: CallSyntax) -> Node:
 
 
 _INDEX = alt(Chars(((0x30, 0x30),)), seq(Chars(((0x31, 0x39),)), Rep(Chars(((0x30, 0x39),)), 0, 2)))
-"""Numbers of calls: some models count from 0, some from 1, some through the whole conversation."""
+"""Numbers of calls: some models count from 0, some from 1, some through the complete conversation."""

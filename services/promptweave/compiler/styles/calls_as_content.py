@@ -1,4 +1,4 @@
-"""Calls as text: what an answer with calls looks like in a syntax, for templates that do not write it themselves."""
+"""Calls as text: an answer with calls in a given syntax, for templates that do not write calls themselves."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from promptweave.compiler.styles.calls import CallSyntax, Slot
 
 
 class CalledTool(NamedTuple):
-    """A call to be written."""
+    """A call to write."""
 
     name: str
     arguments: dict[str, Any]
@@ -20,7 +20,7 @@ class CalledTool(NamedTuple):
 
 
 def write_answer(syntax: CallSyntax, answer: AnswerSyntax, content: str | None, called: Iterable[CalledTool]) -> str:
-    """Content, calls, or both."""
+    """Return the text of content, calls, or both."""
     calls = [_call(syntax, call, number) for number, call in enumerate(called)]
     said = answer.header + (content or "") if content or not calls else ""
     written = syntax.opening + syntax.between.join(calls) + syntax.closing if calls else ""
@@ -28,7 +28,7 @@ def write_answer(syntax: CallSyntax, answer: AnswerSyntax, content: str | None, 
 
 
 def as_content(message: Message, syntax: CallSyntax, answer: AnswerSyntax = PLAIN) -> Message:
-    """A message of the assistant with its calls as content."""
+    """Return an assistant message with its calls as content."""
     if message.role is not Role.ASSISTANT:
         return message
     called = [CalledTool(call.name, loads(call.arguments), call.id) for call in message.tool_calls]
@@ -49,7 +49,7 @@ def _arguments(syntax: ArgumentSyntax, arguments: dict[str, Any]) -> str:
 
 
 def _value(syntax: ArgumentSyntax, forms: Mapping[str, Form], value: Any) -> str:
-    """A value with the texts around it."""
+    """Return a value with the texts around it."""
     form = forms[TYPES[type(value)]]
     if form.inside and isinstance(value, dict):
         text = _arguments(syntax.nested or syntax, value)

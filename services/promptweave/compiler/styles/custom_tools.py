@@ -1,7 +1,7 @@
-"""Custom tools, whose input is text: to the model, functions with one argument, the string `input`.
+"""Custom tools, whose input is text: the model sees them as functions with one argument, the string `input`.
 
-So every style and template can publish and call them, and they stand beside functions; what is read of such a call is its
-input, and nothing of the JSON or the tags around it.
+So every style and template can publish and call them, alongside functions. Parsing such a call yields only its input,
+without the JSON or tags around it.
 """
 
 from typing import Any
@@ -30,25 +30,25 @@ _INPUT = "input"
 
 
 def input_parameters(grammar: TextGrammar | None) -> dict[str, Any]:
-    """What such a function's parameters are to the model. A grammar that the input keeps to is told in words."""
+    """Return the parameters of such a function, as the model sees them. A grammar for the input is described in words."""
     about = f"Keeps to this {grammar.syntax.value} grammar:\n{grammar.definition}" if grammar else "Free text"
     return {"type": "object", "properties": {_INPUT: {"type": "string", "description": about}}, "required": [_INPUT]}
 
 
 def input_arguments(text: str) -> str:
-    """A call of the history: its input as arguments."""
+    """Return the input of a history call as arguments."""
     return dumps({_INPUT: text})
 
 
 def custom_tool(tool: Tool, rules: Rules) -> CallableTool:
-    """The tool where arguments are JSON."""
+    """Return the tool for arguments that are JSON."""
     value = RegionNode(Region.TOOL_INPUT, JsonNode('"', _string(tool, rules)), Transform.JSON_STRING_DECODE)
     tree = SequenceNode((LiteralNode(f'{{"{_INPUT}": '), value, LiteralNode("}")))
     return CallableTool(tool.name, tree=tree, custom=True)
 
 
 def custom_tool_by_key(tool: Tool, syntax: ArgumentSyntax, rules: Rules) -> CallableTool:
-    """The tool where arguments are written key by key. Raises NotExactError where the grammar cannot be kept to."""
+    """Return the tool for arguments written key by key. Raises NotExactError if the grammar cannot be enforced."""
     value: dict[str, Any] = {"type": "string"}
     if tool.grammar is not None:
         if tool.grammar.syntax is not GrammarSyntax.REGEX:
@@ -59,14 +59,14 @@ def custom_tool_by_key(tool: Tool, syntax: ArgumentSyntax, rules: Rules) -> Call
 
 
 def _string(tool: Tool, rules: Rules) -> Expr:
-    """The input as a JSON string."""
+    """Return the grammar of the input as a JSON string."""
     if tool.grammar is None:
         return scalar("string", rules)
     return embed_text(read_text_grammar(tool.grammar), rules, as_json=True)
 
 
 def _as_input(node: Node) -> Node:
-    """The tree of arguments with nothing but their one value, as text."""
+    """Reduce the tree of arguments to their one value, as text."""
     match node:
         case RegionNode(Region.TOOL_ARGUMENTS, EmitNode()):
             return EMPTY

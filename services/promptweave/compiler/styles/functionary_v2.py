@@ -1,4 +1,4 @@
-"""The style of Functionary v2, written out: every part of an answer says to whom it goes, and `all` is the user."""
+"""The style of Functionary v2, a fixed syntax: every part of an answer names its recipient, and `all` is the user."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ ANSWER = AnswerSyntax(header="<|recipient|>all\n<|content|>")
 
 
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
-    """What the system turn says about the tools."""
+    """Return the system turn's instructions about the tools."""
     return (
         f"You can call these functions:\n\n{tools_as_text(tools, schemas)}\n\n"
         "Say to whom each part of your answer goes: to `all`, then its content is text for the user, or to a function, then "
@@ -31,7 +31,7 @@ def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
 
 
 def history(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The conversation with calls and results written out as text."""
+    """Return the conversation with calls and results as text."""
     names: dict[str, str] = {}
     done = []
     for message in messages:

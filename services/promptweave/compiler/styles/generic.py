@@ -1,7 +1,7 @@
-"""The generic style: a JSON envelope in which the model thinks one step ahead, then calls tools or gives its result.
+"""The generic style: a JSON envelope in which the model thinks one step ahead, then calls tools or returns its result.
 
-It works with any template, even one that knows neither tools nor system messages: the tools and the envelope are
-explained in the system turn, the history is written in the same envelope that the grammar asks for.
+It works with any template, even one without tools or system messages: the system turn explains the tools and the envelope,
+and the history is written in the same envelope that the grammar requires.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ THOUGHT, STEP, CALLS, RESULT = "thought_about_next_step_only", "next_step", "too
 def envelope(
     tools: Sequence[CallableTool], *, string: Expr, result: RegionNode | None, required: bool, parallel: bool
 ) -> Node:
-    """The envelope's tree. `string` is the grammar of a JSON string; `result` the result's part, None for text."""
+    """Return the envelope's tree. `string` is the grammar of a JSON string; `result` is the result's node, None for text."""
     call = RegionNode(
         Region.TOOL_CALL,
         ChoiceNode(
@@ -68,7 +68,7 @@ def envelope(
 
 
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle, result_schema: Any, *, parallel: bool) -> str:
-    """What the system turn says about the tools and the envelope."""
+    """Return the system turn's instructions about the tools and the envelope."""
     calls = "one or more calls" if parallel else "one call"
     result = (
         "your answer, as text"
@@ -86,7 +86,7 @@ def instructions(tools: Sequence[Tool], schemas: SchemaStyle, result_schema: Any
 
 
 def history(messages: Sequence[Message], *, result_is_json: bool) -> tuple[Message, ...]:
-    """The conversation in the envelope: what the assistant said and called, and what came back, as plain text turns."""
+    """Return the conversation as plain text turns: the assistant's text and calls in the envelope, and the results."""
     return tuple(_in_envelope(message, result_is_json) for message in messages)
 
 
@@ -100,7 +100,7 @@ def _in_envelope(message: Message, result_is_json: bool) -> Message:
     thought = message.reasoning_content or ""
     if message.tool_calls:
         step = {CALLS: [_as_json(call) for call in message.tool_calls]}
-        # Text beside calls has no place of its own in the envelope; it was said before them.
+        # The envelope has no field for text beside calls; it came before them.
         thought = "\n".join(filter(None, (thought, message.content)))
     else:
         step = {RESULT: _result(message.content or "", result_is_json)}

@@ -1,4 +1,4 @@
-"""The Hermes style, written out: JSON calls in `<tool_call>` tags, for templates that do not write it themselves."""
+"""The Hermes style, a fixed syntax: JSON calls in `<tool_call>` tags, for templates that do not write it themselves."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ SYNTAX = CallSyntax(
 
 
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
-    """What the system turn says about the tools."""
+    """Return the system turn's instructions about the tools."""
     return (
         "You can call functions to help with the user's request. They are:\n"
         f"<tools>\n{tools_as_text(tools, schemas)}\n</tools>\n\n"
@@ -27,7 +27,7 @@ def instructions(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
 
 
 def history(messages: Sequence[Message]) -> tuple[Message, ...]:
-    """The conversation with calls and results written out as text."""
+    """Return the conversation with calls and results as text."""
     return tuple(map(_written_out, messages))
 
 

@@ -1,4 +1,4 @@
-"""The template's own style, where the template leaves something to us: showing the tools, or writing the calls."""
+"""The template's own style, for templates that do not show the tools or do not write the calls."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from promptweave.compiler.styles.tool_text import tools_as_text
 
 
 def instructions(tools: Sequence[Tool], schemas: SchemaStyle, syntax: CallSyntax) -> str:
-    """What the system turn says about the tools, where the template does not show them."""
+    """Return the system turn's instructions about the tools, for a template that does not show them."""
     several = " More calls follow in the same way." if syntax.between else " One call at a time."
     return (
         f"You can call these functions:\n\n{tools_as_text(tools, schemas)}\n\n"

@@ -1,6 +1,6 @@
-"""Tools as text, for styles that show them where the template does not: as JSON Schema, or as TypeScript.
+"""Tools as text, for styles that show them when the template does not: as JSON Schema, or as TypeScript.
 
-TypeScript is a shape in which many models have seen functions, and it costs fewer tokens:
+TypeScript is a notation in which many models have seen functions, and it costs fewer tokens:
 
     namespace functions {
     // Get the weather
@@ -24,14 +24,14 @@ _TYPES = {"string": "string", "number": "number", "integer": "number", "boolean"
 
 
 def tools_as_text(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
-    """The tools, one after the other."""
+    """Return the text of the tools, one after the other."""
     if schemas is SchemaStyle.TYPESCRIPT:
         return _signatures(tools)
     return "\n".join(dumps(tool.as_openai()["function"]) for tool in tools)
 
 
 def with_required_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
-    """A tool as OpenAI writes it, for templates that insist on a type and a description of every argument."""
+    """Return a tool in OpenAI's format, with the type and description of every argument that some templates require."""
     function = tool["function"]
     parameters = function["parameters"] if isinstance(function["parameters"], dict) else {}
     properties = {
@@ -44,7 +44,7 @@ def with_required_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
 
 def _signatures(tools: Sequence[Tool]) -> str:
     lines = ["namespace functions {"]
-    # One namespace for all: a type is never named like a function, or like another function's type.
+    # One namespace for all: a type never has the name of a function, or of another function's type.
     taken = {tool.name for tool in tools}
     for tool in tools:
         types = _Types(tool.parameters, taken)
@@ -60,7 +60,7 @@ def _comment(text: object, indent: str) -> list[str]:
 
 
 class _Types:
-    """Writes the types of one schema. What references lead to gets a name, so that recursion ends."""
+    """Prints the types of one schema. Targets of references get a name, so that recursion ends."""
 
     def __init__(self, document: Any, taken: set[str]) -> None:
         self._document = document

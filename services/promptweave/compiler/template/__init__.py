@@ -1,1 +1,1 @@
-"""Chat templates: the sandbox, limits, message shapes, and reading them from GGUF files."""
+"""Chat templates: the sandbox, limits, message shapes, and reading templates from GGUF files."""

@@ -1,4 +1,4 @@
-"""Chat templates: the Jinja2 text stored in a GGUF, rendered within bounds. Errors name the template's line."""
+"""Chat templates: the Jinja2 text stored in a GGUF file, rendered within limits. Errors name the template's line."""
 
 import copy
 import hashlib
@@ -24,9 +24,9 @@ _CLOCK = re.compile(r"\b(?:strftime_now|date_string|datetime)\b")
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """A template with what it needs of its model. `named` holds further templates, such as `tool_use`.
+    """A template with the data that it needs from its model. `named` holds further templates, such as `tool_use`.
 
-    `special_tokens` are the vocabulary's; empty: not known.
+    `special_tokens` are the vocabulary's; empty: unknown.
     """
 
     source: str
@@ -37,17 +37,17 @@ class ChatTemplate:
 
     @cached_property
     def content_hash(self) -> str:
-        """Names the template and its tokens: sha256, in hexadecimal."""
+        """Return a key of the template and its tokens: sha256, in hexadecimal."""
         parts = [self.source, self.bos_token, self.eos_token, sorted(self.named.items()), self.special_tokens]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
     @property
     def reads_clock(self) -> bool:
-        """Whether what it writes may change from one moment to the next."""
+        """Return whether its output may depend on the current time."""
         return any(map(_CLOCK.search, (self.source, *self.named.values())))
 
     def source_for(self, *, tools: bool) -> str:
-        """The template to take: models that have one of the name `tool_use` mean it for requests with tools."""
+        """Return the template to use: a model's template named `tool_use` is meant for requests with tools."""
         return self.named.get("tool_use", self.source) if tools else self.source
 
     def render(
@@ -59,7 +59,10 @@ class ChatTemplate:
         now: datetime,
         variables: Mapping[str, Any] | None = None,
     ) -> str:
-        """The prompt of a conversation, as Hugging Face's dictionaries. Raises TemplateError, with the template's line."""
+        """Render the prompt of a conversation, given as Hugging Face's dictionaries.
+
+        Raises TemplateError, with the template's line.
+        """
         source = self.source_for(tools=bool(tools))
         template = _parse(source)
         context = {
@@ -81,12 +84,12 @@ class ChatTemplate:
         except TemplateError:
             if tools:
                 raise
-        # Some templates loop over the tools without asking whether there are any.
+        # Some templates loop over the tools without checking whether there are any.
         return _render(template, {**context, "tools": []})
 
 
 def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
-    # Some templates change what they are given.
+    # Some templates modify their input.
     given = {**context, **_copied({key: context[key] for key in ("messages", "tools")})}
     written: list[str] = []
     length = 0
@@ -108,22 +111,22 @@ def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
     except RecursionError:
         raise TemplateError("the chat template recurses without end") from None
     except Exception as error:
-        # Whatever a template makes Python raise is the template's fault, and its author wants to read it.
+        # Any Python exception in a template is the template's fault, and its author needs to see it.
         raise TemplateError(_at(error, f"the chat template failed: {type(error).__name__}: {error}")) from None
     return "".join(written)
 
 
 def _copied(value: dict[str, Any]) -> dict[str, Any]:
-    """A deep copy."""
+    """Return a deep copy."""
     try:
-        copied: dict[str, Any] = marshal.loads(marshal.dumps(value))  # noqa: S302 - of our own; ten times as fast as copying
-    except ValueError:  # It is not made of Python's own types only.
+        copied: dict[str, Any] = marshal.loads(marshal.dumps(value))  # noqa: S302 - dumped right here; ten times as fast as copying
+    except ValueError:  # It contains types other than Python's own.
         return copy.deepcopy(value)
     return copied
 
 
 def _at(error: BaseException, message: str) -> str:
-    """The message with the template's line, which Jinja writes into the traceback, or can tell."""
+    """Return the message with the template's line, from the traceback that Jinja rewrites, or from Jinja's line mapping."""
     line, step = getattr(error, "lineno", None), error.__traceback__
     while step:
         if step.tb_frame.f_code.co_filename == "<template>":
@@ -135,14 +138,14 @@ def _at(error: BaseException, message: str) -> str:
 
 @lru_cache(maxsize=64)
 def _wants_functions(source: str) -> bool:
-    """Whether a template that parses uses the variable: most that have the word say it to the model."""
+    """Return whether a template uses the variable: most that contain the word have it in text for the model."""
     return "functions" in source and "functions" in find_undeclared_variables(ENVIRONMENT.parse(source))
 
 
 @lru_cache(maxsize=64)
 def _parse(source: str) -> jinja2.Template:
     try:
-        # Jinja computes constant expressions here, so the bounds of rendering hold here, too.
+        # Jinja evaluates constant expressions here, so the limits of rendering apply here, too.
         with bounded(RENDER_S):
             return ENVIRONMENT.from_string(source)
     except jinja2.TemplateSyntaxError as error:

@@ -8,11 +8,11 @@ from promptweave.gguf.tokenizer import read_text_facts
 
 
 class NoTemplateError(ValueError):
-    """The file is no GGUF, or holds no chat template."""
+    """The file is not a GGUF file, or holds no chat template."""
 
 
 def template_from_gguf(path: Path) -> ChatTemplate:
-    """The file's template, its named ones and its special tokens. Raises NoTemplateError, OSError."""
+    """Return the file's template with its named templates and special tokens. Raises NoTemplateError, OSError."""
     try:
         facts = read_text_facts(path)
     except GgufError as error:

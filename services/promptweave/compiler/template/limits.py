@@ -1,8 +1,8 @@
-"""Bounds on what a template may cost: time, memory, output. A template is part of a file that people download.
+"""Limits on the cost of a template: time, memory, output. Templates are part of downloaded files, so they are untrusted.
 
-Two fences. Inside the process: a timer of CPU time (`common/cpu_limit.py`) interrupts Python code wherever it is, so an
-error can name the template's line; `bound_memory` makes allocations fail. Outside: whoever runs the process kills it when
-even that does not help, as inside one long operation of C code (`service/worker_pool.py`).
+There are two barriers. Inside the process, a timer of CPU time (`common/cpu_limit.py`) interrupts Python code wherever it
+is, so an error can name the template's line, and `bound_memory` makes allocations fail. Outside, the parent process kills it
+if even that does not help, as inside one long operation of C code (`service/worker_pool.py`).
 """
 
 import sys
@@ -11,14 +11,14 @@ RENDER_S = 2.0
 """CPU seconds of one render."""
 
 MEMORY_BYTES = 1 << 30
-"""Address space of a process that renders."""
+"""Address space of a process that renders, in bytes."""
 
 MAX_PROMPT_CHARS = 16 * 1024 * 1024
-"""The longest prompt that a template may write."""
+"""Maximum length of a prompt that a template may generate, in characters."""
 
 
 def bound_memory(limit: int = MEMORY_BYTES) -> None:
-    """Lets allocations of this process fail beyond the limit, where the system can do that."""
+    """Make allocations of this process fail beyond the limit, if the operating system supports it."""
     if sys.platform == "linux":
         import resource
 

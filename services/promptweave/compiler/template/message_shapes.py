@@ -1,4 +1,4 @@
-"""Forms in which some templates want messages: content as a list of parts, results inside the message that calls."""
+"""Message forms that some templates require: content as a list of parts, results inside the calling message."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from promptweave.compiler.json_text import loads
 
 TemplateMessage = Mapping[str, Any]
-"""A message as templates are given it."""
+"""A message in the form that templates receive."""
 
 
 def in_parts(turn: TemplateMessage) -> dict[str, Any]:
-    """A message with its content as a list of parts, which it may be already."""
+    """Return a message with its content as a list of parts, which it may be already."""
     if isinstance(turn["content"], list):
         return dict(turn)
     return {**turn, "content": [{"type": "text", "text": turn["content"]}] if turn["content"] else []}
 
 
 def results_in_calls(messages: Sequence[TemplateMessage]) -> list[TemplateMessage]:
-    """Messages with the results of calls as `tool_responses` of the message that calls; those of no call stay.
+    """Return messages with the results of calls as `tool_responses` of the calling message; results without a call stay.
 
-    The answer after them becomes that message's content: to such templates all of it is one turn of the model.
+    The answer after them becomes that message's content: such templates treat all of it as one turn of the model.
     """
     done: list[TemplateMessage] = []
     for message in messages:

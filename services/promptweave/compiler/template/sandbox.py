@@ -1,6 +1,6 @@
-"""The Jinja environment that chat templates are written for: the one of Hugging Face's `apply_chat_template`, in a sandbox.
+"""The Jinja environment that chat templates are written for: that of Hugging Face's `apply_chat_template`, in a sandbox.
 
-The sandbox keeps a template from reaching Python. What it may cost is bounded in `limits.py`.
+The sandbox keeps a template from reaching Python. Its cost is limited in `limits.py`.
 """
 
 import json
@@ -19,7 +19,7 @@ from promptweave.compiler.template.limits import MAX_PROMPT_CHARS
 
 
 class _Generation(Extension):
-    """`{% generation %}`, with which some templates mark what the model writes: transparent here."""
+    """`{% generation %}`, with which some templates mark the model's output: transparent here."""
 
     tags = {"generation"}  # noqa: RUF012 - Jinja's own protocol
 
@@ -39,19 +39,19 @@ def _to_json(
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
-    """As Hugging Face's: no HTML escapes, no sorting."""
+    """Serialize like Hugging Face's filter: no HTML escapes, no sorting."""
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | Sequence):
         value = list(value)
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
 class _Sandbox(SandboxedEnvironment):
-    """Also keeps single operations small: neither the timer nor a memory limit reaches into the middle of one."""
+    """Also keeps single operations small: neither the timer nor a memory limit can interrupt the middle of one."""
 
     intercepted_binops = frozenset({"*", "**"})
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Refuses products and powers that no chat template has a use for."""
+        """Reject products and powers that no chat template needs."""
         if operator == "**" and _bits(left) * abs(right if isinstance(right, int | float) else 0) > _MAX_BITS:
             raise TemplateLimitError("the chat template computes a huge number")
         if operator == "*":
@@ -80,7 +80,7 @@ def _environment() -> SandboxedEnvironment:
     environment.filters["from_json"] = json.loads
     environment.filters["safe"] = str
     environment.globals["raise_exception"] = _raise_exception
-    # Renders are reproducible: no random text, and every draw is of the first.
+    # Renders are reproducible: no random text, and `random` always picks the first item.
     del environment.globals["lipsum"]
     environment.filters["random"] = environment.filters["first"]
     return environment

@@ -1,4 +1,4 @@
-"""Where a text spells special tokens of a template's vocabulary."""
+"""Finds special tokens of a template's vocabulary that a text spells."""
 
 import re
 from functools import lru_cache
@@ -7,37 +7,37 @@ from promptweave.compiler.markup import TAG
 from promptweave.compiler.template.chat_template import ChatTemplate
 
 _USUAL = re.compile(r"<\|[^<>|\s]{1,64}\|>|<｜[^<>｜\s]{1,64}｜>")
-"""How most special tokens look: for vocabularies that are not known, or not whole."""
+"""The usual form of special tokens, for vocabularies that are unknown or incomplete."""
 
 
 class Spellings:
-    """The special tokens that text may spell by accident, or on purpose.
+    """The special tokens that text may spell, accidentally or deliberately.
 
-    Of a known vocabulary those are its special tokens; of one that is not, the tags that the template itself writes.
+    If the vocabulary is known, its special tokens; otherwise the tags that the template itself contains.
     """
 
     def __init__(self, source: str, special_tokens: tuple[str, ...], ends: tuple[str, ...]) -> None:
-        # One character cannot be cut in two.
+        # A single character cannot be cut.
         self._known = frozenset(text for text in (*(special_tokens or TAG.findall(source)), *ends) if len(text) > 1)
         self._lengths = sorted({len(text) for text in self._known}, reverse=True)
         self._firsts = sorted({text[0] for text in self._known} | {"<"})
         self._first = re.compile("[" + "".join(map(re.escape, self._firsts)) + "]")
 
     def longest(self, text: str, place: int) -> int:
-        """The length of the longest one that stands at `place`; 0: none does."""
+        """Return the length of the longest special token at `place`; 0 if there is none."""
         known = next((len(found) for length in self._lengths if (found := text[place : place + length]) in self._known), 0)
         usual = _USUAL.match(text, place)
         return max(known, len(usual.group()) if usual else 0)
 
     def places(self, text: str) -> list[int]:
-        """Where one stands. They may overlap."""
+        """Return the positions of special tokens. They may overlap."""
         if not any(first in text for first in self._firsts):
-            return []  # Far faster than the pattern finds that out.
+            return []  # Far faster than searching with the pattern.
         return [found.start() for found in self._first.finditer(text) if self.longest(text, found.start())]
 
 
 def spellings(template: ChatTemplate, also: tuple[str, ...] = ()) -> Spellings:
-    """Those of a template's model, and others."""
+    """Return the special tokens of a template's model, and the given ones."""
     return _cached(template.source, template.special_tokens, (template.bos_token, template.eos_token, *also))
 
 

@@ -1,7 +1,7 @@
-"""Grammars that callers write (GBNF, Lark, regular expressions) → ours.
+"""Converts callers' grammars (GBNF, Lark, regular expressions) to promptweave's grammar values.
 
-cursor.py        a place in the caller's text, and errors that name it
-gbnf_reader.py   reads llama.cpp's GBNF                        lark_reader.py, lark_common.py   read a part of Lark
-draft.py         what they read, made safe for an engine: same language, no left recursion, nothing empty repeated
-embed.py         the language as a part of a larger grammar, as it is or inside a JSON string
+cursor.py        a position in the caller's text, and errors that report it
+gbnf_reader.py   reads llama.cpp's GBNF                        lark_reader.py, lark_common.py   read a subset of Lark
+draft.py         makes the result safe for an engine: same language, no left recursion, no repetition of empty items
+embed.py         embeds the language in a larger grammar, verbatim or inside a JSON string
 """

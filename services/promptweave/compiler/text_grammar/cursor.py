@@ -1,19 +1,19 @@
-"""A place in a grammar's text."""
+"""A position in a grammar's text."""
 
 import re
 
 MAX_NESTING = 60
-"""Of groups in groups."""
+"""Maximum depth of nested groups."""
 
 MAX_COUNT = 100_000
-"""Of a repetition."""
+"""Maximum count of a repetition."""
 
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "b": "\b", "0": "\0"}
 _DIGITS = {"x": 2, "u": 4, "U": 8}
 
 
 class GrammarTextError(Exception):
-    """What is wrong with a grammar's text, with line and column. `unsupported`: the notation has it, and we do not."""
+    """An error in a grammar's text, with line and column. `unsupported`: valid in the notation, but not supported here."""
 
     def __init__(self, message: str, *, unsupported: bool = False) -> None:
         super().__init__(message)
@@ -21,7 +21,7 @@ class GrammarTextError(Exception):
 
 
 class Cursor:
-    """Reads a text from its beginning to its end."""
+    """Reads a text from beginning to end."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -29,42 +29,42 @@ class Cursor:
         self._depth = 0
 
     def error(self, why: str, *, at: int | None = None, unsupported: bool = False) -> GrammarTextError:
-        """An error at a place; None: here."""
+        """Return an error at a position; None: the current one."""
         before = self.text[: self.place if at is None else at]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return GrammarTextError(f"line {line}, column {column}: {why}", unsupported=unsupported)
 
     @property
     def done(self) -> bool:
-        """Nothing is left."""
+        """Return whether the end of the text is reached."""
         return self.place >= len(self.text)
 
     def peek(self, text: str) -> bool:
-        """Whether the text goes on so."""
+        """Return whether `text` comes next."""
         return self.text.startswith(text, self.place)
 
     def take(self, text: str) -> bool:
-        """Reads `text`, if it stands here."""
+        """Read `text` if it comes next; return whether it did."""
         found = self.peek(text)
         self.place += len(text) if found else 0
         return found
 
     def match(self, pattern: re.Pattern[str]) -> re.Match[str] | None:
-        """Reads what the pattern matches here."""
+        """Read and return what the pattern matches here."""
         found = pattern.match(self.text, self.place)
         if found:
             self.place = found.end()
         return found
 
     def char(self, ends: str) -> str:
-        """One character that must be there; `ends` says what should have come before the text's end."""
+        """Read one required character; `ends` is what the error reports as missing at the end of the text."""
         if self.done:
             raise self.error(f"the text ends before {ends}")
         self.place += 1
         return self.text[self.place - 1]
 
     def escaped(self, plain: str) -> str:
-        """The character that an escape stands for, its backslash being read. `plain`: those that stand for themselves."""
+        """Return the character of an escape whose backslash was read. `plain`: characters that stand for themselves."""
         at = self.place - 1
         char = self.char("an escape")
         if char in _DIGITS:
@@ -83,17 +83,17 @@ class Cursor:
         return _SHORT[char]
 
     def enter(self) -> None:
-        """A group begins."""
+        """Begin a group."""
         self._depth += 1
         if self._depth > MAX_NESTING:
             raise self.error(f"groups are nested more than {MAX_NESTING} deep")
 
     def leave(self) -> None:
-        """A group has ended."""
+        """End a group."""
         self._depth -= 1
 
     def checked(self, low: int, high: int | None, at: int) -> tuple[int, int | None]:
-        """The counts of a repetition."""
+        """Check and return the counts of a repetition."""
         if high is not None and high < low:
             raise self.error(f"{low} to {high} times: the numbers are out of order", at=at)
         if max(low, high or 0) > MAX_COUNT:

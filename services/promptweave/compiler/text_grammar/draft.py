@@ -1,8 +1,8 @@
-"""A grammar as somebody wrote it → the same language in a form that engines survive.
+"""Rewrites a caller's grammar to the same language in a form that engines can handle.
 
-What llama.cpp's grammar code does not take (`output/grammar/safety.py`): left recursion, and repeating what may be empty.
-Both are written otherwise where that changes nothing: `a ::= a x | b` is `b x*`, and `(x?)*` is `x*`. Left recursion by way
-of other rules is refused.
+llama.cpp's grammar code cannot handle left recursion and repetition of items that may be empty
+(`output/grammar/safety.py`). Both are rewritten if that preserves the language: `a ::= a x | b` becomes `b x*`, and `(x?)*`
+becomes `x*`. Left recursion through other rules is rejected.
 """
 
 from collections.abc import Iterator
@@ -14,12 +14,12 @@ from promptweave.output.grammar.prefixes import ambiguous_prefix
 from promptweave.output.grammar.safety import is_nullable, left_recursive, nullable_rules
 
 _NONEMPTY = " nonempty"
-"""Behind a rule's name: its texts but for the empty one. No notation has names with a space."""
+"""Suffix of a rule's name: its texts without the empty one. No notation allows names with a space."""
 
 
 @dataclass
 class Draft:
-    """Rules by their names, and where in the text each is defined and first used."""
+    """Rules by name, and where in the text each is defined and first used."""
 
     cursor: Cursor
     start: str
@@ -28,19 +28,19 @@ class Draft:
     used: dict[str, int] = field(default_factory=dict)
 
     def define(self, name: str, body: Expr, at: int) -> None:
-        """A rule, which must not be there yet. Raises GrammarTextError."""
+        """Add a rule, which must not be defined yet. Raises GrammarTextError."""
         if name in self.rules:
             raise self.cursor.error(f"there are two rules of the name {name!r}", at=at)
         self.rules[name] = body
         self.defined[name] = at
 
     def use(self, name: str, at: int) -> Ref:
-        """A rule's name in another rule."""
+        """Return a reference to a rule, and record its position."""
         self.used.setdefault(name, at)
         return Ref(name)
 
     def grammar(self) -> Grammar:
-        """The grammar, safe for engines. Raises GrammarTextError."""
+        """Return the grammar, safe for engines. Raises GrammarTextError."""
         for name, at in self.used.items():
             if name not in self.rules:
                 raise self.cursor.error(f"the rule {name!r} is not defined", at=at)
@@ -62,7 +62,7 @@ class Draft:
 
 
 def _straight(name: str, body: Expr) -> Expr:
-    """A rule that begins with itself, as what it begins with otherwise and then any number of what follows."""
+    """Eliminate direct left recursion: the alternatives that do not begin with the rule, then repetitions of the tails."""
     items = body.items if isinstance(body, Alt) else (body,)
     base, tails = [], []
     for item in items:
@@ -75,7 +75,7 @@ def _straight(name: str, body: Expr) -> Expr:
 
 
 def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
-    """The same languages with no repeated item that may be empty."""
+    """Return rules of the same languages in which no repeated item may be empty."""
     nullable = nullable_rules(rules)
     wanted: list[str] = []
 
@@ -95,7 +95,7 @@ def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
         return expr
 
     def nonempty(expr: Expr) -> Expr:
-        """The texts of `expr` but for the empty one."""
+        """Return the texts of `expr` without the empty one."""
         if not is_nullable(expr, nullable):
             return rewritten(expr)
         match expr:
@@ -114,7 +114,7 @@ def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
         return NOTHING
 
     def _beginnings(items: tuple[Expr, ...]) -> Iterator[Expr]:
-        """A sequence of items that may all be empty, by the first one that is not."""
+        """Split a sequence of items that may all be empty by its first nonempty item."""
         for place, item in enumerate(items):
             yield seq(nonempty(item), *map(rewritten, items[place + 1 :]))
 
@@ -128,9 +128,9 @@ def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
 
 
 def _factored(rules: dict[str, Expr]) -> dict[str, Expr]:
-    """The same languages where alternatives that begin with the same item share it.
+    """Return rules of the same languages in which alternatives that begin with the same item share it.
 
-    Engines follow each of them otherwise, and in nested ones that doubles at each level.
+    Otherwise engines follow each of them, which doubles at each level of nesting.
     """
     nullable = nullable_rules(rules)
 
@@ -150,7 +150,7 @@ def _factored(rules: dict[str, Expr]) -> dict[str, Expr]:
         return expr
 
     def choice(items: list[Expr]) -> Expr:
-        """One of several, of which one may be empty: then no other need say so."""
+        """Return a choice, without the explicit empty alternative if another one may be empty."""
         if any(item != EMPTY and is_nullable(item, nullable) for item in items):
             items = [item for item in items if item != EMPTY]
         return factored(alt(*items))
@@ -159,7 +159,7 @@ def _factored(rules: dict[str, Expr]) -> dict[str, Expr]:
 
 
 def embedded(grammar: Grammar, draft: Draft, prefix: str) -> Expr:
-    """Another grammar as a part of the draft; its rules get names that nobody can write."""
+    """Embed another grammar in the draft; its rules get names that callers cannot use."""
 
     def renamed(expr: Expr) -> Expr:
         match expr:
@@ -179,5 +179,5 @@ def embedded(grammar: Grammar, draft: Draft, prefix: str) -> Expr:
 
 
 def any_case(text: str) -> Expr:
-    """A text in any mixture of capital and small letters."""
+    """Return a text in any mixture of upper and lower case."""
     return seq(*(alt(*(Lit(form) for form in dict.fromkeys((c, c.lower(), c.upper())) if len(form) == 1)) for c in text))

@@ -1,7 +1,7 @@
-"""A language of texts as a part of a larger grammar: as it is, or as the JSON strings that spell its texts.
+"""Embeds a language in a larger grammar: verbatim, or as the JSON strings that encode its texts.
 
-Each character has one spelling in a JSON string, and a grammar's leaves are characters: so any grammar can be spelled so,
-whether it is regular or not.
+Each character has one spelling in a JSON string, and a grammar's leaves are characters: so any grammar can be encoded this
+way, whether it is regular or not.
 """
 
 from functools import lru_cache
@@ -21,11 +21,11 @@ from promptweave.compiler.text_grammar.lark_reader import read_lark
 from promptweave.output.grammar.expr import EMPTY, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
 
 MAX_CHARACTERS = 200_000
-"""Of a grammar's text."""
+"""The maximum length of a grammar's text."""
 
 
 def read_text_grammar(grammar: TextGrammar) -> Grammar:
-    """The grammar's value. Raises RequestError and UnsupportedError, whose path is the grammar's."""
+    """Parse a grammar. Raises RequestError and UnsupportedError, with the grammar's path."""
     error: CompilerError
     try:
         if len(grammar.definition) > MAX_CHARACTERS:
@@ -61,7 +61,7 @@ def _read(syntax: GrammarSyntax, definition: str) -> Grammar:
 
 
 def embed_text(grammar: Grammar, rules: Rules, *, as_json: bool = False) -> Expr:
-    """The texts of a grammar; with `as_json`, the JSON strings that spell them, with their quotes."""
+    """Return the texts of a grammar; with `as_json`, the JSON strings that encode them, including quotes."""
     names = {name: rules.reserve("text") for name in grammar.rules}
 
     def copied(expr: Expr) -> Expr:
@@ -78,12 +78,12 @@ def embed_text(grammar: Grammar, rules: Rules, *, as_json: bool = False) -> Expr
                 return alt(*map(copied, items))
             case Rep(item, low, high):
                 inner = copied(item)
-                # The engine counts what is in a repeated group, so it is one rule.
+                # The engine multiplies a repeated group's content by its count, so the item becomes a single rule.
                 one = inner if isinstance(inner, Ref | Chars) or max(low, high or 0) <= 1 else rules.add("text", inner)
                 return counted(one, low, high, rules)
 
     for name, body in grammar.rules.items():
         rules.define(names[name], copied(body))
-    # A rule, so that nothing of it counts as certain to come: what goes into the prompt for that is trusted text.
+    # A rule, so that no part of it counts as forced text: forced text becomes part of the prompt as trusted text.
     root = rules.add("text", copied(grammar.root))
     return seq(Lit('"'), root, Lit('"')) if as_json else root

@@ -1,6 +1,6 @@
 """Reads llama.cpp's GBNF (build b11549, `grammars/README.md` there).
 
-Token literals (`<[12]>`, `<think>`, `!<...>`) are refused: a compiled prompt is for any engine and any vocabulary.
+Token literals (`<[12]>`, `<think>`, `!<...>`) are rejected: a compiled prompt must work with any engine and vocabulary.
 """
 
 import re
@@ -19,7 +19,7 @@ _SIGNS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?"
 
 
 def read_gbnf(text: str) -> Grammar:
-    """The grammar, safe for engines. Raises GrammarTextError."""
+    """Parse a grammar and make it safe for engines. Raises GrammarTextError."""
     cursor = Cursor(text)
     draft = Draft(cursor, "root")
     reader = _Reader(cursor, draft)
@@ -64,7 +64,7 @@ class _Reader:
             at = cursor.place
             item = self._item()
             if item is None:
-                # A choice may go on in the next line.
+                # A choice may continue on the next line.
                 cursor.match(_BEFORE_CHOICE)
                 return seq(*items)
             items.append(self._repeated(item, at))

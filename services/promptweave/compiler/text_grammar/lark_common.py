@@ -1,4 +1,4 @@
-"""What `%import common.NAME` of Lark means: the terminals of its library, in its own notation."""
+"""The terminals of Lark's library, in its own notation, for `%import common.NAME`."""
 
 COMMON = r"""
 DIGIT: "0".."9"

@@ -1,8 +1,8 @@
-"""Reads a part of Lark: rules, terminals, strings, regular expressions, groups, `?`, `*`, `+`, counts, ranges of characters,
-`%ignore`, and `%import` of Lark's library of terminals. Templates, `%declare` and the like are refused by name.
+"""Reads a subset of Lark: rules, terminals, strings, regular expressions, groups, `?`, `*`, `+`, counts, character ranges,
+`%ignore`, and `%import` of Lark's library of terminals. Templates, `%declare` and the like are rejected by name.
 
-A grammar means what it means to Lark's Earley parser: every text that can be read as it, wherever its terminals end. Names
-of alternatives (`-> name`), `?` and `!` before a rule's name and priorities are about trees, not about texts.
+Grammars are interpreted as by Lark's Earley parser: a grammar accepts every text that it can parse, wherever its terminals
+end. Names of alternatives (`-> name`), `?` and `!` before a rule's name and priorities only affect trees, not texts.
 """
 
 import re
@@ -31,7 +31,7 @@ _IGNORED = "%ignore"
 
 
 def read_lark(text: str) -> Grammar:
-    """The grammar, safe for engines. Raises GrammarTextError."""
+    """Parse a grammar and make it safe for engines. Raises GrammarTextError."""
     return _read(text, "start").grammar()
 
 
@@ -57,7 +57,7 @@ class _Reader:
         self._regexes = 0
 
     def finish(self) -> None:
-        """The grammar's text was read."""
+        """Complete the draft after the end of the text."""
         if self._ignores and self._draft.start in self._draft.rules:
             self._draft.rules[_IGNORED] = Rep(alt(*self._ignored))
             start_name = f"{_IGNORED} {self._draft.start}"
@@ -65,7 +65,7 @@ class _Reader:
             self._draft.start = start_name
 
     def statement(self) -> None:
-        """A rule, a terminal, or an instruction."""
+        """Read a rule, a terminal, or an instruction."""
         cursor, at = self._cursor, self._cursor.place
         if cursor.take("%"):
             self._instruction(at)
@@ -169,7 +169,7 @@ class _Reader:
         return None
 
     def _terminal(self, item: Expr) -> Expr:
-        """A terminal in a rule, and what may be ignored behind it."""
+        """Return a terminal in a rule, followed by what may be ignored after it."""
         return seq(item, Ref(_IGNORED)) if self._ignores and self._in_rule else item
 
     def _string(self) -> Expr:

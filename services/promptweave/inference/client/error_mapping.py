@@ -1,16 +1,16 @@
-"""The one table from what the engine answers to what it means.
+"""Maps the engine's HTTP responses to inference errors.
 
 | the engine                                        | the caller                                                 |
 |---------------------------------------------------|------------------------------------------------------------|
 | no connection; closed before the end              | EngineUnavailableError                                     |
 | 503 (loading)                                     | EngineUnavailableError                                     |
 | 400 `exceed_context_size_error`                   | ContextOverflowError                                       |
-| 400 that speaks of a grammar                      | RequestError at /prompt/gbnf                               |
-| 500 "Unexpected empty grammar stack"              | RequestError at /prompt/gbnf: no token fits it any more    |
+| 400 that mentions a grammar                       | RequestError at /prompt/gbnf                               |
+| 500 "Unexpected empty grammar stack"              | RequestError at /prompt/gbnf: no token matches any more    |
 | 400 "Prompt contains invalid tokens"              | RequestError at /prompt/segments                           |
 | 400 `Field 'x': ...`                              | RequestError at /sampling/x                                |
 | other 400, 404, 422                               | RequestError                                               |
-| 401, 403                                          | EngineFailedError: our key is wrong, not the caller's      |
+| 401, 403                                          | EngineFailedError: the service's own API key is wrong      |
 | anything else                                     | EngineFailedError                                          |
 """
 
@@ -31,18 +31,18 @@ _MAX_LENGTH = 500
 
 
 def unreachable(error: Exception | None) -> EngineUnavailableError:
-    """There is no engine, or it went away (`error` None: it ended its answer too early)."""
+    """Return the error for an engine that is unreachable or exited (`error` None: its response ended too early)."""
     what = f" ({type(error).__name__})" if error else ""
     return EngineUnavailableError(f"the engine cannot be reached, or went away during the call{what}")
 
 
 def unexpected_response() -> EngineFailedError:
-    """It is there, and is no llama.cpp server, or one of a build that we do not know."""
+    """Return the error for a server that is not llama.cpp's, or of an unsupported build."""
     return EngineFailedError("the engine does not answer as llama.cpp's server does")
 
 
 def from_response(status: int, body: bytes) -> InferenceError:
-    """What an answer with this HTTP status, or with this error in mid-stream, means."""
+    """Return the error for a response with this HTTP status, or with this error in mid-stream."""
     details = _details(body)
     message = str(details.get("message") or "it gave no reason")[:_MAX_LENGTH]
     if details.get("type") == "exceed_context_size_error":

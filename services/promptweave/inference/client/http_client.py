@@ -1,4 +1,4 @@
-"""HTTP to a program that is watched over: what goes wrong on the way comes out as EngineUnavailableError."""
+"""HTTP client for a supervised program: transport errors are raised as EngineUnavailableError."""
 
 import json
 from collections.abc import Mapping
@@ -20,33 +20,33 @@ from promptweave.inference.client.error_mapping import unreachable
 from promptweave.inference.errors import EngineAwayError
 
 SMALL_CALL_S = 60.0
-"""For everything but what a model works on, which may take as long as it likes."""
+"""Timeout for everything except model work, which is not limited."""
 
 CONNECT_S = 5.0
 
 _WRITE_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 BROKEN = (ClientError, TimeoutError, RuntimeError)
-"""What aiohttp raises where the other side is not there, or goes away, or (RuntimeError) the client itself was closed."""
+"""What aiohttp raises if the server is unreachable or exits, or (RuntimeError) if the client itself was closed."""
 
 
 class HttpClient:
     """Talks to one server, below `url`."""
 
     def __init__(self, url: str, *, headers: Mapping[str, str] | None = None, socket: str | None = None) -> None:
-        """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
+        """Set the server. `socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
         self._url = url.rstrip("/")
         self._headers = headers
         self._socket = socket
         self._http: ClientSession | None = None
-        # A call found it gone: until it is healthy, no message could tell whether a dying engine saw it.
+        # A call has failed: until the engine is healthy, a message could not know whether a dying engine received it.
         self._lost = False
         self.answers = True
-        """Whether it was there when it was asked or called last."""
+        """Whether it responded to the last check or call."""
 
     async def __aenter__(self) -> Self:
-        # The number of streams is bounded by whoever calls, and a pool that is full would block /health.
-        # No connection is kept: a message that finds its own closed could not tell whether the engine saw it.
+        # The caller bounds the number of streams, and a full pool would block /health.
+        # No connection is reused: a message that finds its own closed could not know whether the engine received it.
         connector = (
             UnixConnector(self._socket, force_close=True, limit=0)
             if self._socket
@@ -62,7 +62,7 @@ class HttpClient:
             await self._http.close()
 
     async def healthy(self, *, timeout_s: float = 5.0) -> bool:
-        """Whether it is there and the model is loaded."""
+        """Return whether it responds and the model is loaded."""
         try:
             response = await self._request("GET", "/health", timeout_s)
         except (*BROKEN, EngineAwayError):
@@ -76,7 +76,7 @@ class HttpClient:
     async def _fetch(
         self, method: str, path: str, *, timeout_s: float | None = SMALL_CALL_S, **body: Any
     ) -> tuple[int, bytes]:
-        """The status and the body of an answer. `body`: `json` or `data`, as aiohttp takes them."""
+        """Return the status and the body of a response. `body`: `json` or `data`, as in aiohttp."""
         response = await self._send(method, path, timeout_s=timeout_s, **body)
         try:
             return response.status, await self._read(response)
@@ -84,7 +84,7 @@ class HttpClient:
             response.close()
 
     async def _send(self, method: str, path: str, *, timeout_s: float | None, **body: Any) -> ClientResponse:
-        """The beginning of an answer. Whoever has it closes it."""
+        """Return the beginning of a response, which the caller must close."""
         try:
             return await self._request(method, path, timeout_s, **body)
         except ClientConnectorError:
@@ -103,7 +103,7 @@ class HttpClient:
 
     async def _request(self, method: str, path: str, timeout_s: float | None, **body: Any) -> ClientResponse:
         if self._http is None or self._http.closed:
-            raise EngineAwayError  # It went away while the caller waited for a slot of it.
+            raise EngineAwayError  # It exited while the caller waited for one of its slots.
         return await self._http.request(
             method,
             self._url + path,

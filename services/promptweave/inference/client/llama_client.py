@@ -1,4 +1,4 @@
-"""The engine's HTTP, as far as we use it (builds b11434 to b11549).
+"""The part of the engine's HTTP API that promptweave uses (builds b11434 to b11549).
 
 /completion, /tokenize, /detokenize, /v1/embeddings, /rerank, /props, /slots, /v1/models, /health.
 
@@ -25,7 +25,7 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a message took up to some chunk: tokens, and milliseconds."""
+    """What a message used up to some chunk: tokens, and milliseconds."""
 
     prompt_tokens: int
     cached_tokens: int
@@ -33,7 +33,7 @@ class Counts:
     prompt_ms: float
     predicted_ms: float
     forced_tokens: int = 0
-    """Of the completion's, those that nobody decoded, since they were certain; see `generation/fast_forward.py`."""
+    """Completion tokens forced by the grammar and not sampled; see `generation/fast_forward.py`."""
 
 
 NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)
@@ -41,7 +41,7 @@ NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_m
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A token that might come, with the natural logarithm of its probability before grammar, biases and samplers."""
+    """A possible token, with the natural logarithm of its probability before grammar, biases and samplers."""
 
     token: int
     text: bytes
@@ -50,7 +50,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """The token that came, and the likeliest ones, best first."""
+    """The token that was chosen, and the likeliest ones, best first."""
 
     chosen: Candidate
     top: tuple[Candidate, ...]
@@ -58,10 +58,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One event of a completion: usually one token; the last one holds no token, and `stop_type`.
+    """One event of a completion: usually one token; the last one has no token, but `stop_type`.
 
-    Tokens that end inside a character have no chunk of their own. The one that ends it has the text of all of them, in
-    `scores` too, and is the only one whose id and scores are told.
+    Tokens that end inside a character have no chunk of their own. The one that completes it has the text of all of them,
+    also in `scores`, and is the only one whose id and scores are reported.
     """
 
     text: str
@@ -70,67 +70,67 @@ class Chunk:
     """In the last chunk: `eos`, `word`, `limit` or `none`."""
     token: int | None = None
     scores: Scores | None = None
-    """Where `n_probs` asked for them."""
+    """If `n_probs` requested them."""
     stopping_word: str = ""
-    """The stop string that ended it, which is not in its text."""
+    """The stop string that ended the completion, which is not part of its text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """One of the engine's slots, at some moment."""
+    """The state of one of the engine's slots."""
 
     id: int
     processing: bool
     task: int
-    """The last one that it did, or does; -1: none."""
+    """The id of its current or last task; -1: none."""
     tokens: int
-    """How many it holds."""
+    """Number of tokens that it holds."""
     context_size: int
-    """How many it can hold."""
+    """Number of tokens that it can hold."""
 
 
 class EngineClient(HttpClient):
-    """Talks to one engine. Transport errors come out as EngineUnavailableError, the engine's own as what they mean."""
+    """Client of one engine. Raises EngineUnavailableError for transport errors; maps the engine's own errors."""
 
     def __init__(self, url: str, *, api_key: str | None = None, socket: str | None = None) -> None:
-        """`socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
+        """Set the server. `socket`: the path of a UNIX socket to connect to, whatever host `url` names."""
         if api_key:
-            # What a URL says of a user would be a second authorization.
+            # Credentials in the URL would be a second authorization.
             super().__init__(str(URL(url).with_user(None)), headers={"Authorization": f"Bearer {api_key}"}, socket=socket)
         else:
             super().__init__(url, socket=socket)
 
     async def props(self, *, timeout_s: float = SMALL_CALL_S) -> JsonObject:
-        """What it says of itself and the model."""
+        """Return the properties of the server and the model."""
         return await self._call("GET", "/props", timeout_s=timeout_s)
 
     async def models(self) -> JsonObject:
-        """Its list of models, in OpenAI's form."""
+        """Return the list of models, in OpenAI's format."""
         return await self._call("GET", "/v1/models")
 
     async def tokenize(self, text: str, *, parse_special: bool, add_special: bool) -> list[int]:
-        """Token ids. `parse_special`: special tokens spelled in the text are special tokens; `add_special`: with BOS."""
+        """Return token ids. `parse_special`: special tokens in the text are parsed as such; `add_special`: with BOS."""
         body = {"content": text, "parse_special": parse_special, "add_special": add_special}
         tokens: list[int] = (await self._call("POST", "/tokenize", body))["tokens"]
         return tokens
 
     async def tokenize_in_pieces(self, text: str, *, parse_special: bool, add_special: bool) -> list[tuple[int, bytes]]:
-        """Token ids, each with its bytes, which need not be whole characters."""
+        """Return token ids, each with its bytes, which need not be complete characters."""
         body = {"content": text, "parse_special": parse_special, "add_special": add_special, "with_pieces": True}
         tokens: list[JsonObject] = (await self._call("POST", "/tokenize", body))["tokens"]
-        # A piece that is no text comes as a list of bytes.
+        # A piece that is not valid text is a list of bytes.
         return [
             (token["id"], piece.encode() if isinstance(piece := token["piece"], str) else bytes(piece)) for token in tokens
         ]
 
     async def detokenize(self, tokens: list[int]) -> str:
-        """The tokens' text."""
+        """Return the text of the tokens."""
         text: str = (await self._call("POST", "/detokenize", {"tokens": tokens}))["content"]
         return text
 
     async def embed(self, inputs: Sequence[Sequence[int]]) -> list[list[float]]:
-        """A vector of length 1 for each of the texts, which are given as token ids."""
-        # As base64 the numbers are the engine's own, and no text in between.
+        """Return a vector of length 1 for each of the texts, which are given as token ids."""
+        # base64 preserves the engine's numbers exactly, without a conversion to text.
         body = {"input": inputs, "encoding_format": "base64", "embd_normalize": 2}
         items = (await self._call("POST", "/v1/embeddings", body, timeout_s=None)).get("data")
         try:
@@ -140,7 +140,7 @@ class EngineClient(HttpClient):
             raise unexpected_response() from None
 
     async def rerank(self, query: str, documents: Sequence[str]) -> tuple[list[tuple[int, float]], int]:
-        """Places of documents with their scores, and how many tokens it took."""
+        """Return the documents' indices with their scores, and the number of tokens used."""
         body = {"query": query, "documents": documents}
         answer = await self._call("POST", "/rerank", body, timeout_s=None)
         try:
@@ -150,7 +150,7 @@ class EngineClient(HttpClient):
             raise unexpected_response() from None
 
     async def slots(self, *, timeout_s: float = SMALL_CALL_S) -> list[Slot]:
-        """What its slots do."""
+        """Return the state of its slots."""
         listed = await self._json("GET", "/slots", timeout_s=timeout_s)
         try:
             return [
@@ -167,7 +167,7 @@ class EngineClient(HttpClient):
             raise unexpected_response() from None
 
     async def save_slot(self, slot: int, file: str) -> int:
-        """Writes a slot's state into a file of the folder for that; returns how many tokens it holds."""
+        """Save a slot's state to a file in the engine's folder for states; return how many tokens it holds."""
         saved = await self._call("POST", f"/slots/{slot}?action=save", {"filename": file})
         tokens: int = saved["n_saved"]
         if not tokens or not saved["n_written"]:
@@ -175,14 +175,14 @@ class EngineClient(HttpClient):
         return tokens
 
     async def restore_slot(self, slot: int, file: str) -> int:
-        """Reads a slot's state from a file, which must be whole; returns how many tokens it holds."""
+        """Load a slot's state from a file, which must be complete; return how many tokens it holds."""
         restored = await self._call("POST", f"/slots/{slot}?action=restore", {"filename": file})
         tokens: int = restored["n_restored"]
         return tokens
 
     @asynccontextmanager
     async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncGenerator[list[Chunk], None]]:
-        """Writes a message: the chunks, those together that arrived together, up to the last one.
+        """Open a completion: its chunks up to the last one, in batches of those that arrived together.
 
         Leaving the context closes the connection, which cancels the message and frees its slot.
         """
@@ -221,16 +221,16 @@ class EngineClient(HttpClient):
 
 
 _LAST_FIELDS = ["content", "stop", "stop_type", "stopping_word", "tokens_predicted", "tokens_evaluated", "timings"]
-"""The last event would otherwise repeat the whole prompt."""
+"""The last event would otherwise repeat the complete prompt."""
 
 
 async def _chunks(response: ClientResponse) -> AsyncGenerator[list[Chunk], None]:
-    """The events of a stream, until the last one. Raises what the engine says went wrong in mid-stream."""
+    """Yield the events of a stream, up to the last one. Raises the error that the engine reports in mid-stream."""
     pending = b""
     try:
         async for piece in response.content.iter_any():
             *lines, pending = (pending + piece).split(b"\n")
-            # The others are comments, which keep the connection alive, and the empty lines between events.
+            # Other lines are comments, which keep the connection alive, and the empty lines between events.
             chunks = [_chunk(line.removeprefix(b"data: ")) for line in lines if line.startswith(b"data: ")]
             if chunks:
                 yield chunks

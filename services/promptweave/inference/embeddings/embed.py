@@ -1,4 +1,4 @@
-"""Makes vectors of texts, and ranks documents. Knows nothing of gRPC."""
+"""Embeds texts and ranks documents. Independent of gRPC."""
 
 import asyncio
 import math
@@ -13,10 +13,10 @@ from promptweave.inference.scheduling.slot_queue import Caller
 Tokens = Sequence[int]
 
 _MAX_BATCH = 32
-"""So many inputs travel together: what one call brings holds up others only so long."""
+"""Maximum inputs per engine request, which limits how long one call delays others."""
 
 _WORD = "a"
-"""Any."""
+"""An arbitrary word."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class Score:
-    """How well a document fits the query; higher is better, and what the numbers mean is the model's business."""
+    """How well a document matches the query; higher is better, and the scale depends on the model."""
 
     index: int
     """Of the document."""
@@ -45,10 +45,10 @@ class Ranking:
 
 
 async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions: int | None = None) -> Embeddings:
-    """The inputs' vectors. `dimensions`: only so many of their numbers, made length 1 again.
+    """Return the inputs' vectors. `dimensions`: only this many of their numbers, normalized to length 1 again.
 
-    Token ids are taken as they are; a text gets the special tokens around it that the model wants, and those that it spells
-    stay text. Nothing is cut: what is too long is refused before anything is evaluated. Raises InferenceError.
+    Token ids are passed on unchanged; a text gets the special tokens around it that the model requires, and those that it
+    spells stay text. Nothing is truncated: too long an input is refused before anything is evaluated. Raises InferenceError.
     """
     if not inputs:
         raise RequestError("there is nothing to embed: at least one input is needed", path="/inputs")
@@ -66,15 +66,15 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
             _check_length(len(ids), engine.facts.context_size, f"/inputs/{place}")
     vectors: list[list[float]] = []
     for group in _groups(tokens, engine.facts.context_size * engine.facts.slots):
-        # A slot for each: others have their turn between them.
+        # A slot for each group, so that other calls have their turn in between.
         async with engine.gate.slot(party):
             try:
                 vectors += await engine.client.embed(group)
             except RequestError as error:
-                # The engine does not say which one it means.
+                # The engine does not report which input it refers to.
                 raise RequestError(error.message, path="/inputs") from None
             except ContextOverflowError:
-                # Where a model keeps what it saw, the engine leaves room for one token more (b11549).
+                # For a model with a cache, the engine reserves room for one more token (b11549).
                 for place, ids in enumerate(tokens):
                     _check_length(len(ids), engine.facts.context_size - 1, f"/inputs/{place}")
                 raise
@@ -87,7 +87,7 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
 
 
 async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_n: int | None = None) -> Ranking:
-    """The documents, at most `top_n`, that fit the query best. Raises InferenceError."""
+    """Return the documents, at most `top_n`, that match the query best. Raises InferenceError."""
     if not query:
         raise RequestError("the query is empty", path="/query")
     if not documents:
@@ -114,7 +114,7 @@ async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_
 
 
 async def _tokenize(client: EngineClient, texts: Sequence[str], *, add_special: bool) -> list[list[int]]:
-    """The texts' token ids. Some at a time: the engine answers so many beside its other work."""
+    """Return the texts' token ids. In groups: the engine can handle this many besides its other work."""
     found: list[list[int]] = []
     for first in range(0, len(texts), _MAX_BATCH):
         group = texts[first : first + _MAX_BATCH]
@@ -125,7 +125,7 @@ async def _tokenize(client: EngineClient, texts: Sequence[str], *, add_special: 
 
 
 async def _tokens_around(client: EngineClient) -> int:
-    """How many tokens the engine puts around a query and a document: marks, or the model's template for it."""
+    """Return how many tokens the engine adds around a query and a document: markers, or the model's template for it."""
     _, whole = await client.rerank(_WORD, [_WORD])
     return whole - 2 * len(await client.tokenize(_WORD, parse_special=False, add_special=False))
 
@@ -140,7 +140,7 @@ def _check_length(tokens: int, longest: int, path: str) -> None:
 
 
 def _groups(tokens: Sequence[list[int]], most_tokens: int) -> Iterator[list[list[int]]]:
-    """The inputs in order, in groups that are evaluated together."""
+    """Yield the inputs in order, in groups that are evaluated together."""
     group: list[list[int]] = []
     size = 0
     for ids in tokens:

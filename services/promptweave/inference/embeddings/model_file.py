@@ -1,4 +1,4 @@
-"""What the file of an embedding model, or of a reranker, says: how long its texts may be, and how it pools."""
+"""Reading the header of an embedding or rerank model file: the maximum length of texts, and the pooling."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from promptweave.gguf.header import GgufError, read_header
 from promptweave.inference.errors import StartError
 
 POOLINGS = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
-"""llama.cpp's names of GGUF's numbers; 0 is none: a vector for each token."""
+"""llama.cpp's names for GGUF's numbers; 0 is none: a vector for each token."""
 
 RANK = "rank"
 
@@ -17,18 +17,18 @@ _KEYS = (".context_length", ".pooling_type", ".attention.causal")
 
 @dataclass(frozen=True)
 class VectorModel:
-    """A model that makes vectors, or scores, of texts."""
+    """A model that computes vectors, or scores, of texts."""
 
     context_size: int
-    """The longest text that it was trained with, in tokens."""
+    """The length of the longest text that it was trained with, in tokens."""
     pooling: str | None
-    """How the vectors of a text's tokens become one; "rank": they become a score. None: the file does not say."""
+    """How the vectors of a text's tokens are pooled into one; "rank": into a score. None: not in the file."""
     causal: bool
-    """Whether its tokens look back only, as those of models that write."""
+    """Whether its attention is causal, as in models that generate text."""
 
 
 def read_vector_model(path: Path) -> VectorModel:
-    """Reads a file's header. Raises StartError."""
+    """Read a file's header. Raises StartError."""
     try:
         pairs = read_header(path, lambda key: key == _ARCHITECTURE or key.endswith(_KEYS))
     except GgufError as error:

@@ -1,1 +1,1 @@
-"""Engines: llama.cpp servers of our own or somewhere else, what they can do, and load balancing."""
+"""Engines: managed and external llama.cpp servers, their capabilities, and load balancing."""

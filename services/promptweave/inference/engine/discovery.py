@@ -15,15 +15,15 @@ WHEEL = "xllamacpp"
 
 @dataclass(frozen=True)
 class EngineProgram:
-    """What is run: a llama-server binary, or (`binary` is None) llama.cpp's server from the wheel."""
+    """The program to run: a llama-server binary, or (`binary` is None) llama.cpp's server from the wheel."""
 
     binary: str | None
     version: str
-    """What is known of its version before it runs; "" for a binary, which tells it later."""
+    """The version, as far as it is known before the program runs; "" for a binary, which reports it later."""
 
 
 def find_engine(engine: str | None, engine_args: tuple[str, ...] = ()) -> EngineProgram:
-    """The first engine there is. Raises StartError where there is none, or where it cannot take `engine_args`."""
+    """Return the first engine found. Raises StartError if there is none, or if it cannot take `engine_args`."""
     named = engine or os.environ.get(ENGINE_VARIABLE)
     if named:
         binary = shutil.which(os.path.expanduser(named))
@@ -33,7 +33,7 @@ def find_engine(engine: str | None, engine_args: tuple[str, ...] = ()) -> Engine
         return EngineProgram(binary, "")
     if binary := shutil.which(BINARY):
         return EngineProgram(binary, "")
-    # Looked for, not imported: it is large, and this process lives as long as the service.
+    # Not imported: it is large, and this process lives as long as the service.
     if find_spec(WHEEL):
         if engine_args:
             raise StartError(

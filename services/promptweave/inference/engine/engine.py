@@ -1,4 +1,4 @@
-"""What the service sees of an engine, whoever runs it."""
+"""The service's view of an engine, managed or external."""
 
 import time
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from promptweave.inference.sessions.sessions import Sessions
 
 @dataclass(frozen=True)
 class ReadyEngine:
-    """An engine with its model loaded. It may go away at any time: calls of `client` then raise EngineUnavailableError."""
+    """An engine with its model loaded. It may exit at any time: calls of `client` then raise EngineUnavailableError."""
 
     client: EngineClient
     facts: ModelInfo
@@ -24,19 +24,19 @@ class ReadyEngine:
     quarantine: Quarantine
     pulse: Watchdog
     sessions: Sessions | None = None
-    """None: this engine keeps none."""
+    """None: this engine has no sessions."""
     rounds: Rounds = field(default_factory=Rounds)
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 
 
 class Source(Protocol):
-    """What messages are written by: an engine, or whatever chooses one."""
+    """A source of engines to generate messages with: one engine, or a balancer that chooses one."""
 
     def ready(self) -> ReadyEngine:
-        """The engine for now. Raises EngineUnavailableError."""
+        """Return the engine to use now. Raises EngineUnavailableError."""
         ...
 
 
 Engine: TypeAlias = Supervised[ReadyEngine]
-"""One of llama.cpp's."""
+"""A llama.cpp server, managed or external."""

@@ -1,4 +1,4 @@
-"""llama.cpp's server as a program that is watched over."""
+"""llama.cpp's server as a supervised program."""
 
 import os
 import secrets
@@ -29,12 +29,12 @@ from promptweave.inference.sessions.store import SessionFiles, fingerprint
 
 
 class LlamaServer:
-    """The engine of some options, with what outlives a single run of it."""
+    """The managed engine for some options, with the state that outlives a single run."""
 
     name = "engine"
 
     def __init__(self, options: InferenceOptions) -> None:
-        """Raises StartError where there is no model file or no engine."""
+        """Raise StartError if the model file or the engine is missing."""
         assert options.model is not None
         for file in filter(None, (options.model, options.mmproj)):
             check_model_file(file)
@@ -47,7 +47,7 @@ class LlamaServer:
 
     @contextmanager
     def launch(self) -> Iterator[Launch[ReadyEngine]]:
-        """It listens on a socket that only this user can reach, and knows a key that only we know."""
+        """Prepare a run that listens on a socket only this user can reach, with a generated API key."""
         options = self._options
         with socket_folder() as folder:
             socket, api_key = str(folder / SOCKET), secrets.token_urlsafe(32)
@@ -59,9 +59,9 @@ class LlamaServer:
                 socket=socket,
                 api_key=api_key,
                 parallel=options.parallel,
-                # Engines with a pooling let their slots share one context.
+                # The slots of engines with a pooling share one context.
                 ctx_size=options.ctx_size and options.ctx_size * (1 if options.pooling else options.parallel),
-                # The wheel's server puts the two together as they are.
+                # The wheel's server concatenates the folder and the file name without a separator.
                 slot_save_path=f"{options.session_dir.absolute()}{os.sep}" if options.session_dir else None,
                 args=options.engine_args,
                 pooling=options.pooling,
@@ -69,15 +69,15 @@ class LlamaServer:
             yield Launch(order.to_line(), self._life(socket, api_key))
 
     def log(self) -> EngineLog:
-        """Its lines have a level each."""
+        """Return the log of one run; its lines have levels."""
         return EngineLog()
 
     def loaded_part(self, pid: int) -> float | None:
-        """As the kernel tells."""
+        """Return how much of the model is loaded, 0 to 1, as reported by the kernel."""
         return loaded_part(pid, self._model)
 
     def describe(self, ready: ReadyEngine) -> str:
-        """The model, the engine, and how much it takes."""
+        """Return the model, the engine, and its capacity."""
         facts = ready.facts
         return f"{facts.model_id}, {facts.engine}, {facts.slots} x {facts.context_size} tokens of context"
 
@@ -87,7 +87,7 @@ class LlamaServer:
             yield _ProcessRun(self, client)
 
     async def handshake(self, client: EngineClient) -> ReadyEngine:
-        """Asks it all that is to be known. Raises InferenceError and StartAgainError."""
+        """Query everything that has to be known of the engine. Raises InferenceError and StartAgainError."""
         options = self._options
         facts = await query_model_info(client, model=options.model, model_id=options.model_id, engine=self._found.version)
         facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
@@ -97,9 +97,9 @@ class LlamaServer:
         return ReadyEngine(client, facts, gate, self._quarantine, pulse, sessions, rounds=rounds)
 
     async def _takes_llguidance(self, client: EngineClient, facts: ModelInfo) -> bool:
-        """Asked once: the engine is one and the same program in all its lives. Raises StartAgainError."""
+        """Return whether it supports llguidance. Probed once: every run has the same program. Raises StartAgainError."""
         if self._llguidance is None:
-            self._llguidance = False  # So it is, should the engine die of it.
+            self._llguidance = False  # Stays so if the probe crashes the engine.
             if available() and not facts.separator and self._options.pooling is None:
                 try:
                     self._llguidance = await takes_llguidance(client)
@@ -139,7 +139,7 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
     try:
         binary = os.stat(program.binary) if program.binary else None
         version = (binary.st_size, binary.st_mtime_ns) if binary else program.version
-        # Pictures are in a state as the projector saw them.
+        # A state contains images as the projector encoded them.
         projector = [fingerprint(options.mmproj)] if options.mmproj else []
         model = fingerprint(options.model, version, options.ctx_size, options.engine_args, *projector)
     except OSError as error:
@@ -151,7 +151,7 @@ class Supervisor(Supervision[ReadyEngine]):
     """The supervision of a llama.cpp server."""
 
     def __init__(self, options: InferenceOptions) -> None:
-        """Raises StartError where there is no model file or no engine."""
+        """Raise StartError if the model file or the engine is missing."""
         super().__init__(LlamaServer(options), start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
 
     def _killed_by_others(self, ready: ReadyEngine) -> None:

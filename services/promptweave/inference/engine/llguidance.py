@@ -1,7 +1,7 @@
-"""Watches that an engine keeps to a grammar of llguidance.
+"""Checks that an engine keeps to an llguidance grammar.
 
-llama.cpp (b11549) gives up such a grammar in silence: where it cannot read it, and where llguidance fails in the middle, it
-writes on without any (tried). So the grammar is read here first, and every text is read along it before it is passed on.
+llama.cpp (b11549) drops such a grammar silently: if it cannot parse it, or if llguidance fails in the middle, it continues
+without any grammar (tried). So the grammar is parsed here first, and all text is checked against it before it is passed on.
 """
 
 from typing import Any
@@ -9,11 +9,11 @@ from typing import Any
 from promptweave.inference.errors import GrammarViolationError, RequestError
 
 HEADER = "%llguidance {}\n"
-"""Tells the engine that what follows is Lark."""
+"""Marks what follows as Lark for the engine."""
 
 
 def available() -> bool:
-    """Whether llguidance's own package is here, without which nothing can be watched."""
+    """Return whether the llguidance package is installed, without which nothing can be checked."""
     try:
         import llguidance  # noqa: F401
     except ImportError:
@@ -22,25 +22,25 @@ def available() -> bool:
 
 
 class LlguidanceGuard:
-    """Reads a message along its grammar."""
+    """Checks a message against its grammar."""
 
     def __init__(self, lark: str, path: str = "/prompt/llguidance") -> None:
-        """Raises RequestError, at `path`, for a grammar that llguidance does not take."""
+        """Raise RequestError, at `path`, for a grammar that llguidance rejects."""
         from llguidance import LLMatcher, LLTokenizer
 
-        # A token for each byte: any text is a row of them.
+        # One token per byte: any text is a sequence of them.
         self._matcher: Any = LLMatcher(LLTokenizer("byte"), lark)
         if self._matcher.is_error():
             why = " ".join(str(self._matcher.get_error()).split())[:500]
             raise RequestError(f"llguidance refuses the grammar: {why}", path=path)
 
     def read(self, text: str) -> None:
-        """Raises GrammarViolationError for what the grammar does not allow."""
+        """Raise GrammarViolationError if the grammar does not allow the text."""
         data = list(text.encode())
         if self._matcher.try_consume_tokens(data) < len(data):
             raise GrammarViolationError("the answer left its grammar")
 
     def end(self) -> None:
-        """Raises GrammarViolationError where the message is not whole."""
+        """Raise GrammarViolationError if the message is incomplete."""
         if not self._matcher.is_accepting():
             raise GrammarViolationError("the answer ended before its grammar did")

@@ -1,7 +1,7 @@
-"""Several engines with one model, as if they were one: chooses which of them a message is written by.
+"""Several engines with one model, presented as one: chooses the engine that generates a message.
 
-Whoever writes a message sees an engine, and asks it anew after it lost one: what is chosen then is another one. A single
-engine is a pool of one.
+The code that generates a message calls `ready` again after losing its engine, and then gets another one. A single engine is
+a pool of one.
 """
 
 import asyncio
@@ -16,38 +16,39 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.process.managed_process import OnReady
 
 _FACTOR = 2.0
-"""How much of its share of all calls an engine takes, where a call may wait for the engine that has its beginning.
+"""Maximum load of an engine, as a multiple of its share of all calls, when calls may wait for the one that has their prefix.
 
-Three servers of one slot, 20 conversations of six turns, eight at once: with 1.25 82 % of later turns came back, with 1.5
-71 %, with 2.0 97 %, with 2.5 all; and it took 10.9, 10.3, 10.1 and 9.0 s (28 November 2026, two busy cores)."""
+Three servers with one slot each, 20 conversations of six turns, eight at once: with 1.25, 82 % of later turns returned to
+the same engine, with 1.5 71 %, with 2.0 97 %, with 2.5 all; it took 10.9, 10.3, 10.1 and 9.0 s (28 November 2026, two busy
+cores)."""
 
 
 @dataclass(frozen=True)
 class StickyEngine:
-    """The engine of what begins alike: the one that has that in its cache, as far as it has room."""
+    """The engine for prompts with one prefix: the one that has it in its cache, as long as it has room."""
 
     pool: "EngineBalancer"
     key: str
-    """A compiled prompt's `prefix_key`; "": nothing that others begin with."""
+    """A compiled prompt's `prefix_key`; "": no prefix shared with others."""
 
     def ready(self) -> ReadyEngine:
-        """The engine to write by now. Raises EngineUnavailableError where none is ready."""
+        """Return the engine to use now. Raises EngineUnavailableError if none is ready."""
         return self.pool.pick(self.key)
 
 
 class EngineBalancer:
-    """The engines by their names. Itself one, which is ready as long as any of them is."""
+    """Engines by name. Acts as one engine, which is ready while any of them is."""
 
     def __init__(self, engines: Mapping[str, Engine]) -> None:
         self.engines = dict(engines)
 
     @property
     def crash_count(self) -> int:
-        """Those of all."""
+        """Return the crashes of all engines."""
         return sum(engine.crash_count for engine in self.engines.values())
 
     def ready_engines(self) -> dict[str, ReadyEngine]:
-        """Those that are ready now."""
+        """Return the engines that are ready now."""
         found = {}
         for name, engine in self.engines.items():
             try:
@@ -57,25 +58,25 @@ class EngineBalancer:
         return found
 
     def ready(self) -> ReadyEngine:
-        """The one with the most room. Raises EngineUnavailableError."""
+        """Return the engine with the most room. Raises EngineUnavailableError."""
         return self.pick("")
 
     def near(self, key: str) -> StickyEngine:
-        """What to write a message by that begins as others of this key do."""
+        """Return the source of engines for messages with this prefix key."""
         return StickyEngine(self, key)
 
     def pick(self, key: str) -> ReadyEngine:
-        """The engine for the next message of this key. Raises EngineUnavailableError.
+        """Return the engine for the next message with this key. Raises EngineUnavailableError.
 
-        Weighted rendezvous hashing with bounded load: of those that have room the one with the highest score, which is
-        drawn from the key and the engine's name. So what belongs together comes to one engine, an engine that goes or
-        comes changes the place of nothing but its own share, and what finds its engine full always goes to the same next
-        one. An engine has room while it has a free slot, and beyond that up to `_FACTOR` of its share of all calls.
+        Weighted rendezvous hashing with bounded load: of the engines with room, the one with the highest score, which is
+        derived from the key and the engine's name. So messages with one key go to one engine, an engine that leaves or
+        joins moves only its own share, and messages that find their engine full always go to the same next one. An engine
+        has room while it has a free slot, and beyond that up to `_FACTOR` times its share of all calls.
         """
         there = self.ready_engines()
         if len(self.engines) == 1:
             return next(iter(there.values()), None) or next(iter(self.engines.values())).ready()
-        # One that has just not answered is not asked again before it does, if there is another one.
+        # An engine that failed to respond is skipped until it responds, if there is another one.
         there = {name: engine for name, engine in there.items() if engine.client.answers} or there
         if not there:
             raise EngineUnavailableError("; ".join(self._problems()))
@@ -86,7 +87,7 @@ class EngineBalancer:
         return room[max(room, key=lambda name: _score(key, name, room[name].facts.slots))]
 
     def facts(self) -> ModelInfo:
-        """What holds whichever engine is chosen; slots are those of all. Raises EngineUnavailableError."""
+        """Return what holds for any of the engines; slots are those of all. Raises EngineUnavailableError."""
         facts = [engine.facts for engine in self.ready_engines().values()] or [self.ready().facts]
         return replace(
             facts[0],
@@ -96,7 +97,7 @@ class EngineBalancer:
         )
 
     async def run(self, on_ready: OnReady) -> None:
-        """Watches over all of them until cancelled. Raises StartError."""
+        """Supervise all of them until cancelled. Raises StartError."""
         up: set[str] = set()
         telling = asyncio.Lock()
 
@@ -137,6 +138,6 @@ def _load(engine: ReadyEngine) -> int:
 
 
 def _score(key: str, name: str, slots: int) -> float:
-    """Each engine is the highest with a probability in proportion to its slots."""
+    """Return a score such that each engine has the highest one with a probability proportional to its slots."""
     drawn = int.from_bytes(sha256(f"{key}\0{name}".encode()).digest()[:8])
     return -slots / math.log((drawn + 1) / (2**64 + 2))

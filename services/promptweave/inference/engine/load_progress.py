@@ -1,13 +1,13 @@
-"""How far an engine is with loading its model. Engines do not tell (builds b11434 to b11549), but the kernel does."""
+"""Progress of loading a model. Engines do not report it (builds b11434 to b11549), but the kernel does."""
 
 from pathlib import Path
 
 
 def loaded_part(pid: int, model: Path) -> float | None:
-    """Which part of the model's file a process has in its memory: 0 to 1, a little too large, since its program counts, too.
+    """Return the part of the model file that a process has in memory: 0 to 1, slightly high, since its program counts, too.
 
-    Linux only (proc(5)): `RssFile` where the file is mapped, `rchar` where it is read. None where that is not told, and for
-    a model in several files.
+    Linux only (proc(5)): `RssFile` if the file is mapped, `rchar` if it is read. None if that is not available, and for a
+    model in several files.
     """
     if "-00001-of-" in model.name:
         return None

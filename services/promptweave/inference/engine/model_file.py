@@ -1,4 +1,4 @@
-"""A model's file, before and after its engine has it."""
+"""Reading a model's file, before and after its engine loads it."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from promptweave.inference.errors import StartError
 
 
 def check_model_file(path: Path) -> None:
-    """Raises StartError for a file that is not there, cannot be read or is no GGUF."""
+    """Raise StartError for a file that does not exist, cannot be read or is not a GGUF file."""
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -19,7 +19,7 @@ def check_model_file(path: Path) -> None:
 
 
 def read_model_file(path: Path) -> TextFacts:
-    """What the file tells and a running engine does not. Raises StartError for a header that is cut or broken."""
+    """Return what the file contains and a running engine does not report. Raises StartError for a malformed header."""
     try:
         return read_text_facts(path)
     except GgufError as error:

@@ -1,4 +1,4 @@
-"""Servers that are used side by side have one model: a conversation may be sent to any of them."""
+"""Check that servers used together have the same model, since a conversation may be sent to any of them."""
 
 from collections.abc import Sequence
 
@@ -6,28 +6,28 @@ from promptweave.inference.engine.model_info import ModelInfo
 
 
 class SameModelGuard:
-    """Lets those in that have the model of those that are in already.
+    """Admits servers that have the model of those already admitted.
 
-    Where none is in, the first of the order that is there decides: at the start, the others wait until it was asked.
-    A model is known by what its server tells of it over HTTP: see `ModelInfo.identity`.
+    If none is admitted, the first available one in the given order decides: at startup, the others wait until it was
+    queried. A model is identified by what its server reports over HTTP: see `ModelInfo.identity`.
     """
 
     def __init__(self, order: Sequence[str]) -> None:
-        """The names of the servers."""
+        """Set the names of the servers, in order."""
         self._order = order
         self._asked: set[str] = set()
         self._in: dict[str, ModelInfo] = {}
 
     def mark_asked(self, name: str) -> None:
-        """It was asked, and let in if it was there."""
+        """Record that a server was queried, and admitted if it was available."""
         self._asked.add(name)
 
     def must_wait(self, name: str) -> bool:
-        """Whether those before it are asked first."""
+        """Return whether servers before it in the order have to be queried first."""
         return not self._in and not self._asked.issuperset(self._order[: self._order.index(name)])
 
     def admit(self, name: str, facts: ModelInfo) -> str | None:
-        """None, or why it is left out."""
+        """Admit a server and return None, or return why it is left out."""
         if self._in:
             other, known = next(iter(self._in.items()))
             differing = [
@@ -43,5 +43,5 @@ class SameModelGuard:
         return None
 
     def remove(self, name: str) -> None:
-        """It is there no more."""
+        """Record that a server is no longer available."""
         self._in.pop(name, None)

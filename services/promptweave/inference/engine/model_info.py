@@ -1,4 +1,4 @@
-"""What is known of a loaded model: asked of the engine once, when it is ready."""
+"""Information about a loaded model, queried from the engine once, when it is ready."""
 
 import asyncio
 import re
@@ -15,23 +15,23 @@ from promptweave.inference.engine.vocabulary import Vocabulary, learn_vocabulary
 from promptweave.inference.errors import EngineUnavailableError, InferenceError
 
 _SPELLINGS = re.compile(r"<[^<>\s'\"]{1,60}>|\[/?[A-Z_]{2,40}\]")
-"""What a special token in a chat template looks like."""
+"""Matches what looks like a special token in a chat template."""
 
 _MAX_SPELLINGS = 200
 
 _OLD_MEDIA_MARKER = "<__media__>"
-"""The marker of servers that do not tell theirs."""
+"""The marker of servers that do not report theirs."""
 
 _TRIAL = "zqj"
-"""A text that no engine writes by chance."""
+"""A text that no engine generates by chance."""
 
 _PROBE = (
     "Zwölf Boxkämpfer jagen 12,345 quick brown foxes über den großen Sylter Deich. 日本語 naïve\n\n\tif (x != 0) return;"
 )
-"""A text that vocabularies of one size may well cut in different ways."""
+"""A text that different vocabularies of the same size are likely to tokenize differently."""
 
 SEPARATOR = "\n"
-"""A text that no vocabulary joins with what follows: what stands behind it is tokenised as in the middle of a text."""
+"""A text that no vocabulary merges with what follows: text after it is tokenized as in the middle of a text."""
 
 
 @dataclass(frozen=True)
@@ -51,28 +51,28 @@ class ModelInfo:
     template: str | None
     named_templates: Mapping[str, str] = field(default_factory=dict)
     special_tokens: tuple[str, ...] = ()
-    """Those that text may spell by accident; empty: not known."""
+    """Those that text may spell by accident; empty: unknown."""
     separator: tuple[int, ...] = ()
-    """The tokens of `SEPARATOR` at the start of a text, where the vocabulary puts a space before every text; else empty."""
+    """The tokens of `SEPARATOR` at the start of a text, if the vocabulary puts a space before every text; else empty."""
     hidden: tuple[str, ...] = ()
-    """Special tokens that the engine leaves out of its output unless told to preserve them, as far as they are known."""
+    """Special tokens that the engine omits from its output unless told to preserve them, as far as they are known."""
     vocabulary: int | None = None
-    """How many tokens there are. None: not told."""
+    """Number of tokens. None: not reported."""
     token_texts: Vocabulary | None = field(default=None, compare=False, repr=False)
-    """The texts of its tokens. None: not told."""
+    """The texts of its tokens. None: not reported."""
     media_marker: str | None = None
-    """What stands for a picture in a prompt. None: the model takes no pictures."""
+    """The placeholder for an image in a prompt. None: the model takes no images."""
     identity: Mapping[str, object] = field(default_factory=dict)
-    """What a server tells of the model that tells it from others, by what it is called. Empty: for an engine of our own."""
+    """Reported traits that distinguish the model from others, keyed by what to call them. Empty for a managed engine."""
     llguidance: bool = False
-    """Whether the engine keeps to a grammar of llguidance with this vocabulary; see `takes_llguidance`."""
+    """Whether the engine keeps to an llguidance grammar with this vocabulary; see `takes_llguidance`."""
 
 
 async def query_model_info(client: EngineClient, *, model: Path | None, model_id: str | None, engine: str) -> ModelInfo:
-    """Asks the engine.
+    """Query the engine. Raises InferenceError.
 
-    `model`: the file of an engine of our own, which shows all special tokens. None: somebody else's server.
-    `engine`: what is known of the engine's version; "" asks. Raises InferenceError.
+    `model`: the file of a managed engine, which shows all special tokens. None: an external server.
+    `engine`: the engine's version, if it is known; "" queries it.
     """
     try:
         return await _query_model_info(client, model, model_id, engine)
@@ -86,13 +86,13 @@ async def _query_model_info(client: EngineClient, model: Path | None, model_id: 
     bare = await client.tokenize("a", parse_special=True, add_special=False)
     whole = await client.tokenize("a", parse_special=True, add_special=True)
     if model is not None:
-        # It takes some ten milliseconds where the vocabulary is large.
+        # Takes about ten milliseconds for a large vocabulary.
         file = await asyncio.to_thread(read_model_file, model)
         hidden: tuple[str, ...] = ()
     else:
         keys = {"": "chat_template", "tool_use": "chat_template_tool_use"}
         templates = {name: props[key] for name, key in keys.items() if props.get(key)}
-        # A model that names no BOS has one all the same, to hear the engine; over HTTP nothing else is told.
+        # The engine reports a BOS even for a model that names none; HTTP provides no other information.
         file = TextFacts(templates, props.get("bos_token", ""), props.get("eos_token", ""))
         hidden = await _special_spellings(client, "\n".join(templates.values()))
     size = (listed.get("meta") or {}).get("n_vocab")
@@ -103,7 +103,7 @@ async def _query_model_info(client: EngineClient, model: Path | None, model_id: 
         slots=props["total_slots"],
         bos=file.bos,
         eos=file.eos,
-        # An engine may add EOS as well: what counts is how the tokens begin.
+        # An engine may add EOS as well, so only the beginning of the tokens counts.
         adds_bos=whole[: len(bare)] != bare,
         template=file.templates.get(""),
         named_templates={name: text for name, text in file.templates.items() if name},
@@ -118,7 +118,7 @@ async def _query_model_info(client: EngineClient, model: Path | None, model_id: 
 
 
 async def _identity(client: EngineClient, meta: JsonObject, props: JsonObject) -> Mapping[str, object]:
-    """Neither file names, which are each machine's own, nor how much a server does at once."""
+    """Return the model's traits, without file names, which differ between machines, and without the server's capacity."""
     told = {
         "vocabularies": [meta.get("vocab_type"), meta.get("n_vocab")],
         "sizes": [meta.get("n_params"), meta.get("size"), meta.get("n_embd"), meta.get("n_ctx_train")],
@@ -137,10 +137,10 @@ def _media_marker(props: JsonObject) -> str | None:
 
 
 async def takes_llguidance(client: EngineClient) -> bool:
-    """Tries whether the engine keeps to a grammar of llguidance: other builds abort, which is an EngineUnavailableError.
+    """Try whether the engine keeps to an llguidance grammar. Builds without it abort, which is an EngineUnavailableError.
 
-    Where the vocabulary puts a space before every text, a token with a space counts as one without (b11549, tried with
-    two of them), and that is not keeping to it.
+    If the vocabulary puts a space before every text, a token with a space counts as one without (b11549, tried with two such
+    vocabularies), which violates the grammar.
     """
     text = ""
     try:
@@ -155,7 +155,7 @@ async def takes_llguidance(client: EngineClient) -> bool:
 
 
 async def _separator(client: EngineClient, alone: list[int]) -> tuple[int, ...]:
-    """See `ModelInfo.separator`; `alone` are the tokens of "a" alone."""
+    """Return `ModelInfo.separator`; `alone` are the tokens of "a" alone."""
     separator = await client.tokenize(SEPARATOR, parse_special=True, add_special=False)
     both = await client.tokenize(f"{SEPARATOR}a", parse_special=True, add_special=False)
     return tuple(separator) if both != [*separator, *alone] and both[: len(separator)] == separator else ()
@@ -167,9 +167,9 @@ def _own_name(listed: JsonObject, props: JsonObject) -> str:
 
 
 async def _special_spellings(client: EngineClient, template: str) -> tuple[str, ...]:
-    """The special tokens that a template spells: the ones that the model may well write.
+    """Return the special tokens that a template spells, which the model is likely to generate.
 
-    A vocabulary cannot be listed over HTTP, so a server without `--special` may still hide others.
+    A vocabulary cannot be listed over HTTP, so a server without `--special` may hide others.
     """
     spellings = sorted(set(_SPELLINGS.findall(template)))[:_MAX_SPELLINGS]
     found = []

@@ -1,4 +1,4 @@
-"""Watches over a llama.cpp server that somebody else runs."""
+"""Monitors an external llama.cpp server, which promptweave does not manage."""
 
 import asyncio
 import logging
@@ -23,26 +23,25 @@ logger = logging.getLogger(__name__)
 
 _POLL_S = 1.0
 _IDENTITY = ("media_marker", "model_path", "model_alias", "build_info", "total_slots", "chat_template", "modalities")
-"""What `/props` tells of a server and its model. The marker is another one in each run (builds b11434 to b11549)."""
+"""The fields of `/props` that identify a server and its model. The marker differs in each run (builds b11434 to b11549)."""
 
 
 def endpoints(options: InferenceOptions) -> EngineBalancer:
-    """All the servers of some options."""
+    """Return a pool of all servers in the options."""
     others = SameModelGuard(options.endpoints)
     return EngineBalancer({_name(url): Endpoint(options, url, others) for url in options.endpoints})
 
 
 def _name(url: str) -> str:
-    """For metrics, which are for more eyes than what lets one in."""
+    """Return the URL without credentials, since metrics expose it."""
     return str(URL(url).with_user(None))
 
 
 class Endpoint:
-    """Asks the server every second whether it is there, and whether it is still the same: it may come and go, and come back
-    with another model in between."""
+    """Polls a server every second for its availability and identity: it may disappear and return with another model."""
 
     def __init__(self, options: InferenceOptions, url: str, others: SameModelGuard | None = None) -> None:
-        """`others`: what it has in common with the servers beside it, in which it goes by its URL."""
+        """Prepare to poll the server. `others`: the check shared with the other servers, which identifies it by its URL."""
         self._options = options
         self._url = url
         self._others = others or SameModelGuard([url])
@@ -53,13 +52,13 @@ class Endpoint:
         self._problem = f"no answer from {self._url} yet"
 
     def ready(self) -> ReadyEngine:
-        """The engine, if it is ready now. Raises EngineUnavailableError."""
+        """Return the engine, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
             raise EngineUnavailableError(f"the engine is not there: {self._problem}")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
-        """Watches until cancelled."""
+        """Poll until cancelled."""
         async with EngineClient(self._url, api_key=self._options.endpoint_api_key) as client:
             while True:
                 identity = await self._ask(client)
@@ -75,7 +74,7 @@ class Endpoint:
                 await asyncio.sleep(_POLL_S)
 
     async def _ask(self, client: EngineClient) -> JsonObject | None:
-        """Which server it is, which model, and which run of it; None if it is not there, {} if it does not tell."""
+        """Return what identifies the server, its model and its run. None: it is unavailable; {}: it does not report that."""
         healthy = await (self._ready.pulse.poll() if self._ready else client.healthy())
         if not healthy:
             return None
@@ -94,14 +93,14 @@ class Endpoint:
             )
             rounds = await try_rounds(client, self._facts, fast_forward=self._options.fast_forward)
         except PromptweaveError as error:
-            # A wrong key, or no llama.cpp at all: it may be put right there, and the callers hear what is wrong.
+            # A wrong key, or not llama.cpp at all: the operator may fix it there, and callers receive the reason.
             self._tell(f"{self._url} answers, but is of no use: {error.message}")
             return
         facts = self._facts
         if why := self._others.admit(self._url, facts):
             self._tell(f"{self._url} is left out: {why}")
             return
-        # A quarantine of its own each time: that somebody stops his server is no grammar's fault.
+        # A new quarantine each time: an operator who stops the server is not a grammar's fault.
         gate, pulse = SlotQueue(facts.slots, self._options.max_waiting), Watchdog(client, self._options.hang_timeout_s)
         self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse, rounds=rounds)
         self._problem = ""

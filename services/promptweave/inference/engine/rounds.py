@@ -1,4 +1,4 @@
-"""Whether an engine can write an answer in several rounds, and what that takes: tried when it is ready."""
+"""Probe of an engine, when it is ready: whether it can generate an answer in several rounds."""
 
 import logging
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How answers with a grammar are written; see `generation/fast_forward.py`."""
+    """How answers with a grammar are generated; see `generation/fast_forward.py`."""
 
     append: bool = False
-    """Forced text is appended, unless a request is against it."""
+    """Forced text is appended, unless a request rules it out."""
     sample: bool = False
-    """Where it is not appended, its tokens are sampled by a grammar of token ids."""
+    """If forced text is not appended, its tokens are sampled under a grammar of token ids."""
 
 
 async def try_rounds(client: EngineClient, facts: ModelInfo, *, fast_forward: bool) -> Rounds:
-    """What is possible with this engine and model, and wanted. Raises EngineUnavailableError."""
+    """Return what this engine and model support and the options allow. Raises EngineUnavailableError."""
     why = None
     by_tokens = False
     if facts.separator:
-        # The middle of a text is tokenized in another way there.
+        # The middle of a text is then tokenized differently.
         why = "the model's vocabulary puts a space before every text"
     elif facts.token_texts is None:
         why = "the server does not tell the texts of its tokens"
@@ -51,7 +51,7 @@ async def try_rounds(client: EngineClient, facts: ModelInfo, *, fast_forward: bo
 
 
 async def _keeps_to_tokens(client: EngineClient, tokens: list[int]) -> bool:
-    """Whether it takes a grammar of token ids. Servers before the end of 2025 do not."""
+    """Return whether the engine supports a grammar of token ids. Servers before the end of 2025 do not."""
     written: list[int | None] = []
     body = {"prompt": tokens, "grammar": token_grammar(tokens[:2]), "n_predict": 2, "temperature": 0}
     try:
@@ -66,9 +66,9 @@ async def _keeps_to_tokens(client: EngineClient, tokens: list[int]) -> bool:
 
 
 async def _against(client: EngineClient, tokens: list[int]) -> str | None:
-    """Why the engine cannot go on from a prompt with the tokens that it wrote. None: it can."""
+    """Return why the engine cannot continue from a prompt with the tokens that it generated. None: it can."""
     cached, told = 0, True
-    # Somebody else's request may come in between, where the server is not ours alone.
+    # Another client's request may interfere if the server is shared.
     for _ in range(_TRIES):
         for prompt in (tokens, tokens * 2):
             try:
@@ -88,5 +88,5 @@ async def _against(client: EngineClient, tokens: list[int]) -> str | None:
 
 
 def token_grammar(tokens: Sequence[int]) -> str:
-    """The grammar of these tokens (llama.cpp's grammars/README.md, "Tokens")."""
+    """Return the grammar of these tokens (llama.cpp's grammars/README.md, "Tokens")."""
     return f"root ::= {' '.join(f'<[{token}]>' for token in tokens)}\n"

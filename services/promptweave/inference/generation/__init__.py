@@ -1,1 +1,1 @@
-"""Generates messages: prompts, sampling, fast-forwarding, and reading the output as it streams."""
+"""Message generation: prompts, sampling, fast-forwarding, and parsing the output as it streams."""

@@ -1,8 +1,9 @@
-"""Takes the token that ended the turn out of the output.
+"""Removes the end-of-generation token's text from the output.
 
-Measured on build b11549: an engine that shows special tokens (`--special`, or the token named in `preserved_tokens`) writes
-the end-of-generation token's text as well, in a chunk of its own just before the last one. An engine that hides it writes an
-empty chunk there instead. Which tokens end a generation is not told anywhere, so a chunk that may be one waits for the next.
+Measured on build b11549: an engine that shows special tokens (`--special`, or the token named in `preserved_tokens`) also
+emits the end-of-generation token's text, in a separate chunk just before the last one. An engine that hides it emits an
+empty chunk there instead. The engine does not report which tokens end a generation, so a chunk that may be one is held until
+the next one arrives.
 """
 
 import re
@@ -13,7 +14,7 @@ _LOOKS_SPECIAL = re.compile(r"[<\[][^\n]{1,80}[>\]]\Z")
 
 
 class EosFilter:
-    """Passes on the text of chunks, less the end-of-generation token's."""
+    """Passes on the text of chunks, except that of the end-of-generation token."""
 
     def __init__(self, eos: str) -> None:
         self._eos = eos
@@ -22,21 +23,21 @@ class EosFilter:
         self._written = -1
 
     def feed(self, chunk: Chunk) -> str:
-        """The text that certainly is output."""
+        """Return the text that is certain to be output."""
         if chunk.stop_type is not None:
-            # The count tells whether the chunk before was the last token's: one that ends in half a character has none.
+            # The count shows whether the previous chunk was the last token's: one that ends inside a character has no chunk.
             ended = chunk.stop_type == "eos" and chunk.counts.completion_tokens == self._written
             return (self._before if ended else self._held) + chunk.text
         text, self._held, self._before = self._held, "", ""
         self._written = chunk.counts.completion_tokens
         if (place := self._place(chunk.text)) is not None:
-            # Half a character before it comes in the same chunk.
+            # An incomplete character before it arrives in the same chunk.
             self._held, self._before = chunk.text, chunk.text[:place]
             return text
         return text + chunk.text
 
     def _place(self, text: str) -> int | None:
-        """Where in the text an end token's may begin."""
+        """Return the position at which the text of an end token may begin."""
         if self._eos and text.endswith(self._eos):
             return len(text) - len(self._eos)
         found = _LOOKS_SPECIAL.search(text)

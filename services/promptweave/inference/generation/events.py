@@ -1,4 +1,4 @@
-"""What happens to a message while it is written."""
+"""Events emitted while a message is generated."""
 
 from dataclasses import dataclass
 
@@ -8,33 +8,33 @@ from promptweave.output.message import FinishReason
 from promptweave.output.tree import Region
 
 Position = tuple[Scores, Region | None]
-"""A token, and what its text is part of; None: syntax between the parts, or the turn's end."""
+"""A token and the region its text belongs to. None: syntax between regions, or the end of the turn."""
 
 
 @dataclass(frozen=True, slots=True)
 class Logprobs:
-    """Tokens of the message, after the deltas that their text became."""
+    """Log-probabilities of tokens, emitted after the deltas that contain their text."""
 
     positions: tuple[Position, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Ids, in order. -1: the engine does not tell which."""
+    """Token ids, in order. -1: the engine did not report the id."""
 
     ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """How the message ended. `complete`: it reached the end of its syntax, and no limit cut it."""
+    """The end of a message. `complete`: it reached the end of its syntax, and no limit truncated it."""
 
     reason: FinishReason
     complete: bool
     matched_stop: str | None
     counts: Counts
     reasoning_tokens: int
-    """Those that hold some of the reasoning's text."""
+    """Tokens that contain reasoning text."""
 
 
 Event = Delta | Logprobs | Tokens | Finish

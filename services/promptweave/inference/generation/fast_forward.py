@@ -1,19 +1,19 @@
 """Fast-forwarding: text that the grammar forces is appended to the prompt instead of being sampled.
 
-The engine is stopped by stop strings at characters behind which a text is forced (`_stop_strings`). Then the answer goes on
-in another round: a completion of the same prompt, the tokens so far and those of the forced text (the engine remembers the
-former), by the grammar of what may follow (`output/grammar/derivative.py`).
+Stop strings halt the engine at characters after which text is forced (`_stop_strings`). The answer then continues in another
+round: a completion of the same prompt, the tokens so far (which the engine has cached) and the tokens of the forced text,
+under the grammar of what may follow (`output/grammar/derivative.py`).
 
-What the model writes must be what it writes without this:
-- The tokens so far are the model's own, the one in which it was stopped included, with the text that it holds behind the
-  stop.
+The output must be the same as without fast-forwarding:
+- The tokens so far are the model's own, including the token in which it was stopped, with any text that this token contains
+  after the stop string.
 - Appended text ends where the model's own tokens would end, whatever follows (`_Seams`), and nothing is appended where the
   model may end the message.
-- Forced text has the tokens that the vocabulary makes of it. A model under a grammar would often spell it in others, in
-  which it was not trained. Where text must not be appended (log-probabilities and token ids are asked for, or
-  fast-forwarding is turned off), the same tokens are sampled, one by one: by a grammar of token ids. So the words are the
-  same either way.
-- Nothing depends on the clock.
+- Forced text is tokenized as the vocabulary tokenizes it. A model constrained by a grammar would often choose other tokens,
+  on which it was not trained. If text must not be appended (log-probabilities or token ids are requested, or
+  fast-forwarding is disabled), the same tokens are sampled one by one, under a grammar of token ids. So the text is the same
+  either way.
+- Nothing depends on timing.
 """
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
@@ -35,31 +35,31 @@ from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import Region, Syntax
 
 MIN_CHARACTERS = 8
-"""So much text must be forced for a round to end before it: two or three tokens take longer to sample than a round to begin.
+"""Minimum length of forced text that ends a round: two or three tokens take longer to sample than a round takes to start.
 
-A constant: text that is forced has other tokens where it is sampled freely, and what a model writes then must not depend on
-how fast it was before."""
+A constant: forced text that is sampled freely gets other tokens, and the output must not depend on how fast the engine was
+before."""
 
 _MAX_BEGINNINGS = 16
 _MAX_FORKS, _MAX_STOP_LENGTH = 64, 100
-"""Of texts that are told apart, such as the names of tools; characters of what tells one apart."""
+"""Maximum number of texts to distinguish, such as tool names; maximum length of a prefix that identifies one."""
 _BEFORE = ("", "0", "a")
-"""What values are probed with: before the character that ends them comes some other."""
+"""Probes for values: what may precede the character that ends one."""
 _ENDS = '",}]\n'
-"""What ends values."""
+"""Characters that end values."""
 _SEEDS, _SEED_STEP = 2**32 - 1, 7919
 _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
-"""What the style wrote; names, arguments and values are other people's."""
+"""Regions that the calling style generates; names, arguments and values are untrusted text."""
 
 Batches = AsyncGenerator[list[Chunk], None]
 
 
 async def fast_forward_state(program: CompiledPrompt, body: Mapping[str, Any], facts: ModelInfo) -> Derivative | None:
-    """What may be written, where that can be followed and nothing stands against appending."""
+    """Return what the grammar allows. None: it cannot be followed, or something rules out appending."""
     against = body.get("mirostat") or program.budget or not facts.token_texts
-    # Of prompts with images only the engine knows the tokens.
+    # Only the engine knows the tokens of prompts with images.
     against = against or not isinstance(body["prompt"], str | list)
-    # The grammar of what follows may be a little larger.
+    # The grammar of the remainder may be slightly larger.
     if program.grammar is None or against or len(program.grammar) > MAX_CHARACTERS // 2:
         return None
     state = await derivative_of(program.grammar)
@@ -75,7 +75,10 @@ async def complete_in_rounds(
     *,
     append: bool,
 ) -> Batches:
-    """The chunks of `/completion`, as if it were one. `append` False: forced text is sampled, too. Raises InferenceError."""
+    """Yield the chunks of all rounds as if they were one completion. Raises InferenceError.
+
+    `append` False: forced text is sampled, too.
+    """
     assert facts.token_texts, "`fast_forward_state` asks"
     message = _FastForward(client, facts, facts.token_texts, program, body, state, append=append)
     await message.begin()
@@ -87,14 +90,14 @@ async def complete_in_rounds(
                         yield chunks
         except ContextOverflowError:
             if message.take_back():
-                continue  # The prompt itself may be short enough.
+                continue  # The prompt may fit without the appended text.
             raise
         if not message.ended and (chunks := await message.end_round()):
             yield chunks
 
 
 def _after(state: Derivative | None, text: str) -> Derivative | None:
-    """What may follow then. None: that cannot be told."""
+    """Return what may follow `text`. None: this cannot be determined."""
     try:
         return state.after(text) if state else None
     except AmbiguousGrammarError:
@@ -102,7 +105,7 @@ def _after(state: Derivative | None, text: str) -> Derivative | None:
 
 
 def _stop_strings(state: Derivative, tags: Sequence[str]) -> list[str]:
-    """Texts at which to stop, since behind them at least `MIN_CHARACTERS` are forced."""
+    """Return the texts at which to stop because at least `MIN_CHARACTERS` are forced after them."""
 
     def is_worth(text: str) -> bool:
         following = _after(ahead, text)
@@ -110,7 +113,7 @@ def _stop_strings(state: Derivative, tags: Sequence[str]) -> list[str]:
 
     tail = state.forced_text()
     ahead = _after(state, tail)
-    # Letters come again in what follows the others, so either every way has a stop or none.
+    # Characters of one alternative recur in the text of others, so either every alternative has a stop or none has.
     found = _forks(state) or []
     found += [tail + tag for tag in tags if is_worth(tag)]
     found += [end for end in _ENDS if end not in tail and any(is_worth(before + end) for before in _BEFORE)]
@@ -118,7 +121,7 @@ def _stop_strings(state: Derivative, tags: Sequence[str]) -> list[str]:
 
 
 def _forks(state: Derivative) -> list[str] | None:
-    """Where the next texts are a few: each up to where it is known which one it is. None: there are others, too."""
+    """Return, if only a few texts may come next, each one's prefix that identifies it. None: there are others, too."""
     found: list[str] = []
     waiting = [("", state)]
     while waiting:
@@ -140,17 +143,17 @@ def _forks(state: Derivative) -> list[str] | None:
 
 
 class _Seams:
-    """Where forced texts may end, and their tokens up to there."""
+    """Finds where forced texts may end, and their tokens up to there."""
 
     def __init__(self, client: EngineClient, facts: ModelInfo, vocabulary: Vocabulary) -> None:
         self._client, self._facts, self._vocabulary = client, facts, vocabulary
 
     async def tokens(self, text: str, following: Derivative, own: Sequence[str]) -> list[tuple[str, int]]:
-        """The tokens of a forced text, each with its text, as far as they are the same whatever comes next.
+        """Return the tokens of a forced text, each with its text, as far as they are the same whatever comes next.
 
-        A token that begins in the text and goes on beyond it may be what the model would write: then the text up to that
-        token has the tokens that come before it, and only those count that are the same in each such case. `own`: the
-        special tokens that may stand in the text; no token begins inside one.
+        The model might generate a token that begins in the text and extends beyond it. The text before such a token is
+        tokenized separately, and only the tokens that are the same in all these cases are returned. `own`: the special
+        tokens that may occur in the text; no token begins inside one.
         """
         key = (self._vocabulary, text, following, tuple(own))
         if key not in following.memo:
@@ -171,7 +174,7 @@ class _Seams:
         return tokens
 
     async def _tokenized(self, text: str) -> list[tuple[str, int]]:
-        """The tokens up to the first one that is not whole characters."""
+        """Return the tokens up to the first one that is not complete characters."""
         ids = await inner_tokens(self._client, self._facts, text, parse_special=True)
         tokens: list[tuple[str, int]] = []
         length = 0
@@ -185,12 +188,12 @@ class _Seams:
 
 
 def _inside(text: str, own: Sequence[str]) -> set[int]:
-    """The places inside special tokens."""
+    """Return the positions inside special tokens."""
     return {inner for one in own for place in _places(text, one) for inner in range(place + 1, place + len(one))}
 
 
 def _places(text: str, part: str) -> Iterator[int]:
-    """Where the part stands."""
+    """Yield the positions of `part`."""
     place = text.find(part)
     while place >= 0:
         yield place
@@ -198,13 +201,13 @@ def _places(text: str, part: str) -> Iterator[int]:
 
 
 def _common(one: list[tuple[str, int]], other: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The tokens that both begin with."""
+    """Return the common prefix of two token lists."""
     pairs = enumerate(zip(one, other, strict=False))
     return one[: next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))]
 
 
 class _FastForward:
-    """What is written so far, in rounds: each is a completion, and then what is forced."""
+    """A message generated in rounds: each is a completion, followed by forced text."""
 
     def __init__(
         self,
@@ -222,38 +225,38 @@ class _FastForward:
         self._body, self._append = body, append
         self._start = state
         self._state: Derivative | None = state
-        """What may follow the text so far. None: that cannot be told any more."""
+        """What may follow the text so far. None: this can no longer be determined."""
         self._text = ""
         self._ids: list[int] = []
-        """The tokens of the rounds before, and what was appended."""
+        """The tokens of previous rounds, and appended ones."""
         self._forced_ids: list[int] = []
-        """What the next round is to sample, where nothing is appended."""
+        """The tokens for the next round to sample, if nothing is appended."""
         self._ahead: list[Chunk] = []
-        """What was appended to the prompt, until the engine has taken that."""
+        """Text appended to the prompt, until the engine has accepted the prompt."""
         self._ahead_tokens = self._appended_tokens = 0
         self._rounds = 0
         self._first: Counts | None = None
-        """What the first round took of the prompt."""
+        """The first round's counts, for those of the prompt."""
         self._prompt_ms = self._predicted_ms = 0.0
-        """Of the rounds before."""
+        """Of the previous rounds."""
         self._begin_round()
         self.ended = False
 
     def _begin_round(self) -> None:
         self._now = NOTHING
         self._given = self._own = ""
-        """The round's text as the engine gave it, which may be held back for a stop string, and as its tokens are."""
+        """The round's text as returned, without what the engine holds back for a stop string, and as its tokens spell it."""
         self._new: list[int | str] = []
-        """The round's tokens; the text of those that were not told."""
+        """The round's tokens; the text of those that were not reported."""
         self._untold = 0
-        """The last ones of these whose text is not known yet."""
+        """How many of the last ones have text that is not known yet."""
         self._stop = ""
 
     async def begin(self) -> None:
-        """What is forced from the start is appended to the prompt, whose own end is where tokens end."""
+        """Append what is forced from the start to the prompt, whose own end is a token boundary."""
         assert self._state
         text, ids, following = await self._forced(self._state)
-        # Something is left to the engine, which tells how much of the prompt it remembered.
+        # Something is left to the engine, which reports how much of the prompt was cached.
         if following.over or self._limit_within(ids):
             return
         if not self._append:
@@ -263,7 +266,7 @@ class _FastForward:
             self._ahead, self._ahead_tokens = [Chunk(text, NOTHING)], len(ids)
 
     def take_back(self) -> bool:
-        """Takes back what was appended to the prompt. False: nothing was, or the engine has taken it."""
+        """Remove what was appended to the prompt. False: nothing was, or the engine has accepted it."""
         if not self._ahead:
             return False
         self._ahead, self._ahead_tokens, self._appended_tokens = [], 0, 0
@@ -271,7 +274,7 @@ class _FastForward:
         return True
 
     def body(self) -> dict[str, Any]:
-        """For the next round."""
+        """Return the request body for the next round."""
         assert self._state, "a message that cannot be followed has ended"
         before = self._body["prompt"]
         body = {**self._body}
@@ -286,12 +289,12 @@ class _FastForward:
         elif stops := _stop_strings(self._state, self._program.preserved_tokens):
             body["stop"] = stops
         if self._ids and "seed" in body:
-            # Else each round would draw the same numbers again. By the tokens, so that it is the same however they came.
+            # Otherwise each round would draw the same numbers again. By token count, so that the rounds do not matter.
             body["seed"] = (int(body["seed"]) + _SEED_STEP * len(self._ids)) % _SEEDS
         return body
 
     def read(self, chunk: Chunk) -> list[Chunk]:
-        """The chunk, as one of the whole message; none where it only ends a round."""
+        """Return the chunk as one of the complete message; nothing if it only ends a round."""
         self._first = self._first or chunk.counts
         ahead, self._ahead = [replace(each, counts=self._counts()) for each in self._ahead], []
         text = self._own_text(chunk)
@@ -305,9 +308,9 @@ class _FastForward:
         return [*ahead, replace(chunk, text=text, counts=self._counts())]
 
     def _own_text(self, chunk: Chunk) -> str:
-        """The text of the chunk's tokens and of no others, whatever the engine holds back for a stop string."""
+        """Return the text of exactly the chunk's tokens, whatever the engine holds back for a stop string."""
         self._given += chunk.text
-        # Of a character that is several tokens only the last one is told.
+        # Of a character that consists of several tokens only the last one is reported.
         told = chunk.token if chunk.counts.completion_tokens - self._now.completion_tokens == 1 else None
         piece = self._vocabulary.text(told) if told is not None and not self._untold else None
         if piece in self._facts.special_tokens and _after(self._state, piece or "") is None:
@@ -316,7 +319,7 @@ class _FastForward:
             self._new.append("" if told is None or piece is None else told)
         own = self._own if piece is None else self._own + piece
         if len(own) < len(self._given):
-            # What was held back comes with what ends it.
+            # Text that was held back arrives with what ends it.
             own, piece = self._given, None
         text, self._own = own[len(self._own) :], own
         if piece is None and chunk.stop_type is None:
@@ -328,13 +331,15 @@ class _FastForward:
         return text
 
     async def end_round(self) -> list[Chunk]:
-        """Appends what is forced to follow, or has it sampled in the next round. What that writes, and the end if it is
-        one."""
+        """End the round: append what is forced next, or leave it to the next round to sample.
+
+        Return the resulting chunks, with the end of the message if it is reached.
+        """
         for token in self._new:
             self._ids += [token] if isinstance(token, int) else await inner_tokens(self._client, self._facts, token)
         chunks = []
         if self._stop and len(self._own) < len(self._given) + len(self._stop):
-            # The token that holds it was not told.
+            # The token that contains it was not reported.
             self._ids += await inner_tokens(self._client, self._facts, self._stop)
             self._text += self._stop
             self._state = _after(self._state, self._stop)
@@ -346,7 +351,7 @@ class _FastForward:
         self._begin_round()
         given = [Chunk(text, self._counts()) for text in chunks]
         if self._state is None or self._limit_within(()) or not self._state.fits():
-            # Bytes that are not characters, which the engine counts in its own way; too many ways, or too long a rest.
+            # Invalid UTF-8, which the engine counts in its own way; too ambiguous a grammar, or too large a remainder.
             self.ended = True
             return [*given, Chunk("", self._counts(), "limit")]
         if not sampled:
@@ -361,7 +366,7 @@ class _FastForward:
         if self._state.over:
             self.ended = True
             counts = self._counts()
-            # The token that ends a turn is counted, as the engine does.
+            # The token that ends a turn is counted, as in the engine.
             given.append(Chunk("", replace(counts, completion_tokens=counts.completion_tokens + 1), "eos"))
         return given
 
@@ -372,7 +377,7 @@ class _FastForward:
         self._state = following
 
     async def _forced(self, state: Derivative) -> tuple[str, list[int], Derivative]:
-        """What is forced to come next as far as it may be appended, its tokens, and what may follow it."""
+        """Return the forced text as far as it may be appended, its tokens, and what may follow it."""
         text = self._usable(state)
         following = _after(state, text)
         assert following, "it is forced"
@@ -383,14 +388,14 @@ class _FastForward:
         return text, [token for _, token in tokens], following
 
     def _limit_within(self, ids: Sequence[int]) -> bool:
-        """Whether these tokens would reach the limit, or the context's end."""
+        """Return whether these tokens would reach the token limit or the end of the context."""
         limit: int = self._body["n_predict"]
         written = len(self._ids) + len(ids)
         prompt = self._first.prompt_tokens - self._ahead_tokens if self._first else 0
         return 0 <= limit <= written or prompt + written >= self._facts.context_size
 
     def _usable(self, state: Derivative) -> str:
-        """What is forced, up to what others wrote that would be a special token."""
+        """Return the forced text, up to untrusted text that would be a special token."""
         text = state.forced_text()
         own = self._program.preserved_tokens
         found = [(place, one) for one in {*self._facts.special_tokens, *own} for place in _places(text, one)]
@@ -402,16 +407,16 @@ class _FastForward:
         return text
 
     def _regions(self, forced: str) -> list[Region | None]:
-        """What each character of it is part of."""
+        """Return the region of each of its characters."""
         parser = OutputParser(Syntax(self._program.syntax.root, self._program.syntax.prefix + self._text + forced))
         parser.start()
         regions = [region for length, region in parser.take_spans() for _ in range(length)]
         start = len(self._program.syntax.prefix) + len(self._text)
-        # What is not known yet is not the style's.
+        # A region that is not known yet is not the style's.
         return [*regions[start:], *[Region.CONTENT] * (start + len(forced) - max(len(regions), start))]
 
     def _counts(self) -> Counts:
-        """Of the whole message so far."""
+        """Return the counts of the complete message so far."""
         first = self._first or NOTHING
         prompt = first.prompt_tokens - self._ahead_tokens
         return Counts(

@@ -1,4 +1,4 @@
-"""Writes the messages of a request: several at the same time, in slots of their own, and once more where the engine died."""
+"""Generates the messages of a request: concurrently, each in its own slot, and once more if the engine died."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -18,12 +18,12 @@ from promptweave.inference.scheduling.event_queue import EventQueue
 from promptweave.inference.scheduling.slot_queue import Caller
 
 _SEEDS = 2**32 - 1
-"""The seeds that there are."""
+"""Number of valid seeds."""
 
 _POLL_S = 0.05
 _LOOK_S = 1.0
 _MAX_WAIT_S = 120.0
-"""For so long the engine may be away before a call gives up that has no deadline."""
+"""How long a call without a deadline waits for an unavailable engine before it fails."""
 
 Numbered = tuple[int, Event]
 
@@ -31,10 +31,10 @@ Numbered = tuple[int, Event]
 async def generate(
     engine: Source, request: Request, count: Callable[[Counts], None] = lambda counts: None
 ) -> AsyncGenerator[list[Numbered], None]:
-    """The events of all messages, with the number of theirs; those together that are ready together.
+    """Yield the events of all messages, each with its message's index, in batches of those that are ready together.
 
-    Each message ends with its Finish. The first one that fails ends all, after what was written until then. Closing the
-    generator cancels them and frees their slots. `count` hears what each of them took. Raises InferenceError.
+    Each message ends with its Finish. The first failure ends all of them, after what was generated until then. Closing the
+    generator cancels them and frees their slots. `count` receives the counts of each. Raises InferenceError.
     """
     check(request)
     ready, party = engine.ready(), Caller(request.priority)
@@ -74,9 +74,9 @@ async def _write(
     buffer: EventQueue[tuple[int, list[Event]]],
     count: Callable[[Counts], None],
 ) -> None:
-    """One message. Where the engine dies before it gave anything of it, it is written once more.
+    """Generate one message. If the engine dies before it returned any of it, retry once.
 
-    `before`: the engine that was there when the request came.
+    `before`: the engine that was ready when the request arrived.
     """
     again = True
     try:
@@ -94,7 +94,7 @@ async def _write(
                     events = await anext(batches, [])
             return
         except EngineUnavailableError as error:
-            # An engine that was not there has not tried.
+            # An engine that could not be reached does not count as a try.
             if begun or not (again or isinstance(error, EngineAwayError)):
                 raise
             again = again and isinstance(error, EngineAwayError)
@@ -102,9 +102,9 @@ async def _write(
 
 
 async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: Source, ready: ReadyEngine) -> list[Event]:
-    """The first events. Raises EngineUnavailableError where `ready` falls silent before they come, and there is another one.
+    """Return the first events. Raises EngineUnavailableError if `ready` stops responding first and there is another engine.
 
-    One that stands still, or that no packet reaches any more, ends no connection. Where there is no other, it may go on.
+    An engine that is stopped, or that packets no longer reach, closes no connection. If there is no other, it may recover.
     """
     first = asyncio.ensure_future(anext(batches, list[Event]()))
     try:
@@ -126,11 +126,11 @@ def _other(engine: Source, ready: ReadyEngine) -> bool:
 
 
 async def _back(engine: Source, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
-    """The engine, when it is ready again; `before` may still be taken for ready. Raises `error` where it stays away."""
+    """Return the engine once it is ready again; `before` may still count as ready. Raises `error` after `_MAX_WAIT_S`."""
     try:
         async with asyncio.timeout(_MAX_WAIT_S):
             while True:
-                await asyncio.sleep(_POLL_S)  # Its death is noticed a moment later than its calls end.
+                await asyncio.sleep(_POLL_S)  # Its exit is detected slightly later than its calls fail.
                 try:
                     ready = engine.ready()
                 except EngineUnavailableError:
@@ -142,7 +142,7 @@ async def _back(engine: Source, before: ReadyEngine, error: EngineUnavailableErr
 
 
 def _choice(request: Request, index: int) -> Request:
-    """One of the request's messages: with the same seed they would all be the same."""
+    """Return the request for one of its messages, with its own seed: with the same one they would all be the same."""
     values = request.sampling.values
     if not index or "seed" not in values:
         return request
@@ -157,7 +157,7 @@ def _size(event: Event) -> int:
 
 
 def _together(batch: list[tuple[int, list[Event]]]) -> list[Numbered]:
-    """One list of all events, those of a message in their order and together."""
+    """Return all events as one list, grouped by message and in order."""
     of: dict[int, list[Event]] = {}
     for index, events in batch:
         of.setdefault(index, []).extend(events)

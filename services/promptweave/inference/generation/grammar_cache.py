@@ -1,4 +1,4 @@
-"""The derivatives of the grammars that were asked for last. Reading a large grammar takes some time."""
+"""Cache of the derivatives of recently used grammars, since parsing a large grammar takes time."""
 
 import asyncio
 
@@ -8,20 +8,20 @@ from promptweave.output.grammar.derivative import AmbiguousGrammarError, Derivat
 from promptweave.output.grammar.gbnf_reader import ForeignGrammarError, read_printed
 
 _MAX_GRAMMARS, _MAX_CHARACTERS = 500, 8_000_000
-"""Of all grammars that are remembered."""
+"""Of all cached grammars."""
 
 _MAX_REMEMBERED = 300_000
-"""Frames and states of all of them, of about half a kilobyte each."""
+"""Frames and states of all cached grammars, of about half a kilobyte each."""
 
 _LARGE = 5_000
-"""Characters. A grammar of that size takes some 3 ms to read; a larger one is read beside the event loop."""
+"""Characters. A grammar of this size takes about 3 ms to parse; a larger one is parsed outside the event loop."""
 
 _known: LRUCache[str, tuple[int, Derivative | None]] = LRUCache(_MAX_CHARACTERS, getsizeof=lambda value: value[0])
-"""With the weight of each: its characters, and no less than lets so many grammars in."""
+"""With the weight of each: its characters, and at least the share that limits the cache to `_MAX_GRAMMARS`."""
 
 
 async def derivative_of(gbnf: str) -> Derivative | None:
-    """What may be written by a grammar, before its first character. None: it is not one that we print, or too ambiguous."""
+    """Return what a grammar allows at its start. None: it was not printed by promptweave, or it is too ambiguous."""
     if gbnf not in _known:
         start = await asyncio.to_thread(_read, gbnf) if len(gbnf) > _LARGE else _read(gbnf)
         while _known and sum(each.remembered for _, each in _known.values() if each) > _MAX_REMEMBERED:

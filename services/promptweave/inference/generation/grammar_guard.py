@@ -1,7 +1,7 @@
-"""Reads every constrained answer along its grammar before it is passed on: neither a fault of the engine nor one of ours may
-pass off what the grammar does not admit.
+"""Checks every constrained answer against its grammar before it is passed on: no bug in the engine or in promptweave may
+return what the grammar does not allow.
 
-Costs about 0.2 µs a token where the answer's beginning was read before, and 2 to 40 where it was not
+Costs about 0.2 µs per token if the beginning of the answer was checked before, and 2 to 40 µs if not
 (`benchmarks/grammar_guard.py`).
 """
 
@@ -18,32 +18,32 @@ _NOT_TEXT = "\ufffd"
 
 
 class GrammarGuard(Protocol):
-    """Reads a message along its grammar."""
+    """Checks a message against its grammar."""
 
     def read(self, text: str) -> None:
-        """Raises GrammarViolationError for what the grammar does not allow."""
+        """Raise GrammarViolationError if the grammar does not allow the text."""
         ...
 
     def end(self) -> None:
-        """Raises GrammarViolationError where the message is not whole."""
+        """Raise GrammarViolationError if the message is incomplete."""
         ...
 
 
 class GbnfGuard:
-    """The guard of a grammar in GBNF.
+    """The guard of a GBNF grammar.
 
-    Bytes that are not a character come as U+FFFD, and the engine counts them in its own way. Where the grammar can not be
-    followed behind one, the guard ends; such values are validated when they are whole (`output/parse/parser.py`).
+    Invalid UTF-8 arrives as U+FFFD, and the engine counts it in its own way. If the grammar cannot be followed after that,
+    the guard stops checking; such values are validated when they are complete (`output/parse/parser.py`).
     """
 
     def __init__(self, start: Derivative, closing: str = "", after: Derivative | None = None) -> None:
-        """`closing`: where it cuts the reasoning, `after` follows (None: any text)."""
+        """Start at `start`. `closing`: if it cuts the reasoning, `after` follows (None: any text)."""
         self._states = [start]
         self._closing, self._after = closing, after
         self._broken = False
 
     def read(self, text: str) -> None:
-        """Raises GrammarViolationError for what the grammar does not allow."""
+        """Raise GrammarViolationError if the grammar does not allow the text."""
         if not self._states or not text:
             return
         self._broken = self._broken or _NOT_TEXT in text
@@ -62,15 +62,15 @@ class GbnfGuard:
             raise GrammarViolationError("the answer left its grammar")
 
     def end(self) -> None:
-        """Raises GrammarViolationError where the message is not whole."""
+        """Raise GrammarViolationError if the message is incomplete."""
         if self._states and not self._broken and not any(state.may_end for state in self._states):
             raise GrammarViolationError("the answer ended before its grammar did")
 
 
 async def gbnf_guard(gbnf: str, closing: str = "", after: str | None = None) -> GbnfGuard | None:
-    """The guard of a grammar. None: it is not one that promptweave prints, so only the engine holds it.
+    """Return the guard of a grammar. None: promptweave did not print it, so only the engine enforces it.
 
-    `closing`, `after`: what cuts the reasoning, and the grammar of what follows then; None: any text.
+    `closing`, `after`: what cuts the reasoning, and the grammar of what follows it; None: any text.
     """
     start = await derivative_of(gbnf)
     following = await derivative_of(after) if after is not None else None

@@ -1,8 +1,8 @@
-"""What a grammar's text may be: what is beyond overflows the stack of its reader and kills the process, or loses a bound.
+"""Limits of grammar texts: beyond them the parser's stack overflows and kills the process, or a bound is lost.
 
-Tried with build b11549: GBNF of 30,000 nested brackets crashes it and 10,000 do not; 100,000 rules that each begin with the
-next one do, 30,000 do not; a count above 2,000 is read as no bound, without a word. llguidance's reader (1.7) bounds
-brackets itself, and 5,000 rules that each name the next one crash it; 2,000 do not.
+Tried with build b11549: GBNF with 30,000 nested brackets crashes it and 10,000 do not; 100,000 rules that each begin with
+the next one do, 30,000 do not; a count above 2,000 is silently read as unbounded. llguidance's parser (1.7) limits brackets
+itself, and 5,000 rules that each name the next one crash it; 2,000 do not.
 """
 
 import re
@@ -12,17 +12,17 @@ from promptweave.inference.errors import RequestError
 from promptweave.output.grammar.gbnf import MAX_CHARACTERS, MAX_REPEAT
 
 MAX_NESTING = 1000
-"""Of brackets in brackets."""
+"""Maximum depth of nested brackets."""
 
 
 @dataclass(frozen=True)
 class Notation:
-    """What must be known of a notation to measure its texts."""
+    """What is needed to measure texts in a grammar notation."""
 
     token: re.Pattern[str]
-    """Whose groups are `head` (a rule's name before its body), `name`, `op`, and `count`; `empty` may be nothing at all."""
+    """Has the groups `head` (a rule's name before its body), `name`, `op` and `count`; `empty` may match the empty text."""
     longest_chain: int
-    """So many rules may begin with one another; or, where `anywhere`, name one another."""
+    """How many rules may begin with one another or, if `anywhere`, name one another."""
     anywhere: bool
 
 
@@ -52,14 +52,14 @@ _LARGE_COUNT = re.compile(r"\d{4,}")
 
 
 def check_grammar(text: str, notation: Notation, path: str) -> None:
-    """Raises RequestError at `path` for a text that an engine should not be given."""
+    """Raise RequestError at `path` for a text that an engine should not be given."""
     if not text.strip():
         raise RequestError("the grammar is empty", path=path)
-    if text.startswith("%llguidance"):  # The engine would take it for the other notation.
+    if text.startswith("%llguidance"):  # The engine would read it as the other notation.
         raise RequestError("%llguidance is no beginning of a grammar here", path=path)
     if len(text) > MAX_CHARACTERS:
         raise RequestError(f"the grammar has {len(text)} characters, and {MAX_CHARACTERS} are allowed", path=path)
-    # Most texts need no closer look.
+    # Most texts need no closer check.
     many_rules = text.count("\n") + text.count("::=") > notation.longest_chain
     if many_rules or text.count("(") > MAX_NESTING or (notation is GBNF and _LARGE_COUNT.search(text)):
         _check_depths(text, notation, path)
@@ -82,7 +82,7 @@ def _check_depths(text: str, notation: Notation, path: str) -> None:
             case "op" if token["op"] == "|":
                 beginning = begins[-1] if begins else True
             case "op":
-                # What is in brackets may be nothing.
+                # The text in brackets may be empty.
                 beginning = begins.pop() if begins else beginning
             case "count" if notation is GBNF:
                 if any(int(number) > MAX_REPEAT for number in re.findall(r"\d+", token["count"])):
@@ -95,7 +95,7 @@ def _check_depths(text: str, notation: Notation, path: str) -> None:
 
 
 def _longest_walk(rules: dict[str, list[str]]) -> int:
-    """How deep a walk gets that goes from each rule to those that it names, and into none twice."""
+    """Return the depth of a depth-first walk from each rule to those that it names, visiting none twice."""
     longest, seen = 0, set[str]()
     for start in rules:
         if start in seen:

@@ -1,8 +1,8 @@
-"""Prompts with pictures, as the engine takes them: one text, with a marker in each picture's place, and the pictures.
+"""Prompts with images, in the engine's form: one text with a marker at the position of each image, and the images.
 
-Of such a prompt the engine (builds b11434 to b11549) tokenises all text with special tokens in it, in the pieces between the
-markers; it takes no token ids. So what others wrote and would be a special token, or a marker, gets a character inside that
-nobody sees. A prompt that ends with a picture takes the engine down once it is in the cache, and is refused here.
+The engine (builds b11434 to b11549) tokenizes each piece of such a prompt between the markers with special tokens enabled,
+and takes no token ids. So untrusted text that would be a special token or a marker gets an invisible character inserted. A
+prompt that ends with an image crashes the engine once it is in the cache, and is refused here.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ JOINER = "\u2060"
 
 
 def pictures_refused(facts: ModelInfo, segments: Sequence[Segment]) -> UnsupportedError | None:
-    """Why the model cannot take the prompt, if so."""
+    """Return why the model cannot take the prompt. None: it can."""
     place = next((place for place, segment in enumerate(segments) if isinstance(segment, Picture)), None)
     if place is None or facts.media_marker:
         return None
@@ -31,7 +31,7 @@ def pictures_refused(facts: ModelInfo, segments: Sequence[Segment]) -> Unsupport
 
 
 async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Sequence[Segment]) -> JsonObject:
-    """The prompt for `/completion`. Raises RequestError, UnsupportedError."""
+    """Return the prompt for `/completion`. Raises RequestError and UnsupportedError."""
     if refused := pictures_refused(facts, segments):
         raise refused
     texts, pictures = [""], list[str]()
@@ -56,7 +56,7 @@ async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Seque
                 texts[-1] += text
         before = segment
     if facts.adds_bos:
-        # The engine puts it before every prompt; half of the known templates print it, too.
+        # The engine adds it before every prompt; half of the known templates print it, too.
         texts[0] = texts[0].removeprefix(facts.bos)
     if not texts[-1]:
         raise RequestError("the prompt ends with a picture: the engine needs text behind it", path="/prompt/segments")
@@ -74,11 +74,11 @@ async def _picture(data: bytes, path: str) -> str:
 
 
 async def _plain(client: EngineClient, facts: ModelInfo, text: str, path: str) -> str:
-    """Text of others, with a joiner inside each special token that it spells."""
+    """Return untrusted text with a joiner inside each special token that it spells."""
     for special in facts.special_tokens or facts.hidden:
         if len(special) > 1:
             text = text.replace(special, _broken(special))
-    # Of somebody else's server not all special tokens are known.
+    # Not all special tokens of an external server are known.
     special_ids = await client.tokenize(text, parse_special=True, add_special=False)
     if special_ids != await client.tokenize(text, parse_special=False, add_special=False):
         raise RequestError("beside pictures, the spelling of a special token has to come in two pieces", path=path)
@@ -86,7 +86,7 @@ async def _plain(client: EngineClient, facts: ModelInfo, text: str, path: str) -
 
 
 def _spelled_across(facts: ModelInfo, before: str, after: str) -> bool:
-    """Whether a special token is spelled by the end of one text and the beginning of the next."""
+    """Return whether the end of one text and the beginning of the next spell a special token."""
     return any(
         before.endswith(special[:cut]) and after.startswith(special[cut:])
         for special in facts.special_tokens or facts.hidden

@@ -1,4 +1,4 @@
-"""Writes one message: drives the engine, and reads its output. Knows nothing of gRPC."""
+"""Generates one message: drives the engine and reads its output. Independent of gRPC."""
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
@@ -29,13 +29,13 @@ _MAX_LOGPROBS = 20
 async def write_message(
     engine: ReadyEngine, request: Request, party: Caller, count: Callable[[Counts], None] = lambda counts: None
 ) -> AsyncGenerator[list[Event], None]:
-    """One message of a request that was checked: its events, those together that are ready together, to the Finish.
+    """Generate one message of a validated request: yield its events up to the Finish, in batches that are ready together.
 
-    `count` hears what it took, however it ends. Closing the generator cancels the message and frees its slot. Raises
+    `count` receives its counts, however it ends. Closing the generator cancels the message and frees its slot. Raises
     InferenceError.
     """
     grammar = request.program.grammars
-    # Before anything is waited for: it may be refused.
+    # Before any waiting, since the grammar may be refused.
     guard = await _guard(request.program)
     async with (
         SessionLease.taken(engine.sessions, request.session) as turn,
@@ -45,7 +45,7 @@ async def write_message(
         try:
             prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
         except EngineUnavailableError:
-            raise EngineAwayError from None  # It never saw the message.
+            raise EngineAwayError from None  # The engine never received the message.
         reader = MessageReader(request, engine.facts.eos, guard)
         body = engine_body(request, engine.facts, prompt)
         async with turn.slot() as slot:
@@ -73,15 +73,15 @@ async def write_message(
 
 
 def _append(rounds: Rounds, request: Request) -> bool | None:
-    """Whether forced text is appended, or sampled by its tokens; None: neither is possible."""
-    # What is appended has no probability, and the caller may want every token's id.
+    """Return True to append forced text, False to sample it by its tokens, None if neither is possible."""
+    # Appended text has no probabilities, and the caller may need every token's id.
     if rounds.append and request.fast_forward and request.top_logprobs is None and not request.return_tokens:
         return True
     return False if rounds.sample else None
 
 
 async def _guard(program: CompiledPrompt) -> GrammarGuard | None:
-    """What reads along the grammar, which also allows what follows where a budget cuts the reasoning."""
+    """Return the guard of the grammar, which also allows what follows when a budget cuts the reasoning."""
     if program.lark is None:
         if program.grammar is None:
             return None
@@ -93,10 +93,10 @@ async def _guard(program: CompiledPrompt) -> GrammarGuard | None:
 
 
 async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ...]:
-    """The ids of a chunk's tokens; `written` came before them.
+    """Return the ids of a chunk's tokens, which come after `written` tokens.
 
-    Of a character that is several tokens the engine tells the last one's id. The others are as the vocabulary writes that
-    text, where this has as many tokens and ends alike; else nobody knows them.
+    Of a character that consists of several tokens the engine reports the last one's id. The others are taken from the
+    vocabulary's tokenization of the text, if it has the same length and the same last token; otherwise they are unknown.
     """
     if chunk.token is None:
         return ()
@@ -110,7 +110,7 @@ async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ..
 
 
 def check(request: Request) -> None:
-    """Raises RequestError for what the engine would take in another sense than it is meant, or not at all."""
+    """Raise RequestError for values that the engine would misinterpret or reject."""
     request.sampling.check()
     if request.max_tokens == 0:
         raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
@@ -128,13 +128,13 @@ def check(request: Request) -> None:
 
 
 def engine_body(request: Request, facts: ModelInfo, prompt: EnginePrompt) -> dict[str, Any]:
-    """The body for `/completion`. Stop strings are not in it: the engine would look for them inside values, too."""
+    """Return the body for `/completion`. It has no stop strings: the engine would look for them inside values, too."""
     program = request.program
     body: dict[str, Any] = request.sampling.to_engine(facts.context_size)
     body["prompt"] = prompt
     body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _MAX_COUNT)
     if request.top_logprobs is not None:
-        body["n_probs"] = max(request.top_logprobs, 1)  # 0 is none at all.
+        body["n_probs"] = max(request.top_logprobs, 1)  # 0 turns them off.
     if program.engine_grammar is not None:
         body["grammar"] = program.engine_grammar
     if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):

@@ -1,4 +1,4 @@
-"""Reads what the engine writes as a message: typed pieces, and what belongs to them."""
+"""Reads the engine's output as a message: typed deltas, with their log-probabilities and token ids."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,7 +20,7 @@ class MessageReader:
     """Turns the engine's chunks into events."""
 
     def __init__(self, request: Request, eos: str, guard: GrammarGuard | None = None) -> None:
-        """`guard`: what the output is read along first. None: it has no grammar, or none that can be followed."""
+        """Start before the first chunk. `guard`: checks the output first. None: no grammar, or none that can be followed."""
         self._guard = guard
         self._turn_end = EosFilter(eos)
         self._parser = OutputParser(request.program.syntax)
@@ -30,23 +30,23 @@ class MessageReader:
         self._started = False
         self._written = 0
         self._whole_calls = False
-        # A call or a value was given in part, and may stay without an end.
+        # A call or a value was emitted in part, and may never end.
         self._open = False
         self._value_begun = False
         self.done = False
-        """The Finish was given; what the engine still writes is not wanted."""
+        """The Finish was emitted; further output of the engine is ignored."""
 
     def read(self, chunk: Chunk, ids: tuple[int, ...] = ()) -> list[Event]:
-        """What this chunk makes certain. `ids`: its tokens', where somebody wants them."""
+        """Return the events that this chunk makes certain. `ids`: its tokens, if they are requested."""
         if self.done:
             return []
         deltas: list[Delta] = []
         if not self._started:
-            # Not before the engine has taken the request: an error should come before everything else.
+            # Not before the engine has accepted the request: an error should come before everything else.
             self._started = True
             deltas += self._pass(self._parser.start())
         if chunk.stop_type is None:
-            # The engine tells at least one of the likeliest.
+            # The engine reports at least one of the likeliest tokens.
             scores = replace(chunk.scores, top=()) if chunk.scores and not self._top else chunk.scores
             self._regions.write(chunk.text, chunk.counts.completion_tokens - self._written, scores)
             self._written = chunk.counts.completion_tokens
@@ -61,7 +61,7 @@ class MessageReader:
         if ended:
             stopped = self._stops.stopped
             deltas += [*self._pass(self._parser.finish()), *self._stops.finish()]
-            # Behind a stop string nothing counts.
+            # Nothing after a stop string counts.
             known += ([] if stopped else self._known()) + self._regions.finish(self._stops.cut)
         events: list[Event] = [*joined(deltas)]
         if self._top is not None and known:
@@ -76,12 +76,12 @@ class MessageReader:
         return events
 
     def _known(self) -> list[Position]:
-        """The tokens whose text was given, or is none."""
+        """Return the tokens whose text was emitted, or that have none."""
         spans = self._parser.take_spans()
         return self._regions.read(spans, self._stops.cut or self._stops.held, withheld=self._parser.withholds)
 
     def _feed(self, text: str) -> Iterator[Delta]:
-        """Where something stops the message, the parser has read just so far, however much comes in one chunk."""
+        """Yield the text's deltas. A stop string ends parsing exactly there, however much arrives in one chunk."""
         for piece in text if self._stops else [text]:
             if self._stops.stopped:
                 return
@@ -89,8 +89,8 @@ class MessageReader:
 
     def _finish(self, chunk: Chunk) -> Finish:
         self.done = True
-        # A message that was cut, by a limit or for no reason that is told, is never passed off as whole, though its syntax
-        # might end here.
+        # A message that was truncated, by a limit or for an unknown reason, is never reported as complete, even if its
+        # syntax might end here.
         ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
         reason = FinishReason.LENGTH
         if ended and not self._open:
@@ -112,7 +112,7 @@ class MessageReader:
                 case CallHeader():
                     self._open = True
                 case SchemaViolation(name):
-                    # Of a value that was held back nothing was given.
+                    # Nothing was emitted of a value that was held back.
                     self._open = self._open or (not name and self._value_begun)
                 case ContentDelta(_, stoppable) if not stoppable:
                     self._value_begun = True
@@ -120,12 +120,12 @@ class MessageReader:
 
 
 def _left_out(positions: Iterable[Position]) -> list[Position]:
-    """Of a value that is given as a violation, and not as content."""
+    """Return the positions of a value that is reported as a violation and not as content."""
     return [(scores, Region.DISCARD if region is Region.CONTENT else region) for scores, region in positions]
 
 
 def joined(deltas: Iterable[Event]) -> list[Event]:
-    """The events, with deltas that follow one another in the same text made one."""
+    """Return the events, with consecutive deltas of the same text merged."""
     whole: list[Event] = []
     for delta in deltas:
         both = _both(whole[-1], delta) if whole else None

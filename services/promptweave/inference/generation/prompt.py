@@ -1,4 +1,4 @@
-"""Writes a prompt's segments as the engine wants them: BOS once, and nobody's text as special tokens."""
+"""Converts a prompt's segments to the engine's form: BOS once, and no untrusted text as special tokens."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from promptweave.inference.generation.image_prompt import picture_prompt
 from promptweave.inference.generation.request import Ids, Picture, PlainText, Segment, Text
 
 EnginePrompt = str | list[str | int] | JsonObject
-"""The engine reads every string with special tokens in it, and puts BOS before a prompt that begins with a string.
+"""The engine parses special tokens in every string, and puts BOS before a prompt that begins with a string.
 
-An object is a prompt with pictures; see `image_prompt.py`.
+An object is a prompt with images; see `image_prompt.py`.
 """
 
 
 async def engine_prompt(client: EngineClient, facts: ModelInfo, segments: Sequence[Segment]) -> EnginePrompt:
-    """The prompt for `/completion`. Raises RequestError for an empty one, and what `picture_prompt` raises.
+    """Return the prompt for `/completion`. Raises RequestError for an empty one, and what `picture_prompt` raises.
 
-    A prompt of template text alone stays one string: tokenising it in pieces would give other tokens.
+    A prompt of template text alone stays one string: tokenizing it in pieces would give other tokens.
     """
     if any(isinstance(segment, Picture) for segment in segments):
         return await picture_prompt(client, facts, segments)
@@ -34,7 +34,7 @@ async def engine_prompt(client: EngineClient, facts: ModelInfo, segments: Sequen
                 parts += await _tokens(client, facts, text, parse_special=True, first=False)
             case PlainText(text):
                 parts += await _tokens(client, facts, text, parse_special=False, first=not parts)
-    # A prompt that begins with ids has BOS among them, or is not meant to have it.
+    # A prompt that begins with ids has BOS among them, or is meant to have none.
     if facts.adds_bos and not (joined and isinstance(joined[0], Ids)):
         if not parts or not isinstance(parts[0], str):
             parts.insert(0, "")
@@ -46,7 +46,7 @@ async def engine_prompt(client: EngineClient, facts: ModelInfo, segments: Sequen
 
 
 def _joined(segments: Sequence[Segment]) -> list[Segment]:
-    """The segments less the empty ones, with texts side by side as one."""
+    """Return the segments without the empty ones, with adjacent texts merged."""
     joined: list[Segment] = []
     for segment in segments:
         if isinstance(segment, Text) and joined and isinstance(joined[-1], Text):
@@ -57,14 +57,14 @@ def _joined(segments: Sequence[Segment]) -> list[Segment]:
 
 
 async def _tokens(client: EngineClient, facts: ModelInfo, text: str, *, parse_special: bool, first: bool) -> list[int]:
-    """The tokens of a piece of text; `first`: at the start, where some vocabularies add a space."""
+    """Return the tokens of a piece of text; `first`: at the start, where some vocabularies add a space."""
     if first:
         return await client.tokenize(text, parse_special=parse_special, add_special=False)
     return await inner_tokens(client, facts, text, parse_special=parse_special)
 
 
 async def inner_tokens(client: EngineClient, facts: ModelInfo, text: str, *, parse_special: bool = False) -> list[int]:
-    """The tokens of a piece of text in the middle of a text."""
+    """Return the tokens of a piece of text in the middle of a text."""
     if not facts.separator:
         return await client.tokenize(text, parse_special=parse_special, add_special=False)
     tokens = await client.tokenize(SEPARATOR + text, parse_special=parse_special, add_special=False)

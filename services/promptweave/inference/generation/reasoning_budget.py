@@ -1,8 +1,9 @@
-"""A completion whose reasoning is cut after so many tokens.
+"""A completion whose reasoning is cut after a number of tokens.
 
-The engine's own budget (`reasoning_budget_tokens`, tried on b11549) does not see reasoning that the prompt has begun, nor
-markers that come in other tokens than it expects. So the completion is stopped here, and goes on behind the closing marker,
-which nobody had to write: another completion, of the same prompt with the reasoning so far, and the grammar of what follows.
+The engine's own budget (`reasoning_budget_tokens`, tried on b11549) does not detect reasoning that the prompt has begun, or
+markers that are made of other tokens than it expects. So the completion is stopped here and continues after the closing
+marker, which is inserted: another completion, of the same prompt with the reasoning so far, under the grammar of what
+follows.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -24,9 +25,9 @@ Batches = AsyncGenerator[list[Chunk], None]
 async def open_completion(
     client: EngineClient, facts: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, *, append: bool | None
 ) -> AsyncIterator[Batches]:
-    """The chunks of `/completion`, as if it were one. Raises InferenceError.
+    """Open a completion; its chunks come as if from one `/completion`. Raises InferenceError.
 
-    `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled as the model likes.
+    `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled freely.
     """
     state = await fast_forward_state(program, body, facts) if append is not None else None
     if state and append is not None:
@@ -84,7 +85,7 @@ def _sum(first: Counts, second: Counts) -> Counts:
 
 
 class _BudgetMeter:
-    """Counts the tokens of the reasoning, and keeps the text that was written so far."""
+    """Counts the tokens of the reasoning, and keeps the text generated so far."""
 
     def __init__(self, program: CompiledPrompt, budget: ReasoningBudget) -> None:
         self._parser = OutputParser(program.syntax)
@@ -94,18 +95,18 @@ class _BudgetMeter:
         self._counted = 0
         self._over = False
         self.spent = self._parser.reasoning and not budget.tokens
-        """The budget is used up, and the reasoning goes on."""
+        """The budget is used up, and the reasoning has not ended."""
         self.text = ""
 
     def takes(self, chunk: Chunk) -> bool:
-        """Whether what was written lies within the budget. A character of several tokens, which come together, may not."""
+        """Return whether the chunk is within the budget. The tokens of one character arrive together and may exceed it."""
         if self._over:
             return True
         if self.spent:
             return False
         begun = bool(self._parser.feed(chunk.text)) or self._parser.pending
         if self._before is None and self._parser.reasoning:
-            # The token that ends the marker is none of the reasoning.
+            # The token that ends the marker is not part of the reasoning.
             self._before = self._counted if begun else chunk.counts.completion_tokens
         self._counted = chunk.counts.completion_tokens
         if chunk.stop_type is not None or (self._before is not None and not self._parser.reasoning):

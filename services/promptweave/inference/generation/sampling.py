@@ -1,4 +1,4 @@
-"""How the next token is chosen: checks the parameters, and writes them as llama.cpp wants them."""
+"""Sampling parameters: validates them and converts them to llama.cpp's form."""
 
 import math
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "top_k": (0, _ANY),
     "min_p": (0, 1),
     "typical_p": (0, 1),
-    "seed": (0, 2**32 - 2),  # The engine takes the next one as none.
+    "seed": (0, 2**32 - 2),  # The engine reads the next value as no seed.
     "repeat_penalty": (_TINY, _ANY),
     "repeat_last_n": (-1, _ANY),
     "presence_penalty": (-2, 2),
     "frequency_penalty": (-2, 2),
     "dry_multiplier": (0, _ANY),
-    "dry_base": (1, _ANY),  # Below it the engine takes its own.
+    "dry_base": (1, _ANY),  # Below it the engine uses its default.
     "dry_allowed_length": (0, _ANY),
     "xtc_probability": (0, 1),
     "xtc_threshold": (0, 1),
@@ -37,19 +37,19 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "adaptive_target": (-1, 1),
     "adaptive_decay": (0, 0.99),
 }
-"""What each parameter may be, both ends included; an infinite end excludes infinity itself."""
+"""The range of each parameter, both ends included; an infinite end excludes infinity itself."""
 
 SAMPLERS = frozenset(
     {"penalties", "dry", "top_n_sigma", "top_k", "typ_p", "top_p", "min_p", "xtc", "temperature", "adaptive_p", "infill"}
 )
-"""llama.cpp's names. The engine leaves out a name that it does not know, without a word."""
+"""llama.cpp's names. The engine silently ignores a name that it does not know."""
 
 _MAX_BIAS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class LogitBias:
-    """Added to the logit of a token, or of all tokens of a text."""
+    """A bias that is added to the logit of a token, or of all tokens of a text."""
 
     target: int | str
     bias: float
@@ -57,16 +57,16 @@ class LogitBias:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """The parameters that were given. What is absent is the engine's default."""
+    """The parameters that were given. The engine's defaults apply to the others."""
 
     values: Mapping[str, float] = field(default_factory=dict)
-    """By the names of `RANGES`."""
+    """Keyed by the names of `RANGES`."""
     logit_bias: tuple[LogitBias, ...] = ()
     samplers: tuple[str, ...] = ()
     dry_sequence_breakers: tuple[str, ...] = ()
 
     def check(self) -> None:
-        """Raises RequestError for the first parameter that is out of its range."""
+        """Raise RequestError for the first parameter that is out of range."""
         for name, value in self.values.items():
             low, high = RANGES[name]
             if not low <= value <= high or not math.isfinite(value):
@@ -85,7 +85,7 @@ class Sampling:
                 raise RequestError(f"{name!r} is no sampler; there are {known}", path=f"/sampling/samplers/{place}")
 
     def check_tokens(self, vocabulary: int | None) -> None:
-        """Raises RequestError for a bias of a token that there is not: the engine leaves it out without a word."""
+        """Raise RequestError for a bias of a token that does not exist: the engine silently ignores it."""
         for place, item in enumerate(self.logit_bias):
             if vocabulary is not None and isinstance(item.target, int) and item.target >= vocabulary:
                 raise RequestError(
@@ -93,11 +93,11 @@ class Sampling:
                 )
 
     def to_engine(self, context_size: int) -> dict[str, Any]:
-        """The fields of `/completion`. `context_size` in tokens."""
+        """Return the fields of `/completion`. `context_size` in tokens."""
         fields: dict[str, Any] = dict(self.values)
         for name in ("repeat_last_n", "dry_penalty_last_n"):
             if fields.get(name) == -1:
-                fields[name] = context_size  # Builds from b11434 on refuse -1.
+                fields[name] = context_size  # Builds since b11434 reject -1.
         if self.logit_bias:
             fields["logit_bias"] = [[item.target, item.bias] for item in self.logit_bias]
         if self.samplers:

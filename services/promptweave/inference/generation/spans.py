@@ -1,25 +1,25 @@
-"""What a message does at the engine, as spans: its prompt is evaluated, then its tokens are decoded."""
+"""Tracing spans of a message at the engine: prompt evaluation, then decoding."""
 
 from promptweave.common.tracing import begin_span
 from promptweave.inference.client.llama_client import NOTHING, Counts
 
 
 class Phases:
-    """The two spans of a message, one after the other. What they are part of is the span that is current at the start."""
+    """The two consecutive spans of a message. Their parent is the span that is current at the start."""
 
     def __init__(self) -> None:
         self._now = begin_span("prompt")
         self._seen = False
 
     def first(self) -> None:
-        """Something has come of the message. To be called as often as one likes."""
+        """Record that output of the message has arrived. Calls after the first have no effect."""
         if not self._seen:
             self._seen = True
             self._now.end()
             self._now = begin_span("decode")
 
     def end(self, counts: Counts) -> None:
-        """It is over, however it ended; `counts` is what it took."""
+        """End the spans, however the message ended; `counts` are those of the message."""
         if self._seen and counts is not NOTHING:
             self._now.set(
                 {

@@ -1,4 +1,4 @@
-"""Finds stop strings in the free text of a message, as it comes."""
+"""Finds stop strings in the free text of a message as it streams."""
 
 from collections.abc import Iterable
 
@@ -8,35 +8,35 @@ from promptweave.output.deltas import ContentDelta, Delta
 class StopFilter:
     """Passes deltas on up to the first stop string; holds back only text that may be the beginning of one.
 
-    Stop strings apply to stoppable content only, and never across anything else. The one whose last character comes first
-    wins, of those the longest: so the result is the same however the text is split.
+    Stop strings apply to stoppable content only, and never match across anything else. The one whose last character comes
+    first wins, and of those the longest, so the result is the same however the text is split.
     """
 
     def __init__(self, template: Iterable[str], caller: Iterable[str]) -> None:
-        """`template`: those that end a turn anyway; `caller`: those that somebody asked for, and hears of. None is empty."""
+        """Set the stop strings. `template`: those that end a turn anyway; `caller`: those to report. None may be empty."""
         self._caller = frozenset(caller)
         self._stops = tuple({*template, *self._caller})
         self._beginnings = frozenset(stop[:length] for stop in self._stops for length in range(1, len(stop)))
         self._longest = max(map(len, self._stops), default=0)
         self._held = ""
         self.stopped = False
-        """A stop string came; deltas that follow are dropped."""
+        """A stop string was found; deltas that follow are dropped."""
         self.cut = 0
-        """How many characters the stop string took out, and what came behind it."""
+        """Number of characters that were removed: the stop string and what followed it."""
         self.matched: str | None = None
-        """The stop string that came, if it is the caller's."""
+        """The stop string that was found, if it is the caller's."""
 
     def __bool__(self) -> bool:
-        """Whether there are stop strings."""
+        """Return whether there are stop strings."""
         return bool(self._stops)
 
     @property
     def held(self) -> int:
-        """How many characters are held back: they may be the beginning of a stop string."""
+        """Return the number of characters held back, which may be the beginning of a stop string."""
         return len(self._held)
 
     def feed(self, deltas: Iterable[Delta]) -> list[Delta]:
-        """What certainly stands before any stop string."""
+        """Return the deltas that certainly precede any stop string."""
         passed: list[Delta] = []
         for delta in deltas:
             if self.stopped:
@@ -48,7 +48,7 @@ class StopFilter:
         return passed
 
     def finish(self) -> list[Delta]:
-        """What was held back: nothing more comes that it could be the beginning of."""
+        """Return what was held back: nothing more arrives that could complete a stop string."""
         held, self._held = self._held, ""
         return self._text(held)
 

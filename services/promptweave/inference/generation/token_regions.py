@@ -1,4 +1,4 @@
-"""Tells for each token what its text is part of: what is read of a message comes in other pieces than it was written in."""
+"""Finds the region of each token: the parser's spans of a message are not aligned with its tokens."""
 
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -20,35 +20,35 @@ class _Written:
 
 
 class TokenRegions:
-    """Follows the tokens (`write`) and what the parser read of their text (`read`). Places are characters of the output."""
+    """Tracks the tokens (`write`) and what the parser read of their text (`read`). Positions count characters of output."""
 
     def __init__(self, prefix: str) -> None:
-        """`prefix`: what the parser reads first, and no token wrote."""
+        """Start at the beginning of the output. `prefix`: what the parser reads first, which has no tokens."""
         self._written: deque[_Written] = deque()
         self._end = 0
         self._read = -len(prefix)
         self.reasoning = 0
-        """How many tokens hold text of the reasoning."""
+        """Number of tokens that contain reasoning text."""
 
     def write(self, text: str, count: int, scores: Scores | None) -> None:
-        """The next text, which `count` tokens make."""
+        """Add the next text, which consists of `count` tokens."""
         self._written.append(_Written(self._end, self._end + len(text), count, scores))
         self._end += len(text)
 
     def read(self, spans: Iterable[RegionSpan], held: int, *, withheld: bool) -> list[Position]:
-        """The tokens that are known now, but for those of the last `held` characters; `withheld`: none yet."""
+        """Return the tokens that are known now, except those of the last `held` characters; `withheld`: none yet."""
         for length, region in spans:
             start, self._read = self._read, self._read + length
             for written in self._written:
                 if written.start >= self._read:
                     break
-                # The first part that it has some text of; syntax is no part.
+                # The first region that it has text of; syntax is not a region.
                 if written.end > start and written.region is None:
                     written.region = region
         return [] if withheld else list(self._settle(self._read - held))
 
     def finish(self, cut: int) -> list[Position]:
-        """The other tokens, but for those that wrote nothing but the last `cut` characters that were read."""
+        """Return the remaining tokens, except those with text only in the last `cut` characters that were read."""
         known = list(self._settle(self._read - cut))
         if cut:
             known += self._told(written for written in self._written if written.start < self._read - cut)

@@ -1,4 +1,4 @@
-"""One run of a program in a child process: start it, read its log, stop it."""
+"""One run of a program in a child process: starts it, reads its log, stops it."""
 
 import asyncio
 import os
@@ -12,11 +12,11 @@ from promptweave.inference.process.log import EngineLog
 
 _MAX_LINE_BYTES = 1 << 16
 _FROM_OUTSIDE = (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT, -signal.SIGHUP)
-"""No program ends itself by these."""
+"""Signals by which no program ends itself."""
 
 
 class Child:
-    """A running program. It has a session of its own: a Ctrl-C at the terminal reaches only us, and we stop it in order."""
+    """A running program, in a separate session: Ctrl-C at the terminal reaches only this process, which stops it cleanly."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: EngineLog) -> None:
         self._process = process
@@ -28,9 +28,9 @@ class Child:
     @classmethod
     @asynccontextmanager
     async def running(cls, order: bytes, log: EngineLog, *, grace_s: float) -> AsyncIterator["Child"]:
-        """Starts what the launcher's `order` says, and ends it with the block, for which it has `grace_s` seconds.
+        """Start the program in the launcher's `order`; stop it at the end of the block, within `grace_s` seconds.
 
-        It is up as a process only: ask it whether it serves.
+        Only the process is up then: query it to find out whether it serves.
         """
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "promptweave.inference.process.launcher"),
@@ -49,30 +49,30 @@ class Child:
     async def _order(self, order: bytes) -> None:
         assert self._process.stdin is not None
         self._process.stdin.write(order)
-        # It may be dead already: the one who waits for it finds out.
+        # It may be dead already, which `wait` reports.
         with suppress(ConnectionError):
             await self._process.stdin.drain()
 
     @property
     def pid(self) -> int:
-        """The process id."""
+        """Return the process id."""
         return self._process.pid
 
     def kill(self) -> None:
-        """Ends it at once, with all that it started."""
+        """Kill it at once, with all processes that it started."""
         self._killed_by_us = True
         self._signal(signal.SIGKILL)
 
     @property
     def killed_by_others(self) -> bool:
-        """Somebody has ended it: not we, nor itself, nor the kernel for want of memory, as far as that is known."""
+        """Return whether it was ended from outside: not by `kill`, itself or the kernel's OOM killer, as far as known."""
         status = self._process.returncode
         if self._killed_by_us or status not in _FROM_OUTSIDE:
             return False
         return status != -signal.SIGKILL or (self._oom_kills is not None and _oom_kills() == self._oom_kills)
 
     async def wait(self) -> str:
-        """Waits for its end; says how it ended, for a person."""
+        """Wait for its end; return a description of how it ended, for log messages."""
         status = await self._process.wait()
         await asyncio.wait([self._reading], timeout=1)
         if status == -signal.SIGKILL:
@@ -82,7 +82,7 @@ class Child:
         return f"exit status {status}"
 
     async def _stop(self, grace_s: float) -> None:
-        """Ends it and all that it started: SIGTERM, `grace_s` seconds, SIGKILL."""
+        """Stop it and all processes that it started: SIGTERM, `grace_s` seconds, SIGKILL."""
         try:
             if self._process.returncode is None:
                 self._signal(signal.SIGTERM)
@@ -90,7 +90,7 @@ class Child:
                     async with asyncio.timeout(grace_s):
                         await self._process.wait()
         finally:
-            # What it started has its group, too. And whoever cancels us gets no engine left behind.
+            # Its children are in its group, too. Cancelling this leaves no engine behind.
             self.kill()
             self._reading.cancel()
             if self._process.stdin:
@@ -102,7 +102,7 @@ class Child:
             os.killpg(self._process.pid, number)
 
     async def _read_log(self) -> None:
-        """Always reads on: a program whose pipe is full stands still."""
+        """Read the log continuously: a program whose pipe is full blocks."""
         assert self._process.stdout is not None
         pending = b""
         while piece := await self._process.stdout.read(_MAX_LINE_BYTES):
@@ -116,7 +116,7 @@ class Child:
 
 
 def _oom_kills() -> int | None:
-    """How many processes of this machine the kernel has killed for want of memory. None: it does not tell."""
+    """Return how many processes of this machine the kernel's OOM killer has ended. None: not reported."""
     with suppress(OSError, ValueError):
         for line in Path("/proc/vmstat").read_text().splitlines():
             name, _, count = line.partition(" ")

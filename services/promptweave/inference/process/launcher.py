@@ -1,10 +1,10 @@
-"""Becomes the engine: `python -m promptweave.inference.process.launcher`, in a child process that may crash alone.
+"""Becomes the engine: `python -m promptweave.inference.process.launcher`, in a child process that may crash on its own.
 
-The first line of stdin is a JSON object, the `Order`: secrets do not belong on a command line, which everybody can read.
+The first line of stdin is a JSON object, the `Order`: secrets do not belong on a command line, which every user can read.
 For whisper.cpp's server it is a `Command`. Stdin stays open for as long as the parent lives.
 
-When the parent dies, however it dies, the engine goes too: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG,
-which outlives exec); elsewhere the end of stdin tells the wheel's engine.
+When the parent exits, for any reason, so does the engine: on Linux the kernel kills it (prctl(2), PR_SET_PDEATHSIG, which
+persists across exec); elsewhere the wheel's engine exits at the end of stdin.
 """
 
 import json
@@ -19,67 +19,67 @@ from typing import NoReturn
 from promptweave.common.parent_death import die_with
 
 _HTTP_THREADS_BESIDES_SLOTS = 8
-"""For /health, /tokenize and the like, which must not wait for a message to be written."""
+"""For /health, /tokenize and the like, which must not wait for a message to be generated."""
 
 _LAST_WORDS_S = 0.5
-"""The engine's log has a thread of its own, for which the end of the process does not wait: on a busy machine it had not yet
-written why a start failed, in 9 of 150."""
+"""The engine logs in a separate thread, for which the end of the process does not wait: on a busy machine the reason for a
+failed start was not yet logged in 9 of 150 starts."""
 
 _WAIT = ("OMP_WAIT_POLICY", "passive")
-"""How the engine's threads wait for each other (OpenMP 5.2, section 21.8): asleep. By default they spin, which keeps a busy
-machine's cores from those that they wait for: beside a load of 15 on two cores a token of the demo model took 400 ms, and
-takes 5."""
+"""Makes the engine's threads sleep while they wait for each other (OpenMP 5.2, section 21.8). By default they spin, which on
+a busy machine takes cores from the threads that they wait for: with a load of 15 on two cores a token of the demo model
+took 400 ms, and takes 5 ms with this."""
 
 _NO_BACKTRACE = ("GGML_NO_BACKTRACE", "1")
-"""An engine that aborts has gdb tell where, if there is one, and its calls wait for that: 20 s on a busy machine, instead of
-0.1."""
+"""An engine that aborts runs gdb, if installed, to report where, and its calls wait for that: 20 s on a busy machine,
+instead of 0.1 s."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What to run."""
+    """The llama.cpp server to run."""
 
     parent: int
     """The parent's process id."""
     binary: str | None
-    """A llama-server; None: the wheel."""
+    """A llama-server binary. None: the wheel."""
     model: str
     socket: str
-    """The path of the UNIX socket to listen on. No port: nobody else can take it, and no browser can reach it."""
+    """The path of the UNIX socket to listen on. Unlike a port, no other process can take it, and no browser can reach it."""
     api_key: str
     parallel: int
     ctx_size: int | None
     """Of all slots together, in tokens."""
     slot_save_path: str | None
-    """The folder that it saves the states of slots in."""
+    """The folder in which it saves the states of slots."""
     args: tuple[str, ...]
     mmproj: str | None = None
-    """The model's projector, for pictures."""
+    """The model's projector, for images."""
     pooling: str | None = None
-    """Of an engine that gives vectors, or ranks ("rank"), and writes no text; by llama.cpp's names."""
+    """Of an engine that embeds or ranks ("rank") and generates no text; by llama.cpp's names."""
 
     def to_line(self) -> bytes:
-        """The line of stdin."""
+        """Return the line of stdin."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, where it is another program than llama.cpp's server."""
+    """The command to run, for programs other than llama.cpp's server."""
 
     parent: int
     """The parent's process id."""
     argv: Sequence[str]
 
     def to_line(self) -> bytes:
-        """The line of stdin."""
+        """Return the line of stdin."""
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
 def command(order: Order) -> list[str]:
-    """The command line of a llama-server binary.
+    """Return the command line of a llama-server binary.
 
-    `--special`, and all that pooling takes, as for the wheel, below.
+    For `--special` and the pooling options see `_run_wheel`.
     """
     size = ["--ctx-size", str(order.ctx_size)] if order.ctx_size else []
     return [
@@ -105,7 +105,7 @@ def _pooling_arguments(order: Order) -> list[str]:
 
 
 def main() -> None:
-    """Runs the engine until it ends, or is ended."""
+    """Run the engine until it exits or is stopped."""
     line = _first_line()
     fields = json.loads(line)
     die_with(fields["parent"])
@@ -130,7 +130,7 @@ def _become(argv: Sequence[str]) -> NoReturn:
 
 
 def _first_line() -> bytes:
-    """Byte by byte: what follows belongs to whoever reads stdin next."""
+    """Return the first line of stdin, read byte by byte: what follows belongs to the next reader."""
     line = b""
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
@@ -163,15 +163,14 @@ def _run_wheel(order: Order) -> None:
         params.mmproj.path = order.mmproj
     if order.slot_save_path:
         params.slot_save_path = order.slot_save_path
-    # Special tokens are text to the grammar but not, by default, to the reader of the output: one inside a JSON string
-    # would be accepted and then left out. This shows them all; `generation/eos_filter.py` takes away the one that ends the
-    # turn.
+    # Special tokens are text to the grammar but, by default, not part of the output: one inside a JSON string would be
+    # accepted and then omitted. This shows them all; `generation/eos_filter.py` removes the one that ends the turn.
     params.special = True
     if order.pooling is not None:
         params.embedding = True
         params.pooling_type = getattr(llama_pooling_type, f"LLAMA_POOLING_TYPE_{order.pooling.upper()}")
-        # A text is evaluated in one piece, for its tokens may look at each other both ways: the batch holds the longest
-        # one. The slots share the context, so that each of them takes such a text.
+        # A text is evaluated in one piece, since attention may be bidirectional: the batch holds the longest one. The
+        # slots share the context, so that each of them takes such a text.
         params.kv_unified = True
         params.n_batch = params.n_ubatch = params.n_ctx
     try:

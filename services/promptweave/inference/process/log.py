@@ -1,4 +1,4 @@
-"""Reads what the engine writes to its log: levels, and the line that says why it died."""
+"""Reads the engine's log: levels, and the line that states why it died."""
 
 import logging
 import re
@@ -10,16 +10,16 @@ logger = logging.getLogger("promptweave.engine")
 
 @dataclass(frozen=True)
 class LogStyle:
-    """How a program writes its log."""
+    """The log format of a program."""
 
     line: re.Pattern[str]
-    """A whole line: its `text`, and its `level` where it tells."""
+    """Matches a complete line: its `text`, and its `level` if it has one."""
     error: re.Pattern[str]
-    """What a line without a level says when something is wrong."""
+    """Matches an error in a line without a level."""
     aftermath: re.Pattern[str]
-    """What is said on the way out, after the cause."""
+    """Matches what is logged during the exit, after the cause."""
     refusal: re.Pattern[str]
-    """What a caller did wrong, and is told."""
+    """Matches a caller's mistake, which the caller receives as an error."""
 
 
 LLAMA_STYLE = LogStyle(
@@ -28,18 +28,18 @@ LLAMA_STYLE = LogStyle(
     aftermath=re.compile(r"^(?:srv|main|cmn)\b|failed to load model|exiting due to|Failed to init server"),
     refusal=re.compile(r"^srv\s+send_error\b"),
 )
-"""`0.00.004.924 E llama_model_load: error loading model: ...`; other builds write the text alone."""
+"""`0.00.004.924 E llama_model_load: error loading model: ...`; other builds log the text alone."""
 
 WHISPER_STYLE = LogStyle(
     line=re.compile(r"(?P<level>(?!))?(?P<text>.*)"),
-    # Its usage, which follows a wrong argument, speaks of errors and failures, too.
+    # Its usage text, which follows a wrong argument, mentions errors and failures, too.
     error=re.compile(r"^(?:error|terminate called|  what\(\))\b|failed to|couldn't|invalid model|GGML_ASSERT"),
     aftermath=re.compile(r"^terminate called|failed to initialize whisper context"),
     refusal=re.compile(r"^error: (?:failed to (?:read|decode)|no 'file')|^whisper_full|client disconnected"),
 )
 """whisper.cpp's server (1.9.1): `error: unknown argument: --x`."""
 
-# The engine says at INFO what it does for every request, and at WARNING that a client went away.
+# The engine logs at INFO what it does for every request, and at WARNING that a client disconnected.
 _LEVELS = {"D": logging.DEBUG, "I": logging.DEBUG, "W": logging.INFO, "E": logging.ERROR}
 
 _KEPT = 50
@@ -50,16 +50,16 @@ class EngineLog:
     """The log of one run of an engine, or of another program."""
 
     def __init__(self, name: str = "engine", style: LogStyle = LLAMA_STYLE) -> None:
-        """`name` stands before each line."""
+        """Start a log. `name` is the prefix of each line."""
         self._name = name
         self._style = style
         self._last: deque[str] = deque(maxlen=_KEPT)
         self._errors: list[str] = []
         self.quiet = True
-        """While the engine starts: its errors come back as one line if it fails, and nobody wants both."""
+        """Set while the engine starts: if it fails, its errors are reported as one line, and need not be logged as well."""
 
     def note(self, line: str) -> None:
-        """Takes one line, without its end."""
+        """Process one line, without its line ending."""
         found = self._style.line.fullmatch(line)
         level, text = (found["level"], found["text"].strip()) if found else (None, line.strip())
         if not text:
@@ -74,9 +74,9 @@ class EngineLog:
         logger.log(_LEVELS.get(level or "I", logging.DEBUG), "%s: %s", self._name, text)
 
     def cause(self) -> str:
-        """The line that says best why the engine died; "" if it said nothing.
+        """Return the line that best explains why the engine died; "" if it logged nothing.
 
-        The last error that is no mere aftermath: the cause comes first and its consequences follow.
+        This is the last error that is not an aftermath: the cause comes first and its consequences follow.
         """
         causes = [text for text in self._errors if not self._style.aftermath.search(text)]
         return (causes or self._errors or list(self._last) or [""])[-1]

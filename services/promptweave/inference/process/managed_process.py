@@ -1,4 +1,4 @@
-"""What the supervisor needs to know of a program that it runs: llama.cpp's server is one, whisper.cpp's another."""
+"""The supervisor's interface to a program that it runs, such as the servers of llama.cpp and whisper.cpp."""
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
@@ -8,11 +8,11 @@ from typing import Generic, Protocol, TypeVar
 from promptweave.inference.process.log import EngineLog
 
 OnReady = Callable[[bool], Awaitable[None]]
-"""Hears when the engine becomes ready, and when it is so no more."""
+"""Called when the engine becomes ready, and when it is no longer ready."""
 
 
 PERIOD_S = 1.0
-"""How often to take it."""
+"""Interval between checks of a ready program, in seconds."""
 
 
 Ready = TypeVar("Ready")
@@ -20,33 +20,33 @@ Ready_co = TypeVar("Ready_co", covariant=True)
 
 
 class StartAgainError(Exception):
-    """It went down for a reason that will not come again: it is to be started again at once. The text says why."""
+    """The program exited for a reason that will not recur: restart it at once. The text states why."""
 
 
 class ProcessRun(Protocol[Ready_co]):
-    """One run of a program, from outside."""
+    """One run of a program, seen from outside."""
 
     async def healthy(self) -> bool:
-        """Whether it is there and its model is loaded."""
+        """Return whether it responds and its model is loaded."""
         ...
 
     async def handshake(self) -> Ready_co:
-        """What is to be known of it, once it is healthy. Raises PromptweaveError where it is of no use, StartAgainError."""
+        """Query what has to be known of it, once healthy. Raises PromptweaveError if it is unusable, StartAgainError."""
         ...
 
     async def check(self) -> str | None:
-        """Looks after it, once it was met; says what is wrong where it hangs, for a person."""
+        """Check it, after the handshake; return what is wrong if it hangs, for log messages."""
         ...
 
 
 @dataclass(frozen=True)
 class Launch(Generic[Ready]):
-    """A run that can begin."""
+    """A run that is prepared."""
 
     order: bytes
     """The launcher's line of stdin."""
     life: AbstractAsyncContextManager[ProcessRun[Ready]]
-    """To be entered when the process is there."""
+    """To be entered when the process has started."""
 
 
 class ManagedProcess(Protocol[Ready]):
@@ -54,38 +54,38 @@ class ManagedProcess(Protocol[Ready]):
 
     @property
     def name(self) -> str:
-        """What it is called in logs and errors: `engine`."""
+        """Return its name in logs and errors: `engine`."""
         ...
 
     def launch(self) -> AbstractContextManager[Launch[Ready]]:
-        """Makes ready what a run needs, such as an address; it goes with the block, after the process."""
+        """Prepare what a run needs, such as an address; it is released at the end of the block, after the process."""
         ...
 
     def log(self) -> EngineLog:
-        """Reads the log of one run."""
+        """Return a reader for the log of one run."""
         ...
 
     def loaded_part(self, pid: int) -> float | None:
-        """How much of the model a starting process has loaded, 0 to 1. None: not known."""
+        """Return how much of the model a starting process has loaded, 0 to 1. None: unknown."""
         ...
 
     def describe(self, ready: Ready) -> str:
-        """What is ready, for the log."""
+        """Return a description of what is ready, for the log."""
         ...
 
 
 class Supervised(Protocol[Ready_co]):
-    """An engine that is watched over; the argument is what is to be had of it while it is ready."""
+    """A supervised engine; the type argument is what it provides while it is ready."""
 
     @property
     def crash_count(self) -> int:
-        """How often it was ready and then no more, but for the last time, when it is told to stop."""
+        """Return how often it stopped being ready, except for the last time, when it is told to stop."""
         ...
 
     def ready(self) -> Ready_co:
-        """The engine, if it is ready now. Raises EngineUnavailableError, which says what it is doing instead."""
+        """Return the engine, if it is ready now. Raises EngineUnavailableError, which reports what it is doing instead."""
         ...
 
     async def run(self, on_ready: OnReady) -> None:
-        """Watches over it until cancelled. Raises StartError when there is no hope left."""
+        """Supervise it until cancelled. Raises StartError when further restarts are pointless."""
         ...

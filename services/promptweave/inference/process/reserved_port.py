@@ -1,4 +1,4 @@
-"""A free port for a server that can only be told which one to take."""
+"""A free port for a server that cannot choose one itself."""
 
 import socket
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ LOOPBACK = "127.0.0.1"
 
 @contextmanager
 def reserved_port() -> Iterator[int]:
-    """A port of 127.0.0.1 that the kernel gives to nobody else while the block lasts, but to a server of this user.
+    """Reserve a port of 127.0.0.1 for the block: the kernel assigns it to no other process except a server of this user.
 
-    It is bound, and not listened on: both of the ways in which servers share an address let ours take it all the same,
-    however long it loads its model first, and no connection comes here.
+    The port is bound but not listened on: with either of the options by which servers share an address, the managed server
+    can still bind it, however long it loads its model first, and no connection arrives here.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as held:
         for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):

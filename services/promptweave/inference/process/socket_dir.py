@@ -1,7 +1,8 @@
-"""A folder for the engine's socket, and an end for those that a killed service left behind.
+"""A folder for the engine's socket, and removal of those that a killed service left behind.
 
-The folder is locked (flock(2)) for as long as its service lives, and the kernel takes the lock away from the dead, whatever
-killed them. So what is ours and not locked is nobody's, also where services of several containers share `/tmp`.
+The folder is locked (flock(2)) for as long as its service lives, and the kernel releases the lock of a dead process,
+whatever killed it. So a folder of this user that is not locked is unused, even if services in several containers share
+`/tmp`.
 """
 
 import fcntl
@@ -17,7 +18,7 @@ _PREFIX = "promptweave-engine-"
 
 @contextmanager
 def socket_folder() -> Iterator[Path]:
-    """A new folder that only this user can enter; it goes with the block. Takes away what the dead left."""
+    """Create a folder that only this user can enter, for the block; remove those that dead services left."""
     _take_away_stale()
     folder, lock = _new()
     try:
@@ -34,7 +35,7 @@ def _new() -> tuple[Path, int]:
         try:
             lock = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:
-            continue  # Another service took it for stale, before it was locked.
+            continue  # Another service removed it as stale, before it was locked.
         fcntl.flock(lock, fcntl.LOCK_EX)
         if folder.exists():
             return folder, lock
@@ -43,7 +44,7 @@ def _new() -> tuple[Path, int]:
 
 def _take_away_stale() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/"):
-        # Whatever cannot be opened, or goes while we look, is not ours to take away.
+        # A folder that cannot be opened, or disappears meanwhile, is left alone.
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
             try:
@@ -55,6 +56,6 @@ def _take_away_stale() -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Raises OSError where something else is in it: then it is not what it looks like."""
+    """Remove a folder. Raises OSError if it contains something else: then it is not a socket folder."""
     (folder / SOCKET).unlink(missing_ok=True)
     folder.rmdir()

@@ -1,4 +1,4 @@
-"""Runs a program of our own, and runs it again when it crashes."""
+"""Runs a managed program, and restarts it when it crashes."""
 
 import asyncio
 import logging
@@ -26,12 +26,12 @@ _REPORT_S = 10.0
 _FIRST_DELAY_S = 0.5
 _MAX_DELAY_S = 30.0
 _STEADY_S = 10.0
-"""A program that was ready for so long has earned a quick restart: even so often it costs a twentieth of the time."""
+"""A program that was ready for longer than this is restarted quickly: at worst, that costs a twentieth of the time."""
 _MAX_FAILED_STARTS = 3
 
 
 class State(Enum):
-    """What the program is doing; the value is how a caller hears it."""
+    """The state of the program; the value is the wording that callers receive."""
 
     STOPPED = "is not running"
     STARTING = "is loading the model"
@@ -40,7 +40,7 @@ class State(Enum):
 
 
 class Supervision(Generic[Ready]):
-    """Owns a program's process. One task, the one in `run`, changes the state; callers only look.
+    """Owns a program's process. Only the task in `run` changes the state; callers read it.
 
     | state    | a call gets    | what comes next                                                                  |
     |----------|----------------|----------------------------------------------------------------------------------|
@@ -62,17 +62,17 @@ class Supervision(Generic[Ready]):
         self._ready: Ready | None = None
         self.crash_count = 0
         self.pid: int | None = None
-        """The program's process id, while there is one."""
+        """The program's process id, once it has started."""
 
     def ready(self) -> Ready:
-        """The program, if it is ready now. Raises EngineUnavailableError."""
+        """Return the program, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
             elapsed = time.monotonic() - self._since
             raise EngineUnavailableError(f"{self._name} {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
-        """Runs the program until cancelled. Raises StartError."""
+        """Run the program until cancelled. Raises StartError."""
         delay = _FIRST_DELAY_S
         failed, was_ready = 0, False
         try:
@@ -98,7 +98,7 @@ class Supervision(Generic[Ready]):
             self._become(State.STOPPED)
 
     async def _run_once(self, on_ready: OnReady) -> float:
-        """One life of the program, to its end; returns for how many seconds it was ready. Raises StartError."""
+        """Run the program once, until it exits; return for how many seconds it was ready. Raises StartError."""
         self._become(State.STARTING)
         async with AsyncExitStack() as stack:
             launch = stack.enter_context(self._program.launch())
@@ -126,7 +126,7 @@ class Supervision(Generic[Ready]):
             return time.monotonic() - since
 
     async def _until_it_dies(self, child: Child, life: ProcessRun[Ready], death: "asyncio.Task[str]") -> str:
-        """Watches the program; says how it ended. One that hangs is killed, so that its calls end as in any crash."""
+        """Monitor the program; return how it ended. One that hangs is killed, so that its calls end as in any crash."""
         while not death.done():
             if trouble := await life.check():
                 logger.error("%s hangs: %s; it is replaced", self._name, trouble)
@@ -159,10 +159,10 @@ class Supervision(Generic[Ready]):
             raise StartError(f"{self._name} started, but is of no use: {error.message}") from None
 
     def _killed_by_others(self, ready: Ready) -> None:
-        """Hears of an end that is no fault of what the program was doing."""
+        """Handle an end from outside, which was not caused by what the program was doing."""
 
     def _progress(self) -> str:
-        """How much of the model is loaded, as the beginning of a phrase; "" where there is nothing to say."""
+        """Return how much of the model is loaded, as the beginning of a phrase; "" if that is unknown."""
         if self._state is not State.STARTING or self.pid is None:
             return ""
         part = self._program.loaded_part(self.pid)

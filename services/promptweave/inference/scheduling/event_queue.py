@@ -1,4 +1,4 @@
-"""Between those who write messages and the one who reads them: bounded, and in no hurry."""
+"""A bounded queue between the tasks that generate messages and their reader."""
 
 import asyncio
 from collections import deque
@@ -15,15 +15,15 @@ Item = TypeVar("Item")
 
 
 class EventQueue(Generic[Item]):
-    """Holds what is written until it is read.
+    """Buffers events until they are read.
 
-    A reader who is slow costs the writers nothing as long as there is room, which there is for messages of ordinary length:
-    the engine's slot is free as soon as the message is written. A writer who finds no room for 30 s gives up, and so its
-    slot is free all the same.
+    A slow reader does not delay the writers as long as there is room, which there is for messages of ordinary length: the
+    engine's slot is freed as soon as the message is generated. A writer that finds no room for 30 s times out, which frees
+    its slot as well.
     """
 
     def __init__(self, writers: int) -> None:
-        """`writers`: how many `close` calls end it."""
+        """Create a queue. `writers`: how many `close` calls end it."""
         self._items: deque[tuple[int, Item]] = deque()
         self._size = 0
         self._open = writers
@@ -31,7 +31,7 @@ class EventQueue(Generic[Item]):
         self._changed = asyncio.Event()
 
     async def put(self, item: Item, size: int) -> None:
-        """Adds an item of this size, in single events or candidates. Raises OverloadedError."""
+        """Add an item of this size, in single events or candidates. Raises OverloadedError."""
         while self._size >= _ROOM:
             self._changed.clear()
             try:
@@ -44,13 +44,13 @@ class EventQueue(Generic[Item]):
         self._changed.set()
 
     def close(self, error: BaseException | None = None) -> None:
-        """A writer has written all, or failed: the first error is what the reader hears after all that was written."""
+        """End one writer, which is done or failed. The reader gets the first error after everything that was added."""
         self._open -= 1
         self._error = self._error or error
         self._changed.set()
 
     async def read(self) -> AsyncGenerator[list[Item], None]:
-        """What there is, together, until all is written. Raises a writer's error."""
+        """Yield the available items in batches until all writers are done. Raises a writer's error."""
         while True:
             while self._items:
                 items = [self._items.popleft() for _ in range(min(len(self._items), _MAX_BATCH))]

@@ -1,4 +1,4 @@
-"""Refuses grammars that take the engine down: a caller who tries again must not take it down again."""
+"""Refuses grammars that crash the engine: a caller that retries must not crash it again."""
 
 import asyncio
 from collections import Counter
@@ -12,14 +12,15 @@ _ENOUGH = 2
 
 
 class Quarantine:
-    """Knows for each grammar in how many lives of the engine, one after the other, it was in use when the engine went down.
+    """Counts for each grammar how many consecutive runs of the engine crashed or hung while it was in use.
 
-    Once may be the fault of another call, or nobody's: the second time decides, and a message that ends acquits.
+    The first time may be the fault of another request, or of none: the second time decides, and a message that completes
+    clears its grammar.
 
-    A crash counts against the grammars that are in use at that moment. A hang does so only where the engine works and
-    does not get on, and then against those that were in use when it last got on: until that is noticed, their callers
-    may be gone, and others wait in their place. That somebody kills the engine counts against none. An engine that does
-    not even answer stands still as a whole, or its machine does, and no grammar does that.
+    A crash counts against the grammars that are in use at that moment. A hang counts only if the engine responds but makes
+    no progress, and then against those that were in use when it last made progress: by the time a hang is detected, their
+    callers may be gone and others may be waiting instead. An engine that is killed from outside counts against none. An
+    engine that does not even respond is stopped as a whole, or its machine is, which no grammar causes.
     """
 
     def __init__(self) -> None:
@@ -27,18 +28,18 @@ class Quarantine:
         self._trial = asyncio.Lock()
         self._in_use: Counter[str] = Counter()
         self._given_up: set[str] = set()
-        """Since the engine last got on."""
+        """Cancelled or failed since the engine last made progress."""
         self._at_work: set[str] = set()
-        """In use when the engine last got on, or given up just before: what holds it up since then is one of these."""
+        """In use when the engine last made progress, or cancelled just before: one of these causes a hang since then."""
         self._judged: float | None = None
-        """The life of whose end the cause is known: what its calls raise is no crash."""
+        """The run whose end has a known cause: errors of its calls are not crashes."""
 
     @asynccontextmanager
     async def serialize_suspect(self, grammar: str | None) -> AsyncIterator[None]:
-        """Around a message: of the grammars that were in use at a crash only one is in use at a time, until acquitted.
+        """Serialize messages whose grammars were in use at a crash, until they are cleared.
 
-        Calls that lost the engine are repeated together. The guilty one would take the others down again, and with it they
-        would be refused.
+        Requests that lost the engine are retried together. The faulty one would crash it for the others again, and they
+        would be refused with it.
         """
         if self._suspects(grammar):
             async with self._trial:
@@ -52,12 +53,12 @@ class Quarantine:
 
     @property
     def size(self) -> int:
-        """How many grammars are refused."""
+        """Return the number of refused grammars."""
         return sum(len(lives) >= _ENOUGH for lives in list(self._downs.values()))
 
     @contextmanager
     def track(self, grammar: str | None, life: float) -> Iterator[None]:
-        """Around the use of a grammar, in the life of the engine that began at `life`. Raises GrammarQuarantinedError."""
+        """Track the use of a grammar in the engine run that began at `life`. Raises GrammarQuarantinedError."""
         if grammar is None:
             yield
             return
@@ -78,21 +79,21 @@ class Quarantine:
             self._downs.pop(key, None)
         finally:
             self._in_use[key] -= 1
-            self._in_use += Counter()  # Forgets those that are not in use.
+            self._in_use += Counter()  # Drops those that are not in use.
 
     def on_progress(self) -> None:
-        """To be called whenever the engine is seen to get on with its work, or to have none."""
+        """Record that the engine makes progress or has no work; to be called whenever this is observed."""
         self._at_work = {*self._in_use, *self._given_up}
         self._given_up = set()
 
     def on_hang(self, life: float, *, at_work: bool) -> None:
-        """The engine is about to be killed, since it hangs. `at_work`: it answers, and does not get on."""
+        """Record that the engine is about to be killed because it hangs. `at_work`: it responds, but makes no progress."""
         self._judged = life
         for key in self._at_work if at_work else ():
             self._downs.setdefault(key, set()).add(life)
 
     def clear(self, life: float) -> None:
-        """Somebody has killed the engine: no grammar did."""
+        """Record that the engine was killed from outside, not crashed by a grammar."""
         self._judged = life
         for lives in self._downs.values():
             lives.discard(life)

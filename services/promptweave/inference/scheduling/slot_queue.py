@@ -1,4 +1,4 @@
-"""Keeps calls waiting until a slot of the engine is free, and refuses them when too many wait."""
+"""Queues requests until a slot of the engine is free, and refuses them when too many are queued."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,13 +11,13 @@ from promptweave.inference.errors import OverloadedError
 
 @dataclass(eq=False)
 class Caller:
-    """A call and the messages that it wants, which take their slots one after the other: at most one of them waits."""
+    """A request with its messages, which take their slots one after the other: at most one of them is queued."""
 
     priority: int = 0
     held: int = 0
-    """The slots that its messages hold."""
+    """The number of slots that its messages hold."""
     admitted: bool = False
-    """One of its messages had a slot before: the others are not refused."""
+    """One of its messages had a slot before, so the others are not refused."""
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -28,11 +28,11 @@ class _Waiting:
 
 
 class SlotQueue:
-    """`slots` messages are inside at the same time. The engine has a queue of its own, but it knows no end and no order.
+    """Admits `slots` messages at a time. The engine has its own queue, but without a bound and without priorities.
 
-    Who is next: higher priorities; of these, calls that hold fewer slots; of these, those that came first. So a call of
-    many messages cannot keep the others out, and within a priority nobody waits for ever: a call that holds nothing is
-    passed only by those that were there before it. Lower priorities wait as long as higher ones keep coming.
+    Order: higher priorities first; of these, requests that hold fewer slots; of these, earlier arrivals. So a request with
+    many messages cannot block the others, and there is no starvation within a priority: a request that holds no slot is
+    only overtaken by earlier arrivals. Lower priorities wait as long as higher ones keep arriving.
     """
 
     def __init__(self, slots: int, max_waiting: int) -> None:
@@ -42,17 +42,17 @@ class SlotQueue:
 
     @property
     def running(self) -> int:
-        """How many calls are inside."""
+        """Return the number of messages that hold a slot."""
         return self._slots - self._free
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
+        """Return the number of queued messages."""
         return len(self._waiting)
 
     @asynccontextmanager
     async def slot(self, party: Caller) -> AsyncIterator[None]:
-        """Holds a slot for a message of `party`. Raises OverloadedError."""
+        """Hold a slot for a message of `party`. Raises OverloadedError."""
         with span("queue"):
             async with party.turn:
                 await self._enter(party)
@@ -78,7 +78,7 @@ class SlotQueue:
             await waiting.turn
         except asyncio.CancelledError:
             if not waiting.turn.cancelled():
-                self._leave(party)  # The slot came together with the cancellation.
+                self._leave(party)  # The slot was assigned together with the cancellation.
             elif waiting in self._waiting:
                 self._waiting.remove(waiting)
             raise
@@ -89,7 +89,7 @@ class SlotQueue:
         if not self._waiting:
             self._free += 1
             return
-        # The first of equal ones, so it is in order of arrival.
+        # `min` returns the first of equals, which keeps the order of arrival.
         chosen = min(self._waiting, key=lambda waiting: (-waiting.party.priority, waiting.party.held))
         self._waiting.remove(chosen)
         chosen.party.held += 1

@@ -1,4 +1,4 @@
-"""The calls of the engines beside the one that writes: messages → values → messages."""
+"""The calls of the embedding and rerank engines: messages → values → messages."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ ROLES: Mapping[int, EngineRole] = {
     inference_pb2.MODEL_ROLE_EMBEDDING: EngineRole.EMBEDDING,
     inference_pb2.MODEL_ROLE_RERANK: EngineRole.RERANK,
 }
-"""The roles of the contract, less that of the engine that writes."""
+"""The roles in the protobuf contract that these engines have."""
 
 
 async def embed_from_wire(engine: ReadyEngine, request: inference_pb2.EmbedRequest) -> inference_pb2.EmbedResponse:
-    """Answers an Embed. Raises InferenceError."""
+    """Serve an Embed call. Raises InferenceError."""
     inputs = [_input(place, item) for place, item in enumerate(request.inputs)]
     found = await embed(engine, inputs, request.dimensions if request.HasField("dimensions") else None)
     return inference_pb2.EmbedResponse(
@@ -26,7 +26,7 @@ async def embed_from_wire(engine: ReadyEngine, request: inference_pb2.EmbedReque
 
 
 async def rerank_from_wire(engine: ReadyEngine, request: inference_pb2.RerankRequest) -> inference_pb2.RerankResponse:
-    """Answers a Rerank. Raises InferenceError."""
+    """Serve a Rerank call. Raises InferenceError."""
     top_n = request.top_n if request.HasField("top_n") else None
     found = await rerank(engine, request.query, request.documents, top_n)
     results = [inference_pb2.RerankResponse.Result(index=item.index, relevance_score=item.score) for item in found.scores]

@@ -10,7 +10,7 @@ from promptweave.v1 import inference_pb2
 
 
 def event_to_wire(index: int, event: Event) -> inference_pb2.GenerateEvent:
-    """An event of message `index`."""
+    """Convert an event of message `index`."""
     match event:
         case Finish():
             return inference_pb2.GenerateEvent(index=index, finish=_finish(event))
@@ -51,7 +51,7 @@ def _candidate(candidate: Candidate) -> inference_pb2.TokenLogprob:
 
 
 def session_to_wire(session: SavedSession) -> inference_pb2.Session:
-    """A session that is saved."""
+    """Convert a saved session."""
     last_used = Timestamp()
     last_used.FromNanoseconds(int(session.last_used * 1e9))
     return inference_pb2.Session(

@@ -1,4 +1,4 @@
-"""A GenerateRequest message → the request as values; refuses what this version does not serve, by its place."""
+"""A GenerateRequest message → the request as values; rejects what this version does not support, with its path."""
 
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
@@ -20,11 +20,11 @@ from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 PROGRAM_VERSION = 1
-"""The version of CompiledPrompt that this release runs."""
+"""The version of CompiledPrompt that this release supports."""
 
 
 def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
-    """The request. Raises RequestError and UnsupportedError."""
+    """Convert a request. Raises RequestError and UnsupportedError."""
     _refuse_unknown(message)
     _refuse_unknown(message.sampling, "/sampling")
     for place, item in enumerate(message.sampling.logit_bias):
@@ -44,9 +44,9 @@ def request_from_wire(message: inference_pb2.GenerateRequest) -> Request:
 
 
 def _refuse_unknown(message: Message, path: str = "") -> None:
-    """Of a field that a newer contract has, only the number is known; leaving it out would write something else.
+    """Raise UnsupportedError for a field of a newer contract: ignoring it would change the output.
 
-    A compiled prompt needs no such look: it tells its version.
+    Only the field's number is known. A compiled prompt needs no such check, since it has a version.
     """
     unknown = UnknownFieldSet(message)
     if len(unknown):
@@ -64,7 +64,7 @@ def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
 
 
 def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> CompiledPrompt:
-    """The compiled prompt. Raises RequestError."""
+    """Convert a compiled prompt. Raises RequestError."""
     if message.version != PROGRAM_VERSION:
         raise RequestError(
             f"the compiled prompt has version {message.version}; this release runs version {PROGRAM_VERSION}",
@@ -111,7 +111,7 @@ def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
 
 
 def sampling_from_wire(message: inference_pb2.Sampling) -> Sampling:
-    """The sampling parameters that are set."""
+    """Convert the sampling parameters that are set."""
     return Sampling(
         values={name: getattr(message, name) for name in RANGES if message.HasField(name)},  # type: ignore[arg-type]
         logit_bias=tuple(

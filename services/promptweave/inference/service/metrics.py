@@ -1,8 +1,8 @@
-"""The inference service's metrics, beside those of every gRPC server (`rpc/metrics.py`).
+"""The inference service's metrics, in addition to those of every gRPC server (`rpc/metrics.py`).
 
 Three have the names by which the Gateway API inference extension finds a model server's load (its proposal 003, "model
-server protocol"): `vllm:num_requests_waiting`, `vllm:num_requests_running`, `vllm:kv_cache_usage_perc`. The rest is ours.
-The cached-token ratio is `promptweave_cached_prompt_tokens_total / promptweave_prompt_tokens_total`.
+server protocol"): `vllm:num_requests_waiting`, `vllm:num_requests_running`, `vllm:kv_cache_usage_perc`. The others are
+promptweave's. The cached-token ratio is `promptweave_cached_prompt_tokens_total / promptweave_prompt_tokens_total`.
 """
 
 import time
@@ -27,36 +27,36 @@ _TOKEN_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class MessageMetrics:
-    """Counts messages while they are written."""
+    """Counts messages while they are generated."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         def counter(name: str, what: str) -> Counter:
-            return Counter(f"promptweave_{name}", f"{what}, of messages that were given up, too.", registry=registry)
+            return Counter(f"promptweave_{name}", f"{what}, including cancelled requests.", registry=registry)
 
-        self._prompt = counter("prompt_tokens", "Tokens of prompts")
-        self._cached = counter("cached_prompt_tokens", "Tokens of prompts that the engine remembered")
-        self._written = counter("generation_tokens", "Tokens written")
-        self._forced = counter("forced_tokens", "Output tokens that the grammar forced, which were not sampled")
+        self._prompt = counter("prompt_tokens", "Prompt tokens")
+        self._cached = counter("cached_prompt_tokens", "Prompt tokens served from the engine's cache")
+        self._written = counter("generation_tokens", "Output tokens")
+        self._forced = counter("forced_tokens", "Output tokens forced by the grammar and not sampled")
         self._violations = Counter(
             "promptweave_grammar_violations",
-            "Answers that left their grammar, and were ended by an error there.",
+            "Responses that violated their grammar and were ended with an error.",
             registry=registry,
         )
         self._first_token = Histogram(
             "promptweave_time_to_first_token_seconds",
-            "From the call to its first event, waiting for a slot included.",
+            "Time from the request to its first event, including the wait for a slot.",
             buckets=_FIRST_TOKEN_S,
             registry=registry,
         )
         self._token = Histogram(
             "promptweave_time_per_output_token_seconds",
-            "A message's average, by the engine's clock.",
+            "Average time per output token of a message, as measured by the engine.",
             buckets=_TOKEN_S,
             registry=registry,
         )
 
     async def measured(self, messages: AsyncGenerator[list[Numbered], None]) -> AsyncGenerator[list[Numbered], None]:
-        """The messages, as they are."""
+        """Yield the events unchanged, and record their metrics."""
         start, begun = time.perf_counter(), False
         async with aclosing(messages):
             try:
@@ -73,7 +73,7 @@ class MessageMetrics:
                 raise
 
     def count(self, counts: Counts) -> None:
-        """What a message took, however it ended."""
+        """Add the counts of a message, however it ended."""
         self._prompt.inc(counts.prompt_tokens)
         self._cached.inc(counts.cached_tokens)
         self._written.inc(counts.completion_tokens)
@@ -86,41 +86,41 @@ class MessageMetrics:
 
 
 class EngineMetrics(Collector):
-    """What the engines and their queues are doing when somebody asks. From any thread: it only looks."""
+    """The state of the engines and their queues when scraped. Reads only, so any thread may collect it."""
 
     def __init__(self, pool: EngineBalancer) -> None:
         self._pool = pool
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of this moment: of all of them together, and of each, where there are several."""
+        """Yield the current metrics: of all engines together, and of each if there are several."""
         there = self._pool.ready_engines()
         engines = [*there.values()]
         waiting = sum(engine.gate.waiting for engine in engines)
         running = sum(engine.gate.running for engine in engines)
         use = sum(engine.pulse.context_use for engine in engines) / max(len(engines), 1)
-        yield _gauge("vllm:num_requests_waiting", "Calls that wait for a slot.", waiting)
-        yield _gauge("vllm:num_requests_running", "Calls that hold a slot.", running)
+        yield _gauge("vllm:num_requests_waiting", "Requests queued for a slot.", waiting)
+        yield _gauge("vllm:num_requests_running", "Requests that hold a slot.", running)
         yield _gauge(
             "vllm:kv_cache_usage_perc",
-            "Which part of the context the messages that are being written take, 0 to 1.",
+            "Fraction of the context used by running requests, 0 to 1.",
             use,
         )
         slots = sum(engine.facts.slots for engine in engines)
         busy = sum(engine.pulse.busy for engine in engines)
-        yield _gauge("promptweave_slots", "Slots of the engine; 0: it is not ready.", slots)
-        yield _gauge("promptweave_slots_busy", "Slots that the engine says are at work.", busy)
-        yield _gauge("promptweave_engine_ready", "1: the model is loaded.", int(bool(engines)))
+        yield _gauge("promptweave_slots", "Engine slots; 0 if the engine is not ready.", slots)
+        yield _gauge("promptweave_slots_busy", "Engine slots that the engine reports as busy.", busy)
+        yield _gauge("promptweave_engine_ready", "1 if the model is loaded.", int(bool(engines)))
         yield _gauge(
             "promptweave_fast_forward",
-            "1: text that a grammar forces is appended instead of being sampled.",
+            "1 if text forced by the grammar is appended instead of sampled.",
             int(any(engine.rounds.append for engine in engines)),
         )
         yield _gauge(
             "promptweave_quarantined_grammars",
-            "Grammars that are refused, since they took the engine down.",
+            "Grammars blocked because they crashed the engine.",
             sum(engine.quarantine.size for engine in engines),
         )
-        restarts = CounterMetricFamily("promptweave_engine_restarts", "How often the engine went away, or was replaced.")
+        restarts = CounterMetricFamily("promptweave_engine_restarts", "Times the engine was lost or replaced.")
         restarts.add_metric([], self._pool.crash_count)
         yield restarts
         if len(self._pool.engines) > 1:
@@ -128,11 +128,13 @@ class EngineMetrics(Collector):
 
     def _of_each(self, there: Mapping[str, ReadyEngine]) -> Iterator[Metric]:
         prefix, label = "promptweave_endpoint", ["endpoint"]
-        up = GaugeMetricFamily(f"{prefix}_ready", "1: it is there, with the model.", labels=label)
-        slots = GaugeMetricFamily(f"{prefix}_slots", "Its slots; 0: it is not ready.", labels=label)
-        waiting = GaugeMetricFamily(f"{prefix}_requests_waiting", "Calls that wait for a slot of it.", labels=label)
-        running = GaugeMetricFamily(f"{prefix}_requests_running", "Calls that hold a slot of it.", labels=label)
-        losses = CounterMetricFamily(f"{prefix}_losses", "How often it went away, or was replaced.", labels=label)
+        up = GaugeMetricFamily(f"{prefix}_ready", "1 if the endpoint is reachable and serves the model.", labels=label)
+        slots = GaugeMetricFamily(f"{prefix}_slots", "Slots of the endpoint; 0 if it is not ready.", labels=label)
+        waiting = GaugeMetricFamily(
+            f"{prefix}_requests_waiting", "Requests queued for a slot of the endpoint.", labels=label
+        )
+        running = GaugeMetricFamily(f"{prefix}_requests_running", "Requests that hold a slot of the endpoint.", labels=label)
+        losses = CounterMetricFamily(f"{prefix}_losses", "Times the endpoint was lost or replaced.", labels=label)
         for name, engine in self._pool.engines.items():
             ready = there.get(name)
             up.add_metric([name], int(ready is not None))
@@ -144,18 +146,18 @@ class EngineMetrics(Collector):
 
 
 class SideEngineMetrics(Collector):
-    """The same of the engines beside it, by their roles. From any thread: it only looks."""
+    """The state of the auxiliary engines, by role. Reads only, so any thread may collect it."""
 
     def __init__(self, side: SideEngines) -> None:
         self._side = side
 
     def collect(self) -> Iterator[Metric]:
-        """The metrics of this moment."""
+        """Yield the current metrics."""
         prefix = "promptweave_side_engine"
-        up = GaugeMetricFamily(f"{prefix}_ready", "1: the model is loaded.", labels=["role"])
-        waiting = GaugeMetricFamily(f"{prefix}_requests_waiting", "Calls that wait for a slot.", labels=["role"])
-        running = GaugeMetricFamily(f"{prefix}_requests_running", "Calls that hold a slot.", labels=["role"])
-        restarts = CounterMetricFamily(f"{prefix}_restarts", "How often it went away, or was replaced.", labels=["role"])
+        up = GaugeMetricFamily(f"{prefix}_ready", "1 if the model is loaded.", labels=["role"])
+        waiting = GaugeMetricFamily(f"{prefix}_requests_waiting", "Requests queued for a slot.", labels=["role"])
+        running = GaugeMetricFamily(f"{prefix}_requests_running", "Requests that hold a slot.", labels=["role"])
+        restarts = CounterMetricFamily(f"{prefix}_restarts", "Times the engine crashed or was replaced.", labels=["role"])
         for role, engine in self._side.engines.items():
             try:
                 gate = engine.ready().gate

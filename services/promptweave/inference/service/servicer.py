@@ -27,7 +27,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
-    """Serves the engines that write, which have one model, and those beside them."""
+    """Serves the generating engines, which have one model, and the auxiliary engines."""
 
     def __init__(self, engine: EngineBalancer, metrics: MessageMetrics, side: SideEngines) -> None:
         self._engine = engine
@@ -37,7 +37,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def Generate(  # type: ignore[override] # noqa: N802 - the contract's name
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
-        """Streams a message. Written, not yielded: cancelling the call must find us inside, and so free the slot."""
+        """Stream messages. Uses `context.write`, not `yield`: a cancellation must be raised in here, to free the slot."""
         engine = self._engine.near(request.prompt.prefix_key)
         message = generate(engine, request_from_wire(request), self._metrics.count)
         async with aclosing(self._metrics.measured(message)) as batches:
@@ -47,7 +47,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def GetModel(  # noqa: N802
         self, request: inference_pb2.GetModelRequest, context: Context
     ) -> inference_pb2.GetModelResponse:
-        """Describes a loaded model."""
+        """Describe a loaded model."""
         if request.role == inference_pb2.MODEL_ROLE_TRANSCRIPTION:
             return inference_pb2.GetModelResponse(model=whisper_to_wire(self._side.ready_whisper()))
         role = ROLES.get(request.role)
@@ -73,7 +73,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def Tokenize(  # noqa: N802
         self, request: inference_pb2.TokenizeRequest, context: Context
     ) -> inference_pb2.TokenizeResponse:
-        """Text → token ids."""
+        """Convert text to token ids."""
         client = self._engine.ready().client
         how = {"parse_special": request.parse_special, "add_special": request.add_special}
         if not request.with_pieces:
@@ -84,43 +84,43 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def Detokenize(  # noqa: N802
         self, request: inference_pb2.DetokenizeRequest, context: Context
     ) -> inference_pb2.DetokenizeResponse:
-        """Token ids → text."""
+        """Convert token ids to text."""
         client = self._engine.ready().client
         try:
             text = await client.detokenize(list(request.tokens))
         except EngineFailedError:
-            # An id out of range is a 500 to the engine, with the text of a C++ exception.
+            # The engine responds to an id out of range with a 500 and the text of a C++ exception.
             raise RequestError("there is a token id that the vocabulary does not have", path="/tokens") from None
         return inference_pb2.DetokenizeResponse(text=text)
 
     async def Embed(  # noqa: N802
         self, request: inference_pb2.EmbedRequest, context: Context
     ) -> inference_pb2.EmbedResponse:
-        """Texts → vectors."""
+        """Convert texts to vectors."""
         return await embed_from_wire(self._side.ready(EngineRole.EMBEDDING), request)
 
     async def Rerank(  # noqa: N802
         self, request: inference_pb2.RerankRequest, context: Context
     ) -> inference_pb2.RerankResponse:
-        """Documents → the best ones first."""
+        """Rank documents, best first."""
         return await rerank_from_wire(self._side.ready(EngineRole.RERANK), request)
 
     async def Transcribe(  # noqa: N802
         self, request: inference_pb2.TranscribeRequest, context: Context
     ) -> inference_pb2.TranscribeResponse:
-        """Sound → text."""
+        """Convert audio to text."""
         return await transcribe_from_wire(self._side.ready_whisper(), request)
 
     async def SaveSession(  # noqa: N802
         self, request: inference_pb2.SaveSessionRequest, context: Context
     ) -> inference_pb2.SaveSessionResponse:
-        """Each message saves its session: this tells whether it is there."""
+        """Return the saved session. Saves nothing itself: each message saves its session."""
         return inference_pb2.SaveSessionResponse(session=session_to_wire(await self._sessions().find(request.id)))
 
     async def RestoreSession(  # noqa: N802
         self, request: inference_pb2.RestoreSessionRequest, context: Context
     ) -> inference_pb2.RestoreSessionResponse:
-        """Loads a session ahead of its next message."""
+        """Load a session ahead of its next message."""
         sessions = self._sessions()
         async with sessions.alone(request.id), self._engine.ready().gate.slot(Caller()):
             return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
@@ -128,14 +128,14 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def ForkSession(  # noqa: N802
         self, request: inference_pb2.ForkSessionRequest, context: Context
     ) -> inference_pb2.ForkSessionResponse:
-        """Copies a session."""
+        """Copy a session."""
         forked = await self._sessions().fork(request.parent_id, request.id)
         return inference_pb2.ForkSessionResponse(session=session_to_wire(forked))
 
     async def ListSessions(  # noqa: N802
         self, request: inference_pb2.ListSessionsRequest, context: Context
     ) -> inference_pb2.ListSessionsResponse:
-        """Pages are cut after the last session of the one before, so that sessions that come and go shift nothing."""
+        """List sessions. A page starts after the previous one's last session: new and deleted sessions shift nothing."""
         listed = await self._sessions().all()
         if request.page_token:
             last_used, _, last_id = request.page_token.partition(" ")
@@ -154,7 +154,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     async def DeleteSession(  # noqa: N802
         self, request: inference_pb2.DeleteSessionRequest, context: Context
     ) -> inference_pb2.DeleteSessionResponse:
-        """Forgets a session."""
+        """Delete a session."""
         await self._sessions().delete(request.id)
         return inference_pb2.DeleteSessionResponse()
 
@@ -166,7 +166,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
 
 
 def _dialects(facts: ModelInfo) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
-    """Best first: GBNF is what our own texts are made for."""
+    """Return the supported dialects, best first: promptweave's grammars are designed for GBNF."""
     llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if facts.llguidance else []
     return [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF, *llguidance]
 
@@ -177,7 +177,7 @@ def register(
     registry: CollectorRegistry | None = None,
     side: SideEngines = NO_SIDE_ENGINES,
 ) -> Sequence[str]:
-    """Adds the service to a server; returns its full name. `registry`: where it counts."""
+    """Add the service to a server; return its full name. `registry`: for its metrics."""
     registry = registry or CollectorRegistry()
     pool = engine if isinstance(engine, EngineBalancer) else EngineBalancer({"": engine})
     registry.register(EngineMetrics(pool))

@@ -10,7 +10,7 @@ from promptweave.v1 import inference_pb2
 
 
 def whisper_to_wire(whisper: ReadyWhisper) -> inference_pb2.ModelInfo:
-    """Describes the model."""
+    """Describe the model."""
     created = Timestamp(seconds=int(whisper.since))
     return inference_pb2.ModelInfo(id=whisper.model_id, slots=1, created=created, engine="whisper.cpp")
 
@@ -18,7 +18,7 @@ def whisper_to_wire(whisper: ReadyWhisper) -> inference_pb2.ModelInfo:
 async def transcribe_from_wire(
     whisper: ReadyWhisper, request: inference_pb2.TranscribeRequest
 ) -> inference_pb2.TranscribeResponse:
-    """Answers a Transcribe. Raises InferenceError."""
+    """Serve a Transcribe call. Raises InferenceError."""
     recording = Recording(
         request.audio,
         language=request.language if request.HasField("language") else None,

@@ -1,9 +1,9 @@
-"""Sessions: a conversation goes on where the engine left it, in whatever slot, and after a restart.
+"""Sessions: a conversation continues where the engine left it, in any slot, and after a restart.
 
-A session is a cache: the prompt of every request is whole, and what a session holds of it need not be evaluated again. So a
-state that is lost, damaged or of another model costs time, never words.
+A session is a cache: the prompt of every request is complete, and the part that a session holds need not be evaluated again.
+So a state that is lost, damaged or of another model costs time, but never changes the output.
 
-Its state is saved after each message, before the slot is given to another call.
+The state is saved after each message, before the slot is given to another request.
 """
 
 import asyncio
@@ -33,22 +33,22 @@ logger = logging.getLogger(__name__)
 
 MAX_ID_LENGTH = 256
 _MAX_WAITING = 16
-"""Calls for one session. They do not stand in the engine's queue, which has a bound of its own."""
+"""Queued requests for one session. They are not in the engine's queue, which has its own bound."""
 ANY_SLOT = -1
-"""The engine takes the one whose prompt is most alike, or was not used for longest."""
+"""The engine chooses the slot with the most similar prompt, or the least recently used one."""
 
 Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionRef:
-    """The session that a message belongs to, and where it begins from if it is new."""
+    """The session that a message belongs to, and the one it starts from if it is new."""
 
     id: str
     parent_id: str | None = None
 
     def __post_init__(self) -> None:
-        """Raises RequestError."""
+        """Raise RequestError for an id of invalid length."""
         for field, value in (("session_id", self.id), ("parent_session_id", self.parent_id)):
             if value is not None and not 1 <= len(value) <= MAX_ID_LENGTH:
                 raise RequestError(
@@ -57,22 +57,22 @@ class SessionRef:
 
 
 class Sessions:
-    """The sessions of one engine, in one life of it."""
+    """The sessions of one engine, in one run of it."""
 
     def __init__(self, client: EngineClient, files: SessionFiles) -> None:
         self._client, self._files = client, files
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        # Slot → the session that it holds, and the task that left it there: a slot that has done another task since holds
-        # something else. In order of use.
+        # Slot → the session that it holds, and the task that left it there: a slot that has run another task since then
+        # holds something else. In order of use.
         self._residents: dict[int, tuple[str, int]] = {}
         self._in_use: set[int] = set()
         self._waiting: Counter[str] = Counter()
 
     @asynccontextmanager
     async def alone(self, session_id: str) -> AsyncIterator[None]:
-        """While a session is in use: what is done to one session is done one after the other. Raises OverloadedError.
+        """Hold a session exclusively: operations on one session are serialized. Raises OverloadedError.
 
-        To be entered before a place at the engine is waited for: who holds such a place never waits for a session.
+        To be entered before waiting for an engine slot: the holder of an engine slot never waits for a session.
         """
         if self._waiting[session_id] >= _MAX_WAITING:
             raise OverloadedError(f"{_MAX_WAITING} calls wait for the session {session_id!r} already", retry_after_s=1.0)
@@ -82,18 +82,18 @@ class Sessions:
                 await stack.enter_async_context(self._locks.setdefault(session_id, asyncio.Lock()))
             finally:
                 self._waiting[session_id] -= 1
-                self._waiting += Counter()  # Forgets those that nobody waits for.
+                self._waiting += Counter()  # Drops those without queued requests.
             yield
 
     @asynccontextmanager
     async def slot_for(self, ref: SessionRef) -> AsyncIterator[int]:
-        """A slot to write in, for the block, which holds as much of the session as there is. Raises SessionNotFoundError.
+        """Reserve a slot to generate in, which holds as much of the session as exists. Raises SessionNotFoundError.
 
-        To be called by whoever holds a place at the engine, so that some slot is idle.
+        The caller must hold an engine slot, which guarantees an idle slot.
         """
         saved = await self._saved(ref)
         idle = await self._idle()
-        if not idle:  # A call of no session was quicker.
+        if not idle:  # A request without a session was faster.
             yield ANY_SLOT
             return
         resident = self._resident([ref.id, *([saved.id] if saved else [])], idle)
@@ -107,7 +107,7 @@ class Sessions:
             yield slot.id
 
     async def save(self, ref: SessionRef, slot: int) -> SavedSession | None:
-        """Saves what the slot holds now as the session. None where that failed: the log says why, the message is whole."""
+        """Save what the slot holds now as the session. None: that failed and was logged; the message is complete."""
         file = ""
         try:
             file = await asyncio.to_thread(self._files.new_file, ref.id)
@@ -121,15 +121,15 @@ class Sessions:
                     await asyncio.to_thread(self._files.drop_file, file)
             return None
         self._residents.pop(slot, None)
-        with suppress(InferenceError):  # It died after it saved.
+        with suppress(InferenceError):  # It may die after saving.
             tasks = {one.id: one.task for one in await self._client.slots()}
             self._residents[slot] = (ref.id, tasks.get(slot, 0))
         return saved
 
     async def restore(self, session_id: str) -> SavedSession:
-        """Loads a session into a slot. Raises SessionNotFoundError and SessionUnusableError.
+        """Load a session into a slot. Raises SessionNotFoundError and SessionUnusableError.
 
-        To be called by whoever holds the session (`alone`) and a place at the engine.
+        The caller must hold the session (`alone`) and an engine slot.
         """
         saved = await self._find(session_id)
         idle = await self._idle()
@@ -142,29 +142,29 @@ class Sessions:
         return saved
 
     async def find(self, session_id: str) -> SavedSession:
-        """Raises SessionNotFoundError."""
+        """Return a saved session. Raises SessionNotFoundError."""
         async with self.alone(session_id):
             return await self._find(session_id)
 
     async def fork(self, parent_id: str, session_id: str) -> SavedSession:
-        """Begins a session as a copy of another. Raises SessionNotFoundError."""
+        """Create a session as a copy of another. Raises SessionNotFoundError."""
         SessionRef(session_id, parent_id)
         if parent_id == session_id:
             raise RequestError("a session cannot be forked from itself", path="/id")
         async with AsyncExitStack() as stack:
-            # Always in the same order: two that fork from each other would wait for each other.
+            # Always in the same order: two sessions that are forked from each other would deadlock.
             for one in sorted((parent_id, session_id)):
                 await stack.enter_async_context(self.alone(one))
             return await self._on_disk(lambda: self._files.fork(parent_id, session_id))
 
     async def delete(self, session_id: str) -> None:
-        """Raises SessionNotFoundError."""
+        """Delete a session. Raises SessionNotFoundError."""
         async with self.alone(session_id):
             await self._on_disk(lambda: self._files.delete(session_id))
             self._residents = {slot: held for slot, held in self._residents.items() if held[0] != session_id}
 
     async def all(self) -> list[SavedSession]:
-        """All, last used first."""
+        """Return all sessions, most recently used first."""
         return await self._on_disk(self._files.all)
 
     @contextmanager
@@ -179,17 +179,17 @@ class Sessions:
         return [slot for slot in await self._client.slots() if not slot.processing and slot.id not in self._in_use]
 
     def _resident(self, session_ids: list[str], idle: list[Slot]) -> Slot | None:
-        """The slot that still holds the first of these that any does."""
+        """Return the slot that still holds one of these sessions, preferring earlier ones."""
         tasks = {(name, slot.task): slot for name in session_ids for slot in idle}
         return next((slot for held, slot in tasks.items() if self._residents.get(slot.id) == held), None)
 
     def _spare(self, idle: list[Slot]) -> Slot:
-        """One without a session, or else the one whose session was used least lately."""
+        """Return a slot without a session, or else the one whose session is least recently used."""
         order = list(self._residents)
         return min(idle, key=lambda slot: order.index(slot.id) if slot.id in order else -1)
 
     async def _saved(self, ref: SessionRef) -> SavedSession | None:
-        """What is saved of the session, or of its parent if it is new."""
+        """Return the saved session, or its parent if it is new."""
         try:
             return await self._find(ref.id)
         except SessionNotFoundError:
@@ -214,7 +214,7 @@ class Sessions:
         except EngineAwayError:
             raise
         except EngineUnavailableError:
-            # It may have died of just that, and would again at each message.
+            # Loading may have crashed it, and would again for each message.
             await self._on_disk(lambda: self._files.disown(saved))
             raise
         self._residents[slot.id] = (saved.id, slot.task)
@@ -236,7 +236,7 @@ class SessionLease:
     @classmethod
     @asynccontextmanager
     async def taken(cls, sessions: Sessions | None, ref: SessionRef | None) -> AsyncIterator["SessionLease"]:
-        """Waits until no other message of the session is being written. Raises UnsupportedError."""
+        """Wait until no other message of the session is being generated. Raises UnsupportedError."""
         if ref is None:
             yield cls(None, None)
             return
@@ -249,9 +249,9 @@ class SessionLease:
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[int]:
-        """The slot to write in; the session is saved when the block ends as it should.
+        """Reserve the slot to generate in; save the session if the block ends without an exception.
 
-        To be called by whoever holds a place at the engine.
+        The caller must hold an engine slot.
         """
         if self._sessions is None or self._ref is None:
             yield ANY_SLOT
@@ -259,7 +259,7 @@ class SessionLease:
         async with self._sessions.slot_for(self._ref) as slot:
             yield slot
             if slot != ANY_SLOT:
-                # Who has read the last event may well end the call.
+                # The caller may end the call after the last event.
                 saving = asyncio.ensure_future(self._sessions.save(self._ref, slot))
                 try:
                     await asyncio.shield(saving)

@@ -1,10 +1,10 @@
-"""Sessions on disk: what the engine saved of a slot, and a note beside it that says what it is.
+"""Sessions on disk: the engine's saved state of a slot, and a note that describes it.
 
     FOLDER/<hash of the id>.json         the note, a `SavedSession`
-    FOLDER/<hash of the id>-<random>.kv  the state, as the engine wrote it: its keys and values of every token
+    FOLDER/<hash of the id>-<random>.kv  the state, as the engine wrote it: the keys and values of every token
 
-A note is written when its state is whole, by renaming, so a crash leaves the old state or the new one. Several services may
-share a folder. All of this blocks: to be called in a thread.
+A note is written when its state is complete, by renaming, so a crash leaves the old state or the new one. Several services
+may share a folder. All of this blocks and has to be called in a thread.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from promptweave.inference.errors import SessionNotFoundError, SessionUnusableEr
 logger = logging.getLogger(__name__)
 
 _LEFTOVER_S = 3600.0
-"""A file without a note that is so old belongs to nobody who still writes it."""
+"""A file without a note that is older than this is no longer being written."""
 _NAME_LENGTH = 40
 _SAMPLES = 64
 _SAMPLE_BYTES = 1 << 16
@@ -38,22 +38,22 @@ class SavedSession:
     parent_id: str | None
     tokens: int
     file: str
-    """The name of the state's file."""
+    """The name of the state file."""
     bytes: int
     sha256: str
-    """Of the state. The engine aborts when it reads one that is cut (tried with b11549)."""
+    """Of the state. The engine aborts when it reads a truncated one (tried with b11549)."""
     model: str
-    """The fingerprint of the model and the engine that it fits."""
+    """The fingerprint of the model and the engine that it belongs to."""
     last_used: float
-    """Seconds of the UNIX epoch. It is the note's time, so using a session writes nothing: it takes no room, and no newer
-    note, of another message or service, is lost."""
+    """Seconds of the UNIX epoch. It is the note's modification time, so using a session writes nothing: this needs no disk
+    space and cannot overwrite a newer note of another message or service."""
 
 
 class SessionFiles:
-    """The sessions in a folder, and the limits that they are kept within: bytes of all, and seconds since the last use."""
+    """The sessions in a folder, and their limits: bytes of all sessions, and seconds since the last use."""
 
     def __init__(self, folder: Path, model: str, *, max_bytes: int, max_age_s: float) -> None:
-        """Makes the folder. Raises StartError where that fails."""
+        """Create the folder. Raises StartError if that fails."""
         self.folder, self._model = folder, model
         self._max_bytes, self._max_age_s = max_bytes, max_age_s
         try:
@@ -64,14 +64,14 @@ class SessionFiles:
             raise StartError(f"cannot keep sessions in {folder}: {error.strerror}") from None
 
     def find(self, session_id: str) -> SavedSession:
-        """Raises SessionNotFoundError."""
+        """Return a saved session. Raises SessionNotFoundError."""
         found = _read(self._note(session_id))
         if found is None or time.time() - found.last_used > self._max_age_s:
             raise SessionNotFoundError(f"there is no session {session_id!r}")
         return found
 
     def check(self, session: SavedSession) -> None:
-        """Raises SessionUnusableError for a state that the engine must not be given."""
+        """Raise SessionUnusableError for a state that the engine must not be given."""
         if session.model != self._model:
             raise SessionUnusableError(f"the session {session.id!r} was saved with another model, engine or configuration")
         try:
@@ -83,12 +83,12 @@ class SessionFiles:
             raise SessionUnusableError(f"the file of the session {session.id!r} is damaged")
 
     def new_file(self, session_id: str) -> str:
-        """The name of a file for the engine to save into. Raises OSError where there can be no such file."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # Somebody may have cleared it away.
+        """Return the name of a file for the engine to save into. Raises OSError if it cannot be created."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # It may have been removed.
         return f"{_name(session_id)}-{secrets.token_hex(8)}.kv"
 
     def keep(self, session_id: str, parent_id: str | None, tokens: int, file: str) -> SavedSession:
-        """Takes a file that the engine wrote as the session's state. Raises OSError."""
+        """Adopt a file that the engine wrote as the session's state. Raises OSError."""
         path = self.folder / file
         with path.open("rb") as state:
             digest = hashlib.file_digest(state, "sha256").hexdigest()
@@ -111,16 +111,16 @@ class SessionFiles:
         return kept
 
     def touch(self, session: SavedSession) -> None:
-        """It is used now."""
+        """Mark the session as used now."""
         with contextlib.suppress(FileNotFoundError):
             os.utime(self._note(session.id))
 
     def disown(self, session: SavedSession) -> None:
-        """Removes a state that took the engine down; its note stays, and tells that it is damaged."""
+        """Remove a state that crashed the engine; its note remains, so the session is reported as damaged."""
         self.drop_file(session.file)
 
     def fork(self, parent_id: str, session_id: str) -> SavedSession:
-        """A session that begins as a copy of another. States are never written again, so it is the same file, linked.
+        """Create a session as a copy of another. State files are never modified, so a link to the same file suffices.
 
         Raises SessionNotFoundError and OSError.
         """
@@ -145,24 +145,24 @@ class SessionFiles:
         return forked
 
     def delete(self, session_id: str) -> None:
-        """Raises SessionNotFoundError."""
+        """Delete a session. Raises SessionNotFoundError."""
         session = self.find(session_id)
         self._note(session_id).unlink(missing_ok=True)
         self.drop_file(session.file)
 
     def drop_file(self, file: str) -> None:
-        """Removes a state."""
+        """Remove a state file."""
         (self.folder / file).unlink(missing_ok=True)
 
     def all(self) -> list[SavedSession]:
-        """All sessions, last used first."""
+        """Return all sessions, most recently used first."""
         oldest = time.time() - self._max_age_s
         return sorted(
             (found for found in self._notes() if found.last_used >= oldest), key=lambda found: (-found.last_used, found.id)
         )
 
     def shrink(self, spared: str | None = None) -> None:
-        """Removes what is too old, and what was not used for longest while all take too much. `spared` stays in any case."""
+        """Remove sessions that are too old, and the least recently used beyond the size limit, but never `spared`."""
         now, total = time.time(), 0
         for session in sorted(self._notes(), key=lambda found: (found.id != spared, -found.last_used)):
             total += session.bytes
@@ -195,7 +195,7 @@ class SessionFiles:
                 yield found
 
     def _remove_leftovers(self) -> None:
-        """What was being written when a service was killed: states, and notes that had not their name yet."""
+        """Remove what was being written when a service was killed: states, and notes not yet renamed."""
         named = {session.file for session in self._notes()}
         for path in self.folder.glob(f"{'[0-9a-f]' * _NAME_LENGTH}[.-]*"):
             with contextlib.suppress(FileNotFoundError):
@@ -205,9 +205,9 @@ class SessionFiles:
 
 
 def fingerprint(model: Path, *facts: object) -> str:
-    """Tells models and configurations apart whose states do not fit each other.
+    """Return a hash that differs between models and configurations whose states are incompatible.
 
-    Of the file it takes the size and samples of its contents: hashing all of it takes minutes where the model is large.
+    It covers the size and samples of the file's contents: hashing all of it takes minutes for a large model.
     Raises OSError.
     """
     digest = hashlib.sha256(repr(facts).encode())
@@ -221,12 +221,12 @@ def fingerprint(model: Path, *facts: object) -> str:
 
 
 def _name(session_id: str) -> str:
-    # An id is a client's text, and no name of a file.
+    # An id is untrusted text and must not be used as a file name.
     return hashlib.sha256(session_id.encode()).hexdigest()[:_NAME_LENGTH]
 
 
 def _read(note: Path) -> SavedSession | None:
-    """None for a note that is not there, or no note of ours."""
+    """Return the session of a note. None: the note does not exist, or is not valid."""
     try:
         with note.open(encoding="utf-8") as file:
             return SavedSession(**json.load(file), last_used=os.fstat(file.fileno()).st_mtime)

@@ -20,12 +20,12 @@ LANGUAGES: dict[str, str] = dict(" ".join(pair.split()).split(" ", 1) for pair i
 ENGLISH = "en"
 
 WITHOUT_SPACES = frozenset({"chinese", "cantonese", "japanese", "thai", "lao", "myanmar"})
-"""Those that are written without spaces: there, as in OpenAI's `split_to_word_tokens`, each token is a word."""
+"""Languages that are written without spaces: as in OpenAI's `split_to_word_tokens`, each token is a word."""
 
 _CODES = {name: code for code, name in LANGUAGES.items()}
 
 
 def language_code(text: str) -> str | None:
-    """The code of a language that is given by its code or its name. None: there is none such."""
+    """Return the code of a language that is given by its code or its name. None: there is no such language."""
     text = text.strip().lower()
     return text if text in LANGUAGES else _CODES.get(text)

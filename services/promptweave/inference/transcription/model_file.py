@@ -1,4 +1,4 @@
-"""What the file of a whisper.cpp model says, before it is loaded."""
+"""Reading the header of a whisper.cpp model file, before it is loaded."""
 
 import struct
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from promptweave.inference.errors import StartError
 from promptweave.inference.transcription.languages import ENGLISH, LANGUAGES
 
 _MAGIC = b"lmgg"
-"""`ggml` as a little-endian number, which the size of the vocabulary follows (whisper.cpp's `whisper_model_load`)."""
+"""`ggml` as a little-endian number, followed by the size of the vocabulary (whisper.cpp's `whisper_model_load`)."""
 
 _FIRST_MULTILINGUAL = 51865
 _ALL_BUT_LANGUAGES = 51766
-"""How large a vocabulary with one token for each language is without these (whisper.cpp's `num_languages`)."""
+"""Size of a multilingual vocabulary without its language tokens, one per language (whisper.cpp's `num_languages`)."""
 
 
 @dataclass(frozen=True)
 class WhisperModel:
-    """A model's file."""
+    """A model file."""
 
     path: Path
     languages: frozenset[str]
@@ -25,12 +25,12 @@ class WhisperModel:
 
     @property
     def english_only(self) -> bool:
-        """Whether it knows nothing else, and so cannot translate."""
+        """Return whether it supports only English, and so cannot translate."""
         return self.languages == {ENGLISH}
 
 
 def read_whisper_model(path: Path) -> WhisperModel:
-    """Reads a file's header. Raises StartError."""
+    """Read a file's header. Raises StartError."""
     try:
         with path.open("rb") as file:
             header = file.read(8)

@@ -1,4 +1,4 @@
-"""Writes down what is said. Knows nothing of gRPC."""
+"""Transcribes audio. Independent of gRPC."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,18 +15,18 @@ _DETECT = "auto"
 
 @dataclass(frozen=True)
 class Recording:
-    """A sound file, and how it is to be heard."""
+    """An audio file, and how to transcribe it."""
 
     audio: bytes
     language: str | None = None
-    """A code or an English name. None: to be detected."""
+    """A code or an English name. None: detect it."""
     prompt: str = ""
     temperature: float | None = None
     translate: bool = False
 
 
 async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
-    """Raises InferenceError. Cancelling ends the work."""
+    """Transcribe a recording. Cancelling ends the work. Raises InferenceError."""
     if not recording.audio:
         raise RequestError("the sound file is empty", path="/audio")
     fields = {"language": _language(recording, whisper.model), "translate": str(recording.translate).lower()}
@@ -35,7 +35,7 @@ async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
     if recording.prompt:
         fields["prompt"] = recording.prompt
     if recording.temperature is not None:
-        # Written so that no comparison with NaN holds.
+        # Phrased so that NaN is rejected: comparisons with NaN are false.
         if not 0 <= recording.temperature <= 1:
             raise RequestError(f"temperature is {recording.temperature:g}: 0 to 1 is needed", path="/temperature")
         fields["temperature"] = f"{recording.temperature:.6f}"
@@ -44,7 +44,7 @@ async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
 
 
 def _language(recording: Recording, model: WhisperModel) -> str:
-    """The server's word for it. It would take any other for one that it does not know, and go on."""
+    """Return the language in the server's form. The server would accept any other as unknown and continue."""
     if recording.translate and model.english_only:
         raise UnsupportedError(f"{model.path.stem} knows English only, and cannot translate", path="/translate")
     if recording.language is None:
@@ -59,7 +59,7 @@ def _language(recording: Recording, model: WhisperModel) -> str:
 
 
 def words(tokens: Sequence[Token], *, spaced: bool) -> list[Token]:
-    """The words that tokens make: one begins with a space. `spaced` False: each token is a word."""
+    """Join tokens into words: a word begins with a space. `spaced` False: each token is a word."""
     return [_joined(group) for group in _groups(tokens, spaced) if any(token.text.strip() for token in group)]
 
 

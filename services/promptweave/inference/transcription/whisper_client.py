@@ -1,10 +1,10 @@
-"""whisper.cpp's server's HTTP (1.9.1): /inference and /health.
+"""HTTP client of whisper.cpp's server (1.9.1): /inference and /health.
 
 | the server                                          | the caller                                            |
 |-----------------------------------------------------|-------------------------------------------------------|
 | no connection; closed before the end                | EngineUnavailableError                                |
-| 400 (whatever its reason, the text is one and same) | RequestError at /audio: it could not be read          |
-| 500 that speaks of FFmpeg (with `--convert`)        | likewise                                              |
+| 400 (the text is the same for every cause)          | RequestError at /audio: it could not be read          |
+| 500 that mentions FFmpeg (with `--convert`)         | the same                                              |
 | anything else                                       | EngineFailedError                                     |
 """
 
@@ -27,7 +27,7 @@ _UNREADABLE = "the sound file could not be read: whisper.cpp reads WAV, MP3, FLA
 
 @dataclass(frozen=True)
 class Token:
-    """A token, or some that make a character together. Times in seconds."""
+    """A token, or several that form one character. Times in seconds."""
 
     text: str
     start: float
@@ -50,7 +50,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Heard:
-    """What the server makes of a file."""
+    """The server's transcript of a file."""
 
     language: str
     """Its English name."""
@@ -60,10 +60,10 @@ class Heard:
 
 
 class WhisperClient(HttpClient):
-    """Talks to one server. It works on one file at a time."""
+    """Client of one server, which processes one file at a time."""
 
     async def transcribe(self, audio: bytes, fields: Mapping[str, str]) -> Heard:
-        """Sends a whole file, with the server's own fields. Cancelling closes the connection, which ends the work."""
+        """Send a complete file, with the server's own fields. Cancelling closes the connection, which ends the work."""
         form = FormData({**fields, "response_format": "verbose_json", "no_language_probabilities": "true"})
         form.add_field("file", audio, filename="audio")
         status, answer = await self._fetch("POST", "/inference", timeout_s=None, data=form)
@@ -77,7 +77,7 @@ class WhisperClient(HttpClient):
             raise EngineFailedError("the whisper server does not answer as whisper.cpp's server does") from None
 
     async def slots(self, *, timeout_s: float) -> list[Slot]:
-        """It does not tell how far it is."""
+        """Return no slots: the server does not report its progress."""
         return []
 
 
@@ -86,7 +86,7 @@ def _heard(answer: JsonObject) -> Heard:
 
 
 def _segment(item: JsonObject) -> Segment:
-    # A segment without tokens leaves them out, and has no average.
+    # A segment without tokens omits them, and has no average.
     average = item.get("avg_logprob")
     return Segment(
         start=float(item["start"]),

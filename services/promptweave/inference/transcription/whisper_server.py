@@ -1,8 +1,8 @@
-"""whisper.cpp's server as a program that is watched over.
+"""whisper.cpp's server as a supervised program.
 
-It is none of our kind: it asks for no key, lets every web page in (CORS `*`), and cannot listen on a UNIX socket. So it
-listens on a port of 127.0.0.1, below a path that nobody guesses. The path is on its command line: who may list this
-machine's processes can read it.
+Unlike llama.cpp's server, it requires no key, accepts requests from any web page (CORS `*`), and cannot listen on a UNIX
+socket. So it listens on a port of 127.0.0.1, below an unguessable path. The path is on its command line: users who may list
+this machine's processes can read it.
 """
 
 import os
@@ -30,7 +30,7 @@ BINARY = "whisper-server"
 
 @dataclass(frozen=True)
 class ReadyWhisper:
-    """A whisper server with its model loaded. It may go away at any time, as any engine."""
+    """A whisper server with its model loaded. It may exit at any time, like any engine."""
 
     client: WhisperClient
     model: WhisperModel
@@ -40,17 +40,17 @@ class ReadyWhisper:
 
     @property
     def model_id(self) -> str:
-        """The model's name for clients."""
+        """Return the model's name for clients."""
         return self.model.path.stem
 
 
 class WhisperServer:
-    """The whisper server of some options."""
+    """The managed whisper server for some options."""
 
     name = "whisper server"
 
     def __init__(self, options: InferenceOptions) -> None:
-        """Raises StartError where there is no model file or no server."""
+        """Raise StartError if the model file or the server is missing."""
         assert options.whisper_model is not None
         self._options = options
         self._model = read_whisper_model(options.whisper_model)
@@ -58,7 +58,7 @@ class WhisperServer:
 
     @contextmanager
     def launch(self) -> Iterator[Launch[ReadyWhisper]]:
-        """It listens on a port of its own, below a path of its own."""
+        """Prepare a run that listens on a reserved port, below a random path."""
         with reserved_port() as port:
             path = f"/{secrets.token_urlsafe(32)}"
             argv = (
@@ -70,15 +70,15 @@ class WhisperServer:
             yield Launch(Command(os.getpid(), argv).to_line(), self._life(f"http://{LOOPBACK}:{port}{path}"))
 
     def log(self) -> EngineLog:
-        """Its lines have no levels."""
+        """Return the log of one run; its lines have no levels."""
         return EngineLog("whisper", WHISPER_STYLE)
 
     def loaded_part(self, pid: int) -> float | None:
-        """As the kernel tells."""
+        """Return how much of the model is loaded, 0 to 1, as reported by the kernel."""
         return loaded_part(pid, self._model.path)
 
     def describe(self, ready: ReadyWhisper) -> str:
-        """The model."""
+        """Return the model's name."""
         return ready.model_id
 
     @asynccontextmanager
@@ -99,7 +99,7 @@ class _ProcessRun:
 
     async def handshake(self) -> ReadyWhisper:
         self._pulse = Watchdog(self._client, self._options.hang_timeout_s)
-        # It works on one file at a time, and has a queue without an end.
+        # It processes one file at a time, and its own queue is unbounded.
         return ReadyWhisper(self._client, self._model, SlotQueue(1, self._options.max_waiting))
 
     async def check(self) -> str | None:
@@ -109,7 +109,7 @@ class _ProcessRun:
 
 
 def find_whisper_server(named: str | None) -> str:
-    """The path of the program: the one that is named, or the one on PATH. Raises StartError."""
+    """Return the path of the program: the given one, or the one on PATH. Raises StartError."""
     found = shutil.which(os.path.expanduser(named or BINARY))
     if found:
         return found

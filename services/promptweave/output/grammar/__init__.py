@@ -1,1 +1,1 @@
-"""Grammar values, how they are printed and read, and derivatives of them."""
+"""Grammar expressions, their printers and readers, and their derivatives."""

@@ -1,9 +1,8 @@
-"""What may follow a text that has begun: the derivative of its grammar (Brzozowski, 1964), as stacks of what is still to
-come.
+"""Derivatives of grammars (Brzozowski, 1964): what may follow a partial text, as stacks of what is still to come.
 
-A stack is a list of frames; a frame is an expression that is still to be read, and the frame below it. Equal frames are the
-same object (hash consing), so that reading one more character costs as much as there are ways to read the text, whatever
-the size of the grammar. An unambiguous grammar has one stack, or a few.
+A stack is a list of frames; a frame is an expression still to be read, and the frame below it. Equal frames are the same
+object (hash consing), so the cost of reading one more character is proportional to the number of alternative readings of the
+text, independent of the size of the grammar. An unambiguous grammar has one stack, or a few.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,31 +14,32 @@ from promptweave.output.grammar.expr import NOTHING, Alt, Chars, Expr, Grammar, 
 from promptweave.output.grammar.gbnf import MAX_CHARACTERS, GrammarTooLargeError, to_gbnf
 
 MAX_STACKS = 1_000
-"""Ways to read a text at the same time. llama.cpp follows each of them with every token, too."""
+"""Maximum number of simultaneous readings of a text. llama.cpp, too, follows each of them for every token."""
 
 _MAX_FORCED = 4096
-"""Characters: a grammar may force a text without end."""
+"""Characters; needed because a grammar may force an infinite text."""
 
 _MAX_FRAMES = 50_000
-"""Frames and states that are remembered. Above, they are forgotten, and are made anew."""
+"""Maximum number of cached frames and states. When exceeded, the cache is cleared and rebuilt."""
 
 
 _MANY_LEAVES, _MAX_LEAVES = 64, 20_000
-"""Characters that an expression may begin with, each with what comes after it."""
+"""Numbers of leaves: sets of characters that an expression may begin with, each with what follows it. Above the first,
+duplicates are removed; above the second, the grammar is rejected as ambiguous."""
 
 
 class AmbiguousGrammarError(ValueError):
-    """There are more than `MAX_STACKS` ways to read a text."""
+    """A text has more than `MAX_STACKS` alternative readings."""
 
 
 Ranges = tuple[tuple[int, int], ...]
-"""Code points, inclusive."""
+"""Inclusive ranges of code points."""
 
 
 class _Frame:
-    """An expression that is still to be read, and what comes after it (None: the end).
+    """An expression still to be read, and the frame below it, which follows it (None: the end).
 
-    Of a literal and of a sequence `low` is the place in it; of a repetition `low` and `high` are the counts that are left.
+    For a literal or a sequence, `low` is the position in it; for a repetition, `low` and `high` are the remaining counts.
     """
 
     __slots__ = ("below", "expr", "high", "low")
@@ -48,7 +48,7 @@ class _Frame:
         self.expr, self.low, self.high, self.below = expr, low, high, below
 
     def rest(self) -> Expr:
-        """What is left of the expression."""
+        """Return the unread remainder of the expression."""
         match self.expr:
             case Lit(text):
                 return Lit(text[self.low :])
@@ -60,23 +60,23 @@ class _Frame:
 
 
 _Part = tuple[Expr, int, int | None]
-"""An expression with the numbers of its frame."""
+"""An expression with the `low` and `high` of its frame."""
 
 
 _Leaf = tuple[Ranges, tuple[_Part, ...]]
-"""Characters, and what of the expression comes after one of them, the last part first."""
+"""Characters, and the parts of the expression that follow one of them, last part first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Heads:
-    """How an expression may begin."""
+    """The ways in which an expression may begin."""
 
     leaves: tuple[_Leaf, ...]
     may_be_empty: bool
 
 
 class Derivative:
-    """What may follow the text so far. The same derivative is the same object, of one `DerivativeCache`."""
+    """What may follow the text so far. Within one `DerivativeCache`, equal derivatives are the same object."""
 
     __slots__ = ("_cache", "_forced", "_next", "_stacks", "_ways", "may_end")
 
@@ -85,34 +85,34 @@ class Derivative:
         self._next: dict[str, Derivative | None] = {}
         self._forced: str | None = None
         self._ways: list[tuple[_Heads, _Frame | None]] = []
-        """How the stacks may go on, each with the frame below."""
+        """The possible beginnings of each stack, each with the frame below it."""
         self.may_end = False
-        """Whether the text may end here."""
+        """True if the text may end here."""
         for stack in stacks:
             self.may_end |= cache.open(stack, self._ways)
 
     @property
     def memo(self) -> dict[object, Any]:
-        """See `DerivativeCache.memo`."""
+        """Return `DerivativeCache.memo`."""
         return self._cache.memo
 
     @property
     def remembered(self) -> int:
-        """See `DerivativeCache.size`."""
+        """Return `DerivativeCache.size`."""
         return self._cache.size
 
     @property
     def printable(self) -> bool:
-        """Whether `gbnf` may be asked for: no rule of the grammar names its root, since a rest has a root of its own."""
+        """Return whether `gbnf` may be called: no rule refers to `root`, since the remaining grammar has its own root."""
         return self._cache.printable
 
     @property
     def over(self) -> bool:
-        """Whether the text must end here."""
+        """Return whether the text must end here."""
         return self.may_end and not any(heads.leaves for heads, _ in self._ways)
 
     def after(self, text: str) -> "Derivative | None":
-        """What may follow when `text` has come. None: it may not come. Raises AmbiguousGrammarError."""
+        """Return the derivative after `text`, or None if `text` is not allowed here. Raises AmbiguousGrammarError."""
         state: Derivative | None = self
         for char in text:
             if state is None:
@@ -122,17 +122,17 @@ class Derivative:
         return state
 
     def allows(self, char: str) -> bool:
-        """Whether a character may come next."""
+        """Return whether `char` may come next."""
         code = ord(char)
         return any(low <= code <= high for ranges in self._ranges() for low, high in ranges)
 
     @property
     def allows_non_ascii(self) -> bool:
-        """Whether some character above U+007F may come next."""
+        """Return whether any character above U+007F may come next."""
         return any(high > 0x7F for ranges in self._ranges() for _, high in ranges)
 
     def forced_text(self) -> str:
-        """The text that must come next, as far as the grammar leaves one way only; at most 4096 characters."""
+        """Return the text that must come next, while the grammar allows only one alternative; at most 4096 characters."""
         if self._forced is None:
             text, state = "", self
             with suppress(AmbiguousGrammarError):
@@ -144,7 +144,7 @@ class Derivative:
         return self._forced
 
     def first_characters(self, most: int) -> list[str] | None:
-        """The characters that may come next. None: more than `most`."""
+        """Return the characters that may come next, or None if there are more than `most`."""
         found: dict[str, None] = {}
         for ranges in self._ranges():
             for low, high in ranges:
@@ -156,15 +156,15 @@ class Derivative:
         return list(found)
 
     def grammar(self) -> Grammar:
-        """The grammar of what may follow."""
+        """Return the grammar of what may follow."""
         return self._cache.grammar(self._stacks)
 
     def gbnf(self) -> str:
-        """That grammar's text. Raises GrammarTooLargeError."""
+        """Return that grammar as GBNF. Raises GrammarTooLargeError."""
         return to_gbnf(self.grammar())
 
     def fits(self) -> bool:
-        """Whether that text is no longer than engines are given. Cheap where the grammar is small."""
+        """Return whether the GBNF text is within the size limit for engines. Cheap if the grammar is small."""
         if self._cache.characters < MAX_CHARACTERS // (4 * max(len(self._stacks), 1)):
             return True
         try:
@@ -174,7 +174,7 @@ class Derivative:
         return True
 
     def _only(self) -> str | None:
-        """The character that must come next."""
+        """Return the single character that must come next, or None."""
         if self.may_end:
             return None
         found = self.first_characters(1)
@@ -200,9 +200,12 @@ class DerivativeCache:
     """The derivatives of one grammar."""
 
     def __init__(self, rules: Mapping[str, Expr], characters: int = 0) -> None:
-        """`rules`: all that are named, `root` among them. `characters`: of the grammar's text."""
+        """Create a cache for `rules`, which include every referenced rule and `root`.
+
+        `characters`: the length of the grammar's text.
+        """
         known: dict[Expr, Expr] = {}
-        # Equal expressions become the same object, so that frames can be told apart by identity.
+        # Equal expressions become the same object, so that frames can be compared by identity.
         self._rules = {name: _shared(body, known) for name, body in rules.items()}
         self.characters = characters
         self.printable = not any("root" in references(body) for body in rules.values())
@@ -210,25 +213,25 @@ class DerivativeCache:
         self._states: dict[frozenset[_Frame | None], Derivative] = {}
         self._known_heads: dict[tuple[int, int], _Heads] = {}
         self.memo: dict[object, Any] = {}
-        """What others want to remember of these derivatives, and not for longer."""
+        """Data that callers cache about these derivatives; cleared together with them."""
 
     @property
     def size(self) -> int:
-        """How much is remembered: frames and states, of about half a kilobyte each."""
+        """Return the number of cached frames and states, of about half a kilobyte each."""
         return len(self._states) + len(self._frames)
 
     def start(self) -> Derivative:
-        """Before the first character. Raises AmbiguousGrammarError."""
+        """Return the derivative before the first character. Raises AmbiguousGrammarError."""
         return self.state(frozenset((self.pushed((_part(self._rules["root"]),), None),)))
 
     def state(self, stacks: frozenset[_Frame | None]) -> Derivative:
-        """The derivative with these stacks. Raises AmbiguousGrammarError."""
+        """Return the derivative with these stacks. Raises AmbiguousGrammarError."""
         known = self._states.get(stacks)
         if known is None:
             if len(stacks) > MAX_STACKS:
                 raise AmbiguousGrammarError
             if self.size > _MAX_FRAMES:
-                # Each of them may be reached from the start, which somebody holds.
+                # Callers hold the start state, from which every state may be reachable: clear the transitions, too.
                 for state in self._states.values():
                     state._next.clear()
                 self._states.clear()
@@ -238,7 +241,7 @@ class DerivativeCache:
         return known
 
     def open(self, stack: _Frame | None, ways: list[tuple[_Heads, _Frame | None]]) -> bool:
-        """Adds how a stack may go on; returns whether it may end. Raises AmbiguousGrammarError."""
+        """Append the possible beginnings of a stack to `ways`; return whether it may end. Raises AmbiguousGrammarError."""
         while stack is not None:
             expr, below = stack.expr, stack.below
             if isinstance(expr, Rep):
@@ -258,13 +261,13 @@ class DerivativeCache:
         return True
 
     def pushed(self, parts: tuple[_Part, ...], below: _Frame | None) -> _Frame | None:
-        """A stack with further parts on it."""
+        """Return the stack `below` with `parts` pushed onto it."""
         for expr, low, high in parts:
             below = self._frame(expr, low, high, below)
         return below
 
     def _heads(self, expr: Expr, place: int = 0) -> _Heads:
-        """How an expression may begin; of a literal or a sequence, at a place in it. Raises AmbiguousGrammarError."""
+        """Return how an expression may begin; of a literal or sequence, from `place` on. Raises AmbiguousGrammarError."""
         key = (id(expr), place)
         known = self._known_heads.get(key)
         if known is None:
@@ -310,7 +313,7 @@ class DerivativeCache:
                 return _Heads(leaves_again, may_be_empty=low == 0 or heads.may_be_empty)
 
     def grammar(self, stacks: Iterable[_Frame | None]) -> Grammar:
-        """The grammar of what the stacks admit."""
+        """Return the grammar of what the stacks accept."""
         root = _of_stacks(stacks)
         found: dict[str, Expr] = {}
         waiting = references(root)
@@ -319,7 +322,7 @@ class DerivativeCache:
             if name not in found:
                 found[name] = self._rules[name]
                 waiting.extend(references(found[name]))
-        # In the order of the whole grammar, whichever came first here. Its root is the root of the rest no more.
+        # Rules keep their original order, not that of discovery. The original `root` is not the root of this grammar.
         return Grammar(root, {name: body for name, body in self._rules.items() if name in found})
 
     def _frame(self, expr: Expr, low: int, high: int | None, below: _Frame | None) -> _Frame:
@@ -331,7 +334,7 @@ class DerivativeCache:
 
 
 def _distinct(leaves: list[_Leaf]) -> tuple[_Leaf, ...]:
-    """The leaves, each once: rules that name one another twice would double them with each rule."""
+    """Return the leaves without duplicates, which would double with each rule that refers to another one twice."""
     if len(leaves) > _MANY_LEAVES:
         by_identity = {
             (ranges, tuple((id(expr), low, high) for expr, low, high in parts)): (ranges, parts) for ranges, parts in leaves
@@ -347,7 +350,7 @@ def _part(expr: Expr) -> _Part:
 
 
 def _of_stacks(stacks: Iterable[_Frame | None]) -> Expr:
-    """What is still to come, as one expression: stacks with the same frames below share them."""
+    """Return what is still to come as one expression: stacks with the same frames below share them."""
     heads: dict[_Frame | None, list[Expr]] = {}
     may_end = False
     for stack in stacks:
@@ -362,13 +365,13 @@ def _of_stacks(stacks: Iterable[_Frame | None]) -> Expr:
             parts.append(below.rest())
             below = below.below
         choices.append(seq(*parts))
-    # A set has no order; the same derivative should be the same text.
+    # Sets are unordered, but the same derivative should have the same text.
     choices.sort(key=repr)
     return alt(*choices, *([Seq(())] if may_end else [])) if choices or may_end else NOTHING
 
 
 def _shared(expr: Expr, known: dict[Expr, Expr]) -> Expr:
-    """The expression, with equal parts as the same objects."""
+    """Return the expression with equal parts replaced by the same object."""
     found = known.get(expr)
     if found is None:
         match expr:

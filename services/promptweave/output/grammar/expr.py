@@ -1,6 +1,6 @@
 """Grammars as values: a small algebra of expressions over Unicode characters, with named rules.
 
-Dialects print them (`gbnf.py`). Nothing here knows JSON, tools or templates.
+Dialects print them (`gbnf.py`). Nothing here depends on JSON, tools or templates.
 """
 
 from collections.abc import Collection, Mapping
@@ -17,10 +17,10 @@ class Lit:
 
 @dataclass(frozen=True, slots=True)
 class Chars:
-    """One character of some ranges of code points: inclusive, ascending, apart.
+    """One character from ranges of code points, which are inclusive, ascending and disjoint.
 
-    Always what may come, never what may not: where a token ends inside a character, the engine takes it for a class that
-    says what may come only if some character of the class can still be meant.
+    Classes are never negated: if a token ends inside a multi-byte character, the engine matches the partial character
+    against a positive class only if it can still become a character of that class.
     """
 
     ranges: tuple[tuple[int, int], ...]
@@ -28,21 +28,21 @@ class Chars:
 
 @dataclass(frozen=True, slots=True)
 class Seq:
-    """One after the other; `Seq(())` is the empty text."""
+    """Items in order; `Seq(())` is the empty text."""
 
     items: tuple["Expr", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Alt:
-    """One of several; `Alt(())` is nothing at all: no text matches."""
+    """A choice; `Alt(())` matches nothing."""
 
     items: tuple["Expr", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rep:
-    """`min` to `max` (None: any number) times `item`, which must not match the empty text."""
+    """`item` repeated `min` to `max` times (None: unbounded). `item` must not match the empty text."""
 
     item: "Expr"
     min: int = 0
@@ -51,7 +51,7 @@ class Rep:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A rule, by name."""
+    """A reference to a rule by name."""
 
     name: str
 
@@ -63,7 +63,7 @@ NOTHING = Alt(())
 
 
 def seq(*items: Expr) -> Expr:
-    """A flat sequence: literals side by side are joined, nothing anywhere makes the whole nothing."""
+    """Return a flat sequence: adjacent literals are joined, and a `NOTHING` item makes the result `NOTHING`."""
     flat: list[Expr] = []
     for item in items:
         for part in item.items if isinstance(item, Seq) else (item,):
@@ -79,7 +79,7 @@ def seq(*items: Expr) -> Expr:
 
 
 def alt(*items: Expr) -> Expr:
-    """A flat choice without repeats."""
+    """Return a flat choice without duplicates."""
     flat: dict[Expr, None] = {}
     for item in items:
         flat.update(dict.fromkeys(item.items if isinstance(item, Alt) else (item,)))
@@ -87,12 +87,12 @@ def alt(*items: Expr) -> Expr:
 
 
 def optional(item: Expr) -> Expr:
-    """`item` or the empty text."""
+    """Return `item` or the empty text."""
     return alt(item, EMPTY)
 
 
 def chars(text: str) -> Chars:
-    """One of the characters of `text`."""
+    """Return the class of the characters of `text`."""
     ranges: list[tuple[int, int]] = []
     for code in sorted(set(map(ord, text))):
         if ranges and ranges[-1][1] == code - 1:
@@ -103,7 +103,7 @@ def chars(text: str) -> Chars:
 
 
 def none_of(text: str) -> Chars:
-    """One character that `text` does not hold. Surrogates are no characters."""
+    """Return the class of all characters that are not in `text`. Surrogates are not characters."""
     ranges: list[tuple[int, int]] = []
     for first, last in _CHARACTERS:
         low = first
@@ -122,26 +122,26 @@ ANY_CHAR = Chars(_CHARACTERS)
 
 
 class Rules:
-    """The named rules of one grammar, as they are made. Names are `[a-z][a-z0-9-]*`, as GBNF wants them, and unique."""
+    """The named rules of a grammar under construction. Names are unique and match `[a-z][a-z0-9-]*`, as GBNF requires."""
 
     def __init__(self) -> None:
         self._bodies: dict[str, Expr] = {}
         self._by_body: dict[Expr, Ref] = {}
         self._count: dict[str, int] = {}
         self.remembered: dict[object, Expr] = {}
-        """Expressions over these rules that their makers may want again."""
+        """Expressions over these rules, cached by the code that builds them."""
         self.origins: dict[str, str] = {}
-        """Of some rules, what they were made of: JSON pointers of schemas."""
+        """The JSON pointers of the schemas that rules were made from, by rule name. Not every rule has one."""
 
     @classmethod
     def of(cls, bodies: Mapping[str, Expr]) -> "Rules":
-        """Rules that are there already, whatever their names."""
+        """Create rules from existing bodies, with any names."""
         rules = cls()
         rules._bodies.update(bodies)
         return rules
 
     def copy(self) -> "Rules":
-        """The same rules, to which others can be added without changing these."""
+        """Return a copy; adding rules to it does not change this one."""
         copied = Rules()
         copied._bodies, copied._by_body, copied._count = {**self._bodies}, {**self._by_body}, {**self._count}
         copied.remembered, copied.origins = {**self.remembered}, {**self.origins}
@@ -149,11 +149,11 @@ class Rules:
 
     @property
     def bodies(self) -> Mapping[str, Expr]:
-        """What every name stands for so far; NOTHING for one that is only reserved."""
+        """Return the body of each name so far; NOTHING for a name that is only reserved."""
         return self._bodies
 
     def reserve(self, hint: str) -> Ref:
-        """A new name, to be defined later: what recursion needs."""
+        """Return a new name that is defined later, as recursion requires."""
         base = "".join(char if char.isascii() and char.isalnum() else "-" for char in hint.lower())[:40].strip("-")
         base = base if base[:1].isalpha() else f"r-{base}".rstrip("-")
         name = base
@@ -164,18 +164,21 @@ class Rules:
         return Ref(name)
 
     def define(self, ref: Ref, body: Expr) -> Ref:
-        """Gives a reserved name its body."""
+        """Set the body of a reserved name."""
         self._bodies[ref.name] = body
         return ref
 
     def add(self, hint: str, body: Expr) -> Ref:
-        """A rule with this body; the same body gets the same rule."""
+        """Return the rule with this body, adding it if necessary."""
         if body not in self._by_body:
             self._by_body[body] = self.define(self.reserve(hint), body)
         return self._by_body[body]
 
     def largest_origin(self, grammar: "Grammar") -> str:
-        """What most of a grammar was made of: each rule with an origin counts with those below it that have none."""
+        """Return the origin of the largest share of a grammar.
+
+        Each rule with an origin counts together with the rules below it that have none.
+        """
         sizes: dict[str, int] = {}
         for name, origin in self.origins.items():
             for part in self._made_with(name, grammar):
@@ -183,9 +186,9 @@ class Rules:
         return max(sizes, key=lambda origin: sizes[origin], default="")
 
     def places(self, grammar: "Grammar") -> dict[str, str]:
-        """Of a grammar's rules, where each is from: its origin, or what the origins of those above it have in common.
+        """Map the rules of a grammar to their origin, or to the common prefix of the origins of the rules above them.
 
-        What those have in common has to be a part of an origin: two schemas have nothing in common.
+        A common prefix counts only if it is at or below an origin: two separate schemas have nothing in common.
         """
         found: dict[str, list[str]] = {}
         for name, origin in self.origins.items():
@@ -198,7 +201,7 @@ class Rules:
         return {name: place for name, place in shared.items() if any(f"{place}/".startswith(f"{one}/") for one in origins)}
 
     def _made_with(self, name: str, grammar: "Grammar") -> set[str]:
-        """A rule with an origin, and those below it that have none."""
+        """Return a rule with an origin, and the rules below it that have none."""
         seen, waiting = {name}, [name]
         while waiting:
             body = grammar.rules.get(waiting.pop(), EMPTY)
@@ -208,29 +211,29 @@ class Rules:
         return seen
 
     def can_end(self, root: Expr) -> bool:
-        """Whether `root` leads to any finite text."""
+        """Return whether `root` matches any finite text."""
         return _can_end(root, _productive_names(self._bodies, _named_below(root, self._bodies)))
 
     def grammar(self, root: Expr) -> "Grammar":
-        """The grammar that starts at `root`, with only those rules that can be reached and can end."""
+        """Return the grammar that starts at `root`, with only the rules that are reachable and can end."""
         return _factored(_without_aliases(_productive(root, self._bodies)))
 
 
 @dataclass(frozen=True)
 class Grammar:
-    """A start expression and the rules that it leads to. An unsatisfiable grammar has the root `NOTHING`."""
+    """A start expression and the rules it refers to. An unsatisfiable grammar has the root `NOTHING`."""
 
     root: Expr
     rules: Mapping[str, Expr]
 
 
 def references(expr: Expr) -> list[str]:
-    """The rules that an expression names, from left to right."""
+    """Return the names of the rules that an expression refers to, from left to right."""
     found: list[str] = []
     waiting = [expr]
     while waiting:
         part = waiting.pop()
-        # Asked for by type: this is where most of a grammar's time went.
+        # Compared by type for speed: most of the time to build a grammar was spent here.
         kind = type(part)
         if kind is Ref:
             found.append(part.name)  # type: ignore[union-attr]
@@ -242,7 +245,7 @@ def references(expr: Expr) -> list[str]:
 
 
 def _named_below(root: Expr, bodies: Mapping[str, Expr]) -> dict[str, list[str]]:
-    """The rules that can be reached, each with those that it names."""
+    """Return the reachable rules, each with the rules it refers to."""
     found: dict[str, list[str]] = {}
     waiting = references(root)
     while waiting:
@@ -272,13 +275,13 @@ def _can_end(expr: Expr, productive: Collection[str]) -> bool:
 
 
 def _productive_names(bodies: Mapping[str, Expr], named: Mapping[str, Collection[str]]) -> set[str]:
-    """Those rules of `named` (each with the rules that it names) that lead to a finite text."""
+    """Return the rules of `named` that match a finite text; `named` maps each rule to the rules it refers to."""
     users: dict[str, list[str]] = {}
     for name, used in named.items():
         for each in used:
             users.setdefault(each, []).append(name)
     productive: set[str] = set()
-    # The last ones first: they are those that others wait for, mostly.
+    # Start with the last rules: these are mostly the ones that other rules depend on.
     waiting = list(named)
     while waiting:
         name = waiting.pop()
@@ -289,7 +292,7 @@ def _productive_names(bodies: Mapping[str, Expr], named: Mapping[str, Collection
 
 
 def _productive(root: Expr, bodies: Mapping[str, Expr]) -> Grammar:
-    """The grammar without what leads to no finite text."""
+    """Return the grammar without anything that matches no finite text."""
     named = _named_below(root, bodies)
     productive = _productive_names(bodies, named)
 
@@ -308,12 +311,12 @@ def _productive(root: Expr, bodies: Mapping[str, Expr]) -> Grammar:
         return expr
 
     root = prune(root)
-    # The order of definition, which is the order in which a person would read them.
+    # Definition order is also the most readable order.
     return Grammar(root, _reachable(root, {name: prune(body) for name, body in bodies.items() if name in named}))
 
 
 MAX_RANGES = 8
-"""Classes of more ranges are worth a rule of their own."""
+"""Classes of more ranges become a separate rule."""
 
 
 def _is_plain(body: Expr) -> bool:
@@ -321,7 +324,7 @@ def _is_plain(body: Expr) -> bool:
 
 
 def _without_aliases(grammar: Grammar) -> Grammar:
-    """The grammar without rules that only stand for another one, or for a short text."""
+    """Return the grammar without rules that only stand for another rule or for a short text."""
     plain = {name: body for name, body in grammar.rules.items() if _is_plain(body)}
     if not plain:
         return grammar
@@ -356,7 +359,7 @@ _MIN_FACTORED, _MAX_FACTORED_DEPTH = 8, 60
 
 
 def _factored(grammar: Grammar) -> Grammar:
-    """The grammar with long choices written as tries of what their alternatives begin with: engines follow one path then."""
+    """Return the grammar with long choices turned into tries of common prefixes, so that engines follow a single path."""
     return Grammar(_factor(grammar.root), {name: _factor(body) for name, body in grammar.rules.items()})
 
 
@@ -389,7 +392,7 @@ def _trie(items: list[Expr], depth: int) -> Expr:
 
 
 def split_literal(expr: Expr) -> tuple[str, Expr]:
-    """The text that every sentence of `expr` begins with, not looking into rules, and what follows it."""
+    """Split `expr` into the text that all its sentences begin with, without following rules, and what follows it."""
     match expr:
         case Lit(text):
             return text, EMPTY

@@ -1,8 +1,8 @@
-"""Prints a grammar as llama.cpp's GBNF, keeping clear of what that engine's grammar code gets wrong (build b11549).
+"""Prints a grammar as llama.cpp's GBNF, avoiding the bugs of that engine's grammar code (build b11549).
 
-- Names hold `[a-z0-9-]` only; `Rules` makes them so.
-- Bodies are never empty (`""` is written out): an empty one swallows the next rule's name.
-- Counts stay at or below 2,000: above, the engine drops the bound without a word.
+- Names match `[a-z0-9-]`; `Rules` ensures it.
+- Bodies are never empty (`""` is printed): an empty body swallows the next rule's name.
+- Counts are at most 2,000: above, the engine silently drops the bound.
 - Repeated items are single rules or character classes, so that the count does not multiply the item's own rules.
 """
 
@@ -11,23 +11,23 @@ from functools import lru_cache
 from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
 MAX_REPEAT = 2000
-"""The engine's largest count in `{m,n}`."""
+"""The largest count in `{m,n}` that the engine supports."""
 
 MAX_CHARACTERS = 2_000_000
-"""Of a grammar's text."""
+"""The maximum length of a grammar's text."""
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 class GrammarTooLargeError(ValueError):
-    """The grammar's text would be longer than engines should be given."""
+    """The grammar's text would exceed the size limit for engines."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"its grammar has {size} characters, and {MAX_CHARACTERS} are allowed")
 
 
 def to_gbnf(grammar: Grammar) -> str:
-    """The grammar's text. The grammar must be satisfiable; rule `root` is the start. Raises GrammarTooLargeError."""
+    """Print a satisfiable grammar; rule `root` is the start. Raises GrammarTooLargeError."""
     lines = [f"root ::= {_body(grammar.root)}"]
     lines += [f"{name} ::= {_body(body)}" for name, body in grammar.rules.items()]
     text = "\n".join(lines) + "\n"
@@ -101,7 +101,7 @@ def _range(low: int, high: int) -> str:
 
 def _class_char(code: int) -> str:
     char = chr(code)
-    # The engine knows no escapes for `-` and `^`, so everything but letters and digits goes by number.
+    # The engine has no escapes for `-` and `^`, so everything but letters and digits is printed as a hex escape.
     return char if char.isascii() and char.isalnum() else _hex(code)
 
 

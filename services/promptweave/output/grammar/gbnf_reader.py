@@ -1,4 +1,4 @@
-"""Reads a grammar that `gbnf.py` has printed: one rule a line, nothing that it does not write."""
+"""Reads grammars printed by `gbnf.py`: one rule per line, and only the subset of GBNF that it generates."""
 
 import re
 from collections.abc import Iterator
@@ -14,18 +14,18 @@ _PART = re.compile(
 _CHAR = re.compile(r"\\(x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)|([^\\])", re.DOTALL)
 _END = r"(\\x[0-9A-Fa-f]{2}|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8}|[0-9A-Za-z])"
 _RANGE = re.compile(f"{_END}(?:-{_END})?")
-"""In a class only ASCII letters and digits stand for themselves. A number has just so many digits: those after it are
-characters."""
+"""In a class, only ASCII letters and digits stand for themselves. Hex escapes have a fixed number of digits; digits after
+them are characters."""
 _ESCAPES = {"n": 10, "r": 13, "t": 9, "\\": 92, '"': 34}
 _COUNTS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?": (0, 1)}
 
 
 class ForeignGrammarError(ValueError):
-    """The text is not as `gbnf.py` prints it."""
+    """The text was not printed by `gbnf.py`."""
 
 
 def read_printed(text: str) -> dict[str, Expr]:
-    """The rules by their names. Raises ForeignGrammarError."""
+    """Return the rules by name. Raises ForeignGrammarError."""
     rules: dict[str, Expr] = {}
     for line in text.removesuffix("\n").split("\n"):
         found = _RULE.fullmatch(line)
@@ -39,8 +39,8 @@ def read_printed(text: str) -> dict[str, Expr]:
 
 
 def _body(text: str) -> Expr:
-    """A rule's body."""
-    # Open groups: the alternatives that are whole, and the items of the one that is being read.
+    """Parse the body of a rule."""
+    # Open groups: the complete alternatives, and the items of the current one.
     groups: list[tuple[list[Expr], list[Expr]]] = [([], [])]
     place = 0
     while place < len(text):

@@ -1,7 +1,7 @@
-"""Prints a grammar as llguidance's dialect of Lark (1.x).
+"""Prints a grammar in llguidance's dialect of Lark (1.x).
 
-Every terminal is a single character or a class: that engine reads terminals greedily, so longer ones that begin alike would
-hide each other, and characters cannot.
+Every terminal is a single character or a class: that engine matches terminals greedily, so longer terminals with a common
+prefix would shadow each other, and single characters cannot.
 """
 
 from promptweave.output.grammar.expr import EMPTY, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
@@ -9,7 +9,7 @@ from promptweave.output.grammar.gbnf import MAX_CHARACTERS, GrammarTooLargeError
 
 
 def to_lark(grammar: Grammar) -> str:
-    """The grammar's text. The grammar must be satisfiable; rule `start` is the start. Raises GrammarTooLargeError."""
+    """Print a satisfiable grammar; rule `start` is the start. Raises GrammarTooLargeError."""
     lines = [f"start: {_body(grammar.root)}"]
     lines += [f"{_name(name)}: {_body(body)}" for name, body in grammar.rules.items()]
     text = "\n".join(lines) + "\n"
@@ -19,7 +19,7 @@ def to_lark(grammar: Grammar) -> str:
 
 
 def _name(name: str) -> str:
-    # A prefix keeps clear of words that mean something to Lark.
+    # The prefix avoids Lark's reserved words.
     return "r_" + name.replace("-", "_")
 
 

@@ -1,18 +1,19 @@
-"""How the sentences of a grammar may begin, found out as an engine does: with all the ways to read them at the same time."""
+"""Checks which prefixes a grammar accepts, as an engine does: by following all alternative readings simultaneously."""
 
 from collections.abc import Iterator, Mapping
 
 from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
 MAX_STATES = 2_000
-"""Ways in which a beginning may be read at the same time. Above, the answer is yes: nothing relies on a no then."""
+"""Maximum number of simultaneous readings of a prefix. Above, `is_viable_prefix` returns True: no caller relies on False
+in that case."""
 
 _Stack = tuple[Expr, "_Stack"] | None
-"""What is still to come: an expression, and then the rest."""
+"""What is still to come: an expression, followed by the rest."""
 
 
 def is_viable_prefix(grammar: Grammar, text: str) -> bool:
-    """Whether a sentence begins with `text`. The grammar is productive and safe (`check_safe`)."""
+    """Return whether a sentence begins with `text`. The grammar must be productive and safe (`check_safe`)."""
     states: set[_Stack] = {(grammar.root, None)}
     for char in text:
         states = {after for state in states for after in _read(state, char, grammar.rules)}
@@ -27,9 +28,10 @@ MAX_WAYS, PROBED_CHARACTERS = 1_000, 24
 
 
 def ambiguous_prefix(grammar: Grammar) -> str | None:
-    """A beginning that can be read in more than `MAX_WAYS` ways, looked for by going where there are most; or None.
+    """Return a prefix that has more than `MAX_WAYS` readings, or None.
 
-    An engine follows each of them with every token. The grammar is as for `is_viable_prefix`.
+    A greedy search: it always follows the character with the most readings. An engine follows each reading for every token.
+    The grammar must be as for `is_viable_prefix`.
     """
     states: set[_Stack] = {(grammar.root, None)}
     text = ""
@@ -46,11 +48,11 @@ def ambiguous_prefix(grammar: Grammar) -> str | None:
 
 
 _TRIED = 8
-"""Characters that are tried at each place."""
+"""The number of characters tried at each position."""
 
 
 def _next_characters(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[str]:
-    """The first character of each leaf that may come."""
+    """Yield the first character of each possible leaf."""
     for expr, _ in _leaves(stack, rules):
         if isinstance(expr, Lit):
             yield expr.text[0]
@@ -59,7 +61,7 @@ def _next_characters(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[str]:
 
 
 def _read(stack: _Stack, char: str, rules: Mapping[str, Expr]) -> Iterator[_Stack]:
-    """What may be to come after a character."""
+    """Yield what may follow after a character."""
     for expr, rest in _leaves(stack, rules):
         match expr:
             case Lit(text) if text[0] == char:
@@ -69,7 +71,7 @@ def _read(stack: _Stack, char: str, rules: Mapping[str, Expr]) -> Iterator[_Stac
 
 
 def _leaves(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[tuple[Expr, _Stack]]:
-    """The literals and classes that may come, each with what follows it."""
+    """Yield the literals and classes that may come next, each with what follows it."""
     waiting, seen = [stack], {stack}
     while waiting:
         here = waiting.pop()

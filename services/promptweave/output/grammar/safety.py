@@ -1,7 +1,7 @@
-"""What llama.cpp's grammar code does not survive (build b11549), looked for before a grammar is printed.
+"""Rejects grammars that llama.cpp's grammar code does not survive (build b11549), before they are printed.
 
-Hidden left recursion aborts its process, a repeated item that may be empty makes it slow beyond use, and `{m,n}` with n < m
-eats its memory.
+Hidden left recursion aborts its process, a repeated item that may be empty makes it unusably slow, and `{m,n}` with n < m
+exhausts its memory.
 """
 
 import re
@@ -14,11 +14,11 @@ _NAME = re.compile(r"[a-z][a-z0-9-]*")
 
 
 class UnsafeGrammarError(ValueError):
-    """A grammar that must not reach an engine. It is a fault of ours, whatever the input was."""
+    """A grammar that must not be sent to an engine. It is always a bug in promptweave, whatever the input was."""
 
 
 def check_safe(grammar: Grammar) -> None:
-    """Raises UnsafeGrammarError for a grammar that harms the engine."""
+    """Raise UnsafeGrammarError for a grammar that harms the engine."""
     rules = {"root": grammar.root, **grammar.rules}
     nullable = nullable_rules(rules)
     for name, body in rules.items():
@@ -58,7 +58,7 @@ def _parts(expr: Expr) -> Iterator[Expr]:
 
 
 def is_nullable(expr: Expr, nullable: Collection[str]) -> bool:
-    """Whether an expression matches the empty text; `nullable`: the rules that do."""
+    """Return whether an expression matches the empty text; `nullable` are the rules that do."""
     match expr:
         case Lit(text):
             return not text
@@ -75,7 +75,7 @@ def is_nullable(expr: Expr, nullable: Collection[str]) -> bool:
 
 
 def nullable_rules(rules: Mapping[str, Expr]) -> set[str]:
-    """The rules that match the empty text."""
+    """Return the rules that match the empty text."""
     found: set[str] = set()
     users: dict[str, list[str]] = {}
     for name, body in rules.items():
@@ -91,7 +91,7 @@ def nullable_rules(rules: Mapping[str, Expr]) -> set[str]:
 
 
 def _first(expr: Expr, nullable: Collection[str]) -> Iterator[str]:
-    """The rules that an expression may begin with, before any character."""
+    """Yield the rules that an expression may begin with, before any character."""
     match expr:
         case Ref(name):
             yield name
@@ -108,11 +108,11 @@ def _first(expr: Expr, nullable: Collection[str]) -> Iterator[str]:
 
 
 def left_recursive(rules: Mapping[str, Expr], nullable: Collection[str] | None = None) -> list[str]:
-    """The rules on a circle of rules that begin with each other, or on a way between two circles."""
+    """Return the left-recursive rules: those on a cycle of rules that begin with each other, or on a path between cycles."""
     nullable = nullable_rules(rules) if nullable is None else nullable
     firsts = {name: [used for used in _first(body, nullable) if used in rules] for name, body in rules.items()}
     inner = _without_sources(firsts)
-    # What only follows a circle has no successor that is left: the same again, the other way round.
+    # Rules that only follow a cycle have no successor in `inner`: remove them in the same way, on the reversed edges.
     back: dict[str, list[str]] = {name: [] for name in inner}
     for name in inner:
         for used in firsts[name]:
@@ -123,7 +123,7 @@ def left_recursive(rules: Mapping[str, Expr], nullable: Collection[str] | None =
 
 
 def _without_sources(edges: Mapping[str, list[str]]) -> set[str]:
-    """What is left when that is taken away to which nothing leads, again and again."""
+    """Return the nodes that remain when nodes without incoming edges are removed repeatedly."""
     waiting_for: dict[str, int] = dict.fromkeys(edges, 0)
     for used in edges.values():
         for name in used:

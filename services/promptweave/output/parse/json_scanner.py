@@ -1,6 +1,6 @@
-"""Reads one JSON value (RFC 8259) from pieces of text, and nothing that is not JSON.
+"""Reads one JSON value (RFC 8259) from pieces of text, strictly.
 
-Every character is looked at once, by a regular expression that takes as much as it can: the cost is linear in the text.
+A regular expression consumes as much as possible at a time, so each character is read once: the cost is linear in the text.
 """
 
 import re
@@ -24,11 +24,11 @@ class _Expect(Enum):
     COMMA_OR_CLOSE = auto()
     STRING = auto()  # inside a string
     SCALAR = auto()  # inside a number or a literal
-    NOTHING = auto()  # the value is whole
+    NOTHING = auto()  # the value is complete
 
 
 class JsonReader:
-    """An incremental reader of one JSON value. White space before the value is taken, after it not."""
+    """An incremental reader of one JSON value. It consumes white space before the value, but not after it."""
 
     def __init__(self) -> None:
         self._expect = _Expect.VALUE
@@ -38,7 +38,7 @@ class JsonReader:
 
     @property
     def done(self) -> bool:
-        """The value is whole."""
+        """Return whether the value is complete."""
         return self._expect is _Expect.NOTHING
 
     @property
@@ -46,15 +46,18 @@ class JsonReader:
         return self._expect is _Expect.SCALAR
 
     def end(self) -> bool:
-        """The text ended. Whether the value is whole: only a number or literal at the top can be so only now."""
+        """Signal the end of the text and return whether the value is complete.
+
+        Only a top-level number or literal can become complete by the end of the text.
+        """
         if self._in_scalar and not self._open and _SCALAR.fullmatch(self._scalar):
             self._expect = _Expect.NOTHING
         return self.done
 
     def read(self, text: str, place: int) -> tuple[int, bool]:
-        """Reads `text` from `place`. Returns where it stopped, and whether what stands there is not JSON.
+        """Read `text` from `place`. Return the position where it stopped, and whether the text there is invalid JSON.
 
-        It stops before the text's end when the value is whole, or when the end may cut an escape.
+        It stops before the end of the text if the value is complete, or if the end may split an escape.
         """
         while place < len(text) and not self.done:
             if self._expect is _Expect.STRING:
@@ -85,7 +88,7 @@ class JsonReader:
                 place = space.end()
                 if place < len(text) and not self._step(text[place]):
                     return place, True
-                # A scalar's first character is read again, with the rest of it.
+                # The first character of a scalar is read again, together with the rest of it.
                 place += place < len(text) and not self._in_scalar
         return place, False
 

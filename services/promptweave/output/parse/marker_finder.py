@@ -1,11 +1,11 @@
-"""Finds the first of some markers in a text that comes in pieces, holding back only what may be the beginning of one."""
+"""Finds the first of several markers in text that arrives in pieces, holding back only a possible beginning of a marker."""
 
 import re
 from collections.abc import Iterable
 
 
 class MarkerFinder:
-    """Looks for a fixed set of markers."""
+    """Searches for a fixed set of markers."""
 
     def __init__(self, markers: Iterable[str]) -> None:
         found = sorted(set(markers), key=len, reverse=True)
@@ -14,9 +14,9 @@ class MarkerFinder:
         self._longest = max((len(marker) for marker in found), default=0)
 
     def find(self, text: str, place: int = 0, *, last: bool = False) -> tuple[int, str | None]:
-        """Where the part of `text` from `place` on ends that certainly holds no marker; and the marker there, if whole.
+        """Return the end of the text from `place` on that certainly contains no marker, and the marker found there.
 
-        `last`: no more text comes, so nothing is held back.
+        The marker is None if none is complete yet. `last`: no more text follows, so nothing is held back.
         """
         if self._pattern and (found := self._pattern.search(text, place)):
             return found.start(), found.group()

@@ -1,4 +1,4 @@
-"""Validates a finished JSON value where its grammar is looser than its schema."""
+"""Validates a complete JSON value whose grammar is looser than its schema."""
 
 import json
 from functools import lru_cache
@@ -7,18 +7,18 @@ from typing import Any
 from promptweave.common.cpu_limit import TimeIsUp, bounded
 
 CHECK_S = 1.0
-"""CPU seconds of one validation: a pattern or a recursion may take for ever, and whoever reads outputs reads others, too."""
+"""CPU seconds per validation: a pattern or a recursion may not terminate, and the process also parses other outputs."""
 
 _MAX_LENGTH = 300
-"""Of what is said about a violation, in characters: the library quotes the value."""
+"""The maximum length of a violation's message, in characters: the library quotes the value."""
 
 
 def find_violation(text: str, schema: str) -> tuple[str, str] | None:
-    """Where a JSON text violates a schema (also JSON text): the JSON pointer into the value, and why. None: it does not.
+    """Return the first violation of a schema (JSON text) by a JSON text: the JSON pointer into the value, and the reason.
 
-    What cannot be judged counts as a violation: nothing is passed off as valid that was not found to be.
+    Returns None if there is none. A value that cannot be checked counts as a violation: only validated values pass.
     """
-    # Most processes that read outputs never validate one.
+    # Imported here because most processes that parse outputs never validate one.
     from jsonschema.exceptions import best_match
 
     try:
@@ -41,5 +41,5 @@ def _validator(schema: str) -> Any:
     from jsonschema_specifications import REGISTRY
 
     value = json.loads(schema)
-    # A registry of the metaschemas alone: references to elsewhere are never fetched.
+    # A registry with only the metaschemas: remote references are never fetched.
     return validator_for(value, default=Draft202012Validator)(value, registry=REGISTRY)

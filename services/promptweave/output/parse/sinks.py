@@ -1,4 +1,4 @@
-"""Where the text of a part goes: the deltas that it becomes."""
+"""Convert the text of regions into deltas."""
 
 import secrets
 from collections.abc import Callable
@@ -13,16 +13,16 @@ CALL_PARTS = {
     Region.TOOL_INPUT,
     Region.TOOL_CALL_ID,
 }
-"""The parts that stand inside a tool call."""
+"""The regions inside a tool call."""
 
 
 def new_call_id() -> str:
-    """An id as OpenAI's look: `call_` and 24 random characters."""
+    """Return an id in OpenAI's format: `call_` and 24 random characters."""
     return f"call_{secrets.token_hex(12)}"
 
 
 class Calls:
-    """The tool calls of a message as they come. `put` takes their deltas."""
+    """The tool calls of a message, read incrementally. `put` receives their deltas."""
 
     def __init__(self, put: Callable[[Delta], None], new_id: Callable[[], str]) -> None:
         self._put = put
@@ -39,26 +39,26 @@ class Calls:
         self._waiting = ""
 
     def open(self) -> None:
-        """A call begins; nothing is said of it before its name is known."""
+        """Begin a call; nothing is emitted before its name is known."""
         self._index += 1
         self._reset()
 
     def close(self) -> None:
-        """The call is whole."""
+        """End the call, which is complete."""
         self._put(CallEnd(self._index))
 
     def take_back(self) -> str:
-        """Nothing was given of the call, and it is none; returns the name that it had."""
+        """Discard the call, none of whose deltas were emitted; return its name."""
         self._index -= 1
         return self._name
 
     @property
     def name(self) -> str:
-        """The name of the call that is being read."""
+        """Return the name of the current call."""
         return self._name
 
     def write(self, kind: Region, text: str) -> None:
-        """More text of one of the call's parts."""
+        """Add text of one of the call's regions."""
         match kind:
             case Region.TOOL_NAME | Region.CUSTOM_TOOL_NAME:
                 self._name += text
@@ -66,17 +66,17 @@ class Calls:
             case Region.TOOL_CALL_ID:
                 self._id += text
             case _:
-                # Some syntaxes write the arguments before the name.
+                # In some syntaxes the arguments come before the name.
                 if self._named:
                     self._put(CallFragment(self._index, text))
                 else:
                     self._waiting += text
 
     def part_closed(self, kind: Region) -> None:
-        """One of the call's parts is whole."""
+        """End one of the call's regions."""
         if kind in (Region.TOOL_NAME, Region.CUSTOM_TOOL_NAME):
             self._named = True
-            # Where the model writes ids it may write one twice, and results could not be told apart.
+            # A model that generates ids may repeat one, and results would be ambiguous.
             call_id = self._id if self._id and self._id not in self._given else self._new_id()
             self._given.add(call_id)
             self._put(CallHeader(self._index, call_id, self._name, self._custom))
@@ -85,7 +85,7 @@ class Calls:
 
 
 class PartSink:
-    """The sink of one part."""
+    """The sink of one region."""
 
     def __init__(self, kind: Region, put: Callable[[Delta], None], calls: Calls, *, stoppable: bool) -> None:
         self._kind = kind
@@ -93,15 +93,15 @@ class PartSink:
         self._calls = calls
         self._stoppable = stoppable
         self.text: list[str] = []
-        """What was written, where `keep` is set."""
+        """The text written, if `keep` is set."""
         self.keep = False
         self.given = False
-        """Something of it became a delta."""
+        """True if some of it became a delta."""
         if kind is Region.TOOL_CALL:
             calls.open()
 
     def write(self, text: str) -> None:
-        """More of the part's text."""
+        """Add text of the region."""
         if self.keep:
             self.text.append(text)
         if self._kind is Region.CONTENT:
@@ -112,7 +112,7 @@ class PartSink:
             self._calls.write(self._kind, text)
 
     def close(self) -> None:
-        """The part is whole."""
+        """End the region, which is complete."""
         if self._kind is Region.TOOL_CALL:
             self._calls.close()
         elif self._kind in CALL_PARTS:

@@ -1,4 +1,4 @@
-"""Turns the text of a part into the message's text, piece by piece."""
+"""Transforms the text of a region into the message's text, incrementally."""
 
 import json
 import re
@@ -6,20 +6,20 @@ from typing import Protocol
 
 from promptweave.output.tree import Transform
 
-# Whole characters and whole escapes.
+# Complete characters and complete escapes.
 _WHOLE = re.compile(r"(?:[^\\]|\\u[0-9a-fA-F]{4}|\\[^u])*")
-# The first half of a surrogate pair, whose second half is still to come.
+# A high surrogate, whose low surrogate is still to come.
 _HIGH_SURROGATE = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\Z")
 
 
 class Transformer(Protocol):
-    """Takes text in pieces, gives the transformed text as soon as it is certain."""
+    """Takes text in pieces and returns the transformed text as soon as it is certain."""
 
     def push(self, text: str) -> str:
-        """The transformed text that `text` makes certain."""
+        """Return the transformed text that `text` makes certain."""
 
     def end(self) -> str:
-        """What is left when the part is whole."""
+        """Return the remaining transformed text at the end of the region."""
 
 
 class _Same:
@@ -31,9 +31,9 @@ class _Same:
 
 
 class _JsonStringDecode:
-    """The text that a JSON string literal spells. Half a surrogate pair alone becomes U+FFFD.
+    """Decodes a JSON string literal. A lone surrogate becomes U+FFFD.
 
-    An escape that is cut is held back: where the output ends there, it spells nothing.
+    An incomplete escape is held back: if the output ends there, it decodes to nothing.
     """
 
     def __init__(self) -> None:
@@ -71,7 +71,7 @@ def _decode(text: str) -> str:
 
 
 class _JsonStringEncode:
-    """The JSON string literal that spells the text."""
+    """Encodes text as a JSON string literal."""
 
     def __init__(self) -> None:
         self._opened = False
@@ -87,7 +87,7 @@ class _JsonStringEncode:
 
 
 def transformer(kind: Transform) -> Transformer:
-    """A new transformer of a kind."""
+    """Create a transformer of the given kind."""
     match kind:
         case Transform.NONE:
             return _Same()

@@ -1,6 +1,6 @@
-"""Whether a tree that came from elsewhere makes sense: a reader relies on it that each call names one tool.
+"""Validates trees from outside: the parser relies on each call naming exactly one tool.
 
-Trees of our own styles do by construction.
+Trees built by promptweave's own styles are valid by construction.
 """
 
 import math
@@ -24,7 +24,7 @@ _NAMES = (Region.TOOL_NAME, Region.CUSTOM_TOOL_NAME)
 
 
 class _Count(NamedTuple):
-    """How many names may be read: at least, at most."""
+    """The minimum and maximum number of names that may be read."""
 
     low: float
     high: float
@@ -34,7 +34,7 @@ _NONE, _ONE = _Count(0, 0), _Count(1, 1)
 
 
 def check_calls(node: Node) -> None:
-    """Raises ValueError for calls in calls, calls that do not name exactly one tool, and parts of calls outside of them."""
+    """Raise ValueError for nested calls, calls that do not name exactly one tool, and call regions outside of a call."""
     _names(node, inside=False)
 
 

@@ -1,4 +1,4 @@
-"""`/v1/audio/transcriptions` and `/v1/audio/translations` as OpenAI has them."""
+"""`/v1/audio/transcriptions` and `/v1/audio/translations`, as in OpenAI's API."""
 
 import zlib
 from typing import Annotated, Any, Literal
@@ -17,7 +17,7 @@ from promptweave.v1 import inference_pb2
 JsonObject = dict[str, Any]
 
 _PLACES = {"/audio": "/file", "/translate": "/model"}
-"""What the service's places are called here."""
+"""The names that the service's fields have here."""
 
 
 def _listed(value: Any) -> Any:
@@ -25,7 +25,7 @@ def _listed(value: Any) -> Any:
 
 
 class TranslationBody(FormBody):
-    """A sound file to translate into English."""
+    """An audio file to translate into English."""
 
     file: bytes = Field(min_length=1)
     model: str | None = None
@@ -35,7 +35,7 @@ class TranslationBody(FormBody):
 
 
 class TranscriptionBody(TranslationBody):
-    """A sound file to write down."""
+    """An audio file to transcribe."""
 
     language: str = ""
     timestamp_granularities: Annotated[list[Literal["segment", "word"]], BeforeValidator(_listed)] = Field(
@@ -45,7 +45,7 @@ class TranscriptionBody(TranslationBody):
 
 
 def add_audio_routes(app: FastAPI, options: FacadeOptions) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     transcribe = route(TranscriptionBody, _transcribe, options, _place, read=read_form)
     app.add_api_route("/v1/audio/transcriptions", transcribe, methods=["POST"])
     translate = route(TranslationBody, _translate, options, _place, read=read_form)
@@ -112,7 +112,7 @@ def _segment(place: int, segment: inference_pb2.TranscribeResponse.Segment) -> J
     data = segment.text.encode()
     return {
         "id": place,
-        # whisper.cpp does not tell where the window began that it heard this in: its own beginning, in the same hundredths.
+        # whisper.cpp does not report where its decoding window began: this is the segment's own start, also in hundredths.
         "seek": round(segment.start * 100),
         "start": segment.start,
         "end": segment.end,
@@ -120,7 +120,7 @@ def _segment(place: int, segment: inference_pb2.TranscribeResponse.Segment) -> J
         "tokens": [*segment.tokens],
         "temperature": segment.temperature,
         "avg_logprob": segment.avg_logprob,
-        # As OpenAI's whisper computes it.
+        # Computed as in OpenAI's whisper.
         "compression_ratio": len(data) / len(zlib.compress(data)),
         "no_speech_prob": segment.no_speech_prob,
     }

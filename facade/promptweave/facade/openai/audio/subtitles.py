@@ -11,18 +11,18 @@ _ARROW = "-->"
 
 
 def srt(segments: Segments) -> str:
-    """SubRip. The arrow that stands between times does not stand in a text."""
+    """Return SubRip. The arrow that separates times must not occur in a text."""
     cues = enumerate(_cues(segments, ","), 1)
     return "".join(f"{number}\n{times}\n{text.replace(_ARROW, '->')}\n\n" for number, (times, text) in cues)
 
 
 def vtt(segments: Segments) -> str:
-    """WebVTT (https://www.w3.org/TR/webvtt1/), where `<` begins a tag and `&` a character."""
+    """Return WebVTT (https://www.w3.org/TR/webvtt1/), in which `<` begins a tag and `&` a character."""
     return "WEBVTT\n\n" + "".join(f"{times}\n{escape(text, quote=False)}\n\n" for times, text in _cues(segments, "."))
 
 
 def _cues(segments: Segments, point: str) -> Iterator[tuple[str, str]]:
-    """Times and text, without line breaks: an empty line would end a cue."""
+    """Yield times and text, without line breaks: an empty line would end a cue."""
     for segment in segments:
         if text := " ".join(segment.text.split()):
             yield f"{_time(segment.start, point)} {_ARROW} {_time(segment.end, point)}", text

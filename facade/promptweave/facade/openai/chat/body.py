@@ -1,4 +1,4 @@
-"""The body of a chat completion request, as OpenAI's clients write it."""
+"""The body of a chat completion request, as OpenAI's clients send it."""
 
 from typing import Annotated, Any, Literal
 
@@ -8,7 +8,7 @@ from promptweave.facade.bodies.body import Body, read_body
 
 
 class FunctionCall(Body):
-    """A call of a function. Some clients send the arguments as an object; "" is a call without arguments."""
+    """A function call. Some clients send the arguments as an object; "" is a call without arguments."""
 
     name: str
     arguments: str | dict[str, Any] = ""
@@ -22,7 +22,7 @@ class CustomCall(Body):
 
 
 class ToolCall(Body):
-    """A call in the history."""
+    """A tool call in the history."""
 
     id: str = ""
     type: Literal["function", "custom"] = "function"
@@ -31,13 +31,13 @@ class ToolCall(Body):
 
 
 class ImageUrl(Body):
-    """Where a picture is: a data URL."""
+    """The location of an image: a data URL."""
 
     url: str
 
 
 class ContentPart(Body):
-    """A piece of a message's content."""
+    """A part of a message's content."""
 
     type: str
     text: str = ""
@@ -46,7 +46,7 @@ class ContentPart(Body):
 
 
 class Message(Body):
-    """One message of any role."""
+    """A message of any role."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     content: str | list[ContentPart] | None = None
@@ -59,7 +59,7 @@ class Message(Body):
 
 
 class Function(Body):
-    """A function that may be called."""
+    """A function that the model may call."""
 
     name: str
     description: str = ""
@@ -68,14 +68,14 @@ class Function(Body):
 
 
 class GrammarDefinition(Body):
-    """A grammar of texts. OpenAI has two notations; llama.cpp's is ours in addition."""
+    """A grammar for texts. OpenAI has two notations; `gbnf`, llama.cpp's, is promptweave's addition."""
 
     syntax: Literal["lark", "regex", "gbnf"]
     definition: str
 
 
 class CustomFormat(Body):
-    """The form of a custom tool's input."""
+    """The format of a custom tool's input."""
 
     type: Literal["text", "grammar"]
     grammar: GrammarDefinition | None = None
@@ -90,7 +90,7 @@ class Custom(Body):
 
 
 class Tool(Body):
-    """Something that may be called."""
+    """A tool that the model may call."""
 
     type: Literal["function", "custom"]
     function: Function | None = None
@@ -98,13 +98,13 @@ class Tool(Body):
 
 
 class Named(Body):
-    """A tool's name, in a choice."""
+    """A tool's name, in a tool choice."""
 
     name: str
 
 
 class ToolName(Body):
-    """A tool, in a choice."""
+    """A tool, in a tool choice."""
 
     type: Literal["function", "custom"]
     function: Named | None = None
@@ -112,14 +112,14 @@ class ToolName(Body):
 
 
 class AllowedTools(Body):
-    """Some of the tools."""
+    """The tools that may be called."""
 
     mode: Literal["auto", "required"]
     tools: list[ToolName]
 
 
 class ToolChoiceObject(Body):
-    """A choice that names tools."""
+    """A tool choice that names tools."""
 
     type: Literal["function", "custom", "allowed_tools"]
     function: Named | None = None
@@ -137,9 +137,9 @@ class JsonSchema(Body):
 
 
 class ResponseFormat(JsonSchema):
-    """The form of the answer; the schema nested in `json_schema` as OpenAI has it, or flat as some clients send it.
+    """The format of the answer; the schema is nested in `json_schema` as in OpenAI's API, or flat as some clients send it.
 
-    Ours in addition: `grammar`, whose `grammar` is GBNF or says its syntax, and `regex` with a `pattern`.
+    promptweave adds `grammar`, whose `grammar` is GBNF or an object with a syntax, and `regex` with a `pattern`.
     """
 
     type: Literal["text", "json_object", "json_schema", "grammar", "regex"]
@@ -149,13 +149,13 @@ class ResponseFormat(JsonSchema):
 
 
 class Reasoning(Body):
-    """How much to reason, as some clients write it."""
+    """The reasoning budget, as some clients send it."""
 
     max_tokens: int | None = Field(None, ge=0, lt=2**32)
 
 
 class StreamOptions(Body):
-    """How to stream."""
+    """Options of the stream."""
 
     include_usage: bool = False
     include_obfuscation: bool = False
@@ -166,7 +166,7 @@ def _one_as_list(value: Any) -> Any:
 
 
 class ChatBody(Body):
-    """The request. What only other servers of OpenAI's API know (`user`, `store`, ...) is tolerated."""
+    """The request. Fields that only other servers of OpenAI's API know (`user`, `store`, ...) are tolerated."""
 
     messages: list[Message]
     model: str | None = None
@@ -191,7 +191,7 @@ class ChatBody(Body):
     reasoning_effort: str | None = None
     reasoning: Reasoning | None = None
     prompt_cache_key: str | None = None
-    # What we have in addition.
+    # promptweave's additions.
     grammar: str | None = None
     thinking_budget_tokens: int | None = Field(None, ge=-1, lt=2**32)
     chat_template_kwargs: dict[str, Any] = {}
@@ -206,5 +206,5 @@ class ChatBody(Body):
 
 
 def read_chat_body(body: Any) -> ChatBody:
-    """The request in a JSON value. Raises RequestError, whose path is the place in `body`."""
+    """Parse the request in a JSON value. Raises RequestError, whose path is the position in `body`."""
     return read_body(ChatBody, body)

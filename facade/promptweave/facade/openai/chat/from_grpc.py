@@ -1,4 +1,4 @@
-"""What the services answer → OpenAI's chat completion, whole or in chunks."""
+"""The services' responses → OpenAI's chat completion, complete or in chunks."""
 
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,32 +19,32 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True)
 class Head:
-    """What all parts of an answer have in common."""
+    """Fields that all parts of a response have in common."""
 
     model: str
     created: int
     """Seconds of the UNIX epoch."""
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
     extra: JsonObject = field(default_factory=dict)
-    """Fields that the request asked for."""
+    """Additional fields that the request requires."""
     id: str = field(default_factory=lambda: f"chatcmpl-{secrets.token_hex(12)}")
 
     def of(self, kind: str) -> JsonObject:
-        """The beginning of an object of this kind."""
+        """Return the common fields of an object of this kind."""
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model, **self.extra}
 
     def warned(self) -> JsonObject:
-        """The field `warnings`, ours in addition to OpenAI's, where there are any."""
+        """Return the field `warnings`, promptweave's addition, if there are any."""
         return {"warnings": [warning_object(item) for item in self.warnings]} if self.warnings else {}
 
 
 def warning_object(warning: prompt_compiler_pb2.Warning) -> JsonObject:
-    """Something that the client should know."""
+    """Convert a warning to JSON."""
     return {"code": warning.code, "path": warning.path, "message": warning.message}
 
 
 def usage_object(usage: inference_pb2.Usage) -> JsonObject:
-    """Counts of tokens."""
+    """Convert token counts to JSON."""
     counts: JsonObject = {
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
@@ -57,7 +57,7 @@ def usage_object(usage: inference_pb2.Usage) -> JsonObject:
 
 
 def timings_object(finish: inference_pb2.Finish) -> JsonObject:
-    """How long a message took, in milliseconds; the names are llama.cpp's."""
+    """Return a message's timings, in milliseconds; the names are llama.cpp's."""
     return {
         "cache_n": finish.usage.cached_tokens,
         "prompt_n": finish.usage.prompt_tokens - finish.usage.cached_tokens,
@@ -68,7 +68,8 @@ def timings_object(finish: inference_pb2.Finish) -> JsonObject:
 
 
 def total_usage(usages: Sequence[inference_pb2.Usage]) -> inference_pb2.Usage:
-    """Of all choices: their prompt is one, and counts once. What of it was cached, the first one to be written tells."""
+    """Add up the usage of all choices: their prompt is the same, and counts once. Its cached tokens are those of the
+    first choice that was generated."""
     total = inference_pb2.Usage()
     if usages:
         total.CopyFrom(min(usages, key=lambda usage: usage.cached_tokens))
@@ -78,7 +79,7 @@ def total_usage(usages: Sequence[inference_pb2.Usage]) -> inference_pb2.Usage:
 
 
 class _Choice:
-    """Puts one choice together."""
+    """Assembles one choice."""
 
     def __init__(self) -> None:
         self._content: list[str] = []
@@ -91,7 +92,7 @@ class _Choice:
         self.finish = inference_pb2.Finish()
 
     def add(self, event: inference_pb2.GenerateEvent) -> None:
-        """More of it."""
+        """Add an event."""
         match event.WhichOneof("event"):
             case "finish":
                 self.finish = event.finish
@@ -122,7 +123,7 @@ class _Choice:
                 self._calls[delta.tool_call_fragment.index][1].append(delta.tool_call_fragment.text)
 
     def object(self, index: int, *, logprobs: bool, explain: bool) -> JsonObject:
-        """The choice. `explain`: with all tokens and timings, ours in addition to OpenAI's."""
+        """Return the choice. `explain`: with all tokens and timings, promptweave's addition."""
         explained = {"tokens": self._all_tokens, "timings": timings_object(self.finish)} if explain else {}
         message: JsonObject = {"role": "assistant", "content": "".join(self._content), "refusal": None}
         if self._refusals:
@@ -142,7 +143,7 @@ class _Choice:
 
 
 class Completion:
-    """Puts a whole answer together."""
+    """Assembles a complete response."""
 
     def __init__(self, head: Head, *, n: int = 1, logprobs: bool = False, explain: bool = False) -> None:
         self._head = head
@@ -150,12 +151,12 @@ class Completion:
         self._choices = [_Choice() for _ in range(n)]
 
     def add(self, events: Iterable[inference_pb2.GenerateEvent]) -> None:
-        """More of the answer."""
+        """Add events."""
         for event in events:
             self._choices[event.index].add(event)
 
     def object(self) -> JsonObject:
-        """The chat completion."""
+        """Return the chat completion."""
         return {
             **self._head.of("chat.completion"),
             "choices": [choice.object(index, **self._scored) for index, choice in enumerate(self._choices)],
@@ -172,20 +173,20 @@ class Chunks:
         self._logprobs, self._explain = logprobs, explain
         self._include_usage = include_usage
         self._usages: list[inference_pb2.Usage] = []
-        # Tokens whose text was given, or will be, in a chunk that is not theirs.
+        # Tokens whose text was, or will be, in another chunk than theirs.
         self._tokens: list[list[JsonObject]] = [[] for _ in range(n)]
-        # The calls of custom tools, as (choice, index).
+        # Calls of custom tools, as (choice, index).
         self._custom: set[tuple[int, int]] = set()
 
     def first(self) -> Iterator[JsonObject]:
-        """Says who speaks, in each choice. Clients concatenate what is repeated, so it comes once."""
+        """Yield the role for each choice. Clients concatenate repeated fields, so it is sent once."""
         warned = self._head.warned()
         for index in range(len(self._tokens)):
             yield {**self._chunk(index, {"role": "assistant", "content": "", "refusal": None}), **warned}
             warned = {}
 
     def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> list[JsonObject]:
-        """The chunks of some events. Log-probabilities come with the text of their tokens, where that is possible."""
+        """Return the chunks of some events. Log-probabilities come with the text of their tokens, if possible."""
         chunks: list[JsonObject] = []
         for event in events:
             tokens = self._tokens[event.index]
@@ -209,7 +210,7 @@ class Chunks:
         return chunks
 
     def last(self) -> Iterator[JsonObject]:
-        """The usage, where it is wanted."""
+        """Yield the usage, if requested."""
         if self._include_usage:
             usage = usage_object(total_usage(self._usages))
             yield {**self._head.of("chat.completion.chunk"), "choices": [], "usage": usage}
@@ -229,7 +230,7 @@ class Chunks:
 
 
 def _may_score(choice: JsonObject, index: int) -> bool:
-    """Whether tokens of choice `index` may come with this one: it has content, or is the last."""
+    """Return whether tokens of choice `index` may come with this one: it has content, or is the last."""
     fits = choice["index"] == index and choice["logprobs"] is None
     return fits and ("content" in choice["delta"] or choice["finish_reason"] is not None)
 
@@ -251,7 +252,7 @@ def _delta_object(delta: output_pb2.OutputDelta) -> JsonObject | None:
 
 
 def refusal_text(violation: output_pb2.SchemaViolation) -> str:
-    """OpenAI's word for an answer that is not what was asked for."""
+    """Return the text of OpenAI's `refusal` field, for an answer that violates its schema."""
     what = f"a call of {violation.name!r}" if violation.name else "the answer"
     at = f" at {violation.path}" if violation.path else ""
     return f"{what} did not comply with its schema{at}: {violation.message}"

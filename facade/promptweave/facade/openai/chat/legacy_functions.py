@@ -1,6 +1,6 @@
-"""`functions` and `function_call`, which OpenAI had before tools: each is a tool in an older form.
+"""`functions` and `function_call`, OpenAI's older form of tools.
 
-A request in that form becomes one of tools, with at most one call; the choices of its answer are written back.
+A request in that form becomes one with tools, with at most one call; the choices of its response are converted back.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, 
 
 
 def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
-    """The request with tools alone, and where its parts came from. Raises RequestError."""
+    """Return the request with tools alone, and the origins of its parts. Raises RequestError."""
     places = SourceMap()
     messages = _messages(body.messages, places)
     if not body.functions:
@@ -36,7 +36,7 @@ def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
 
 
 def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
-    """The messages, their calls with ids, which results need."""
+    """Return the messages, adding the ids to calls that results need."""
     made, ids = [], dict[str | None, str]()
     for place, message in enumerate(messages):
         if call := message.function_call:
@@ -56,7 +56,7 @@ def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
 
 
 def with_function_call(part: dict[str, Any]) -> dict[str, Any]:
-    """A chat completion, or a chunk of one, as it was before tools: with a `function_call` in each choice that calls."""
+    """Convert a chat completion, or a chunk of one, to the older form: `function_call` in each choice that calls."""
     return {**part, "choices": [_choice(choice) for choice in part["choices"]]}
 
 

@@ -1,4 +1,4 @@
-"""A chat request, on its way: what all routes that let the model write a message have in common."""
+"""The steps of a chat request that all routes share in which the model generates a message."""
 
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ GenerateStream = AsyncGenerator[inference_pb2.GenerateResponse, None]
 
 @dataclass(frozen=True)
 class PreparedChat:
-    """A compiled request and its answers, which begin when they are asked for."""
+    """A compiled request and its answers; generation starts when they are iterated."""
 
     model: inference_pb2.ModelInfo
     warnings: Sequence[prompt_compiler_pb2.Warning]
@@ -26,7 +26,7 @@ class PreparedChat:
 
 
 async def prepare_chat(request: Request, options: FacadeOptions, body: ChatBody) -> PreparedChat:
-    """Compiles what is asked. Raises PromptweaveError; paths are places in the services' requests: see `body_path`."""
+    """Compile the request. Raises PromptweaveError; paths are positions in the services' requests: see `body_path`."""
     compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner(request))
     model = await model_of(request, body.model)
     check_pictures(compile_request, model.info)
@@ -40,11 +40,11 @@ async def prepare_chat(request: Request, options: FacadeOptions, body: ChatBody)
 def placed_warnings(
     warnings: Iterable[prompt_compiler_pb2.Warning], place: Callable[[str], str]
 ) -> Iterator[prompt_compiler_pb2.Warning]:
-    """The warnings, with their places in the request that the client made."""
+    """Yield the warnings, with their positions in the client's request."""
     for warning in warnings:
         yield prompt_compiler_pb2.Warning(code=warning.code, path=place(warning.path), message=warning.message)
 
 
 def warning_headers(warnings: Sequence[prompt_compiler_pb2.Warning]) -> dict[str, str]:
-    """Says in a header that there are warnings."""
+    """Return the header with the number of warnings, if there are any."""
     return {"x-promptweave-warnings": str(len(warnings))} if warnings else {}

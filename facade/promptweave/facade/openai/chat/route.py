@@ -31,7 +31,7 @@ class ChatCompletion:
         self._legacy = False
 
     async def respond(self) -> Response:
-        """The answer. Errors name their place in OpenAI's request."""
+        """Return the response. Errors carry their position in OpenAI's request."""
         self._raw = await read_json(self._request, self._options.max_body_bytes)
         body = read_chat_body(self._raw)
         self._legacy = bool(body.functions)
@@ -63,7 +63,7 @@ class ChatCompletion:
         return await event_stream(self._stream(answers, chunks), self._failed, headers)
 
     async def _stream(self, answers: GenerateStream, chunks: Chunks) -> Pieces:
-        """The events of a stream."""
+        """Yield the events of a stream."""
         begun = False
         async with aclosing(answers):
             async for answer in answers:

@@ -7,7 +7,7 @@ from promptweave.facade.telemetry.gen_ai_spans import JsonObject, Operation
 
 
 def chat(body: ChatBody, model: str) -> Operation:
-    """A chat request, and the model that is loaded for it."""
+    """Return the operation of a chat request with the model that is loaded for it."""
     return Operation(
         model=body.model or model,
         response_model=model,
@@ -16,7 +16,7 @@ def chat(body: ChatBody, model: str) -> Operation:
     )
 
 
-# -- words, in the form of the conventions' schemas for messages --
+# -- content, in the format of the conventions' schemas for messages --
 
 
 def _chat_content(body: ChatBody) -> JsonObject:
@@ -36,7 +36,7 @@ def _message(message: Message) -> JsonObject:
     if isinstance(message.content, str):
         parts.append({"type": "text", "content": message.content})
     for part in message.content if isinstance(message.content, list) else []:
-        # Of a picture only that there was one.
+        # For an image, only that there is one.
         words = {"type": "text", "content": part.text or part.refusal}
         parts.append({"type": "blob", "modality": "image", "content": ""} if part.image_url else words)
     for call in message.tool_calls:

@@ -1,4 +1,4 @@
-"""OpenAI's chat request → the two services' requests; and the places of their errors → places in OpenAI's request."""
+"""OpenAI's chat request → the two services' requests; and positions of their errors → positions in OpenAI's request."""
 
 import base64
 import binascii
@@ -36,12 +36,13 @@ _SCHEMA_STYLES = {
 
 
 def compile_request_from_openai(body: dict[str, Any]) -> prompt_compiler_pb2.CompileRequest:
-    """What to compile, without a template. Raises RequestError and UnsupportedError; paths are pointers into `body`."""
+    """Return the compile request, without a template. Raises RequestError and UnsupportedError; paths are pointers into
+    `body`."""
     return to_compile_request(read_chat_body(body))
 
 
 def to_compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
-    """What to compile, without a template. Raises RequestError and UnsupportedError."""
+    """Return the compile request, without a template. Raises RequestError and UnsupportedError."""
     body, places = with_tools(body)
     try:
         return _compile_request(body)
@@ -72,13 +73,13 @@ def _compile_request(body: ChatBody) -> prompt_compiler_pb2.CompileRequest:
     budget = body.thinking_budget_tokens
     if budget is None and body.reasoning:
         budget = body.reasoning.max_tokens
-    if budget is not None and budget >= 0:  # To llama.cpp -1 is no budget.
+    if budget is not None and budget >= 0:  # For llama.cpp, -1 means no budget.
         request.reasoning.budget_tokens = budget
     return request
 
 
 def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_pb2.GenerateRequest:
-    """How to write the answer, without a prompt. Each owner has sessions of their own. Raises RequestError."""
+    """Return the generate request, without a prompt. Each owner has its own sessions. Raises RequestError."""
     limit = body.max_completion_tokens or body.max_tokens
     scored = body.logprobs or body.explain
     if body.top_logprobs is not None and not scored:
@@ -100,16 +101,16 @@ def _owned(session_id: str | None, owner: str | None) -> str | None:
 
 
 def body_path(path: str, body: dict[str, Any]) -> str:
-    """The place in OpenAI's request that a place in one of the services' requests came from."""
+    """Map a position in a service's request to the one in OpenAI's request that it came from."""
     try:
         _, places = with_tools(read_chat_body(body))
     except RequestError:
-        return path  # What is wrong with the body itself is told by its own places.
+        return path  # Errors in the body itself already have its positions.
     return places.original(chat_path(path, body))
 
 
 def chat_path(path: str, body: dict[str, Any]) -> str:
-    """The place in a chat request of tools."""
+    """Map a position in a service's request to the one in a chat request with tools."""
     limit = "/max_completion_tokens" if body.get("max_completion_tokens") is not None else "/max_tokens"
     wanted = body["response_format"] if isinstance(body.get("response_format"), dict) else {}
     nested = isinstance(wanted.get("json_schema"), dict)
@@ -133,13 +134,13 @@ def chat_path(path: str, body: dict[str, Any]) -> str:
     path = re.sub(r"(?<=^/tools/)(\d+)/custom/grammar", r"\1/custom/format/grammar", path)
     for before, after in moves:
         if path.startswith(before):
-            # Places inside a prompt are places in no message.
+            # Positions inside a prompt have no counterpart in a single message.
             return "/messages" if after == "/messages/" else after + path.removeprefix(before)
     return path
 
 
 def _grammar_path(body: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """Where the grammar's text stands in OpenAI's request."""
+    """Return the position of the grammar's text in OpenAI's request."""
     if body.get("grammar") is not None:
         return "/grammar"
     if wanted.get("type") == "regex":
@@ -157,7 +158,7 @@ def _message(body: Message, path: str) -> chat_pb2.Message:
         role=chat_pb2.Role.Value(f"ROLE_{body.role.upper()}"),
         content=[
             *_content(body.content, f"{path}/content"),
-            # Said instead of the content, or after it.
+            # Sent instead of the content, or after it.
             *([chat_pb2.ContentPart(text=body.refusal)] if body.refusal else []),
         ],
         name=body.name,
@@ -199,7 +200,7 @@ def _image(part: ContentPart, path: str) -> chat_pb2.Image:
 
 
 def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo) -> None:
-    """Raises UnsupportedError for the first picture, where the model takes none."""
+    """Raise UnsupportedError for the first image, if the model accepts none."""
     if model.images:
         return
     for number, message in enumerate(request.messages):
@@ -220,7 +221,7 @@ def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
         raise RequestError("a tool call needs its function", path=f"{path}/function")
     arguments = call.function.arguments
     text = arguments if isinstance(arguments, str) else _dumps(arguments, f"{path}/function/arguments")
-    # Clients send back "" for a call without arguments.
+    # Clients send "" back for a call without arguments.
     function = chat_pb2.FunctionCall(name=call.function.name, arguments=text if text.strip() else "{}")
     return chat_pb2.ToolCall(id=call.id, function=function)
 
@@ -263,7 +264,7 @@ def _tool_choice(choice: str | ToolChoiceObject | None) -> chat_pb2.ToolChoice |
             return None
         case "none":
             none = chat_pb2.ToolChoice()
-            none.none.SetInParent()  # The message is called None, which Python has another meaning for.
+            none.none.SetInParent()  # The message is called None, which is a keyword in Python.
             return none
         case "auto":
             return chat_pb2.ToolChoice(auto=chat_pb2.ToolChoice.Auto())

@@ -1,4 +1,4 @@
-"""A request of another API, put into the words of a chat request; and the way back for the places of errors and warnings."""
+"""A request of another API as a chat request; positions of errors and warnings are mapped back."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,24 +14,24 @@ from promptweave.v1 import prompt_compiler_pb2
 
 @dataclass(frozen=True)
 class Translation:
-    """A chat request that was made of another one. Places in `warnings` are those of the other one."""
+    """A chat request that was translated from another request. Positions in `warnings` are those of the other one."""
 
     body: ChatBody
     raw: dict[str, Any]
     places: SourceMap
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
-    """What is not done as it was asked."""
+    """Parts of the request that are not applied."""
 
     def given(self, path: str) -> str:
-        """The place in the other request that a place in one of the services' requests came from."""
+        """Map a position in a service's request to the one in the other request that it came from."""
         return self.places.original(chat_path(path, self.raw))
 
     def placed(self, error: PromptweaveError) -> PromptweaveError:
-        """An error of the services, with its place in the other request."""
+        """Return an error of the services with its position in the other request."""
         if error.path is not None:
             error.path = self.given(error.path)
         return error
 
     def placed_warnings(self, warnings: Iterable[prompt_compiler_pb2.Warning]) -> Iterator[prompt_compiler_pb2.Warning]:
-        """Warnings of the services, likewise."""
+        """Return warnings of the services with their positions in the other request."""
         return placed_warnings(warnings, self.given)

@@ -1,4 +1,4 @@
-"""The body of a request for a completion of a plain prompt, as OpenAI's clients write it."""
+"""The body of a request to complete a plain prompt, as OpenAI's clients send it."""
 
 from pydantic import Field
 
@@ -8,7 +8,7 @@ from promptweave.facade.openai.chat.body import StreamOptions
 
 
 class CompletionBody(Body):
-    """The request. `max_tokens` is 16 unless given, as OpenAI has it."""
+    """The request. `max_tokens` is 16 by default, as in OpenAI's API."""
 
     prompt: Texts
     model: str | None = None

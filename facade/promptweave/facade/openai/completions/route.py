@@ -1,4 +1,4 @@
-"""`/v1/completions`: what follows a plain prompt. No template and no syntax: all that comes is text."""
+"""`/v1/completions`: continues a plain prompt. No template and no syntax: all output is text."""
 
 import asyncio
 import secrets
@@ -32,28 +32,28 @@ _PLAIN = output_pb2.OutputSyntax(
     version=1,
     root=output_pb2.OutputNode(text=output_pb2.TextNode(kind=output_pb2.REGION_KIND_CONTENT, may_end=True)),
 )
-"""All that comes is content."""
+"""All output is content."""
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """One of the texts to write."""
+    """One of the texts to generate."""
 
     index: int
     request: inference_pb2.GenerateRequest
     echo: str
-    """What stands before it."""
+    """The text that precedes it in the response: the prompt, or nothing."""
     counts_prompt: bool
-    """Several choices of one prompt count it once."""
+    """Whether its prompt tokens count: several choices of one prompt count them once."""
 
     @property
     def text(self) -> str:
-        """The prompt, where it is text."""
+        """Return the prompt, if it is text."""
         return "".join(segment.text for segment in self.request.prompt.segments)
 
 
 async def complete(asked: ParsedRequest[CompletionBody]) -> Response:
-    """The answer, whole or as a stream."""
+    """Return the response, complete or as a stream."""
     body = asked.body
     check_served(body)
     model = await asked.model(body.model)
@@ -70,7 +70,7 @@ async def complete(asked: ParsedRequest[CompletionBody]) -> Response:
 
 
 def check_served(body: CompletionBody) -> None:
-    """Raises UnsupportedError."""
+    """Refuse unsupported fields. Raises UnsupportedError."""
     refuse_unserved(body, COMPLETIONS)
     if body.echo and body.logprobs is not None:
         raise UnsupportedError("how likely a prompt is, which echo asks for, is not known here", path="/logprobs")
@@ -79,7 +79,7 @@ def check_served(body: CompletionBody) -> None:
 
 
 def completion_place(path: str, raw: dict[str, Any]) -> str:
-    """The place in the body of a place in a GenerateRequest."""
+    """Map a position in a GenerateRequest to the one in the body."""
     if path.startswith("/prompt"):
         return "/prompt"
     if path == "/top_logprobs":
@@ -96,7 +96,7 @@ async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choi
         for number in range(body.n):
             request = inference_pb2.GenerateRequest(
                 prompt=prompt_compiler_pb2.CompiledPrompt(version=1, segments=[_segment(prompt)], syntax=_PLAIN),
-                # With one seed all would be the same.
+                # With one seed, all would be the same.
                 sampling=sampling_of(body if body.seed is None else body.model_copy(update={"seed": body.seed + number})),
                 max_tokens=body.max_tokens,
                 stop=[body.stop] if isinstance(body.stop, str) else body.stop,
@@ -109,7 +109,7 @@ async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choi
 
 
 def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:
-    """The prompt is its writer's own: special tokens in it are meant."""
+    """Convert a prompt to a segment. The client has written all of it, so special tokens in it are intended."""
     if isinstance(prompt, str):
         return prompt_compiler_pb2.PromptSegment(text=prompt)
     return prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=prompt))
@@ -125,7 +125,7 @@ def _generated(asked: ParsedRequest[CompletionBody], choice: _Choice, model: Res
 async def _whole(
     asked: ParsedRequest[CompletionBody], choices: list[_Choice], head: Head, model: ResolvedModel
 ) -> JsonObject:
-    """As many at once as the engine writes: no more than these wait for others' turns."""
+    """Generate the choices, at most as many at once as the engine has slots, so that the others do not fill its queue."""
     turns = asyncio.Semaphore(max(model.info.slots, 1))
 
     async def write(choice: _Choice) -> tuple[JsonObject, inference_pb2.Usage]:
@@ -144,7 +144,7 @@ async def _whole(
     try:
         written = await asyncio.gather(*tasks)
     finally:
-        # Where one fails the others are not wanted.
+        # If one fails, the others are cancelled.
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -153,7 +153,7 @@ async def _whole(
 
 
 async def _stream(asked: ParsedRequest[CompletionBody], choices: list[_Choice], head: Head, model: ResolvedModel) -> Pieces:
-    """The events, one choice after the other."""
+    """Yield the events, one choice after the other."""
     with_usage = asked.body.stream_options.include_usage
     usages = []
 

@@ -1,4 +1,4 @@
-"""`/v1/embeddings` as OpenAI has it, `/v1/rerank` as Jina, Cohere and llama.cpp have it."""
+"""`/v1/embeddings` as in OpenAI's API, `/v1/rerank` as in Jina's, Cohere's and llama.cpp's."""
 
 import base64
 import struct
@@ -20,7 +20,7 @@ _MAX_INPUTS = 2048
 """OpenAI's limit."""
 
 _RERANK_PATHS = ("/v1/rerank", "/v1/reranking", "/rerank", "/reranking")
-"""llama.cpp's."""
+"""llama.cpp's paths."""
 
 
 class EmbeddingsBody(Body):
@@ -33,13 +33,13 @@ class EmbeddingsBody(Body):
 
 
 class TextDocument(Body):
-    """A document as Cohere's clients may write it."""
+    """A document, in the form that Cohere's clients may send."""
 
     text: str
 
 
 class RerankBody(Body):
-    """A request for an order of documents."""
+    """A request to rank documents."""
 
     query: str
     documents: list[str | TextDocument]
@@ -49,7 +49,7 @@ class RerankBody(Body):
 
 
 def add_vector_routes(app: FastAPI, options: FacadeOptions) -> None:
-    """Adds the routes."""
+    """Add the routes."""
     app.add_api_route("/v1/embeddings", route(EmbeddingsBody, _embeddings, options, _place), methods=["POST"])
     for path in _RERANK_PATHS:
         app.add_api_route(path, route(RerankBody, _rerank, options), methods=["POST"])
@@ -74,7 +74,7 @@ async def _embeddings(asked: ParsedRequest[EmbeddingsBody]) -> dict[str, Any]:
 
 
 def inputs_of(body: EmbeddingsBody) -> list[inference_pb2.EmbedRequest.Input]:
-    """The texts, in order. Raises RequestError."""
+    """Return the texts, in order. Raises RequestError."""
     given = as_list(body.input)
     if len(given) > _MAX_INPUTS:
         raise RequestError(f"there are {len(given)} inputs: at most {_MAX_INPUTS} at once", path="/input")
@@ -93,7 +93,7 @@ def _place(path: str, raw: dict[str, Any]) -> str:
 
 
 def _written(values: Sequence[float], encoding: str) -> list[float] | str:
-    """Numbers; or, as base64, the same ones as little-endian 32-bit floats."""
+    """Return numbers or, for base64, the same ones as little-endian 32-bit floats."""
     if encoding == "float":
         return [*values]
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()

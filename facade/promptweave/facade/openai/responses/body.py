@@ -1,4 +1,4 @@
-"""The body of a request to `/v1/responses`, and the items of conversations, as OpenAI's clients write them."""
+"""The body of a request to `/v1/responses`, and the items of conversations, as OpenAI's clients send them."""
 
 from typing import Any, Literal
 
@@ -9,7 +9,7 @@ from promptweave.facade.openai.chat.body import ResponseFormat
 
 
 class Part(Body):
-    """A piece of a message's content, of a tool's output, or of reasoning."""
+    """A part of a message's content, of a tool's output, or of reasoning."""
 
     type: str
     text: str = ""
@@ -21,21 +21,21 @@ Content = str | list[Part]
 
 
 class Item(Body):
-    """What all items may have, since those that we wrote come back."""
+    """Fields that any item may have, since clients send generated items back."""
 
     id: str | None = None
     status: Literal["in_progress", "completed", "incomplete"] | None = None
 
 
 class MessageItem(Item):
-    """A message of anyone but a tool."""
+    """A message from any role except a tool."""
 
     role: Literal["user", "assistant", "system", "developer"]
     content: Content
 
 
 class FunctionCallItem(Item):
-    """A call of a function; "" is a call without arguments."""
+    """A function call; "" is a call without arguments."""
 
     call_id: str
     name: str
@@ -51,14 +51,14 @@ class CustomCallItem(Item):
 
 
 class CallOutputItem(Item):
-    """What a call gave."""
+    """The output of a call."""
 
     call_id: str
     output: Content
 
 
 class ReasoningItem(Item):
-    """What the model thought; `encrypted_content` stands for `content` where a client has dropped that."""
+    """The model's reasoning; `encrypted_content` replaces `content` if a client has dropped that."""
 
     content: list[Part] = []
     summary: list[Part] = []
@@ -66,13 +66,13 @@ class ReasoningItem(Item):
 
 
 class ItemReference(Body):
-    """An item that is kept here."""
+    """A reference to an item that is stored here."""
 
     id: str
 
 
 class FunctionTool(Body):
-    """A function that may be called."""
+    """A function that the model may call."""
 
     name: str
     description: str = ""
@@ -81,7 +81,7 @@ class FunctionTool(Body):
 
 
 class ToolFormat(Body):
-    """The form of a custom tool's input; with a grammar it is a `GrammarDefinition` as well."""
+    """The format of a custom tool's input; with a grammar it is a `GrammarDefinition` as well."""
 
     type: Literal["text", "grammar"]
 
@@ -95,28 +95,28 @@ class CustomTool(Body):
 
 
 class ChosenTool(Body):
-    """A tool, in a choice."""
+    """A tool, in a tool choice."""
 
     type: str
     name: str = ""
 
 
 class ToolChoice(ChosenTool):
-    """A choice that names tools."""
+    """A tool choice that names tools."""
 
     mode: Literal["auto", "required"] = "auto"
     tools: list[ChosenTool] = []
 
 
 class Text(Body):
-    """How the answer is written."""
+    """Options for the answer's text."""
 
     format: ResponseFormat | None = None
     verbosity: str | None = None
 
 
 class Reasoning(Body):
-    """How to think."""
+    """Options for the reasoning."""
 
     effort: str | None = None
     summary: str | None = None
@@ -124,13 +124,13 @@ class Reasoning(Body):
 
 
 class StreamOptions(Body):
-    """How to stream."""
+    """Options of the stream."""
 
     include_obfuscation: bool = False
 
 
 class ResponsesBody(Body):
-    """The request. Items and tools are read by their types, in `to_chat.py`."""
+    """The request. Items and tools are parsed by their types, in `to_chat.py`."""
 
     input: str | list[dict[str, Any]] = []
     model: str | None = None

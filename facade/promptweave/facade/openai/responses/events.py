@@ -1,6 +1,6 @@
-"""Events of Generate → the events of a streamed response, and the response that they build.
+"""Generate events → the events of a streamed response, and the response that they build.
 
-Whole answers are built of the same events, so both forms say the same. The order, as OpenAI has it:
+Complete responses are built from the same events, so both forms agree. The order, as in OpenAI's API:
 
     response.created, response.in_progress
     for each item: response.output_item.added
@@ -28,16 +28,16 @@ _Told = tuple[str, JsonObject]
 
 @dataclass(frozen=True)
 class _PartKind:
-    """A kind of content: how its events are called, where its text stands, what else it holds."""
+    """A kind of content: the names of its events, the field with its text, and its other fields."""
 
     events: str
     text: str
     more: Mapping[str, Any]
     scored: bool = False
-    """Whether log-probabilities go with its text."""
+    """Whether log-probabilities come with its text."""
 
     def scores(self, tokens: Iterable[JsonObject]) -> JsonObject:
-        """The field that holds them."""
+        """Return the field with the log-probabilities."""
         return {"logprobs": [*tokens]} if self.scored else {}
 
 
@@ -57,13 +57,14 @@ class _Written:
         self.kind = kind
         self.item: JsonObject = {"id": new_id(kind), "type": kind, "status": "in_progress", **_WRITTEN[kind], "content": []}
         self.part = ""
-        """The kind of the part that is being written; empty: none is."""
+        """The kind of the part that is being generated; empty if there is none."""
         self._index = -1
         self._texts: list[str] = []
         self._tokens: list[JsonObject] = []
 
     def write(self, part: str, text: str, tokens: list[JsonObject]) -> Iterator[_Told]:
-        """More text, in the last part if it is of this kind, else in a new one. It takes the tokens that go with it."""
+        """Add text, to the last part if it is of this kind, otherwise to a new one. Consumes the tokens that belong to
+        it."""
         kind = _PARTS[part]
         if part != self.part:
             yield from self.end()
@@ -79,7 +80,7 @@ class _Written:
             yield f"{kind.events}.delta", {"content_index": self._index, "delta": text, **scores}
 
     def end(self) -> Iterator[_Told]:
-        """The last part is whole."""
+        """End the last part."""
         if not self.part:
             return
         kind, told = _PARTS[self.part], self._whole_part()
@@ -117,19 +118,20 @@ class _Call:
         self._texts: list[str] = []
 
     def write(self, text: str) -> Iterator[_Told]:
-        """More of the arguments, or of the input."""
+        """Add text to the arguments or the input."""
         self._texts.append(text)
         yield f"{self._events}.delta", {"delta": text}
 
     def end(self) -> Iterator[_Told]:
-        """No more of it will come."""
+        """End the call."""
         self.item[self._text] = "".join(self._texts)
         name = {} if self.kind == "custom_tool_call" else {"name": self.item["name"]}
         yield f"{self._events}.done", {**name, self._text: self.item[self._text]}
 
 
 class ResponseEvents:
-    """One response, as it is written. `response` is what the events have told; they share its parts: write them at once."""
+    """One response that is being generated. `response` is its state after the events so far; they share its parts: send
+    them at once."""
 
     def __init__(self, response: JsonObject, *, encrypt_reasoning: bool = False) -> None:
         self.response = {**response, "status": "in_progress", "output": []}
@@ -138,17 +140,18 @@ class ResponseEvents:
         self._places = count()
         self._open: _Written | _Call | None = None
         self._tokens: list[JsonObject] = []
-        """Those of content that is not told yet."""
+        """Tokens of content that was not sent yet."""
 
     def first(self) -> Iterator[JsonObject]:
-        """The response begins."""
+        """Yield the events that begin the response."""
         yield self._event("response.created", response=self.response)
         yield self._event("response.in_progress", response=self.response)
 
     def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> Iterator[JsonObject]:
-        """What some events of Generate tell. After the finish, `response` is complete, but for `last`."""
+        """Yield the events that some Generate events result in. After the finish, `response` is complete, except for
+        `last`."""
         events = list(events)
-        # They come behind the text that they go with.
+        # Log-probabilities arrive after the text that they belong to.
         for event in events:
             self._tokens += content_tokens(event.logprobs.positions)
         for event in events:
@@ -172,11 +175,11 @@ class ResponseEvents:
                     yield from self._end("completed")
 
     def last(self) -> JsonObject:
-        """How the response ended."""
+        """Return the event that ends the response."""
         return self._event(f"response.{self.response['status']}", response=self.response)
 
     def fail(self, code: str, message: str) -> Iterator[JsonObject]:
-        """It cannot be ended. What was written so far stays, and is incomplete."""
+        """Mark the response as failed. The text generated so far stays, and is incomplete."""
         yield from self._end("incomplete")
         self.response |= {"status": "failed", "error": {"code": code, "message": message}}
 
@@ -203,7 +206,7 @@ class ResponseEvents:
         yield self._event("response.output_item.done", output_index=item.place, item=item.item)
 
     def _refuse(self, violation: output_pb2.SchemaViolation) -> Iterator[JsonObject]:
-        """What violates its schema is no part of the response, though a stream may have told its beginning."""
+        """Replace output that violates its schema with a refusal, even if its beginning was already sent in a stream."""
         begun = self._open
         if begun is not None and begun.part == ("call" if violation.name else "output_text"):
             yield from self._end("incomplete")
@@ -215,7 +218,7 @@ class ResponseEvents:
     def _finish(self, finish: inference_pb2.Finish) -> Iterator[JsonObject]:
         cut = finish.reason == output_pb2.FINISH_REASON_LENGTH
         if not cut and all(item["type"] == "reasoning" for item in self.response["output"]):
-            # Clients look for a message, even where nothing is said.
+            # Clients expect a message, even without text.
             yield from self._write("message", "output_text", "")
         yield from self._end("incomplete" if cut or isinstance(self._open, _Call) else "completed")
         self.response["usage"] = _usage(finish.usage)
@@ -233,7 +236,7 @@ class ResponseEvents:
 
 
 def _usage(usage: inference_pb2.Usage) -> JsonObject:
-    """Counts of tokens. What of the prompt was not in the engine's cache is there afterwards."""
+    """Convert token counts to JSON. All prompt tokens that were not cached are cached afterwards."""
     return {
         "input_tokens": usage.prompt_tokens,
         "input_tokens_details": {

@@ -1,4 +1,4 @@
-"""Items of the Responses API: a conversation of them as chat messages, and as the store keeps and lists them."""
+"""Items of the Responses API: conversations as chat messages, and items as the store keeps and lists them."""
 
 import base64
 import binascii
@@ -32,22 +32,22 @@ _PREFIXES = {
     "custom_tool_call_output": "ctco",
     "reasoning": "rs",
 }
-"""The kinds of items that are served, and how their ids begin."""
+"""The supported kinds of items, and the prefixes of their ids."""
 
 REFERENCE = "item_reference"
 
 _THINKS, _SPEAKS, _CALLS = range(3)
 _FOLLOWS = {_THINKS: (_THINKS, _SPEAKS, _CALLS), _SPEAKS: (_CALLS,), _CALLS: (_CALLS,)}
-"""What can follow what in one message of the model."""
+"""The stages that can follow each stage within one message of the model."""
 
 
 def new_id(kind: str) -> str:
-    """An id for an item, or for a `response`."""
+    """Return a new id for an item, or for a `response`."""
     return f"{_PREFIXES.get(kind, 'resp')}_{secrets.token_hex(16)}"
 
 
 def item_type(item: Mapping[str, Any], path: str) -> str:
-    """An item's kind, which clients may leave out. Raises RequestError and UnsupportedError."""
+    """Return an item's kind, which clients may leave out. Raises RequestError and UnsupportedError."""
     kind = item.get("type")
     if kind is None:
         return "message" if "role" in item else REFERENCE
@@ -60,12 +60,12 @@ def item_type(item: Mapping[str, Any], path: str) -> str:
 
 
 def reference(item: Mapping[str, Any], path: str) -> str | None:
-    """The id of the item that a reference means; None for another kind of item."""
+    """Return the id of the referenced item; None for another kind of item."""
     return read_body(ItemReference, item, path).id if item_type(item, path) == REFERENCE else None
 
 
 def kept_item(item: Mapping[str, Any]) -> JsonObject:
-    """An item that was given, as OpenAI lists them: with an id, a status, and content in parts."""
+    """Convert an input item to OpenAI's listed form: with an id, a status, and content in parts."""
     kind = item_type(item, "")
     kept = {"id": new_id(kind), **{key: value for key, value in item.items() if value is not None}, "type": kind}
     if kind == "message" and isinstance(kept.get("content"), str):
@@ -79,21 +79,21 @@ def kept_item(item: Mapping[str, Any]) -> JsonObject:
 
 
 def encrypted(reasoning: str) -> str:
-    """Reasoning as `encrypted_content`: opaque to clients, secret to nobody, since it stands in `content` as well."""
+    """Encode reasoning as `encrypted_content`: opaque to clients, but not secret, since it is in `content` as well."""
     return base64.b64encode(reasoning.encode()).decode()
 
 
 class Conversation:
-    """Makes chat messages of items: what the model said in a row becomes one message."""
+    """Builds chat messages from items: consecutive items of the model become one message."""
 
     def __init__(self, places: SourceMap) -> None:
         self.messages: list[JsonObject] = []
         self._places = places
         self._stage: int | None = None
-        """How far the last message has come, if it is the model's."""
+        """The stage of the last message, if it is the model's."""
 
     def add(self, item: Mapping[str, Any], origin: Origin) -> None:
-        """One more item. Raises RequestError and UnsupportedError."""
+        """Add an item. Raises RequestError and UnsupportedError."""
         path = origin.path
         match item_type(item, path):
             case "message":
@@ -130,7 +130,7 @@ class Conversation:
                 self._places.add(f"{made}/{place}/image_url", Origin(url.path, whole=True))
 
     def _speaker(self, role: str, stage: int, origin: Origin) -> str:
-        """The place of the message for what `role` says: a new one, unless the model goes on with its own."""
+        """Return the position of the message for this item: a new one, unless it continues the model's last message."""
         if role != "assistant" or self._stage is None or stage not in _FOLLOWS[self._stage]:
             self.messages.append({"role": role})
             self._places.add(f"/messages/{len(self.messages) - 1}", Origin(origin.path, whole=True))
@@ -160,12 +160,12 @@ def _part(part: Part, path: str) -> JsonObject:
         if part.image_url is None:
             raise UnsupportedError("files are not kept here: a picture comes in image_url, as a data URL", path=path)
         return {"type": "image_url", "image_url": {"url": part.image_url}}
-    # What is left is refused where it is sent on, or a refusal.
+    # The rest are refusals, or are refused by what this is passed on to.
     return {"type": part.type, "refusal": part.refusal}
 
 
 def _thought(item: ReasoningItem, path: str) -> str:
-    """What was thought, from the fullest of an item's fields; empty where there is nothing."""
+    """Return the reasoning in the fullest of an item's fields; empty if there is none."""
     if not item.content and item.encrypted_content is not None:
         try:
             return base64.b64decode(item.encrypted_content, validate=True).decode()

@@ -1,4 +1,4 @@
-"""The response object, before anything is written of it: what was asked, as OpenAI repeats it."""
+"""The response object before any output: the request's fields, as OpenAI repeats them."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,8 @@ JsonObject = dict[str, Any]
 def new_response(
     raw: Mapping[str, Any], body: ResponsesBody, model: str, warnings: Sequence[prompt_compiler_pb2.Warning]
 ) -> JsonObject:
-    """A response to the request, with an id of its own. What was not asked for and has no default of ours is null."""
+    """Return a response to the request, with a new id. Fields that are neither requested nor have a default here are
+    null."""
     response: JsonObject = {
         "id": new_id("response"),
         "object": "response",
@@ -54,7 +55,7 @@ def new_response(
 
 
 def _tool(tool: JsonObject) -> JsonObject:
-    """A tool, with what clients look for."""
+    """Return a tool with the fields that clients expect."""
     given = _without_nulls(tool)
     return {"parameters": None, "strict": None, **given} if tool.get("type") == "function" else given
 

@@ -1,4 +1,4 @@
-"""`/v1/responses`: create, whole or as a stream; get, delete, list the items before, cancel."""
+"""`/v1/responses`: create (complete or as a stream), get, delete, list input items, cancel."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
@@ -26,16 +26,16 @@ from promptweave.facade.options import FacadeOptions
 
 JsonObject = dict[str, Any]
 Writing = dict[tuple[str, str], StoredResponse]
-"""What streams are writing, by owner and id: this process alone knows of them."""
+"""Responses that are being streamed, by owner and id: only this process knows them."""
 
 _MAX_LISTED = 100
 
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
-"""HTTP status → the code of a response that failed; for others it is `server_error`."""
+"""HTTP status → the code of a failed response; for others it is `server_error`."""
 
 
 def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) -> None:
-    """Adds the routes."""
+    """Add the routes."""
 
     writing: Writing = {}
 
@@ -47,31 +47,31 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
 
     @app.post("/v1/responses")
     async def create(request: Request) -> Response:
-        """A response, whole or as a stream."""
+        """Create a response, complete or as a stream."""
         return await CreateResponse(request, options, store, writing).respond()
 
     @app.get("/v1/responses/{id}")
     async def get(request: Request, id: str) -> JSONResponse:
-        """A response that is kept, or that a stream is writing."""
+        """Return a response that is stored, or being streamed."""
         if request.query_params.get("stream", "false") != "false":
             raise UnsupportedError("events are not kept: get the response whole", path="/stream")
         return JSONResponse((await kept(request, id)).response)
 
     @app.delete("/v1/responses/{id}")
     async def delete(request: Request, id: str) -> JSONResponse:
-        """Forgets a response. Conversations that went on from it stay as they are."""
+        """Delete a response. Conversations that continued it are not affected."""
         if not await store.delete(_owner(request), id):
             raise _not_found(id)
         return JSONResponse({"id": id, "object": "response", "deleted": True})
 
     @app.get("/v1/responses/{id}/input_items")
     async def input_items(request: Request, id: str) -> JSONResponse:
-        """The items that a response was made from, with those of the responses before it."""
+        """List the items that a response was generated from, including those of the responses before it."""
         return JSONResponse(_page((await kept(request, id)).items, request.query_params))
 
     @app.post("/v1/responses/{id}/cancel")
     async def cancel(request: Request, id: str) -> JSONResponse:
-        """Only what runs in the background could be cancelled so."""
+        """Refuse: only background responses could be cancelled this way."""
         await kept(request, id)
         raise RequestError("this response does not run in the background: hang up to cancel one that is being written")
 
@@ -88,7 +88,7 @@ class CreateResponse:
         self._begun = False
 
     async def respond(self) -> Response:
-        """The answer. Errors name their place in the request."""
+        """Return the response. Errors carry their position in the request."""
         raw = await read_json(self._request, self._options.max_body_bytes)
         body = read_body(ResponsesBody, raw)
         check_served(body)
@@ -97,7 +97,7 @@ class CreateResponse:
     async def _respond(self, raw: JsonObject, body: ResponsesBody) -> Response:
         previous = await self._previous(body.previous_response_id)
         history = previous.conversation if previous else []
-        # A conversation goes on with its model, unless another one is named.
+        # A conversation continues with its model, unless another one is named.
         model = body.model or (previous.response["model"] if previous else None)
         body = body.model_copy(update={"input": await self._input(body.input), "model": model})
         asked = to_chat(raw, body, history)
@@ -125,7 +125,7 @@ class CreateResponse:
         return found
 
     async def _input(self, given: str | list[JsonObject]) -> str | list[JsonObject]:
-        """The input, with what is kept in the place of references to it."""
+        """Return the input, with references replaced by the stored items."""
         if isinstance(given, str):
             return given
         items = []
@@ -146,7 +146,7 @@ class CreateResponse:
         return await self._kept(events, items)
 
     async def _stream(self, turn: PreparedChat, events: ResponseEvents, items: list[JsonObject]) -> Pieces:
-        """The events of a stream."""
+        """Yield the events of a stream."""
         key = (self._owner, events.response["id"])
         try:
             async with aclosing(turn.answers):
@@ -174,7 +174,7 @@ class CreateResponse:
         return _written([events.last()])
 
     async def _kept(self, events: ResponseEvents, items: list[JsonObject]) -> JsonObject:
-        """The response, which is kept if it is wanted; it says so."""
+        """Return the response, after storing it if requested; its field `store` says whether that was done."""
         response = events.response
         if response["store"]:
             response["store"] = await self._store.keep(self._owner, StoredResponse(response, items))
@@ -182,7 +182,7 @@ class CreateResponse:
 
 
 def _owner(request: Request) -> str:
-    """Whose responses these are: those of a key; everyone's, where no key is asked for."""
+    """Return the owner of the responses: a key, or "" for everyone if no keys are configured."""
     return owner(request) or ""
 
 
@@ -195,7 +195,7 @@ def _written(events: Iterable[JsonObject]) -> bytes:
 
 
 def _page(items: Sequence[JsonObject], query: Mapping[str, str]) -> JsonObject:
-    """A part of a list, newest first unless `order` says otherwise."""
+    """Return a page of a list, newest first unless `order` says otherwise."""
     limit, order, after = query.get("limit", "20"), query.get("order", "desc"), query.get("after")
     if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MAX_LISTED):
         raise RequestError(f"limit is a whole number from 1 to {_MAX_LISTED}", path="/limit")

@@ -1,7 +1,7 @@
-"""Where responses are kept: SQLite, in memory or in a file, with limits on number, size and age.
+"""The store of responses: SQLite, in memory or in a file, with limits on number, size and age.
 
-Each response is kept with all the items before it, so that deleting one, or its age, breaks no conversation that went on
-from it. One thread does all the work, so what a method does is done at once; several processes may share a file.
+Each response is stored with all items before it, so that a conversation that continues it stays complete when the response
+is deleted or expires. A single thread does all the work, so each method is atomic; several processes may share a file.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 _VERSION = 1
 _BUSY_S = 5.0
-"""How long another process may hold the file."""
+"""How long another process may lock the file."""
 
 _SCHEMA = """
     CREATE TABLE responses (
@@ -57,12 +57,12 @@ class StoreError(Exception):
 
 @dataclass(frozen=True)
 class StoreLimits:
-    """What is kept. The oldest responses go first."""
+    """Limits of the store. The oldest responses are removed first."""
 
     most: int
-    """Responses; 0 keeps none."""
+    """Number of responses; 0 stores none."""
     bytes: int
-    """Of all of them."""
+    """Size of all of them together."""
     age_s: float
 
 
@@ -75,7 +75,7 @@ class StoredResponse:
 
     @property
     def conversation(self) -> list[JsonObject]:
-        """All items, with those of the output."""
+        """Return all items, including those of the output."""
         return [*self.items, *self.response["output"]]
 
 
@@ -83,11 +83,11 @@ class ResponseStore:
     """Responses by id. Each belongs to an owner, and does not exist for others."""
 
     def __init__(self, file: str | None, limits: StoreLimits, clock: Callable[[], float] = time.time) -> None:
-        """Opens `file`, or makes it; None: in memory. Raises StoreError."""
+        """Open or create `file`; None: in memory. Raises StoreError."""
         self._limits, self._clock = limits, clock
         try:
             if file is not None:
-                # Conversations are for nobody else on this machine.
+                # Other users of this machine must not read conversations.
                 os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
             self._database = sqlite3.connect(file or ":memory:", timeout=_BUSY_S, check_same_thread=False)
             self._prepare(file)
@@ -99,7 +99,7 @@ class ResponseStore:
         self._database.execute("PRAGMA foreign_keys = ON")
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.execute("PRAGMA secure_delete = ON")  # What is deleted is overwritten.
+        self._database.execute("PRAGMA secure_delete = ON")  # Deleted data is overwritten.
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
@@ -111,24 +111,24 @@ class ResponseStore:
             raise StoreError(f"{file} was written by another version of promptweave: give another --responses-store")
 
     def close(self) -> None:
-        """Ends it. What is in memory is lost."""
+        """Close the store. Responses in memory are lost."""
         self._thread.shutdown()
         self._database.close()
 
     async def get(self, owner: str, id: str) -> StoredResponse | None:
-        """A response."""
+        """Return a response."""
         return await self._run(lambda: self._get(owner, id))
 
     async def item(self, owner: str, id: str) -> JsonObject | None:
-        """An item of a conversation that is kept."""
+        """Return an item of a stored conversation."""
         return await self._run(lambda: self._item(owner, id))
 
     async def delete(self, owner: str, id: str) -> bool:
-        """Whether the response was there."""
+        """Delete a response; returns whether it existed."""
         return await self._run(lambda: self._delete(owner, id))
 
     async def keep(self, owner: str, kept: StoredResponse) -> bool:
-        """Keeps a response. False: it cannot be kept, for its size or for the state of the disk."""
+        """Store a response. False: it cannot be stored, because of its size or the state of the disk."""
         return await self._run(lambda: self._keep(owner, kept))
 
     async def _run(self, work: Callable[[], Result]) -> Result:

@@ -1,6 +1,6 @@
-"""A request to `/v1/responses` is a chat request in other words: here it is put into those.
+"""Translation of requests to `/v1/responses` into chat requests.
 
-Whatever chat completions serve, responses serve too, and errors come back to their places by `SourceMap`.
+Responses support everything that chat completions support; `SourceMap` maps the positions of errors back.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,20 +19,20 @@ from promptweave.v1 import prompt_compiler_pb2
 JsonObject = dict[str, Any]
 
 _AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
-"""OpenAI's fields that are the same for both."""
+"""OpenAI's fields that are the same in both."""
 
 _LOGPROBS = "message.output_text.logprobs"
 _INCLUDED = (
     "reasoning.encrypted_content",
     _LOGPROBS,
-    # What only items of tools that are not served would hold.
+    # Only items of unsupported tools have these.
     *("file_search_call.results", "web_search_call.results", "web_search_call.action.sources"),
     *("computer_call_output.output.image_url", "code_interpreter_call.outputs", "message.input_image.image_url"),
 )
 
 
 def check_served(body: ResponsesBody) -> None:
-    """Refuses by name what is not served. Raises UnsupportedError."""
+    """Refuse unsupported fields by name. Raises UnsupportedError."""
     refuse_unserved(body, RESPONSES)
     for place, name in enumerate(body.include):
         if name not in _INCLUDED:
@@ -40,9 +40,9 @@ def check_served(body: ResponsesBody) -> None:
 
 
 def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translation:
-    """The chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
+    """Return the chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
     places = SourceMap()
-    # What OpenAI's description does not know is ours, or the engine's: chat completions decide on it.
+    # Fields that OpenAI's description lacks are promptweave's or the engine's: chat completions check them.
     chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
     chat["messages"] = _messages(body, history, places)
     chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
@@ -53,7 +53,7 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     chat["reasoning_effort"] = body.reasoning.effort
     chat["reasoning"] = body.reasoning.model_extra or {}
     if body.text.format is not None:
-        # It is flat, which chat completions take as well.
+        # It is flat, which chat completions accept as well.
         chat["response_format"] = raw["text"]["format"]
     places.add("/messages", Origin("/input", whole=True))
     places.add("/max_completion_tokens", Origin("/max_output_tokens"))
@@ -78,7 +78,7 @@ def _messages(body: ResponsesBody, history: Sequence[JsonObject], places: Source
 
 
 def _is_cut_call(item: JsonObject) -> bool:
-    """A call that was cut off has no arguments that a template could write."""
+    """Return whether the item is a truncated call, which has no arguments that a template could contain."""
     return item["type"] in ("function_call", "custom_tool_call") and item["status"] == "incomplete"
 
 
@@ -121,7 +121,8 @@ def _chosen(kind: str, name: str, path: str) -> JsonObject:
 
 
 def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt_compiler_pb2.Warning]:
-    """What is taken, since clients always send it, and not done; and what is left out."""
+    """Return warnings for fields that are accepted, since clients always send them, but have no effect; and for items
+    that are left out."""
     told = []
     if body.truncation == "auto":
         told.append(("not_applied", "/truncation", "no item is dropped: a conversation that does not fit is refused"))

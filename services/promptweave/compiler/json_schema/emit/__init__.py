@@ -1,1 +1,1 @@
-"""Emits grammar values for schemas whose conditions are known."""
+"""Emits grammars for schemas whose conditions are known."""

@@ -1,4 +1,4 @@
-"""The grammar of the arrays for which a formula holds: what is still to be said of the items to come is the state."""
+"""The grammar of the arrays that satisfy a formula. A state is what remains to be required of the next items."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_STATES = 3_000
-"""States of one array."""
+"""Maximum number of states of one array."""
 
 MAX_OPTIONS = 1_000
-"""Ways on from one state."""
+"""Maximum number of transitions from one state."""
 
 MAX_COMBINATIONS = 20_000
-"""Combinations that are looked at to find them."""
+"""Maximum number of combinations examined to find the transitions."""
 
 MAX_DISTINCT = 8
-"""Values of which no two may be equal: every set of those that were used is a state."""
+"""Maximum number of values that must be distinct: every set of used values is a state."""
 
 LiteralSet = frozenset[Literal]
-"""What the next item must be."""
+"""The requirements for the next item."""
 
 _State = tuple[int, bool, frozenset[str] | None]
-"""What is still said; whether no item came yet; the items used, where they must be distinct."""
+"""The remaining formula; whether no item has been emitted yet; the items used, if they must be distinct."""
 
 
 def array_expr(formula: int, values: "Values", hint: str) -> Expr:
-    """The arrays for which a (settled) formula holds."""
+    """Return the grammar of the arrays that satisfy a (resolved) formula."""
     if formula == Formulas.TRUE:
         return any_array(values.rules, values.separators)
     return seq(Lit("["), _ArrayPrinter(values, hint).whole(formula))
@@ -93,7 +93,7 @@ class _ArrayPrinter:
         while True:
             check_deadline()
             if state in met:
-                # Round and round without an end: nothing comes of it.
+                # An infinite loop: no finite array satisfies it.
                 return NOTHING
             met.add(state)
             formula, first, used = state
@@ -106,7 +106,7 @@ class _ArrayPrinter:
                 return seq(*items, Lit("]") if ends else NOTHING)
             comma = EMPTY if first else self._comma
             if not ends and len(ways) == 1:
-                # The only way on is written here instead of in a rule of its own.
+                # The only transition is inlined instead of becoming a separate rule.
                 (following, options), *_ = ways.items()
                 items += [comma, alt(*options)]
                 state = (following[0], False, following[1])
@@ -141,7 +141,7 @@ class _ArrayPrinter:
         return found
 
     def _run(self, asked: LiteralSet, low: int, high: int | None, first: bool) -> Expr:
-        """The rest, where all items to come are alike: `low` to `high` more, and the closing bracket."""
+        """Return the rest if all remaining items are alike: `low` to `high` more, and the closing bracket."""
         item = self._values.expr(asked, f"{self._hint}-item")
         if high is not None and high < low:
             return NOTHING
@@ -156,7 +156,7 @@ class _ArrayPrinter:
     # -- formulas --
 
     def _alike(self, formula: int) -> tuple[LiteralSet, int, int | None] | None:
-        """(what every item is, how many at least, at most), if that is all that is said."""
+        """Return (requirements for every item, minimum count, maximum count), if the formula contains nothing else."""
         asked, low, high = set(), 0, None
         for part in self._formulas.parts(formula):
             match self._formulas.values[part]:
@@ -216,7 +216,7 @@ class _ArrayPrinter:
                         yield frozenset() if item == TRUE else frozenset({item}), after
 
     def _simplest(self, ways: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
-        """The ways on without those that another one includes."""
+        """Return the transitions without those that another one includes."""
         by_rest: dict[int, list[LiteralSet]] = {}
         for asked, after in ways:
             if after == Formulas.FALSE:

@@ -1,6 +1,6 @@
-"""Languages of texts → grammar of JSON strings: right-linear rules, one for each state that needs a name.
+"""Converts regular languages to grammars of JSON strings: right-linear rules, one for each state that needs a name.
 
-The JSON spelling comes last: an automaton knows characters, and each character has one spelling.
+JSON escaping is applied last: an automaton works on characters, and each character has one spelling.
 """
 
 from promptweave.compiler.json_schema.emit.json_grammar import char_expr, counted
@@ -10,23 +10,23 @@ from promptweave.compiler.regex.dfa import DEAD, Dfa
 from promptweave.output.grammar.expr import EMPTY, Chars, Expr, Lit, Ref, Rep, Rules, alt, seq
 
 _MIN_RUN = 4
-"""States in a row that differ only in a count become a counted repetition from this length on."""
+"""Minimum length of a run of states that differ only in a count to become a counted repetition."""
 
 Edges = tuple[tuple[Ranges, int], ...]
 
 
 def json_string(dfa: Dfa, rules: Rules, hint: str) -> Expr:
-    """The strings whose decoded text is in the language."""
+    """Return the JSON strings whose decoded text is in the language."""
     return seq(Lit('"'), automaton_expr(dfa, rules, hint, end=Lit('"')))
 
 
 def automaton_expr(
     dfa: Dfa, rules: Rules, hint: str, *, end: Expr, loop_limits: tuple[int, int] | None = None, raw: bool = False
 ) -> Expr:
-    """The texts of the language, each followed by `end`.
+    """Return the texts of the language, each followed by `end`.
 
-    `raw`: characters stand there as they are, not as in a JSON string.
-    `loop_limits`: for the digits of numbers, how often a loop before and behind the point may be taken.
+    `raw`: characters are emitted verbatim, not escaped as in a JSON string.
+    `loop_limits`: for the digits of numbers, the maximum iterations of a loop before and after the decimal point.
     """
     raw = raw or loop_limits is not None
     key = ("automaton", dfa, end, loop_limits, raw)
@@ -65,7 +65,7 @@ class _Printer:
         return start
 
     def _go(self, state: int) -> Expr:
-        """The expression that continues in a state."""
+        """Return the expression that continues from a state."""
         if not self._edges[state]:
             return self._end
         if state not in self._names:
@@ -94,7 +94,7 @@ class _Printer:
                 items.append(self._step(ranges))
             else:
                 break
-            # What only this path leads to is written on; everything else has a name.
+            # States that only this path reaches are inlined; all others get a name.
             if self._entries[following] > 1 or following in met or not self._edges[following]:
                 return seq(*items, self._go(following))
             state = following
@@ -119,7 +119,7 @@ class _Printer:
         return Rep(item, 0, self._limits[behind_point])
 
     def _has_point(self, state: int) -> bool:
-        """Whether a point was read before `state`: whether it can be reached through one."""
+        """Return whether `state` is reachable through a decimal point."""
         if not hasattr(self, "_behind"):
             found = {target for edges in self._edges for ranges, target in edges if charset.holds(ranges, 0x2E)}
             waiting = list(found)
@@ -135,7 +135,7 @@ class _Printer:
         return self._edges[state][1:]
 
     def _run(self, state: int) -> tuple[int, int]:
-        """How many states from `state` on do the same but for the one that they lead to by their first edge; the last."""
+        """Return the length of the run of states that differ only in the target of their first edge, and its successor."""
         edges, length, first = self._edges, 0, state
         while edges[state]:
             ranges, target = edges[state][0]

@@ -1,4 +1,4 @@
-"""The texts of an expression, where they are few."""
+"""Enumerates the texts of an expression if there are only a few."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ class _TooManyError(Exception):
 def finite_texts(
     expr: Expr, bodies: Mapping[str, Expr], limit: int, unfinished: Collection[str] = frozenset()
 ) -> list[str] | None:
-    """All texts of `expr`, if there are at most `limit`. Rules in `unfinished` are not known yet."""
+    """Return all texts of `expr`, or None if there are more than `limit`. Rules in `unfinished` are not known yet."""
     try:
         return list(dict.fromkeys(_texts(expr, bodies, limit, set(unfinished))))
     except _TooManyError:
@@ -60,7 +60,7 @@ def _texts(expr: Expr, bodies: Mapping[str, Expr], limit: int, inside: set[str])
 
 
 def are_distinct(texts: Collection[str]) -> bool:
-    """Whether no two of some spellings of JSON mean the same value (1 and 1.0 do)."""
+    """Return whether all of the JSON texts have different values (1 and 1.0 are equal)."""
     values = {json.dumps(_comparable(json.loads(text)), sort_keys=True) for text in texts}
     return len(values) == len(texts)
 

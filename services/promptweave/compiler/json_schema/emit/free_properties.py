@@ -1,7 +1,7 @@
-"""Properties of free names: those that no schema mentions.
+"""Free properties: those whose names no schema mentions.
 
-Their names are told apart by language (what patterns match, what propertyNames allows), and each kind has its values.
-Nothing can keep a free name from coming twice, so what would hang on that is refused.
+Their names are distinguished by language (which patterns match, what propertyNames allows), and each kind has its values.
+A grammar cannot prevent a free name from occurring twice, so schemas that depend on that are rejected.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ MAX_COUNTED_PLACES = 8
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """What holds for free properties: all of `frees`, all of `needed`, and `low` to `high` (None: any number) of them."""
+    """Requirements for free properties: all `frees`, all `needed`, and a count of `low` to `high` (None: unbounded)."""
 
     frees: tuple[Free, ...] = ()
     needed: tuple[SomeFree, ...] = ()
@@ -34,7 +34,7 @@ class Clause:
     pointer: str = field(default="", compare=False)
 
     def joined(self, other: "Clause") -> "Clause":
-        """What holds if both do."""
+        """Return the conjunction of both clauses."""
         highs = [high for high in (self.high, other.high) if high is not None]
         return Clause(
             tuple(dict.fromkeys((*self.frees, *other.frees))),
@@ -46,7 +46,7 @@ class Clause:
 
 
 class FreeProperties:
-    """The free properties of one object, which declares `names`. `closed`: what else holds for all of them."""
+    """The free properties of an object that declares `names`. `closed`: what else applies to all of them."""
 
     def __init__(self, values: "Values", names: tuple[str, ...], closed: tuple[Free, ...], hint: str) -> None:
         self._values = values
@@ -59,7 +59,7 @@ class FreeProperties:
         self._unnamed: Dfa | None = None
 
     def expr(self, clause: Clause, first: bool) -> Expr:
-        """The free properties and the closing brace; `first`: nothing came before."""
+        """Return the free properties and the closing brace; `first`: no property precedes them."""
         pair = self._pair(clause.frees, None)
         low, high = clause.low, clause.high
         if pair == NOTHING or high == 0:
@@ -91,7 +91,7 @@ class FreeProperties:
         return seq(Rep(more), self._comma, needed, Rep(more), Lit("}"))
 
     def _pair(self, frees: tuple[Free, ...], only: Dfa | None) -> Expr:
-        """One free property. `only`: its name is in this language too."""
+        """Return one free property. `only`: its name must also be in this language."""
         options = []
         for names, asked in self._kinds(frees):
             value = self._values.expr(asked, f"{self._hint}-other")
@@ -109,7 +109,7 @@ class FreeProperties:
         return self._rules.add(f"{self._hint}-pair", alt(*options)) if options else NOTHING
 
     def _kinds(self, frees: tuple[Free, ...]) -> list[tuple[Dfa | None, frozenset[Literal]]]:
-        """The languages of names that are treated alike (None: all free names), and what their values must be."""
+        """Return the languages of names that are treated alike (None: all free names), with the requirements for values."""
         frees = tuple(dict.fromkeys((*self._closed, *frees)))
         if frees not in self._regions:
             everywhere = frozenset(free.value for free in frees if free.names.is_all)
@@ -129,7 +129,7 @@ class FreeProperties:
 
     def _split(self, frees: list[Free], everywhere: frozenset[Literal]) -> list[tuple[Dfa, frozenset[Literal]]]:
         regions = [(self._others(), everywhere)]
-        # What is forbidden first: it leaves less to split.
+        # Forbidden names first: that leaves less to split.
         for free in sorted(frees, key=lambda free: free.value != FALSE):
             split = []
             for names, asked in regions:

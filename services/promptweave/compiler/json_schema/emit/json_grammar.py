@@ -1,8 +1,8 @@
-"""JSON's own grammar, in the one spelling that all schemas share.
+"""JSON's own grammar, in the spelling that all schemas share.
 
 - Separators are the caller's (`Separators`); there is no other white space between values.
-- Strings hold raw characters, and escapes only where JSON needs them: the short ones where there are such, else `\\u00xx`.
-- Numbers have no exponent, no negative zero, and at most 64 digits before and 32 behind the point.
+- Strings contain raw characters, and escapes only if JSON requires them: the short form if there is one, else `\\u00xx`.
+- Numbers have no exponent, no negative zero, and at most 64 digits before and 32 after the decimal point.
 """
 
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ from promptweave.output.grammar.expr import (
 )
 
 MAX_COUNT = 2000
-"""The engine's largest count in `{m,n}`."""
+"""The largest count in `{m,n}` that the engine supports."""
 _BLOCK = 1000
 _MAX_TRIE_DEPTH = 60
 
 _CONTROLS = "".join(map(chr, range(0x20)))
 DIGIT, DIGIT_1_9 = Chars(((0x30, 0x39),)), Chars(((0x31, 0x39),))
-# Characters with an escape of one letter in JSON (RFC 8259, section 7); other control characters are spelled by number.
+# Characters with a one-letter escape in JSON (RFC 8259, section 7); other control characters are escaped by number.
 _SHORT = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
 
 
 def char_expr(ranges: Sequence[tuple[int, int]], rules: Rules) -> Expr:
-    """One of some characters inside a JSON string, in its only spelling."""
+    """Return a class of characters inside a JSON string, each in its only spelling."""
     ranges = tuple(ranges)
     if ("char", ranges) not in rules.remembered:
         rules.remembered["char", ranges] = _char_expr(ranges, rules)
@@ -78,12 +78,12 @@ def _escape(char: str) -> str:
 
 
 def any_char(rules: Rules) -> Expr:
-    """Any character inside a JSON string."""
+    """Return any character inside a JSON string."""
     return char_expr(none_of("").ranges, rules)
 
 
 def scalar(name: str, rules: Rules) -> Expr:
-    """A type without parts."""
+    """Return all values of a scalar type."""
     match name:
         case "string":
             return rules.add("string", seq(Lit('"'), Rep(any_char(rules)), Lit('"')))
@@ -107,7 +107,7 @@ def _number() -> Expr:
 
 
 def any_value(rules: Rules, separators: Separators) -> Expr:
-    """Every JSON value."""
+    """Return every JSON value."""
     key = ("json", separators)
     if key not in rules.remembered:
         value = rules.reserve("json")
@@ -118,13 +118,13 @@ def any_value(rules: Rules, separators: Separators) -> Expr:
 
 
 def any_object(rules: Rules, separators: Separators) -> Ref:
-    """Every JSON object."""
+    """Return every JSON object."""
     pair = seq(scalar("string", rules), Lit(separators.key), any_value(rules, separators))
     return rules.add("json-object", seq(Lit("{"), optional(_list(pair, separators)), Lit("}")))
 
 
 def any_array(rules: Rules, separators: Separators) -> Ref:
-    """Every JSON array."""
+    """Return every JSON array."""
     return rules.add("json-array", seq(Lit("["), optional(_list(any_value(rules, separators), separators)), Lit("]")))
 
 
@@ -133,7 +133,7 @@ def _list(item: Expr, separators: Separators) -> Expr:
 
 
 def trie(spellings: Sequence[str], depth: int = 0) -> Expr:
-    """One of some texts, with shared beginnings written once: the engine then follows one path instead of all."""
+    """Return a choice of texts with shared prefixes, so that the engine follows one path instead of all."""
     if len(spellings) == 1:
         return Lit(spellings[0])
     low, high = min(spellings), max(spellings)
@@ -149,9 +149,9 @@ def trie(spellings: Sequence[str], depth: int = 0) -> Expr:
 
 
 def other_key(names: Sequence[str], rules: Rules) -> Expr:
-    """A property's name, as a JSON string, that is none of `names`: the exact complement.
+    """Return a property name, as a JSON string, that is not one of `names`: the exact complement.
 
-    Every character has one spelling only, so a name cannot be spelled otherwise to get past this.
+    Every character has only one spelling, so a name cannot bypass this with a different spelling.
     """
     if not names:
         return scalar("string", rules)
@@ -170,7 +170,7 @@ def _other_key(names: Sequence[str], rules: Rules) -> Expr:
             following = children.setdefault(name[:length], [])
             if name[length] not in following:
                 following.append(name[length])
-    # From the longest beginnings to the empty one: no recursion, however long a name is.
+    # From the longest prefixes to the empty one: no recursion, however long a name is.
     states: dict[str, Expr] = {}
     for beginning in sorted({*children, *ends}, key=len, reverse=True):
         heads = children.get(beginning, [])
@@ -184,7 +184,10 @@ def _other_key(names: Sequence[str], rules: Rules) -> Expr:
 
 
 def counted(item: Expr, low: int, high: int | None, rules: Rules) -> Expr:
-    """`low` to `high` (None: any number) times, in counts that the engine takes. `item`: a rule or one character."""
+    """Return `low` to `high` (None: unbounded) repetitions, in counts that the engine supports.
+
+    `item`: a rule or one character.
+    """
     if max(low, high or 0) <= MAX_COUNT:
         return EMPTY if high == 0 else Rep(item, low, high)
     return seq(_times(item, low, rules), Rep(item) if high is None else _up_to(item, high - low, rules))

@@ -1,4 +1,4 @@
-"""A choice of property names as a trie, with what follows each: an engine follows one path instead of one for each name."""
+"""A choice of property names as a trie, with what follows each: an engine follows one path instead of one per name."""
 
 from collections.abc import Mapping
 
@@ -8,19 +8,20 @@ _MAX_DEPTH = 60
 
 
 class KeyTrie:
-    """Texts, none of which begins with another one, and what follows each.
+    """A prefix-free set of texts, and what follows each.
 
-    A trie never changes. One with a text more shares all but the path to it with the one without, so the choices of a chain
-    of optional properties (all of them, all but the first, ...) cost together little more than the first one alone.
+    A trie is immutable. A trie with an additional text shares all but the path to that text with the original, so
+    the choices of a chain of optional properties (all of them, all but the first, ...) together cost little more than the
+    first one alone.
     """
 
     def __init__(self, branches: Mapping[str, tuple[str, "KeyTrie | Expr"]] | None = None) -> None:
-        # By their first character (far down by the whole text): a text, and what follows it.
+        # Keyed by first character (at great depth by the complete text): a text, and what follows it.
         self._branches = branches or {}
         self._ref: Ref | None = None
 
     def having(self, text: str, follow: Expr, depth: int = 0) -> "KeyTrie":
-        """The trie with one text more."""
+        """Return the trie with one more text."""
         head = text[:1] if depth < _MAX_DEPTH else text
         edge, below = self._branches.get(head, (text, follow))
         same = next((n for n, (a, b) in enumerate(zip(edge, text, strict=False)) if a != b), len(edge))
@@ -34,7 +35,7 @@ class KeyTrie:
         return KeyTrie({**self._branches, head: branch})
 
     def expr(self, rules: Rules, hint: str) -> Expr:
-        """The choice. Nodes below the first are rules, which tries share."""
+        """Return the choice. Nodes below the first are rules, which tries share."""
         steps = []
         for text, below in self._branches.values():
             steps.append(seq(Lit(text), below._named(rules, hint) if isinstance(below, KeyTrie) else below))

@@ -1,4 +1,4 @@
-"""The grammar of the numbers for which a formula holds."""
+"""The grammar of the numbers that satisfy a formula."""
 
 from collections import Counter
 
@@ -21,11 +21,11 @@ from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Rules
 
 _MULTIPLE_DIGITS = 18
 _MAX_COUNTED_STATES = 2_000
-"""Multiples have at most so many digits before the point, where that does not take too many states."""
+"""Multiples have at most `_MULTIPLE_DIGITS` digits before the decimal point, if that does not need too many states."""
 
 
 def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
-    """The numbers for which a (settled) formula holds. NOTHING if there are none."""
+    """Return the grammar of the numbers that satisfy a (resolved) formula. NOTHING if there are none."""
     if formula == Formulas.TRUE:
         return scalar("number", rules)
     if formulas.values[formula] == Whole():
@@ -41,7 +41,7 @@ def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Ex
 
 
 def _that_ends(dfa: Dfa) -> Dfa:
-    """The numbers of `dfa`, of limited length if its states lead round: loops of one state are limited when printed."""
+    """Return `dfa` with limited number lengths if it has cycles of several states; self-loops are limited when printed."""
     if dfa.longest is not None or len(dfa.table) * _MULTIPLE_DIGITS > _MAX_COUNTED_STATES or not _goes_round(dfa):
         return dfa
     behind = {place for place, ranges in enumerate(dfa.classes) if charset.holds(ranges, 0x2E)}
@@ -51,14 +51,14 @@ def _that_ends(dfa: Dfa) -> Dfa:
         target = dfa.table[inner][place]
         if target == DEAD or (count == _MULTIPLE_DIGITS and place not in behind):
             return None
-        # Behind the point nothing is counted.
+        # Digits after the decimal point are not counted.
         return (target, -1 if place in behind or count < 0 else count + 1)
 
     return automaton.build((0, 0), step, lambda state: state[0] in dfa.accepting, dfa.classes)
 
 
 def _goes_round(dfa: Dfa) -> bool:
-    """Whether some states lead round, by more than one step."""
+    """Return whether the automaton has a cycle of more than one state."""
     targets = [{target for target in row if target not in (DEAD, state)} for state, row in enumerate(dfa.table)]
     entries = Counter(target for each in targets for target in each)
     waiting = [state for state in range(len(targets)) if not entries[state]]

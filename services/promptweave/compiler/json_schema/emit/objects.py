@@ -1,8 +1,8 @@
-"""The grammar of the objects for which a formula holds.
+"""The grammar of the objects that satisfy a formula.
 
-Declared properties come in their order; a state is how far one came, what is still said of the rest, and whether a comma is
-needed. So every condition on what is there (dependencies, alternatives, counts) is kept, and alternatives share what they
-have in common. Free properties come last.
+Declared properties come in their order; a state is the position in that order, the remaining formula, and whether a comma
+is needed. So every condition on presence (dependencies, alternatives, counts) is enforced, and alternatives share their
+common parts. Free properties come last.
 """
 
 from dataclasses import dataclass
@@ -23,21 +23,22 @@ if TYPE_CHECKING:
     from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_STATES = 25_000
-"""States of one object."""
+"""Maximum number of states of one object."""
 
 MAX_CLAUSES = 200
-"""Cases that are left for free properties."""
+"""Maximum number of remaining cases for free properties."""
 
 MAX_SHARED, MAX_SHARING = 1_500, 250
-"""Objects of so many properties have tries of their names, each of so many; for more the grammar would be too large."""
+"""Objects of up to `MAX_SHARED` properties use tries of up to `MAX_SHARING` names each; above, the grammar would be too
+large."""
 
 _State = tuple[int, int, bool]
-"""How many names are done, what is still said, whether nothing was written yet."""
+"""The number of names done, the remaining formula, and whether nothing has been emitted yet."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class _Choice:
-    """`size` names, with what follows each, or else: a later choice, or the end, where this formula is left."""
+    """A trie of `size` names, with what follows each; otherwise a later choice, or the end, with the formula `end` left."""
 
     keys: KeyTrie
     size: int
@@ -45,7 +46,7 @@ class _Choice:
     later: "_Choice | None" = None
 
     def having(self, key: str, follow: Expr, most: int) -> "_Choice":
-        """With one name more; a new trie where this one holds `most`."""
+        """Return the choice with one more name; in a new trie if this one holds `most`."""
         if self.size == most:
             return _Choice(KeyTrie().having(key, follow), 1, self.end, self)
         return _Choice(self.keys.having(key, follow), self.size + 1, self.end, self.later)
@@ -73,7 +74,7 @@ class ObjectPrinter:
         self._pointer = ""
 
     def expr(self, formula: int) -> Expr:
-        """The objects for which a (settled) formula holds."""
+        """Return the grammar of the objects that satisfy a (resolved) formula."""
         rest = []
         for part in self._formulas.parts(formula):
             value = self._formulas.values[part]
@@ -116,7 +117,7 @@ class ObjectPrinter:
         return self._refs[state]
 
     def _skip(self, place: int, formula: int) -> tuple[int, int]:
-        """On to the next property that may be there, all at once: alternatives forbid what others declare."""
+        """Skip to the next property that is allowed, in one step: alternatives forbid the properties that others declare."""
         while True:
             skipped = set()
             while place < len(self._names) and (
@@ -131,7 +132,7 @@ class ObjectPrinter:
             formula = self._ways.absent(formula, skipped)
 
     def _body(self, state: _State) -> Expr:
-        """The rest of the object. What must come first is written here, then comes what there is a choice of."""
+        """Return the rest of the object: the properties that must come first, inlined, and then the next choice."""
         items: list[Expr] = []
         place, formula, first = state
         while True:
@@ -150,7 +151,7 @@ class ObjectPrinter:
             place, first = place + 1, False
 
     def _choice(self, place: int, formula: int) -> "_Choice":
-        """Which property comes next: the one at `place`, or any one behind it up to one that must come; or the end."""
+        """Return the choice of the next property: any from `place` up to the next required one, or the end of the object."""
         chain = []
         while (place, formula) not in self._choices:
             check_deadline()
@@ -180,7 +181,7 @@ class ObjectPrinter:
         return choice
 
     def _written(self, choice: "_Choice", first: bool) -> Ref:
-        """The rule of a choice."""
+        """Return the rule of a choice."""
         waiting = [choice] if (choice, first) not in self._rest else []
         while waiting and (later := waiting[-1].later) and (later, first) not in self._rest:
             waiting.append(later)
@@ -201,7 +202,7 @@ class ObjectPrinter:
         return dumps(name) + self._values.separators.key
 
     def _present(self, formula: int, name: str) -> dict[int, list[Expr]]:
-        """What may follow the property, with the values that it has then."""
+        """Return what may follow the property, with the values it has in each case."""
         found: dict[int, list[Expr]] = {}
         own = self._asked.get(name, set())
         for asked, after in self._ways.present(formula, name):
@@ -222,7 +223,7 @@ class ObjectPrinter:
         return self._ends[key]
 
     def _clauses(self, formula: int) -> list[Clause]:
-        """The formula, which is about free properties only, as alternatives."""
+        """Return a formula about free properties only as alternatives."""
         value = self._formulas.values[formula]
         match value:
             case Or(parts):

@@ -1,4 +1,4 @@
-"""What becomes of a formula about an object when the next property is there, with some value, or is not."""
+"""How a formula about an object changes if the next property is present, with some value, or absent."""
 
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_OPTIONS = 2_500
-"""Ways on from one state."""
+"""Maximum number of transitions from one state."""
 
 MAX_COMBINATIONS = 20_000
-"""Combinations that are looked at to find them."""
+"""Maximum number of combinations examined to find the transitions."""
 
 LiteralSet = frozenset[Literal]
-"""What a property's value must be."""
+"""The requirements for a property's value."""
 
 
 class PropertyWays:
-    """The ways on from formulas of one object. `refuse` raises the error of what is too much."""
+    """The transitions of the formulas of one object. `refuse` raises the error for exceeding a limit."""
 
     def __init__(self, values: "Values", declared: Declared, refuse: Callable[[str], None]) -> None:
         self._formulas = values.formulas
@@ -32,7 +32,7 @@ class PropertyWays:
         self._excluded: dict[int, tuple[int, int]] = {}
 
     def forbids(self, formula: int, name: str) -> bool:
-        """Whether a formula forbids a property, whatever else."""
+        """Return whether a formula forbids a property unconditionally."""
         if formula not in self._excluded:
             only, none = -1, 0
             for part in self._formulas.parts(formula):
@@ -47,7 +47,7 @@ class PropertyWays:
         return not bit & only or bool(bit & none)
 
     def _about(self, formula: int) -> tuple[int, bool]:
-        """The names by whose absence a formula changes, and whether it says something of others as well."""
+        """Return the names whose absence changes a formula, and whether it constrains other names, too."""
         if formula not in self._mentioned:
             value = self._formulas.values[formula]
             match value:
@@ -67,7 +67,7 @@ class PropertyWays:
         return self._mentioned[formula]
 
     def absent(self, formula: int, names: Collection[str]) -> int:
-        """The formula where properties are not there. They are the next ones in order."""
+        """Return the formula after the absence of `names`, which are the next ones in order."""
         gone = 0
         for name in names:
             gone |= self._declared.bit(name)
@@ -94,7 +94,7 @@ class PropertyWays:
         return changed(formula)
 
     def present(self, formula: int, name: str) -> list[tuple[LiteralSet, int]]:
-        """What the value of a property may be asked to be where it is there, and what is left of the formula then."""
+        """Return the possible requirements for the value of a present property, each with the remaining formula."""
         names, more = self._about(formula)
         if not more and not names & self._declared.bit(name):
             return [(frozenset(), formula)]
@@ -107,7 +107,7 @@ class PropertyWays:
         value = formulas.values[formula]
         match value:
             case And(parts):
-                # One after the other, so that what excludes each other is gone before it multiplies.
+                # One after the other, so that contradictory cases are removed before they multiply.
                 found: list[tuple[LiteralSet, int]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self.present(part, name)
@@ -151,13 +151,13 @@ class PropertyWays:
                 yield frozenset(), formula
 
     def _conflict(self, name: str, left: LiteralSet, right: LiteralSet) -> bool:
-        """Whether no value can be asked both, as far as that is plain."""
+        """Return whether the requirements contradict each other; only obvious conflicts are found."""
         if not left or not right:
             return False
         return any(self._exclude(one, other) for one in left for other in right if one != other)
 
     def _simplest(self, ways: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
-        """The ways on without those that another one includes."""
+        """Return the transitions without those that another one includes."""
         by_rest: dict[int, list[LiteralSet]] = {}
         for asked, after in ways:
             if after == Formulas.FALSE:

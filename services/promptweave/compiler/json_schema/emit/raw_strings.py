@@ -1,7 +1,8 @@
-"""Strings that stand in a text as they are, without quotes and escapes, up to a text that ends them.
+"""Verbatim strings, without quotes and escapes, up to a terminator.
 
-A reader takes what comes before the first occurrence of that text, with the white space before it or without, as the
-string. So a string may be written only if that gives it back: it holds no such text, and forms none together with its end.
+A parser takes the text before the first occurrence of the terminator as the string, with or without the white space before
+it. So a string may only be generated if parsing returns it: it must neither contain the terminator nor form one together
+with the terminator that ends it.
 """
 
 from promptweave.compiler.json_schema.emit.dfa_to_grammar import automaton_expr
@@ -13,9 +14,9 @@ from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Rules
 
 
 def raw_string(formula: int, formulas: Formulas, rules: Rules, end: str) -> Expr:
-    """The strings for which a (settled) formula holds, each followed by `end`. NOTHING if there are none.
+    """Return the strings that satisfy a (resolved) formula, each followed by `end`. NOTHING if there are none.
 
-    Where a large maxLength would need too many states, strings that hold the beginning of what ends them are left out.
+    If a large maxLength would need too many states, strings that contain a prefix of the terminator are left out.
     """
     high = max((value for value in _longest(formula, formulas)), default=0)
     core = end.lstrip()
@@ -29,7 +30,7 @@ def _longest(formula: int, formulas: Formulas) -> list[int]:
 
 
 def before(end: str, without: str) -> Dfa:
-    """The texts that do not hold `without`, a beginning of what ends them, and after which `end` is the first to occur."""
+    """Return the texts that do not contain `without`, a prefix of the terminator, and after which `end` occurs first."""
     core = end.lstrip()
     alphabet = sorted(set(without))
     classes = [charset.of(char) for char in alphabet]
@@ -42,7 +43,7 @@ def before(end: str, without: str) -> Dfa:
         return next(seen[start:] for start in range(len(seen) + 1) if without.startswith(seen[start:]))
 
     def ends(state: str) -> bool:
-        # `state` is how much of `without` the text ends with: nothing that ends strings begins before that.
+        # `state` is the part of `without` that the text ends with: a terminator cannot begin before it.
         return (state + end).find(core) == len(state) + len(end) - len(core)
 
     return dfa.build("", step, ends, [*classes, others])

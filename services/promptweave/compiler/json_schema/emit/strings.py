@@ -1,4 +1,4 @@
-"""The grammar of the strings for which a formula holds."""
+"""The grammar of the strings that satisfy a formula."""
 
 from promptweave.compiler.json_schema.emit.dfa_to_grammar import json_string
 from promptweave.compiler.json_schema.emit.json_grammar import any_char, counted, trie
@@ -10,7 +10,7 @@ from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Rules, seq
 
 
 def string_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
-    """The strings for which a (settled) formula holds. NOTHING if there are none."""
+    """Return the grammar of the strings that satisfy a (resolved) formula. NOTHING if there are none."""
     members = finite_texts(formula, formulas)
     if members is not None:
         return trie([dumps(text) for text in members]) if members else NOTHING

@@ -1,4 +1,4 @@
-"""The values of a schema by their types, for syntaxes in which each type is written in its own way."""
+"""The values of a schema by type, for syntaxes in which each type has its own notation."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -15,7 +15,7 @@ from promptweave.output.grammar.expr import NOTHING, Expr, Rules
 
 
 class TypedValues:
-    """The values of one document's schema, exactly. Raises SchemaError where that is not possible."""
+    """The values of one document's schema, exactly. Raises SchemaError if that is not possible."""
 
     def __init__(self, document: Any, rules: Rules) -> None:
         reader = Reader(document, frozenset())
@@ -27,7 +27,7 @@ class TypedValues:
         self._said = {kind: self._formulas.resolve(conditions.of(self._root, kind, names)) for kind in KINDS}
 
     def types(self) -> list[str]:
-        """The types that values may have; `integer` where all numbers are whole."""
+        """Return the types that values may have; `integer` if all numbers are integers."""
         found = [kind for kind in ("object", "array", "string") if self._allows(kind)]
         if self._allows("number"):
             parts = self._formulas.parts(self._said["number"])
@@ -36,26 +36,26 @@ class TypedValues:
         return found + self.words("null")
 
     def words(self, name: str) -> list[str]:
-        """The values of the type boolean or null, as JSON writes them."""
+        """Return the values of the type boolean or null, as in JSON."""
         return [word for word in (("true", "false") if name == "boolean" else ("null",)) if self._allows(word)]
 
     def json(self, types: Iterable[str]) -> Expr:
-        """The values of some types, as JSON. NOTHING if there are none."""
+        """Return the values of some types, as JSON. NOTHING if there are none."""
         only = self._reader.compound("", types=frozenset(types))
         found = self._values.whole((self._root, only), "value")
         return found if self._rules.can_end(found) else NOTHING
 
     @property
     def any_string(self) -> bool:
-        """Whether every string is one of the values."""
+        """Return whether every string is one of the values."""
         return self._said["string"] == Formulas.TRUE
 
     def listed_strings(self) -> list[str] | None:
-        """The strings, where the schema lists them."""
+        """Return the strings if the schema lists them, else None."""
         return finite_texts(self._said["string"], self._formulas)
 
     def raw_strings(self, end: str) -> Expr:
-        """The strings without quotes and escapes, each followed by `end`. NOTHING if there are none."""
+        """Return the strings without quotes and escapes, each followed by `end`. NOTHING if there are none."""
         return raw_string(self._said["string"], self._formulas, self._rules, end)
 
     def _allows(self, kind: str) -> bool:

@@ -1,4 +1,4 @@
-"""Why no value fulfils some schemas, as far as that is plain to see."""
+"""Explains why no value satisfies some schemas, in the obvious cases."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from promptweave.compiler.json_schema.parse.node import FALSE, Node
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """The place in the schema, and why it allows no value."""
+    """The location in the schema, and the reason why it allows no value."""
 
     pointer: str
     why: str
 
 
 def explain(nodes: Sequence[Node]) -> Never:
-    """The reason of schemas that exclude each other, or themselves."""
+    """Return the reason why schemas contradict each other or themselves."""
     for node in nodes:
         for members in node.members:
             why = "no member is valid for the other keywords" if members.values else "there is no member"

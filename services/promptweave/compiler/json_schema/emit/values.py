@@ -1,4 +1,4 @@
-"""Nodes → grammar: one rule for each set of literals that is asked of a value, so recursion and intersections end."""
+"""Nodes → grammar: one rule per set of literals required of a value, so that recursion and intersections terminate."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -25,10 +25,10 @@ from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, Rules, alt, references
 
 MAX_VALUES = 20_000
-"""Sets of schemas that are asked of a value; recursion through intersections can make many."""
+"""Maximum number of sets of schemas required of a value; recursion through intersections can create many."""
 
 MAX_NAME_CHARACTERS = 30_000
-"""Of an object's declared names together. Above, properties of other names are left out."""
+"""Maximum total length of an object's declared names. Above, properties of other names are left out."""
 
 
 class Values:
@@ -48,13 +48,13 @@ class Values:
         self._never: dict[str, Never] = {}
 
     def whole(self, literals: Iterable[Literal], hint: str) -> Expr:
-        """The values for which all literals hold, with all the rules that they need."""
+        """Return the values that satisfy all literals, with all the rules that they need."""
         found = self.expr(literals, hint)
         self.run()
         return found
 
     def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
-        """The expression of such values. Its rules are there after `run`."""
+        """Return the expression of such values. Its rules are defined by `run`."""
         meant = {self._reader.resolve(literal) for literal in literals} - {TRUE}
         asked = tuple(sorted(meant, key=abs))
         if FALSE in asked or any(-literal in asked for literal in asked):
@@ -71,7 +71,7 @@ class Values:
         return self._known[asked]
 
     def run(self) -> None:
-        """Defines all rules that are still missing."""
+        """Define all rules that are still missing."""
         while self._waiting:
             check_deadline()
             asked, name = self._waiting.popleft()
@@ -84,7 +84,7 @@ class Values:
             self._done.add(name)
 
     def texts(self, literals: Iterable[Literal], limit: int) -> list[str] | None:
-        """The texts of such values, if there are at most `limit`."""
+        """Return the texts of such values, or None if there are more than `limit`."""
         expr = self.expr(literals, "item")
         self.run()
         unfinished = {ref.name for ref in self._known.values()} - self._done
@@ -133,7 +133,7 @@ class Values:
         return ObjectPrinter(self, names, free, hint).expr(formula)
 
     def _is_closed(self, asked: Sequence[Literal]) -> bool:
-        """Whether the policy forbids properties that nothing mentions: not where a schema says what they are."""
+        """Return whether the policy forbids unmentioned properties: it does unless a schema specifies them."""
         if self._open_objects:
             return False
         nodes = [self._reader.node(number) for number in self._around(asked)]
@@ -149,7 +149,7 @@ class Values:
         return (Free(others, FALSE, self._reader.node(asked[0]).pointer),)
 
     def _around(self, asked: Sequence[Literal]) -> list[int]:
-        """The schemas that hold, or may hold, in the place of these."""
+        """Return the schemas that apply, or may apply, to the same value as these."""
         seen: dict[int, None] = {}
         waiting = [literal for literal in asked if literal > TRUE]
         while waiting:
@@ -167,7 +167,7 @@ class Values:
         return explain([self._reader.node(literal) for literal in asked if literal > 0])
 
     def reason(self, start: Expr) -> Never:
-        """Why there is no value."""
+        """Return why there is no value."""
         if start == NOTHING:
             return Never("", "the schema `false` allows no value")
         seen: set[str] = set()

@@ -1,6 +1,7 @@
-"""What a schema may say about an array, item by item.
+"""The conditions that a schema may place on an array, item by item.
 
-Each atom knows what it asks of the next item and of those after it (`steps`), and whether the array may end (`may_end`).
+Each atom knows its requirements for the next item and the items after it (`steps`), and whether the array may end
+(`may_end`).
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from promptweave.compiler.json_schema.parse.node import TRUE, Literal
 
 @dataclass(frozen=True, slots=True)
 class ItemAt:
-    """The item at a place, if there is one."""
+    """The item at `place`, if there is one, satisfies `item`."""
 
     place: int
     item: Literal
@@ -24,7 +25,7 @@ class ItemAt:
 
 @dataclass(frozen=True, slots=True)
 class AtLeast:
-    """At least `count` of the items from a place on."""
+    """At least `count` of the items from `place` on satisfy `item`."""
 
     place: int
     item: Literal
@@ -37,7 +38,7 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class AtMost:
-    """At most `count` of the items from a place on. All of them: none of the complement."""
+    """At most `count` of the items from `place` on satisfy `item`. "All do" is: at most 0 satisfy the complement."""
 
     place: int
     item: Literal
@@ -63,12 +64,12 @@ ArrayAtom = ItemAt | AtLeast | AtMost | Distinct
 
 
 def every_item(place: int, item: Literal, pointer: str) -> AtMost:
-    """All items from a place on."""
+    """Return the atom that all items from `place` on satisfy `item`."""
     return AtMost(place, -item, 0, pointer)
 
 
 def steps(atom: ArrayAtom, formulas: Formulas) -> list[tuple[Literal, int]]:
-    """What may come next: (what is asked of the item, what is said of the items after it). Other items are not possible."""
+    """Return the alternatives for the next item: its requirement, and the formula for the items after it."""
     match atom:
         case ItemAt(place, item, pointer):
             if place == 0:
@@ -91,5 +92,5 @@ def steps(atom: ArrayAtom, formulas: Formulas) -> list[tuple[Literal, int]]:
 
 
 def may_end(atom: ArrayAtom) -> bool:
-    """Whether the array may end here."""
+    """Return whether the array may end here."""
     return not isinstance(atom, AtLeast)

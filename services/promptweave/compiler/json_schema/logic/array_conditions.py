@@ -1,4 +1,4 @@
-"""What a schema says of arrays, as a formula."""
+"""The array conditions of a schema, as a formula."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from promptweave.compiler.json_schema.logic.conditions import Conditions
 
 MAX_PLACES = 4_000
-"""Items that are spoken about one by one: of `prefixItems`, or of an array in `enum`."""
+"""Maximum number of items with individual conditions: of `prefixItems`, or of an array in `enum`."""
 
 MAX_CONDITIONAL = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Evaluated:
-    """Items that a schema has seen, if `condition` holds: the first `count` (None: all), or those that are `items`."""
+    """Items that a schema evaluates if `condition` holds: the first `count` (None: all), or those that satisfy `items`."""
 
     condition: int
     count: int | None = 0
@@ -36,7 +36,7 @@ class ArrayConditions:
         self._unions: dict[tuple[Literal, ...], Literal] = {}
 
     def say(self, node: Node) -> list[int]:
-        """What the node's own keywords say."""
+        """Return the conditions of the node's own keywords."""
         array, at, atom = node.array, node.pointer, self._all.formulas.atom
         parts = []
         for place, item in enumerate(array.prefix):
@@ -64,7 +64,7 @@ class ArrayConditions:
         return parts
 
     def equals(self, items: Sequence[Literal], pointer: str) -> int:
-        """Arrays of exactly these items."""
+        """Return the formula of arrays with exactly these items."""
         if len(items) > MAX_PLACES:
             raise SchemaError("unsupported", pointer, f"an array of more than {MAX_PLACES} items")
         atom = self._all.formulas.atom
@@ -87,7 +87,7 @@ class ArrayConditions:
         places = max((each.count for each in seen if each.count is not None), default=0)
 
         def left_over(place: int | None) -> int:
-            """What holds for the item at a place (None: for all behind the places)."""
+            """Return the condition for the item at a position (None: for all items after these positions)."""
             options = [
                 each.condition
                 for each in seen
@@ -133,7 +133,7 @@ class ArrayConditions:
 
 
 def in_place(node: Node, conditions: "Conditions", kind: str, names: tuple[str, ...]) -> Iterator[tuple[Literal, int]]:
-    """The schemas that a node applies in its own place, with the condition on which each one's findings count."""
+    """Yield the schemas that a node applies to the same value, with the condition under which their evaluations count."""
     for literal in node.every:
         yield literal, Formulas.TRUE
     for literal in (*node.some, *node.one):

@@ -1,7 +1,8 @@
-"""What a schema says of the values of one kind, as a formula over atoms: in-place schemas are expanded, parts stay literals.
+"""The conditions of a schema on values of one kind, as a formula over atoms.
 
-A kind is one of JSON's types, `true` and `false` apart. For objects it matters which names are declared around (`Names`):
-what is said of them is said by name, of all others by language.
+Schemas applied to the same value are expanded; schemas of parts of the value remain literals. A kind is one of JSON's
+types, with `true` and `false` separate. For objects the declared names of the context matter (`Names`): conditions on
+them are expressed by name, on all others by language.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -26,12 +27,12 @@ from promptweave.compiler.regex.ecma_parser import PatternError
 KINDS = ("object", "array", "string", "number", "true", "false", "null")
 
 MAX_IN_PLACE = 90
-"""Schemas that hold in the same place and lead to each other, one after the other."""
+"""Maximum length of a chain of schemas that refer to each other and apply to the same value."""
 
 _TYPE_OF = {"true": "boolean", "false": "boolean"}
 
 Names = tuple[str, ...]
-"""The declared names of an object, in the order in which they come."""
+"""The declared names of an object, in order of appearance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,11 @@ class Conditions:
         self._objects = ObjectConditions(self)
 
     def all_of(self, literals: Iterable[Literal], kind: str, names: Names = ()) -> int:
-        """What holds if all of the literals do."""
+        """Return the conjunction of the literals' conditions."""
         return self.formulas.every(self.of(literal, kind, names) for literal in literals)
 
     def of(self, literal: Literal, kind: str, names: Names = ()) -> int:
-        """What a literal says of values of a kind. `names` matter for objects only."""
+        """Return the condition of a literal on values of a kind. `names` matter for objects only."""
         source, literal = abs(literal), self.reader.resolve(literal)
         if abs(literal) == TRUE:
             return Formulas.TRUE if literal == TRUE else Formulas.FALSE
@@ -71,7 +72,7 @@ class Conditions:
 
     def _expand(self, node: Node, kind: str, names: Names, source: Node) -> int:
         if (node.number, kind) in self._open:
-            # The reference is the schema that was asked for, or stands in the one that was opened last.
+            # The `$ref` is the requested schema, or is inside the one that was opened last.
             holder = source if source.is_reference else self.reader.node(next(reversed(self._open))[0])
             at = holder.pointer + "/$ref"
             raise SchemaError("invalid", at, "it leads back to itself without a value in between", keyword="$ref")
@@ -101,7 +102,7 @@ class Conditions:
                 parts += self._arrays.say(node)
             case "object":
                 parts += self._objects.say(node, names)
-        # What is certain comes first: where it fails, nothing else need be looked at.
+        # Own keywords first: if they contradict each other, nothing else needs to be expanded.
         if self.formulas.every(parts) == Formulas.FALSE:
             return Formulas.FALSE
         parts += self._in_place(node, kind, names)
@@ -125,7 +126,7 @@ class Conditions:
             if then == TRUE:
                 parts.append(formulas.some([holds, self.of(otherwise, kind, names)]))
             else:
-                # Two cases that exclude each other, which keeps combinations of many conditions small.
+                # Two mutually exclusive cases, which keeps combinations of many conditions small.
                 no = formulas.every([self.of(-test, kind, names), self.of(otherwise, kind, names)])
                 parts.append(formulas.some([yes, no]))
         return parts
@@ -149,7 +150,7 @@ class Conditions:
         return formulas.some(found)
 
     def _tell_apart(self, options: Sequence[int], kind: str) -> bool:
-        """Whether listed values tell all options apart: their own, or those of a property that all must have."""
+        """Return whether listed values distinguish all options: their own, or those of a property that all require."""
         if kind == "string":
             return _all_differ(string_atoms.listed(option, self.formulas) for option in options)
         if kind == "number":
@@ -160,7 +161,7 @@ class Conditions:
         return any(_all_differ(listed.get(name) for listed in found) for name in found[0])
 
     def _listed_properties(self, formula: int) -> dict[str, list[str]]:
-        """The properties that must be there and have one of some strings."""
+        """Return the required properties whose values are one of several listed strings."""
         atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
         required = {atom.name for atom in atoms if isinstance(atom, Has) and atom.wanted}
         found: dict[str, list[str]] = {}
@@ -200,7 +201,7 @@ class Conditions:
         return Formulas.FALSE
 
     def constant(self, value: Json, pointer: str) -> Literal:
-        """The schema of one value."""
+        """Return the schema of one value."""
         key = dumps(value)
         if key not in self._constants:
             self._constants[key] = self.reader.compound(pointer, members=(Members((value,), pointer),))
@@ -229,7 +230,7 @@ class Conditions:
     # -- disjointness --
 
     def are_disjoint(self, left: int, right: int, kind: str, depth: int = 3) -> bool:
-        """Whether no value of the kind fulfils both formulas, whoever judges. False where that is not seen."""
+        """Return whether no value of the kind satisfies both formulas, for any validator. False if that cannot be shown."""
         if (
             kind == "object"
             and depth > 0
@@ -252,7 +253,7 @@ class Conditions:
         return False
 
     def _conflict(self, parts: Iterable[int], depth: int) -> bool:
-        """Whether a property that must be there can have no value."""
+        """Return whether a required property can have no value."""
         required: set[str] = set()
         others: list[Others] = []
         asked: dict[str, list[Literal]] = {}
@@ -275,7 +276,7 @@ class Conditions:
         return False
 
     def _first_items_conflict(self, formula: int, depth: int) -> bool:
-        """Whether there must be an item, and the first one can have no value."""
+        """Return whether an item is required, and the first one can have no value."""
         atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
         if not any(isinstance(atom, AtLeast) and atom.item == TRUE and atom.place == 0 for atom in atoms):
             return False
@@ -284,7 +285,7 @@ class Conditions:
         return any(self.exclude(one, other, depth - 1) for n, one in enumerate(asked) for other in asked[n + 1 :])
 
     def exclude(self, one: Literal, other: Literal, depth: int = 2) -> bool:
-        """Whether no value fulfils both literals. False where that is not seen."""
+        """Return whether no value satisfies both literals. False if that cannot be shown."""
         if one == -other:
             return True
         key = (min(one, other), max(one, other))
@@ -299,20 +300,20 @@ class Conditions:
     # -- names --
 
     def names(self, literals: Sequence[Literal]) -> Names:
-        """The names that schemas declare: of their properties, in order; then those that they only mention."""
+        """Return the names that schemas declare: as properties, in order; then those that are only mentioned."""
         return self._objects.names(literals)
 
     def declared(self, names: Names) -> Declared:
-        """The names with their places."""
+        """Return the names with their positions."""
         return self._objects.declared(names)
 
     def string_names(self, literal: Literal) -> int:
-        """What a schema for property names says, ready for `strings`."""
+        """Return the resolved string condition of a schema for property names."""
         return self.formulas.resolve(self.of(literal, "string"))
 
 
 def _all_differ(lists: Iterable[Sequence[Hashable] | None]) -> bool:
-    """Whether all are lists, and nothing is in two of them."""
+    """Return whether all are lists, and no value is in two of them."""
     seen: set[Hashable] = set()
     for texts in lists:
         if texts is None or not seen.isdisjoint(texts):

@@ -1,7 +1,7 @@
-"""Boolean formulas over what schemas say, each kept once and known by a number.
+"""Boolean formulas over conditions of schemas, each stored once and identified by a number.
 
-Negations stand nowhere but inside atoms: an atom knows its own negation. So each atom may mean a little *less* than its
-keyword (an integer is never written `1.0`), on either side: whatever the formula, it never admits too much.
+Formulas are in negation normal form: an atom provides its own negation. An atom and its negation may each accept slightly
+*less* than the keyword (an integer is never spelled `1.0`), so that no formula ever accepts too much.
 """
 
 from collections.abc import Callable, Iterable
@@ -12,11 +12,11 @@ from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.errors import SchemaError
 
 MAX_FORMULAS = 60_000
-"""Of one schema. More of them come from conditions that multiply."""
+"""Maximum number of formulas of one schema. Conditions that multiply create more."""
 
 
 class Atom(Protocol):
-    """One thing that a schema says. `pointer`: where it says so."""
+    """One condition of a schema. `pointer`: its location."""
 
     @property
     def pointer(self) -> str: ...
@@ -26,21 +26,21 @@ class Atom(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class And:
-    """Every part holds."""
+    """All parts hold."""
 
     parts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
-    """Some part holds."""
+    """At least one part holds."""
 
     parts: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Unchecked:
-    """Something that the grammar does not enforce, and its opposite as little."""
+    """A condition that the grammar does not enforce; neither does it enforce its negation."""
 
     pointer: str
 
@@ -50,7 +50,7 @@ class Unchecked:
 
 @dataclass(frozen=True, slots=True)
 class Inexpressible:
-    """What no grammar of ours says; an error if it matters. `instead` is its opposite."""
+    """A condition that a grammar cannot express; an error if it matters. `instead` is its negation."""
 
     pointer: str = field(compare=False)
     why: str = field(compare=False)
@@ -71,7 +71,7 @@ class Formulas:
         self._opposites: dict[int, int] = {0: 1, 1: 0}
 
     def atom(self, atom: And | Or | Atom) -> int:
-        """The formula that says just this."""
+        """Return the formula that consists of this atom, `And` or `Or`."""
         found = self._numbers.get(atom)
         if found is None:
             if len(self.values) >= MAX_FORMULAS:
@@ -85,23 +85,23 @@ class Formulas:
         return found
 
     def parts(self, formula: int) -> tuple[int, ...]:
-        """What all must hold for `formula` to: itself, unless it is an `And`."""
+        """Return the formulas whose conjunction is `formula`: itself, unless it is an `And`."""
         value = self.values[formula]
         return value.parts if isinstance(value, And) else (formula,)
 
     def pointer(self, formula: int) -> str:
-        """Where the first thing that a formula says stands."""
+        """Return the location of the first condition of a formula."""
         value = self.values[formula]
         while isinstance(value, And | Or) and value.parts:
             value = self.values[value.parts[0]]
         return getattr(value, "pointer", "")
 
     def every(self, formulas: Iterable[int]) -> int:
-        """All of them hold."""
+        """Return the conjunction."""
         return self._joined(formulas, And, Or, self.TRUE, self.FALSE)
 
     def some(self, formulas: Iterable[int]) -> int:
-        """Any of them holds."""
+        """Return the disjunction."""
         return self._joined(formulas, Or, And, self.FALSE, self.TRUE)
 
     def _joined(
@@ -124,9 +124,9 @@ class Formulas:
         if len(found) == 1:
             return found.pop()
         if any((other_side := self._opposites.get(formula)) in found and other_side != formula for formula in found):
-            # Only for opposites that are known already: it need not be complete, only right.
+            # Only opposites that are already known are found: this must be correct, but need not be complete.
             return final
-        # a and (a or b) is a.
+        # Absorption: a and (a or b) is a.
         kept = [
             formula
             for formula in found
@@ -135,7 +135,7 @@ class Formulas:
         return kept[0] if len(kept) == 1 else self.atom(kind(tuple(sorted(kept))))
 
     def negate(self, formula: int) -> int:
-        """What holds where `formula` does not."""
+        """Return the negation of `formula`."""
         found = self._opposites.get(formula)
         if found is None:
             value = self.values[formula]
@@ -152,7 +152,7 @@ class Formulas:
         return found
 
     def map(self, formula: int, change: Callable[[Atom], int | None]) -> int:
-        """The formula with every atom changed; None leaves one as it is."""
+        """Return the formula with every atom changed; None keeps an atom unchanged."""
         known: dict[int, int] = {}
 
         def changed(place: int) -> int:
@@ -171,7 +171,7 @@ class Formulas:
         return changed(formula)
 
     def resolve(self, formula: int) -> int:
-        """The formula with what is not checked taken for true. Raises SchemaError where something is inexpressible."""
+        """Return the formula with unchecked conditions taken as true. Raises SchemaError if one is inexpressible."""
 
         def change(atom: Atom) -> int | None:
             if isinstance(atom, Unchecked):

@@ -1,4 +1,4 @@
-"""What a schema may say about a number, as small machines that read its spelling digit by digit.
+"""The conditions that a schema may place on a number, as small machines that read its spelling digit by digit.
 
 Spelling: an optional `-`, digits without leading zeros, optionally `.` and digits. No exponent, no negative zero.
 """
@@ -13,7 +13,7 @@ from promptweave.compiler.regex.dfa import State
 
 
 class Machine(Protocol):
-    """Reads a spelling: `start`, then `step` for each character, at last `accepts`. The spelling is well-formed."""
+    """Reads a well-formed spelling: `start`, then `step` for each character, finally `accepts`."""
 
     def start(self) -> State: ...
     def step(self, state: State, char: str) -> State: ...
@@ -22,7 +22,7 @@ class Machine(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """Integers spelled without a point (`1.0` is one too, but is never written)."""
+    """Integers spelled without a decimal point (`1.0` is an integer, too, but is never generated)."""
 
     pointer: str = field(default="", compare=False)
 
@@ -41,7 +41,7 @@ class Whole:
 
 @dataclass(frozen=True, slots=True)
 class Fractional:
-    """Numbers that are no integers."""
+    """Numbers that are not integers."""
 
     pointer: str = field(default="", compare=False)
 
@@ -62,7 +62,7 @@ class Fractional:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Numbers by how they compare with `value` (a finite decimal): `signs` lists the allowed of -1, 0, 1."""
+    """Numbers by their comparison with `value` (a finite decimal): `signs` lists the allowed results of -1, 0, 1."""
 
     value: Fraction
     signs: frozenset[int]
@@ -125,7 +125,7 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Divisible:
-    """Multiples of `step` (a positive finite decimal), or what is none."""
+    """Multiples of `of` (a positive finite decimal), or all other numbers."""
 
     of: Fraction
     wanted: bool = True
@@ -137,22 +137,22 @@ class Divisible:
         modulus, tens = int(whole + fraction), 0
         while modulus % 10 == 0:
             modulus, tens = modulus // 10, tens + 1
-        # (modulus, tens, scale): `of` is modulus * 10^tens / 10^scale, and the modulus is no multiple of ten.
+        # (modulus, tens, scale): `of` is modulus * 10^tens / 10^scale, and the modulus is not a multiple of ten.
         object.__setattr__(self, "_parts", (modulus, tens, len(fraction)))
 
     @property
     def modulus(self) -> int:
-        """The states that it takes to read a multiple."""
+        """Return the number of states needed to read a multiple."""
         return self._parts[0]
 
     @property
     def scale(self) -> int:
-        """The digits behind the point of `of`, and so of its multiples."""
+        """Return the number of digits after the decimal point of `of`, and so of its multiples."""
         return self._parts[2]
 
     def start(self) -> State:
         # (fraction digits read, or -1 before the point; r; z): the number read is r * 10^z, where r is known modulo the
-        # modulus, and z counts the zeros at the end, up to `tens`. Nothing read is zero, which has all the zeros it needs.
+        # modulus, and z counts trailing zeros, up to `tens`. Before any digit the number is zero, with all zeros needed.
         return (-1, 0, self._parts[1])
 
     def step(self, state: State, char: str) -> State:
@@ -185,7 +185,7 @@ class Divisible:
 
 
 class NoneOf:
-    """Numbers that are none of some: what many `Compared` say together, in one machine."""
+    """Numbers that equal none of `values`: the conjunction of many `Compared`, in one machine."""
 
     def __init__(self, values: Iterable[Fraction]) -> None:
         self.values = frozenset(values)
@@ -202,7 +202,7 @@ class NoneOf:
             self._ends.add(node)
 
     def start(self) -> State:
-        # (the node that was reached; whether what was read is one of the numbers, or may become one by zeros; the point)
+        # (the node reached; whether the text equals one of the numbers, or may with more zeros; whether a point was seen)
         return (0, False, False)
 
     def step(self, state: State, char: str) -> State:
@@ -210,7 +210,7 @@ class NoneOf:
         node, equal, point = state
         node = self._nodes[node].get(char, -1) if node >= 0 else -1
         equal = node in self._ends or (equal and char == ("0" if point else "."))
-        # Where nothing can be equal any more, nothing need be known.
+        # Once no number can be equal, the rest of the state is irrelevant.
         return (node, equal, point or char == ".") if node >= 0 or equal else (-1, False, False)
 
     def accepts(self, state: State) -> bool:
@@ -226,7 +226,7 @@ def _sign(left: str, right: str) -> int:
 
 
 def decimal_digits(value: Fraction) -> tuple[str, str]:
-    """The digits of a non-negative finite decimal, before and behind the point: ("0", "25") for a quarter."""
+    """Return the digits of a non-negative finite decimal, before and after the point: ("0", "25") for a quarter."""
     scale, denominator = 0, value.denominator
     while denominator % 10 == 0:
         denominator, scale = denominator // 10, scale + 1
@@ -238,6 +238,6 @@ def decimal_digits(value: Fraction) -> tuple[str, str]:
 
 
 def spelled(value: Fraction) -> str:
-    """The canonical spelling of a finite decimal."""
+    """Return the canonical spelling of a finite decimal."""
     whole, fraction = decimal_digits(abs(value))
     return ("-" if value < 0 else "") + whole + (f".{fraction}" if fraction else "")

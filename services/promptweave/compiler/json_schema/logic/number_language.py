@@ -1,4 +1,4 @@
-"""The automaton of the numbers for which a formula holds: it reads all that is said of them at once."""
+"""The automaton of the numbers that satisfy a formula: it checks all conditions simultaneously."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ from promptweave.compiler.regex import dfa as automaton
 from promptweave.compiler.regex.dfa import Dfa, State, TooManyStatesError
 
 MAX_MODULUS = 1_000
-"""Of `multipleOf`, scaled to an integer and without its factors of ten."""
+"""Maximum `multipleOf`, scaled to an integer and without its factors of ten."""
 
 _DOUBLE_DIGITS = 15
-"""Decimals of so many digits stay apart when they become 64-bit floats."""
+"""Decimals of up to this many digits remain distinct as 64-bit floats."""
 
 _FLOAT_DIGITS = 300
-"""Decimals of so many digits behind the point are not zero as 64-bit floats, unless they are zero."""
+"""Decimals with up to this many digits after the point are nonzero as 64-bit floats, unless they are zero."""
 
 _SHORT_FRACTION = 6
-"""Digits behind the point, where it matters that the number is no integer or no multiple."""
+"""Digits after the point, if the number must not be an integer or a multiple."""
 
 _EQUAL, _DIFFERENT = frozenset({0}), frozenset({-1, 1})
 
@@ -48,7 +48,7 @@ MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS = 64, 32
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
-    """How many digits a number with a point may have, before and behind it; and how many one without a point."""
+    """The maximum number of digits before and after the point of a number with a point; and of a number without one."""
 
     whole: int
     fraction: int
@@ -59,18 +59,18 @@ _ANY_DIGITS = _Digits(10**9, 10**9)
 
 
 def _limit(atom: Machine) -> _Digits:
-    """Up to which length what an atom says of a decimal is also true of the 64-bit float that parsers make of it."""
+    """Return up to which length an atom that holds for a decimal also holds for the 64-bit float that parsers read."""
     match atom:
         case Divisible(wanted=True):
             return _Digits(10**9, atom.scale) if atom.scale else _Digits(-1, -1)
         case Divisible() | Fractional():
             fraction = max(_SHORT_FRACTION, getattr(atom, "scale", 0))
-            # A large quotient is an integer, in floats; it has more digits than the number by those of 1 / `of`.
+            # In floats a large quotient is always an integer; it has more digits than the number, by those of 1 / `of`.
             more = len(str(ceil(1 / atom.of))) if isinstance(atom, Divisible) else 0
             plain = max(_DOUBLE_DIGITS - more, 1) if getattr(atom, "scale", 0) else 10**9
             return _Digits(max(_DOUBLE_DIGITS - fraction - more, 1), fraction, plain)
         case Compared() if 0 not in atom.signs:
-            # Close to a bound that is itself excluded, decimals of many digits would round to it.
+            # Decimals of many digits close to an excluded bound would round to it.
             return _Digits(10**9, _apart_behind_point(atom.digits))
         case NoneOf():
             return _Digits(10**9, min(_apart_behind_point(decimal_digits(abs(each))) for each in atom.values))
@@ -80,7 +80,7 @@ def _limit(atom: Machine) -> _Digits:
 
 
 def _apart_behind_point(digits: tuple[str, str]) -> int:
-    """How many digits behind the point keep a decimal apart from this one, as 64-bit floats."""
+    """Return how many digits after the point keep a decimal distinct from this one, as 64-bit floats."""
     whole, fraction = digits
     if whole != "0":
         return max(_DOUBLE_DIGITS - len(whole), 0)
@@ -90,7 +90,7 @@ def _apart_behind_point(digits: tuple[str, str]) -> int:
 
 
 class _WellFormed:
-    """Spellings without leading zeros, without exponent and without negative zero; of limited length with a point."""
+    """Spellings without leading zeros, exponent or negative zero; of limited length if they have a point."""
 
     def __init__(self, limit: _Digits) -> None:
         self._limit = limit
@@ -103,7 +103,7 @@ class _WellFormed:
         return ("start", False, 0)
 
     def step(self, state: State, char: str) -> State:
-        # (phase, negative and all zeros so far, digits in this phase, as far as they are counted)
+        # (phase; whether it is negative and all zeros so far; digits in this phase, as far as they are counted)
         phase, owes, count = state
         if char == "-":
             return ("minus", True, 0) if phase == "start" else None
@@ -127,7 +127,7 @@ class _WellFormed:
 
 
 def language(formula: int, formulas: Formulas) -> Dfa:
-    """The automaton of the spellings of the numbers for which a formula holds."""
+    """Return the automaton of the spellings of the numbers that satisfy a formula."""
     value = formulas.values[formula]
     match value:
         case And(()):
@@ -151,7 +151,7 @@ def language(formula: int, formulas: Formulas) -> Dfa:
 
 
 def widest(formula: int, formulas: Formulas) -> Dfa:
-    """All spellings, of any length, of the numbers for which a formula holds. Raises TooManyStatesError."""
+    """Return all spellings, of any length, of the numbers that satisfy a formula. Raises TooManyStatesError."""
     value = formulas.values[formula]
     match value:
         case And(parts):
@@ -207,7 +207,7 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
 
 
 def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
-    """The spellings of the numbers for which a formula holds, where the schema lists them; None where it does not."""
+    """Return the spellings of the numbers that satisfy a formula if the schema lists them; else None."""
     values = listed(formula, formulas)
     if values is None:
         return None
@@ -241,7 +241,7 @@ def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
 
 
 def _apart(parts: Iterable[int], signs: frozenset[int], formulas: Formulas) -> tuple[frozenset[Fraction], tuple[int, ...]]:
-    """The numbers that parts compare with in this way, and the other parts: a list is long, a look into a set is not."""
+    """Return the numbers that parts compare with in this way, and the other parts: a set lookup is faster than a list."""
     numbers, others = set(), []
     for part in parts:
         match formulas.values[part]:
@@ -253,7 +253,7 @@ def _apart(parts: Iterable[int], signs: frozenset[int], formulas: Formulas) -> t
 
 
 def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
-    """The numbers that the schema lists, of which a formula admits some or all; None where it lists none."""
+    """Return the numbers that the schema lists, of which a formula accepts some or all; None if it lists none."""
     value = formulas.values[formula]
     match value:
         case Compared(number, signs) if signs == frozenset({0}):

@@ -1,7 +1,7 @@
-"""What a schema may say about an object, property by property.
+"""The conditions that a schema may place on an object, property by property.
 
-Of declared names (those that a schema mentions) it is known in which order they come. All others are free names: they are
-described by languages, and nothing can keep them from coming twice.
+Declared names (those that a schema mentions) come in a known order. All others are free names: they are described by
+languages, and a grammar cannot prevent them from occurring twice.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from promptweave.compiler.regex.dfa import Dfa
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """A declared property is there, or is not. `exact`: validators agree about it, so its opposite can be said."""
+    """A declared property is present, or absent. `exact`: validators agree about it, so its negation can be expressed."""
 
     name: str
     wanted: bool = True
@@ -31,7 +31,7 @@ class Has:
 
 @dataclass(frozen=True, slots=True)
 class PropertyValue:
-    """The value of a declared property, if it is there."""
+    """The value of a declared property, if it is present, satisfies `value`."""
 
     name: str
     value: Literal
@@ -44,7 +44,7 @@ class PropertyValue:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Declared:
-    """The declared names of an object, in their order, with the place of each. A set of them is a number, a bit for each."""
+    """The declared names of an object, in order, with their positions. A set of names is an integer with a bit for each."""
 
     names: tuple[str, ...]
     places: Mapping[str, int]
@@ -54,16 +54,16 @@ class Declared:
         return cls(names, {name: place for place, name in enumerate(names)})
 
     def bit(self, name: str) -> int:
-        """The set of one name; of none where it is not declared."""
+        """Return the set of one name; the empty set if it is not declared."""
         return 1 << self.places[name] if name in self.places else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Every declared property but the `allowed` ones has such a value; `value` FALSE: there are none.
+    """Every declared property except the `allowed` ones has such a value; if `value` is FALSE, there are none.
 
-    One atom instead of one for each name: of 200 closed objects, each forbids what the 199 others declare. `some`: the
-    opposite, there is one that does not.
+    One atom instead of one per name: of 200 closed objects, each forbids the properties that the 199 others declare. `some`:
+    the negation: at least one does not have such a value.
     """
 
     declared: Declared
@@ -77,7 +77,7 @@ class Others:
 
     @property
     def mentioned(self) -> int:
-        """The names that change it when they are passed: the allowed ones, and the last one of all others."""
+        """Return the names that change it once passed: the allowed ones, and the last of all others."""
         return self.allowed | self._last
 
     @property
@@ -86,11 +86,11 @@ class Others:
         return 1 << (others.bit_length() - 1)
 
     def allows(self, name: str) -> bool:
-        """Whether nothing is said of a name."""
+        """Return whether the atom allows any value for a name."""
         return bool(self.allowed & self.declared.bit(name))
 
     def after(self, passed: int, formulas: Formulas) -> int:
-        """What it says of the names behind `passed`, and all before these."""
+        """Return what the atom requires after `passed`, and all the names before these, are done."""
         if passed & self._last:
             return Formulas.FALSE if self.some else Formulas.TRUE
         return formulas.atom(replace(self, allowed=self.allowed & ~passed))
@@ -98,9 +98,9 @@ class Others:
 
 @dataclass(frozen=True, slots=True)
 class Free:
-    """All free properties whose names are in a language have such a value; `value` FALSE: there are none.
+    """All free properties whose names are in a language have such a value; if `value` is FALSE, there are none.
 
-    `exact`: validators agree which names are in the language, so its opposite can be said.
+    `exact`: validators agree which names are in the language, so its negation can be expressed.
     """
 
     names: Dfa
@@ -117,7 +117,7 @@ class Free:
 
 @dataclass(frozen=True, slots=True)
 class SomeFree:
-    """Some free property has a name in the language."""
+    """At least one free property has a name in the language."""
 
     names: Dfa
     pointer: str = field(default="", compare=False)
@@ -128,7 +128,7 @@ class SomeFree:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """At least `low` and at most `high` (None: any number of) properties from here on."""
+    """From here on there are at least `low` and at most `high` (None: unbounded) properties."""
 
     low: int
     high: int | None
@@ -147,7 +147,7 @@ ObjectAtom = Has | PropertyValue | Others | Free | SomeFree | Count
 
 
 def value(formulas: Formulas, name: str, literal: Literal, pointer: str) -> int:
-    """The value of a declared property, if it is there."""
+    """Return the condition on the value of a declared property, if it is present."""
     if literal == TRUE:
         return Formulas.TRUE
     if literal == -TRUE:

@@ -1,4 +1,4 @@
-"""What a schema says of objects, as a formula; and which names schemas declare."""
+"""The object conditions of a schema, as a formula, and the names that schemas declare."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from promptweave.compiler.json_schema.logic.conditions import Conditions
 
 MAX_NAMES_LISTED = 64
-"""Names that `propertyNames` lists: up to so many, they are declared ones."""
+"""Maximum number of names in `propertyNames` that are treated as declared."""
 
 MAX_REGIONS = 32
 MAX_CONDITIONAL = 4
@@ -28,7 +28,7 @@ MAX_CONDITIONAL = 4
 
 @dataclass(frozen=True, slots=True)
 class _Evaluated:
-    """Properties that a schema has seen, if `condition` holds: the declared `names` (None: all), the free ones of `free`."""
+    """Properties a schema evaluates if `condition` holds: the declared `names` (None: all), and free ones in `free`."""
 
     condition: int
     names: frozenset[str] | None
@@ -45,13 +45,13 @@ class ObjectConditions:
     # -- names --
 
     def declared(self, names: tuple[str, ...]) -> Declared:
-        """The names with their places; the same value for the same names."""
+        """Return the names with their positions; the same object for the same names."""
         if names not in self._declared:
             self._declared[names] = Declared.of(names)
         return self._declared[names]
 
     def names(self, literals: Sequence[Literal]) -> tuple[str, ...]:
-        """The declared names: of properties, in order; then those that are only mentioned."""
+        """Return the declared names: of properties, in order; then those that are only mentioned."""
         declared: dict[str, None] = {}
         mentioned: dict[str, None] = {}
         seen: set[int] = set()
@@ -89,7 +89,7 @@ class ObjectConditions:
     # -- conditions --
 
     def say(self, node: Node, names: tuple[str, ...]) -> list[int]:
-        """What the node's own keywords say."""
+        """Return the conditions of the node's own keywords."""
         part, at, formulas = node.object, node.pointer, self._all.formulas
         if not node.about_objects:
             return []
@@ -116,7 +116,7 @@ class ObjectConditions:
         return parts
 
     def equals(self, pairs: Sequence[tuple[str, Literal]], names: tuple[str, ...], pointer: str) -> int:
-        """Objects of exactly these properties."""
+        """Return the formula of objects with exactly these properties."""
         formulas, there = self._all.formulas, dict(pairs)
         parts = [formulas.atom(Has(name, True, pointer)) for name in there]
         parts += self._others(there, FALSE, names, pointer)
@@ -125,7 +125,7 @@ class ObjectConditions:
         return formulas.every(parts)
 
     def _others(self, allowed: Iterable[str], literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
-        """All other declared properties have such a value."""
+        """Yield the condition that all other declared properties have such a value."""
         declared, bits = self.declared(names), bytearray(len(names) // 8 + 1)
         for name in allowed:
             place = declared.places[name]
@@ -135,7 +135,7 @@ class ObjectConditions:
             yield self._all.formulas.atom(others)
 
     def _by_language(self, node: Node, names: tuple[str, ...]) -> Iterator[int]:
-        """`patternProperties` and `additionalProperties`."""
+        """Yield the conditions of `patternProperties` and `additionalProperties`."""
         part, formulas, at = node.object, self._all.formulas, node.pointer
         patterns = [
             (*self._pattern(source, f"{at}/patternProperties{pointer_token(source)}"), literal, source)

@@ -1,4 +1,4 @@
-"""What a schema may say about a string, and the automaton of the strings for which a formula of it holds."""
+"""The conditions that a schema may place on a string, and the automaton of the strings that satisfy a formula."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,12 +12,12 @@ from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
 from promptweave.compiler.regex.formats import format_dfa
 
 MAX_TIGHT_STATES = 2_000
-"""Where a pattern and a large maxLength would need more states together, longer strings are left out."""
+"""If a pattern and a large maxLength together would need more states, longer strings are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Strings of `low` to `high` (None: any number) characters: code points."""
+    """Strings of `low` to `high` (None: unbounded) characters, counted as code points."""
 
     low: int
     high: int | None
@@ -58,7 +58,7 @@ class Formatted:
 
 @dataclass(frozen=True, slots=True)
 class Among:
-    """Some strings, or every other one."""
+    """The strings `texts`, or all other strings."""
 
     texts: frozenset[str]
     wanted: bool = True
@@ -72,7 +72,7 @@ StringAtom = Length | Matching | Formatted | Among
 
 
 def string_language(formula: int, formulas: Formulas, within: Dfa) -> Dfa:
-    """The strings of a language for which a formula holds; perhaps without long ones (MAX_TIGHT_STATES)."""
+    """Return the strings of `within` that satisfy a formula, possibly without long ones (MAX_TIGHT_STATES)."""
     low, high, at, rest = lengths_apart(formula, formulas)
     if high is not None and high < low:
         return automaton.EMPTY
@@ -81,7 +81,7 @@ def string_language(formula: int, formulas: Formulas, within: Dfa) -> Dfa:
 
 
 def lengths_apart(formula: int, formulas: Formulas) -> tuple[int, int | None, str, list[int]]:
-    """The least and the largest length that a formula asks for, where it does so, and what else it says."""
+    """Return the minimum and maximum length that a formula requires, their location, and its other parts."""
     low, high, at = 0, None, ""
     rest = []
     for part in formulas.parts(formula):
@@ -105,7 +105,7 @@ def _with_length(dfa: Dfa, low: int, high: int | None, at: str) -> Dfa:
 
 
 def language(formula: int, formulas: Formulas) -> Dfa:
-    """The automaton of the strings for which a formula holds."""
+    """Return the automaton of the strings that satisfy a formula."""
     value = formulas.values[formula]
     match value:
         case And(parts):
@@ -126,7 +126,7 @@ def language(formula: int, formulas: Formulas) -> Dfa:
 
 
 def widest(formula: int, formulas: Formulas) -> Dfa:
-    """All strings for which some validator may hold a formula to be true: what proofs that nothing is in common need.
+    """Return all strings that any validator may accept for a formula; used to prove that formulas are disjoint.
 
     Raises PatternError and TooManyStatesError.
     """
@@ -146,7 +146,10 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
 
 
 def has_none(formula: int, formulas: Formulas) -> bool:
-    """Whether a formula holds for no string, whoever judges. Listed strings need no automata. Raises as `widest` does."""
+    """Return whether no string satisfies a formula, for any validator. Listed strings need no automata.
+
+    Raises as `widest` does.
+    """
     atoms = [formulas.values[part] for part in formulas.parts(formula)]
     lists = [atom.texts for atom in atoms if isinstance(atom, Among) and atom.wanted]
     if lists:
@@ -158,7 +161,7 @@ def has_none(formula: int, formulas: Formulas) -> bool:
 
 
 def listed(formula: int, formulas: Formulas) -> list[str] | None:
-    """The strings that the schema lists, of which a formula admits some or all; None where it lists none."""
+    """Return the strings that the schema lists, of which a formula accepts some or all; None if it lists none."""
     value = formulas.values[formula]
     match value:
         case Among(texts, True):
@@ -194,7 +197,7 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
 
 
 def holds(formula: int, formulas: Formulas, text: str) -> bool:
-    """Whether a formula holds for one string."""
+    """Return whether a string satisfies a formula."""
     value = formulas.values[formula]
     match value:
         case And(parts):
@@ -209,7 +212,7 @@ def holds(formula: int, formulas: Formulas, text: str) -> bool:
 
 
 def finite_texts(formula: int, formulas: Formulas) -> list[str] | None:
-    """The strings for which a formula holds, where the schema lists them; None where it does not."""
+    """Return the strings that satisfy a formula if the schema lists them; else None."""
     value = formulas.values[formula]
     match value:
         case Among(texts, True):

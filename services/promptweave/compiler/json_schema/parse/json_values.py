@@ -1,4 +1,4 @@
-"""What the values in a schema are, and which of them no JSON text can be."""
+"""The types of the values in a schema, and checks for values that have no JSON text."""
 
 from decimal import Decimal
 from fractions import Fraction
@@ -7,14 +7,14 @@ from math import isfinite
 from promptweave.compiler.json_text import Json
 
 MAX_VALUE_DEPTH = 200
-"""Values of `enum` and `const` nested deeper than this are refused."""
+"""Maximum nesting depth of `enum` and `const` values. Deeper values are rejected."""
 
 MAX_NUMBER_BITS = 14_000
-"""About 4,200 digits: Python prints up to 4,300."""
+"""About 4,200 digits; Python prints up to 4,300."""
 
 
 def kind(value: Json) -> str:
-    """What a JSON value is, with its article; a number that is not too long itself."""
+    """Return the type of a JSON value with its article, or the number itself unless it is too long."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value) if isinstance(value, float) or abs(value) < 10**15 else "a number"
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
@@ -36,7 +36,7 @@ def is_names(value: Json) -> bool:
 
 
 def unspeakable(value: Json, depth: int = 0) -> str:
-    """Why a value cannot be written as JSON text; empty if it can."""
+    """Return why a value has no JSON text; empty if it has one."""
     if depth > MAX_VALUE_DEPTH:
         return f"it is nested more than {MAX_VALUE_DEPTH} deep"
     match value:
@@ -55,9 +55,9 @@ def unspeakable(value: Json, depth: int = 0) -> str:
 
 
 def exact(value: float | int | Decimal) -> Fraction:
-    """A JSON number as what its shortest spelling says (0.1 is a tenth).
+    """Return a JSON number as the exact value of its shortest spelling (0.1 is a tenth).
 
-    A float beyond 2^53 is the integer that it is: 1e23 is equal to that one, and not to 10^23.
+    A float beyond 2^53 is converted to the integer that it represents: 1e23 equals that integer, and not 10^23.
     """
     if isinstance(value, float) and abs(value) >= _LARGE:
         return Fraction(int(value))

@@ -1,4 +1,4 @@
-"""Where one stands in a document, and what is to be said of a place."""
+"""Locations in a schema document, and warnings about them."""
 
 from dataclasses import dataclass
 
@@ -9,9 +9,9 @@ from promptweave.compiler.json_text import pointer_token
 
 @dataclass(frozen=True, slots=True)
 class SchemaWarning:
-    """A keyword that is not enforced: its JSON pointer, and what follows.
+    """A keyword that is not enforced: its JSON pointer, and the consequence.
 
-    `loosened`: the grammar admits values that the schema does not, so a finished value must be validated.
+    `loosened`: the grammar accepts values that the schema does not, so a finished value must be validated.
     """
 
     pointer: str
@@ -21,9 +21,9 @@ class SchemaWarning:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where one stands: pointer, resolver (None: the root's, not needed yet), draft, how deep.
+    """A location: its pointer, resolver (None: the root's, not needed yet), draft and depth.
 
-    `entered`: the resolver knows the `$id` that the schema itself has.
+    `entered`: the resolver already includes the schema's own `$id`.
     """
 
     pointer: str

@@ -1,7 +1,7 @@
-"""A schema as values: one node for each schema of a document, which know each other by number.
+"""Schemas as values: one node per schema of a document; nodes refer to each other by number.
 
-A positive number means the schema itself, a negative one its complement, so a set of numbers says everything that is asked
-of a value: these schemas hold, those do not. 1 is the schema `true`.
+A positive number means the schema itself, a negative one its complement, so a set of numbers expresses all requirements of
+a value: which schemas hold, and which do not. 1 is the schema `true`.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Members:
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """A bound of numbers; `sign` 1: from below, -1: from above."""
+    """A bound of numbers; `sign` 1: lower bound, -1: upper bound."""
 
     value: Fraction
     sign: int
@@ -44,7 +44,7 @@ class Contains:
 
 @dataclass(frozen=True, slots=True)
 class ArrayPart:
-    """What a schema says about arrays. `items` is for those behind `prefix`; None: nothing is said."""
+    """The array keywords of a schema. `items` applies to the items after `prefix`; None: unspecified."""
 
     prefix: tuple[Literal, ...] = ()
     items: Literal | None = None
@@ -57,7 +57,7 @@ class ArrayPart:
 
 @dataclass(frozen=True, slots=True)
 class ObjectPart:
-    """What a schema says about objects. `patterns`: pattern → schema; `additional` and others None: nothing is said."""
+    """The object keywords of a schema. `patterns`: pattern → schema. None, for `additional` and others: unspecified."""
 
     properties: tuple[tuple[str, Literal], ...] = ()
     patterns: tuple[tuple[str, Literal], ...] = ()
@@ -75,10 +75,10 @@ class ObjectPart:
 class Node:
     """One schema.
 
-    types       those it names; None: none, so all
-    every       what also holds in the same place: `$ref`, `$dynamicRef`, `allOf`
+    types       the types it lists; None: unspecified, so all
+    every       schemas that also apply to the same value: `$ref`, `$dynamicRef`, `allOf`
     condition   `if`, `then`, `else`
-    relaxed     keywords that are not enforced here, because that is not possible and was allowed
+    relaxed     keywords that are not enforced here, because that is impossible and leaving them out was allowed
     """
 
     number: int
@@ -102,5 +102,5 @@ class Node:
 
     @property
     def is_reference(self) -> bool:
-        """Whether it says nothing but that another schema holds."""
+        """Return whether the schema only requires that another schema holds."""
         return len(self.every) == 1 and self == Node(self.number, self.pointer, every=self.every)

@@ -1,4 +1,4 @@
-"""The keywords of one schema → a node: each is checked, and what is malformed is an error with its place."""
+"""Reads the keywords of one schema into a node; a malformed keyword is an error with its location."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -30,9 +30,9 @@ class NodeReader:
         patterns = schema.get("patternProperties")
         base = place.pointer + "/patternProperties"
         if isinstance(patterns, dict) and any(base + pointer_token(source) in reader.relaxed for source in patterns):
-            # Which names are additional hangs on all patterns.
+            # Which names are additional depends on all patterns.
             self._relaxed |= {"patternProperties", "additionalProperties"}
-        # `oneOf` without "only one" is `anyOf`, which says more than nothing.
+        # `oneOf` without uniqueness is `anyOf`, which is still stricter than nothing.
         self._schema = {
             key: value for key, value in schema.items() if key in enforced and (key not in self._relaxed or key == "oneOf")
         }
@@ -159,7 +159,7 @@ class NodeReader:
         for keyword, sign in (("minimum", 1), ("exclusiveMinimum", 1), ("maximum", -1), ("exclusiveMaximum", -1)):
             exclusive = keyword.startswith("exclusive")
             if self._place.draft is DRAFT_4:
-                # There exclusiveMinimum says of minimum whether it is exclusive.
+                # In draft 4, exclusiveMinimum is a boolean that makes minimum exclusive.
                 other = "exclusive" + keyword.capitalize()
                 if exclusive:
                     continue
@@ -178,7 +178,7 @@ class NodeReader:
             return None
         step = exact(value)
         if step.denominator & (step.denominator - 1):
-            # 4.35 / 0.01 is no integer in binary floats.
+            # 4.35 / 0.01 is not an integer in binary floating point.
             pointer = self._place.pointer + "/multipleOf"
             why = "its multiples are meant as decimals; validators that divide binary floats reject some of them"
             self._reader.warn(SchemaWarning(pointer, why))

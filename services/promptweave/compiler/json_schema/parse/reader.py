@@ -1,4 +1,4 @@
-"""JSON Schema → nodes: each schema of a document once, references followed, by the draft that holds there."""
+"""JSON Schema → nodes: reads each schema of a document once, and follows references, according to its draft."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ from promptweave.compiler.json_schema.parse.references import References
 from promptweave.compiler.json_text import Json, pointer_token
 
 MAX_DEPTH = 100
-"""Schemas nested deeper than this are refused."""
+"""Maximum nesting depth of schemas. Deeper schemas are rejected."""
 
 MAX_NODES = 100_000
 
 
 @dataclass
 class Reader:
-    """Reads one document. `relaxed`: pointers of keywords that are not to be enforced."""
+    """Reads one document. `relaxed`: pointers of keywords that are not enforced."""
 
     document: Json
     relaxed: frozenset[str] = frozenset()
@@ -33,7 +33,7 @@ class Reader:
     _references: References | None = None
 
     def root(self) -> Literal:
-        """Reads the document's own schema."""
+        """Read the document's root schema."""
         draft = DRAFT_2020_12
         if isinstance(self.document, dict) and "$schema" in self.document:
             draft = self._draft(self.document["$schema"], "/$schema")
@@ -45,13 +45,13 @@ class Reader:
         return number
 
     def node(self, number: Literal) -> Node:
-        """A node by number; whatever its sign."""
+        """Return a node by number, ignoring the sign."""
         node = self.nodes[abs(number)]
         assert node is not None
         return node
 
     def resolve(self, literal: Literal) -> Literal:
-        """What a literal means: where a schema is nothing but a reference, the schema that it leads to."""
+        """Return what a literal stands for: if its schema is only a reference, the target schema."""
         if literal not in self._meant:
             seen, found = {abs(literal)}, literal
             while abs(found) > TRUE and self.node(found).is_reference:
@@ -64,7 +64,7 @@ class Reader:
         return self._meant[literal]
 
     def read(self, schema: Json, place: Location, *, later: bool = False) -> Literal:
-        """The number of a schema, read if it is new; or `later`, when all that is being read is done."""
+        """Return the number of a schema, reading it if it is new. `later`: queue it until everything being read is done."""
         if schema is True:
             return TRUE
         if schema is False:
@@ -83,7 +83,7 @@ class Reader:
                 raise SchemaError("unsupported", place.pointer, f"schemas nested more than {MAX_DEPTH} deep")
             if len(self.nodes) >= MAX_NODES:
                 raise SchemaError("unsupported", place.pointer, f"more than {MAX_NODES} schemas in one document")
-            # Known before it is read, so that recursion ends.
+            # Registered before it is read, so that recursion terminates.
             number = self._numbers[key] = len(self.nodes)
             self.nodes.append(None)
             if later:
@@ -95,7 +95,7 @@ class Reader:
     def _read(self, schema: dict[str, Json], place: Location, number: int) -> Node:
         name = place.draft.id
         if place.draft.is_old and "$ref" in schema:
-            # Until draft 7 whatever stands beside a reference is ignored, an $id too.
+            # Up to draft 7, all siblings of a reference are ignored, including $id.
             schema = {key: value for key, value in schema.items() if key == "$ref" or (key in ANNOTATIONS and key != name)}
         if isinstance(schema.get(name), str) and not schema[name].startswith("#") and not place.entered:
             place = self._in_resource(schema, place)
@@ -135,12 +135,12 @@ class Reader:
             self.warn(SchemaWarning(pointer, f"the unknown keyword {keyword!r} is ignored{instead}"))
 
     def warn(self, warning: SchemaWarning) -> None:
-        """Adds a warning, once."""
+        """Add a warning unless it is a duplicate."""
         if warning not in self.warnings:
             self.warnings.append(warning)
 
     def follow(self, keyword: str, reference: str, place: Location) -> Literal:
-        """The schema that a reference leads to."""
+        """Return the target schema of a reference."""
         assert self._references
         resolver = place.resolver or self._references.root
         look_up = {
@@ -156,13 +156,13 @@ class Reader:
         return self.read(contents, Location(pointer, resolver, draft, 0, entered=True), later=True)
 
     def compound(self, pointer: str, **parts: Any) -> Literal:
-        """A schema that is not in the document, but follows from it."""
+        """Add a schema that is not in the document but is derived from it."""
         self.nodes.append(Node(len(self.nodes), pointer, **parts))
         return len(self.nodes) - 1
 
 
 def _plain_type(schema: dict[str, Json]) -> str | None:
-    """The type of a schema that says nothing else: all such schemas are one."""
+    """Return the type of a schema that specifies nothing else: all such schemas share a node."""
     name = schema.get("type")
     plain = isinstance(name, str) and name in _PLAIN_TYPES and all(key == "type" or key in _TEXTS for key in schema)
     return name if plain else None

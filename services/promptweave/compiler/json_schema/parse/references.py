@@ -1,4 +1,4 @@
-"""Where references lead, by the `referencing` library: never to the network, only to what the document holds."""
+"""Resolves references with the `referencing` library: only within the document, never over the network."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,7 +14,7 @@ from promptweave.compiler.json_schema.keywords import Draft
 from promptweave.compiler.json_text import Json, pointer_token
 
 Resolver = Any
-"""referencing's resolver: it knows the base URI."""
+"""referencing's resolver, which knows the base URI."""
 
 METASCHEMA = "https://json-schema.org/draft/2020-12/schema"
 _VOCABULARIES = "https://json-schema.org/draft/2020-12/meta/"
@@ -40,7 +40,7 @@ class References:
 
     @property
     def root(self) -> Resolver:
-        """The resolver at the document's root; made when the first reference asks for it."""
+        """Return the resolver at the document's root, created when first needed."""
         if self._root is None:
             resource = _SPECIFICATIONS[self._draft].create_resource(self._document)
             try:
@@ -50,11 +50,11 @@ class References:
         return self._root
 
     def below(self, resolver: Resolver, schema: dict[str, Json], draft: Draft) -> Resolver:
-        """The resolver inside a schema with an `$id` of its own."""
+        """Return the resolver inside a schema with its own `$id`."""
         return resolver.in_subresource(_SPECIFICATIONS[draft].create_resource(schema))
 
     def look_up(self, resolver: Resolver, reference: str, at: str) -> tuple[Json, Resolver]:
-        """The schema that a reference means, and the resolver there."""
+        """Return the target schema of a reference, and the resolver there."""
         keyword = at.rpartition("/")[2]
         self._enters_vocabulary |= reference.startswith(_VOCABULARIES)
         try:
@@ -68,13 +68,13 @@ class References:
         return found.contents, found.resolver
 
     def look_up_dynamic(self, resolver: Resolver, reference: str, at: str) -> tuple[Json, Resolver]:
-        """What a `$dynamicRef` means, where that is the same however one comes there."""
+        """Resolve a `$dynamicRef`, provided that its target does not depend on the dynamic scope."""
         contents, there = self.look_up(resolver, reference, at)
         name = reference.rpartition("#")[2]
         if not (isinstance(contents, dict) and name and contents.get("$dynamicAnchor") == name):
             return contents, there
         holders = list(self._dynamic_anchors(name))
-        # The root is the outermost scope of every path: what it holds comes first.
+        # The root is the outermost scope of every path: its anchors take precedence.
         in_root = [holder for holder in holders if holder[2]]
         if len(holders) == 1 or in_root:
             found, inner, _ = (in_root or holders)[0]
@@ -85,7 +85,7 @@ class References:
         raise SchemaError("unsupported", at, why, keyword="$dynamicRef")
 
     def look_up_recursive(self, resolver: Resolver, reference: str, at: str) -> tuple[Json, Resolver]:
-        """What a `$recursiveRef` means: the document, where that is all one resource."""
+        """Resolve a `$recursiveRef`: to the document, provided that it is a single resource."""
         contents, there = self.look_up(resolver, reference, at)
         if contents is not self._document or not self._is_one_resource:
             why = f"{reference!r} may lead to different schemas, depending on the way there; use $ref"
@@ -94,7 +94,7 @@ class References:
 
     @cached_property
     def _is_one_resource(self) -> bool:
-        """Whether no schema inside the document has an `$id` of its own."""
+        """Return whether no schema inside the document has its own `$id`."""
         waiting = [self._document]
         while waiting:
             schema = waiting.pop()
@@ -105,7 +105,7 @@ class References:
         return True
 
     def _dynamic_anchors(self, name: str) -> Iterator[tuple[Json, Resolver, bool]]:
-        """Schemas with this `$dynamicAnchor`, their resolvers, and whether they belong to the root's resource."""
+        """Yield the schemas with this `$dynamicAnchor`, their resolvers, and whether they belong to the root resource."""
         waiting = [(self._document, self.root, True)]
         while waiting:
             schema, resolver, in_root = waiting.pop()
@@ -118,7 +118,7 @@ class References:
             waiting += reversed([(each.contents, resolver, in_root) for each in inner])
 
     def pointer(self, schema: Json, reference: str) -> str:
-        """Where a schema stands in the document: a JSON pointer; for one of another document, its reference."""
+        """Return the JSON pointer of a schema in the document; for a schema of another document, its reference."""
         if not self._pointers:
             self._index(self._document)
         return self._pointers.get(id(schema), reference)

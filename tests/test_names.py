@@ -1,0 +1,218 @@
+"""Names: one meaning each, none of the standard library's, and none of the retired words. The pages that name code are true.
+
+The lists of exceptions are exact: an entry that is no longer needed fails the test, so that they only shrink.
+"""
+
+import ast
+import builtins
+import collections.abc
+import re
+import typing
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = {
+    path.name: path
+    for root in ("services", "facade")
+    for path in (ROOT / root / "promptweave").iterdir()
+    if path.is_dir() and any(path.rglob("*.py"))
+}
+SERVICES = ("compiler", "inference", "output", "facade", "rpc", "cli")
+
+JSON_OBJECT = "`dict[str, Any]`, the same each time; issue 17 wants one definition"
+DEFINED_TWICE = {
+    # (service, type) → the number of modules, and the reason.
+    ("compiler", "Call"): (2, "a call of the history; a pair of name and arguments, in the round trip of a profile"),
+    ("compiler", "Draft"): (
+        2,
+        "a version of JSON Schema, as the standard names it; a caller's grammar before it is made safe",
+    ),
+    ("compiler", "IdForm"): (2, "the ids that a template accepts; the ids that a model may generate"),
+    ("compiler", "LiteralSet"): (2, "`frozenset[Literal]` both times: schemas of an item, and of a property's value"),
+    ("facade", "JsonObject"): (15, JSON_OBJECT),
+    ("facade", "Operation"): (
+        2,
+        "an operation of OpenAPI; an operation of OpenTelemetry's conventions: both terms are given",
+    ),
+    ("facade", "Reasoning"): (2, "`reasoning` of a chat request, and of a Responses request: different objects of the wire"),
+    ("facade", "StreamOptions"): (2, "`stream_options` of a chat request, and of a Responses request: different objects"),
+    ("inference", "Batches"): (
+        2,
+        "`AsyncGenerator[list[Chunk], None]` both times: `reasoning_budget` imports `fast_forward`",
+    ),
+    ("inference", "JsonObject"): (2, JSON_OBJECT),
+    ("inference", "Segment"): (2, "a segment of a prompt; a segment of a transcript, as whisper.cpp calls it"),
+    ("inference", "Tokens"): (2, "an input of the embedding model; the event that carries token ids"),
+}
+
+STANDARD = {
+    name
+    for name in (*dir(builtins), *typing.__all__, *collections.abc.__all__)
+    if not name.startswith("_")  # `__doc__` and the like are every module's.
+}
+HIDING = {
+    # "package/module.py name" → the reason.
+    "compiler/json_schema/emit/unsatisfiable.py Never": "why no value is valid; `typing.Never` is not used in the package",
+    "compiler/json_schema/parse/node.py Literal": "logic's word for a formula or its complement; the name that HOUSE.md has",
+    "compiler/regex/ecma_parser.py Pattern": "ECMA-262's word for the root of a regular expression",
+    "compiler/regex/language.py Sequence": "concatenation of languages; `collections.abc.Sequence` is not used beside it",
+    "facade/openai/responses/body.py Text": "OpenAI's object `text` of a Responses request",
+    "inference/generation/request.py Text": "the field `text` of the contract's PromptSegment",
+}
+
+RETIRED = {
+    *("abilities", "appended", "asked", "asking", "beginnings", "bringing", "certain", "described", "enforced", "envelope"),
+    *("exactly", "facts", "fit", "forced", "gate", "gets_on", "household", "kept", "let_in", "meant", "near", "normalise"),
+    *("normalised", "onemodel", "opposite", "pace", "party", "passing", "patient", "published", "pulse", "rest", "rests"),
+    *("same", "saw", "settled", "shown", "side_engines", "silenced", "stand_in", "strange", "tagged", "together", "told"),
+    *("told_apart", "tokenise", "trouble", "turnend", "turn_end", "unserved", "watched", "what_may_come", "worth"),
+}
+"""Names of before issue 17, and bare participles and adverbs: as whole names, without regard to case and leading `_`."""
+STILL_THERE = {
+    # "package/module.py name" → why it may stay, or what to make of it.
+    "common/tracing.py _asked": "rename: whether the environment variables turn tracing on",
+    "compiler/json_schema/compile.py exactly": "rename: a context manager that turns Python's errors into SchemaError",
+    "compiler/messages/content_check.py certain": "rename: whether the texts are found apart from each other",
+    "compiler/messages/fallback.py _normalised": "rename: British spelling",
+    "compiler/messages/normalize.py normalise": "rename: British spelling, in a module that is spelled otherwise",
+    "compiler/profile/call_syntax.py rest": "the ordinary word: the remainder of a text",
+    "compiler/profile/documented_syntax.py described": "rename: the syntaxes that a prompt documents",
+    "compiler/profile/profile.py asked": "rename: returns the generation prompt",
+    "compiler/regex/ecma_parser.py rest": "the ordinary word: the remainder of the pattern",
+    "compiler/regex/ecma_to_dfa.py Rest": "the ordinary word: what follows a part of a pattern, a continuation",
+    "compiler/service/worker.py passing": "rename: whether a response depends on the clock",
+    "compiler/styles/argument_values.py told": "rename: text for the arguments that the output does not hold",
+    "compiler/styles/generic.py envelope": "the generic style's JSON envelope, as its documentation calls it",
+    "compiler/text_grammar/draft.py _beginnings": "rename: a sequence of nullable items by its first one that is not empty",
+    "facade/anthropic/to_chat.py _asked": "rename: adds a block of a user message",
+    "facade/backend/fan_out.py together": "rename: the fan-out",
+    "facade/backend/models.py _meant": "rename: the models that a name matches",
+    "facade/http/request.py told": "rename: an exception handler",
+    "facade/openai/responses/events.py _Told": "rename: an event and its fields",
+    "facade/openai/responses/events.py _told": "rename: the events of an item, with its index",
+    "facade/openai/responses/routes.py _kept": "rename: the response, stored if the request says so",
+    "facade/openai/responses/routes.py kept": "rename: a route",
+    "facade/telemetry/metrics.py shown": "rename: the metrics as a response",
+    "inference/auxiliary_engines.py gate": "rename with `Engine.gate`: its SlotQueue",
+    "inference/embeddings/embed.py _normalised": "rename: British spelling",
+    "inference/engine/load_balancer.py facts": "rename with `ReadyEngine.facts`: its ModelInfo",
+    "inference/engine/load_balancer.py near": "rename: returns a StickyEngine",
+    "inference/generation/fast_forward.py _appended": "appended text is what the module is about",
+    "inference/generation/fast_forward.py _forced": "forced text is what the module is about",
+    "inference/generation/generate.py _together": "rename: a batch as one list of events",
+    "inference/generation/token_regions.py _told": "rename: the positions of tokens whose region is known",
+    "output/grammar/derivative.py rest": "the ordinary word: the unread remainder of an expression",
+    "output/parse/transforms.py _Same": "rename: the identity transform",
+    "rpc/bearer_token.py _watched": "rename: the token's ReloadingFile",
+}
+
+
+Kind = Literal["type", "function", "value"]
+_ALIAS = re.compile(r"_*[A-Z]\w*[a-z]")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A type, a function or, at the top of a module, a value."""
+
+    package: str
+    module: str
+    name: str
+    kind: Kind
+    is_top: bool
+
+    def __str__(self) -> str:
+        return f"{self.module} {self.name}"
+
+
+def definitions(package: str) -> Iterator[Definition]:
+    """Return what the modules of a package define. Values at the top whose names are in CamelCase are type aliases."""
+    folder = PACKAGES[package]
+    for path in sorted(folder.rglob("*.py")):
+        module = str(path.relative_to(folder.parent))
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+                kind: Kind = "type" if isinstance(node, ast.ClassDef) else "function"
+                yield Definition(package, module, node.name, kind, node in tree.body)
+        for node in tree.body:
+            for name in _assigned(node):
+                yield Definition(package, module, name, "type" if _ALIAS.match(name) else "value", is_top=True)
+
+
+def _assigned(node: ast.stmt) -> list[str]:
+    """Return the names that a statement assigns. Type variables are parameters, not types."""
+    if isinstance(node, ast.AnnAssign):
+        targets, value = [node.target], node.value
+    elif isinstance(node, ast.Assign):
+        targets, value = node.targets, node.value
+    else:
+        return []
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "TypeVar":
+        return []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+ALL = [each for package in PACKAGES for each in definitions(package)]
+
+
+def test_a_type_is_defined_in_one_module_of_its_service() -> None:
+    places = {
+        (each.package, each.name, each.module)
+        for each in ALL
+        if each.package in SERVICES and each.kind == "type" and each.is_top and not each.name.startswith("_")
+    }
+    counts = Counter((service, name) for service, name, _ in places)
+    found = {key: count for key, count in counts.items() if count > 1}
+    assert found == {key: count for key, (count, _) in DEFINED_TWICE.items()}
+
+
+def test_no_public_name_hides_one_of_the_standard_library() -> None:
+    assert {str(each) for each in ALL if each.is_top and each.name in STANDARD} == HIDING.keys()
+
+
+def test_retired_words_are_no_names() -> None:
+    found = {str(each) for each in ALL if each.kind != "value" and each.name.strip("_").lower() in RETIRED}
+    found |= {
+        str(path.relative_to(folder.parent))
+        for folder in PACKAGES.values()
+        for path in (folder, *folder.rglob("*"))
+        if path.suffix in ("", ".py") and path.stem.lower() in RETIRED
+    }
+    assert found == STILL_THERE.keys()
+
+
+def test_the_glossary_names_what_exists() -> None:
+    page = (ROOT / "docs/concepts.md").read_text(encoding="utf-8")
+    defined = {(each.module, each.name) for each in ALL}
+    rows = re.findall(r"^\| (.+?) \| `(\S+\.py)` \|", page, re.MULTILINE)
+    assert len(rows) > 50
+    unknown = [
+        (module, name)
+        for names, module in rows
+        for name in re.findall(r"`(\w+)`", names)
+        if (module, name) not in defined and not _has_attribute(module, name)
+    ]
+    assert unknown == []
+    for word in re.findall(r"^\| (.+?) \| `\S+\.py` \|", page, re.MULTILINE):
+        assert page.count(f"\n| {word} |") == 1, f"{word} stands there twice"
+
+
+def _has_attribute(module: str, name: str) -> bool:
+    """Return whether a class of the module has a field of that name."""
+    folder = PACKAGES[module.partition("/")[0]].parent
+    tree = ast.parse((folder / module).read_text(encoding="utf-8"))
+    fields = (line for node in ast.walk(tree) if isinstance(node, ast.ClassDef) for line in node.body)
+    return any(name in _assigned(line) for line in fields)
+
+
+def test_the_architecture_page_shows_the_folders() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    for folder in PACKAGES.values():
+        assert f"`{folder.relative_to(ROOT)}`" in page, folder
+    for name in re.findall(r"`((?:[\w-]+/)+[\w-]+\.(?:py|proto))`", page):
+        assert list(ROOT.glob(name)) or list(ROOT.glob(f"*/promptweave/{name}")), name
