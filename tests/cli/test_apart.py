@@ -87,7 +87,7 @@ def test_apart_and_secured(secrets: Path, demo_model: Path) -> None:
             ("compiler", "--tls-cert", "cert.pem", "--tls-key", "other.pem"), "another certificate's", id="no-pair"
         ),
         pytest.param(("inference", "--token-file", "absent"), "cannot read", id="no-token"),
-        pytest.param(("facade", "--compiler", "compiler"), "--compiler compiler is no address", id="no-port"),
+        pytest.param(("facade", "--compiler", "compiler"), "--compiler compiler: not a valid address", id="no-port"),
         pytest.param(("facade", "--services-ca", "absent"), "cannot read", id="no-ca"),
         pytest.param(("precache", "/dev/null", "--services-ca", "absent"), "cannot read", id="precache"),
     ],

@@ -248,7 +248,7 @@ def test_it_asks_for_a_key_and_keeps_it_in_the_tab(opening: Opening, served: Ser
     with running("facade", "--port", "0", *services, "--api-key", "secret", until=r"listening on \S+\n") as (_, said):
         page = opening(root=f"http://{said.split()[-1]}")
         state(page, "error")
-        assert "a valid API key is needed" in page.inner_text("#error")
+        assert "a valid API key is required" in page.inner_text("#error")
         page.fill("#key", "secret")
         page.press("#key", "Enter")
         state(page, "ready")

@@ -155,8 +155,10 @@ BOUNDARY = {"content-type": "multipart/form-data; boundary=b"}
     [
         pytest.param({"content-type": "application/json"}, b"{}", "not multipart/form-data", id="json"),
         pytest.param({}, b"", "not multipart/form-data", id="nothing"),
-        pytest.param({"content-type": "multipart/form-data"}, b"--b--\r\n", "cannot be read", id="no-boundary"),
-        pytest.param(BOUNDARY, b"rubbish", "cannot be read|file", id="rubbish"),
+        pytest.param(
+            {"content-type": "multipart/form-data"}, b"--b--\r\n", "not valid multipart/form-data", id="no-boundary"
+        ),
+        pytest.param(BOUNDARY, b"rubbish", "not valid|file", id="rubbish"),
         pytest.param(BOUNDARY, b"--b--\r\n", "file", id="no-file"),
         pytest.param(
             BOUNDARY,
@@ -192,7 +194,7 @@ BOUNDARY = {"content-type": "multipart/form-data; boundary=b"}
         pytest.param(
             BOUNDARY,
             b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n\xff\xfe\r\n--b--\r\n',
-            "file|cannot be read",
+            "file|not valid",
             id="bytes",
         ),
     ],

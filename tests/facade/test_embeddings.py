@@ -81,9 +81,9 @@ def test_all_forms_of_input(client: openai.OpenAI, given: Any, count: int) -> No
         pytest.param({"input": ""}, "input", "the input is empty", id="empty"),
         pytest.param({"input": []}, "input", "nothing to embed", id="nothing"),
         pytest.param({"input": ["a", ""]}, "input[1]", "the input is empty", id="one-empty"),
-        pytest.param({"input": ["a", 5]}, "input[1]", "invalid value", id="mixed"),
-        pytest.param({"input": [5, -5]}, "input[1]", "invalid value", id="negative"),
-        pytest.param({"input": {"text": "a"}}, "input", "invalid value", id="object"),
+        pytest.param({"input": ["a", 5]}, "input[1]", "input[1]: ", id="mixed"),
+        pytest.param({"input": [5, -5]}, "input[1]", "input[1]: ", id="negative"),
+        pytest.param({"input": {"text": "a"}}, "input", "input: ", id="object"),
         pytest.param({"input": "a" * 200}, "input", f"has 202 tokens, and the model takes {CONTEXT}", id="long"),
         pytest.param({"input": ["a", "a" * 200]}, "input[1]", "has 202 tokens", id="one-long"),
         pytest.param({"input": [2] * 200}, "input", "has 200 tokens", id="many-tokens"),
@@ -91,8 +91,8 @@ def test_all_forms_of_input(client: openai.OpenAI, given: Any, count: int) -> No
         pytest.param({"input": ["a"] * 2049}, "input", "at most 2048", id="too-many"),
         pytest.param({"input": "a", "dimensions": 33}, "dimensions", "have 32", id="dimensions"),
         pytest.param({"input": "a", "dimensions": 0}, "dimensions", "greater than or equal to 1", id="no-dimensions"),
-        pytest.param({"input": "a", "embd_normalize": -1}, "embd_normalize", "is not served", id="normalisation"),
-        pytest.param({"input": "a", "encoding_format": "hex"}, "encoding_format", "invalid value", id="encoding"),
+        pytest.param({"input": "a", "embd_normalize": -1}, "embd_normalize", "is not supported", id="normalisation"),
+        pytest.param({"input": "a", "encoding_format": "hex"}, "encoding_format", "encoding_format: ", id="encoding"),
     ],
 )
 def test_refusals(vectors: Serving, body: dict[str, Any], param: str, message: str) -> None:

@@ -72,7 +72,7 @@ async def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path: Path, cap
         file.unlink()
         for _ in range(3):
             assert await status(client, authorization="Bearer second") == LET_IN
-        assert sum("stay" in record.message for record in caplog.records) == 1
+        assert sum("keeping the previous keys" in record.message for record in caplog.records) == 1
         file.write_text("third")
         assert await status(client, authorization="Bearer third") == LET_IN
 
@@ -81,7 +81,7 @@ async def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path: Path, cap
     ("make", "why"),
     [
         (lambda file: None, "No such file"),
-        (lambda file: file.write_text("# nothing\n"), "no API key"),
+        (lambda file: file.write_text("# nothing\n"), "contains no key"),
         (lambda file: file.write_bytes(b"\xff"), "UTF-8"),
         (lambda file: file.mkdir(), "directory"),
     ],
@@ -196,7 +196,7 @@ def test_the_api_over_tls_with_keys_in_a_file(
 @pytest.mark.parametrize(
     ("arguments", "why"),
     [
-        (("--tls-cert", "nothing.pem"), "go together"),
+        (("--tls-cert", "nothing.pem"), "must be used together"),
         (("--tls-cert", "nothing.pem", "--tls-key", "nothing.pem"), "nothing.pem"),
         (("--api-keys-file", "nothing.txt"), "nothing.txt: No such file"),
     ],

@@ -193,7 +193,7 @@ def test_a_name_is_needed_and_has_to_be_one(front: httpx.Client, path: str) -> N
     # No OpenAI name means all models, as it would with one.
     error = told(front.post(path, json={**WHERE[path], "model": "gpt-3.5-turbo"}))
     assert (error["status"], error["code"], error["param"]) == (404, "model_not_found", "model")
-    assert "there are 'random'" in error["message"]
+    assert "available models: 'random'" in error["message"]
     assert "embedder" not in error["message"]
 
 
@@ -203,9 +203,10 @@ def test_other_roles_follow(front: httpx.Client) -> None:
         assert front.post("/v1/embeddings", json={**body, "input": "a"}).json()["model"] == "embedder"
     error = told(front.post("/v1/embeddings", json={"model": "random", "input": "a"}))
     assert (error["status"], error["code"]) == (404, "model_not_found")
-    assert "that embeds; there are 'embedder'" in error["message"]
+    assert error["message"].startswith("embedding model ")
+    assert "does not exist; available models: 'embedder'" in error["message"]
     error = told(front.post("/v1/rerank", json={"query": "a", "documents": ["b"]}))
-    assert (error["status"], error["message"]) == (501, "no model here ranks: the routes file names none")
+    assert (error["status"], error["message"]) == (501, "no rerank model is configured; add one to the routes file")
     error = told(front.post("/v1/chat/completions", json={"model": "embedder", "messages": ASKED}))
     assert error["status"] == 404
 

@@ -42,29 +42,35 @@ def test_it_names_models_and_says_where_they_are(tmp_path: Path) -> None:
 WRONG = {
     "no TOML": ("[models.a]\ninference: x", "line 2, column 10"),
     "a table twice": ("[models.a]\n[models.a]\n", "line 2"),
-    "no model": ("", "there is no model"),
-    "another key": ("model = 1\n[models.a]\n", "model: there is no such key"),
-    "no table": ("[models]\na = 1\n", "models.a: this is no table"),
-    "a list": ("[[models]]\nname = 'a'\n", "there is no model"),
-    "no name": ('[models.""]\n', 'models."": a model needs a name'),
-    "a key that is not known": ("[models.a]\ninferense = 'x:1'\n", "models.a.inferense: there is no such key; a model has "),
+    "no model": ("", "no models; add a table"),
+    "another key": ("model = 1\n[models.a]\n", "model: unknown key"),
+    "no table": ("[models]\na = 1\n", "models.a: not a table"),
+    "a list": ("[[models]]\nname = 'a'\n", "no models; add a table"),
+    "no name": ('[models.""]\n', 'models."": the model\'s name is empty'),
+    "a key that is not known": ("[models.a]\ninferense = 'x:1'\n", "models.a.inferense: unknown key; valid keys: "),
     "a wrong type": ("[models.a]\ninference = 50052\n", "models.a.inference: input should be a valid string"),
     "a role": ("[models.a]\nrole = 'image'\n", "models.a.role: input should be 'chat', 'embedding', 'rerank' or"),
     "an alias that is no text": ("[models.a]\naliases = ['x', 1]\n", "models.a.aliases[1]: input should be a valid string"),
-    "an empty alias": ("[models.a]\naliases = ['']\n", "models.a.aliases[0]: a name cannot be empty"),
+    "an empty alias": ("[models.a]\naliases = ['']\n", "models.a.aliases[0]: must not be empty"),
     "aliases as text": ("[models.a]\naliases = 'x'\n", "models.a.aliases: input should be a valid list"),
-    "no address": ("[models.'a b']\ninference = 'here'\n", 'models."a b".inference: \'here\' is no address'),
-    "no port": ("[models.a]\ninference = 'localhost:http'\n", "models.a.inference: 'localhost:http' is no address"),
-    "no such port": ("[models.a]\ncompiler = 'localhost:65536'\n", "models.a.compiler: 'localhost:65536' is no address"),
+    "no address": ("[models.'a b']\ninference = 'here'\n", 'models."a b".inference: \'here\' is not a valid address'),
+    "no port": ("[models.a]\ninference = 'localhost:http'\n", "models.a.inference: 'localhost:http' is not a valid address"),
+    "no such port": (
+        "[models.a]\ncompiler = 'localhost:65536'\n",
+        "models.a.compiler: 'localhost:65536' is not a valid address",
+    ),
     "an alias of two": (
         "[models.a]\naliases = ['x']\n[models.b]\naliases = ['y', 'x']\n",
-        "models.b.aliases[1]: 'x' means the model 'a'",
+        "models.b.aliases[1]: 'x' already selects the model 'a'",
     ),
-    "an alias that is a name": ("[models.a]\n[models.b]\naliases = ['a']\n", "models.b.aliases[0]: 'a' means the model 'a'"),
+    "an alias that is a name": (
+        "[models.a]\n[models.b]\naliases = ['a']\n",
+        "models.b.aliases[0]: 'a' already selects the model 'a'",
+    ),
     "a template that is not there": ("[models.a]\ntemplate = 'none.jinja'\n", "models.a.template: cannot read"),
     "a template where none is read": (
         "[models.a]\nrole = 'rerank'\ntemplate = 'x'\n",
-        "models.a.template: only a model that writes has one, and the role of this one is 'rerank'",
+        "models.a.template: only allowed for chat models, but this model's role is 'rerank'",
     ),
 }  # fmt: skip
 
@@ -82,7 +88,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(RoutesFileError, match="No such file"):
         read_routes(tmp_path / "none.toml")
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(RoutesFileError, match=r"no TOML: .*utf-8"):
+    with pytest.raises(RoutesFileError, match=r"not valid TOML: .*utf-8"):
         read_routes(tmp_path / "binary.toml")
 
 

@@ -89,7 +89,8 @@ class HttpError:
     def anthropic_body(self, request_id: str) -> dict[str, Any]:
         """Return Anthropic's error object. It has no field for the position, so the text names it."""
         kind = _ANTHROPIC_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
-        message = f"{self.param}: {self.message}" if self.param else self.message
+        named = self.param is None or self.message.startswith(f"{self.param}: ")
+        message = self.message if named else f"{self.param}: {self.message}"
         return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
 
     def headers(self) -> dict[str, str]:
@@ -133,14 +134,14 @@ _UNANSWERED = "service_unavailable"
 _GENERAL = {"ERROR_REASON_REQUEST_INVALID", "ERROR_REASON_UNSPECIFIED", "ERROR_REASON_INTERNAL"}
 
 UNAUTHENTICATED = HttpError(
-    401, INVALID, "invalid_api_key", "a valid API key is needed: send it in the header 'Authorization: Bearer KEY'"
+    401, INVALID, "invalid_api_key", "a valid API key is required; send it in the header 'Authorization: Bearer KEY'"
 )
-TOO_LARGE = HttpError(413, INVALID, "request_too_large", "the request's body is too large")
+TOO_LARGE = HttpError(413, INVALID, "request_too_large", "request body: too large; --max-body sets the limit")
 
 
 def internal(request_id: str) -> HttpError:
     """Return the response for an internal fault: the log has the details, under the same id."""
-    return HttpError(500, SERVER, None, f"an internal error; the server's log has it under the request id {request_id}")
+    return HttpError(500, SERVER, None, f"internal error; see the server log for request id {request_id}")
 
 
 def to_http(error: PromptweaveError, request_id: str) -> HttpError:

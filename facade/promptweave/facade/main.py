@@ -43,17 +43,17 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     """Serve until SIGTERM or SIGINT; returns the exit status. A failure to start is one line on stderr, and status 1."""
     set_up_logs(ROLE)
     if (options.tls_cert is None) != (options.tls_key is None):
-        complain(ROLE, "--tls-cert and --tls-key go together: give both, or none")
+        complain(ROLE, "--tls-cert and --tls-key must be used together")
         return 1
     for option, address in (("--compiler", options.compiler), ("--inference", options.inference)):
         if not can_be_called(address):
-            complain(ROLE, f"{option} {address} is no address: give HOST:PORT or unix:/path")
+            complain(ROLE, f"{option} {address}: not a valid address; use HOST:PORT or unix:/path")
             return 1
     try:
         listening = _listen(options.host, options.port)
     except OSError as error:
         reason = error.strerror or error
-        complain(ROLE, f"cannot listen on {options.host}:{options.port}: {reason}; --port takes another one")
+        complain(ROLE, f"cannot listen on {options.host}:{options.port}: {reason}; use another --port")
         return 1
     stop = asyncio.Event()
     try:

@@ -134,7 +134,7 @@ class _Conversation:
                 thought = read_body(ThinkingBlock, block, path).thinking
                 message["reasoning_content"] = message.get("reasoning_content", "") + thought
             case "redacted_thinking":
-                why = "redacted thinking is left out: nobody here can read it"
+                why = "redacted thinking is omitted, because it cannot be decrypted here"
                 self.warnings.append(prompt_compiler_pb2.Warning(code="not_applied", path=path, message=why))
             case "tool_use":
                 call = read_body(ToolUseBlock, block, path)
@@ -173,7 +173,7 @@ class _Conversation:
 def _kind(block: Mapping[str, Any], path: str) -> str:
     kind = block.get("type")
     if not isinstance(kind, str):
-        raise RequestError("a block has a type, which is a string", path=f"{path}/type")
+        raise RequestError("a block requires a type, which must be a string", path=f"{path}/type")
     return kind
 
 
@@ -185,13 +185,13 @@ def _part(kind: str, block: JsonObject, path: str) -> JsonObject:
         source = read_body(ImageBlock, block, path).source
         url = source.url if source.type == "url" else f"data:{source.media_type};base64,{source.data}"
         return {"type": "image_url", "image_url": {"url": url}}
-    raise UnsupportedError(f"blocks of the type {kind!r} are not served here", path=f"{path}/type")
+    raise UnsupportedError(f"blocks of type {kind!r} are not supported here", path=f"{path}/type")
 
 
 def _tool(tool: ToolBody, path: str, places: SourceMap) -> JsonObject:
     if tool.type != "custom":
         raise UnsupportedError(
-            f"tools of the type {tool.type!r} are Anthropic's own; give a tool with an input_schema", path=f"{path}/type"
+            f"server tools of type {tool.type!r} are not supported; send a tool with an input_schema", path=f"{path}/type"
         )
     places.add(f"{path}/function", Origin(path))
     places.add(f"{path}/function/parameters", Origin(f"{path}/input_schema"))
@@ -203,5 +203,5 @@ def _tool_choice(choice: ToolChoiceBody) -> Any:
     if choice.type != "tool":
         return {"any": "required"}.get(choice.type, choice.type)
     if not choice.name:
-        raise RequestError("the choice names no tool", path="/tool_choice/name")
+        raise RequestError("tool_choice of type 'tool' requires a tool name", path="/tool_choice/name")
     return {"type": "function", "function": {"name": choice.name}}

@@ -203,7 +203,7 @@ class ServiceClients:
     async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
         """Count the tokens of a prompt. Raises UnsupportedError for one with images."""
         if any(segment.HasField("image") for segment in prompt.segments):
-            why = "how many tokens a picture takes is known once the model has seen it: the answer's usage tells"
+            why = "image tokens cannot be counted in advance; see usage in the response"
             raise UnsupportedError(why, path="/messages")
         counts = [self._tokens(segment, first=not place) for place, segment in enumerate(prompt.segments)]
         return sum(await asyncio.gather(*counts))

@@ -37,7 +37,7 @@ _ROLES: Mapping[str, ModelRole] = {
 }
 """The roles by their names in the routes file."""
 
-_DOES: Mapping[ModelRole, str] = dict(zip(_ROLES.values(), ("writes", "embeds", "ranks", "transcribes"), strict=True))
+_ROLE_NAMES: Mapping[ModelRole, str] = {role: name for name, role in _ROLES.items()}
 
 _AWAY = (Code.UNIMPLEMENTED, Code.UNAVAILABLE, Code.DEADLINE_EXCEEDED)
 """Codes that an inference service returns if its model is not available."""
@@ -131,7 +131,7 @@ class ModelRegistry:
             except SecurityError as error:
                 # For example, certificates that are just being renewed.
                 self._read = before
-                logger.error("cannot call the services of the routes: %s", error)
+                logger.error("cannot connect to the services in the routes file: %s", error)
         return self._models
 
     async def find(self, asked: str | None, role: ModelRole = CHAT) -> ResolvedModel:
@@ -142,10 +142,10 @@ class ModelRegistry:
         """
         models = [model for model in self.all if model.role == role]
         if not models:
-            raise UnsupportedError(f"no model here {_DOES[role]}: the routes file names none")
+            raise UnsupportedError(f"no {_ROLE_NAMES[role]} model is configured; add one to the routes file")
         if asked is None:
             if len(models) > 1:
-                raise RequestError(f"the model is missing: there are {_listed(models)}", path="/model")
+                raise RequestError(f"model: field is required; available models: {_listed(models)}", path="/model")
             return ResolvedModel(models[0].services, await models[0].info())
         model = next(_meant(asked, models), models[0])
         if model.name is not None and not _is_called(asked, model.name, model.aliases):
@@ -195,7 +195,7 @@ class ModelRegistry:
                 waiting += answer
                 ready = ready or (model.expected and not answer)
             elif model.expected:
-                waiting.append(f"{model.name}: it does not answer")
+                waiting.append(f"{model.name}: not responding")
         return ready, waiting
 
     def _build(self) -> Sequence[Model]:
@@ -266,10 +266,10 @@ def _meant(name: str, models: Sequence[Model]) -> Iterator[Model]:
 def _not_found(asked: str, models: Sequence[Model], loaded: str) -> ModelNotFoundError:
     """Return the error for an unknown name. `loaded`: the id of the first of the models."""
     if models[0].name is None:
-        more = f", also by the names {', '.join(models[0].aliases)}" if models[0].aliases else ""
-        return ModelNotFoundError(f"there is no model {asked!r}; {loaded!r} is loaded{more}", path="/model")
-    what = f" that {_DOES[models[0].role]}" if len({model.role for model in models}) == 1 else ""
-    return ModelNotFoundError(f"there is no model {asked!r}{what}; there are {_listed(models)}", path="/model")
+        more = f" (also {', '.join(models[0].aliases)})" if models[0].aliases else ""
+        return ModelNotFoundError(f"model {asked!r} does not exist; {loaded!r} is loaded{more}", path="/model")
+    what = f"{_ROLE_NAMES[models[0].role]} " if len({model.role for model in models}) == 1 else ""
+    return ModelNotFoundError(f"{what}model {asked!r} does not exist; available models: {_listed(models)}", path="/model")
 
 
 def _listed(models: Sequence[Model]) -> str:

@@ -62,13 +62,13 @@ def read_routes(file: Path) -> tuple[ModelRoute, ...]:
     try:
         document = tomllib.loads(file.read_text("utf-8"))
     except OSError as error:
-        raise RoutesFileError(f"cannot read the routes in {file}: {error.strerror}") from None
+        raise RoutesFileError(f"cannot read routes file {file}: {error.strerror}") from None
     except ValueError as error:  # Not TOML, or not UTF-8.
-        raise RoutesFileError(f"the routes in {file} are no TOML: {error}") from None
+        raise RoutesFileError(f"routes file {file}: not valid TOML: {error}") from None
     try:
         return _routes(document, file.parent)
     except _WrongError as error:
-        raise RoutesFileError(f"the routes in {file} are of no use: {error}") from None
+        raise RoutesFileError(f"routes file {file}: {error}") from None
 
 
 class _WrongError(Exception):
@@ -81,10 +81,10 @@ class _WrongError(Exception):
 def _routes(document: Mapping[str, Any], folder: Path) -> tuple[ModelRoute, ...]:
     for key in document:
         if key != "models":
-            raise _WrongError((key,), "there is no such key; each model is a table [models.NAME]")
+            raise _WrongError((key,), "unknown key; each model is a table [models.NAME]")
     tables = document.get("models")
     if not isinstance(tables, dict) or not tables:
-        raise _WrongError((), 'there is no model; write a table [models.NAME] for each, with its inference = "HOST:PORT"')
+        raise _WrongError((), 'no models; add a table [models.NAME] for each, with its inference = "HOST:PORT"')
     routes = tuple(_route(name, table, folder) for name, table in tables.items())
     _check_names(routes)
     return routes
@@ -93,9 +93,9 @@ def _routes(document: Mapping[str, Any], folder: Path) -> tuple[ModelRoute, ...]
 def _route(name: str, table: Any, folder: Path) -> ModelRoute:
     place = ("models", name)
     if not name:
-        raise _WrongError(place, "a model needs a name")
+        raise _WrongError(place, "the model's name is empty; use [models.NAME]")
     if not isinstance(table, dict):
-        raise _WrongError(place, "this is no table: write [models.NAME], and the keys below it")
+        raise _WrongError(place, "not a table; use [models.NAME] with the keys below it")
     try:
         read = _Table.model_validate(table)
     except ValidationError as error:
@@ -103,16 +103,14 @@ def _route(name: str, table: Any, folder: Path) -> ModelRoute:
         raise _WrongError((*place, *first["loc"]), _reason(first["type"], first["msg"])) from None
     for key, address in (("inference", read.inference), ("compiler", read.compiler)):
         if address is not None and not can_be_called(address):
-            raise _WrongError((*place, key), f"{address!r} is no address: give HOST:PORT or unix:/path")
+            raise _WrongError((*place, key), f"{address!r} is not a valid address; use HOST:PORT or unix:/path")
     if read.role != "chat":
         for key, value in (("compiler", read.compiler), ("template", read.template)):
             if value is not None:
-                raise _WrongError(
-                    (*place, key), f"only a model that writes has one, and the role of this one is {read.role!r}"
-                )
+                raise _WrongError((*place, key), f"only allowed for chat models, but this model's role is {read.role!r}")
     for number, alias in enumerate(read.aliases or ()):
         if not alias:
-            raise _WrongError((*place, "aliases", number), "a name cannot be empty")
+            raise _WrongError((*place, "aliases", number), "must not be empty")
     return ModelRoute(
         name=name,
         role=read.role,
@@ -125,7 +123,7 @@ def _route(name: str, table: Any, folder: Path) -> ModelRoute:
 
 def _reason(kind: str, message: str) -> str:
     if kind == "extra_forbidden":
-        return f"there is no such key; a model has {', '.join(_Table.model_fields)}"
+        return f"unknown key; valid keys: {', '.join(_Table.model_fields)}"
     return message[:1].lower() + message[1:]
 
 
@@ -135,7 +133,7 @@ def _template(file: Path, place: tuple[str, ...]) -> ReloadingFile[str]:
     except OSError as error:
         raise _WrongError((*place, "template"), f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise _WrongError((*place, "template"), f"{file} is no UTF-8 text") from None
+        raise _WrongError((*place, "template"), f"{file} is not valid UTF-8") from None
 
 
 def _check_names(routes: tuple[ModelRoute, ...]) -> None:
@@ -145,7 +143,9 @@ def _check_names(routes: tuple[ModelRoute, ...]) -> None:
         for number, alias in enumerate(route.aliases or ()):
             owner = taken.setdefault(alias, route.name)
             if owner != route.name:
-                raise _WrongError(("models", route.name, "aliases", number), f"{alias!r} means the model {owner!r} already")
+                raise _WrongError(
+                    ("models", route.name, "aliases", number), f"{alias!r} already selects the model {owner!r}"
+                )
 
 
 def _key(steps: tuple[str | int, ...]) -> str:

@@ -29,7 +29,7 @@ Kind = TypeVar("Kind", bound=Body)
 def read_body(kind: type[Kind], value: Any, path: str = "") -> Kind:
     """Parse the object at `path`, a JSON pointer, in a request. Raises RequestError, whose path is the position."""
     if not isinstance(value, dict):
-        raise RequestError(f"{to_param(path) or 'the body'} is no JSON object", path=path)
+        raise RequestError(f"{to_param(path) or 'request body'}: must be a JSON object", path=path)
     try:
         return kind.model_validate(value)
     except ValidationError as error:
@@ -37,7 +37,7 @@ def read_body(kind: type[Kind], value: Any, path: str = "") -> Kind:
         reasons = [(_place(item["loc"], value), item["msg"]) for item in error.errors(include_url=False)]
         place, message = max(reasons, key=lambda reason: reason[0].count("/"))
         place, message = path + place, message[:1].lower() + message[1:]
-        raise RequestError(f"invalid value for {to_param(place) or 'the body'}: {message}", path=place) from None
+        raise RequestError(f"{to_param(place) or 'request body'}: {message}", path=place) from None
 
 
 def _place(steps: Sequence[int | str], body: Any) -> str:

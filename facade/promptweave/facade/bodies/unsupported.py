@@ -41,7 +41,7 @@ def refuse_unserved(body: Body | Mapping[str, Any], table: Sequence[UnsupportedP
             continue
         for place, value in _found(body, field.steps, ""):
             if not field.takes(value):
-                raise UnsupportedError(f"{field.path.rpartition('.')[2]!r} is not served: {field.why}", path=place)
+                raise UnsupportedError(f"{field.path.rpartition('.')[2]!r} is not supported: {field.why}", path=place)
 
 
 def _found(value: Any, steps: Sequence[str], place: str) -> Iterator[tuple[str, Any]]:
@@ -61,71 +61,71 @@ def _found(value: Any, steps: Sequence[str], place: str) -> Iterator[tuple[str, 
         yield from _found(getattr(value, step) if there else (value.model_extra or {}).get(step), rest, f"{place}/{step}")
 
 
-_ONE_TIER = UnsupportedParam("service_tier", "there is one tier, 'default'", ("auto", "default"))
+_ONE_TIER = UnsupportedParam("service_tier", "the only service tier is 'default'", ("auto", "default"))
 _NO_PADDING = UnsupportedParam("stream_options.include_obfuscation", "streams are not padded")
-_NO_MODERATION = UnsupportedParam("moderation", "nothing here judges texts")
-_DIRECT = "calls are written by the model, and by no program"
+_NO_MODERATION = UnsupportedParam("moderation", "moderation is not available")
+_DIRECT = "only the model calls tools, not code that it runs"
 
 _LLAMA_CPP: Sequence[UnsupportedParam] = (
     UnsupportedParam("cache_prompt", "prompts are always cached", (True,)),
-    UnsupportedParam("n_predict", "OpenAI's name for it is max_completion_tokens", (-1,)),
-    UnsupportedParam("n_probs", "OpenAI's name for it is top_logprobs", (0,)),
-    UnsupportedParam("json_schema", "OpenAI's name for it is response_format"),
-    UnsupportedParam("reasoning_budget_tokens", "its name here is thinking_budget_tokens", (-1,)),
-    UnsupportedParam("id_slot", "the service chooses slots", (-1,)),
-    UnsupportedParam("priority", "requests wait in turn", (0,)),
-    *(UnsupportedParam(name, "the service decides", (-1,)) for name in ("t_max_predict_ms", "t_max_prompt_ms")),
-    *(UnsupportedParam(name, "contexts are not shifted", (0,)) for name in ("n_keep", "n_discard")),
-    *(UnsupportedParam(name, "the compiler decides") for name in ("grammar_lazy", "grammar_triggers", "preserved_tokens")),
-    UnsupportedParam("n_indent", "of llama.cpp's own completions", (0,)),
+    UnsupportedParam("n_predict", "use max_completion_tokens instead", (-1,)),
+    UnsupportedParam("n_probs", "use top_logprobs instead", (0,)),
+    UnsupportedParam("json_schema", "use response_format instead"),
+    UnsupportedParam("reasoning_budget_tokens", "use thinking_budget_tokens instead", (-1,)),
+    UnsupportedParam("id_slot", "the service assigns slots", (-1,)),
+    UnsupportedParam("priority", "requests are queued in order", (0,)),
+    *(UnsupportedParam(name, "set by the service", (-1,)) for name in ("t_max_predict_ms", "t_max_prompt_ms")),
+    *(UnsupportedParam(name, "context shifting is disabled", (0,)) for name in ("n_keep", "n_discard")),
+    *(UnsupportedParam(name, "set by the compiler") for name in ("grammar_lazy", "grammar_triggers", "preserved_tokens")),
+    UnsupportedParam("n_indent", "specific to llama.cpp's own completions API", (0,)),
     *(
-        UnsupportedParam(name, "of llama.cpp's own completions")
+        UnsupportedParam(name, "specific to llama.cpp's own completions API")
         for name in ("ignore_eos", "post_sampling_probs", "return_tokens", "return_progress", "response_fields")
     ),
-    UnsupportedParam("lora", "the service loads adapters"),
-    UnsupportedParam("image_data", "pictures are parts of messages"),
+    UnsupportedParam("lora", "LoRA adapters are loaded by the service"),
+    UnsupportedParam("image_data", "send images as content parts of messages"),
 )
 
 CHAT: Sequence[UnsupportedParam] = (
-    UnsupportedParam("audio", "only text is written"),
-    UnsupportedParam("modalities", "only text is written", ([], ["text"])),
-    UnsupportedParam("messages[].audio", "nothing spoken is kept: send what was said as the message's content"),
-    UnsupportedParam("web_search_options", "nothing is looked up; give a tool that does"),
+    UnsupportedParam("audio", "only text output is available"),
+    UnsupportedParam("modalities", "only text output is available", ([], ["text"])),
+    UnsupportedParam("messages[].audio", "audio is not stored; send its transcript as the message's content"),
+    UnsupportedParam("web_search_options", "there is no built-in web search; provide a search tool instead"),
     _NO_MODERATION,
     _ONE_TIER,
-    UnsupportedParam("verbosity", "how much to write is said in the messages; 'medium' is all there is", ("medium",)),
+    UnsupportedParam("verbosity", "only 'medium' is available; request the length in the messages instead", ("medium",)),
     _NO_PADDING,
     *_LLAMA_CPP,
 )
 """For chat completions, and for everything that is translated into them."""
 
 COMPLETIONS: Sequence[UnsupportedParam] = (
-    UnsupportedParam("suffix", "nothing is filled in: what follows a prompt is written"),
-    UnsupportedParam("grammar", "chat completions take one"),
-    UnsupportedParam("response_format", "chat completions take one", ({}, {"type": "text"})),
-    *(UnsupportedParam(name, "it belongs to chat completions", ([],)) for name in ("messages", "tools", "functions")),
+    UnsupportedParam("suffix", "only text after the prompt is generated; there is no fill-in-the-middle"),
+    UnsupportedParam("grammar", "use chat completions instead"),
+    UnsupportedParam("response_format", "use chat completions instead", ({}, {"type": "text"})),
+    *(UnsupportedParam(name, "only available in chat completions", ([],)) for name in ("messages", "tools", "functions")),
     _NO_PADDING,
     *_LLAMA_CPP,
 )
 
 RESPONSES: Sequence[UnsupportedParam] = (
-    UnsupportedParam("background", "an answer is written while its client waits for it"),
-    UnsupportedParam("conversation", "go on with previous_response_id"),
-    UnsupportedParam("prompt", "no prompts are kept"),
-    UnsupportedParam("context_management", "a conversation that does not fit is refused"),
+    UnsupportedParam("background", "responses are only generated while the client is connected"),
+    UnsupportedParam("conversation", "use previous_response_id to continue a conversation"),
+    UnsupportedParam("prompt", "prompts are not stored; send instructions and input instead"),
+    UnsupportedParam("context_management", "a conversation that exceeds the context is rejected"),
     _NO_MODERATION,
     _ONE_TIER,
     _NO_PADDING,
-    UnsupportedParam("text.verbosity", "how much to write is said in the input; 'medium' is all there is", ("medium",)),
-    UnsupportedParam("reasoning.context", "the chat template chooses what reasoning the model sees again", ("auto",)),
-    UnsupportedParam("reasoning.mode", "a model thinks in one way", ("standard",)),
-    UnsupportedParam("tools[].defer_loading", "the model sees all tools from the start"),
+    UnsupportedParam("text.verbosity", "only 'medium' is available; request the length in the input instead", ("medium",)),
+    UnsupportedParam("reasoning.context", "the chat template selects which earlier reasoning is in the prompt", ("auto",)),
+    UnsupportedParam("reasoning.mode", "the only reasoning mode is 'standard'", ("standard",)),
+    UnsupportedParam("tools[].defer_loading", "all tools are in the prompt from the start"),
     UnsupportedParam("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
     UnsupportedParam("input[].caller", _DIRECT, ({"type": "direct"},)),
-    UnsupportedParam("input[].namespace", "tools have no namespaces"),
-    UnsupportedParam("n", "a response is one answer", (1,)),
+    UnsupportedParam("input[].namespace", "tool namespaces are not available"),
+    UnsupportedParam("n", "a response contains a single answer", (1,)),
     *(
-        UnsupportedParam(name, f"it belongs to chat completions; here it is {here!r}", ())
+        UnsupportedParam(name, f"a chat completions field; use {here!r} instead", ())
         for name, here in {
             "messages": "input",
             "functions": "tools",
@@ -142,20 +142,20 @@ RESPONSES: Sequence[UnsupportedParam] = (
 """In addition to those of chat completions."""
 
 MESSAGES: Sequence[UnsupportedParam] = (
-    UnsupportedParam("container", "nothing is run here"),
-    UnsupportedParam("mcp_servers", "the client calls tools"),
-    UnsupportedParam("context_management", "a conversation that does not fit is refused"),
-    UnsupportedParam("inference_geo", "answers are written where this runs"),
-    UnsupportedParam("output_format", "its name here is output_config.format"),
-    UnsupportedParam("service_tier", "there is one tier", ("auto", "standard_only")),
-    UnsupportedParam("thinking.display", "what is thought is told", ("summarized",)),
-    UnsupportedParam("tools[].defer_loading", "the model sees all tools from the start"),
+    UnsupportedParam("container", "code is not executed"),
+    UnsupportedParam("mcp_servers", "tools are called by the client"),
+    UnsupportedParam("context_management", "a conversation that exceeds the context is rejected"),
+    UnsupportedParam("inference_geo", "inference runs on this server only"),
+    UnsupportedParam("output_format", "use output_config.format instead"),
+    UnsupportedParam("service_tier", "there is a single service tier", ("auto", "standard_only")),
+    UnsupportedParam("thinking.display", "reasoning is always returned", ("summarized",)),
+    UnsupportedParam("tools[].defer_loading", "all tools are in the prompt from the start"),
     UnsupportedParam("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
-    UnsupportedParam("tools[].input_examples", "put them into the tool's description"),
+    UnsupportedParam("tools[].input_examples", "put examples in the tool's description"),
     UnsupportedParam("messages[].content[].caller", _DIRECT, ({"type": "direct"},)),
-    UnsupportedParam("messages[].content[].citations", "nothing is cited", ([], {"enabled": False})),
+    UnsupportedParam("messages[].content[].citations", "citations are not available", ([], {"enabled": False})),
     *(
-        UnsupportedParam(name, f"it belongs to chat completions; here it is {here!r}", ())
+        UnsupportedParam(name, f"a chat completions field; use {here!r} instead", ())
         for name, here in {
             "max_completion_tokens": "max_tokens",
             "stop": "stop_sequences",
@@ -166,10 +166,12 @@ MESSAGES: Sequence[UnsupportedParam] = (
             "function_call": "tool_choice",
         }.items()
     ),
-    UnsupportedParam("n", "a message is one answer", (1,)),
-    *(UnsupportedParam(name, "chat completions take one") for name in ("grammar", "logprobs", "explain")),
+    UnsupportedParam("n", "a message contains a single answer", (1,)),
+    *(UnsupportedParam(name, "only available in chat completions") for name in ("grammar", "logprobs", "explain")),
     *_LLAMA_CPP,
 )
 """Anthropic's, in addition to those of chat completions."""
 
-EMBEDDINGS: Sequence[UnsupportedParam] = (UnsupportedParam("embd_normalize", "vectors have length 1", (2,)),)
+EMBEDDINGS: Sequence[UnsupportedParam] = (
+    UnsupportedParam("embd_normalize", "vectors are always normalized to length 1", (2,)),
+)

@@ -5,7 +5,7 @@ import { $, count, el } from "./dom.js";
 import { Position, admits, readGrammar } from "./gbnf.js";
 
 const KINDS = {
-  forced: "the grammar admitted nothing else",
+  forced: "the grammar allowed nothing else",
   constrained: "the grammar ruled out what the model preferred",
   chosen: "the model’s own choice",
   unknown: "not followed",
@@ -60,7 +60,7 @@ class Follower {
     for (const code of codes) {
       forced &&= this._position.only === code;
       const next = this._position.after(code);
-      if (!next) throw new Error("this left the grammar");
+      if (!next) throw new Error("this does not match the grammar");
       this._position = next;
     }
     return forced;
@@ -81,14 +81,14 @@ function showMessage(message, end = null) {
       el(
         "section",
         { class: "part call" },
-        el("h3", {}, "call ", el("b", {}, name), call.complete === false ? el("span", { class: "cut" }, " cut, and not passed off as whole") : ""),
+        el("h3", {}, "call ", el("b", {}, name), call.complete === false ? el("span", { class: "cut" }, " truncated, not reported as complete") : ""),
         el("pre", {}, given ?? input ?? ""),
       ),
     );
   }
   if (message.refusal) part("refusal", message.refusal, "warned");
   for (const one of end?.violations ?? []) part("violates its schema", `${one.path} ${one.message}\n${one.text}`, "warned");
-  for (const one of end?.warnings ?? []) part("left its syntax", `after ${count(one.offset, "character")}: ${one.message}`, "warned");
+  for (const one of end?.warnings ?? []) part("does not match its syntax", `after ${count(one.offset, "character")}: ${one.message}`, "warned");
   if (end) {
     const whole = end.complete === undefined ? "" : end.complete ? "; whole" : "; not whole";
     parts.push(el("p", { class: "finish" }, "finish reason ", el("code", {}, end.finish_reason), whole));
@@ -142,7 +142,7 @@ export class Answer {
     $("timings").hidden = which !== "run";
     if (which === "paste") this.parse();
     else if (this._run) showMessage(this._run.message, this._run.end);
-    else $("message").replaceChildren(el("p", { class: "lead" }, "Run lets the loaded model answer. Every token will say how much of a choice it was."));
+    else $("message").replaceChildren(el("p", { class: "lead" }, "Run generates an answer with the loaded model, and shows for each token how free the choice was."));
   }
 
   setCompiled(compiled) {
@@ -165,7 +165,7 @@ export class Answer {
     const { signal } = (this._parsing = new AbortController());
     const text = $("output").value;
     if (!text) {
-      $("message").replaceChildren(el("p", { class: "lead" }, "Paste what a model wrote in answer to this prompt, behind what the prompt has written already."));
+      $("message").replaceChildren(el("p", { class: "lead" }, "Paste a model’s output for this prompt, without the prefix that is already in the prompt."));
       return;
     }
     try {
@@ -187,7 +187,7 @@ export class Answer {
     this._tokens = [];
     this._at = undefined;
     this._counts = { forced: 0, constrained: 0, chosen: 0, unknown: 0 };
-    $("tokens").replaceChildren(...(compiled.syntax.prefix ? [el("span", { class: "prefix", title: "Stands in the prompt already" }, compiled.syntax.prefix)] : []));
+    $("tokens").replaceChildren(...(compiled.syntax.prefix ? [el("span", { class: "prefix", title: "Already in the prompt" }, compiled.syntax.prefix)] : []));
     $("token").replaceChildren();
     $("timings").textContent = "waiting for the model";
     $("answer-legend").hidden = false;

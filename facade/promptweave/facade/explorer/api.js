@@ -10,7 +10,7 @@ export const key = {
 /** What a route refused: `place` is a JSON pointer into the body. */
 export class Refusal extends Error {
   constructor(status, error) {
-    super(error.message ?? `the server answered ${status}`);
+    super(error.message ?? `the server returned status ${status}`);
     this.status = status;
     this.place = error.param ? pointerOf(error.param) : null;
     this.code = error.code;

@@ -160,7 +160,7 @@ function showError(error) {
   const place = error instanceof Refusal && error.place !== null && read ? placeOf(read.places, error.place) : null;
   box.replaceChildren(
     el("b", {}, error instanceof Refusal && error.place ? `${error.place}: ` : ""),
-    error instanceof TypeError ? "The server does not answer." : error.message,
+    error instanceof TypeError ? "The server is not responding." : error.message,
     ...(place ? [" ", el("button", { type: "button", class: "place", onclick: () => show(error.place) }, "Show")] : []),
   );
   if (place) request.mark([[...place, "wrong"]]);
@@ -202,10 +202,10 @@ function showRun(now) {
   const running = now === "running";
   $("run").textContent = running ? "Stop" : "Run";
   $("run").disabled = !running && (!compiled || !isOwn());
-  $("run").title = isOwn() ? "Ctrl+Enter" : "The loaded model is run with its own template";
+  $("run").title = isOwn() ? "Ctrl+Enter" : "Run uses the loaded model with its own template";
   $("template-lead").textContent = isOwn()
     ? "The loaded model’s template. Edit it, or paste another one, to see how requests compile with it."
-    : "A template of your own: requests compile with it, and outputs can be pasted. Run is for the model’s own.";
+    : "A template of your own: requests compile with it, and outputs can be pasted. Run requires the model’s own template.";
   document.documentElement.dataset.run = now;
 }
 
@@ -253,7 +253,7 @@ async function copyLink() {
   history.replaceState(null, "", await toFragment(current()));
   try {
     await navigator.clipboard.writeText(location.href);
-    say("The link is copied.");
+    say("Link copied.");
   } catch {
     // Without https a page may not write to the clipboard.
     say("The link is in the address bar.");
@@ -269,7 +269,7 @@ function save() {
 async function openFile(file) {
   const given = file && fromText(await file.text());
   if (given) await take(given);
-  else if (file) say("That is neither a chat request nor a file that was saved here.");
+  else if (file) say("This file is neither a chat request nor one saved by the Prompt Explorer.");
 }
 
 async function begin() {

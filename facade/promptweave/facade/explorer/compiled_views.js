@@ -26,8 +26,8 @@ export class ToolsView {
     const published = inPrompt.map((part) => part.text).join("");
     const native = profile?.tools_published && compiled.style !== "generic";
     const lead = native
-      ? ["This template shows the tools itself", published ? `: ${count(await this._count(published, signal), "token")} in its own notation, coloured in the prompt. ` : ". ", "Below is how promptweave would write them, for templates that do not."]
-      : ["promptweave writes the tools into the system turn; ", code('"schema_style"'), " in the request chooses how."];
+      ? ["This template renders the tools itself", published ? `: ${count(await this._count(published, signal), "token")} in its own notation, highlighted in the prompt. ` : ". ", "Below is how promptweave renders them for templates that do not."]
+      : ["promptweave adds the tools to the system turn; ", code('"schema_style"'), " in the request selects the notation."];
     const text = el("pre", { class: "text", tabindex: "0" });
     const buttons = Object.entries({ json: "JSON Schema", typescript: "TypeScript" }).map(([form, name]) =>
       el("button", { type: "button", "data-form": form, onclick: () => show(form) }, `${name} `, el("small", {}, count(counts[form], "token"))),
@@ -54,7 +54,7 @@ const FREE = "free text";
 export function showGrammar(compiled, { show, point }) {
   const panel = $("panel-grammar");
   if (!compiled.grammar) {
-    panel.replaceChildren(el("p", { class: "lead" }, "The model may write any text: nothing in the request constrains it."), ...syntaxOf(compiled));
+    panel.replaceChildren(el("p", { class: "lead" }, "The output is not constrained by the request."), ...syntaxOf(compiled));
     return;
   }
   const rules = compiled.grammar.split("\n").filter(Boolean).map((line) => {
@@ -79,7 +79,7 @@ export function showGrammar(compiled, { show, point }) {
   const all = [...groups].map(box);
   const fold = (open) => () => all.forEach((one) => (one.open = open));
   panel.replaceChildren(
-    el("div", { class: "row facts" }, el("p", {}, `${count(rules.length, "rule")}, from ${code("root").textContent}; what the prompt has written already is left out.`), el("div", { class: "actions" }, el("button", { type: "button", onclick: fold(true) }, "Unfold all"), el("button", { type: "button", onclick: fold(false) }, "Fold all"))),
+    el("div", { class: "row facts" }, el("p", {}, `${count(rules.length, "rule")}, from ${code("root").textContent}; the prefix that is already in the prompt is omitted.`), el("div", { class: "actions" }, el("button", { type: "button", onclick: fold(true) }, "Unfold all"), el("button", { type: "button", onclick: fold(false) }, "Fold all"))),
     ...all,
     ...syntaxOf(compiled),
   );
@@ -93,8 +93,8 @@ function grouped(rules) {
 
 /** What a group of rules is about, in words. */
 function title(path) {
-  if (path === FREE) return "free text, up to what begins a call";
-  if (path === "") return "calling style, and what several schemas share";
+  if (path === FREE) return "free text, until a call begins";
+  if (path === "") return "calling style, and rules shared by several schemas";
   const steps = path.split("/").slice(1);
   const after = steps.slice(steps.findIndex((step) => step === "parameters" || step === "schema") + 1).filter((step) => step !== "properties");
   return after.join(" › ") || (steps[0] === "tools" ? `arguments of tool ${Number(steps[1]) + 1}` : "the answer’s schema");
@@ -111,11 +111,11 @@ function linked(body, names, go) {
 
 function syntaxOf(compiled) {
   const rows = [
-    ["Stops at", compiled.stop.length ? compiled.stop.flatMap((text) => [quoted(text), " "]) : ["the model’s own end of the turn"]],
-    ["Special tokens it may write", compiled.preserved_tokens.length ? compiled.preserved_tokens.flatMap((text) => [quoted(text), " "]) : ["none"]],
+    ["Stops at", compiled.stop.length ? compiled.stop.flatMap((text) => [quoted(text), " "]) : ["the model’s end-of-turn token"]],
+    ["Allowed special tokens", compiled.preserved_tokens.length ? compiled.preserved_tokens.flatMap((text) => [quoted(text), " "]) : ["none"]],
   ];
   return [
-    el("h2", {}, "How the output is read"),
+    el("h2", {}, "How the output is parsed"),
     el("dl", {}, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, ...value)])),
     el("div", { class: "tree" }, node(compiled.syntax.root)),
   ];
@@ -134,7 +134,7 @@ function node({ literal, text, json, choice, sequence, repeat, region: part, emi
     const bounds = repeat.max === undefined ? `${repeat.min ?? 0} or more` : `${repeat.min ?? 0} to ${repeat.max}`;
     return el("details", { open: true }, el("summary", {}, `${bounds} times`, ...(repeat.separator ? [", between them ", quoted(repeat.separator)] : [])), node(repeat.item));
   }
-  if (part) return el("details", { open: true }, el("summary", {}, el("b", {}, region(part.kind)), part.schema && !part.exact ? " (validated when it is whole)" : ""), node(part.body));
+  if (part) return el("details", { open: true }, el("summary", {}, el("b", {}, region(part.kind)), part.schema && !part.exact ? " (validated when complete)" : ""), node(part.body));
   const branches = text?.branches ?? [];
   const head = `free text${text?.kind ? ` (${region(text.kind)})` : ""}`;
   if (!branches.length) return el("span", {}, head);
@@ -151,22 +151,22 @@ export function showProfile(described, { edit }) {
   const { profile } = described;
   const { call_syntax: calls, reasoning_syntax: reasoning } = profile;
   const rows = [
-    ["Calling style", [profile.style === "native" ? "native: calls are written as this template writes them" : `${profile.style}: works with any template`]],
-    ["System messages", [profile.system_role ? "shown" : "not shown; put before the user’s"]],
-    ["Tools", [profile.tools_published ? "shown by the template" : "not shown; put into the system turn"]],
-    ["Tool results", [profile.tool_results ? "shown" : "not shown; written as user turns"]],
-    ["Arguments of calls", [profile.arguments_as_object ? "given as an object" : "given as JSON text"]],
-    ["Asks for an answer with", [quoted(profile.generation_prompt)]],
-    ["Ends an answer with", [quoted(profile.turn_end)]],
-    ...(calls ? [["A call is known by", calls.markers.flatMap((marker) => [quoted(marker), " "])], ["Several calls at once", [calls.between ? "yes" : "no"]]] : []),
+    ["Calling style", [profile.style === "native" ? "native: calls use this template’s syntax" : `${profile.style}: works with any template`]],
+    ["System messages", [profile.system_role ? "shown" : "not shown; prepended to the user’s"]],
+    ["Tools", [profile.tools_published ? "shown by the template" : "not shown; added to the system turn"]],
+    ["Tool results", [profile.tool_results ? "shown" : "not shown; rendered as user turns"]],
+    ["Arguments of calls", [profile.arguments_as_object ? "passed as an object" : "passed as JSON text"]],
+    ["Generation prompt", [quoted(profile.generation_prompt)]],
+    ["End of turn", [quoted(profile.turn_end)]],
+    ...(calls ? [["Calls begin with", calls.markers.flatMap((marker) => [quoted(marker), " "])], ["Parallel calls", [calls.between ? "yes" : "no"]]] : []),
     ["Reasoning", reasoning ? [quoted(reasoning.opening), " … ", quoted(reasoning.closing)] : ["not marked by this template"]],
     ["Template", [code(described.template_hash.slice(0, 16)), " ", el("button", { type: "button", class: "place", onclick: edit }, "edit a copy")]],
   ];
   $("panel-profile").replaceChildren(
-    el("p", { class: "lead" }, "Found out by rendering the template with questions, and verified by reading back calls that it had not seen."),
+    el("p", { class: "lead" }, "Derived by rendering the template with probes, and verified by parsing calls that were not among them."),
     el("dl", {}, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, ...value)])),
-    ...(profile.call_example ? [el("h2", {}, "Calls, as the model is made to write them"), el("pre", { class: "text", tabindex: "0" }, profile.call_example)] : []),
-    el("h2", {}, "What was found"),
+    ...(profile.call_example ? [el("h2", {}, "Call syntax enforced on the model"), el("pre", { class: "text", tabindex: "0" }, profile.call_example)] : []),
+    el("h2", {}, "Findings"),
     el("ul", { class: "notes" }, profile.notes.map((note) => el("li", {}, note))),
   );
 }

@@ -97,7 +97,7 @@ export function readGrammar(text) {
     const rule = name();
     at += " ::= ".length;
     const expr = choice();
-    if (!rule || at === start) throw new Error(`this grammar cannot be read at ${at}`);
+    if (!rule || at === start) throw new Error(`cannot parse this grammar at ${at}`);
     rules.set(rule, expr);
   }
   return rules;

@@ -31,7 +31,7 @@ export function readJson(text) {
       const end = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
       end.lastIndex = at;
       const offset = at + end.exec(text)[0].length;
-      fail(text[offset] === "\\" ? "this escape is not JSON’s" : "the string is not closed in its line", offset);
+      fail(text[offset] === "\\" ? "invalid escape sequence" : "unterminated string", offset);
     }
     tokens.push([at, at + whole.length, kind]);
     at += whole.length;

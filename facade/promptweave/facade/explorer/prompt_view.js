@@ -99,7 +99,7 @@ export class PromptView {
       const [part, special, token] = inside;
       const text = prompt.slice(start, end);
       let piece = shown(text);
-      if (special) piece = el("span", { class: special.plain ? "as-text" : "special", title: special.plain ? "Spells a special token, and stays text" : "Special token" }, ...[piece].flat());
+      if (special) piece = el("span", { class: special.plain ? "as-text" : "special", title: special.plain ? "Looks like a special token, but is plain text" : "Special token" }, ...[piece].flat());
       if (token) piece = el("span", { class: `token ${token.place % 2 ? "odd" : "even"}`, title: `token ${token.ids.join(", ")}` }, ...[piece].flat());
       const path = part?.path ?? "";
       if (spoken?.part !== part) {
@@ -112,13 +112,13 @@ export class PromptView {
     $("prompt").replaceChildren(...pieces);
     $("prompt").classList.toggle("with-tokens", Boolean(showing));
     $("prompt-legend").replaceChildren(
-      told ? el("span", { class: "key-request" }, "from the request") : "This template looks at what it is given, so where its text is from could not be told.",
+      told ? el("span", { class: "key-request" }, "from the request") : "This template inspects its input, so the origin of its text cannot be determined.",
       ...(told ? [el("span", { class: "key-template" }, "from the template")] : []),
       el("span", { class: "special" }, "special token"),
-      ...(segments.some((segment) => !segment.trusted) ? [el("span", { class: "as-text" }, "looks special, stays text")] : []),
+      ...(segments.some((segment) => !segment.trusted) ? [el("span", { class: "as-text" }, "looks special, is plain text")] : []),
     );
     $("prompt-detail").hidden = !prefix;
-    $("prompt-detail").replaceChildren("The end, ", el("code", {}, prefix), ", is certain: it goes into the prompt, so the model need not write it.");
+    $("prompt-detail").replaceChildren("The end, ", el("code", {}, prefix), ", is certain: it is part of the prompt, so the model does not generate it.");
   }
 
   /** Special tokens in what is trusted, and what spells one in what is not. */
@@ -200,7 +200,7 @@ export function summary(compiled, tokens, milliseconds) {
   return [
     tokens ? count(tokens.reduce((sum, token) => sum + token.ids.length, 0), "token") : count(compiled.prompt.length, "character"),
     `${compiled.style} style`,
-    rules ? `grammar of ${count(rules, "rule")}` : "any text may come",
+    rules ? `grammar of ${count(rules, "rule")}` : "any text allowed",
     `${Math.round(milliseconds)} ms`,
   ].join(" · ");
 }

@@ -51,7 +51,7 @@ class Keys:
                 logger.info("read %d API keys from %s", len(self._in_file), self._file)
         except KeyFileError as error:
             if self._stamp is not None:
-                logger.error("%s; the keys that it had stay", error.message)
+                logger.error("%s; keeping the previous keys", error.message)
             self._stamp = None
 
 
@@ -72,7 +72,7 @@ def _stamp(file: Path) -> tuple[int, int, int]:
     try:
         found = file.stat()
     except OSError as error:
-        raise KeyFileError(f"cannot read the API keys in {file}: {error.strerror}") from None
+        raise KeyFileError(f"cannot read API key file {file}: {error.strerror}") from None
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
@@ -80,10 +80,10 @@ def _read(file: Path) -> frozenset[bytes]:
     try:
         lines = file.read_text("utf-8").splitlines()
     except OSError as error:
-        raise KeyFileError(f"cannot read the API keys in {file}: {error.strerror}") from None
+        raise KeyFileError(f"cannot read API key file {file}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise KeyFileError(f"cannot read the API keys in {file}: it is no UTF-8 text") from None
+        raise KeyFileError(f"API key file {file}: not valid UTF-8") from None
     keys = [stripped for line in lines if (stripped := line.strip()) and not stripped.startswith("#")]
     if not keys:
-        raise KeyFileError(f"there is no API key in {file}: write one on each line")
+        raise KeyFileError(f"API key file {file}: contains no key; put one key on each line")
     return frozenset(map(_digest, keys))

@@ -34,7 +34,7 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
     """
     data = await read_bytes(request, max_bytes)
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise RequestError(f"the body is not {_FORM}, which carries a file", path="")
+        raise RequestError(f"request body: not {_FORM}; send a form with the file", path="")
 
     async def whole() -> AsyncGenerator[bytes, None]:
         yield data
@@ -43,18 +43,18 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise RequestError(f"the body cannot be read as {_FORM}: {error.message}", path="") from None
+        raise RequestError(f"request body: not valid {_FORM}: {error.message}", path="") from None
     except (KeyError, ValueError, LookupError):
         # No boundary; or a charset that does not exist, or that the text is not valid in.
-        raise RequestError(f"the body cannot be read as {_FORM}", path="") from None
+        raise RequestError(f"request body: not valid {_FORM}", path="") from None
     fields: dict[str, Any] = {}
     try:
         for name, given in form.multi_items():
             value: str | bytes = await given.read() if isinstance(given, UploadFile) else given
             plain = name.removesuffix("[]")
             if (plain == FILE) is not isinstance(value, bytes):
-                expected = "a file, and has no filename" if plain == FILE else "no file"
-                raise RequestError(f"{plain[:60]!r} is {expected}", path=f"/{plain}")
+                expected = "must be a file, with a filename" if plain == FILE else "must be text, not a file"
+                raise RequestError(f"{plain[:60]!r} {expected}", path=f"/{plain}")
             if plain not in fields:
                 fields[plain] = [value] if plain != name else value
             elif isinstance(there := fields[plain], list):

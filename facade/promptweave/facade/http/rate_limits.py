@@ -37,7 +37,7 @@ class RateLimits:
         reset_s = max(0.0, stats.reset_time - time.time())
         if not taken:
             raise TooManyError(
-                f"more than {self._per_minute.amount} requests in a minute; the next one is taken in {reset_s:.0f} s",
+                f"rate limit of {self._per_minute.amount} requests per minute exceeded; retry in {reset_s:.0f} s",
                 retry_after_s=max(reset_s, 0.1),
             )
         return {
@@ -50,7 +50,9 @@ class RateLimits:
     def running(self, client: str) -> Iterator[None]:
         """Count a request as running during the block. Raises TooManyError."""
         if self._concurrent is not None and self._running[client] >= self._concurrent:
-            raise TooManyError(f"more than {self._concurrent} requests at once; wait for one to end", retry_after_s=1.0)
+            raise TooManyError(
+                f"limit of {self._concurrent} concurrent requests exceeded; wait for one to complete", retry_after_s=1.0
+            )
         self._running[client] += 1
         try:
             yield

@@ -70,22 +70,22 @@ async def read_json(request: Request, max_bytes: int) -> Any:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise RequestError(
-            "the body holds half a surrogate pair (\\ud800 to \\udfff alone), which is no text", path=""
+            "request body: contains an unpaired surrogate (\\ud800 to \\udfff), which is not valid text", path=""
         ) from None
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"the body is not JSON: {error or 'it is nested too deeply'}", path="") from None
+        raise RequestError(f"request body: not valid JSON: {error or 'nested too deeply'}", path="") from None
     return value
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if math.isinf(value):
-        raise ValueError(f"{text} is larger than any number that is kept here")
+        raise ValueError(f"{text} is out of range for a number")
     return value
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not valid JSON")
 
 
 async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -128,8 +128,8 @@ def handle_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def no_route(request: Request, error: HTTPException) -> JSONResponse:
         known: Mapping[int, str] = {
-            404: f"there is no {request.url.path} here",
-            405: f"{request.method} is not for {request.url.path}",
+            404: f"unknown path {request.url.path}",
+            405: f"method {request.method} is not allowed for {request.url.path}",
         }
         message = known.get(error.status_code, str(error.detail))
         refusal = HttpError(error.status_code, INVALID, "unknown_url" if error.status_code == 404 else None, message)

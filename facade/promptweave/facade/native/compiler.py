@@ -71,7 +71,7 @@ async def _parse(asked: ParsedRequest[ParseBody]) -> dict[str, Any]:
     try:
         syntax = ParseDict(asked.body.syntax, output_pb2.OutputSyntax())
     except ParseError as error:
-        raise RequestError(f"this is no syntax of a compiled prompt: {error}", path="/syntax") from None
+        raise RequestError(f"not the syntax of a compiled prompt: {error}", path="/syntax") from None
     request = prompt_compiler_pb2.ParseRequest(syntax=syntax, text=asked.body.text, finished=asked.body.finished)
     return parsed_object(await asked.any_services.parse(request))
 

@@ -37,11 +37,13 @@ def sampling_of(body: SamplingParameters) -> inference_pb2.Sampling:
             continue
         whole = field.cpp_type not in (field.CPPTYPE_FLOAT, field.CPPTYPE_DOUBLE)
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-            raise RequestError(f"{name} is a{' whole' if whole else ''} number, not {json.dumps(value)}", path=f"/{name}")
+            raise RequestError(
+                f"{name}: must be {'an integer' if whole else 'a number'}, not {json.dumps(value)}", path=f"/{name}"
+            )
         try:
             setattr(sampling, name, value)
         except (ValueError, OverflowError):
-            raise RequestError(f"{name} is {value}: out of range", path=f"/{name}") from None
+            raise RequestError(f"{name}: {value} is out of range", path=f"/{name}") from None
     if body.seed is not None:
         sampling.seed = body.seed % _RANDOM_SEED
     for token, bias in body.logit_bias.items():
@@ -60,5 +62,5 @@ def _texts(extra: dict[str, Any], name: str) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise RequestError(f"{name} is a list of texts", path=f"/{name}")
+        raise RequestError(f"{name}: must be a list of strings", path=f"/{name}")
     return value

@@ -68,17 +68,21 @@ class Operation:
 
 
 OPERATIONS: Sequence[Operation] = (
-    Operation("post", "/v1/chat/completions", "A chat completion (OpenAI)", ChatBody, _CHAT, streams=True),
-    Operation("post", "/v1/responses", "A response (OpenAI)", ResponsesBody, _RESPONSE, streams=True),
-    Operation("get", "/v1/responses/{id}", "A response that is kept"),
-    Operation("delete", "/v1/responses/{id}", "Forgets a response"),
-    Operation("get", "/v1/responses/{id}/input_items", "The items that a response was made from"),
-    Operation("post", "/v1/messages", "A message (Anthropic)", MessagesBody, {**_MESSAGE, "max_tokens": 300}, streams=True),
-    Operation("post", "/v1/messages/count_tokens", "Tokens of a message's prompt (Anthropic)", CountBody, _MESSAGE),
+    Operation("post", "/v1/chat/completions", "Create a chat completion (OpenAI)", ChatBody, _CHAT, streams=True),
+    Operation("post", "/v1/responses", "Create a response (OpenAI)", ResponsesBody, _RESPONSE, streams=True),
+    Operation("get", "/v1/responses/{id}", "Retrieve a stored response"),
+    Operation("delete", "/v1/responses/{id}", "Delete a stored response"),
+    Operation("get", "/v1/responses/{id}/input_items", "List a response's input items"),
+    Operation(
+        "post", "/v1/messages", "Create a message (Anthropic)", MessagesBody, {**_MESSAGE, "max_tokens": 300}, streams=True
+    ),
+    Operation(
+        "post", "/v1/messages/count_tokens", "Count the tokens of a message's prompt (Anthropic)", CountBody, _MESSAGE
+    ),
     Operation(
         "post",
         "/v1/completions",
-        "What follows a plain prompt (OpenAI)",
+        "Complete a plain prompt (OpenAI)",
         CompletionBody,
         {"model": "gpt-3.5-turbo-instruct", "prompt": "Once upon a time", "max_tokens": 16},
         streams=True,
@@ -86,21 +90,21 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         "post",
         "/v1/embeddings",
-        "Vectors of texts (OpenAI)",
+        "Create embeddings (OpenAI)",
         EmbeddingsBody,
         {"model": "text-embedding-3-small", "input": ["a cat", "a dog"]},
     ),
     Operation(
         "post",
         "/v1/rerank",
-        "An order of documents (Jina, Cohere, llama.cpp)",
+        "Rerank documents (Jina, Cohere, llama.cpp)",
         RerankBody,
         {"query": "pets", "documents": ["a cat", "a stone"], "top_n": 1},
     ),
     Operation(
         "post",
         "/v1/audio/transcriptions",
-        "What is said in a sound file (OpenAI)",
+        "Transcribe an audio file (OpenAI)",
         TranscriptionBody,
         {"file": "(the file)", "model": "whisper-1", "language": "en", "response_format": "verbose_json"},
         form=True,
@@ -108,52 +112,52 @@ OPERATIONS: Sequence[Operation] = (
     Operation(
         "post",
         "/v1/audio/translations",
-        "The same in English (OpenAI)",
+        "Translate an audio file to English (OpenAI)",
         TranslationBody,
         {"file": "(the file)", "model": "whisper-1"},
         form=True,
     ),
-    Operation("get", "/v1/models", "The loaded models (OpenAI)"),
-    Operation("post", "/tokenize", "Token ids of a text (llama.cpp)", TokenizeBody, {"content": "a cat"}),
-    Operation("post", "/detokenize", "The text of token ids (llama.cpp)", DetokenizeBody, {"tokens": [97, 98]}),
+    Operation("get", "/v1/models", "List the loaded models (OpenAI)"),
+    Operation("post", "/tokenize", "Tokenize a text (llama.cpp)", TokenizeBody, {"content": "a cat"}),
+    Operation("post", "/detokenize", "Convert token ids to text (llama.cpp)", DetokenizeBody, {"tokens": [97, 98]}),
     Operation(
         "post",
         "/apply-template",
-        "The whole compiled prompt (llama.cpp, and more)",
+        "Compile a prompt (llama.cpp, extended)",
         ApplyTemplateBody,
         {**_CHAT, "explain": True},
     ),
     Operation(
         "post",
         "/describe-template",
-        "What a chat template does; without one, that of the loaded model",
+        "Describe a chat template (default: the loaded model's)",
         TemplateBody,
         {"template": "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"},
     ),
-    Operation("post", "/parse", "Reads a model's output by the syntax of a compiled prompt", ParseBody, _PARSE),
-    Operation("post", "/v1/responses/{id}/cancel", "Refused: nothing runs in the background"),
-    Operation("get", "/v1/models/{name}", "A loaded model, by any of its names (OpenAI)"),
+    Operation("post", "/parse", "Parse a model's output with the syntax of a compiled prompt", ParseBody, _PARSE),
+    Operation("post", "/v1/responses/{id}/cancel", "Always rejected: background responses are not supported"),
+    Operation("get", "/v1/models/{name}", "Retrieve a loaded model by any of its names (OpenAI)"),
     *(
-        Operation("post", path, "As `/v1/rerank`", RerankBody, {"query": "pets", "documents": ["a cat", "a stone"]})
+        Operation("post", path, "Alias of `/v1/rerank`", RerankBody, {"query": "pets", "documents": ["a cat", "a stone"]})
         for path in ("/v1/reranking", "/rerank", "/reranking")
     ),
-    Operation("get", "/health", "The process lives"),
-    Operation("get", "/ready", "The model is loaded: whoever balances load asks this"),
-    Operation("get", "/metrics", "Metrics of the facade, for Prometheus", media="text/plain"),
+    Operation("get", "/health", "Liveness check"),
+    Operation("get", "/ready", "Readiness check for load balancers: whether the model is loaded"),
+    Operation("get", "/metrics", "Prometheus metrics of the facade", media="text/plain"),
     Operation("get", "/openapi.json", "This document"),
-    Operation("get", "/docs", "This document, to read", media="text/html"),
-    Operation("get", "/", "The Prompt Explorer, unless it is left out", media="text/html"),
+    Operation("get", "/docs", "This document as a web page", media="text/html"),
+    Operation("get", "/", "The Prompt Explorer, unless disabled", media="text/html"),
 )
 
 _ERRORS = {
-    400: "The request is wrong, or asks for what is not served: `code` and `param` say what and where",
-    401: "An API key is needed",
-    404: "There is no such model, or no such response",
-    413: "The body is too large",
-    429: "Too much is asked at once; `retry-after` says when to come again",
-    501: "Nothing here serves this: a model is missing",
-    503: "The engine is not ready; `retry-after` says when to come again",
-    504: "It took too long",
+    400: "The request is invalid or uses an unsupported feature; see `code` and `param`",
+    401: "A valid API key is required",
+    404: "The model or response does not exist",
+    413: "The request body is too large",
+    429: "Too many requests; see the header `retry-after`",
+    501: "Not available: the required model is not loaded",
+    503: "The engine is not ready; see the header `retry-after`",
+    504: "The request timed out",
 }
 """500 is not among them: no request causes it."""
 
@@ -189,7 +193,7 @@ _ERROR_SCHEMAS: JsonObject = {
     },
     "Warning": {
         "type": "object",
-        "description": "What of the request is not enforced, or was fitted to the chat template",
+        "description": "A part of the request that is not enforced, or was adapted to the chat template",
         "properties": {"code": {"type": "string"}, "path": {"type": "string"}, "message": {"type": "string"}},
         "required": ["code", "path", "message"],
     },
@@ -197,7 +201,7 @@ _ERROR_SCHEMAS: JsonObject = {
 
 _WARNED = {
     "x-promptweave-warnings": {
-        "description": "How many warnings there are; they stand in the answer's field `warnings`",
+        "description": "Number of warnings in the response's field `warnings`",
         "schema": {"type": "integer", "minimum": 1},
     }
 }
@@ -219,7 +223,7 @@ def openapi_document(version: str) -> JsonObject:
         "info": {
             "title": "promptweave",
             "version": version,
-            "description": "Tool calls and structured output that comply with their schemas, whatever the model.",
+            "description": "Tool calls and structured output that comply with their schemas, with any model.",
         },
         "paths": paths,
         "components": {
@@ -240,7 +244,7 @@ def _operation(operation: Operation, body: JsonObject | None) -> JsonObject:
     described: JsonObject = {
         "summary": operation.summary,
         "responses": {
-            "200": {"description": "The answer", "content": content} | ({"headers": _WARNED} if warns else {}),
+            "200": {"description": "The response", "content": content} | ({"headers": _WARNED} if warns else {}),
             **{str(status): _error(operation.path, status) for status in _ERRORS},
         },
     }

@@ -60,11 +60,11 @@ ANSWER_SCHEMAS: Mapping[str, JsonObject] = {
     ),
     "TokenLogprob": _object(**_CANDIDATE, top_logprobs=_list(_object(**_CANDIDATE))),
     "ExplainedToken": {
-        "description": "A token of the whole answer, with `explain`; `region` is null for syntax between the parts",
+        "description": "A token of the complete output, with `explain`; `region` is null for syntax between the parts",
         **_object(id=_WHOLE, region=_or_null(_TEXT), **_CANDIDATE, top_logprobs=_list(_object(id=_WHOLE, **_CANDIDATE))),
     },
     "Timings": {
-        "description": "In milliseconds and tokens, by llama.cpp's names, with `explain`",
+        "description": "Timings with llama.cpp's names, in milliseconds and tokens; with `explain`",
         **_object(cache_n=_COUNT, prompt_n=_COUNT, prompt_ms=_NUMBER, predicted_n=_COUNT, predicted_ms=_NUMBER),
     },
     "ChatCompletion": _object(
@@ -190,7 +190,7 @@ ANSWER_SCHEMAS: Mapping[str, JsonObject] = {
         ),
         grammar={**_or_null(_TEXT), "description": "GBNF"},
         stop=_list(_TEXT),
-        syntax={**_ANY_OBJECT, "description": "How to read the output: `/parse` takes it"},
+        syntax={**_ANY_OBJECT, "description": "How to parse the output, for `/parse`"},
         style=_TEXT,
         warnings=_list(_ref("Warning")),
         preserved_tokens=_list(_TEXT),
@@ -198,7 +198,7 @@ ANSWER_SCHEMAS: Mapping[str, JsonObject] = {
         template_hash=_TEXT,
     ),
     "TemplateDescription": _object(
-        profile={**_ANY_OBJECT, "description": "TemplateProfile of the contract, by its names"},
+        profile={**_ANY_OBJECT, "description": "The contract's TemplateProfile"},
         template=_TEXT,
         bos_token=_TEXT,
         eos_token=_TEXT,

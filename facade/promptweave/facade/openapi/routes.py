@@ -40,7 +40,7 @@ def _page(document: dict[str, Any]) -> str:
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}</title><style>{_STYLE}</style>'
         f"<h1>{escape(info['title'])} {escape(info['version'])}</h1><p>{escape(info['description'])} "
-        'The whole description is <a href="openapi.json">openapi.json</a>.</p>'
+        'The complete document is <a href="openapi.json">openapi.json</a>.</p>'
         + "".join(map(_section, OPERATIONS))
         + "</html>"
     )

@@ -55,9 +55,9 @@ def add_audio_routes(app: FastAPI, options: FacadeOptions) -> None:
 async def _transcribe(asked: ParsedRequest[TranscriptionBody]) -> Response | JsonObject:
     body = asked.body
     if body.stream:
-        raise UnsupportedError("transcripts are not streamed", path="/stream")
+        raise UnsupportedError("streaming transcripts is not supported; omit stream", path="/stream")
     if body.timestamp_granularities and body.response_format != "verbose_json":
-        raise RequestError("timestamp_granularities needs the response_format verbose_json", path="/timestamp_granularities")
+        raise RequestError("timestamp_granularities requires response_format verbose_json", path="/timestamp_granularities")
     return await _answer(asked, language=body.language.strip(), granularities=body.timestamp_granularities)
 
 
@@ -74,9 +74,9 @@ async def _answer(
 ) -> Response | JsonObject:
     body = asked.body
     for name in body.model_extra or ():
-        raise UnsupportedError(f"the field {name[:60]!r} is not served here", path=f"/{name}")
+        raise UnsupportedError(f"{name[:60]!r} is not supported", path=f"/{name}")
     if body.response_format == "diarized_json":
-        raise UnsupportedError("nobody here tells speakers apart", path="/response_format")
+        raise UnsupportedError("'diarized_json' is not supported: speakers are not identified", path="/response_format")
     model = await asked.model(body.model, inference_pb2.MODEL_ROLE_TRANSCRIPTION)
     request = inference_pb2.TranscribeRequest(
         audio=body.file,

@@ -17,11 +17,11 @@ def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
     messages = _messages(body.messages, places)
     if not body.functions:
         if body.function_call not in (None, "none", "auto"):
-            raise RequestError("a function_call needs functions; for tools there is tool_choice", path="/function_call")
+            raise RequestError("function_call requires functions; use tool_choice with tools", path="/function_call")
         return body.model_copy(update={"messages": messages}), places
     for name in ("tools", "tool_choice"):
         if getattr(body, name):
-            raise RequestError("give either tools or functions, which are their older form", path=f"/{name}")
+            raise RequestError(f"{name} cannot be combined with functions (deprecated); send tools only", path=f"/{name}")
     for place in range(len(body.functions)):
         places.add(f"/tools/{place}/function", Origin(f"/functions/{place}"))
     places.add("/tools", Origin("/functions"))
@@ -41,14 +41,17 @@ def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
     for place, message in enumerate(messages):
         if call := message.function_call:
             if message.tool_calls:
-                raise RequestError("give either tool_calls or a function_call", path=f"/messages/{place}/function_call")
+                raise RequestError(
+                    "tool_calls and function_call are mutually exclusive; send one of them",
+                    path=f"/messages/{place}/function_call",
+                )
             ids[call.name] = f"call_{place}"
             message = message.model_copy(update={"tool_calls": [ToolCall(id=ids[call.name], function=call)]})
             places.add(f"/messages/{place}/tool_calls/0/function", Origin(f"/messages/{place}/function_call"))
             places.add(f"/messages/{place}/tool_calls", Origin(f"/messages/{place}/function_call", whole=True))
         elif message.role == "function":
             if message.name not in ids:
-                said = f"no function_call of {message.name!r} came before this result"
+                said = f"this result has no preceding function_call of {message.name!r}"
                 raise RequestError(said, path=f"/messages/{place}/name")
             message = message.model_copy(update={"role": "tool", "tool_call_id": ids[message.name]})
         made.append(message)

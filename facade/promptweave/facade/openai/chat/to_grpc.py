@@ -83,7 +83,7 @@ def to_generate_request(body: ChatBody, owner: str | None = None) -> inference_p
     limit = body.max_completion_tokens or body.max_tokens
     scored = body.logprobs or body.explain
     if body.top_logprobs is not None and not scored:
-        raise RequestError("top_logprobs needs logprobs to be true", path="/top_logprobs")
+        raise RequestError("top_logprobs requires logprobs: true", path="/top_logprobs")
     return inference_pb2.GenerateRequest(
         sampling=sampling_of(body),
         max_tokens=None if limit is None else min(limit, _MAX_TOKENS),
@@ -153,7 +153,9 @@ def _grammar_path(body: dict[str, Any], wanted: dict[str, Any]) -> str:
 
 def _message(body: Message, path: str) -> chat_pb2.Message:
     if body.role == "tool" and body.tool_call_id is None:
-        raise RequestError("a tool message needs the id of the call that it answers", path=f"{path}/tool_call_id")
+        raise RequestError(
+            "a tool message requires tool_call_id, the id of the call that it responds to", path=f"{path}/tool_call_id"
+        )
     return chat_pb2.Message(
         role=chat_pb2.Role.Value(f"ROLE_{body.role.upper()}"),
         content=[
@@ -181,7 +183,9 @@ def _content(content: str | list[ContentPart] | None, path: str) -> Iterable[cha
             case "image_url":
                 yield chat_pb2.ContentPart(image=_image(part, f"{path}/{place}/image_url/url"))
             case _:
-                raise UnsupportedError(f"content of the type {part.type!r} is not served; send text", path=f"{path}/{place}")
+                raise UnsupportedError(
+                    f"content parts of type {part.type!r} are not supported; send text", path=f"{path}/{place}"
+                )
 
 
 def _image(part: ContentPart, path: str) -> chat_pb2.Image:
@@ -189,13 +193,13 @@ def _image(part: ContentPart, path: str) -> chat_pb2.Image:
     head, comma, data = url.partition(",")
     if not (head.startswith("data:image/") and head.endswith(";base64") and comma):
         raise RequestError(
-            "a picture comes in a data URL, data:image/png;base64,...: nothing is fetched here, so send its bytes",
+            "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched",
             path=path,
         )
     try:
         decoded = base64.b64decode(data, validate=True)
     except binascii.Error as error:
-        raise RequestError(f"the data URL is not base64: {error}", path=path) from None
+        raise RequestError(f"the data URL is not valid base64: {error}", path=path) from None
     return chat_pb2.Image(data=decoded, mime_type=head.removeprefix("data:").partition(";")[0])
 
 
@@ -207,7 +211,7 @@ def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference
         for place, part in enumerate(message.content):
             if part.HasField("image"):
                 raise UnsupportedError(
-                    f"the model {model.id!r} takes no pictures: its engine has no projector for it (--mmproj FILE)",
+                    f"the model {model.id!r} does not accept images; load its projector with --mmproj FILE",
                     path=f"/messages/{number}/content/{place}",
                 )
 
@@ -216,9 +220,9 @@ def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
     if call.custom is not None:
         return chat_pb2.ToolCall(id=call.id, custom=chat_pb2.CustomCall(name=call.custom.name, input=call.custom.input))
     if call.type == "custom":
-        raise RequestError("a custom tool's call needs its 'custom' object", path=f"{path}/custom")
+        raise RequestError("a call of a custom tool requires a 'custom' object", path=f"{path}/custom")
     if call.function is None:
-        raise RequestError("a tool call needs its function", path=f"{path}/function")
+        raise RequestError("a tool call requires a 'function' object", path=f"{path}/function")
     arguments = call.function.arguments
     text = arguments if isinstance(arguments, str) else _dumps(arguments, f"{path}/function/arguments")
     # Clients send "" back for a call without arguments.
@@ -232,7 +236,7 @@ def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
 def _tool(tool: ToolBody, path: str) -> chat_pb2.Tool:
     if tool.type == "custom":
         if tool.custom is None:
-            raise RequestError("a custom tool needs its 'custom' object", path=f"{path}/custom")
+            raise RequestError("a custom tool requires a 'custom' object", path=f"{path}/custom")
         custom = chat_pb2.CustomTool(name=tool.custom.name, description=tool.custom.description)
         if tool.custom.format and tool.custom.format.grammar:
             grammar = tool.custom.format.grammar
@@ -242,9 +246,10 @@ def _tool(tool: ToolBody, path: str) -> chat_pb2.Tool:
     if function is None:
         # The Responses API's flat form, which some clients send here, too.
         if "name" not in (tool.model_extra or {}):
-            raise RequestError("a function tool needs its 'function' object", path=f"{path}/function")
+            raise RequestError("a function tool requires a 'function' object", path=f"{path}/function")
         raise RequestError(
-            "the function's fields stand in the tool itself; put them into its 'function' object", path=f"{path}/function"
+            "function fields must be nested under 'function' (the Responses API's flat form is not accepted here)",
+            path=f"{path}/function",
         )
     return chat_pb2.Tool(function=_function(function, f"{path}/function"))
 
@@ -273,7 +278,7 @@ def _tool_choice(choice: str | ToolChoiceObject | None) -> chat_pb2.ToolChoice |
         case ToolChoiceObject(type="allowed_tools", allowed_tools=allowed) if allowed:
             names = [(tool.function or tool.custom) for tool in allowed.tools]
             if None in names:
-                raise RequestError("an allowed tool needs its name", path="/tool_choice/allowed_tools/tools")
+                raise RequestError("each allowed tool requires a name", path="/tool_choice/allowed_tools/tools")
             return chat_pb2.ToolChoice(
                 allowed=chat_pb2.ToolChoice.Allowed(
                     required=allowed.mode == "required", names=[name.name for name in names if name]
@@ -282,14 +287,14 @@ def _tool_choice(choice: str | ToolChoiceObject | None) -> chat_pb2.ToolChoice |
         case ToolChoiceObject(function=named, custom=custom) if named or custom:
             name = (named or custom).name  # type: ignore[union-attr] # the guard says that there is one
             return chat_pb2.ToolChoice(named=chat_pb2.ToolChoice.Named(name=name))
-    raise RequestError("the choice names no tool", path="/tool_choice")
+    raise RequestError("tool_choice does not name a tool; name one, or use none, auto or required", path="/tool_choice")
 
 
 def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
     wanted = body.response_format
     if body.grammar is not None:
         if wanted is not None and wanted.type != "text":
-            raise RequestError("give either a response_format or a grammar", path="/grammar")
+            raise RequestError("response_format and grammar are mutually exclusive; send one of them", path="/grammar")
         return chat_pb2.ResponseFormat(grammar=_text_grammar("gbnf", body.grammar))
     if wanted is None:
         return None
@@ -299,7 +304,7 @@ def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
         return chat_pb2.ResponseFormat(json_object=chat_pb2.ResponseFormat.JsonObject())
     if wanted.type == "regex":
         if wanted.pattern is None:
-            raise RequestError("a regular expression is needed", path="/response_format/pattern")
+            raise RequestError("a format of type 'regex' requires a pattern", path="/response_format/pattern")
         return chat_pb2.ResponseFormat(grammar=_text_grammar("regex", wanted.pattern))
     if wanted.type == "grammar":
         match wanted.grammar:
@@ -307,11 +312,11 @@ def _response_format(body: ChatBody) -> chat_pb2.ResponseFormat | None:
                 return chat_pb2.ResponseFormat(grammar=_text_grammar("gbnf", definition))
             case GrammarDefinition(syntax=syntax, definition=definition):
                 return chat_pb2.ResponseFormat(grammar=_text_grammar(syntax, definition))
-        raise RequestError("a grammar is needed", path="/response_format/grammar")
+        raise RequestError("a format of type 'grammar' requires a grammar", path="/response_format/grammar")
     form = wanted.json_schema or wanted
     at = "/response_format/json_schema/schema" if wanted.json_schema else "/response_format/schema"
     if form.schema_ is None:
-        raise RequestError("a JSON schema is needed", path=at)
+        raise RequestError("a format of type 'json_schema' requires a schema", path=at)
     return chat_pb2.ResponseFormat(
         json_schema=chat_pb2.ResponseFormat.JsonSchema(
             name=form.name, description=form.description, schema=_dumps(form.schema_, at), strict=form.strict
@@ -328,5 +333,5 @@ def _dumps(value: Any, path: str) -> str:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         text.encode()
     except (ValueError, RecursionError) as error:
-        raise RequestError(f"this is no JSON that can be passed on: {error}", path=path) from None
+        raise RequestError(f"not valid JSON: {error}", path=path) from None
     return text

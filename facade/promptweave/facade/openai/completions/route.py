@@ -73,9 +73,9 @@ def check_served(body: CompletionBody) -> None:
     """Refuse unsupported fields. Raises UnsupportedError."""
     refuse_unserved(body, COMPLETIONS)
     if body.echo and body.logprobs is not None:
-        raise UnsupportedError("how likely a prompt is, which echo asks for, is not known here", path="/logprobs")
+        raise UnsupportedError("logprobs cannot be combined with echo: prompt tokens have no logprobs", path="/logprobs")
     if body.best_of not in (None, body.n):
-        raise UnsupportedError("best_of is served only where it is n", path="/best_of")
+        raise UnsupportedError("best_of must be equal to n", path="/best_of")
 
 
 def completion_place(path: str, raw: dict[str, Any]) -> str:
@@ -104,7 +104,7 @@ async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choi
             )
             choices.append(_Choice(place * body.n + number, request, echo, number == 0))
     if not choices:
-        raise RequestError("there is no prompt: at least one is needed", path="/prompt")
+        raise RequestError("prompt: must contain at least one prompt", path="/prompt")
     return choices
 
 

@@ -77,7 +77,9 @@ def inputs_of(body: EmbeddingsBody) -> list[inference_pb2.EmbedRequest.Input]:
     """Return the texts, in order. Raises RequestError."""
     given = as_list(body.input)
     if len(given) > _MAX_INPUTS:
-        raise RequestError(f"there are {len(given)} inputs: at most {_MAX_INPUTS} at once", path="/input")
+        raise RequestError(
+            f"input: {len(given)} inputs exceed the limit; send at most {_MAX_INPUTS} per request", path="/input"
+        )
     return [
         inference_pb2.EmbedRequest.Input(text=item)
         if isinstance(item, str)

@@ -52,10 +52,10 @@ def item_type(item: Mapping[str, Any], path: str) -> str:
     if kind is None:
         return "message" if "role" in item else REFERENCE
     if not isinstance(kind, str):
-        raise RequestError("the type of an item is a string", path=f"{path}/type")
+        raise RequestError("an item's type must be a string", path=f"{path}/type")
     if kind not in (*_PREFIXES, REFERENCE):
         served = ", ".join([*_PREFIXES, REFERENCE])
-        raise UnsupportedError(f"items of the type {kind!r} are not served; these are: {served}", path=f"{path}/type")
+        raise UnsupportedError(f"items of type {kind!r} are not supported; supported types: {served}", path=f"{path}/type")
     return kind
 
 
@@ -158,7 +158,9 @@ def _part(part: Part, path: str) -> JsonObject:
         return {"type": "text", "text": part.text}
     if part.type == "input_image":
         if part.image_url is None:
-            raise UnsupportedError("files are not kept here: a picture comes in image_url, as a data URL", path=path)
+            raise UnsupportedError(
+                "uploaded files are not supported; send the image in image_url, as a base64 data URL", path=path
+            )
         return {"type": "image_url", "image_url": {"url": part.image_url}}
     # The rest are refusals, or are refused by what this is passed on to.
     return {"type": part.type, "refusal": part.refusal}
@@ -170,6 +172,6 @@ def _thought(item: ReasoningItem, path: str) -> str:
         try:
             return base64.b64decode(item.encrypted_content, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
-            message = "this was not written here; leave encrypted_content out, or send the reasoning in content"
+            message = "this was not created by promptweave; omit encrypted_content, or send the reasoning in content"
             raise RequestError(message, path=f"{path}/encrypted_content") from None
     return "\n\n".join(part.text for part in item.content or item.summary)

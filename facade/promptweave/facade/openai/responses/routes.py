@@ -54,7 +54,7 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
     async def get(request: Request, id: str) -> JSONResponse:
         """Return a response that is stored, or being streamed."""
         if request.query_params.get("stream", "false") != "false":
-            raise UnsupportedError("events are not kept: get the response whole", path="/stream")
+            raise UnsupportedError("events are not stored; retrieve the response without stream", path="/stream")
         return JSONResponse((await kept(request, id)).response)
 
     @app.delete("/v1/responses/{id}")
@@ -73,7 +73,9 @@ def add_responses(app: FastAPI, options: FacadeOptions, store: ResponseStore) ->
     async def cancel(request: Request, id: str) -> JSONResponse:
         """Refuse: only background responses could be cancelled this way."""
         await kept(request, id)
-        raise RequestError("this response does not run in the background: hang up to cancel one that is being written")
+        raise RequestError(
+            "this response does not run in the background; close the connection to cancel a response in progress"
+        )
 
 
 class CreateResponse:
@@ -198,14 +200,14 @@ def _page(items: Sequence[JsonObject], query: Mapping[str, str]) -> JsonObject:
     """Return a page of a list, newest first unless `order` says otherwise."""
     limit, order, after = query.get("limit", "20"), query.get("order", "desc"), query.get("after")
     if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MAX_LISTED):
-        raise RequestError(f"limit is a whole number from 1 to {_MAX_LISTED}", path="/limit")
+        raise RequestError(f"limit: must be an integer from 1 to {_MAX_LISTED}", path="/limit")
     if order not in ("asc", "desc"):
-        raise RequestError("order is asc or desc", path="/order")
+        raise RequestError("order: must be asc or desc", path="/order")
     listed = list(items) if order == "asc" else list(reversed(items))
     if after is not None:
         ids = [item["id"] for item in listed]
         if after not in ids:
-            raise RequestError(f"there is no item {after!r} in this list", path="/after")
+            raise RequestError(f"after: item {after!r} is not in this list", path="/after")
         listed = listed[ids.index(after) + 1 :]
     page = listed[: int(limit)]
     return {

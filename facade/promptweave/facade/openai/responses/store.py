@@ -92,7 +92,7 @@ class ResponseStore:
             self._database = sqlite3.connect(file or ":memory:", timeout=_BUSY_S, check_same_thread=False)
             self._prepare(file)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"cannot keep responses in {file}: {error}; --responses-store takes another file") from None
+            raise StoreError(f"--responses-store {file}: cannot store responses: {error}; use another file") from None
         self._thread = ThreadPoolExecutor(1, "responses-store")
 
     def _prepare(self, file: str | None) -> None:
@@ -108,7 +108,7 @@ class ResponseStore:
                     self._database.execute(statement)
                 self._database.execute(f"PRAGMA user_version = {_VERSION}")
         if version not in (0, _VERSION):
-            raise StoreError(f"{file} was written by another version of promptweave: give another --responses-store")
+            raise StoreError(f"--responses-store {file}: created by another version of promptweave; use another file")
 
     def close(self) -> None:
         """Close the store. Responses in memory are lost."""
@@ -170,7 +170,7 @@ class ResponseStore:
                 )
                 self._database.execute(_BEYOND_LIMITS, limits)
         except sqlite3.Error as error:
-            logger.error("a response is not kept: %s", error)
+            logger.error("cannot store a response: %s", error)
             return False
         return True
 

@@ -36,7 +36,7 @@ def check_served(body: ResponsesBody) -> None:
     refuse_unserved(body, RESPONSES)
     for place, name in enumerate(body.include):
         if name not in _INCLUDED:
-            raise UnsupportedError(f"{name!r} cannot be included", path=f"/include/{place}")
+            raise UnsupportedError(f"{name!r} is not a supported value of include; remove it", path=f"/include/{place}")
 
 
 def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translation:
@@ -85,8 +85,8 @@ def _is_cut_call(item: JsonObject) -> bool:
 def _tool(tool: JsonObject, path: str, places: SourceMap) -> JsonObject:
     kind = tool.get("type")
     if kind not in ("function", "custom"):
-        what = f"tools of the type {kind!r} are" if isinstance(kind, str) else "a tool without a type is"
-        raise UnsupportedError(f"{what} not served; these are: function, custom", path=f"{path}/type")
+        what = f"tools of type {kind!r} are" if isinstance(kind, str) else "a tool without a type is"
+        raise UnsupportedError(f"{what} not supported; supported types: function, custom", path=f"{path}/type")
     places.add(f"{path}/{kind}", Origin(path))
     if kind == "function":
         function = read_body(FunctionTool, tool, path)
@@ -114,9 +114,11 @@ def _tool_choice(choice: str | ToolChoice | None, places: SourceMap) -> Any:
 
 def _chosen(kind: str, name: str, path: str) -> JsonObject:
     if kind not in ("function", "custom"):
-        raise UnsupportedError(f"tools of the type {kind!r} are not served", path=f"{path}/type")
+        raise UnsupportedError(
+            f"tools of type {kind!r} are not supported; supported types: function, custom", path=f"{path}/type"
+        )
     if not name:
-        raise RequestError("the choice names no tool", path=f"{path}/name")
+        raise RequestError("tool_choice requires a tool name", path=f"{path}/name")
     return {"type": kind, kind: {"name": name}}
 
 
@@ -125,12 +127,16 @@ def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt
     that are left out."""
     told = []
     if body.truncation == "auto":
-        told.append(("not_applied", "/truncation", "no item is dropped: a conversation that does not fit is refused"))
+        told.append(
+            ("not_applied", "/truncation", "truncation is not applied; a conversation that exceeds the context is rejected")
+        )
     if body.reasoning.summary or body.reasoning.generate_summary:
-        told.append(("not_applied", "/reasoning/summary", "nothing sums up: an item of reasoning holds it whole"))
+        told.append(("not_applied", "/reasoning/summary", "reasoning is not summarized; reasoning items contain all of it"))
     for place, tool in enumerate(body.tools):
         if tool.get("output_schema") is not None:
-            told.append(("not_applied", f"/tools/{place}/output_schema", "what a tool gives is not checked"))
+            told.append(
+                ("not_applied", f"/tools/{place}/output_schema", "tool output is not validated against output_schema")
+            )
     if any(map(_is_cut_call, history)):
-        told.append(("call_left_out", "/previous_response_id", "a call that was cut off is left out of the conversation"))
+        told.append(("call_left_out", "/previous_response_id", "a truncated call is omitted from the conversation"))
     return [prompt_compiler_pb2.Warning(code=code, path=path, message=message) for code, path, message in told]
