@@ -80,7 +80,7 @@ REFUSED = [
     pytest.param(b'"\xff"', "invalid: the chat request on stdin is not UTF-8: ", id="bytes"),
     pytest.param({"messages": [{"role": "narrator", "content": "x"}]}, "invalid: /messages/0/role: ", id="role"),
     pytest.param({**REQUEST, "template": 3}, "invalid: /template: ", id="template"),
-    pytest.param({**REQUEST, "template": "{% if %}"}, "invalid: the chat template does not parse: ", id="broken-template"),
+    pytest.param({**REQUEST, "template": "{% if %}"}, "invalid: the chat template cannot be parsed: ", id="broken-template"),
     pytest.param({**REQUEST, "tools": [WEATHER, WEATHER]}, "invalid: /tools/1/function/name: ", id="two-tools-of-a-name"),
     pytest.param(
         {

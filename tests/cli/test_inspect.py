@@ -46,7 +46,7 @@ def test_describes_a_template_for_a_program(demo_model: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "line"),
     [
-        pytest.param("{% for %}", "the chat template does not parse: ", id="syntax"),
+        pytest.param("{% for %}", "the chat template cannot be parsed: ", id="syntax"),
         pytest.param("{{ raise_exception('never') }}", "the chat template raised: never", id="raises"),
     ],
 )

@@ -69,8 +69,8 @@ def test_output_beside_the_syntax_is_content_with_a_warning(file: Path) -> None:
         pytest.param("{", "not JSON: ", id="not-json"),
         pytest.param(b"\xff", "not JSON: ", id="bytes"),
         pytest.param("[]", "this is not what `promptweave compile` prints", id="array"),
-        pytest.param('{"syntax": {"version": 99}}', "the output syntax has version 99", id="version"),
-        pytest.param('{"syntax": {"version": 1}}', "not an output syntax: an empty node", id="no-tree"),
+        pytest.param('{"syntax": {"version": 99}}', "unsupported output syntax version 99", id="version"),
+        pytest.param('{"syntax": {"version": 1}}', "invalid output syntax: an empty node", id="no-tree"),
         pytest.param('{"syntax": {"root": 3}}', "Failed to parse root field", id="shape"),
     ],
 )

@@ -36,12 +36,12 @@ REFUSED = [
     pytest.param({"type": "strin"}, "invalid: /type", id="invalid"),
     pytest.param({"$ref": "#/$defs/none"}, "invalid: /$ref", id="reference"),
     pytest.param("3", "invalid: /: ", id="no-schema"),
-    pytest.param('{"type": ', "invalid: /: not JSON: ", id="not-json"),
-    pytest.param("", "invalid: /: not JSON: ", id="nothing"),
-    pytest.param("[" * 100_000, "invalid: /: not JSON: it is nested too deeply", id="deep"),
+    pytest.param('{"type": ', "invalid: /: not valid JSON: ", id="not-json"),
+    pytest.param("", "invalid: /: not valid JSON: ", id="nothing"),
+    pytest.param("[" * 100_000, "invalid: /: not valid JSON: nested too deeply", id="deep"),
     pytest.param(b'{"enum": ["\xff"]}', "invalid: the schema on stdin is not UTF-8: ", id="bytes"),
     pytest.param('{"enum": ["\\ud800"]}', "unsupported: /enum/0: ", id="half-a-pair"),
-    pytest.param('{"enum": [NaN]}', "invalid: /: not JSON: ", id="nan"),
+    pytest.param('{"enum": [NaN]}', "invalid: /: not valid JSON: ", id="nan"),
 ]
 
 

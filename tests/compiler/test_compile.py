@@ -286,7 +286,7 @@ def test_errors_name_the_place(request_: ChatRequest, error: type[CompilerError]
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("{% for %}", "the chat template does not parse: .* \\(line 1 of the template\\)"),
+        ("{% for %}", "the chat template cannot be parsed: .* \\(line 1 of the template\\)"),
         (
             "{% if messages %}\n{{ raise_exception('no') }}{% endif %}",
             "the chat template raised: no \\(line 2 of the template\\)",
@@ -294,7 +294,7 @@ def test_errors_name_the_place(request_: ChatRequest, error: type[CompilerError]
         ("{{ messages.x.y }}", "the chat template raised: .*"),
         ("{{ 1 / 0 }}", "the chat template failed: ZeroDivisionError"),
         ("{{ ''.__class__.__mro__ }}", "the chat template raised: access to attribute '__class__'"),
-        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "the chat template recurses without end"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "infinite recursion in the chat template"),
     ],
 )
 def test_template_errors_name_the_line(source: str, message: str) -> None:

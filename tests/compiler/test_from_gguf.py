@@ -45,7 +45,7 @@ def test_reads(tmp_path: Path, given: dict[str, Any], expected: ChatTemplate) ->
 
 @pytest.mark.parametrize("template", [None, "", NAMED[1:]], ids=["none", "empty", "only-named"])
 def test_says_that_there_is_none(tmp_path: Path, template: Any) -> None:
-    with pytest.raises(NoTemplateError, match="it holds no chat template; give its text with --template"):
+    with pytest.raises(NoTemplateError, match="the file contains no chat template; provide one with --template"):
         template_from_gguf(model(tmp_path / "m.gguf", template))
 
 

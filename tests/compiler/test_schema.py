@@ -205,7 +205,7 @@ REFUSED = [
     pytest.param({"dependencies": {"a": ["b"]}}, "unsupported: /dependencies: ", id="another-drafts-keyword"),
     pytest.param(
         {"$schema": "http://json-schema.org/draft-04/schema#", "properties": {"a": {"const": 1}}},
-        "unsupported: /properties/a/const: 'const' is no keyword of draft 4",
+        "unsupported: /properties/a/const: 'const' is not a keyword of draft 4",
         id="a-later-drafts-keyword",
     ),
     pytest.param(

@@ -223,7 +223,7 @@ def test_a_template_that_fails_says_where(opening: Opening) -> None:
     page.click("#tab-template")
     page.fill("#template", "{% for message in messages %}")
     state(page, "error")
-    assert "the chat template does not parse" in page.inner_text("#error")
+    assert "the chat template cannot be parsed" in page.inner_text("#error")
 
 
 def test_a_link_reproduces_the_page(opening: Opening) -> None:

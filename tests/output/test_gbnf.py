@@ -71,8 +71,8 @@ def test_prints_the_root_and_then_the_rules() -> None:
         pytest.param(NOTHING, "matches nothing", id="nothing"),
         pytest.param(Seq((A, NOTHING)), "matches nothing", id="nothing-inside"),
         pytest.param(Chars(()), "matches nothing", id="empty-class"),
-        pytest.param(Rep(Ref("r"), MAX_REPEAT + 1), "a count above", id="low"),
-        pytest.param(Rep(Ref("r"), 0, MAX_REPEAT + 1), "a count above", id="high"),
+        pytest.param(Rep(Ref("r"), MAX_REPEAT + 1), "counts above", id="low"),
+        pytest.param(Rep(Ref("r"), 0, MAX_REPEAT + 1), "counts above", id="high"),
     ],
 )
 def test_refuses_what_the_engine_would_take_for_something_else(expr: Expr, why: str) -> None:

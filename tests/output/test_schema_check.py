@@ -154,11 +154,11 @@ def test_ids_that_the_model_writes_twice_are_told_apart() -> None:
 def test_a_pattern_that_takes_for_ever_holds_nobody_up() -> None:
     schema = json.dumps({"propertyNames": {"pattern": "^(a+)+$"}})
     assert find_violation('{"aaa": 1}', schema) is None
-    assert find_violation(f'{{"{"a" * 50}!": 1}}', schema) == ("", "the value cannot be checked: that takes more than 1 s")
+    assert find_violation(f'{{"{"a" * 50}!": 1}}', schema) == ("", "the value cannot be validated within 1 s")
 
 
 def test_a_recursion_that_takes_for_ever_holds_nobody_up() -> None:
     twice = [{"properties": {"a": {"$ref": "#"}}}, {"properties": {"a": {"$ref": "#"}}}]
     found = find_violation('{"a":' * 60 + "1" + "}" * 60, json.dumps({"allOf": twice}))
     assert found
-    assert "more than 1 s" in found[1]
+    assert "within 1 s" in found[1]

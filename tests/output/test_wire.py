@@ -55,7 +55,7 @@ LITERAL = node(literal=output_pb2.LiteralNode(text="a"))
 
 @pytest.mark.parametrize("version", [0, VERSION - 1, VERSION + 1, 2**32 - 1])
 def test_refuses_other_versions(version: int) -> None:
-    with pytest.raises(SyntaxUnreadableError, match=f"has version {version}; this release reads version {VERSION}"):
+    with pytest.raises(SyntaxUnreadableError, match=f"version {version}; this release supports version {VERSION}"):
         syntax_from_wire(output_pb2.OutputSyntax(version=version, root=LITERAL))
 
 
@@ -83,7 +83,7 @@ def test_refuses_other_versions(version: int) -> None:
     ],
 )
 def test_refuses_what_is_no_tree(root: output_pb2.OutputNode | None, why: str) -> None:
-    with pytest.raises(SyntaxUnreadableError, match=f"not an output syntax: .*{why}"):
+    with pytest.raises(SyntaxUnreadableError, match=f"invalid output syntax: .*{why}"):
         syntax_from_wire(output_pb2.OutputSyntax(version=VERSION, root=root))
 
 
@@ -130,7 +130,7 @@ def test_reads_calls_that_name_one_tool(root: Node) -> None:
     ],
 )
 def test_refuses_calls_that_make_no_sense(root: Node, why: str) -> None:
-    with pytest.raises(SyntaxUnreadableError, match=f"not an output syntax: .*{why}"):
+    with pytest.raises(SyntaxUnreadableError, match=f"invalid output syntax: .*{why}"):
         syntax_from_wire(syntax_to_wire(Syntax(root)))
 
 

@@ -73,7 +73,7 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
         compiled = _compile(replace(request, style="generic"), template, found)
     except TemplateError:
         raise why from None
-    warning = CompileWarning("style_fallback", "/tools", f"{why.message}; the generic style is used")
+    warning = CompileWarning("style_fallback", "/tools", f"{why.message}; using the generic style")
     return replace(compiled, warnings=(*compiled.warnings, warning))
 
 
@@ -118,17 +118,17 @@ def _check(request: ChatRequest) -> None:
         name = tool.name
         path = f"{tool.pointer(place)}/name"
         if not _TOOL_NAME.fullmatch(name):
-            raise RequestError(f"a tool's name is 1 to 64 of a-z, A-Z, 0-9, _ and -, not {name!r}", path=path)
+            raise RequestError(f"invalid tool name {name!r}; use 1 to 64 characters of a-z, A-Z, 0-9, _ and -", path=path)
         if name in names:
-            raise RequestError(f"there are two tools of the name {name!r}", path=path)
+            raise RequestError(f"duplicate tool name {name!r}; tool names must be unique", path=path)
         names[name] = None
     choice = request.tool_choice
     for name in choice.names or ():
         if name not in names:
-            there = ", ".join(names) or "there are no tools"
-            raise RequestError(f"no tool has the name {name!r} ({there})", path="/tool_choice")
+            there = f"available: {', '.join(names)}" if names else "the request has no tools"
+            raise RequestError(f"unknown tool {name!r}; {there}", path="/tool_choice")
     if choice.required and not names:
-        raise RequestError("a tool call is required, but there are no tools", path="/tool_choice")
+        raise RequestError("a tool call is required, but the request has no tools", path="/tool_choice")
 
 
 def _followed_by(segments: list[Segment], text: str) -> list[Segment]:

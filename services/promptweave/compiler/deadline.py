@@ -62,6 +62,8 @@ def check_deadline() -> None:
     while end is not None:
         if end.is_reached():
             raise DeadlineError(
-                "unsupported", "", f"its grammar takes more than {MAX_SECONDS:.0f} seconds of CPU time to make; simplify it"
+                "unsupported",
+                "",
+                f"compiling the grammar takes more than {MAX_SECONDS:.0f} seconds of CPU time; simplify it",
             )
         end = end.outer

@@ -41,7 +41,7 @@ class TooDeepError(ValueError):
     """A JSON value is nested too deeply; `pointer` is the path to it."""
 
     def __init__(self, pointer: str) -> None:
-        super().__init__(f"it is nested more than {MAX_DEPTH} deep")
+        super().__init__(f"nested more than {MAX_DEPTH} levels deep")
         self.pointer = pointer
 
 
@@ -55,7 +55,7 @@ def loads(text: str) -> Json:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         text.encode()  # a lone surrogate is not valid text
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError("nested too deeply") from None
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(value)
     return value
@@ -81,13 +81,13 @@ def _check_depth(value: Json) -> None:
 
 
 def _refuse_constant(name: str) -> Json:
-    raise ValueError(f"{name} is not JSON")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError(f"the number {text} is too large")
+        raise ValueError(f"number {text} is too large")
     return number
 
 

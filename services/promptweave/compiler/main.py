@@ -26,7 +26,7 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
             asyncio.run(_serve(options, on_listening))
     except ListenError as error:
         complain(
-            ROLE, f"{error}; --listen or --metrics takes another address (serve: --compiler-listen, --compiler-metrics)"
+            ROLE, f"{error}; use another address for --listen or --metrics (serve: --compiler-listen, --compiler-metrics)"
         )
         return 1
     except SecurityError as error:

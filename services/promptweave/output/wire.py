@@ -40,16 +40,16 @@ def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
     """Convert a message to a syntax. Raises SyntaxUnreadableError."""
     if message.version != tree.VERSION:
         raise SyntaxUnreadableError(
-            f"the output syntax has version {message.version}; this release reads version {tree.VERSION}"
+            f"unsupported output syntax version {message.version}; this release supports version {tree.VERSION}"
         )
     try:
         root = _node_from_wire(message.root)
         check_calls(root)
         return Syntax(root, message.prefix)
     except KeyError as error:
-        raise SyntaxUnreadableError(f"not an output syntax: an unknown number {error}") from None
+        raise SyntaxUnreadableError(f"invalid output syntax: unknown number {error}") from None
     except ValueError as error:
-        raise SyntaxUnreadableError(f"not an output syntax: {error}") from None
+        raise SyntaxUnreadableError(f"invalid output syntax: {error}") from None
 
 
 def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:

@@ -61,7 +61,7 @@ def compile_schema(
         # Not representable as JSON text; the schema reader reports why.
         return _compile(schema, strict, dialect, separators)
     except TypeError as error:
-        raise SchemaError("invalid", "", f"not JSON: {error}") from None
+        raise SchemaError("invalid", "", f"not valid JSON: {error}") from None
     key = (hashlib.sha256(text.encode()).digest(), strict, dialect, separators)
     with _LOCK:
         known = _known.get(key)
@@ -91,20 +91,20 @@ def _compile(schema: str | dict[str, Any] | bool, strict: bool, dialect: Dialect
     try:
         return CompiledSchema(grammar_text(grammar, dialect), warnings)
     except GrammarTooLargeError as error:
-        why = f"{error}; most of it comes from here"
+        why = f"{error}; this part of the schema contributes most of it"
         raise SchemaError("unsupported", rules.largest_origin(grammar), why) from None
 
 
 def load_schema(text: str) -> dict[str, Any] | bool:
     """Parse a schema's text. Raises SchemaError."""
     if len(text) > MAX_SCHEMA_CHARACTERS:
-        raise SchemaError("unsupported", "", f"a schema of more than {MAX_SCHEMA_CHARACTERS} characters")
+        raise SchemaError("unsupported", "", f"the schema is longer than {MAX_SCHEMA_CHARACTERS} characters")
     try:
         schema: dict[str, Any] | bool = loads(text)
     except TooDeepError as error:
         raise SchemaError("unsupported", error.pointer, str(error)) from None
     except ValueError as error:
-        raise SchemaError("invalid", "", f"not JSON: {error}") from None
+        raise SchemaError("invalid", "", f"not valid JSON: {error}") from None
     return schema
 
 
@@ -149,11 +149,11 @@ def exactly() -> Iterator[None]:
         with deadline():
             yield
     except RecursionError:
-        why = "the schema, or a pattern or number in it, is nested too deeply or too long"
+        why = "the schema, or a pattern or number in it, is too deeply nested or too long"
         raise SchemaError("unsupported", "", why) from None
     except ValueError as error:
         # Python does not print integers of more than 4,300 digits.
-        raise SchemaError("unsupported", "", f"a number in it is too long: {error}") from None
+        raise SchemaError("unsupported", "", f"number too long: {error}") from None
 
 
 def _root(reader: Reader, values: Values, *, object_root: bool) -> Expr:

@@ -70,9 +70,9 @@ DRAFTS: dict[str, Draft] = {
 """Maps `$schema`, without its scheme and an empty fragment, to the draft."""
 
 REPLACEMENTS: dict[str, str] = {
-    "additionalItems": "list the first items as prefixItems, and say what follows them as items",
-    "dependencies": "it is called dependentRequired and dependentSchemas here",
-    "nullable": "null is not allowed here; that is said by the type, as a list with null",
+    "additionalItems": "use prefixItems for the first items and items for the rest",
+    "dependencies": "use dependentRequired or dependentSchemas",
+    "nullable": "null is not allowed: use a type array that includes null",
 }
 """What to use instead of keywords of other drafts, or of OpenAPI."""
 

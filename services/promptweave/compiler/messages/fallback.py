@@ -134,12 +134,12 @@ class Conversation:
         thought = last_reasoning(self.messages)
         if thought is None or not ContentCheck(prompt).missing([thought]):
             return []
-        sentence = "the reasoning of the turn that is going on is not shown: the template leaves it out"
+        sentence = "the template omits the reasoning of the current turn"
         return [CompileWarning("reasoning_dropped", thought.path, sentence)]
 
 
 def _loss(piece: ExpectedText) -> CompileWarning:
-    return CompileWarning("content_lost", piece.path, "the template leaves it out, in whatever form it is given")
+    return CompileWarning("content_lost", piece.path, "the template omits this content in every supported form")
 
 
 def _fallback_ladder(able: TemplateCapabilities) -> Iterator[tuple[TemplateCapabilities, bool]]:

@@ -32,7 +32,7 @@ def check_pictures(request: ChatRequest) -> None:
     pictures = [picture for message in request.messages for picture in message.pictures]
     if len(pictures) > MAX_PICTURES:
         raise RequestError(
-            f"the request holds {len(pictures)} pictures; at most {MAX_PICTURES} are taken",
+            f"the request has {len(pictures)} images; at most {MAX_PICTURES} are allowed",
             path=pictures[MAX_PICTURES].pointer,
         )
     if pictures:
@@ -57,7 +57,7 @@ class Pictures:
         self._of = dict(zip(free, given, strict=False))
         if len(self._of) < len(given):
             raise RequestError(
-                "the request uses too many characters for private use to hold pictures, too", path="/messages"
+                "the request uses too many private-use characters to be combined with images", path="/messages"
             )
         # The escaped form is written by templates that escape non-ASCII characters.
         codes = "|".join(f"{mark}|\\\\u{ord(mark):04x}" for mark in self._of)

@@ -34,7 +34,7 @@ __all__ = ["CompileWarning", "as_template_messages", "check_history", "normalise
 def check_history(messages: Sequence[Message]) -> None:
     """Raise RequestError for an invalid history."""
     if not messages:
-        raise RequestError("a conversation needs at least one message", path="/messages")
+        raise RequestError("at least one message is required", path="/messages")
     for place, message in enumerate(messages):
         for number, call in enumerate(message.tool_calls):
             path = f"/messages/{place}/tool_calls/{number}/function/arguments"
@@ -42,11 +42,11 @@ def check_history(messages: Sequence[Message]) -> None:
                 arguments = loads(call.arguments)
                 dumps(arguments).encode()
             except UnicodeEncodeError:
-                raise RequestError("the arguments hold half a surrogate pair, which is no text", path=path) from None
+                raise RequestError("arguments must not contain a lone surrogate", path=path) from None
             except ValueError as error:
-                raise RequestError(f"the arguments are not JSON: {error}", path=path) from None
+                raise RequestError(f"arguments must be valid JSON: {error}", path=path) from None
             if not isinstance(arguments, dict):
-                raise RequestError("the arguments are not a JSON object", path=path)
+                raise RequestError("arguments must be a JSON object", path=path)
 
 
 def normalise(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:
@@ -109,12 +109,14 @@ def system(turns: Turns, able: TemplateCapabilities) -> Passed:
         leading = able.system is SystemPlace.FIRST and not waiting and all(other.role in SYSTEM_ROLES for other in done)
         if turn.role in SYSTEM_ROLES and leading:
             if done:
-                warnings += turn.warning("messages_merged", "joined with the system message before: the template takes one")
+                warnings += turn.warning(
+                    "messages_merged", "merged into the previous system message: the template supports only one"
+                )
                 done[-1] = joined(done[-1], turn)
             else:
                 done.append(turn)
         elif turn.role in SYSTEM_ROLES:
-            sentence = "a system message in the user's turn: the template takes none in this place"
+            sentence = "moved to the user turn: the template does not support a system message at this position"
             warnings += turn.warning("system_moved", sentence)
             waiting.append(replaced(turn, role=Role.USER))
         elif turn.role is Role.USER and waiting:
@@ -137,7 +139,7 @@ def alone(turns: Turns, able: TemplateCapabilities) -> Passed:
     warnings = [
         warning
         for turn in turns
-        for warning in turn.warning("system_moved", "a system message as the user's: the template wants a user message")
+        for warning in turn.warning("system_moved", "rendered as a user message: the template requires a user message")
     ]
     return tuple(replaced(turn, role=Role.USER) for turn in turns), warnings
 
@@ -153,7 +155,7 @@ def neighbours(turns: Turns, able: TemplateCapabilities) -> Passed:
         if last and last.role is turn.role and not wanted.get(turn.role, True) and not apart:
             done[-1] = joined(last, turn)
             warnings += turn.warning(
-                "messages_merged", "joined with the message before: the template wants roles to alternate"
+                "messages_merged", "merged into the previous message: the template requires alternating roles"
             )
         else:
             done.append(turn)
@@ -165,7 +167,9 @@ def beginning(turns: Turns, able: TemplateCapabilities) -> Passed:
     place = next((place for place, turn in enumerate(turns) if turn.role not in SYSTEM_ROLES), None)
     if able.assistant_first or place is None or turns[place].role is not Role.ASSISTANT:
         return turns, []
-    warnings = turns[place].warning("turn_added", "an empty user turn stands before: the template wants the user to begin")
+    warnings = turns[place].warning(
+        "turn_added", "an empty user turn was added before it: the template requires the user to begin"
+    )
     return (*turns[:place], Turn(Message(Role.USER, "")), *turns[place:]), warnings
 
 
@@ -175,7 +179,7 @@ def transcript(turns: Turns) -> Passed:
     told = turns[: len(turns) - len(last)]
     speakers = {Role.USER: "User: ", Role.ASSISTANT: "Assistant: "}
     texts = [speakers.get(turn.role, "") + turn.content for turn in told if turn.content]
-    sentence = "the conversation as one text in the user's turn: the template takes it in no other form"
+    sentence = "rendered as text in one user turn: the template supports no other form of this conversation"
     warnings = [warning for turn in told for warning in turn.warning("conversation_as_text", sentence)]
     return (Turn(Message(Role.USER, paragraphs(texts))), *last), warnings
 

@@ -14,13 +14,13 @@ def check_continuation(request: ChatRequest) -> None:
     """Raise RequestError or UnsupportedError if the answer cannot continue the last message."""
     last, path = request.messages[-1], f"/messages/{len(request.messages) - 1}"
     if last.role is not Role.ASSISTANT:
-        raise RequestError("only a message of the assistant can be continued, and the last one is not", path=f"{path}/role")
+        raise RequestError("must be 'assistant': only an assistant message can be continued", path=f"{path}/role")
     if last.tool_calls:
-        raise RequestError("a message with tool calls is complete: there is nothing to continue", path=f"{path}/tool_calls")
+        raise RequestError("a message with tool calls is complete and cannot be continued", path=f"{path}/tool_calls")
     if request.tool_choice.required:
-        raise RequestError("a message that continues cannot begin with a tool call", path="/tool_choice")
+        raise RequestError("a continued message cannot begin with a tool call", path="/tool_choice")
     if request.response_format:
-        raise UnsupportedError("continuing a value of a schema is not served yet", path="/continue_final_message")
+        raise UnsupportedError("continuing a JSON value of a schema is not supported", path="/continue_final_message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class EndMarker:
         """Return the text before the word. Raises TemplateError if the word is missing or appears more than once."""
         before, found, after = text.partition(self.word)
         if not found or self.word in after:
-            raise TemplateError("the chat template does not write the last message, so it cannot be continued")
+            raise TemplateError("the chat template omits the last message, so it cannot be continued")
         return before
 
 

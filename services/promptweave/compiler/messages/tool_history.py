@@ -53,7 +53,7 @@ def unmatched(messages: Sequence[Message]) -> list[CompileWarning]:
         known |= {call.id for call in message.tool_calls}
         if message.role is Role.TOOL and message.tool_call_id and message.tool_call_id not in known:
             path = f"/messages/{place}/tool_call_id"
-            warnings.append(CompileWarning("result_unmatched", path, "no call before it has this id"))
+            warnings.append(CompileWarning("result_unmatched", path, "no earlier tool call has this id"))
     return warnings
 
 
@@ -170,7 +170,7 @@ def _content_apart(turns: Turns, able: TemplateCapabilities) -> Passed:
             if not able.content_before_calls:
                 done.append(Turn(Message(Role.USER, "")))
             done.append(replaced(turn, content=None))
-            warnings += turn.warning("content_moved", "text beside calls in a turn of its own: the template loses it there")
+            warnings += turn.warning("content_moved", "moved to a separate turn: the template omits text next to tool calls")
         else:
             done.append(turn)
     return tuple(done), warnings
@@ -183,7 +183,7 @@ def _answered(turns: Turns) -> Passed:
     for turn in turns:
         if done and done[-1].role is Role.TOOL and _speaks(turn):
             done.append(Turn(Message(Role.ASSISTANT, "")))
-            sentence = "an empty assistant turn stands before: the template wants an answer to a result"
+            sentence = "an empty assistant turn was added before it: the template requires an answer to a tool result"
             warnings += turn.warning("turn_added", sentence)
         done.append(turn)
     return tuple(done), warnings
@@ -206,7 +206,7 @@ def _one_call_a_turn(turns: Turns) -> Passed:
             done.append(turn)
             continue
         warnings += turn.warning(
-            "calls_split", "its calls one after the other, each with its result: the template takes one"
+            "calls_split", "split into one turn per call, each with its result: the template supports one call per turn"
         )
         results: list[Turn] = []
         while place < len(turns) and turns[place].role is Role.TOOL:
@@ -240,7 +240,9 @@ def _as_text(turns: Turns, unfit: Unfit) -> Passed:
             done += [_call_as_text(called)] if called else []
             done += [_result_as_text(result, names) for result in results]
             for turn in ([called] if called else []) + results:
-                warnings += turn.warning("calls_as_text", "a tool call or its result as text: the template takes none here")
+                warnings += turn.warning(
+                    "calls_as_text", "tool call or result rendered as text: the template does not support it here"
+                )
         else:
             done += [called] if called else []
             done += results

@@ -24,7 +24,7 @@ def text_taken_for_calls(
     grammar = read_text_grammar(wanted)
     for begin in sorted(begins):
         if is_viable_prefix(grammar, begin):
-            why = f"the grammar admits texts that begin like a call ({begin!r}); the generic style is used"
+            why = f"the grammar allows texts that begin like a tool call ({begin!r}); using the generic style"
             return [CompileWarning("style_fallback", wanted.pointer, why)]
     return []
 
@@ -38,5 +38,5 @@ def text_taken_for_thoughts(request: ChatRequest, answer: Node, reasoning: Reaso
     grammar = read_text_grammar(wanted)
     if not (is_viable_prefix(grammar, opening) or is_viable_prefix(grammar, before + opening)):
         return None
-    why = f"the grammar admits texts that begin like reasoning ({opening!r}), so the model answers without reasoning"
+    why = f"the grammar allows texts that begin like reasoning ({opening!r}); reasoning is disabled"
     return CompileWarning("reasoning_left_out", wanted.pointer, why)

@@ -22,7 +22,7 @@ def native_tools(
         place, asked = given[tool.name]
         path = asked.pointer(place)
         if answer.clashes(syntax, tool.name):
-            why.append((f"{path}/name", f"a call of {tool.name!r} reads like the header of an answer"))
+            why.append((f"{path}/name", f"a call of {tool.name!r} looks like an answer header"))
         if syntax.arguments is None:
             done.append(tool)
             continue
@@ -37,7 +37,7 @@ def native_tools(
             done.append(CallableTool(tool.name, tree=tree))
     return done, [
         CompileWarning(
-            "style_fallback", path, f"the template's own syntax cannot be kept to: {text}; the generic style is used"
+            "style_fallback", path, f"the template's native syntax cannot be enforced: {text}; using the generic style"
         )
         for path, text in why
     ]

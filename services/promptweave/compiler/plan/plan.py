@@ -129,7 +129,7 @@ class Plan:
         special = [tag for tag in self.preserved_tokens if tag in template.special_tokens]
         if self._request.dialect == "gbnf" or not self._constrained or not special:
             return ()
-        why = f"a model whose control tokens these are has to spell them: {', '.join(special)}; with GBNF it need not"
+        why = f"the model must spell its control tokens in this dialect: {', '.join(special)}; use GBNF to avoid this"
         return (CompileWarning("tokens_spelled", "/dialects", why),)
 
     def _make(self, state: Thinking) -> Output:
@@ -147,7 +147,7 @@ class Plan:
             )
             bounded = ReasoningBudget(budget, reasoning.closing, after)
         elif budget is not None and self._in_envelope:
-            why = "the thought in the generic style's envelope has no budget"
+            why = "the reasoning budget does not apply to the thought field of the generic style"
             warnings.append(CompileWarning("budget_left_out", "/reasoning/budget_tokens", why))
         tree = with_reasoning(self._answer, reasoning, state)
         if not self._constrained:
@@ -164,10 +164,10 @@ plan = lru_cache(maxsize=MAX_PLANS)(Plan)
 def _choose_style(request: ChatRequest, found: Profile) -> str:
     style = request.style or found.style
     if style not in STYLES:
-        raise UnsupportedError(f"no calling style {style!r}: there are {', '.join(STYLES)}", path="/style")
+        raise UnsupportedError(f"unknown calling style {style!r}; supported: {', '.join(STYLES)}", path="/style")
     if style == "native" and found.style != "native" and request.style:
         why = "; ".join(found.notes)
-        raise RequestError(f"the template has no native style that could be verified ({why})", path="/style")
+        raise RequestError(f"the template has no verified native style ({why})", path="/style")
     answers_json = isinstance(request.response_format, JsonFormat)
     if style == "native" and answers_json and found.calls and found.calls.marker.startswith(("{", "[{")):
         # A call that begins like JSON cannot be distinguished from a JSON answer.
@@ -206,7 +206,7 @@ def _printed(grammar: Grammar, dialect: Dialect) -> str:
     try:
         return grammar_text(grammar, dialect)
     except GrammarTooLargeError as error:
-        raise SchemaError("unsupported", "", f"all tools together: {error}").below("/tools") from None
+        raise SchemaError("unsupported", "", f"all tools combined: {error}").below("/tools") from None
 
 
 def _own_texts(found: Profile, style: str) -> list[str]:

@@ -27,7 +27,7 @@ class TooManyStatesError(Exception):
     """An automaton would need more states than are allowed."""
 
     def __init__(self, limit: int = MAX_STATES) -> None:
-        super().__init__(f"more than {limit} states are needed")
+        super().__init__(f"more than {limit} states are required")
 
 
 @dataclass(frozen=True)

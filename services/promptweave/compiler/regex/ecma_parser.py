@@ -75,7 +75,7 @@ def parse(source: str, *, wide: bool = False) -> Pattern:
     reader = _Reader(source, wide)
     pattern = reader.options()
     if reader.rest():
-        raise PatternError("an unmatched )")
+        raise PatternError("unmatched )")
     return pattern
 
 
@@ -103,14 +103,14 @@ class _Reader:
 
     def _next(self) -> str:
         if self._place >= len(self._source):
-            raise PatternError("it ends in the middle")
+            raise PatternError("unexpected end of the pattern")
         self._place += 1
         return self._source[self._place - 1]
 
     def options(self) -> Pattern:
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise PatternError(f"groups nested more than {MAX_NESTING} deep")
+            raise PatternError(f"groups nested more than {MAX_NESTING} levels deep are not supported")
         items = [self._series()]
         while self._take("|"):
             items.append(self._series())
@@ -143,15 +143,15 @@ class _Reader:
         inner, closing, _ = self.rest()[1:].partition("}")
         low, comma, high = inner.partition(",")
         if closing and comma and not low and (not high or _number(high)):
-            raise PatternError(f"{{{inner}}}: not every validator reads that as a count; write {{0,{high}}}")
+            raise PatternError(f"{{{inner}}}: not every validator reads this as a count; use {{0,{high}}}")
         if not closing or not _number(low) or (high and not _number(high)):
             return None  # a literal brace
         self._place += len(inner) + 2
         least, most = int(low), (int(high) if high else None) if comma else int(low)
         if most is not None and most < least:
-            raise PatternError(f"{{{inner}}}: the numbers are out of order")
+            raise PatternError(f"{{{inner}}}: numbers out of order")
         if max(least, most or 0) > MAX_COUNT:
-            raise PatternError(f"{{{inner}}}: a count above {MAX_COUNT}")
+            raise PatternError(f"{{{inner}}}: counts above {MAX_COUNT} are not supported")
         return least, most
 
     def _term(self) -> Pattern:
@@ -191,17 +191,17 @@ class _Reader:
         if self._take("<") or self._take("P<"):
             name, closing, _ = self.rest().partition(">")
             if not closing or not name.isidentifier():
-                raise PatternError("a group's name is malformed")
+                raise PatternError("malformed group name")
             self._place += len(name) + 1
             return self._closed()
         if self._take(":"):
             return self._closed()
-        raise PatternError(f"(?{self.rest()[:1]}: flags and such groups are not supported")
+        raise PatternError(f"(?{self.rest()[:1]}: flags and this kind of group are not supported")
 
     def _closed(self) -> Pattern:
         inner = self.options()
         if not self._take(")"):
-            raise PatternError("an unmatched (")
+            raise PatternError("unmatched (")
         return inner
 
     def _escape(self) -> Pattern:
@@ -209,7 +209,7 @@ class _Reader:
         if char in "bB":
             return Boundary(char == "B", self._wide)
         if char in "123456789" or char == "k":
-            raise PatternError("back-references are not regular")
+            raise PatternError("back-references are not supported")
         return OneOf(self._escaped(char, wide=self._wide))
 
     def _escaped(self, char: str, *, wide: bool) -> Ranges:
@@ -232,13 +232,13 @@ class _Reader:
         if char == "u":
             return self._unicode_escape()
         if char.isalnum() or char == "_":
-            raise PatternError(f"\\{char} is no escape of ECMA-262")
+            raise PatternError(f"\\{char} is not an ECMA-262 escape")
         return char
 
     def _hex(self, digits: int) -> int:
         text = self.rest()[:digits]
         if len(text) < digits or any(char not in "0123456789abcdefABCDEF" for char in text):
-            raise PatternError("an escape lacks digits")
+            raise PatternError("missing digits in an escape")
         self._place += digits
         return int(text, 16)
 
@@ -246,28 +246,28 @@ class _Reader:
         if self._take("{"):
             digits, closing, _ = self.rest().partition("}")
             if not closing or not digits or len(digits) > 8 or any(c not in "0123456789abcdefABCDEF" for c in digits):
-                raise PatternError("\\u{...} is malformed")
+                raise PatternError("malformed \\u{...}")
             self._place += len(digits) + 1
             code = int(digits, 16)
         else:
             code = self._hex(4)
             if 0xD800 <= code <= 0xDFFF:
                 # Validators disagree on whether two of them are one character.
-                raise PatternError("a surrogate stands in it; write the character itself, or \\u{...}")
+                raise PatternError("surrogates are not supported; use the character itself or \\u{...}")
         if code > 0x10FFFF:
-            raise PatternError("\\u{...} is beyond Unicode")
+            raise PatternError("\\u{...} is not a Unicode code point")
         return chr(code)
 
     def _property(self, *, negated: bool) -> Ranges:
         if not self._take("{"):
-            raise PatternError("\\p needs a property in braces")
+            raise PatternError("\\p requires a property in braces")
         name, closing, _ = self.rest().partition("}")
         if not closing:
             raise PatternError("\\p{ is not closed")
         self._place += len(name) + 1
         found = property_set(name)
         if found is None:
-            raise PatternError(f"\\p{{{name}}}: of Unicode's properties, the general categories are known")
+            raise PatternError(f"\\p{{{name}}}: only Unicode general categories are supported")
         return charset.invert(found) if negated else found
 
     def _class(self) -> Ranges:
@@ -276,7 +276,9 @@ class _Reader:
         found: list[Ranges] = []
         if self._peek("]") and "]" in self.rest()[1:]:
             # Empty in ECMA-262; for some validators (Python's `re`) it begins a class that contains a bracket.
-            raise PatternError("an empty class is not read alike everywhere; write \\] for a bracket, [\\s\\S] for anything")
+            raise PatternError(
+                "engines read an empty class differently; use \\] for a bracket or [\\s\\S] for any character"
+            )
         while not self._take("]"):
             low = self._class_atom(wide)
             if self._peek("-") and not self._peek("-]"):
@@ -287,7 +289,7 @@ class _Reader:
                     found += [charset.of(part) if isinstance(part, str) else part for part in (low, "-", high)]
                     continue
                 if low > high:
-                    raise PatternError(f"the range {low}-{high} is out of order")
+                    raise PatternError(f"range {low}-{high} is out of order")
                 found.append(charset.normal([(ord(low), ord(high))]))
             else:
                 found.append(charset.of(low) if isinstance(low, str) else low)

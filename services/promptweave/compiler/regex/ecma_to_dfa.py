@@ -68,7 +68,7 @@ def whole_dfa(source: str, *, assertions: bool = True) -> Dfa:
     if _is_plain(pattern):
         return to_dfa(_plain(pattern))
     if not assertions:
-        raise PatternError("anchors, boundaries and look-around have no meaning in a part of a text")
+        raise PatternError("anchors, boundaries and look-around are not supported in part of a text")
     return pattern_dfa(f"^(?:{source})$")
 
 
@@ -90,7 +90,7 @@ class _Lowering:
             look, pattern = pattern.items[0], Series(pattern.items[1:])
             assert isinstance(look, Look)
             if not _is_plain(look.item):
-                raise PatternError("a look-behind that holds assertions is not supported")
+                raise PatternError("look-behind with assertions inside is not supported")
             before = sequence(EVERYTHING, _plain(look.item))
             before = Not(before) if look.negated else before
         parts = self._split(before, START)
@@ -118,7 +118,7 @@ class _Lowering:
                 return _boundary(pattern, rest(before), before)
             case Look(item, ahead, negated):
                 if not ahead:
-                    raise PatternError("a look-behind is supported only where the pattern begins")
+                    raise PatternError("look-behind is only supported at the beginning of the pattern")
                 seen = self._read(item, lambda _: EVERYTHING, before)
                 return both(Not(seen) if negated else seen, rest(before))
         if _is_plain(pattern):
@@ -153,7 +153,7 @@ class _Lowering:
 
     def _times(self, item: Pattern, low: int, high: int | None, rest: Rest, before: Before) -> Language:
         if high is None or high > MAX_UNROLLED:
-            raise PatternError("an assertion inside a repetition without a small bound is not supported")
+            raise PatternError("assertions inside a repetition are only supported with a small bound")
         for number in range(high, 0, -1):
             after = rest
             once = self._before(item, after)

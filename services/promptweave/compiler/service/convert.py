@@ -84,7 +84,7 @@ def template_from_wire(wire: prompt_compiler_pb2.Template) -> ChatTemplate:
 def _message(wire: chat_pb2.Message, path: str) -> Message:
     role = _ROLES.get(wire.role)
     if role is None:
-        raise RequestError("a message needs a role", path=f"{path}/role")
+        raise RequestError("role is required", path=f"{path}/role")
     content, pictures = _content(wire, path)
     return Message(
         role,
@@ -108,14 +108,14 @@ def _content(wire: chat_pb2.Message, path: str) -> tuple[str, tuple[Picture, ...
                 pointer = f"{path}/content/{place}/image"
                 pictures.append(Picture(len(text), part.image.data, part.image.mime_type, pointer))
             case _:
-                raise RequestError("a part of a content is a text or a picture", path=f"{path}/content/{place}")
+                raise RequestError("a content part must be text or an image", path=f"{path}/content/{place}")
     return text, tuple(pictures)
 
 
 def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
     kind = wire.WhichOneof("kind")
     if kind is None:
-        raise RequestError("a call is one of a function or of a custom tool", path=path)
+        raise RequestError("a tool call must be a function call or a custom tool call", path=path)
     if kind == "custom":
         return Call(wire.id, wire.custom.name, input_arguments(wire.custom.input))
     return Call(wire.id, wire.function.name, wire.function.arguments)
@@ -135,7 +135,7 @@ def _known_tool(data: bytes, path: str) -> Tool:
 def _new_tool(wire: chat_pb2.Tool, path: str) -> Tool:
     kind = wire.WhichOneof("kind")
     if kind is None:
-        raise RequestError("a tool is a function or a custom tool", path=path)
+        raise RequestError("a tool must be a function or a custom tool", path=path)
     if kind == "custom":
         custom = wire.custom
         grammar = _text_grammar(custom.grammar, f"{path}/custom/grammar") if custom.HasField("grammar") else None
@@ -163,7 +163,9 @@ def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
             return ToolChoice(required=True, names=(wire.named.name,), once=True)
         case "allowed":
             if not wire.allowed.names:
-                raise RequestError("no tool is allowed: use `none` to forbid calls", path="/tool_choice/allowed/names")
+                raise RequestError(
+                    "the list of allowed tools is empty; use `none` to forbid calls", path="/tool_choice/allowed/names"
+                )
             return ToolChoice(wire.allowed.required, tuple(wire.allowed.names))
     return ToolChoice()
 
@@ -186,7 +188,7 @@ def _response_format(wire: chat_pb2.ResponseFormat) -> JsonFormat | TextGrammar 
 def _text_grammar(wire: chat_pb2.TextGrammar, path: str) -> TextGrammar:
     syntax = _GRAMMAR_SYNTAXES.get(wire.syntax)
     if syntax is None:
-        raise RequestError("a grammar needs its notation", path=f"{path}/syntax")
+        raise RequestError("the grammar's syntax is required", path=f"{path}/syntax")
     return TextGrammar(syntax, wire.definition, pointer=f"{path}/definition")
 
 
@@ -204,7 +206,7 @@ def _dialect(accepted: Sequence[int]) -> Dialect:
     """Return the first of the notations accepted by the caller that is supported."""
     found = next((_DIALECTS[number] for number in accepted or (0,) if number in _DIALECTS), None)
     if found is None:
-        raise UnsupportedError("none of these notations of grammars is known here", path="/dialects")
+        raise UnsupportedError("none of these grammar dialects is supported", path="/dialects")
     return found
 
 
@@ -216,13 +218,13 @@ def _kwargs(text: str) -> Mapping[str, Any]:
     try:
         value = loads(text) if text else {}
     except ValueError as error:
-        raise RequestError(f"not JSON: {error}", path="/chat_template_kwargs") from None
+        raise RequestError(f"not valid JSON: {error}", path="/chat_template_kwargs") from None
     if not isinstance(value, dict):
-        raise RequestError("a JSON object is needed", path="/chat_template_kwargs")
+        raise RequestError("must be a JSON object", path="/chat_template_kwargs")
     for name in value:
         if name in _RESERVED:
             raise RequestError(
-                f"{name!r} is no variable to set: the request itself says it", path=f"/chat_template_kwargs/{name}"
+                f"{name!r} cannot be set here; it is derived from the request", path=f"/chat_template_kwargs/{name}"
             )
     return value
 

@@ -68,23 +68,23 @@ class PromptCompiler(PromptCompilerServiceServicer):
             step = request.WhichOneof("step")
             if step == "syntax":
                 if reading is not None:
-                    raise RequestError("the syntax comes once, first", path="/syntax")
+                    raise RequestError("the syntax must be sent once, in the first message", path="/syntax")
                 reading = OutputReader(request.syntax)
                 deltas = reading.opening
             elif reading is None:
-                raise RequestError("the syntax comes first", path="/syntax")
+                raise RequestError("the syntax must be sent in the first message", path="/syntax")
             elif step == "text":
                 try:
                     deltas = reading.feed(decoder.decode(request.text))
                 except UnicodeDecodeError as error:
-                    raise RequestError(f"the text is not UTF-8: {error.reason}", path="/text") from None
+                    raise RequestError(f"invalid UTF-8: {error.reason}", path="/text") from None
             else:
                 ended = request.finished
                 break
             if deltas:
                 yield prompt_compiler_pb2.ParseStreamResponse(deltas=map(delta_to_wire, deltas))
         if reading is None:
-            raise RequestError("the syntax comes first", path="/syntax")
+            raise RequestError("the syntax must be sent in the first message", path="/syntax")
         deltas, message = reading.finish(ended=ended)
         yield prompt_compiler_pb2.ParseStreamResponse(deltas=map(delta_to_wire, deltas), message=message)
 
@@ -135,10 +135,10 @@ class PromptCompiler(PromptCompilerServiceServicer):
                 self._templates[ref.content_hash] = template
             case "content_hash":
                 if self._templates.get(ref.content_hash) is None:
-                    message = "this replica does not know the template of that hash: send its text inline, once"
+                    message = "this replica has no template with this hash; send the template's text inline once"
                     raise TemplateUnknownError(message, metadata={"content_hash": ref.content_hash})
             case _:
-                raise RequestError("a template is needed, inline or by hash", path="/template")
+                raise RequestError("a template is required, inline or by hash", path="/template")
 
 
 def register(server: grpc.aio.Server, pool: WorkerPool, answers: ResponseCache | None = None) -> Sequence[str]:

@@ -113,7 +113,7 @@ def answer(method: bytes, data: bytes) -> tuple[bytes, bytes]:
     except CompilerError as error:
         return ERROR, to_status(error).SerializeToString()
     except MemoryError:
-        refusal = RequestError("the request takes more memory than a worker may have", path="")
+        refusal = RequestError("the request exceeds the memory limit of a worker; reduce its size", path="")
         return ERROR, to_status(refusal).SerializeToString()
 
 

@@ -174,5 +174,5 @@ class WorkerPool:
 
 
 def _too_long(limit: str) -> CallTooLongError:
-    message = f"this took longer than {limit} and was given up: a template, schema or text is too much"
+    message = f"the request took longer than {limit} and was aborted; simplify its template, schema or text"
     return CallTooLongError(message, path="")

@@ -73,7 +73,7 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
     types = typed.types()
     for name in types:
         if name not in forms:
-            raise NotExactError(at, f"the template does not show how a value of the type {name} is written")
+            raise NotExactError(at, f"the template does not show the syntax of {name} values")
     checked = dumps(document)
     text = _text(forms["string"], typed, checked, at) if "string" in types and forms["string"].raw else []
     words: list[_Way] = []
@@ -89,14 +89,14 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
             parts.append(_Way(form.middle, node, None))
         elif name != "string" or not form.raw:
             if beside_text:
-                raise NotExactError(at, f"text cannot be told from a value of the type {name}")
+                raise NotExactError(at, f"strings are indistinguishable from {name} values")
             json.setdefault((form.middle, form.end), []).append(name)
     ways = [*words, *_json(json, typed, checked), *parts, *text]
     if not ways:
-        raise NotExactError(at, "it allows no value that can be written")
+        raise NotExactError(at, "no allowed value can be represented")
     pairs = [(one, other) for one in ways for other in ways if one is not other]
     if any(_clash(one, other) or (one in parts and one.middle == other.middle) for one, other in pairs):
-        raise NotExactError(at, "the ways in which its values are written cannot be told apart")
+        raise NotExactError(at, "its values are ambiguous in this syntax")
     return ways[0].node if len(ways) == 1 else ChoiceNode(tuple(way.node for way in ways))
 
 
@@ -127,7 +127,7 @@ def _text(form: Form, typed: TypedValues, checked: str, at: str) -> list[_Way]:
     listed = typed.listed_strings()
     if listed is not None:
         if any(form.end.strip() in text for text in listed):
-            raise NotExactError(at, f"a value holds the text {form.end.strip()!r}, which ends it")
+            raise NotExactError(at, f"a value contains its own end marker {form.end.strip()!r}")
         return [_listed(form, text) for text in listed]
     if typed.any_string:
         return [_Way(form.middle, _free(form, None, ""), None)]

@@ -67,7 +67,7 @@ def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules) -> Node:
     """Return the tree of the arguments that `schema`, an object's schema, allows. Raises NotExactError."""
     tree = _object_node(syntax, schema, rules, ())
     if _size(tree, {}) > MAX_SIZE:
-        raise NotExactError("", "its optional values combine in too many ways to be written out")
+        raise NotExactError("", "the optional values have too many combinations")
     return tree
 
 
@@ -125,27 +125,27 @@ class _Reader:
         self._rules = rules
         self._schema = schema if isinstance(schema, dict) else {}
         if schema is False:
-            raise NotExactError("", "it allows no value")
+            raise NotExactError("", "no value is allowed")
 
     def members(self) -> list[_Member]:
         known = {"type", "properties", "required", "additionalProperties"}
         for keyword in self._schema:
             if keyword in assertions(self._schema) - known:
-                raise NotExactError(pointer_token(keyword), f"{keyword!r} cannot be enforced in it")
+                raise NotExactError(pointer_token(keyword), f"{keyword!r} cannot be enforced in this syntax")
         if self._schema.get("type", "object") != "object":
             raise NotExactError("/type", "the arguments are not declared as an object")
         if self._schema.get("additionalProperties") not in (None, False):
-            raise NotExactError("/additionalProperties", "keys that are not declared cannot be told from syntax")
+            raise NotExactError("/additionalProperties", "undeclared keys are indistinguishable from syntax")
         properties, required = self._schema.get("properties", {}), self._schema.get("required", [])
         for key in required:
             if key not in properties:
-                raise NotExactError("/required", f"the property {key!r} is not declared")
+                raise NotExactError("/required", f"property {key!r} is not declared")
         return [self._member(key, value, key in required) for key, value in properties.items()]
 
     def _member(self, key: str, schema: Any, required: bool) -> _Member:
         at = f"/properties{pointer_token(key)}"
         if not _PLAIN_KEY.fullmatch(key):
-            raise NotExactError(at, "the property's name could be taken for syntax")
+            raise NotExactError(at, "the property name is indistinguishable from syntax")
         forms = {
             name: replace(form, middle=form.middle.replace(KEY, key), end=form.end.replace(KEY, key))
             for name, form in self._syntax.forms.items()
@@ -168,9 +168,9 @@ class _Reader:
         every = options(schema, self._schema)
         found = [option for option in every if name in _declared(option)]
         if len(found) != 1 or not all(map(_declared, every)):
-            raise NotExactError(at, f"what values of the type {name} hold is not said plainly enough for it")
+            raise NotExactError(at, f"the schema of the {name} value is too complex for this syntax")
         if id(found[0]) in self._within:
-            raise NotExactError(at, "values that hold others of their kind, without end, cannot be written out")
+            raise NotExactError(at, "recursive values are not supported in this syntax")
         within = (*self._within, id(found[0]))
         if name == "array":
             return self._array(found[0], at, within)
@@ -182,7 +182,7 @@ class _Reader:
 
     def _array(self, schema: Mapping[str, Any], at: str, within: tuple[int, ...]) -> Node:
         for keyword in assertions(schema) - {"type", "items", "minItems", "maxItems"}:
-            raise NotExactError(at + pointer_token(keyword), f"{keyword!r} cannot be enforced in it")
+            raise NotExactError(at + pointer_token(keyword), f"{keyword!r} cannot be enforced in this syntax")
         low, high = schema.get("minItems", 0), schema.get("maxItems")
         if high == 0:
             return told("[]")

@@ -52,7 +52,7 @@ def custom_tool_by_key(tool: Tool, syntax: ArgumentSyntax, rules: Rules) -> Call
     value: dict[str, Any] = {"type": "string"}
     if tool.grammar is not None:
         if tool.grammar.syntax is not GrammarSyntax.REGEX:
-            raise NotExactError("", "arguments are written key by key, which only regular expressions can be kept to")
+            raise NotExactError("", "only regular expressions can be enforced for arguments given key by key")
         value["pattern"] = f"^(?:{tool.grammar.definition})$"
     schema = {"type": "object", "properties": {_INPUT: value}, "required": [_INPUT]}
     return CallableTool(tool.name, tree=_as_input(arguments_node(syntax, schema, rules)), custom=True)

@@ -98,18 +98,18 @@ def _render(template: jinja2.Template, context: Mapping[str, Any]) -> str:
             for piece in template.generate(given):
                 length += len(piece)
                 if length > MAX_PROMPT_CHARS:
-                    raise TemplateLimitError(f"the chat template writes more than {MAX_PROMPT_CHARS} characters")
+                    raise TemplateLimitError(f"the chat template generates more than {MAX_PROMPT_CHARS} characters")
                 written.append(piece)
     except TemplateError:
         raise
     except TimeIsUp as error:
         raise TemplateLimitError(_at(error, f"the chat template took longer than {RENDER_S:g} s")) from None
     except MemoryError as error:
-        raise TemplateLimitError(_at(error, "the chat template takes too much memory")) from None
+        raise TemplateLimitError(_at(error, "the chat template exceeds the memory limit")) from None
     except jinja2.TemplateError as error:
         raise TemplateError(_at(error, f"the chat template raised: {error.message or 'no message'}")) from None
     except RecursionError:
-        raise TemplateError("the chat template recurses without end") from None
+        raise TemplateError("infinite recursion in the chat template") from None
     except Exception as error:
         # Any Python exception in a template is the template's fault, and its author needs to see it.
         raise TemplateError(_at(error, f"the chat template failed: {type(error).__name__}: {error}")) from None
@@ -149,10 +149,10 @@ def _parse(source: str) -> jinja2.Template:
         with bounded(RENDER_S):
             return ENVIRONMENT.from_string(source)
     except jinja2.TemplateSyntaxError as error:
-        raise TemplateError(_at(error, f"the chat template does not parse: {error.message}")) from None
+        raise TemplateError(_at(error, f"the chat template cannot be parsed: {error.message}")) from None
     except (TimeIsUp, MemoryError):
-        raise TemplateLimitError("the chat template takes too much time or memory to parse") from None
+        raise TemplateLimitError("parsing the chat template exceeds the time or memory limit") from None
     except RecursionError:
         raise TemplateError("the chat template is nested too deeply") from None
     except Exception as error:
-        raise TemplateError(_at(error, f"the chat template does not parse: {type(error).__name__}: {error}")) from None
+        raise TemplateError(_at(error, f"the chat template cannot be parsed: {type(error).__name__}: {error}")) from None

@@ -20,5 +20,5 @@ def template_from_gguf(path: Path) -> ChatTemplate:
     named = dict(facts.templates)
     source = named.pop("", None)
     if source is None:
-        raise NoTemplateError("it holds no chat template; give its text with --template")
+        raise NoTemplateError("the file contains no chat template; provide one with --template")
     return ChatTemplate(source, facts.bos, facts.eos, named, facts.special_tokens)

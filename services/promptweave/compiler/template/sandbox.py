@@ -53,7 +53,7 @@ class _Sandbox(SandboxedEnvironment):
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
         """Reject products and powers that no chat template needs."""
         if operator == "**" and _bits(left) * abs(right if isinstance(right, int | float) else 0) > _MAX_BITS:
-            raise TemplateLimitError("the chat template computes a huge number")
+            raise TemplateLimitError("the chat template computes a number that is too large")
         if operator == "*":
             for value, times in ((left, right), (right, left)):
                 if (
@@ -61,9 +61,9 @@ class _Sandbox(SandboxedEnvironment):
                     and isinstance(value, str | bytes | Sequence)
                     and len(value) * times > MAX_PROMPT_CHARS
                 ):
-                    raise TemplateLimitError(f"the chat template makes more than {MAX_PROMPT_CHARS} of something")
+                    raise TemplateLimitError(f"the chat template creates a value of more than {MAX_PROMPT_CHARS} elements")
             if _bits(left) + _bits(right) > _MAX_BITS:
-                raise TemplateLimitError("the chat template computes a huge number")
+                raise TemplateLimitError("the chat template computes a number that is too large")
         return super().call_binop(context, operator, left, right)
 
 

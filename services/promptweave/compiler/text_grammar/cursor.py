@@ -59,7 +59,7 @@ class Cursor:
     def char(self, ends: str) -> str:
         """Read one required character; `ends` is what the error reports as missing at the end of the text."""
         if self.done:
-            raise self.error(f"the text ends before {ends}")
+            raise self.error(f"unexpected end of text, expected {ends}")
         self.place += 1
         return self.text[self.place - 1]
 
@@ -70,23 +70,23 @@ class Cursor:
         if char in _DIGITS:
             digits = self.text[self.place : self.place + _DIGITS[char]]
             if len(digits) < _DIGITS[char] or not all(digit in "0123456789abcdefABCDEF" for digit in digits):
-                raise self.error(f"\\{char} needs {_DIGITS[char]} hexadecimal digits", at=at)
+                raise self.error(f"\\{char} requires {_DIGITS[char]} hexadecimal digits", at=at)
             code = int(digits, 16)
             if code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
-                raise self.error(f"\\{char}{digits} is no character", at=at)
+                raise self.error(f"\\{char}{digits} is not a character", at=at)
             self.place += len(digits)
             return chr(code)
         if char in plain:
             return char
         if char not in _SHORT:
-            raise self.error(f"the escape \\{char} is not known", at=at)
+            raise self.error(f"unknown escape \\{char}", at=at)
         return _SHORT[char]
 
     def enter(self) -> None:
         """Begin a group."""
         self._depth += 1
         if self._depth > MAX_NESTING:
-            raise self.error(f"groups are nested more than {MAX_NESTING} deep")
+            raise self.error(f"groups nested more than {MAX_NESTING} levels deep are not supported")
 
     def leave(self) -> None:
         """End a group."""
@@ -95,7 +95,7 @@ class Cursor:
     def checked(self, low: int, high: int | None, at: int) -> tuple[int, int | None]:
         """Check and return the counts of a repetition."""
         if high is not None and high < low:
-            raise self.error(f"{low} to {high} times: the numbers are out of order", at=at)
+            raise self.error(f"repetition of {low} to {high} times: numbers out of order", at=at)
         if max(low, high or 0) > MAX_COUNT:
-            raise self.error(f"a count above {MAX_COUNT}", at=at)
+            raise self.error(f"counts above {MAX_COUNT} are not supported", at=at)
         return low, high

@@ -30,7 +30,7 @@ class Draft:
     def define(self, name: str, body: Expr, at: int) -> None:
         """Add a rule, which must not be defined yet. Raises GrammarTextError."""
         if name in self.rules:
-            raise self.cursor.error(f"there are two rules of the name {name!r}", at=at)
+            raise self.cursor.error(f"duplicate rule {name!r}", at=at)
         self.rules[name] = body
         self.defined[name] = at
 
@@ -43,20 +43,20 @@ class Draft:
         """Return the grammar, safe for engines. Raises GrammarTextError."""
         for name, at in self.used.items():
             if name not in self.rules:
-                raise self.cursor.error(f"the rule {name!r} is not defined", at=at)
+                raise self.cursor.error(f"rule {name!r} is not defined", at=at)
         if self.start not in self.rules:
-            raise self.cursor.error(f"there is no rule {self.start!r}, where the grammar starts", at=0)
+            raise self.cursor.error(f"missing start rule {self.start!r}", at=0)
         straight = {name: _straight(name, body) for name, body in self.rules.items()}
         rules = _without_empty_items(straight)
         for name in left_recursive(rules):
             at = self.defined.get(name.removesuffix(_NONEMPTY), 0)
-            raise self.cursor.error(f"the rule {name.removesuffix(_NONEMPTY)!r} begins with itself (left recursion)", at=at)
+            raise self.cursor.error(f"rule {name.removesuffix(_NONEMPTY)!r} is left-recursive; rewrite it", at=at)
         at = self.defined.get(self.start, 0)
         kept = Rules.of(_factored(rules)).grammar(rules[self.start])
         if kept.root == NOTHING:
-            raise self.cursor.error(f"no text is finite in {self.start!r}: every way leads on", at=at)
+            raise self.cursor.error(f"{self.start!r} matches no finite text: every alternative recurses", at=at)
         if text := ambiguous_prefix(kept):
-            why = f"the text {text!r} can be read in too many ways for an engine to follow: make the grammar less ambiguous"
+            why = f"the text {text!r} has too many parses for an engine; make the grammar less ambiguous"
             raise self.cursor.error(why, at=at)
         return kept
 

@@ -29,18 +29,18 @@ def read_text_grammar(grammar: TextGrammar) -> Grammar:
     error: CompilerError
     try:
         if len(grammar.definition) > MAX_CHARACTERS:
-            raise GrammarTextError(f"it has more than {MAX_CHARACTERS} characters", unsupported=True)
+            raise GrammarTextError(f"more than {MAX_CHARACTERS} characters are not supported", unsupported=True)
         with deadline():
             return _read(grammar.syntax, grammar.definition)
     except GrammarTextError as found:
         kind = UnsupportedError if found.unsupported else RequestError
-        error = kind(f"the {grammar.syntax.value} grammar: {found}", path=grammar.pointer)
+        error = kind(f"{grammar.syntax.value} grammar: {found}", path=grammar.pointer)
     except PatternError as found:
-        error = RequestError(f"the regular expression: {found}", path=grammar.pointer)
+        error = RequestError(f"regular expression: {found}", path=grammar.pointer)
     except TooManyStatesError as found:
-        error = UnsupportedError(f"the regular expression: {found}", path=grammar.pointer)
+        error = UnsupportedError(f"regular expression: {found}", path=grammar.pointer)
     except RecursionError:
-        error = UnsupportedError("the grammar is nested too deeply", path=grammar.pointer)
+        error = UnsupportedError("the grammar is too deeply nested", path=grammar.pointer)
     except CompilerError as found:
         error = UnsupportedError(found.message, path=grammar.pointer)
     raise error from None
@@ -55,7 +55,7 @@ def _read(syntax: GrammarSyntax, definition: str) -> Grammar:
             return read_lark(definition)
     dfa = whole_dfa(definition)
     if dfa.is_empty:
-        raise PatternError("no text matches it")
+        raise PatternError("it matches no text")
     rules = Rules()
     return rules.grammar(automaton_expr(dfa, rules, "text", end=EMPTY, raw=True))
 

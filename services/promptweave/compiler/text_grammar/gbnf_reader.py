@@ -39,15 +39,15 @@ class _Reader:
         cursor, at = self._cursor, self._cursor.place
         name = cursor.match(_NAME)
         if not name:
-            raise cursor.error("a rule's name is expected here")
+            raise cursor.error("expected a rule name")
         cursor.match(_SPACE)
         if not cursor.take("::="):
-            raise cursor.error(f"'::=' is expected after the rule's name {name[0]!r}")
+            raise cursor.error(f"expected '::=' after the rule name {name[0]!r}")
         cursor.match(_LINES)
         body = self._alternatives(nested=False)
         cursor.match(_SPACE)
         if not (cursor.done or cursor.peek("\n") or cursor.peek("\r")):
-            raise cursor.error("the rule's end is expected here: a new line" if not cursor.peek(")") else "an unmatched ')'")
+            raise cursor.error("expected a new line at the end of the rule" if not cursor.peek(")") else "unmatched ')'")
         self._draft.define(name[0], body, at)
 
     def _alternatives(self, *, nested: bool) -> Expr:
@@ -83,37 +83,37 @@ class _Reader:
             inner = self._alternatives(nested=True)
             cursor.match(_LINES)
             if not cursor.take(")"):
-                raise cursor.error("')' is expected here" if not cursor.done else "the text ends before ')'")
+                raise cursor.error("expected ')'" if not cursor.done else "unexpected end of text, expected ')'")
             cursor.leave()
             return inner
         if cursor.peek("<") or cursor.peek("!<"):
-            raise cursor.error("tokens (<...>) are not served: write their text, as a literal", unsupported=True)
+            raise cursor.error("tokens (<...>) are not supported; use their text as a literal", unsupported=True)
         if name := cursor.match(_NAME):
             return self._draft.use(name[0], at)
         return None
 
     def _literal(self) -> str:
         cursor, text = self._cursor, list[str]()
-        while (char := cursor.char("a literal's '\"'")) != '"':
+        while (char := cursor.char("'\"' at the end of the literal")) != '"':
             text.append(cursor.escaped('"\\[]') if char == "\\" else char)
         return "".join(text)
 
     def _class(self) -> Expr:
         cursor, at = self._cursor, self._cursor.place - 1
         negated, ranges = cursor.take("^"), list[tuple[int, int]]()
-        while (char := cursor.char("a class's ']'")) != "]":
+        while (char := cursor.char("']' at the end of the class")) != "]":
             low = ord(cursor.escaped('"\\[]^-') if char == "\\" else char)
             high = low
             if cursor.peek("-") and not cursor.peek("-]"):
                 cursor.take("-")
-                char = cursor.char("a class's ']'")
+                char = cursor.char("']' at the end of the class")
                 high = ord(cursor.escaped('"\\[]^-') if char == "\\" else char)
                 if high < low:
-                    raise cursor.error(f"the range {chr(low)!r} to {chr(high)!r} is out of order", at=at)
+                    raise cursor.error(f"range {chr(low)!r} to {chr(high)!r} is out of order", at=at)
             ranges.append((low, high))
         found = charset.invert(charset.normal(ranges)) if negated else charset.normal(ranges)
         if not found:
-            raise cursor.error("a class of no characters", at=at)
+            raise cursor.error("empty character class", at=at)
         return Chars(found)
 
     def _repeated(self, item: Expr, at: int) -> Expr:
@@ -128,11 +128,11 @@ class _Reader:
                 begin = cursor.place
                 count = cursor.match(_COUNT)
                 if not count:
-                    raise cursor.error("a count is {m}, {m,} or {m,n}")
+                    raise cursor.error("invalid count; use {m}, {m,} or {m,n}")
                 low = int(count[1])
                 high = int(count[3]) if count[3] else None if count[2] else low
                 if count[3] and not count[2]:
-                    raise cursor.error("a count is {m}, {m,} or {m,n}", at=begin)
+                    raise cursor.error("invalid count; use {m}, {m,} or {m,n}", at=begin)
                 low, high = cursor.checked(low, high, begin)
             else:
                 return item

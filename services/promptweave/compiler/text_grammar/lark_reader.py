@@ -73,15 +73,15 @@ class _Reader:
             cursor.take("?") or cursor.take("!")
             name = cursor.match(_NAME)
             if not name:
-                raise cursor.error("a rule's or a terminal's name is expected here")
+                raise cursor.error("expected the name of a rule or terminal")
             if cursor.peek("{"):
-                raise cursor.error("templates are not served: write the rule out", unsupported=True)
+                raise cursor.error("templates are not supported; write the rule out", unsupported=True)
             if cursor.peek("["):
-                raise cursor.error("attributes of rules are not served", unsupported=True)
+                raise cursor.error("rule attributes are not supported", unsupported=True)
             cursor.match(_PRIORITY)
             cursor.match(_SPACE)
             if not cursor.take(":"):
-                raise cursor.error(f"':' is expected after the name {name[0]!r}")
+                raise cursor.error(f"expected ':' after the name {name[0]!r}")
             self._in_rule = name[0].strip("_")[:1].islower()
             self._draft.define(name[0], self._alternatives(nested=False), at)
         self._end_of_line()
@@ -90,7 +90,7 @@ class _Reader:
         cursor = self._cursor
         cursor.match(_SPACE)
         if not (cursor.done or cursor.peek("\n") or cursor.peek("\r")):
-            raise cursor.error("an unmatched ')'" if cursor.peek(")") else "this is not understood here")
+            raise cursor.error("unmatched ')'" if cursor.peek(")") else "unexpected input")
 
     def _instruction(self, at: int) -> None:
         cursor = self._cursor
@@ -103,19 +103,19 @@ class _Reader:
             found = cursor.match(_IMPORT)
             if not found:
                 raise cursor.error(
-                    "only Lark's own terminals can be imported (%import common.NAME)", at=at, unsupported=True
+                    "only Lark's common terminals can be imported (%import common.NAME)", at=at, unsupported=True
                 )
             for one in [found[1]] if found[1] else found[3].replace(",", " ").split():
                 self._import(one, found[2] or one, at)
         elif word == "llguidance" and at == 0:
             cursor.match(re.compile(r"[^\n]*"))
         else:
-            raise cursor.error(f"%{word} is not served", at=at, unsupported=True)
+            raise cursor.error(f"%{word} is not supported", at=at, unsupported=True)
 
     def _import(self, name: str, alias: str, at: int) -> None:
         common = _read(COMMON, name)
         if name not in common.rules:
-            raise self._cursor.error(f"there is no common.{name}", at=at)
+            raise self._cursor.error(f"unknown terminal common.{name}", at=at)
         self._draft.define(alias, embedded(common.grammar(), self._draft, f"common.{name}"), at)
 
     def _alternatives(self, *, nested: bool) -> Expr:
@@ -135,7 +135,7 @@ class _Reader:
         if cursor.take("->"):
             cursor.match(_SPACE)
             if not cursor.match(_NAME):
-                raise cursor.error("the alternative's name is expected here")
+                raise cursor.error("expected the name of the alternative")
         cursor.match(_BEFORE_CHOICE)
         return seq(*items)
 
@@ -147,7 +147,7 @@ class _Reader:
                 inner = self._alternatives(nested=True)
                 cursor.match(_LINES)
                 if not cursor.take(closing):
-                    raise cursor.error(f"{closing!r} is expected here")
+                    raise cursor.error(f"expected {closing!r}")
                 cursor.leave()
                 return inner if opening == "(" else optional(inner)
         if cursor.take('"'):
@@ -156,16 +156,16 @@ class _Reader:
             return self._terminal(self._regex(regex[1], regex[2], at))
         if name := cursor.match(_NAME):
             if cursor.peek("{") and not cursor.match(re.compile(r"(?=\{[ \t]*[0-9,])")):
-                raise cursor.error("templates are not served: write the rule out", unsupported=True)
+                raise cursor.error("templates are not supported; write the rule out", unsupported=True)
             used = self._draft.use(name[0], at)
             return used if name[0].strip("_")[:1].islower() else self._terminal(used)
         for sign, what in (
-            ("<", "tokens (<...>) are"),
-            ("@", "included grammars are"),
-            ("%", "instructions inside rules are"),
+            ("<", "tokens (<...>)"),
+            ("@", "included grammars"),
+            ("%", "directives inside rules"),
         ):
             if cursor.peek(sign):
-                raise cursor.error(f"{what} not served", unsupported=True)
+                raise cursor.error(f"{what} are not supported", unsupported=True)
         return None
 
     def _terminal(self, item: Expr) -> Expr:
@@ -178,29 +178,29 @@ class _Reader:
         if cursor.peek("..") and not cursor.peek("..."):
             cursor.place += 2
             if not cursor.take('"'):
-                raise cursor.error('a range is "a".."z"')
+                raise cursor.error('invalid range; use "a".."z"')
             last = self._until_quote()
             if len(text) != 1 or len(last) != 1 or last < text:
-                raise cursor.error("a range goes from one character to a later one", at=at)
+                raise cursor.error("a range requires two single characters in ascending order", at=at)
             return Chars(charset.normal([(ord(text), ord(last))]))
         return any_case(text) if cursor.take("i") else Lit(text)
 
     def _until_quote(self) -> str:
         cursor, text = self._cursor, list[str]()
-        while (char := cursor.char("a string's '\"'")) != '"':
+        while (char := cursor.char("'\"' at the end of the string")) != '"':
             if char == "\n":
-                raise cursor.error("the line ends inside a string", at=cursor.place - 1)
+                raise cursor.error("unterminated string", at=cursor.place - 1)
             text.append(cursor.escaped("\"'\\/") if char == "\\" else char)
         return "".join(text)
 
     def _regex(self, source: str, flags: str, at: int) -> Expr:
         if flags.strip("u"):
-            why = f"the flag {flags.strip('u')!r} of a regular expression is not served: write it out"
+            why = f"regular expression flag {flags.strip('u')!r} is not supported; write it out"
             raise self._cursor.error(why, at=at, unsupported=True)
         try:
             dfa = whole_dfa(source.replace("\\/", "/"), assertions=False)
         except (PatternError, TooManyStatesError) as error:
-            raise self._cursor.error(f"the regular expression /{source}/: {error}", at=at) from None
+            raise self._cursor.error(f"regular expression /{source}/: {error}", at=at) from None
         if dfa.is_empty:
             return NOTHING
         own = Rules()
@@ -222,6 +222,6 @@ class _Reader:
                 high = int(braces[3]) if braces[3] else None if braces[2] else low
                 item = Rep(item, *cursor.checked(low, high, at))
             elif sign in ("~", "{"):
-                raise cursor.error("a count is ~n, ~n..m or {n,m}", at=at)
+                raise cursor.error("invalid count; use ~n, ~n..m or {n,m}", at=at)
             else:
                 return item

@@ -23,7 +23,7 @@ class GrammarTooLargeError(ValueError):
     """The grammar's text would exceed the size limit for engines."""
 
     def __init__(self, size: int) -> None:
-        super().__init__(f"its grammar has {size} characters, and {MAX_CHARACTERS} are allowed")
+        super().__init__(f"the grammar has {size} characters; at most {MAX_CHARACTERS} are allowed")
 
 
 def to_gbnf(grammar: Grammar) -> str:
@@ -39,7 +39,7 @@ def to_gbnf(grammar: Grammar) -> str:
 def _body(expr: Expr) -> str:
     if isinstance(expr, Alt):
         if not expr.items:
-            raise ValueError("a choice of nothing matches nothing")
+            raise ValueError("an empty choice matches nothing")
         return " | ".join(_sequence(item) for item in expr.items)
     return _sequence(expr)
 
@@ -60,7 +60,7 @@ def _item(expr: Expr) -> str:
             return name
         case Rep(item, low, high):
             if low > MAX_REPEAT or (high or 0) > MAX_REPEAT:
-                raise ValueError(f"a count above {MAX_REPEAT}")
+                raise ValueError(f"counts above {MAX_REPEAT} are not supported")
             body = _item(item) if isinstance(item, Ref | Chars) else f"({_body(item)})"
             return body + _count(low, high)
         case Seq() | Alt():

@@ -23,7 +23,7 @@ def check_safe(grammar: Grammar) -> None:
     nullable = nullable_rules(rules)
     for name, body in rules.items():
         if not _NAME.fullmatch(name):
-            raise UnsafeGrammarError(f"the rule's name {name!r}")
+            raise UnsafeGrammarError(f"invalid rule name {name!r}")
         for expr in _parts(body):
             _check_part(expr, name, rules, nullable)
     if names := left_recursive(rules, nullable):
@@ -33,16 +33,16 @@ def check_safe(grammar: Grammar) -> None:
 def _check_part(expr: Expr, name: str, rules: Mapping[str, Expr], nullable: set[str]) -> None:
     match expr:
         case Ref(used) if used not in rules:
-            raise UnsafeGrammarError(f"{name} names {used}, which is no rule")
+            raise UnsafeGrammarError(f"{name} references {used}, which is not a rule")
         case Chars(()) | Alt(()):
-            raise UnsafeGrammarError(f"{name} holds what matches nothing")
+            raise UnsafeGrammarError(f"{name} contains a part that matches nothing")
         case Rep(item, low, high):
             if is_nullable(item, nullable):
-                raise UnsafeGrammarError(f"{name} repeats what may be empty")
+                raise UnsafeGrammarError(f"{name} repeats a part that may be empty")
             if high is not None and (high < low or high == 0):
                 raise UnsafeGrammarError(f"{name} repeats {low} to {high} times")
             if max(low, high or 0) > MAX_REPEAT:
-                raise UnsafeGrammarError(f"{name}: a count above {MAX_REPEAT}")
+                raise UnsafeGrammarError(f"{name}: counts above {MAX_REPEAT} are not supported")
 
 
 def _parts(expr: Expr) -> Iterator[Expr]:

@@ -25,9 +25,9 @@ def find_violation(text: str, schema: str) -> tuple[str, str] | None:
         with bounded(CHECK_S):
             error = best_match(_validator(schema).iter_errors(json.loads(text)))
     except TimeIsUp:
-        return "", f"the value cannot be checked: that takes more than {CHECK_S:g} s"
+        return "", f"the value cannot be validated within {CHECK_S:g} s"
     except Exception as problem:
-        return "", f"the value cannot be checked: {problem}"[:_MAX_LENGTH]
+        return "", f"the value cannot be validated: {problem}"[:_MAX_LENGTH]
     if error is None:
         return None
     pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)

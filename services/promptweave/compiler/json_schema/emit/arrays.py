@@ -81,7 +81,7 @@ class _ArrayPrinter:
         if state not in self._names:
             if len(self._names) >= MAX_STATES:
                 keyword = self._pointer.rpartition("/")[2]
-                why = f"{keyword!r}: more than {MAX_STATES} states are needed for what is said of the array"
+                why = f"{keyword}: the array keywords combined require more than {MAX_STATES} states; simplify them"
                 raise SchemaError("unsupported", self._pointer, why, keyword=keyword)
             self._names[state] = self._rules.reserve(f"{self._hint}-rest")
             self._waiting.append(state)
@@ -131,8 +131,8 @@ class _ArrayPrinter:
             texts = self._values.texts(asked, MAX_DISTINCT + 1)
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
                 why = (
-                    f"'uniqueItems': no grammar can compare items that are not up to {MAX_DISTINCT} listed values; give "
-                    "them an enum. Without strict the finished value is validated instead"
+                    f"uniqueItems can only be enforced for items with an enum of at most {MAX_DISTINCT} values; add an "
+                    "enum, or set strict to false to validate after generation"
                 )
                 raise SchemaError("unsupported", self._pointer, why, keyword="uniqueItems")
             for text in texts:
@@ -208,7 +208,7 @@ class _ArrayPrinter:
                 for part in parts:
                     yield from self._next(part)
             case Distinct(pointer):
-                why = "'uniqueItems' under a condition is not supported"
+                why = "uniqueItems inside a condition is not supported"
                 raise SchemaError("unsupported", pointer, why, keyword="uniqueItems")
             case ItemAt() | AtLeast() | AtMost():
                 for item, after in steps(value, self._formulas):
@@ -231,5 +231,5 @@ class _ArrayPrinter:
 
     def _too_many(self) -> None:
         keyword = self._pointer.rpartition("/")[2]
-        why = f"{keyword!r}: what is said of the items combines to more than {MAX_OPTIONS} cases"
+        why = f"{keyword}: the schemas of the items combine to more than {MAX_OPTIONS} cases; simplify them"
         raise SchemaError("unsupported", self._pointer, why, keyword=keyword)

@@ -67,7 +67,9 @@ class FreeProperties:
         if clause.needed:
             return self._with_needed(clause, pair, first)
         if low > 1:
-            why = "'minProperties' counts properties of any name, which could be the same one twice; name them in properties"
+            why = (
+                "minProperties cannot count undeclared properties, as a name could appear twice; declare them in properties"
+            )
             raise SchemaError("unsupported", clause.pointer, why, keyword="minProperties")
         if high is not None and high < low:
             return NOTHING
@@ -79,7 +81,7 @@ class FreeProperties:
 
     def _with_needed(self, clause: Clause, pair: Expr, first: bool) -> Expr:
         if len(clause.needed) > 1 or clause.low > 1 or clause.high is not None:
-            why = "that properties of other names must be there is supported for one of them, and without a count"
+            why = "at most one required undeclared property is supported, and only without minProperties or maxProperties"
             raise SchemaError("unsupported", clause.needed[0].pointer, why)
         needed = self._pair(clause.frees, clause.needed[0].names)
         if needed == NOTHING:
@@ -123,7 +125,7 @@ class FreeProperties:
                     self._regions[frees] = list(self._split(partial, everywhere))
                 except TooManyStatesError as error:
                     keyword = partial[0].pointer.rpartition("/")[2]
-                    why = f"{keyword!r}: {error} to tell its names from the declared ones"
+                    why = f"{keyword}: {error} to distinguish its names from the declared properties"
                     raise SchemaError("unsupported", partial[0].pointer, why, keyword=keyword) from None
         return self._regions[frees]
 

@@ -111,7 +111,7 @@ class ObjectPrinter:
             return self._end(formula, first)
         if state not in self._refs:
             if len(self._refs) >= MAX_STATES:
-                self._too_many(f"more than {MAX_STATES} states are needed for what is said of the object")
+                self._too_many(f"the object keywords combined require more than {MAX_STATES} states; simplify the schema")
             self._refs[state] = self._rules.reserve(f"{self._hint}-{'first' if first else 'next'}")
             self._waiting.append(state)
         return self._refs[state]
@@ -233,7 +233,7 @@ class ObjectPrinter:
                 for part in parts:
                     found = [left.joined(right) for left in found for right in self._clauses(part)]
                     if len(found) > MAX_CLAUSES:
-                        self._too_many("its alternatives for properties of other names combine to too many cases")
+                        self._too_many("the alternatives for undeclared properties combine to too many cases; simplify them")
             case Free():
                 found = [Clause(frees=(value,))]
             case SomeFree():
@@ -246,4 +246,4 @@ class ObjectPrinter:
 
     def _too_many(self, why: str) -> None:
         keyword = self._pointer.rpartition("/")[2]
-        raise SchemaError("unsupported", self._pointer, f"{keyword!r}: {why}", keyword=keyword)
+        raise SchemaError("unsupported", self._pointer, f"{keyword}: {why}", keyword=keyword)

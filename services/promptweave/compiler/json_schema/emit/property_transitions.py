@@ -112,7 +112,7 @@ class PropertyWays:
                 for part in parts:
                     more = self.present(part, name)
                     if len(found) * len(more) > MAX_COMBINATIONS:
-                        self._refuse(f"what is said of the property {name!r} combines to too many cases")
+                        self._refuse(f"the schemas of property {name!r} combine to too many cases; simplify them")
                     combined = (
                         (left | right, formulas.every([one, other]))
                         for left, one in found
@@ -173,5 +173,5 @@ class PropertyWays:
             if after == Formulas.TRUE or not any(each <= asked for each in anything)
         ]
         if len(found) > MAX_OPTIONS:
-            self._refuse("its alternatives combine to too many cases")
+            self._refuse("its alternatives combine to too many cases; simplify them")
         return found

@@ -19,7 +19,7 @@ def explain(nodes: Sequence[Node]) -> Never:
     """Return the reason why schemas contradict each other or themselves."""
     for node in nodes:
         for members in node.members:
-            why = "no member is valid for the other keywords" if members.values else "there is no member"
+            why = "no listed value is valid for the other keywords" if members.values else "no values are listed"
             return Never(members.pointer, why)
     return _counts(nodes) or _bounds(nodes) or _required(nodes) or _types(nodes) or _default(nodes)
 
@@ -47,7 +47,7 @@ def _bounds(nodes: Sequence[Node]) -> Never | None:
     if low.value < high.value or (low.value == high.value and not (low.exclusive or high.exclusive)):
         return None
     names = [bound.pointer.rpartition("/")[2] for bound in (low, high)]
-    sign = ">" if low.value > high.value else "against"
+    sign = ">" if low.value > high.value else "conflicts with"
     return Never(low.pointer, f"{names[0]} {spelled(low.value)} {sign} {names[1]} {spelled(high.value)}")
 
 
@@ -59,7 +59,7 @@ def _required(nodes: Sequence[Node]) -> Never | None:
                 forbidden = own.get(name) == FALSE
                 unknown = name not in own and not other.object.patterns and other.object.additional == FALSE
                 if forbidden or unknown:
-                    return Never(node.pointer + "/required", f"{name!r} is required, but no such property is allowed")
+                    return Never(node.pointer + "/required", f"property {name!r} is required, but not allowed")
     return None
 
 
@@ -71,10 +71,12 @@ def _types(nodes: Sequence[Node]) -> Never | None:
             assert other.types is not None
             mine, theirs = ({*types} | ({"integer"} if "number" in types else set()) for types in (node.types, other.types))
             if not mine & theirs:
-                return Never(node.pointer + "/type", f"{' or '.join(sorted(mine))} against {' or '.join(sorted(theirs))}")
+                return Never(
+                    node.pointer + "/type", f"{' or '.join(sorted(mine))} conflicts with {' or '.join(sorted(theirs))}"
+                )
     return None
 
 
 def _default(nodes: Sequence[Node]) -> Never:
     node = nodes[0] if nodes else None
-    return Never(node.pointer if node else "", "what it asks for excludes each other: no value fulfils all of it")
+    return Never(node.pointer if node else "", "the keywords contradict each other; no value satisfies all of them")

@@ -64,7 +64,9 @@ class Values:
         if asked not in self._known:
             if len(self._known) >= MAX_VALUES:
                 at = self._reader.node(asked[0]).pointer
-                raise SchemaError("unsupported", at, f"its references combine to more than {MAX_VALUES} schemas")
+                raise SchemaError(
+                    "unsupported", at, f"its references combine to more than {MAX_VALUES} schemas; simplify them"
+                )
             self._known[asked] = self.rules.reserve(hint)
             self.rules.origins[self._known[asked].name] = self._base + self._reader.node(asked[0]).pointer
             self._waiting.append((asked, self._known[asked].name))
@@ -78,7 +80,7 @@ class Values:
             try:
                 body = self._body(asked, name)
             except RecursionError:
-                why = "it, or a pattern or number in it, is nested too deeply or too long"
+                why = "the schema, or a pattern or number in it, is too deeply nested or too long"
                 raise SchemaError("unsupported", self._reader.node(asked[0]).pointer, why) from None
             self.rules.define(Ref(name), body)
             self._done.add(name)
@@ -127,7 +129,7 @@ class Values:
             return any_object(self.rules, self.separators)
         if sum(map(len, names)) > MAX_NAME_CHARACTERS:
             at = self._reader.node(asked[0]).pointer + "/properties"
-            self._reader.warn(SchemaWarning(at, "so many properties that those of other names are left out"))
+            self._reader.warn(SchemaWarning(at, "too many properties; undeclared properties are not generated"))
             closed = (Free(dfa.ALL, FALSE, at),)
         free = FreeProperties(self, names, closed, hint)
         return ObjectPrinter(self, names, free, hint).expr(formula)
@@ -179,4 +181,4 @@ class Values:
             if name not in seen:
                 seen.add(name)
                 waiting.extend(references(self.rules.bodies[name]))
-        return Never("", "every value of it would have to hold another one, without end")
+        return Never("", "every value would have to contain another one (infinite recursion)")

@@ -56,7 +56,7 @@ class Distinct:
     pointer: str = field(default="", compare=False)
 
     def negate(self, formulas: Formulas) -> int:
-        why = "that two items are equal cannot be said"
+        why = "the negation of uniqueItems (two equal items) cannot be enforced"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 
 

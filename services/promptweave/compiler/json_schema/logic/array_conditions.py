@@ -42,7 +42,10 @@ class ArrayConditions:
         for place, item in enumerate(array.prefix):
             if place >= MAX_PLACES:
                 raise SchemaError(
-                    "unsupported", at + "/prefixItems", f"more than {MAX_PLACES} schemas", keyword="prefixItems"
+                    "unsupported",
+                    at + "/prefixItems",
+                    f"more than {MAX_PLACES} schemas in prefixItems are not supported",
+                    keyword="prefixItems",
                 )
             if item != TRUE:
                 parts.append(atom(ItemAt(place, item, f"{at}/prefixItems/{place}")))
@@ -66,7 +69,7 @@ class ArrayConditions:
     def equals(self, items: Sequence[Literal], pointer: str) -> int:
         """Return the formula of arrays with exactly these items."""
         if len(items) > MAX_PLACES:
-            raise SchemaError("unsupported", pointer, f"an array of more than {MAX_PLACES} items")
+            raise SchemaError("unsupported", pointer, f"arrays of more than {MAX_PLACES} items are not supported here")
         atom = self._all.formulas.atom
         parts = [atom(ItemAt(place, item, pointer)) for place, item in enumerate(items)]
         parts.append(atom(AtMost(0, TRUE, len(items), pointer)))
@@ -82,7 +85,7 @@ class ArrayConditions:
         always = tuple(each.items for each in seen if each.items is not None and each.condition == Formulas.TRUE)
         sometimes = [each for each in seen if each.items is not None and each.condition != Formulas.TRUE]
         if len(sometimes) > MAX_CONDITIONAL:
-            why = f"'unevaluatedItems' depends on more than {MAX_CONDITIONAL} conditions"
+            why = f"unevaluatedItems depends on more than {MAX_CONDITIONAL} conditions; simplify the schema"
             raise SchemaError("unsupported", pointer, why, keyword="unevaluatedItems")
         places = max((each.count for each in seen if each.count is not None), default=0)
 

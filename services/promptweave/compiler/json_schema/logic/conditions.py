@@ -75,10 +75,12 @@ class Conditions:
             # The `$ref` is the requested schema, or is inside the one that was opened last.
             holder = source if source.is_reference else self.reader.node(next(reversed(self._open))[0])
             at = holder.pointer + "/$ref"
-            raise SchemaError("invalid", at, "it leads back to itself without a value in between", keyword="$ref")
+            raise SchemaError(
+                "invalid", at, "the reference leads back to itself without a nested value in between", keyword="$ref"
+            )
         if len(self._open) > MAX_IN_PLACE:
             raise SchemaError(
-                "unsupported", node.pointer, f"more than {MAX_IN_PLACE} schemas lead to each other in one place"
+                "unsupported", node.pointer, f"more than {MAX_IN_PLACE} schemas reference each other for the same value"
             )
         self._open[node.number, kind] = None
         try:

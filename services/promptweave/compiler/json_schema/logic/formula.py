@@ -77,7 +77,7 @@ class Formulas:
             if len(self.values) >= MAX_FORMULAS:
                 parts = atom.parts if isinstance(atom, And | Or) else ()
                 where = self.pointer(parts[0]) if parts else getattr(atom, "pointer", "")
-                raise SchemaError("unsupported", where, "its conditions multiply to more cases than can be told apart")
+                raise SchemaError("unsupported", where, "its conditions multiply to too many cases; simplify them")
             if len(self.values) % 256 == 0:
                 check_deadline()
             found = self._numbers[atom] = len(self.values)

@@ -143,7 +143,7 @@ def language(formula: int, formulas: Formulas) -> Dfa:
             each = [language(part, formulas) for part in parts]
             return _at(formulas.pointer(formula), lambda: automaton.union_of(each))
         case Divisible() if value.modulus > MAX_MODULUS:
-            why = f"'multipleOf' {spelled(value.of)} needs {value.modulus} states, and {MAX_MODULUS} are allowed"
+            why = f"multipleOf {spelled(value.of)} requires {value.modulus} states; at most {MAX_MODULUS} are supported"
             raise SchemaError("unsupported", value.pointer, why, keyword="multipleOf")
         case Whole() | Fractional() | Compared() | Divisible():
             return _at(value.pointer, lambda: _atom(value))
@@ -202,7 +202,7 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
         return make()
     except TooManyStatesError as error:
         keyword = pointer.rpartition("/")[2]
-        why = f"{keyword!r}: {error} together with what else is said of this number"
+        why = f"{keyword}: {error} when combined with the other number keywords"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
 
 

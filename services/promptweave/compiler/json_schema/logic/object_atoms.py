@@ -24,7 +24,7 @@ class Has:
 
     def negate(self, formulas: Formulas) -> int:
         if not self.exact:
-            why = "validators do not agree whether the name is allowed, so its opposite cannot be said"
+            why = "validators do not agree on whether the name is allowed, so the negation cannot be enforced"
             return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
         return formulas.atom(Has(self.name, not self.wanted, self.pointer))
 
@@ -111,7 +111,7 @@ class Free:
     def negate(self, formulas: Formulas) -> int:
         if self.value == -TRUE and self.exact:
             return formulas.atom(SomeFree(self.names, self.pointer))
-        why = "that some property of any name has another value cannot be said: it could come a second time"
+        why = "the negation for undeclared properties cannot be enforced: the same name could appear a second time"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 
 

@@ -146,7 +146,7 @@ class ObjectConditions:
             for narrow, wide, literal, source in patterns:
                 if wide.accepts(name):
                     if not narrow.accepts(name):
-                        why = f"validators do not agree whether it matches the property {name!r}"
+                        why = f"validators do not agree on whether it matches the property {name!r}"
                         raise SchemaError("unsupported", f"{at}/patternProperties{pointer_token(source)}", why)
                     own[name] = None
                     yield value(formulas, name, literal, f"{at}/patternProperties{pointer_token(source)}")
@@ -166,7 +166,7 @@ class ObjectConditions:
         try:
             return pattern_dfa(source), pattern_dfa(source, wide=True)
         except (PatternError, TooManyStatesError) as error:
-            raise SchemaError("unsupported", pointer, f"the pattern: {error}", keyword="patternProperties") from None
+            raise SchemaError("unsupported", pointer, f"pattern: {error}", keyword="patternProperties") from None
 
     def _property_names(self, literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
         formulas = self._all.formulas
@@ -205,7 +205,7 @@ class ObjectConditions:
                 split.append((dfa.difference(region, each.free), reasons))
             regions = [(region, reasons) for region, reasons in split if not region.is_empty]
             if len(regions) > MAX_REGIONS:
-                why = f"'unevaluatedProperties' depends on more than {MAX_REGIONS} kinds of names"
+                why = f"unevaluatedProperties depends on more than {MAX_REGIONS} kinds of names; simplify the schema"
                 raise SchemaError("unsupported", pointer, why, keyword="unevaluatedProperties")
         for region, reasons in regions:
             parts.append(formulas.some([formulas.atom(Free(region, rest, pointer)), *reasons]))
@@ -222,7 +222,7 @@ class ObjectConditions:
                 narrow, wide = self._pattern(source, f"{node.pointer}/patternProperties{pointer_token(source)}")
                 if narrow != wide:
                     pointer = f"{node.pointer}/patternProperties{pointer_token(source)}"
-                    raise SchemaError("unsupported", pointer, "validators do not agree what it matches")
+                    raise SchemaError("unsupported", pointer, "validators do not agree on what it matches")
                 yield _Evaluated(condition, frozenset(name for name in names if narrow.accepts(name)), narrow)
         for literal, needed in in_place(node, self._all, "object", names):
             if literal > TRUE:

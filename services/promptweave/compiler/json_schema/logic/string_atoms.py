@@ -52,7 +52,7 @@ class Formatted:
     pointer: str = field(default="", compare=False)
 
     def negate(self, formulas: Formulas) -> int:
-        why = "what is not of a format cannot be said: a validator may take a format for an annotation"
+        why = "the negation of format cannot be enforced: validators may treat format as an annotation"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 
 
@@ -190,10 +190,10 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
     except PatternError as error:
         raise SchemaError("unsupported", pointer, f"{keyword}: {error}", keyword=keyword) from None
     except TooManyStatesError as error:
-        why = f"{keyword!r}: {error} together with what else is said of this string; simplify or shorten it"
+        why = f"{keyword}: {error} when combined with the other string keywords; simplify or shorten it"
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
     except RecursionError:
-        raise SchemaError("unsupported", pointer, f"{keyword!r} is too long; shorten it", keyword=keyword) from None
+        raise SchemaError("unsupported", pointer, f"{keyword} is too long; shorten it", keyword=keyword) from None
 
 
 def holds(formula: int, formulas: Formulas, text: str) -> bool:

@@ -17,7 +17,7 @@ def kind(value: Json) -> str:
     """Return the type of a JSON value with its article, or the number itself unless it is too long."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return repr(value) if isinstance(value, float) or abs(value) < 10**15 else "a number"
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
+    names = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return names.get(type(value), f"a {type(value).__name__}")
 
 
@@ -38,14 +38,14 @@ def is_names(value: Json) -> bool:
 def unspeakable(value: Json, depth: int = 0) -> str:
     """Return why a value has no JSON text; empty if it has one."""
     if depth > MAX_VALUE_DEPTH:
-        return f"it is nested more than {MAX_VALUE_DEPTH} deep"
+        return f"values nested more than {MAX_VALUE_DEPTH} levels deep are not supported"
     match value:
         case int() if value.bit_length() > MAX_NUMBER_BITS:
-            return "a number in it is too long"
+            return "number too long"
         case str() if not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value):
-            return "it holds a lone surrogate, which is no text"
+            return "lone surrogates are not valid text"
         case float() if not isfinite(value):
-            return "it holds a number that is not finite"
+            return "numbers must be finite"
         case list():
             return next((why for item in value if (why := unspeakable(item, depth + 1))), "")
         case dict():

@@ -67,7 +67,7 @@ class NodeReader:
 
     def _wrong(self, keyword: str, wanted: str) -> SchemaError:
         pointer = self._place.pointer + pointer_token(keyword)
-        return SchemaError("invalid", pointer, f"{wanted} is needed, not {kind(self._schema[keyword])}", keyword=keyword)
+        return SchemaError("invalid", pointer, f"must be {wanted}, not {kind(self._schema[keyword])}", keyword=keyword)
 
     def _value(self, keyword: str, wanted: str, fits: Callable[[Json], bool]) -> Json:
         value = self._schema.get(keyword)
@@ -76,7 +76,7 @@ class NodeReader:
         return value
 
     def _count(self, keyword: str) -> int | None:
-        value = self._value(keyword, "a whole number from 0 on", lambda value: is_whole(value) and value >= 0)
+        value = self._value(keyword, "a non-negative integer", lambda value: is_whole(value) and value >= 0)
         return None if value is None else int(value)
 
     def _text(self, keyword: str) -> str | None:
@@ -84,7 +84,7 @@ class NodeReader:
         return text
 
     def _names(self, keyword: str) -> tuple[str, ...]:
-        names = self._value(keyword, "a list of property names", is_names)
+        names = self._value(keyword, "an array of property names", is_names)
         return tuple(dict.fromkeys(names or ()))
 
     def _schema_at(self, keyword: str) -> Literal | None:
@@ -93,7 +93,7 @@ class NodeReader:
         return self._reader.read(self._schema[keyword], self._place.at(keyword))
 
     def _schemas(self, keyword: str) -> tuple[Literal, ...]:
-        options = self._value(keyword, "a non-empty list of schemas", lambda value: isinstance(value, list) and bool(value))
+        options = self._value(keyword, "a non-empty array of schemas", lambda value: isinstance(value, list) and bool(value))
         return tuple(self._reader.read(option, self._place.at(keyword, n)) for n, option in enumerate(options or ()))
 
     def _schema_map(self, keyword: str) -> tuple[tuple[str, Literal], ...]:
@@ -106,7 +106,7 @@ class NodeReader:
     def _check_text(self, text: str, keyword: str) -> None:
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
             pointer = self._place.pointer + pointer_token(keyword)
-            raise SchemaError("unsupported", pointer, "it holds a lone surrogate, which is no text", keyword=keyword)
+            raise SchemaError("unsupported", pointer, "lone surrogates are not valid text", keyword=keyword)
 
     # -- any value --
 
@@ -118,14 +118,14 @@ class NodeReader:
         known = (*TYPES, "integer")
         unknown = next((name for name in names if not isinstance(name, str) or name not in known), None)
         if unknown is not None or not names:
-            why = f"a type is one of {', '.join(known)}, not {unknown!r}"
+            why = f"must be one of {', '.join(known)}, not {unknown!r}"
             raise SchemaError("invalid", self._place.pointer + "/type", why, keyword="type")
         return frozenset(names) - ({"integer"} if "number" in names else set())
 
     def _members(self) -> tuple[Members, ...]:
         found = []
         if "enum" in self._schema:
-            values = self._value("enum", "a list", lambda value: isinstance(value, list))
+            values = self._value("enum", "an array", lambda value: isinstance(value, list))
             found.append(Members(tuple(values), self._place.pointer + "/enum"))
         if "const" in self._schema:
             found.append(Members((self._schema["const"],), self._place.pointer + "/const"))
@@ -173,14 +173,14 @@ class NodeReader:
         return tuple(found)
 
     def _multiple_of(self) -> Fraction | None:
-        value = self._value("multipleOf", "a number above 0", lambda value: is_number(value) and value > 0)
+        value = self._value("multipleOf", "a number greater than 0", lambda value: is_number(value) and value > 0)
         if value is None:
             return None
         step = exact(value)
         if step.denominator & (step.denominator - 1):
             # 4.35 / 0.01 is not an integer in binary floating point.
             pointer = self._place.pointer + "/multipleOf"
-            why = "its multiples are meant as decimals; validators that divide binary floats reject some of them"
+            why = "multiples are computed in decimal; validators that use binary floating point reject some of them"
             self._reader.warn(SchemaWarning(pointer, why))
         return step
 
@@ -189,7 +189,9 @@ class NodeReader:
         if name is None or name in FORMATS:
             return name
         pointer = self._place.pointer + "/format"
-        self._reader.warn(SchemaWarning(pointer, f"the format {name!r} is taken for an annotation: any string is admitted"))
+        self._reader.warn(
+            SchemaWarning(pointer, f"unknown format {name!r} is treated as an annotation; any string is allowed")
+        )
         return None
 
     # -- arrays --
@@ -201,12 +203,12 @@ class NodeReader:
             prefix = self._schemas("items") if schema["items"] else ()
             items = self._schema_at("additionalItems")
         elif isinstance(schema.get("items"), list):
-            why = "a list of schemas is for earlier drafts; here it is called prefixItems"
+            why = "an array of schemas is only allowed in earlier drafts; use prefixItems"
             raise SchemaError("invalid", self._place.pointer + "/items", why, keyword="items")
         else:
             items = self._schema_at("items")
         if "unevaluatedItems" in schema and self._place.draft is DRAFT_2019_09:
-            why = "validators do not agree on what it means in draft 2019-09; 2020-12 is clear"
+            why = "validators do not agree on its meaning in draft 2019-09; use draft 2020-12"
             raise SchemaError("unsupported", self._place.pointer + "/unevaluatedItems", why, keyword="unevaluatedItems")
         contains = self._schema_at("contains")
         unique = self._value("uniqueItems", "a boolean", lambda value: isinstance(value, bool))
@@ -254,7 +256,7 @@ class NodeReader:
                 else:
                     at = self._place.at(keyword, name).pointer
                     raise SchemaError(
-                        "invalid", at, f"a list of property names is needed, not {kind(value)}", keyword=keyword
+                        "invalid", at, f"must be an array of property names, not {kind(value)}", keyword=keyword
                     )
         return tuple(required), tuple(schemas)
 

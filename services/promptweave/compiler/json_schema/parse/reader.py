@@ -72,7 +72,7 @@ class Reader:
         if place.pointer in self.relaxed and isinstance(schema, dict):
             return self.compound(place.pointer, silenced=frozenset({"all"}))
         if not isinstance(schema, dict):
-            raise SchemaError("invalid", place.pointer, f"a schema is an object or a boolean, not {kind(schema)}")
+            raise SchemaError("invalid", place.pointer, f"a schema must be an object or a boolean, not {kind(schema)}")
         if not schema:
             return TRUE
         plain = _plain_type(schema)
@@ -80,9 +80,13 @@ class Reader:
         number = self._numbers.get(key)
         if number is None:
             if place.depth > MAX_DEPTH:
-                raise SchemaError("unsupported", place.pointer, f"schemas nested more than {MAX_DEPTH} deep")
+                raise SchemaError(
+                    "unsupported", place.pointer, f"schemas nested more than {MAX_DEPTH} levels deep are not supported"
+                )
             if len(self.nodes) >= MAX_NODES:
-                raise SchemaError("unsupported", place.pointer, f"more than {MAX_NODES} schemas in one document")
+                raise SchemaError(
+                    "unsupported", place.pointer, f"more than {MAX_NODES} schemas in one document are not supported"
+                )
             # Registered before it is read, so that recursion terminates.
             number = self._numbers[key] = len(self.nodes)
             self.nodes.append(None)
@@ -112,11 +116,11 @@ class Reader:
 
     def _draft(self, uri: Json, at: str) -> Draft:
         if not isinstance(uri, str):
-            raise SchemaError("invalid", at, f"a URI is needed, not {kind(uri)}", keyword="$schema")
+            raise SchemaError("invalid", at, f"must be a URI, not {kind(uri)}", keyword="$schema")
         draft = DRAFTS.get(uri.removesuffix("#").removeprefix("http://").removeprefix("https://"))
         if draft is None:
             known = ", ".join(dict.fromkeys(draft.name for draft in DRAFTS.values()))
-            why = f"{uri!r} is not a draft that is known here: {known} are"
+            why = f"unknown draft {uri!r}; supported: {known}"
             raise SchemaError("unsupported", at, why, keyword="$schema")
         return draft
 
@@ -129,10 +133,10 @@ class Reader:
             pointer = place.pointer + pointer_token(keyword)
             if keyword in draft.unsupported:
                 if pointer not in self.relaxed:
-                    why = f"{keyword!r} is no keyword of draft {draft.name}{instead}"
+                    why = f"{keyword!r} is not a keyword of draft {draft.name}{instead}"
                     raise SchemaError("unsupported", pointer, why, keyword=keyword)
                 continue
-            self.warn(SchemaWarning(pointer, f"the unknown keyword {keyword!r} is ignored{instead}"))
+            self.warn(SchemaWarning(pointer, f"unknown keyword {keyword!r} is ignored{instead}"))
 
     def warn(self, warning: SchemaWarning) -> None:
         """Add a warning unless it is a duplicate."""

@@ -46,7 +46,7 @@ class References:
             try:
                 self._root = REGISTRY.resolver_with_root(resource)
             except (ValueError, TypeError, AttributeError, KeyError) as error:
-                raise SchemaError("invalid", "", f"its identifiers or anchors are malformed: {error}") from None
+                raise SchemaError("invalid", "", f"malformed identifiers or anchors: {error}") from None
         return self._root
 
     def below(self, resolver: Resolver, schema: dict[str, Json], draft: Draft) -> Resolver:
@@ -62,8 +62,8 @@ class References:
         except (Unresolvable, LookupError, ValueError, TypeError, AttributeError) as error:
             full = getattr(error, "ref", reference) or reference
             if reference.startswith("#"):
-                raise SchemaError("invalid", at, f"nothing is at {reference!r}", keyword=keyword) from None
-            why = f"{full!r} is in another document, which is never fetched; put it into $defs"
+                raise SchemaError("invalid", at, f"{reference!r} does not exist", keyword=keyword) from None
+            why = f"{full!r} is in another document; remote references are not fetched, so copy it into $defs"
             raise SchemaError("unsupported", at, why, keyword=keyword) from None
         return found.contents, found.resolver
 
@@ -81,14 +81,14 @@ class References:
             return found, inner
         if not holders and not self._enters_vocabulary and str(contents.get("$id", "")).startswith(_OF_METASCHEMA):
             return self.look_up(resolver, METASCHEMA, at)
-        why = f"{reference!r} leads to different schemas, depending on the way there"
+        why = f"{reference!r} resolves to different schemas depending on the path to it"
         raise SchemaError("unsupported", at, why, keyword="$dynamicRef")
 
     def look_up_recursive(self, resolver: Resolver, reference: str, at: str) -> tuple[Json, Resolver]:
         """Resolve a `$recursiveRef`: to the document, provided that it is a single resource."""
         contents, there = self.look_up(resolver, reference, at)
         if contents is not self._document or not self._is_one_resource:
-            why = f"{reference!r} may lead to different schemas, depending on the way there; use $ref"
+            why = f"{reference!r} may resolve to different schemas depending on the path to it; use $ref"
             raise SchemaError("unsupported", at, why, keyword="$recursiveRef")
         return contents, there
 
