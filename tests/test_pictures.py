@@ -51,11 +51,11 @@ def frames(form: str) -> bytes:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        pytest.param(b"", "this is no picture", id="empty"),
-        pytest.param(b"hello", "this is no picture", id="text"),
-        pytest.param(picture(RED, "BMP"), "this is no picture: a PNG, JPEG, WebP or GIF is needed", id="bmp"),
-        pytest.param(picture(RED, size=(400, 400))[:60], "damaged, or cut off", id="cut-png"),
-        pytest.param(picture(RED, "JPEG", (400, 400))[:700], "damaged, or cut off", id="cut-jpeg"),
+        pytest.param(b"", "is not an image", id="empty"),
+        pytest.param(b"hello", "is not an image", id="text"),
+        pytest.param(picture(RED, "BMP"), "is not an image; a PNG, JPEG, WebP or GIF is required", id="bmp"),
+        pytest.param(picture(RED, size=(400, 400))[:60], "corrupted or truncated", id="cut-png"),
+        pytest.param(picture(RED, "JPEG", (400, 400))[:700], "corrupted or truncated", id="cut-jpeg"),
         pytest.param(frames("GIF"), "animated", id="gif"),
         pytest.param(frames("PNG"), "animated", id="png"),
         pytest.param(frames("WEBP"), "animated", id="webp"),

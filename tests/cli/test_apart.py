@@ -81,11 +81,9 @@ def test_apart_and_secured(secrets: Path, demo_model: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        pytest.param(("compiler", "--tls-cert", "cert.pem"), "go together", id="half"),
-        pytest.param(("compiler", "--tls-client-ca", "ca.pem"), "give --tls-cert", id="no-own"),
-        pytest.param(
-            ("compiler", "--tls-cert", "cert.pem", "--tls-key", "other.pem"), "another certificate's", id="no-pair"
-        ),
+        pytest.param(("compiler", "--tls-cert", "cert.pem"), "must be given together", id="half"),
+        pytest.param(("compiler", "--tls-client-ca", "ca.pem"), "requires --tls-cert", id="no-own"),
+        pytest.param(("compiler", "--tls-cert", "cert.pem", "--tls-key", "other.pem"), "another certificate", id="no-pair"),
         pytest.param(("inference", "--token-file", "absent"), "cannot read", id="no-token"),
         pytest.param(("facade", "--compiler", "compiler"), "--compiler compiler: not a valid address", id="no-port"),
         pytest.param(("facade", "--services-ca", "absent"), "cannot read", id="no-ca"),

@@ -75,7 +75,7 @@ def test_a_style_and_how_schemas_are_shown() -> None:
 REFUSED = [
     pytest.param({"messages": []}, "invalid: /messages: ", id="no-messages"),
     pytest.param({}, "invalid: /messages: ", id="nothing"),
-    pytest.param([], "invalid: /: a chat request is a JSON object", id="array"),
+    pytest.param([], "invalid: /: a chat request must be a JSON object", id="array"),
     pytest.param("{", "invalid: the chat request on stdin is not JSON: ", id="not-json"),
     pytest.param(b'"\xff"', "invalid: the chat request on stdin is not UTF-8: ", id="bytes"),
     pytest.param({"messages": [{"role": "narrator", "content": "x"}]}, "invalid: /messages/0/role: ", id="role"),
@@ -127,11 +127,11 @@ def test_refuses_in_one_line_with_the_place(request_: Any, line: str) -> None:
 @pytest.mark.parametrize(
     ("options", "line"),
     [
-        pytest.param([], "invalid: /template: no chat template: give --model", id="none"),
-        pytest.param(["--model", "a", "--template", "b"], "invalid: --model and --template: give one", id="two"),
-        pytest.param(["--model", "a", "--bos", "b"], "invalid: --bos and --eos go with --template", id="bos"),
+        pytest.param([], "invalid: /template: no chat template; pass --model", id="none"),
+        pytest.param(["--model", "a", "--template", "b"], "invalid: --model and --template cannot be combined", id="two"),
+        pytest.param(["--model", "a", "--bos", "b"], "invalid: --bos and --eos require --template", id="bos"),
         pytest.param(["--model", "/nowhere"], "invalid: /nowhere: No such file or directory", id="no-model"),
-        pytest.param(["--model", __file__], f"invalid: {__file__}: this is no GGUF file", id="no-gguf"),
+        pytest.param(["--model", __file__], f"invalid: {__file__}: not a GGUF file", id="no-gguf"),
         pytest.param(["--template", "/nowhere"], "invalid: /nowhere: No such file or directory", id="no-template"),
     ],
 )

@@ -30,7 +30,7 @@ def test_overwrites_only_when_told_to(tmp_path: Path) -> None:
     path = tmp_path / "demo.gguf"
     path.write_text("mine")
     result = run("demo-model", path)
-    assert (result.exit_code, result.stderr) == (2, f"invalid: {path} is there already; --force overwrites it\n")
+    assert (result.exit_code, result.stderr) == (2, f"invalid: {path} already exists; overwrite it with --force\n")
     assert path.read_text() == "mine"
     assert run("demo-model", path, "--force").exit_code == 0
     assert path.read_bytes()[:4] == b"GGUF"
@@ -46,9 +46,9 @@ def test_takes_a_template(tmp_path: Path) -> None:
     ("options", "line"),
     [
         pytest.param(["m.gguf", "--template", "none"], "invalid: none: No such file or directory", id="no-template"),
-        pytest.param(["m.gguf", "--template", "bytes"], "invalid: bytes: it is not UTF-8: ", id="template-of-bytes"),
+        pytest.param(["m.gguf", "--template", "bytes"], "invalid: bytes: not UTF-8: ", id="template-of-bytes"),
         pytest.param(["m.gguf", "--vocab", "none"], "invalid: none: No such file or directory", id="no-vocabulary"),
-        pytest.param(["m.gguf", "--vocab", "bytes"], "invalid: bytes: this is no GGUF file", id="no-gguf"),
+        pytest.param(["m.gguf", "--vocab", "bytes"], "invalid: bytes: not a GGUF file", id="no-gguf"),
         pytest.param(["bytes/m.gguf"], "invalid: bytes/m.gguf: ", id="no-folder"),
         pytest.param(["/proc/m.gguf"], "invalid: /proc/m.gguf: ", id="no-room"),
     ],

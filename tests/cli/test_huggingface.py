@@ -36,7 +36,7 @@ def test_chooses(files: list[str], chosen: list[str]) -> None:
 
 
 def test_says_that_a_repository_holds_no_model() -> None:
-    with pytest.raises(StartError, match="maker/tiny-GGUF holds no GGUF file"):
+    with pytest.raises(StartError, match="maker/tiny-GGUF contains no GGUF file"):
         choose_files(["model.safetensors"], REPO)
 
 
@@ -114,7 +114,7 @@ def test_downloads_once(hub: str, tmp_path: Path) -> None:
     [
         pytest.param("maker/other", None, "has no repository maker/other", id="no-repository"),
         pytest.param(REPO, "tiny-Q2.gguf", "has no file tiny-Q2.gguf", id="no-file"),
-        pytest.param("a/b/c", None, "'a/b/c' is no repository's name", id="no-name"),
+        pytest.param("a/b/c", None, "'a/b/c' is not a repository name", id="no-name"),
     ],
 )
 def test_says_what_is_not_there(hub: str, tmp_path: Path, repo: str, file: str | None, reason: str) -> None:

@@ -16,7 +16,7 @@ def test_describes_a_template_for_a_person() -> None:
     assert (result.exit_code, result.stderr) == (0, "")
     page = dict(line.split("  ", 1) for line in result.stdout.splitlines() if re.match(r"\w.*  ", line))
     assert page["style"].strip() == "native"
-    assert page["a call is known by"].strip() == "'<call>'"
+    assert page["call marker"].strip() == "'<call>'"
     assert page["reasoning"].strip() == r"'<think>\n' ... '\n</think>\n\n'"
     assert "\n- the template shows tools\n" in result.stdout
     assert not any(line != line.rstrip() for line in result.stdout.splitlines())
@@ -24,8 +24,8 @@ def test_describes_a_template_for_a_person() -> None:
 
 def test_says_how_values_are_written() -> None:
     page = run("inspect", "--template", TEMPLATES / "sections.jinja").stdout
-    assert "calls are written        as the template writes those of the history\n" in page
-    assert "an argument's value      string: text as it is, up to '<|close|>arg<|sep|>'\n" in page
+    assert "call syntax        as the template renders those of the history\n" in page
+    assert "argument values    string: plain text, up to '<|close|>arg<|sep|>'\n" in page
     assert "integer, number, boolean, null, object, array: JSON, up to '<|close|>arg<|sep|>'\n" in page
 
 
@@ -73,5 +73,5 @@ def test_is_in_colour_where_that_is_wanted(monkeypatch: pytest.MonkeyPatch, env:
 def test_needs_a_template() -> None:
     result = run("inspect")
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("invalid: no chat template: give --model FILE")
+    assert result.stderr.startswith("invalid: no chat template; pass --model FILE")
     assert str(shipped_model()) in result.stderr

@@ -102,7 +102,7 @@ def test_three_services(demo_model: Path, tmp_path: Path) -> None:
 
     # The engine's own lines, and what is said of its end.
     assert [line for line in logs["inference"] if line["logger"] == "promptweave.engine"]
-    assert [line for line in logs["inference"] if line["level"] == "error" and "died" in line["message"]]
+    assert [line for line in logs["inference"] if line["level"] == "error" and "exited" in line["message"]]
 
 
 def _with_a_worker_that_dies(compiler: int, client: httpx.Client) -> httpx.Response:

@@ -36,7 +36,7 @@ def test_prompts_are_there_at_each_start(demo_model: Path, tmp_path: Path) -> No
     ("line", "why"),
     [
         ("{", ":2: not JSON"),
-        ("[]", ":2: a chat request is a JSON object"),
+        ("[]", ":2: a chat request must be a JSON object"),
         ('{"messages": 3}', ":2: /messages"),
         ('{"messages": [], "tools": [{"type": "function"}]}', ":2: /tools/0"),
     ],

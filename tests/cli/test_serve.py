@@ -67,7 +67,7 @@ def test_the_screen_says_what_runs_where(demo_model: Path, nothing_left: None) -
 def test_without_a_model_it_takes_its_own(tmp_path: Path, nothing_left: None) -> None:
     home = {"XDG_CACHE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     with serving(*ONE_SLOT, env=home) as served:
-        assert "demonstration" in served.screen
+        assert "demo model" in served.screen
         assert "--model FILE" in served.screen
         assert str(shipped_model()) in served.screen
     assert not [*tmp_path.rglob("*.gguf")]
@@ -162,7 +162,7 @@ def test_a_file_that_is_no_model_is_one_line(tmp_path: Path, nothing_left: None)
     status, error, _ = fail("--model", str(path))
     assert status == 1
     assert error.count("\n") == 1
-    assert f"{path} is no GGUF model file" in error
+    assert f"{path} is not a GGUF file" in error
 
 
 def test_a_broken_model_is_one_line(demo_model: Path, tmp_path: Path, nothing_left: None) -> None:
@@ -171,7 +171,7 @@ def test_a_broken_model_is_one_line(demo_model: Path, tmp_path: Path, nothing_le
     status, error, seconds = fail("--model", str(path))
     assert status == 1
     assert error.count("\n") == 1, error
-    assert "the engine ended while it started" in error
+    assert "the engine exited during startup" in error
     assert seconds < 30
 
 
@@ -201,11 +201,13 @@ def test_a_port_in_use_is_one_line(demo_model: Path, option: str, nothing_left: 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        pytest.param(("--engine", "/nowhere/llama-server"), "--engine names /nowhere/llama-server", id="engine"),
-        pytest.param(("--hf-repo", "a/b"), "give one of --model FILE, --hf-repo REPO and --endpoint URL", id="two-models"),
-        pytest.param(("--hf-file", "a.gguf"), "give --hf-repo, too", id="file-without-repository"),
-        pytest.param(("--endpoint", "ftp://x"), "is no http:// or https:// URL", id="endpoint"),
-        pytest.param(("--endpoint", "http://127.0.0.1:1", "--engine", "x"), "together with an endpoint", id="contradiction"),
+        pytest.param(("--engine", "/nowhere/llama-server"), "--engine: /nowhere/llama-server is not", id="engine"),
+        pytest.param(("--hf-repo", "a/b"), "exactly one of --model, --hf-repo or --endpoint is required", id="two-models"),
+        pytest.param(("--hf-file", "a.gguf"), "--hf-file requires --hf-repo", id="file-without-repository"),
+        pytest.param(("--endpoint", "ftp://x"), "is not an http:// or https:// URL", id="endpoint"),
+        pytest.param(
+            ("--endpoint", "http://127.0.0.1:1", "--engine", "x"), "cannot be combined with --endpoint", id="contradiction"
+        ),
     ],
 )
 def test_options_that_cannot_be_are_one_line(

@@ -282,10 +282,10 @@ def test_without_the_extra(environment: dict[str, str], told: str, tmp_path: Pat
 @pytest.mark.parametrize(
     ("environment", "told"),
     [
-        pytest.param({"OTEL_TRACES_EXPORTER": "nowhere"}, "no exporter 'nowhere'", id="exporter"),
+        pytest.param({"OTEL_TRACES_EXPORTER": "nowhere"}, "the exporter 'nowhere' is not installed", id="exporter"),
         pytest.param(
             {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json"},
-            "no protocol 'http/json'",
+            "the protocol 'http/json' is not supported",
             id="protocol",
         ),
     ],

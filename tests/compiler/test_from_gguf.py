@@ -51,5 +51,5 @@ def test_says_that_there_is_none(tmp_path: Path, template: Any) -> None:
 
 def test_says_that_it_is_no_model(tmp_path: Path) -> None:
     (tmp_path / "m.gguf").write_bytes(b"GGUX")
-    with pytest.raises(NoTemplateError, match="this is no GGUF file"):
+    with pytest.raises(NoTemplateError, match="not a GGUF file"):
         template_from_gguf(tmp_path / "m.gguf")

@@ -214,8 +214,8 @@ def enlarged() -> bytes:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        pytest.param(b"hello", "this is no picture", id="text"),
-        pytest.param(picture(size=(300, 300))[:100], "damaged", id="cut"),
+        pytest.param(b"hello", "is not an image", id="text"),
+        pytest.param(picture(size=(300, 300))[:100], "corrupted or truncated", id="cut"),
         pytest.param(enlarged(), "at most 50 million", id="bomb"),
     ],
 )

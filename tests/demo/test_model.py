@@ -69,7 +69,7 @@ def test_takes_the_tokenizer_of_another_model(tmp_path: Path) -> None:
 def test_a_bad_vocabulary_leaves_nothing_behind(tmp_path: Path, demo_model: Path, content: bytes | None) -> None:
     bad, folder = tmp_path / "vocab.gguf", tmp_path / "models"
     bad.write_bytes(demo_model.read_bytes()[:3000] if content is None else content)
-    with pytest.raises(VocabularyError, match=r"vocab\.gguf: (this is no GGUF file|the GGUF file is cut or damaged)"):
+    with pytest.raises(VocabularyError, match=r"vocab\.gguf: (not a GGUF file|the GGUF file is truncated or corrupted)"):
         write_demo_model(folder / "m.gguf", vocab=bad)
     assert list(folder.iterdir()) == []
 
@@ -91,7 +91,7 @@ def test_a_damaged_file_is_told_from_one_without_a_template(tmp_path: Path, demo
     whole = demo_model.read_bytes()
     for length in (0, 3, 4, 20, 100, 1000, 3000, 5000):
         (tmp_path / "cut.gguf").write_bytes(whole[:length])
-        with pytest.raises(NoTemplateError, match="is no GGUF file" if length < 4 else "cut or damaged"):
+        with pytest.raises(NoTemplateError, match="not a GGUF file" if length < 4 else "truncated or corrupted"):
             template_from_gguf(tmp_path / "cut.gguf")
 
 

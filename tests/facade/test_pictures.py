@@ -184,8 +184,8 @@ FIRST = "messages[0].content[1].image_url.url"
         pytest.param("data:image/png;base64,?", FIRST, "not valid base64", id="not-base64"),
         pytest.param("data:image/png,abc", FIRST, "images must be base64 data URLs", id="not-encoded"),
         pytest.param("data:text/plain;base64,aGk=", FIRST, "images must be base64 data URLs", id="text"),
-        pytest.param("data:image/png;base64,aGVsbG8=", FIRST, "this is no picture", id="no-picture"),
-        pytest.param(data_url(picture(size=(200, 200))[:60]), FIRST, "damaged, or cut off", id="cut"),
+        pytest.param("data:image/png;base64,aGVsbG8=", FIRST, "is not an image", id="no-picture"),
+        pytest.param(data_url(picture(size=(200, 200))[:60]), FIRST, "corrupted or truncated", id="cut"),
         pytest.param(data_url(picture(size=(9000, 9000))), FIRST, "at most 50 million", id="too-large"),
     ],
 )

@@ -31,7 +31,7 @@ _GONE = "UNAVAILABLE (ENGINE_UNAVAILABLE)"
 _CUT = f"the text so far, then {_GONE}"
 _REST = "the rest of the messages that were being written"
 _NOTHING = "nothing: it never served"
-_ENDED = "exit status 1: the engine ended while it started"
+_ENDED = "exit status 1: the engine exited during startup"
 
 
 FAULTS = (
@@ -119,7 +119,7 @@ FAULTS = (
     Fault(
         "The model is no GGUF",
         "a file that begins with `PK`",
-        "exit status 1: model.gguf is no GGUF model file (it begins with …)",
+        "exit status 1: model.gguf is not a GGUF file (bad magic …)",
         _NOTHING,
         no_model,
     ),
@@ -140,14 +140,14 @@ FAULTS = (
     Fault(
         "The engine is killed while it loads",
         "SIGKILL, as when memory runs out",
-        f"{_ENDED} (killed by SIGKILL, as the kernel does when memory runs out): it said nothing",
+        f"{_ENDED} (killed by SIGKILL, possibly by the kernel because memory ran out): no error output",
         _NOTHING,
         killed_while_it_loads,
     ),
     Fault(
         "The engine never gets ready",
         "a fake one, `--start-timeout 1`",
-        "exit status 1: the engine was not ready after 1 s",
+        "exit status 1: the engine was not ready after 1 s; increase --start-timeout",
         _NOTHING,
         never_loads,
     ),

@@ -69,11 +69,11 @@ def test_a_long_context_is_taken_when_asked_for(demo_model: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "pooling", "message"),
     [
-        pytest.param("embedding_model", "RANK", "is a reranker: give it as --rerank-model", id="reranker"),
-        pytest.param("embedding_model", None, "give --embedding-pooling, one of mean, cls, last", id="no-pooling"),
-        pytest.param("embedding_model", "NONE", "give --embedding-pooling", id="pooling-none"),
-        pytest.param("rerank_model", "MEAN", "is no reranker .its pooling is mean", id="no-reranker"),
-        pytest.param("rerank_model", None, "is no reranker .its pooling is not given", id="neither"),
+        pytest.param("embedding_model", "RANK", "is a reranker; pass it as --rerank-model", id="reranker"),
+        pytest.param("embedding_model", None, "set --embedding-pooling to one of mean, cls, last", id="no-pooling"),
+        pytest.param("embedding_model", "NONE", "set --embedding-pooling", id="pooling-none"),
+        pytest.param("rerank_model", "MEAN", "is not a reranker .its pooling is mean", id="no-reranker"),
+        pytest.param("rerank_model", None, "is not a reranker .its pooling is not specified", id="neither"),
     ],
 )
 def test_models_for_another_role(tmp_path: Path, option: str, pooling: str | None, message: str) -> None:
@@ -84,7 +84,7 @@ def test_models_for_another_role(tmp_path: Path, option: str, pooling: str | Non
 @pytest.mark.parametrize("option", ["embedding_model", "rerank_model"])
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "cannot read"), (b"PK", "is no GGUF"), (b"GGUF\x03\0\0\0", "cut or damaged")],
+    [(None, "cannot read"), (b"PK", "not a GGUF"), (b"GGUF\x03\0\0\0", "truncated or corrupted")],
     ids=["absent", "other", "cut"],
 )
 def test_files_that_are_no_models(tmp_path: Path, option: str, content: bytes | None, message: str) -> None:
@@ -100,7 +100,7 @@ def test_a_file_without_a_context(tmp_path: Path) -> None:
 
     with gguf_file(tmp_path / "x.gguf", "bert"):
         pass
-    with pytest.raises(StartError, match="does not say how long its context is"):
+    with pytest.raises(StartError, match="does not specify a context length"):
         SideEngines.supervised(given(tmp_path, embedding_model=tmp_path / "x.gguf"))
 
 
@@ -122,7 +122,7 @@ async def test_they_live_and_die_apart(demo_model: Path, tmp_path: Path) -> None
         assert beside.pid
         os.kill(beside.pid, signal.SIGKILL)
         await eventually(lambda: watch.heard == [True, False])
-        with pytest.raises(EngineUnavailableError, match=r"^of the embedding model: "):
+        with pytest.raises(EngineUnavailableError, match=r"^embedding model: "):
             side.ready(EngineRole.EMBEDDING)
         assert (await answer(stub, request(max_tokens=1))).finish.usage.completion_tokens == 1
         await eventually(lambda: watch.heard == [True, False, True])
@@ -136,7 +136,7 @@ async def test_an_engine_that_cannot_start_ends_the_service(demo_model: Path, tm
     path = model(tmp_path, "MEAN")
     path.write_bytes(path.read_bytes()[:-5000])
     chosen = options(demo_model, embedding_model=path, listen="127.0.0.1:0")
-    with pytest.raises(StartError, match=r"^--embedding-model: the engine ended while it started"):
+    with pytest.raises(StartError, match=r"^--embedding-model: the engine exited during startup"):
         await main.serve(chosen)
 
 

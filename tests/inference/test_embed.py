@@ -123,15 +123,15 @@ async def test_dimensions(vectors: InferenceServiceStub) -> None:
 @pytest.mark.parametrize(
     ("inputs", "fields", "path", "message"),
     [
-        pytest.param([], {}, "/inputs", "nothing to embed", id="nothing"),
+        pytest.param([], {}, "/inputs", "no input to embed", id="nothing"),
         pytest.param(["a", ""], {}, "/inputs/1", "the input is empty", id="empty-text"),
         pytest.param([[]], {}, "/inputs/0", "the input is empty", id="empty-tokens"),
         pytest.param(["a"], {"dimensions": 0}, "/dimensions", "at least 1", id="no-dimensions"),
-        pytest.param(["a"], {"dimensions": 33}, "/dimensions", "have 32", id="more-dimensions"),
+        pytest.param(["a"], {"dimensions": 33}, "/dimensions", "have only 32", id="more-dimensions"),
         pytest.param(["a", [2, 9999]], {}, "/inputs", "invalid tokens", id="unknown-token"),
         pytest.param(["a", [2, -1]], {}, "/inputs", "invalid tokens", id="negative-token"),
-        pytest.param(["a", "a" * 127], {}, "/inputs/1", "has 129 tokens, and the model takes 128", id="long-text"),
-        pytest.param([[A] * 5000], {}, "/inputs/0", "has 5000 tokens, and the model takes 128", id="long-tokens"),
+        pytest.param(["a", "a" * 127], {}, "/inputs/1", "has 129 tokens; the model accepts at most 128", id="long-text"),
+        pytest.param([[A] * 5000], {}, "/inputs/0", "has 5000 tokens; the model accepts at most 128", id="long-tokens"),
     ],
 )
 async def test_refusals(
@@ -173,7 +173,7 @@ async def test_ranking(vectors: InferenceServiceStub) -> None:
     ("query", "documents", "fields", "path", "message"),
     [
         pytest.param("", ["a"], {}, "/query", "the query is empty", id="no-query"),
-        pytest.param("a", [], {}, "/documents", "nothing to rank", id="no-documents"),
+        pytest.param("a", [], {}, "/documents", "no documents to rank", id="no-documents"),
         pytest.param("a", ["a"], {"top_n": 0}, "/top_n", "at least 1", id="none-wanted"),
         # The query, the document, and the two marks that this model has.
         pytest.param("aa", ["a", "a" * 125], {}, "/documents/1", "has 129 tokens", id="long-document"),
@@ -265,6 +265,6 @@ async def test_a_model_that_writes_can_embed(demo_model: Path, pooling: str) -> 
             assert together[place] == near((await embed(ready, [texts[place]])).vectors[0])
         longest = 255 if pooling == "last" else 256
         assert len((await embed(ready, ["x" * longest] * 3)).vectors) == 3
-        with pytest.raises(RequestError, match=f"has {longest + 1} tokens, and the model takes {longest}") as raised:
+        with pytest.raises(RequestError, match=f"has {longest + 1} tokens; the model accepts at most {longest}") as raised:
             await embed(ready, ["x", "x" * (longest + 1)])
         assert raised.value.path == "/inputs/1"

@@ -27,7 +27,7 @@ OVERFLOW = body(type=OVERFLOWS, n_prompt_tokens=600, n_ctx=512)
 @pytest.mark.parametrize(
     ("status", "answer", "kind", "path", "words"),
     [
-        pytest.param(400, OVERFLOW, ContextOverflowError, "/prompt/segments", "600 tokens and", id="overflow"),
+        pytest.param(400, OVERFLOW, ContextOverflowError, "/prompt/segments", "600 tokens, but", id="overflow"),
         pytest.param(500, OVERFLOW, ContextOverflowError, "/prompt/segments", "600", id="overflow-in-mid-stream"),
         pytest.param(400, body("failed to parse grammar"), RequestError, "/prompt/gbnf", "failed to parse", id="grammar"),
         pytest.param(400, body("Prompt contains invalid tokens"), RequestError, "/prompt/segments", "invalid", id="tokens"),
@@ -40,12 +40,12 @@ OVERFLOW = body(type=OVERFLOWS, n_prompt_tokens=600, n_ctx=512)
         pytest.param(503, body("Loading model"), EngineUnavailableError, None, "Loading model", id="loading"),
         pytest.param(500, body(EMPTY), RequestError, "/prompt/gbnf", "the grammar has a dead end", id="dead-end"),
         pytest.param(500, body(), EngineFailedError, None, "it hurts", id="failed"),
-        pytest.param(200, b"", EngineFailedError, None, "it gave no reason", id="strange"),
-        pytest.param(400, b"<html>", RequestError, "", "it gave no reason", id="no-json"),
-        pytest.param(400, b"[]", RequestError, "", "it gave no reason", id="no-object"),
+        pytest.param(200, b"", EngineFailedError, None, "no reason given", id="strange"),
+        pytest.param(400, b"<html>", RequestError, "", "no reason given", id="no-json"),
+        pytest.param(400, b"[]", RequestError, "", "no reason given", id="no-object"),
         pytest.param(400, b'{"error": "words"}', RequestError, "", "words", id="error-as-text"),
-        pytest.param(400, b'{"error": null}', RequestError, "", "it gave no reason", id="error-of-null"),
-        pytest.param(400, b'\xff{"error', RequestError, "", "it gave no reason", id="no-utf-8"),
+        pytest.param(400, b'{"error": null}', RequestError, "", "no reason given", id="error-of-null"),
+        pytest.param(400, b'\xff{"error', RequestError, "", "no reason given", id="no-utf-8"),
         pytest.param(400, body(type=OVERFLOWS), ContextOverflowError, "/prompt/segments", "", id="no-sizes"),
     ],
 )

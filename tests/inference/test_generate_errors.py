@@ -119,7 +119,7 @@ async def test_fields_of_later_versions(stub: InferenceServiceStub, asked: Any, 
         asked = inference_pb2.GenerateRequest.FromString(request().SerializeToString() + asked)
     error = await refused(stub, asked)
     assert ((error.code, error.reason), error.path) == (UNSERVED, path)
-    assert "has no field of number 250" in error.message
+    assert "has no field number 250" in error.message
 
 
 async def test_a_prompt_that_does_not_fit(stub: InferenceServiceStub) -> None:

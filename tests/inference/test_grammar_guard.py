@@ -47,7 +47,7 @@ async def test_what_is_valid_passes(size: int) -> None:
 
 @pytest.mark.parametrize("wrong", ['{"mail": "a@b@c"', '{"n"', '{"mail": "a@b.c", "n": 10', "x", VALID + " "])
 async def test_what_is_not_ends_it(wrong: str) -> None:
-    with pytest.raises(GrammarViolationError, match="left its grammar"):
+    with pytest.raises(GrammarViolationError, match="violates its grammar"):
         (await guard()).read(wrong)
 
 
@@ -104,9 +104,9 @@ async def test_what_the_engine_writes_wrong_is_not_passed_on(
     async with calling(engine, registry) as metered:
         error = await refused(metered, asked)
         assert error.reason == "ERROR_REASON_ENGINE_FAILED"
-        assert "left its grammar" in error.message
+        assert "violates its grammar" in error.message
         call, given = metered.Generate(asked, timeout=30), Answer()
-        with pytest.raises(Exception, match="left its grammar"):
+        with pytest.raises(Exception, match="violates its grammar"):
             await read_on(call, given)
         assert "@@" not in given.content
     assert registry.get_sample_value("promptweave_grammar_violations_total") == 2

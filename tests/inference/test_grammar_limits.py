@@ -25,13 +25,13 @@ def lark_chain(rules: int) -> str:
     ("text", "notation", "why"),
     [
         pytest.param(" \n", GBNF, "the grammar is empty", id="empty"),
-        pytest.param("x" * 2_000_001, GBNF, "2000001 characters, and 2000000 are allowed", id="long"),
-        pytest.param(nested(1001), GBNF, "brackets are nested more than 1000 deep", id="nested"),
-        pytest.param(chain(10_001), GBNF, "more than 10000 rules begin with one another", id="chain"),
-        pytest.param(chain(10_001, '("a")* ""'), GBNF, "more than 10000 rules begin", id="chain-behind-nothing"),
-        pytest.param(chain(10_001, '"a" | "b"?'), GBNF, "more than 10000 rules begin", id="chain-behind-a-choice"),
-        pytest.param('root ::= "a"{0,2001}', GBNF, "the count {0,2001} is above 2000", id="count"),
-        pytest.param(lark_chain(1001), LARK, "more than 1000 rules name one another", id="lark-chain"),
+        pytest.param("x" * 2_000_001, GBNF, "2000001 characters; the maximum is 2000000", id="long"),
+        pytest.param(nested(1001), GBNF, "parentheses are nested deeper than 1000 levels", id="nested"),
+        pytest.param(chain(10_001), GBNF, "more than 10000 rules that begin with one another", id="chain"),
+        pytest.param(chain(10_001, '("a")* ""'), GBNF, "more than 10000 rules that begin", id="chain-behind-nothing"),
+        pytest.param(chain(10_001, '"a" | "b"?'), GBNF, "more than 10000 rules that begin", id="chain-behind-a-choice"),
+        pytest.param('root ::= "a"{0,2001}', GBNF, "the repetition {0,2001} exceeds the maximum of 2000", id="count"),
+        pytest.param(lark_chain(1001), LARK, "more than 1000 rules that reference one another", id="lark-chain"),
     ],
 )
 def test_refused(text: str, notation: Notation, why: str) -> None:

@@ -21,9 +21,11 @@ def launch(line: bytes, **env: str) -> subprocess.CompletedProcess[bytes]:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        pytest.param(b"", b"the parent went away", id="nobody-says-what-to-run"),
-        pytest.param(ORDER.to_line()[:20], b"the parent went away", id="half-an-order"),
-        pytest.param(Order(1, None, "", "", "", 1, None, None, ()).to_line(), b"the parent went away", id="another-parent"),
+        pytest.param(b"", b"the parent process exited", id="nobody-says-what-to-run"),
+        pytest.param(ORDER.to_line()[:20], b"the parent process exited", id="half-an-order"),
+        pytest.param(
+            Order(1, None, "", "", "", 1, None, None, ()).to_line(), b"the parent process exited", id="another-parent"
+        ),
         pytest.param(ORDER.to_line(), b"cannot run /no/such/engine: No such file or directory", id="no-engine"),
     ],
 )

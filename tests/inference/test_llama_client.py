@@ -38,11 +38,11 @@ async def chunks(engine: Supervisor, prompt: str) -> list[Chunk]:
     [
         pytest.param("error", EngineFailedError, "it hurts", id="error-in-mid-stream"),
         pytest.param("error-text", EngineFailedError, "it hurts", id="error-as-text-in-mid-stream"),
-        pytest.param("vanish", EngineUnavailableError, "went away during the call", id="vanishes"),
-        pytest.param("short", EngineUnavailableError, "went away during the call", id="ends-too-early"),
-        pytest.param("no-json", EngineFailedError, "does not answer as", id="no-json"),
-        pytest.param("no-event", EngineFailedError, "does not answer as", id="no-event"),
-        pytest.param("gibberish", EngineUnavailableError, "went away during the call", id="another-answer"),
+        pytest.param("vanish", EngineUnavailableError, "exited during the request", id="vanishes"),
+        pytest.param("short", EngineUnavailableError, "exited during the request", id="ends-too-early"),
+        pytest.param("no-json", EngineFailedError, "not a supported llama.cpp server", id="no-json"),
+        pytest.param("no-event", EngineFailedError, "not a supported llama.cpp server", id="no-event"),
+        pytest.param("gibberish", EngineUnavailableError, "exited during the request", id="another-answer"),
         pytest.param("refuse", EngineFailedError, "API key", id="refused"),
     ],
 )

@@ -93,7 +93,7 @@ def test_what_leaves_the_grammar_is_no_answer() -> None:
         guard.end()
     guard.read("12")
     guard.end()
-    with pytest.raises(EngineFailedError, match="left its grammar"):
+    with pytest.raises(EngineFailedError, match="violates its grammar"):
         guard.read("3x")
     with pytest.raises(RequestError, match="unknown name"):
         LlguidanceGuard("start: nothing")

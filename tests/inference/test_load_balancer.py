@@ -163,7 +163,7 @@ def test_the_first_that_is_there_says_which_model_it_is() -> None:
     assert not others.must_wait("c")
     why = others.admit("c", facts(sizes=1))
     assert why is not None
-    assert "is not that of b (m): sizes differ" in why
+    assert "differs from that of b (m) in sizes" in why
     assert others.admit("a", facts(sizes=2)) is None
     # All have gone: what comes back may have another model.
     others.remove("a")
@@ -290,9 +290,9 @@ async def test_one_with_another_model_is_left_out(demo_model: Path) -> None:
             await eventually(lambda: [*pool.ready_engines()] == [first])
             async with somebodys_server(shipped_model(), ports[1]), somebodys_server(demo_model, ports[2]) as other:
                 await eventually(lambda: [*pool.ready_engines()] == [first, last])
-                await eventually(lambda: "is left out" in problem())
-                assert f"is not that of {first}" in problem()
-                assert "chat templates, sizes, tokens of a text, vocabularies differ" in problem()
+                await eventually(lambda: "is excluded" in problem())
+                assert f"differs from that of {first}" in problem()
+                assert "in chat templates, sizes, tokens of a text, vocabularies" in problem()
                 server.kill()
                 await eventually(lambda: [*pool.ready_engines()] == [last])
                 assert (await answer(stub, asked("k"))).content == "x"

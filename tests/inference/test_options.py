@@ -20,18 +20,20 @@ MODEL, URL = Path("a.gguf"), "http://127.0.0.1:1"
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        pytest.param({}, "give either a model file or the endpoint", id="nothing"),
-        pytest.param({"model": MODEL, "endpoints": (URL,)}, "give either a model file or the endpoint", id="both"),
-        pytest.param({"endpoints": ("127.0.0.1:8080",)}, "is no http:// or https:// URL", id="no-scheme"),
-        pytest.param({"endpoints": ("http://",)}, "is no http:// or https:// URL", id="no-host"),
-        pytest.param({"endpoints": ("http://[::1",)}, "is no http:// or https:// URL", id="half-a-host"),
-        pytest.param({"endpoints": ("http://host:port",)}, "is no http:// or https:// URL", id="no-port"),
-        pytest.param({"endpoints": ("http://host:99999",)}, "is no http:// or https:// URL", id="high-port"),
-        pytest.param({"endpoints": (URL,), "engine": "x"}, "cannot be given together with an endpoint", id="engine"),
-        pytest.param({"endpoints": (URL,), "engine_args": ("-x",)}, "cannot be given together", id="engine-args"),
-        pytest.param({"model": MODEL, "parallel": 0}, "parallel is 0: at least 1", id="parallel"),
-        pytest.param({"model": MODEL, "ctx_size": 0}, "the context size is 0: at least 1", id="context"),
-        pytest.param({"model": MODEL, "max_waiting": -1}, "max_waiting is -1: at least 0", id="waiting"),
+        pytest.param({}, "exactly one of --model, --hf-repo or --endpoint is required", id="nothing"),
+        pytest.param(
+            {"model": MODEL, "endpoints": (URL,)}, "exactly one of --model, --hf-repo or --endpoint is required", id="both"
+        ),
+        pytest.param({"endpoints": ("127.0.0.1:8080",)}, "is not an http:// or https:// URL", id="no-scheme"),
+        pytest.param({"endpoints": ("http://",)}, "is not an http:// or https:// URL", id="no-host"),
+        pytest.param({"endpoints": ("http://[::1",)}, "is not an http:// or https:// URL", id="half-a-host"),
+        pytest.param({"endpoints": ("http://host:port",)}, "is not an http:// or https:// URL", id="no-port"),
+        pytest.param({"endpoints": ("http://host:99999",)}, "is not an http:// or https:// URL", id="high-port"),
+        pytest.param({"endpoints": (URL,), "engine": "x"}, "cannot be combined with --endpoint", id="engine"),
+        pytest.param({"endpoints": (URL,), "engine_args": ("-x",)}, "cannot be combined with --endpoint", id="engine-args"),
+        pytest.param({"model": MODEL, "parallel": 0}, "--parallel is 0; it must be at least 1", id="parallel"),
+        pytest.param({"model": MODEL, "ctx_size": 0}, "--ctx-size is 0; it must be at least 1", id="context"),
+        pytest.param({"model": MODEL, "max_waiting": -1}, "--queue is -1; it must be at least 0", id="waiting"),
     ],
 )
 def test_contradictions(given: dict[str, Any], message: str) -> None:
@@ -84,14 +86,14 @@ def test_a_named_engine_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyP
     if by_variable:
         monkeypatch.setenv(discovery.ENGINE_VARIABLE, named)
     origin = r"\$PROMPTWEAVE_ENGINE" if by_variable else "--engine"
-    with pytest.raises(StartError, match=f"^{origin} names {named}, which is no program"):
+    with pytest.raises(StartError, match=f"^{origin}: {named} is not an executable program"):
         find_engine(None if by_variable else named)
 
 
 @pytest.mark.usefixtures("elsewhere")
 def test_the_wheel_takes_no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "find_spec", lambda name: object())
-    with pytest.raises(StartError, match="need a llama-server binary"):
+    with pytest.raises(StartError, match="require a llama-server binary"):
         find_engine(None, ("--flash-attn",))
 
 

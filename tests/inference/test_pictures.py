@@ -214,8 +214,8 @@ async def test_a_projector_of_another_model_is_no_start(demo_model: Path, projec
     wide = tmp_path / "wide.gguf"
     write_projector(wide, width=96)
     engine = Supervisor(options(demo_model, mmproj=wide))
-    with pytest.raises(StartError, match="the engine ended while it started"):
+    with pytest.raises(StartError, match="the engine exited during startup"):
         async with watched(engine):
             pass
-    with pytest.raises(StartError, match="the endpoint has its own"):
+    with pytest.raises(StartError, match="--mmproj cannot be combined with --endpoint"):
         InferenceOptions(endpoints=("http://localhost:1",), mmproj=projector)

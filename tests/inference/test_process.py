@@ -88,7 +88,7 @@ async def test_a_message_that_does_not_end_is_cancelled_after_the_grace(demo_mod
     ("listen", "args", "message"),
     [
         pytest.param("127.0.0.1:0", ("--fake", "dying"), "error loading model: the fake was told to die", id="engine"),
-        pytest.param("nonsense", (), "'nonsense' is no address: give host:port or unix:/path", id="address"),
+        pytest.param("nonsense", (), "'nonsense' is not an address; use host:port or unix:/path", id="address"),
     ],
 )
 async def test_what_keeps_it_from_starting_is_one_line(

@@ -48,7 +48,7 @@ async def test_comes_goes_and_comes_back(demo_model: Path, port: int) -> None:
     async with watched(engine, ready=False) as watch, calling(engine) as stub:
         error = await refused(stub, request())
         assert (error.code, error.reason) == (Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE")
-        await eventually(lambda: "does not answer" in problem(engine))
+        await eventually(lambda: "does not respond" in problem(engine))
         for heard in ([True], [True, False, True]):
             async with somebodys_server(demo_model, port):
                 await watch.until_heard(*heard)
@@ -118,18 +118,18 @@ async def test_a_key(demo_model: Path, port: int) -> None:
     ):
         assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
         assert right.ready().facts.model_id == "mine"
-        await eventually(lambda: "refused the service's API key" in problem(wrong))
+        await eventually(lambda: "rejected the service's API key" in problem(wrong))
 
 
 @pytest.mark.parametrize(
     ("reply", "words"),
     [
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "does not answer as llama.cpp's", id="an-object"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "does not answer as llama.cpp's", id="a-list"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhey!", "does not answer as llama.cpp's", id="words"),
-        pytest.param(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "does not answer, or is loading", id="not-found"),
-        pytest.param(b"SSH-2.0\r\n", "does not answer, or is loading", id="no-http"),
-        pytest.param(b"", "does not answer, or is loading", id="silent"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "not a supported llama.cpp server", id="an-object"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "not a supported llama.cpp server", id="a-list"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhey!", "not a supported llama.cpp server", id="words"),
+        pytest.param(b"HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n", "does not respond, or is loading", id="not-found"),
+        pytest.param(b"SSH-2.0\r\n", "does not respond, or is loading", id="no-http"),
+        pytest.param(b"", "does not respond, or is loading", id="silent"),
     ],
 )
 async def test_what_is_no_llama_cpp_server(reply: bytes, words: str) -> None:

@@ -44,9 +44,9 @@ async def test_a_real_engine_can(ready: ReadyEngine) -> None:
 async def test_where_the_tokens_texts_are_not_known(ready: ReadyEngine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     assert await try_rounds(ready.client, replace(ready.facts, token_texts=None), fast_forward=True) == Rounds()
-    assert "the server does not tell the texts of its tokens" in caplog.text
+    assert "the server does not report the texts of its tokens" in caplog.text
     assert await try_rounds(ready.client, replace(ready.facts, separator=(1,)), fast_forward=True) == Rounds()
-    assert "puts a space before every text" in caplog.text
+    assert "adds a space before every text" in caplog.text
 
 
 async def test_an_engine_that_forgets(
@@ -56,7 +56,7 @@ async def test_an_engine_that_forgets(
     completing(monkeypatch, lambda asked: {**asked, "cache_prompt": False})
     # The words stay the same: what would be appended is sampled.
     assert await try_rounds(ready.client, ready.facts, fast_forward=True) == Rounds(append=False, sample=True)
-    assert "evaluates the whole prompt again" in caplog.text
+    assert "reevaluates the complete prompt" in caplog.text
 
 
 async def test_an_engine_that_does_not_tell_tokens(
@@ -65,8 +65,8 @@ async def test_an_engine_that_does_not_tell_tokens(
     caplog.set_level("INFO")
     completing(monkeypatch, tokens=False)
     assert await try_rounds(ready.client, ready.facts, fast_forward=True) == Rounds()
-    assert "no grammar of token ids" not in caplog.text
-    assert "does not tell the tokens" in caplog.text
+    assert "does not support grammars of token ids" not in caplog.text
+    assert "does not report the tokens" in caplog.text
 
 
 async def test_an_engine_without_grammars_of_tokens(ready: ReadyEngine, monkeypatch: pytest.MonkeyPatch) -> None:

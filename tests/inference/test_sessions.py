@@ -370,5 +370,5 @@ async def test_a_state_that_takes_the_engine_down_does_so_once(demo_model: Path,
 
 def test_a_folder_that_cannot_be_made_is_one_line(demo_model: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Exception, match=r"cannot keep sessions in .*file/sessions: Not a directory"):
+    with pytest.raises(Exception, match=r"cannot store sessions in .*file/sessions: Not a directory"):
         Supervisor(options(demo_model, session_dir=tmp_path / "file" / "sessions"))

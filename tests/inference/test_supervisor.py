@@ -44,7 +44,7 @@ async def test_calls_are_told_what_the_engine_does_meanwhile(demo_model: Path, f
         await eventually(lambda: engine.pid)
         error = await refused(stub, request())
         assert (error.code, error.reason) == (Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE")
-        assert "is loading the model (100%, since " in error.message  # Of a file as small as the fake's program is large.
+        assert "is loading the model (100%, for " in error.message  # Of a file as small as the fake's program is large.
         assert error.retry_after_s
     assert not alive(engine.pid or 0)
 
@@ -60,7 +60,7 @@ async def test_a_model_that_the_engine_cannot_load(tmp_path: Path, content: byte
     path = tmp_path / "model.gguf"
     path.write_bytes(content)
     began = time.monotonic()
-    with pytest.raises(StartError, match=rf"the engine ended while it started \(.*\): .*({cause})"):
+    with pytest.raises(StartError, match=rf"the engine exited during startup \(.*\): .*({cause})"):
         async with watched(Supervisor(options(path))):
             pass
     assert time.monotonic() - began < LONG_S
@@ -86,9 +86,9 @@ async def test_a_model_that_is_cut(cut_model: Path) -> None:
         pytest.param(
             ("--fake", "dying"), {}, r"\(exit status 1\): .*error loading model: the fake was told to die$", id="dies"
         ),
-        pytest.param(("--fake", "never"), {"start_timeout_s": 0.3}, r"was not ready after 0.3 s$", id="too-slow"),
-        pytest.param(("--fake", "strange"), {}, r"does not answer as llama.cpp's server does", id="strange"),
-        pytest.param(("--fake", "locked"), {}, r"refused the service's API key", id="another-key"),
+        pytest.param(("--fake", "never"), {"start_timeout_s": 0.3}, r"was not ready after 0.3 s;", id="too-slow"),
+        pytest.param(("--fake", "strange"), {}, r"not a supported llama.cpp server", id="strange"),
+        pytest.param(("--fake", "locked"), {}, r"rejected the service's API key", id="another-key"),
     ],
 )
 async def test_a_first_start_that_fails_is_not_repeated(
@@ -106,8 +106,8 @@ async def test_a_first_start_that_fails_is_not_repeated(
     ("name", "content", "message"),
     [
         pytest.param("missing.gguf", None, "cannot read the model file .*missing.gguf: No such file", id="missing"),
-        pytest.param("a.gguf", b"PK\3\4", "is no GGUF model file", id="not-a-gguf"),
-        pytest.param("a.gguf", b"", "is no GGUF model file", id="empty"),
+        pytest.param("a.gguf", b"PK\3\4", "is not a GGUF file", id="not-a-gguf"),
+        pytest.param("a.gguf", b"", "is not a GGUF file", id="empty"),
         pytest.param(".", None, "cannot read the model file .*: Is a directory", id="folder"),
     ],
 )
@@ -262,7 +262,7 @@ async def test_cancelling_while_it_waits_for_a_restart(demo_model: Path, fake: s
     async with watched(engine) as watch:
         os.kill(engine.pid or 0, signal.SIGKILL)
         await watch.until_heard(True, False)
-        await eventually(lambda: "about to be started again" in problem(engine))
+        await eventually(lambda: "about to be restarted" in problem(engine))
     assert "is not running" in problem(engine)
 
 

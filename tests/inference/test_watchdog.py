@@ -82,7 +82,7 @@ async def test_silence(pulse: Watchdog, engine: FakeEngine, clock: Clock) -> Non
     await taken(pulse, clock, 20)
     assert pulse.hang
     assert not pulse.hang.at_work
-    assert "has not answered for" in pulse.hang.what
+    assert "no response for" in pulse.hang.what
 
 
 async def test_work_that_does_not_get_on(pulse: Watchdog, engine: FakeEngine, clock: Clock) -> None:

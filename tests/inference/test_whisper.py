@@ -129,15 +129,15 @@ async def test_segments_without_words(model: Path, server: str) -> None:
 @pytest.mark.parametrize(
     ("fields", "path", "message"),
     [
-        pytest.param({"audio": b""}, "/audio", "the sound file is empty", id="empty"),
-        pytest.param({"audio": b"noise"}, "/audio", "could not be read", id="unreadable"),
-        pytest.param({"prompt": "ffmpeg"}, "/audio", "could not be read", id="not-converted"),
+        pytest.param({"audio": b""}, "/audio", "the audio file is empty", id="empty"),
+        pytest.param({"audio": b"noise"}, "/audio", "could not be decoded", id="unreadable"),
+        pytest.param({"prompt": "ffmpeg"}, "/audio", "could not be decoded", id="not-converted"),
         pytest.param({"prompt": "a\0b"}, "/prompt", "NUL", id="nul"),
-        pytest.param({"language": "klingon"}, "/language", "there is no language 'klingon'", id="language"),
-        pytest.param({"language": ""}, "/language", "there is no language ''", id="no-language"),
-        pytest.param({"language": "auto"}, "/language", "there is no language 'auto'", id="auto"),
-        pytest.param({"temperature": 1.5}, "/temperature", "0 to 1 is needed", id="hot"),
-        pytest.param({"temperature": float("nan")}, "/temperature", "0 to 1 is needed", id="nan"),
+        pytest.param({"language": "klingon"}, "/language", "'klingon' is not a language", id="language"),
+        pytest.param({"language": ""}, "/language", "'' is not a language", id="no-language"),
+        pytest.param({"language": "auto"}, "/language", "'auto' is not a language", id="auto"),
+        pytest.param({"temperature": 1.5}, "/temperature", "it must be 0 to 1", id="hot"),
+        pytest.param({"temperature": float("nan")}, "/temperature", "it must be 0 to 1", id="nan"),
         pytest.param({"prompt": "fail"}, None, "the whisper server failed: .*failed to process audio", id="failed"),
     ],
 )
@@ -169,20 +169,20 @@ async def test_what_a_model_does_not_know(
 async def test_no_model() -> None:
     async with calling(endpoints(InferenceOptions(endpoints=("http://127.0.0.1:1",)))) as stub:
         for call in (stub.Transcribe(TranscribeRequest()), stub.GetModel(GetModelRequest(role=MODEL_ROLE_TRANSCRIPTION))):
-            with pytest.raises(grpc.aio.AioRpcError, match=r"there is no whisper model: .* with --whisper-model FILE"):
+            with pytest.raises(grpc.aio.AioRpcError, match=r"no whisper model is loaded; .* with --whisper-model FILE"):
                 await call
 
 
 async def test_another_server(model: Path, server: str) -> None:
     async with hearing(model, server, "--fake", "strange") as (stub, _):
-        with pytest.raises(RemoteError, match=r"does not answer as whisper.cpp's server does"):
+        with pytest.raises(RemoteError, match=r"not a supported whisper.cpp server"):
             await heard(stub)
 
 
 async def test_one_that_dies_is_started_again(model: Path, server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "_FIRST_DELAY_S", 0.05)
     async with hearing(model, server) as (stub, engine):
-        with pytest.raises(RemoteError, match="went away during the call") as raised:
+        with pytest.raises(RemoteError, match="exited during the request") as raised:
             await heard(stub, prompt="die")
         assert raised.value.retry_after_s
         await eventually(lambda: engine.crash_count == 1 and engine._ready)
@@ -193,7 +193,7 @@ async def test_one_that_hangs_is_replaced(model: Path, server: str, monkeypatch:
     monkeypatch.setattr(supervisor, "_FIRST_DELAY_S", 0.05)
     async with hearing(model, server, hang_timeout_s=5.0) as (stub, engine):
         os.kill(engine.pid or 0, signal.SIGSTOP)
-        with pytest.raises(RemoteError, match="went away during the call"):
+        with pytest.raises(RemoteError, match="exited during the request"):
             await heard(stub)
         await eventually(lambda: engine.crash_count == 1 and engine._ready)
         assert (await heard(stub)).text
@@ -205,7 +205,7 @@ async def test_files_are_heard_one_after_the_other(model: Path, server: str) -> 
         await eventually(lambda: engine.ready().gate.running)
         second = asyncio.ensure_future(heard(stub))
         await eventually(lambda: engine.ready().gate.waiting)
-        with pytest.raises(RemoteError, match="1 calls wait"):
+        with pytest.raises(RemoteError, match="1 requests are already queued"):
             await heard(stub)
         first.cancel()
         assert (await second).text
@@ -217,7 +217,7 @@ async def test_it_is_ready_when_it_listens_and_gone_at_the_end(model: Path, serv
     engine = child(side)
     async with watched(engine, ready=False) as watch, calling(endpoints(chosen), side=side) as stub:
         await eventually(lambda: engine.pid)
-        with pytest.raises(RemoteError, match="of the whisper model: the whisper server is loading the model"):
+        with pytest.raises(RemoteError, match="whisper model: the whisper server is loading the model"):
             await heard(stub)
         await watch.until_heard(True)
         arguments = psutil.Process(engine.pid).cmdline()
@@ -229,8 +229,8 @@ async def test_it_is_ready_when_it_listens_and_gone_at_the_end(model: Path, serv
 @pytest.mark.parametrize(
     ("args", "given", "message"),
     [
-        pytest.param(("--fake", "dying"), {}, r"ended .*\(exit status 1\): error: the model hurts$", id="dying"),
-        pytest.param(("--fake", "never"), {"start_timeout_s": 1.0}, "was not ready after 1 s$", id="never"),
+        pytest.param(("--fake", "dying"), {}, r"exited .*\(exit status 1\): error: the model hurts$", id="dying"),
+        pytest.param(("--fake", "never"), {"start_timeout_s": 1.0}, "was not ready after 1 s;", id="never"),
     ],
 )
 async def test_one_that_cannot_start_ends_the_service(
@@ -245,8 +245,8 @@ async def test_one_that_cannot_start_ends_the_service(
     [
         pytest.param(None, "cannot read the model file", id="absent"),
         pytest.param(b"GGUF\x03\0\0\0", "is a GGUF file", id="gguf"),
-        pytest.param(b"PK\x03\x04....", "is no model of whisper.cpp", id="other"),
-        pytest.param(b"lmgg", "is no model of whisper.cpp", id="cut"),
+        pytest.param(b"PK\x03\x04....", "is not a whisper.cpp model", id="other"),
+        pytest.param(b"lmgg", "is not a whisper.cpp model", id="cut"),
     ],
 )
 def test_files_that_are_no_models(tmp_path: Path, server: str, content: bytes | None, message: str) -> None:
@@ -258,16 +258,16 @@ def test_files_that_are_no_models(tmp_path: Path, server: str, content: bytes | 
 
 
 def test_there_is_no_server(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StartError, match=r"^--whisper-model: --whisper-server names /no/such, which is no program"):
+    with pytest.raises(StartError, match=r"^--whisper-model: --whisper-server: /no/such is not an executable program"):
         SideEngines.supervised(options(model, "/no/such"))
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(StartError, match=r"put whisper-server on PATH, or name it with --whisper-server PATH$"):
+    with pytest.raises(StartError, match=r"put whisper-server on PATH, or set --whisper-server PATH$"):
         SideEngines.supervised(options(model, ""))
 
 
 @pytest.mark.parametrize("given", [{"whisper_server": "/w"}, {"whisper_args": ("-t", "1")}], ids=["server", "arguments"])
 def test_a_server_without_a_model(given: dict[str, Any]) -> None:
-    with pytest.raises(StartError, match="need a whisper model"):
+    with pytest.raises(StartError, match="require --whisper-model"):
         InferenceOptions(endpoints=("http://127.0.0.1:1",), **given)
 
 
@@ -354,7 +354,7 @@ async def test_a_real_server(tmp_path: Path) -> None:
     model = Path(named) if named else await asyncio.to_thread(write_whisper_model, tmp_path / "ggml-random.bin")
     quick = ("--no-fallback", "--best-of", "1", "--audio-ctx", "64", "--threads", "1")
     async with hearing(model, REAL_SERVER or "", *quick, start_timeout_s=120.0) as (stub, engine):
-        with pytest.raises(RemoteError, match="could not be read") as raised:
+        with pytest.raises(RemoteError, match="could not be decoded") as raised:
             await heard(stub, b"noise")
         assert raised.value.path == "/audio"
         silence = await heard(stub, sound(seconds=0.05))

@@ -60,7 +60,7 @@ def behaviour(kind: str, error: Exception | None, written: int = 0) -> Any:
             NotImplementedError(SECRET),
             Code.UNIMPLEMENTED,
             "ERROR_REASON_UNSUPPORTED",
-            f"/{SERVICE}/Do is not served by this version",
+            f"/{SERVICE}/Do is not supported by this version",
             id="unserved",
         ),
     ],

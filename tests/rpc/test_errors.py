@@ -17,7 +17,7 @@ from .serving import call, connected
 
 pytestmark = pytest.mark.anyio
 
-BROKEN_OFF = "the connection to a service that this request needs broke off"
+BROKEN_OFF = "the connection to a required service was lost"
 
 
 async def over_the_wire(error: Exception) -> RemoteError:
@@ -102,8 +102,8 @@ def test_codes_of_others(code: grpc.StatusCode) -> None:
     if code in broken:
         expected = Code.UNAVAILABLE
     told = {
-        grpc.StatusCode.DEADLINE_EXCEEDED: "the request took longer than it may",
-        grpc.StatusCode.UNAVAILABLE: "a service that this request needs cannot be reached, or is stopping",
+        grpc.StatusCode.DEADLINE_EXCEEDED: "the request exceeded its time limit",
+        grpc.StatusCode.UNAVAILABLE: "a required service is unreachable or stopping",
         **broken,
     }
     assert (error.code, error.reason, error.message) == (expected, UNKNOWN_REASON, told.get(code, code.name))

@@ -59,7 +59,7 @@ def test_levels(
         logging.getLogger("promptweave.x").log(logging.getLevelNamesMapping()[name], "words")
     lines = capsys.readouterr().err.splitlines()
     if level == "loud":
-        assert "'loud': it may be debug, info, warning or error" in lines.pop(0)
+        assert "'loud'; it must be debug, info, warning or error" in lines.pop(0)
     assert lines == [f"promptweave test {name}: words" for name in said]
 
 

@@ -38,10 +38,10 @@ def fetch_model(repo: str, file: str | None) -> Path:
         first, *_ = [Path(hf_hub_download(repo, name, local_files_only=bool(problem))) for name in names]
     except RepositoryNotFoundError:
         raise StartError(
-            f"{constants.ENDPOINT} has no repository {repo}, or it is private: check the name, or set HF_TOKEN"
+            f"{constants.ENDPOINT} has no repository {repo}, or it is private; check the name, or set HF_TOKEN"
         ) from None
     except HFValidationError as error:
-        raise StartError(f"{repo!r} is no repository's name: {str(error).splitlines()[0]}") from None
+        raise StartError(f"{repo!r} is not a repository name: {str(error).splitlines()[0]}") from None
     except EntryNotFoundError as error:
         if not isinstance(error, LocalEntryNotFoundError):
             raise StartError(f"{repo} on {constants.ENDPOINT} has no file {file}") from None
@@ -63,10 +63,10 @@ def _unreachable(endpoint: str) -> str:
 
 
 def _failed(repo: str, endpoint: str, reason: str) -> StartError:
-    short = (reason.splitlines() or ["it gave no reason"])[0][:200]
+    short = (reason.splitlines() or ["no reason given"])[0][:200]
     return StartError(
         f"cannot download {repo} from {endpoint}: {short}; "
-        "give a file with --model FILE, or another hub with the variable HF_ENDPOINT"
+        "pass a file with --model FILE, or set another hub with the variable HF_ENDPOINT"
     )
 
 
@@ -77,7 +77,7 @@ def choose_files(files: Iterable[str], repo: str) -> list[str]:
     """
     models = sorted(name for name in files if name.endswith(".gguf") and "mmproj" not in name.lower())
     if not models:
-        raise StartError(f"{repo} holds no GGUF file; look for a repository whose name ends in -GGUF")
+        raise StartError(f"{repo} contains no GGUF file; use a repository whose name ends in -GGUF")
     firsts = [name for name in models if not (part := _PART.search(name)) or int(part[1]) == 1]
     first = next((name for name in firsts if "q4_k_m" in name.lower()), (firsts or models)[0])
     return [first, *_other_parts(first)]

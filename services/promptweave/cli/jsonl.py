@@ -32,9 +32,9 @@ def refuse(error: PromptweaveError) -> NoReturn:
 
 def _stdin(what: str) -> IO[bytes]:
     if sys.stdin is None:
-        give_up(f"invalid: stdin is closed; the {what} is read from there")
+        give_up(f"invalid: stdin is closed; pass the {what} on stdin")
     if sys.stdin.isatty():
-        print(f"Reading the {what} from the terminal; Ctrl-D ends it.", file=sys.stderr)
+        print(f"Reading the {what} from the terminal; end it with Ctrl-D.", file=sys.stderr)
     return sys.stdin.buffer
 
 
@@ -87,7 +87,7 @@ def _answered(answer: Callable[[Any], Any], line: bytes) -> dict[str, Any]:
         return _error(error.reason, error.message, error.path)
     except Exception:
         traceback.print_exc()
-        return _error(PromptweaveError.reason, "a fault of promptweave's own; stderr says more", None)
+        return _error(PromptweaveError.reason, "internal error of promptweave; see stderr for details", None)
 
 
 def _error(reason: str, message: str, path: str | None) -> dict[str, Any]:

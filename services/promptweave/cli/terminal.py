@@ -47,14 +47,14 @@ def show_compiled(request: ChatRequest, compiled: Compiled, template: ChatTempla
         page.append(f"warning  {warning.path or '/'}: {warning.message}\n", _WARNED)
     page.append("prompt\n", _NAME)
     if not told.parts:
-        page.append("(the template looks at what it is given: where its text is from cannot be told)\n", _WARNED)
+        page.append("(the template inspects its input, so the origin of its text cannot be determined)\n", _WARNED)
     for part in told.parts or (PromptPart(compiled.prompt, ""),):
         page.append_text(_part(part, template))
     page.append("\n\nstyle", _NAME).append(f"  {compiled.style}\n")
     page.append("stops at", _NAME).append(f"  {', '.join(map(repr, compiled.stop)) or 'the end of the turn'}\n")
     page.append("\ngrammar\n", _NAME)
     if compiled.grammar is None:
-        page.append("any text may come\n")
+        page.append("any text is allowed\n")
     rules = [line.partition(" ::= ") for line in (compiled.grammar or "").splitlines() if line]
     for path, same in groupby(rules, key=lambda rule: told.rules.get(rule[0], "")):
         page.append(f"# {path or 'calling style, or shared'}\n", _SAID if path else _QUIET)

@@ -54,13 +54,13 @@ def _opened(data: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
     except Exception:  # Each of Pillow's decoders raises its own exceptions.
-        raise PictureError("this is no picture: a PNG, JPEG, WebP or GIF is needed") from None
+        raise PictureError("the data is not an image; a PNG, JPEG, WebP or GIF is required") from None
     if image.width * image.height > MAX_PIXELS:
         raise PictureError(
-            f"the picture has {image.width} x {image.height} pixels; at most {MAX_PIXELS // 10**6} million are taken"
+            f"the image has {image.width} x {image.height} pixels; at most {MAX_PIXELS // 10**6} million are accepted"
         )
     if image.format != "MPO" and getattr(image, "is_animated", False):
-        raise PictureError("the picture is animated: send one frame of it")
+        raise PictureError("the image is animated; send a single frame")
     return image
 
 
@@ -70,4 +70,4 @@ def _load(image: Image.Image) -> None:
     except MemoryError:
         raise
     except Exception as error:  # Each of Pillow's decoders raises its own exceptions.
-        raise PictureError(f"the picture is damaged, or cut off: {error}") from None
+        raise PictureError(f"the image is corrupted or truncated: {error}") from None

@@ -18,4 +18,4 @@ def die_with(parent: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
     # The parent may have died before the call of prctl.
     if os.getppid() != parent:
-        sys.exit("the parent went away")
+        sys.exit("the parent process exited")

@@ -224,7 +224,7 @@ def _made(role: str) -> "TracerProvider | None":
 
         exporters = [*_exporters()]
     except ImportError as error:
-        logger.warning("OTEL_* variables ask for traces, and %s: pip install 'promptweave[otel]' makes them", error)
+        logger.warning("OTEL_* variables enable tracing, but %s; run pip install 'promptweave[otel]'", error)
         return None
     described = {"service.version": version("promptweave")}
     if not os.environ.get("OTEL_SERVICE_NAME") and "service.name=" not in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", ""):
@@ -243,7 +243,7 @@ def _exporters() -> "Iterator[SpanExporter]":
         entry = _PROTOCOLS[_protocol()] if name.strip() == "otlp" else name.strip()
         found = [*entry_points(group="opentelemetry_traces_exporter", name=entry)]
         if not found:
-            raise ImportError(f"there is no exporter {entry!r}")
+            raise ImportError(f"the exporter {entry!r} is not installed")
         yield found[0].load()()
 
 
@@ -254,5 +254,5 @@ def _protocol() -> str:
     names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     given = next((os.environ[name].strip() for name in names if os.environ.get(name)), "grpc")
     if given not in _PROTOCOLS:
-        raise ImportError(f"there is no protocol {given!r}: it may be {' or '.join(_PROTOCOLS)}")
+        raise ImportError(f"the protocol {given!r} is not supported (use {' or '.join(_PROTOCOLS)})")
     return given

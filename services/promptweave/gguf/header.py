@@ -38,12 +38,12 @@ def read_typed_header(path: Path, wanted: Callable[[str], bool]) -> dict[str, Gg
     """Return the same pairs as `read_header`, with their types."""
     with path.open("rb") as file:
         if file.read(4) != _MAGIC:
-            raise GgufError("this is no GGUF file")
+            raise GgufError("not a GGUF file")
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             try:
                 return _Header(data).read(wanted)
             except (struct.error, ValueError, KeyError, OverflowError, RecursionError) as error:
-                raise GgufError(f"the GGUF file is cut or damaged: {error}") from None
+                raise GgufError(f"the GGUF file is truncated or corrupted: {error}") from None
 
 
 class _Header:
@@ -54,7 +54,7 @@ class _Header:
     def read(self, wanted: Callable[[str], bool]) -> dict[str, GgufValue]:
         version = self._scalar("<I")
         if version not in (2, 3):
-            raise ValueError(f"its version is {version}")
+            raise ValueError(f"unsupported version {version}")
         self._scalar("<Q")  # The number of tensors.
         pairs = {}
         for _ in range(self._scalar("<Q")):

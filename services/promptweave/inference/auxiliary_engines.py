@@ -85,13 +85,13 @@ class SideEngines:
     def _ready(self, role: EngineRole, engine: Supervised[Ready] | None) -> Ready:
         if engine is None:
             raise UnsupportedError(
-                f"there is no {role.value} model: start the inference service with --{role.value}-model FILE"
+                f"no {role.value} model is loaded; start the inference service with --{role.value}-model FILE"
             )
         try:
             return engine.ready()
         except EngineUnavailableError as error:
             raise EngineUnavailableError(
-                f"of the {role.value} model: {error.message}", retry_after_s=error.retry_after_s or 1.0
+                f"{role.value} model: {error.message}", retry_after_s=error.retry_after_s or 1.0
             ) from None
 
     async def run(self, role: EngineRole, on_ready: OnReady) -> None:
@@ -112,7 +112,7 @@ class SideEngines:
             except StartError as error:
                 if not was_ready:
                     raise StartError(f"--{role.value}-model: {error}") from None
-                logger.error("the %s engine is down: %s", role.value, error)
+                logger.error("the %s engine is not running: %s", role.value, error)
             await asyncio.sleep(_HOPELESS_S)
 
 
@@ -144,11 +144,15 @@ def _engine_options(options: InferenceOptions, role: EngineRole, model: Path) ->
     pooling = (options.embedding_pooling if role is EngineRole.EMBEDDING else None) or file.pooling
     if (pooling == RANK) is not (role is EngineRole.RERANK):
         if role is EngineRole.RERANK:
-            raise StartError(f"--rerank-model: {model} is no reranker (its pooling is {pooling or 'not given'}, not rank)")
-        raise StartError(f"--embedding-model: {model} is a reranker: give it as --rerank-model")
+            raise StartError(
+                f"--rerank-model: {model} is not a reranker (its pooling is {pooling or 'not specified'}, not rank)"
+            )
+        raise StartError(f"--embedding-model: {model} is a reranker; pass it as --rerank-model")
     if pooling is None:
         known = ", ".join(name for name in POOLINGS.values() if name != RANK)
-        raise StartError(f"--embedding-model: {model} does not say how it pools: give --embedding-pooling, one of {known}")
+        raise StartError(
+            f"--embedding-model: {model} does not specify its pooling; set --embedding-pooling to one of {known}"
+        )
     return replace(
         options,
         model=model,

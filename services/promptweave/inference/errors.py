@@ -38,7 +38,7 @@ class GrammarQuarantinedError(InferenceError):
 
     def __init__(self, grammar_hash: str) -> None:
         super().__init__(
-            "this grammar took the engine down before, and is refused until the service is started again",
+            "this grammar has crashed the engine and is blocked until the service restarts",
             path="/prompt/gbnf",
             metadata={"grammar_hash": grammar_hash},
         )
@@ -73,7 +73,7 @@ class ContextOverflowError(InferenceError):
 
     def __init__(self, prompt_tokens: int, context_size: int) -> None:
         super().__init__(
-            f"the prompt has {prompt_tokens} tokens and the context {context_size}",
+            f"the prompt has {prompt_tokens} tokens, but the context size is {context_size}",
             path="/prompt/segments",
             metadata={"prompt_tokens": str(prompt_tokens), "context_size": str(context_size)},
         )
@@ -100,7 +100,7 @@ class EngineAwayError(EngineUnavailableError):
     """The engine could not be reached, so it never received the call."""
 
     def __init__(self) -> None:
-        super().__init__("the engine cannot be reached")
+        super().__init__("the engine is unreachable")
 
 
 class EngineFailedError(InferenceError):
@@ -114,7 +114,7 @@ class GrammarViolationError(EngineFailedError):
     """An answer left its grammar, by a bug in the engine or in promptweave. What was returned before complies with it."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"{what}; what was written until then complies with it. This is a bug: please report it")
+        super().__init__(f"{what}; the output up to that point complies with it. This is a bug: please report it")
 
 
 class StartError(Exception):

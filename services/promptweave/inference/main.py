@@ -40,7 +40,7 @@ def run(options: InferenceOptions, *, on_listening: Callable[[str], None] | None
             asyncio.run(serve(options, on_listening=on_listening))
     except ListenError as error:
         complain(
-            ROLE, f"{error}; --listen or --metrics takes another address (serve: --inference-listen, --inference-metrics)"
+            ROLE, f"{error}; set another address with --listen or --metrics (serve: --inference-listen, --inference-metrics)"
         )
         return 1
     except (StartError, SecurityError) as error:

@@ -84,29 +84,31 @@ class InferenceOptions:
     def __post_init__(self) -> None:
         """Raise StartError for options that contradict each other."""
         if (self.model is None) == (not self.endpoints):
-            raise StartError("give either a model file or the endpoint of a running llama.cpp server")
+            raise StartError("exactly one of --model, --hf-repo or --endpoint is required")
         for place, endpoint in enumerate(self.endpoints):
             if not _is_url(endpoint):
-                raise StartError(f"the endpoint {endpoint!r} is no http:// or https:// URL")
+                raise StartError(f"--endpoint {endpoint!r} is not an http:// or https:// URL")
             if endpoint in self.endpoints[:place]:
-                raise StartError(f"the endpoint {endpoint!r} is given twice")
+                raise StartError(f"--endpoint {endpoint!r} is given twice")
         if self.mmproj is not None and self.model is None:
-            raise StartError("a projector (--mmproj) is of a model of ours: the endpoint has its own, or none")
+            raise StartError("--mmproj cannot be combined with --endpoint; load the projector in that server instead")
         own = self.embedding_model or self.rerank_model
         if self.endpoints and (self.engine_args or (self.engine and not own)):
-            raise StartError("an engine, or arguments for one, cannot be given together with an endpoint")
+            raise StartError(
+                "--engine and engine arguments cannot be combined with --endpoint; configure that server instead"
+            )
         if self.embedding_pooling and not self.embedding_model:
-            raise StartError("a pooling is of an embedding model: give one, too")
+            raise StartError("--embedding-pooling requires --embedding-model")
         if (self.whisper_server or self.whisper_args) and not self.whisper_model:
-            raise StartError("a whisper server, or arguments for one, need a whisper model: give one, too")
+            raise StartError("--whisper-server and --whisper-args require --whisper-model")
         if self.embedding_ctx_size is not None and self.embedding_ctx_size < 1:
-            raise StartError(f"the embedding context size is {self.embedding_ctx_size}: at least 1 is needed")
+            raise StartError(f"--embedding-ctx-size is {self.embedding_ctx_size}; it must be at least 1")
         if self.parallel < 1:
-            raise StartError(f"parallel is {self.parallel}: at least 1 is needed")
+            raise StartError(f"--parallel is {self.parallel}; it must be at least 1")
         if self.ctx_size is not None and self.ctx_size < 1:
-            raise StartError(f"the context size is {self.ctx_size}: at least 1 is needed")
+            raise StartError(f"--ctx-size is {self.ctx_size}; it must be at least 1")
         if self.max_waiting < 0:
-            raise StartError(f"max_waiting is {self.max_waiting}: at least 0 is needed")
+            raise StartError(f"--queue is {self.max_waiting}; it must be at least 0")
 
 
 def _is_url(text: str) -> bool:

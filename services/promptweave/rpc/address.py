@@ -28,7 +28,7 @@ def refuse_taken(address: str) -> None:
         else:
             _refuse_taken_port(host.strip("[]"), int(port))
     except ValueError:
-        raise ListenError(f"{address!r} is no address: give host:port or unix:/path") from None
+        raise ListenError(f"{address!r} is not an address; use host:port or unix:/path") from None
     except ListenError:
         raise
     except OSError as error:

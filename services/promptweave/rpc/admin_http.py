@@ -69,7 +69,7 @@ def serve_admin(
         yield None
         return
     if address.startswith("unix:"):
-        raise ListenError(f"{address!r}: metrics are shown at host:port only")
+        raise ListenError(f"{address!r}: metrics can only be served at host:port")
     host, _, port = address.rpartition(":")
     refuse_taken(address)
     ProcessCollector(registry=registry)

@@ -68,7 +68,9 @@ class StreamTokenBringer(_Bringer, grpc.aio.UnaryStreamClientInterceptor):
 def _refusing(behaviour: Behaviour, kind: str) -> Behaviour:
     async def call(request: object, context: Context) -> None:
         # The caller is a promptweave service: its own client gets an internal error, and this text is for its log.
-        await context.abort(grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong: `authorization: Bearer ...`")
+        await context.abort(
+            grpc.StatusCode.UNAUTHENTICATED, "the token is missing or wrong; send `authorization: Bearer ...`"
+        )
 
     return call
 
@@ -81,8 +83,8 @@ def _token(file: Path) -> str:
     try:
         lines = file.read_text("utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
-        raise SecurityError(f"cannot read the token in {file}: {getattr(error, 'strerror', None) or 'no UTF-8'}") from None
+        raise SecurityError(f"cannot read the token in {file}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
     if len(lines) != 1 or not lines[0].isascii() or not lines[0].isprintable():
         # gRPC metadata can only carry printable ASCII.
-        raise SecurityError(f"the token's file {file} should hold one word of ASCII")
+        raise SecurityError(f"the token file {file} must contain exactly one word of printable ASCII")
     return lines[0]

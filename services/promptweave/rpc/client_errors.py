@@ -25,14 +25,14 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
     return from_status(code, error.details() or error.code().name, _status(error, details or b""))
 
 
-_BROKEN_OFF = (Code.UNAVAILABLE, "the connection to a service that this request needs broke off")
+_BROKEN_OFF = (Code.UNAVAILABLE, "the connection to a required service was lost")
 
 _WITHOUT_STATUS = {
     grpc.StatusCode.UNAVAILABLE: (
         Code.UNAVAILABLE,
-        "a service that this request needs cannot be reached, or is stopping",
+        "a required service is unreachable or stopping",
     ),
-    grpc.StatusCode.DEADLINE_EXCEEDED: (Code.DEADLINE_EXCEEDED, "the request took longer than it may"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (Code.DEADLINE_EXCEEDED, "the request exceeded its time limit"),
     # promptweave's services send details with INTERNAL, and never send CANCELLED or UNKNOWN. Without details, these codes
     # come from the library, for a stream that was reset or ended without a status: closed by a proxy, or by a service at the
     # end of its grace period.

@@ -15,9 +15,7 @@ def server_credentials(security: Security) -> grpc.ServerCredentials | None:
     if not security.tls:
         return None
     if security.cert is None:
-        raise SecurityError(
-            "clients are asked for certificates only where the service has one: give --tls-cert and --tls-key"
-        )
+        raise SecurityError("--tls-client-ca requires --tls-cert and --tls-key")
 
     def read() -> grpc.ServerCertificateConfiguration:
         ca, key, cert = _read(security)
@@ -60,13 +58,13 @@ def _read(security: Security) -> tuple[bytes | None, bytes | None, bytes | None]
             context.load_cert_chain(security.cert, security.key, password=_no_password)
         except (OSError, ValueError) as error:
             raise SecurityError(
-                f"{security.cert} and {security.key} are not a certificate and its key: {_why(error)}"
+                f"{security.cert} and {security.key} are not a matching certificate and key: {_why(error)}"
             ) from None
     if security.ca:
         try:
             context.load_verify_locations(security.ca)
         except (OSError, ValueError) as error:
-            raise SecurityError(f"{security.ca} holds no certificates that can be used: {_why(error)}") from None
+            raise SecurityError(f"{security.ca} contains no usable certificates: {_why(error)}") from None
     return read
 
 
@@ -74,12 +72,12 @@ def _why(error: Exception) -> str:
     if not isinstance(error, ssl.SSLError):
         return str(error)
     if error.reason == "KEY_VALUES_MISMATCH":
-        return "the key is another certificate's"
+        return "the key belongs to another certificate"
     return (error.reason or "a part is missing or damaged").replace("_", " ").lower()
 
 
 def _no_password() -> str:
-    raise ValueError("the key has a password, which nobody could be asked for")
+    raise ValueError("the key is encrypted; use a key without a password")
 
 
 def _pem(file: Path | None, what: str) -> bytes | None:
@@ -90,5 +88,5 @@ def _pem(file: Path | None, what: str) -> bytes | None:
     except OSError as error:
         raise SecurityError(f"cannot read {file}: {error.strerror}") from None
     if f"{what}-----".encode() not in text:
-        raise SecurityError(f"there is no {what.lower()} in {file}: a PEM file is needed")
+        raise SecurityError(f"{file} contains no {what.lower()}; a PEM file is required")
     return text

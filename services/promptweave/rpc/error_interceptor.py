@@ -124,6 +124,6 @@ def _status(error: Exception, method: str) -> status_pb2.Status:
         return to_status(error)
     if isinstance(error, NotImplementedError):
         # The generated servicers raise it for methods that are not implemented.
-        return to_status(_UnservedError(f"{method} is not served by this version"))
+        return to_status(_UnservedError(f"{method} is not supported by this version"))
     logger.error("%s failed", method, exc_info=error)
     return internal_status()

@@ -71,7 +71,7 @@ def set_up_logs(role: str) -> None:
     root.handlers[:] = [handler]
     root.setLevel(level)
     if name.upper() not in logging.getLevelNamesMapping():
-        root.warning("%s is %r: it may be debug, info, warning or error", LEVEL_VARIABLE, name)
+        root.warning("%s is %r; it must be debug, info, warning or error", LEVEL_VARIABLE, name)
     # These log every request; the service itself logs what matters about it.
     for chatty in ("aiohttp", "httpx", "httpcore", "asyncio", "grpc"):
         logging.getLogger(chatty).setLevel(max(level, logging.WARNING))

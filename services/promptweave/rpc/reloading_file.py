@@ -45,11 +45,11 @@ class ReloadingFile(Generic[Value]):
             self._value, self._stamp = self._read(), stamp
         except self._errors as error:
             if str(error) != self._complaint:
-                logger.error("%s; what %s said before stays", error, names)
+                logger.error("%s; keeping the previous contents of %s", error, names)
             self._complaint = str(error)
         else:
             self._complaint = ""
-            logger.info("read %s again", names)
+            logger.info("reloaded %s", names)
 
     def _stamps(self) -> list[tuple[int, int, int] | None]:
         return [_stamp(file) for file in self._files]

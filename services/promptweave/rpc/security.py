@@ -29,7 +29,7 @@ class Security:
     def __post_init__(self) -> None:
         """Check that a certificate and its key are given together. Raises SecurityError."""
         if (self.cert is None) != (self.key is None):
-            raise SecurityError("a certificate and its key go together: give both, or none")
+            raise SecurityError("a certificate and its key must be given together")
 
     @property
     def tls(self) -> bool:

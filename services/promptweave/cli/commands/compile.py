@@ -64,7 +64,7 @@ def command(
     given = read_template(model, template, bos, eos)
     shown_as = SchemaStyle(schema_style) if schema_style else None
     if jsonl and explain:
-        give_up("invalid: --explain is for a person, --jsonl for a program: give one of them")
+        give_up("invalid: --explain and --jsonl cannot be combined")
     if jsonl:
         answer_lines(lambda body: _printed(*_compile(body, given, style, shown_as)[1:]))
         return
@@ -82,13 +82,13 @@ def _compile(
     body: Any, given: ChatTemplate | None, style: str | None, shown_as: SchemaStyle | None
 ) -> tuple[ChatRequest, Compiled, ChatTemplate]:
     if not isinstance(body, dict):
-        raise RequestError("a chat request is a JSON object", path="")
+        raise RequestError("a chat request must be a JSON object", path="")
     template = _template(body, given)
     try:
         wire = compile_request_from_openai({key: value for key, value in body.items() if key not in _TEMPLATE_KEYS})
     except UnicodeEncodeError:
         raise RequestError(
-            "the request holds half a surrogate pair (\\ud800 to \\udfff), which is no text", path=""
+            "the request contains a lone surrogate (\\ud800 to \\udfff), which is not valid text", path=""
         ) from None
     try:
         request = chat_request_from_wire(wire)
@@ -105,13 +105,13 @@ def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:
     own = {key: body[key] for key in _TEMPLATE_KEYS if body.get(key) is not None}
     for key, value in own.items():
         if not isinstance(value, str):
-            raise RequestError("a text is needed", path=f"/{key}")
+            raise RequestError("must be a string", path=f"/{key}")
     fields = {_TEMPLATE_KEYS[key]: value for key, value in own.items()}
     if "source" in fields:
         return ChatTemplate(**fields)
     if given is None:
         raise RequestError(
-            f'no chat template: give --model, --template, or "template" in the request; {TO_TRY}', path="/template"
+            f'no chat template; pass --model, --template, or "template" in the request ({TO_TRY})', path="/template"
         )
     return replace(given, **fields)
 

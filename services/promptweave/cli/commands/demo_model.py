@@ -29,7 +29,7 @@ def command(path: Path, template: Path | None, vocab: Path | None, seed: int, fo
       promptweave demo-model mine.gguf --template chat.jinja --vocab model.gguf
     """
     if path.exists() and not force:
-        give_up(f"invalid: {path} is there already; --force overwrites it")
+        give_up(f"invalid: {path} already exists; overwrite it with --force")
     source = None
     if template is not None:
         try:
@@ -37,7 +37,7 @@ def command(path: Path, template: Path | None, vocab: Path | None, seed: int, fo
         except OSError as error:
             give_up(f"invalid: {template}: {error.strerror or error}")
         except UnicodeDecodeError as error:
-            give_up(f"invalid: {template}: it is not UTF-8: {error}")
+            give_up(f"invalid: {template}: not UTF-8: {error}")
         _warn_of(source)
     try:
         write_demo_model(path, template=source, vocab=vocab, seed=seed)

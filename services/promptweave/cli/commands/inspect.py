@@ -27,7 +27,7 @@ def command(model: Path | None, template: Path | None, bos: str, eos: str, as_js
     """
     given = read_template(model, template, bos, eos)
     if given is None:
-        give_up(f"invalid: no chat template: give --model FILE (a GGUF) or --template FILE (its Jinja text); {TO_TRY}")
+        give_up(f"invalid: no chat template; pass --model FILE (a GGUF) or --template FILE (its Jinja text) ({TO_TRY})")
     try:
         found = profile(given)
     except TemplateError as error:
@@ -53,7 +53,7 @@ def _forms(forms: Mapping[str, Form]) -> str:
     alike: dict[str, list[str]] = {}
     for name, form in forms.items():
         words = ", ".join(f"{word} for {meant}" for meant, word in form.words if word != meant)
-        how = "text as it is" if form.raw else "its parts in the same notation" if form.inside else words or "JSON"
+        how = "plain text" if form.raw else "its parts in the same notation" if form.inside else words or "JSON"
         alike.setdefault(f"{how}, up to {form.end!r}".replace(KEY, "KEY") if form.end else how, []).append(name)
     return "\n".join(f"{', '.join(names)}: {how}" for how, names in alike.items())
 
@@ -65,22 +65,24 @@ def _page(found: Profile, content_hash: str) -> tuple[list[tuple[str, str]], lis
         ("style", found.style),
         ("system messages", "shown" if found.system_role else "not shown; put before the user's"),
         ("tools", "shown by the template" if found.tools_published else "not shown; put into the system turn"),
-        ("tool results", "shown" if found.tool_results else "not shown; written as user turns"),
-        ("calls' arguments", "given as an object" if found.arguments_as_object else "given as JSON text"),
-        ("asks for an answer with", repr(found.generation_prompt)),
-        ("ends an answer with", repr(found.turn_end)),
+        ("tool results", "shown" if found.tool_results else "not shown; sent as user turns"),
+        ("calls' arguments", "passed as an object" if found.arguments_as_object else "passed as JSON text"),
+        ("generation prompt", repr(found.generation_prompt)),
+        ("end of turn", repr(found.turn_end)),
     ]
     if found.answer.header or found.answer.end:
         lines.append(("content", f"{found.answer.header!r} ... {found.answer.end!r}"))
     if found.stops:
         lines.append(("stops at", ", ".join(map(repr, found.stops))))
     if found.calls:
-        lines.append(("several calls at once", "yes" if found.calls.between else "no"))
-        told = "as the prompt tells the model" if found.calls_as_content else "as the template writes those of the history"
-        lines.append(("calls are written", told))
+        lines.append(("parallel calls", "yes" if found.calls.between else "no"))
+        told = (
+            "as the prompt instructs the model" if found.calls_as_content else "as the template renders those of the history"
+        )
+        lines.append(("call syntax", told))
         if found.calls.arguments:
-            lines.append(("an argument's value", _forms(found.calls.arguments.forms)))
-        lines += [("a call is known by", repr(found.calls.marker)), ("calls", "\n" + found.calls.example())]
+            lines.append(("argument values", _forms(found.calls.arguments.forms)))
+        lines += [("call marker", repr(found.calls.marker)), ("calls", "\n" + found.calls.example())]
     if found.reasoning:
         lines.append(("reasoning", f"{found.reasoning.opening!r} ... {found.reasoning.closing!r}"))
     return lines, [*found.notes]

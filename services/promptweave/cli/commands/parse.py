@@ -36,7 +36,7 @@ def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
         answer_lines(_answer)
         return
     if compiled is None:
-        give_up("invalid: --compiled FILE is needed: what `promptweave compile` printed")
+        give_up("invalid: --compiled FILE is required: the output of `promptweave compile`")
     try:
         syntax = _syntax(loads(compiled.read_text(encoding="utf-8")))
     except OSError as error:
@@ -50,16 +50,16 @@ def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
 
 def _answer(line: Any) -> dict[str, Any]:
     if not isinstance(line, dict) or not isinstance(line.get("text"), str):
-        raise RequestError('a line is an object with the keys "compiled" and "text"', path="")
+        raise RequestError('a line must be an object with the keys "compiled" and "text"', path="")
     finished = line.get("finished", True)
     if not isinstance(finished, bool):
-        raise RequestError("true or false is needed", path="/finished")
+        raise RequestError("must be true or false", path="/finished")
     return _read(_syntax(line.get("compiled")), line["text"], finished=finished)
 
 
 def _syntax(compiled: Any) -> Syntax:
     if not isinstance(compiled, dict) or not isinstance(compiled.get("syntax"), dict):
-        raise RequestError("this is not what `promptweave compile` prints: it has no syntax", path="/compiled")
+        raise RequestError("not the output of `promptweave compile`: the key 'syntax' is missing", path="/compiled")
     try:
         # Protobuf's parser fails badly on a lone surrogate, which is not valid text.
         dumps(compiled["syntax"]).encode()

@@ -78,7 +78,7 @@ async def _precache(file: Path, lines: list[str], compiler: str, inference: str,
                 # The engine saves a slot's content when another prompt replaces it.
                 await _evaluate(services, _OTHER)
         click.echo(
-            f"{len(prompts)} prompts of {tokens:,} tokens are there: {tokens - loaded:,} evaluated, {loaded:,} loaded,"
+            f"{len(prompts)} prompts with {tokens:,} tokens are cached: {tokens - loaded:,} evaluated, {loaded:,} loaded,"
             f" in {time.monotonic() - began:.1f} s",
             err=True,
         )
@@ -92,7 +92,7 @@ async def _prompt(
     except ValueError as error:
         give_up(f"{place}: not JSON: {error}")
     if not isinstance(body, dict):
-        give_up(f"{place}: a chat request is a JSON object")
+        give_up(f"{place}: a chat request must be a JSON object")
     try:
         segments = await _segments(body, services, model)
     except PromptweaveError as error:

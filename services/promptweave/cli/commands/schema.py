@@ -57,16 +57,16 @@ def _compile(schema: Any, dialect: str, *, strict: bool, compact: bool) -> Compi
         case "gbnf" | "llguidance":
             separators = COMPACT if compact else SPACED
             return compile_schema(schema, strict=strict, dialect=dialect, separators=separators)
-    raise UnsupportedError(f"there is no dialect {dialect!r}: there are gbnf and llguidance", path="/dialect")
+    raise UnsupportedError(f"{dialect!r} is not a dialect; use gbnf or llguidance", path="/dialect")
 
 
 def _answer(line: Any, dialect: str, *, strict: bool, compact: bool) -> dict[str, Any]:
     if not isinstance(line, dict) or "schema" not in line:
-        raise RequestError('a line is an object with the key "schema"', path="")
+        raise RequestError('a line must be an object with the key "schema"', path="")
     flags = {"strict": line.get("strict", strict), "compact": line.get("compact", compact)}
     for name, flag in flags.items():
         if not isinstance(flag, bool):
-            raise RequestError("true or false is needed", path=f"/{name}")
+            raise RequestError("must be true or false", path=f"/{name}")
     compiled = _compile(line["schema"], line.get("dialect", dialect), **flags)
     warnings = [
         {"path": warning.pointer, "message": warning.message, "loosened": warning.loosened} for warning in compiled.warnings

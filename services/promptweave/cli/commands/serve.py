@@ -30,10 +30,10 @@ from promptweave.rpc.logs import announce, complain
 
 _DEMO_NOTICE = """
 
-  This is the demo model: a demonstration of 4 MB, trained on made-up requests for tools. It calls tools, and knows
-  nothing else. It is the file
+  This is the demo model (4 MB), trained on synthetic tool requests. It calls tools and can do nothing else.
+  The model file is
     {path}
-  For an assistant, bring a model:
+  For an assistant, use another model:
     promptweave serve --model FILE.gguf
     promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF"""
 
@@ -95,7 +95,7 @@ def command(
 
     def say(running: Running) -> None:
         notice = _DEMO_NOTICE.format(path=given["model"]) if demo else ""
-        screen = running.screen() + notice + "\n\n  Ctrl-C stops everything.\n"
+        screen = running.screen() + notice + "\n\n  Press Ctrl-C to stop.\n"
         announce("serve", "ready", screen=screen, **asdict(running))
 
     try:

@@ -358,10 +358,10 @@ def to_inference(
     sources = {"--model": "model", "--hf-repo": "hf_repo", "--endpoint": "endpoints"}
     given_sources = [option for option, name in sources.items() if given[name]]
     if len(given_sources) != 1:
-        given_text = " and ".join(given_sources) or "nothing"
-        raise StartError(f"give one of --model FILE, --hf-repo REPO and --endpoint URL, not {given_text}")
+        given_text = f", not {' and '.join(given_sources)}" if given_sources else ""
+        raise StartError(f"exactly one of --model, --hf-repo or --endpoint is required{given_text}")
     if given["hf_file"] and not given["hf_repo"]:
-        raise StartError("--hf-file names a file of a repository: give --hf-repo, too")
+        raise StartError("--hf-file requires --hf-repo")
     model = fetch_model(given["hf_repo"], given["hf_file"]) if given["hf_repo"] else given["model"]
     return InferenceOptions(
         listen=listen,

@@ -10,7 +10,7 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.from_gguf import NoTemplateError, template_from_gguf
 from promptweave.demo import shipped_model
 
-TO_TRY = f"the model that comes with promptweave is {shipped_model()}"
+TO_TRY = f"promptweave's demo model is {shipped_model()}"
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -30,9 +30,9 @@ def template_options(command: Callable[..., None]) -> Callable[..., None]:
 def read_template(model: Path | None, template: Path | None, bos: str, eos: str) -> ChatTemplate | None:
     """Return the template that the options name, or None if they name none. Exits if it cannot be read."""
     if model is not None and template is not None:
-        give_up("invalid: --model and --template: give one of them")
+        give_up("invalid: --model and --template cannot be combined")
     if model is not None and (bos or eos):
-        give_up("invalid: --bos and --eos go with --template; --model has its own")
+        give_up("invalid: --bos and --eos require --template; --model has its own")
     try:
         if template is not None:
             return ChatTemplate(template.read_text(encoding="utf-8"), bos, eos)
@@ -41,7 +41,7 @@ def read_template(model: Path | None, template: Path | None, bos: str, eos: str)
     except OSError as error:
         give_up(f"invalid: {template or model}: {error.strerror or error}")
     except UnicodeDecodeError as error:
-        give_up(f"invalid: {template}: it is not UTF-8: {error}")
+        give_up(f"invalid: {template}: not UTF-8: {error}")
     except NoTemplateError as error:
         give_up(f"invalid: {model}: {error}")
     return None

@@ -36,8 +36,8 @@ class ServiceEndedError(Exception):
     """A service exited unexpectedly; `status` is its process's exit status."""
 
     def __init__(self, name: str, status: int) -> None:
-        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
-        super().__init__(f"the {name} {how}; stopped the others")
+        how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"exited with status {status}"
+        super().__init__(f"the {name} {how}; stopped the other services")
         self.status = status
 
 
@@ -105,7 +105,7 @@ class Running:
 
     def screen(self) -> str:
         """Return the text for the terminal."""
-        key = "with your API key" if self.asks_for_keys else "no API key is asked for"
+        key = "API key required" if self.asks_for_keys else "no API key required"
         also = f", also as {', '.join(self.aliases)}" if self.aliases else ""
         return f"""
 promptweave {version("promptweave")}
@@ -148,7 +148,10 @@ class ServiceSupervisor:
                 patience.cancel()
 
     def _explain_stop(self) -> None:
-        tell("serve", f"running requests have up to {self._inference.grace_s:g} s to end; Ctrl-C again stops at once")
+        tell(
+            "serve",
+            f"running requests have up to {self._inference.grace_s:g} s to finish; press Ctrl-C again to stop immediately",
+        )
 
     async def _start(self, say: Callable[[Running], None]) -> None:
         for name, options in (("compiler", self._compiler), ("inference service", self._inference)):

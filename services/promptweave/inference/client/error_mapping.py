@@ -33,28 +33,28 @@ _MAX_LENGTH = 500
 def unreachable(error: Exception | None) -> EngineUnavailableError:
     """Return the error for an engine that is unreachable or exited (`error` None: its response ended too early)."""
     what = f" ({type(error).__name__})" if error else ""
-    return EngineUnavailableError(f"the engine cannot be reached, or went away during the call{what}")
+    return EngineUnavailableError(f"the engine is unreachable, or exited during the request{what}")
 
 
 def unexpected_response() -> EngineFailedError:
     """Return the error for a server that is not llama.cpp's, or of an unsupported build."""
-    return EngineFailedError("the engine does not answer as llama.cpp's server does")
+    return EngineFailedError("unexpected response from the engine: not a supported llama.cpp server")
 
 
 def from_response(status: int, body: bytes) -> InferenceError:
     """Return the error for a response with this HTTP status, or with this error in mid-stream."""
     details = _details(body)
-    message = str(details.get("message") or "it gave no reason")[:_MAX_LENGTH]
+    message = str(details.get("message") or "no reason given")[:_MAX_LENGTH]
     if details.get("type") == "exceed_context_size_error":
         return ContextOverflowError(int(details.get("n_prompt_tokens", 0)), int(details.get("n_ctx", 0)))
     if status == 503:
         return EngineUnavailableError(f"the engine is not ready: {message}")
     if status in (400, 404, 422):
-        return RequestError(f"the engine refused the request: {message}", path=_path(message))
+        return RequestError(f"the engine rejected the request: {message}", path=_path(message))
     if "empty grammar stack" in message:
-        return RequestError("the grammar has a dead end: no token fits it any more", path="/prompt/gbnf")
+        return RequestError("the grammar has a dead end: no token can continue the output", path="/prompt/gbnf")
     if status in (401, 403):
-        return EngineFailedError("the engine refused the service's API key")
+        return EngineFailedError("the engine rejected the service's API key")
     return EngineFailedError(f"the engine failed: {message}")
 
 

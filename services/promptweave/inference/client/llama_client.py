@@ -171,7 +171,7 @@ class EngineClient(HttpClient):
         saved = await self._call("POST", f"/slots/{slot}?action=save", {"filename": file})
         tokens: int = saved["n_saved"]
         if not tokens or not saved["n_written"]:
-            raise EngineFailedError("the engine wrote nothing")
+            raise EngineFailedError("the engine saved no data")
         return tokens
 
     async def restore_slot(self, slot: int, file: str) -> int:

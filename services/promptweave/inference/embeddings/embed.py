@@ -51,12 +51,12 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
     spells stay text. Nothing is truncated: too long an input is refused before anything is evaluated. Raises InferenceError.
     """
     if not inputs:
-        raise RequestError("there is nothing to embed: at least one input is needed", path="/inputs")
+        raise RequestError("no input to embed; at least one is required", path="/inputs")
     for place, given in enumerate(inputs):
         if not given:
             raise RequestError("the input is empty", path=f"/inputs/{place}")
     if dimensions == 0:
-        raise RequestError("dimensions is 0: at least 1 is needed", path="/dimensions")
+        raise RequestError("dimensions is 0; it must be at least 1", path="/dimensions")
     party = Caller()
     async with engine.gate.slot(party):
         texts = [given for given in inputs if isinstance(given, str)]
@@ -80,7 +80,7 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
                 raise
         _check_dimensions(dimensions, vectors[-1])
     if not all(math.isfinite(sum(vector)) for vector in vectors):
-        raise EngineFailedError("the embedding model gave a vector that holds no numbers")
+        raise EngineFailedError("the embedding model returned a vector with non-finite values")
     if dimensions is not None:
         vectors = [_normalised(vector[:dimensions]) for vector in vectors]
     return Embeddings(vectors, sum(map(len, tokens)))
@@ -91,9 +91,9 @@ async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_
     if not query:
         raise RequestError("the query is empty", path="/query")
     if not documents:
-        raise RequestError("there is nothing to rank: at least one document is needed", path="/documents")
+        raise RequestError("no documents to rank; at least one is required", path="/documents")
     if top_n == 0:
-        raise RequestError("top_n is 0: at least 1 is needed", path="/top_n")
+        raise RequestError("top_n is 0; it must be at least 1", path="/top_n")
     scores, prompt_tokens = [], 0
     party = Caller()
     async with engine.gate.slot(party):
@@ -108,7 +108,7 @@ async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_
         scores += [Score(first + index, score) for index, score in found]
         prompt_tokens += tokens
     if not all(math.isfinite(score.score) for score in scores):
-        raise EngineFailedError("the rerank model gave a score that is no number")
+        raise EngineFailedError("the rerank model returned a non-finite score")
     scores.sort(key=lambda score: (-score.score, score.index))
     return Ranking(scores[:top_n], prompt_tokens)
 
@@ -133,7 +133,7 @@ async def _tokens_around(client: EngineClient) -> int:
 def _check_length(tokens: int, longest: int, path: str) -> None:
     if tokens > longest:
         raise RequestError(
-            f"the input has {tokens} tokens, and the model takes {longest}",
+            f"the input has {tokens} tokens; the model accepts at most {longest}",
             path=path,
             metadata={"prompt_tokens": str(tokens), "context_size": str(longest)},
         )
@@ -154,7 +154,7 @@ def _groups(tokens: Sequence[list[int]], most_tokens: int) -> Iterator[list[list
 
 def _check_dimensions(dimensions: int | None, vector: list[float]) -> None:
     if dimensions is not None and dimensions > len(vector):
-        raise RequestError(f"dimensions is {dimensions}, and the model's vectors have {len(vector)}", path="/dimensions")
+        raise RequestError(f"dimensions is {dimensions}; the model's vectors have only {len(vector)}", path="/dimensions")
 
 
 def _normalised(vector: list[float]) -> list[float]:

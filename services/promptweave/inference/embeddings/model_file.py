@@ -38,6 +38,6 @@ def read_vector_model(path: Path) -> VectorModel:
     architecture = pairs.get(_ARCHITECTURE)
     context = pairs.get(f"{architecture}.context_length")
     if not isinstance(context, int) or context < 1:
-        raise StartError(f"{path} does not say how long its context is, so it is no model")
+        raise StartError(f"{path} is not a model file: it does not specify a context length")
     pooling = POOLINGS.get(pairs.get(f"{architecture}.pooling_type", 0))
     return VectorModel(context, pooling, causal=pairs.get(f"{architecture}.attention.causal") is not False)

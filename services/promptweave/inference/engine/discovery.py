@@ -29,7 +29,7 @@ def find_engine(engine: str | None, engine_args: tuple[str, ...] = ()) -> Engine
         binary = shutil.which(os.path.expanduser(named))
         if binary is None:
             origin = "--engine" if engine else f"${ENGINE_VARIABLE}"
-            raise StartError(f"{origin} names {named}, which is no program that can be run")
+            raise StartError(f"{origin}: {named} is not an executable program")
         return EngineProgram(binary, "")
     if binary := shutil.which(BINARY):
         return EngineProgram(binary, "")
@@ -37,11 +37,11 @@ def find_engine(engine: str | None, engine_args: tuple[str, ...] = ()) -> Engine
     if find_spec(WHEEL):
         if engine_args:
             raise StartError(
-                f"the engine arguments {' '.join(engine_args)!r} need a llama-server binary (--engine PATH); "
-                f"the engine here is the {WHEEL} wheel, which takes none"
+                f"the engine arguments {' '.join(engine_args)!r} require a llama-server binary (--engine PATH); "
+                f"the engine found is the {WHEEL} wheel, which accepts no arguments"
             )
         return EngineProgram(None, f"{WHEEL} {metadata.version(WHEEL)}")
     raise StartError(
-        "there is no llama.cpp engine: install promptweave with its extra `engine` (pip install '.[engine]' in its folder), "
-        f"or put {BINARY} on PATH, or name one with --engine PATH or ${ENGINE_VARIABLE}"
+        "no llama.cpp engine found; install promptweave with the extra `engine` (pip install '.[engine]' in its directory), "
+        f"put {BINARY} on PATH, or set --engine PATH or ${ENGINE_VARIABLE}"
     )

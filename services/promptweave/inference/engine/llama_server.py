@@ -104,7 +104,7 @@ class LlamaServer:
                 try:
                     self._llguidance = await takes_llguidance(client)
                 except EngineUnavailableError:
-                    raise StartAgainError("the engine has no llguidance, and takes GBNF only") from None
+                    raise StartAgainError("the engine does not support llguidance, only GBNF") from None
         return self._llguidance
 
 

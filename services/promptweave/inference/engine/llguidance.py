@@ -32,15 +32,15 @@ class LlguidanceGuard:
         self._matcher: Any = LLMatcher(LLTokenizer("byte"), lark)
         if self._matcher.is_error():
             why = " ".join(str(self._matcher.get_error()).split())[:500]
-            raise RequestError(f"llguidance refuses the grammar: {why}", path=path)
+            raise RequestError(f"llguidance rejected the grammar: {why}", path=path)
 
     def read(self, text: str) -> None:
         """Raise GrammarViolationError if the grammar does not allow the text."""
         data = list(text.encode())
         if self._matcher.try_consume_tokens(data) < len(data):
-            raise GrammarViolationError("the answer left its grammar")
+            raise GrammarViolationError("the output violates its grammar")
 
     def end(self) -> None:
         """Raise GrammarViolationError if the message is incomplete."""
         if not self._matcher.is_accepting():
-            raise GrammarViolationError("the answer ended before its grammar did")
+            raise GrammarViolationError("the output ended before its grammar was complete")

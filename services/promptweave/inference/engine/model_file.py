@@ -15,7 +15,7 @@ def check_model_file(path: Path) -> None:
     except OSError as error:
         raise StartError(f"cannot read the model file {path}: {error.strerror}") from None
     if magic != b"GGUF":
-        raise StartError(f"{path} is no GGUF model file (it begins with {magic!r})")
+        raise StartError(f"{path} is not a GGUF file (bad magic {magic!r})")
 
 
 def read_model_file(path: Path) -> TextFacts:

@@ -37,7 +37,7 @@ class SameModelGuard:
             ]
             if differing:
                 return (
-                    f"its model ({facts.model_id}) is not that of {other} ({known.model_id}): {', '.join(differing)} differ"
+                    f"its model ({facts.model_id}) differs from that of {other} ({known.model_id}) in {', '.join(differing)}"
                 )
         self._in[name] = facts
         return None

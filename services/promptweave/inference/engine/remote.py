@@ -49,12 +49,12 @@ class Endpoint:
         self._identity: JsonObject | None = None
         self._facts: ModelInfo | None = None
         self.crash_count = 0
-        self._problem = f"no answer from {self._url} yet"
+        self._problem = f"no response from {self._url} yet"
 
     def ready(self) -> ReadyEngine:
         """Return the engine, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
-            raise EngineUnavailableError(f"the engine is not there: {self._problem}")
+            raise EngineUnavailableError(f"the engine is not available: {self._problem}")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
@@ -63,7 +63,7 @@ class Endpoint:
             while True:
                 identity = await self._ask(client)
                 if identity is None:
-                    self._tell(f"{self._url} does not answer, or is loading its model")
+                    self._tell(f"{self._url} does not respond, or is loading its model")
                 if identity != self._identity:
                     if self._ready:
                         await self._lose(on_ready)
@@ -94,11 +94,11 @@ class Endpoint:
             rounds = await try_rounds(client, self._facts, fast_forward=self._options.fast_forward)
         except PromptweaveError as error:
             # A wrong key, or not llama.cpp at all: the operator may fix it there, and callers receive the reason.
-            self._tell(f"{self._url} answers, but is of no use: {error.message}")
+            self._tell(f"{self._url} responds, but its handshake failed: {error.message}")
             return
         facts = self._facts
         if why := self._others.admit(self._url, facts):
-            self._tell(f"{self._url} is left out: {why}")
+            self._tell(f"{self._url} is excluded: {why}")
             return
         # A new quarantine each time: an operator who stops the server is not a grammar's fault.
         gate, pulse = SlotQueue(facts.slots, self._options.max_waiting), Watchdog(client, self._options.hang_timeout_s)

@@ -30,22 +30,23 @@ async def try_rounds(client: EngineClient, facts: ModelInfo, *, fast_forward: bo
     by_tokens = False
     if facts.separator:
         # The middle of a text is then tokenized differently.
-        why = "the model's vocabulary puts a space before every text"
+        why = "the model's tokenizer adds a space before every text"
     elif facts.token_texts is None:
-        why = "the server does not tell the texts of its tokens"
+        why = "the server does not report the texts of its tokens"
     else:
         tokens = await client.tokenize(_TRIAL, parse_special=False, add_special=False)
         by_tokens = await _keeps_to_tokens(client, tokens)
         why = await _against(client, tokens)
         if why and by_tokens:
-            logger.info("%s: text that a grammar forces is sampled token by token: %s", facts.model_id, why)
+            logger.info("%s: text forced by the grammar is sampled token by token: %s", facts.model_id, why)
             return Rounds(sample=True)
     if why:
-        logger.info("%s: text that a grammar forces is sampled, not appended: %s", facts.model_id, why)
+        logger.info("%s: text forced by the grammar is sampled, not appended: %s", facts.model_id, why)
         return Rounds()
     if not by_tokens:
         logger.info(
-            "%s: the engine takes no grammar of token ids: log-probabilities are of freely sampled text", facts.model_id
+            "%s: the engine does not support grammars of token ids; only freely sampled text has log-probabilities",
+            facts.model_id,
         )
     return Rounds(append=fast_forward, sample=by_tokens)
 
@@ -79,12 +80,12 @@ async def _against(client: EngineClient, tokens: list[int]) -> str | None:
             except EngineUnavailableError:
                 raise
             except InferenceError as error:
-                return f"the engine refused to go on from token ids ({error.message})"
+                return f"the engine refused to continue from token ids ({error.message})"
         if cached >= len(tokens) - 1:
             break
     if not told:
-        return "the engine does not tell the tokens that it writes"
-    return None if cached >= len(tokens) - 1 else "the engine evaluates the whole prompt again in each round"
+        return "the engine does not report the tokens that it generates"
+    return None if cached >= len(tokens) - 1 else "the engine reevaluates the complete prompt in each round"
 
 
 def token_grammar(tokens: Sequence[int]) -> str:

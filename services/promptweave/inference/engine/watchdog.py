@@ -90,9 +90,9 @@ class Watchdog:
     def hang(self) -> Hang | None:
         """Return what is wrong with the engine, or None."""
         if self._silent_s > self._limit_s:
-            return Hang(f"it has not answered for {self._silent_s:.0f} s", at_work=False)
+            return Hang(f"no response for {self._silent_s:.0f} s", at_work=False)
         if self._stuck_s > _PATIENCE * self._limit_s:
-            return Hang(f"it has not got on with its work for {self._stuck_s:.0f} s", at_work=True)
+            return Hang(f"no progress for {self._stuck_s:.0f} s", at_work=True)
         return None
 
     @property

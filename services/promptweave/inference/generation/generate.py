@@ -42,7 +42,9 @@ async def generate(
     if refused := pictures_refused(ready.facts, request.program.segments):
         raise refused
     if request.program.lark is not None and not ready.facts.llguidance:
-        raise UnsupportedError("the engine takes GBNF only: ask the compiler for it", path="/prompt/llguidance")
+        raise UnsupportedError(
+            "the engine supports only GBNF; request that dialect from the compiler", path="/prompt/llguidance"
+        )
     buffer: EventQueue[tuple[int, list[Event]]] = EventQueue(request.n)
 
     async def write(index: int) -> None:
@@ -110,7 +112,7 @@ async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: 
     try:
         while not (await asyncio.wait([first], timeout=_LOOK_S))[0]:
             if not ready.client.answers and _other(engine, ready):
-                raise EngineUnavailableError("the engine does not answer")
+                raise EngineUnavailableError("the engine does not respond")
         return first.result()
     finally:
         first.cancel()

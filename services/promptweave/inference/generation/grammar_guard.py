@@ -54,17 +54,17 @@ class GbnfGuard:
             if cut and self._after:
                 following.append(self._after.after(behind))
         except AmbiguousGrammarError:
-            logger.warning("a grammar has too many ways to read an answer: the rest of the answer is not checked")
+            logger.warning("a grammar is too ambiguous to follow; the rest of the output is not checked")
             self._states = []
             return
         self._states = [state for state in following if state]
         if not self._states and not self._broken and not (cut and self._after is None):
-            raise GrammarViolationError("the answer left its grammar")
+            raise GrammarViolationError("the output violates its grammar")
 
     def end(self) -> None:
         """Raise GrammarViolationError if the message is incomplete."""
         if self._states and not self._broken and not any(state.may_end for state in self._states):
-            raise GrammarViolationError("the answer ended before its grammar did")
+            raise GrammarViolationError("the output ended before its grammar was complete")
 
 
 async def gbnf_guard(gbnf: str, closing: str = "", after: str | None = None) -> GbnfGuard | None:

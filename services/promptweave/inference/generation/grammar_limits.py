@@ -56,9 +56,9 @@ def check_grammar(text: str, notation: Notation, path: str) -> None:
     if not text.strip():
         raise RequestError("the grammar is empty", path=path)
     if text.startswith("%llguidance"):  # The engine would read it as the other notation.
-        raise RequestError("%llguidance is no beginning of a grammar here", path=path)
+        raise RequestError("the grammar must not begin with %llguidance", path=path)
     if len(text) > MAX_CHARACTERS:
-        raise RequestError(f"the grammar has {len(text)} characters, and {MAX_CHARACTERS} are allowed", path=path)
+        raise RequestError(f"the grammar has {len(text)} characters; the maximum is {MAX_CHARACTERS}", path=path)
     # Most texts need no closer check.
     many_rules = text.count("\n") + text.count("::=") > notation.longest_chain
     if many_rules or text.count("(") > MAX_NESTING or (notation is GBNF and _LARGE_COUNT.search(text)):
@@ -78,7 +78,7 @@ def _check_depths(text: str, notation: Notation, path: str) -> None:
             case "op" if token["op"] == "(":
                 begins.append(beginning)
                 if len(begins) > MAX_NESTING:
-                    raise RequestError(f"brackets are nested more than {MAX_NESTING} deep", path=path)
+                    raise RequestError(f"parentheses are nested deeper than {MAX_NESTING} levels", path=path)
             case "op" if token["op"] == "|":
                 beginning = begins[-1] if begins else True
             case "op":
@@ -86,12 +86,14 @@ def _check_depths(text: str, notation: Notation, path: str) -> None:
                 beginning = begins.pop() if begins else beginning
             case "count" if notation is GBNF:
                 if any(int(number) > MAX_REPEAT for number in re.findall(r"\d+", token["count"])):
-                    raise RequestError(f"the count {token['count']} is above {MAX_REPEAT}", path=path)
+                    raise RequestError(f"the repetition {token['count']} exceeds the maximum of {MAX_REPEAT}", path=path)
             case None:
                 beginning = False
     if _longest_walk(rules) > notation.longest_chain:
-        what = "name" if notation.anywhere else "begin with"
-        raise RequestError(f"more than {notation.longest_chain} rules {what} one another", path=path)
+        what = "reference" if notation.anywhere else "begin with"
+        raise RequestError(
+            f"the grammar has a chain of more than {notation.longest_chain} rules that {what} one another", path=path
+        )
 
 
 def _longest_walk(rules: dict[str, list[str]]) -> int:

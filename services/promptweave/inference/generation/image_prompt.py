@@ -25,7 +25,7 @@ def pictures_refused(facts: ModelInfo, segments: Sequence[Segment]) -> Unsupport
     if place is None or facts.media_marker:
         return None
     return UnsupportedError(
-        "the model takes no pictures: the engine was started without a projector for it (--mmproj FILE)",
+        "the model does not accept images; start the engine with the model's projector (--mmproj FILE)",
         path=f"/prompt/segments/{place}",
     )
 
@@ -43,7 +43,7 @@ async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Seque
                 pictures.append(await _picture(data, f"{path}/image"))
                 texts.append("")
             case Ids():
-                raise UnsupportedError("token ids beside pictures: the engine takes text there", path=path)
+                raise UnsupportedError("token ids cannot be combined with images; send text instead", path=path)
             case Text("") | PlainText(""):
                 continue
             case Text(text) | PlainText(text):
@@ -59,7 +59,7 @@ async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Seque
         # The engine adds it before every prompt; half of the known templates print it, too.
         texts[0] = texts[0].removeprefix(facts.bos)
     if not texts[-1]:
-        raise RequestError("the prompt ends with a picture: the engine needs text behind it", path="/prompt/segments")
+        raise RequestError("the prompt ends with an image; the engine requires text after it", path="/prompt/segments")
     marker = facts.media_marker or ""
     whole = marker.join(text.replace(marker, _broken(marker)) for text in texts)
     return {"prompt_string": whole, "multimodal_data": pictures}
@@ -81,7 +81,9 @@ async def _plain(client: EngineClient, facts: ModelInfo, text: str, path: str) -
     # Not all special tokens of an external server are known.
     special_ids = await client.tokenize(text, parse_special=True, add_special=False)
     if special_ids != await client.tokenize(text, parse_special=False, add_special=False):
-        raise RequestError("beside pictures, the spelling of a special token has to come in two pieces", path=path)
+        raise RequestError(
+            "in a prompt with images, text must not spell a special token; split it into two segments", path=path
+        )
     return text
 
 

@@ -113,18 +113,18 @@ def check(request: Request) -> None:
     """Raise RequestError for values that the engine would misinterpret or reject."""
     request.sampling.check()
     if request.max_tokens == 0:
-        raise RequestError("max_tokens is 0: at least one token is written", path="/max_tokens")
+        raise RequestError("max_tokens is 0; it must be at least 1", path="/max_tokens")
     if not 1 <= request.n <= _MAX_MESSAGES:
-        raise RequestError(f"n is {request.n}: it must be 1 to {_MAX_MESSAGES}", path="/n")
+        raise RequestError(f"n is {request.n}; it must be 1 to {_MAX_MESSAGES}", path="/n")
     if request.n > 1 and request.session is not None:
-        raise RequestError("a session goes on with one message: n is 1", path="/n")
+        raise RequestError("a request with a session_id generates one message; n must be 1", path="/n")
     if request.top_logprobs is not None and request.top_logprobs > _MAX_LOGPROBS:
-        raise RequestError(f"top_logprobs is {request.top_logprobs}: it must be 0 to {_MAX_LOGPROBS}", path="/top_logprobs")
+        raise RequestError(f"top_logprobs is {request.top_logprobs}; it must be 0 to {_MAX_LOGPROBS}", path="/top_logprobs")
     request.program.check()
     for path, stops in (("/stop", request.stop), ("/prompt/stop", request.program.stop)):
         for place, stop in enumerate(stops):
             if not stop:
-                raise RequestError("an empty stop string", path=f"{path}/{place}")
+                raise RequestError("the stop string is empty", path=f"{path}/{place}")
 
 
 def engine_body(request: Request, facts: ModelInfo, prompt: EnginePrompt) -> dict[str, Any]:

@@ -70,26 +70,27 @@ class Sampling:
         for name, value in self.values.items():
             low, high = RANGES[name]
             if not low <= value <= high or not math.isfinite(value):
-                raise RequestError(f"{name} is {value:.10g}: it must be {_range(low, high)}", path=f"/sampling/{name}")
+                raise RequestError(f"{name} is {value:.10g}; it must be {_range(low, high)}", path=f"/sampling/{name}")
         for place, item in enumerate(self.logit_bias):
             path = f"/sampling/logit_bias/{place}"
             if isinstance(item.target, int) and item.target < 0:
-                raise RequestError(f"{item.target} is no token id", path=f"{path}/token")
+                raise RequestError(f"{item.target} is not a token id", path=f"{path}/token")
             if item.target == "":
-                raise RequestError("a bias needs a token or a text", path=f"{path}/text")
+                raise RequestError("a logit bias requires a token or a text", path=f"{path}/text")
             if not -_MAX_BIAS <= item.bias <= _MAX_BIAS:
-                raise RequestError(f"the bias is {item.bias:g}: it must be -100 to 100", path=f"{path}/bias")
+                raise RequestError(f"the bias is {item.bias:g}; it must be -100 to 100", path=f"{path}/bias")
         for place, name in enumerate(self.samplers):
             if name not in SAMPLERS:
                 known = ", ".join(sorted(SAMPLERS))
-                raise RequestError(f"{name!r} is no sampler; there are {known}", path=f"/sampling/samplers/{place}")
+                raise RequestError(f"{name!r} is not a sampler; use one of {known}", path=f"/sampling/samplers/{place}")
 
     def check_tokens(self, vocabulary: int | None) -> None:
         """Raise RequestError for a bias of a token that does not exist: the engine silently ignores it."""
         for place, item in enumerate(self.logit_bias):
             if vocabulary is not None and isinstance(item.target, int) and item.target >= vocabulary:
                 raise RequestError(
-                    f"{item.target} is no token id: there are {vocabulary}", path=f"/sampling/logit_bias/{place}/token"
+                    f"{item.target} is not a token id; the vocabulary has {vocabulary}",
+                    path=f"/sampling/logit_bias/{place}/token",
                 )
 
     def to_engine(self, context_size: int) -> dict[str, Any]:

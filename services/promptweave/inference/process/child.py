@@ -76,7 +76,7 @@ class Child:
         status = await self._process.wait()
         await asyncio.wait([self._reading], timeout=1)
         if status == -signal.SIGKILL:
-            return "killed by SIGKILL, as the kernel does when memory runs out"
+            return "killed by SIGKILL, possibly by the kernel because memory ran out"
         if status < 0:
             return f"killed by {signal.Signals(-status).name}"
         return f"exit status {status}"

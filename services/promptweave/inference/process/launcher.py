@@ -135,7 +135,7 @@ def _first_line() -> bytes:
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
         if not byte:
-            sys.exit("the parent went away")
+            sys.exit("the parent process exited")
         line += byte
     return line
 

@@ -36,7 +36,7 @@ class State(Enum):
     STOPPED = "is not running"
     STARTING = "is loading the model"
     READY = "is ready"
-    WAITING = "went down and is about to be started again"
+    WAITING = "exited and is about to be restarted"
 
 
 class Supervision(Generic[Ready]):
@@ -68,7 +68,7 @@ class Supervision(Generic[Ready]):
         """Return the program, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:
             elapsed = time.monotonic() - self._since
-            raise EngineUnavailableError(f"{self._name} {self._state.value} ({self._progress()}since {elapsed:.0f} s)")
+            raise EngineUnavailableError(f"{self._name} {self._state.value} ({self._progress()}for {elapsed:.0f} s)")
         return self._ready
 
     async def run(self, on_ready: OnReady) -> None:
@@ -83,7 +83,7 @@ class Supervision(Generic[Ready]):
                     if steady_s > _STEADY_S:
                         delay = _FIRST_DELAY_S
                 except StartAgainError as reason:
-                    logger.info("%s: it is started again", reason)
+                    logger.info("%s; restarting it", reason)
                     continue
                 except StartError as error:
                     failed += 1
@@ -91,7 +91,7 @@ class Supervision(Generic[Ready]):
                         raise
                     logger.error("%s", error)
                 self._become(State.WAITING)
-                logger.warning("starting %s again in %.1f s", self._name, delay)
+                logger.warning("restarting %s in %.1f s", self._name, delay)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _MAX_DELAY_S)
         finally:
@@ -122,17 +122,17 @@ class Supervision(Generic[Ready]):
             if child.killed_by_others:
                 self._killed_by_others(ready)
             self.crash_count += 1
-            logger.error("%s died (%s); its last words: %s", self._name, ending, child.log.cause() or "none")
+            logger.error("%s exited (%s); its last error: %s", self._name, ending, child.log.cause() or "none")
             return time.monotonic() - since
 
     async def _until_it_dies(self, child: Child, life: ProcessRun[Ready], death: "asyncio.Task[str]") -> str:
         """Monitor the program; return how it ended. One that hangs is killed, so that its calls end as in any crash."""
         while not death.done():
             if trouble := await life.check():
-                logger.error("%s hangs: %s; it is replaced", self._name, trouble)
+                logger.error("%s hangs: %s; replacing it", self._name, trouble)
                 child.kill()
                 await death
-                return f"killed by us: {trouble}"
+                return f"killed by promptweave: {trouble}"
             await asyncio.wait([death], timeout=PERIOD_S)
         return death.result()
 
@@ -144,19 +144,19 @@ class Supervision(Generic[Ready]):
             now = time.monotonic()
             if death.done():
                 raise StartError(
-                    f"{self._name} ended while it started ({death.result()}): {child.log.cause() or 'it said nothing'}"
+                    f"{self._name} exited during startup ({death.result()}): {child.log.cause() or 'no error output'}"
                 )
             if now - start > self._start_timeout_s:
-                raise StartError(f"{self._name} was not ready after {self._start_timeout_s:g} s")
+                raise StartError(f"{self._name} was not ready after {self._start_timeout_s:g} s; increase --start-timeout")
             if now > report:
                 logger.info("%s is loading the model (%s%.0f s)", self._name, self._progress(), now - start)
                 report = now + _REPORT_S
         try:
             return await life.handshake()
         except EngineUnavailableError:
-            raise StartError(f"{self._name} died just after it started: {child.log.cause() or 'it said nothing'}") from None
+            raise StartError(f"{self._name} exited just after startup: {child.log.cause() or 'no error output'}") from None
         except PromptweaveError as error:
-            raise StartError(f"{self._name} started, but is of no use: {error.message}") from None
+            raise StartError(f"{self._name} started but its handshake failed: {error.message}") from None
 
     def _killed_by_others(self, ready: Ready) -> None:
         """Handle an end from outside, which was not caused by what the program was doing."""

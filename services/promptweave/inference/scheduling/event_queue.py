@@ -38,7 +38,9 @@ class EventQueue(Generic[Item]):
                 async with asyncio.timeout(_PATIENCE_S):
                     await self._changed.wait()
             except TimeoutError:
-                raise OverloadedError(f"the answer was not read for {_PATIENCE_S:g} s", retry_after_s=1.0) from None
+                raise OverloadedError(
+                    f"the client has not read the response for {_PATIENCE_S:g} s", retry_after_s=1.0
+                ) from None
         self._items.append((size, item))
         self._size += size
         self._changed.set()

@@ -64,7 +64,9 @@ class SlotQueue:
     async def _enter(self, party: Caller) -> None:
         if not self._free or self._waiting:
             if not party.admitted and len(self._waiting) >= self._max_waiting:
-                raise OverloadedError(f"{self._max_waiting} calls wait for the engine already", retry_after_s=1.0)
+                raise OverloadedError(
+                    f"{self._max_waiting} requests are already queued for the engine; retry later", retry_after_s=1.0
+                )
             await self._wait(party)
         else:
             self._free -= 1

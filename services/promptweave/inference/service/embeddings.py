@@ -39,4 +39,4 @@ def _input(place: int, message: inference_pb2.EmbedRequest.Input) -> str | Token
             return message.text
         case "tokens":
             return tuple(message.tokens.ids)
-    raise RequestError("an input without a text", path=f"/inputs/{place}")
+    raise RequestError("the input has neither text nor tokens", path=f"/inputs/{place}")

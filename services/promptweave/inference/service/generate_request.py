@@ -51,7 +51,7 @@ def _refuse_unknown(message: Message, path: str = "") -> None:
     unknown = UnknownFieldSet(message)
     if len(unknown):
         name, number = message.DESCRIPTOR.name, unknown[0].field_number
-        raise UnsupportedError(f"{name} has no field of number {number} in this version", path=f"{path}/{number}")
+        raise UnsupportedError(f"{name} has no field number {number} in this version", path=f"{path}/{number}")
 
 
 def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
@@ -59,7 +59,7 @@ def _session(message: inference_pb2.GenerateRequest) -> SessionRef | None:
     if message.HasField("session_id"):
         return SessionRef(message.session_id, parent)
     if parent is not None:
-        raise RequestError("parent_session_id goes with a session_id, that of the new session", path="/parent_session_id")
+        raise RequestError("parent_session_id requires session_id, the id of the new session", path="/parent_session_id")
     return None
 
 
@@ -67,7 +67,7 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> CompiledPr
     """Convert a compiled prompt. Raises RequestError."""
     if message.version != PROGRAM_VERSION:
         raise RequestError(
-            f"the compiled prompt has version {message.version}; this release runs version {PROGRAM_VERSION}",
+            f"the compiled prompt has version {message.version}; this release supports version {PROGRAM_VERSION}",
             path="/prompt/version",
         )
     try:
@@ -87,11 +87,14 @@ def program_from_wire(message: prompt_compiler_pb2.CompiledPrompt) -> CompiledPr
 
 def _budget(message: prompt_compiler_pb2.CompiledPrompt) -> ReasoningBudget:
     if not message.reasoning_closing:
-        raise RequestError("a budget needs what ends the reasoning", path="/prompt/reasoning_closing")
+        raise RequestError(
+            "reasoning_budget_tokens requires reasoning_closing, the text that ends the reasoning",
+            path="/prompt/reasoning_closing",
+        )
     own, other = ("llguidance", "gbnf") if message.HasField("llguidance") else ("gbnf", "llguidance")
     if message.HasField(f"{other}_after_reasoning"):  # type: ignore[arg-type]
         path = f"/prompt/{other}_after_reasoning"
-        raise RequestError("what follows reasoning is in the notation of the grammar before it", path=path)
+        raise RequestError("the grammar after the reasoning must use the same dialect as the grammar before it", path=path)
     field = f"{own}_after_reasoning"
     grammar = getattr(message, field) if message.HasField(field) else None  # type: ignore[arg-type]
     return ReasoningBudget(message.reasoning_budget_tokens, message.reasoning_closing, grammar)
@@ -107,7 +110,7 @@ def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
             return Ids(tuple(message.tokens.ids))
         case "image":
             return Picture(message.image.data)
-    raise RequestError("an empty segment", path=f"/prompt/segments/{place}")
+    raise RequestError("the segment is empty", path=f"/prompt/segments/{place}")
 
 
 def sampling_from_wire(message: inference_pb2.Sampling) -> Sampling:

@@ -90,7 +90,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             text = await client.detokenize(list(request.tokens))
         except EngineFailedError:
             # The engine responds to an id out of range with a 500 and the text of a C++ exception.
-            raise RequestError("there is a token id that the vocabulary does not have", path="/tokens") from None
+            raise RequestError("the vocabulary does not contain one of the token ids", path="/tokens") from None
         return inference_pb2.DetokenizeResponse(text=text)
 
     async def Embed(  # noqa: N802
@@ -142,7 +142,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             try:
                 after = (-float(last_used), last_id)
             except ValueError:
-                raise RequestError("this page_token is none of ours", path="/page_token") from None
+                raise RequestError(
+                    "page_token is invalid; pass the next_page_token of a previous response", path="/page_token"
+                ) from None
             listed = [session for session in listed if (-session.last_used, session.id) > after]
         page = listed[: request.page_size] if request.page_size else listed
         more = len(page) < len(listed)
@@ -161,7 +163,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     def _sessions(self) -> Sessions:
         sessions = self._engine.ready().sessions
         if sessions is None:
-            raise UnsupportedError("this service keeps no sessions; one with an engine of its own does, with --session-dir")
+            raise UnsupportedError("sessions are not enabled; they require a managed engine and --session-dir")
         return sessions
 
 

@@ -52,7 +52,7 @@ class SessionRef:
         for field, value in (("session_id", self.id), ("parent_session_id", self.parent_id)):
             if value is not None and not 1 <= len(value) <= MAX_ID_LENGTH:
                 raise RequestError(
-                    f"{field} has {len(value)} characters; 1 to {MAX_ID_LENGTH} are allowed", path=f"/{field}"
+                    f"{field} has {len(value)} characters; it must have 1 to {MAX_ID_LENGTH}", path=f"/{field}"
                 )
 
 
@@ -75,7 +75,9 @@ class Sessions:
         To be entered before waiting for an engine slot: the holder of an engine slot never waits for a session.
         """
         if self._waiting[session_id] >= _MAX_WAITING:
-            raise OverloadedError(f"{_MAX_WAITING} calls wait for the session {session_id!r} already", retry_after_s=1.0)
+            raise OverloadedError(
+                f"{_MAX_WAITING} requests are already queued for the session {session_id!r}; retry later", retry_after_s=1.0
+            )
         async with AsyncExitStack() as stack:
             self._waiting[session_id] += 1
             try:
@@ -103,7 +105,7 @@ class Sessions:
                 try:
                     await self._restore(saved, slot)
                 except SessionUnusableError as error:
-                    logger.warning("%s; it is evaluated anew", error.message)
+                    logger.warning("%s; reevaluating it", error.message)
             yield slot.id
 
     async def save(self, ref: SessionRef, slot: int) -> SavedSession | None:
@@ -134,7 +136,7 @@ class Sessions:
         saved = await self._find(session_id)
         idle = await self._idle()
         if not idle:
-            raise OverloadedError("no slot is idle to load the session into", retry_after_s=1.0)
+            raise OverloadedError("no idle slot to load the session into", retry_after_s=1.0)
         if self._resident([session_id], idle) is None:
             slot = self._spare(idle)
             with self._reserved(slot):
@@ -224,7 +226,7 @@ class Sessions:
         try:
             return await asyncio.to_thread(work)
         except OSError as error:
-            raise EngineFailedError(f"cannot keep sessions in {self._files.folder}: {error.strerror}") from None
+            raise EngineFailedError(f"cannot store sessions in {self._files.folder}: {error.strerror}") from None
 
 
 class SessionLease:
@@ -242,7 +244,7 @@ class SessionLease:
             return
         if sessions is None:
             raise UnsupportedError(
-                "this service keeps no sessions; one with an engine of its own does, with --session-dir", path="/session_id"
+                "sessions are not enabled; they require a managed engine and --session-dir", path="/session_id"
             )
         async with sessions.alone(ref.id):
             yield cls(sessions, ref)

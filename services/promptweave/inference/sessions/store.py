@@ -61,13 +61,13 @@ class SessionFiles:
             self._remove_leftovers()
             self.shrink()
         except OSError as error:
-            raise StartError(f"cannot keep sessions in {folder}: {error.strerror}") from None
+            raise StartError(f"cannot store sessions in {folder}: {error.strerror}") from None
 
     def find(self, session_id: str) -> SavedSession:
         """Return a saved session. Raises SessionNotFoundError."""
         found = _read(self._note(session_id))
         if found is None or time.time() - found.last_used > self._max_age_s:
-            raise SessionNotFoundError(f"there is no session {session_id!r}")
+            raise SessionNotFoundError(f"session {session_id!r} does not exist")
         return found
 
     def check(self, session: SavedSession) -> None:
@@ -80,7 +80,7 @@ class SessionFiles:
         except OSError:
             digest = ""
         if digest != session.sha256:
-            raise SessionUnusableError(f"the file of the session {session.id!r} is damaged")
+            raise SessionUnusableError(f"the file of the session {session.id!r} is corrupted")
 
     def new_file(self, session_id: str) -> str:
         """Return the name of a file for the engine to save into. Raises OSError if it cannot be created."""
@@ -132,7 +132,7 @@ class SessionFiles:
             try:
                 os.link(self.folder / parent.file, self.folder / file)
             except FileNotFoundError:
-                raise SessionUnusableError(f"the file of the session {parent_id!r} is gone") from None
+                raise SessionUnusableError(f"the file of the session {parent_id!r} no longer exists") from None
             except OSError:  # A file system without links.
                 shutil.copyfile(self.folder / parent.file, self.folder / file)
             self._write(forked)
@@ -168,7 +168,7 @@ class SessionFiles:
             total += session.bytes
             too_old = now - session.last_used > self._max_age_s
             if session.id != spared and (too_old or total > self._max_bytes):
-                why = "is too old" if too_old else "was used least lately"
+                why = "is too old" if too_old else "was least recently used"
                 logger.info("removed the session %r, which %s", session.id, why)
                 self._note(session.id).unlink(missing_ok=True)
                 self.drop_file(session.file)

@@ -37,9 +37,9 @@ def read_whisper_model(path: Path) -> WhisperModel:
     except OSError as error:
         raise StartError(f"cannot read the model file {path}: {error.strerror}") from None
     if header.startswith(b"GGUF"):
-        raise StartError(f"{path} is a GGUF file, and whisper.cpp reads models of its own form (ggml-*.bin)")
+        raise StartError(f"{path} is a GGUF file; whisper.cpp requires a model in its own format (ggml-*.bin)")
     if len(header) < 8 or not header.startswith(_MAGIC):
-        raise StartError(f"{path} is no model of whisper.cpp (ggml-*.bin)")
+        raise StartError(f"{path} is not a whisper.cpp model (ggml-*.bin)")
     (vocabulary,) = struct.unpack("<i", header[4:])
     known = vocabulary - _ALL_BUT_LANGUAGES if vocabulary >= _FIRST_MULTILINGUAL else 0
     return WhisperModel(path, frozenset(list(LANGUAGES)[:known] or [ENGLISH]))

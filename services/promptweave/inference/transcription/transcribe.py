@@ -28,16 +28,16 @@ class Recording:
 async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
     """Transcribe a recording. Cancelling ends the work. Raises InferenceError."""
     if not recording.audio:
-        raise RequestError("the sound file is empty", path="/audio")
+        raise RequestError("the audio file is empty", path="/audio")
     fields = {"language": _language(recording, whisper.model), "translate": str(recording.translate).lower()}
     if "\0" in recording.prompt:
-        raise RequestError("the prompt has a NUL character, at which the server would end it", path="/prompt")
+        raise RequestError("the prompt contains a NUL character, which would truncate it; remove it", path="/prompt")
     if recording.prompt:
         fields["prompt"] = recording.prompt
     if recording.temperature is not None:
         # Phrased so that NaN is rejected: comparisons with NaN are false.
         if not 0 <= recording.temperature <= 1:
-            raise RequestError(f"temperature is {recording.temperature:g}: 0 to 1 is needed", path="/temperature")
+            raise RequestError(f"temperature is {recording.temperature:g}; it must be 0 to 1", path="/temperature")
         fields["temperature"] = f"{recording.temperature:.6f}"
     async with whisper.gate.slot(Caller()):
         return await whisper.client.transcribe(recording.audio, fields)
@@ -46,15 +46,15 @@ async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
 def _language(recording: Recording, model: WhisperModel) -> str:
     """Return the language in the server's form. The server would accept any other as unknown and continue."""
     if recording.translate and model.english_only:
-        raise UnsupportedError(f"{model.path.stem} knows English only, and cannot translate", path="/translate")
+        raise UnsupportedError(f"{model.path.stem} supports only English and cannot translate", path="/translate")
     if recording.language is None:
         return ENGLISH if model.english_only else _DETECT
     code = language_code(recording.language)
     if code is None:
         known = ", ".join(LANGUAGES)
-        raise RequestError(f"there is no language {recording.language[:40]!r}; the codes are {known}", path="/language")
+        raise RequestError(f"{recording.language[:40]!r} is not a language; use one of the codes {known}", path="/language")
     if code not in model.languages:
-        raise UnsupportedError(f"{model.path.stem} does not know {LANGUAGES[code]}", path="/language")
+        raise UnsupportedError(f"{model.path.stem} does not support {LANGUAGES[code]}", path="/language")
     return code
 
 

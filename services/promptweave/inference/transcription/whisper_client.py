@@ -22,7 +22,7 @@ from promptweave.inference.errors import EngineFailedError, RequestError
 
 JsonObject = dict[str, Any]
 
-_UNREADABLE = "the sound file could not be read: whisper.cpp reads WAV, MP3, FLAC and Ogg Vorbis"
+_UNREADABLE = "the audio file could not be decoded; whisper.cpp supports WAV, MP3, FLAC and Ogg Vorbis"
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,9 @@ class WhisperClient(HttpClient):
         try:
             return _heard(json.loads(answer))
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise EngineFailedError("the whisper server does not answer as whisper.cpp's server does") from None
+            raise EngineFailedError(
+                "unexpected response from the whisper server: not a supported whisper.cpp server"
+            ) from None
 
     async def slots(self, *, timeout_s: float) -> list[Slot]:
         """Return no slots: the server does not report its progress."""

@@ -114,5 +114,5 @@ def find_whisper_server(named: str | None) -> str:
     if found:
         return found
     if named:
-        raise StartError(f"--whisper-server names {named}, which is no program that can be run")
-    raise StartError(f"it needs whisper.cpp's server: put {BINARY} on PATH, or name it with --whisper-server PATH")
+        raise StartError(f"--whisper-server: {named} is not an executable program")
+    raise StartError(f"whisper.cpp's server is required; put {BINARY} on PATH, or set --whisper-server PATH")
