@@ -136,7 +136,7 @@ def test_a_schema_of_too_many_combinations_gets_another_style() -> None:
     request = replace(QUESTION, tools=(Tool("f", "", schema),))
     compiled = compile_prompt(request, template("braces"))
     assert compiled.style == "generic"
-    assert "too many ways" in compiled.warnings[0].message
+    assert "too many combinations" in compiled.warnings[0].message
 
 
 def test_an_object_or_something_else_where_that_can_be_told() -> None:

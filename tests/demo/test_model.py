@@ -83,7 +83,7 @@ def test_a_model_without_a_tokenizer_is_no_vocabulary(tmp_path: Path) -> None:
     writer.close()
     with pytest.raises(VocabularyError, match="holds no tokenizer"):
         write_demo_model(tmp_path / "m.gguf", vocab=tmp_path / "bare.gguf")
-    with pytest.raises(NoTemplateError, match="holds no chat template"):
+    with pytest.raises(NoTemplateError, match="contains no chat template"):
         template_from_gguf(tmp_path / "bare.gguf")
 
 

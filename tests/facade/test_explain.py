@@ -40,7 +40,7 @@ def test_a_template_comes_along(served: Serving) -> None:
     assert (found["profile"]["style"], found["template"]) == ("generic", TEMPLATE)
     own = post(served, "/describe-template", {})
     assert (own["profile"]["style"], own["eos_token"]) == ("native", "<|im_end|>")
-    assert "does not parse" in post(served, "/describe-template", {"template": "{% for %}"})["error"]["message"]
+    assert "cannot be parsed" in post(served, "/describe-template", {"template": "{% for %}"})["error"]["message"]
 
 
 def test_an_output_is_read(served: Serving) -> None:

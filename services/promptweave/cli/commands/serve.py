@@ -30,7 +30,7 @@ from promptweave.rpc.logs import announce, complain
 
 _DEMO_NOTICE = """
 
-  This is the demo model (4 MB), trained on synthetic tool requests. It calls tools and can do nothing else.
+  This is the demo model (4 MB): a demonstration, trained on synthetic tool requests. It calls tools and can do nothing else.
   The model file is
     {path}
   For an assistant, use another model:
