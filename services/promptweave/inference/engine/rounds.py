@@ -45,7 +45,7 @@ async def try_rounds(client: EngineClient, facts: ModelInfo, *, fast_forward: bo
         return Rounds()
     if not by_tokens:
         logger.info(
-            "%s: the engine does not support grammars of token ids; only freely sampled text has log-probabilities",
+            "%s: the engine does not support grammars of token ids; with logprobs the output may differ from that without",
             facts.model_id,
         )
     return Rounds(append=fast_forward, sample=by_tokens)

@@ -1,11 +1,14 @@
 """Cache of the derivatives of recently used grammars, since parsing a large grammar takes time."""
 
 import asyncio
+import logging
 
 from cachetools import LRUCache
 
 from promptweave.output.grammar.derivative import AmbiguousGrammarError, Derivative, DerivativeCache
 from promptweave.output.grammar.gbnf_reader import ForeignGrammarError, read_printed
+
+logger = logging.getLogger(__name__)
 
 _MAX_GRAMMARS, _MAX_CHARACTERS = 500, 8_000_000
 """Of all cached grammars."""
@@ -35,4 +38,6 @@ def _read(gbnf: str) -> Derivative | None:
     try:
         return DerivativeCache(read_printed(gbnf), len(gbnf)).start()
     except (ForeignGrammarError, AmbiguousGrammarError, RecursionError):
+        # Once per grammar: what is found out is cached.
+        logger.info("a GBNF grammar cannot be followed; its answers are not checked, only the engine enforces it")
         return None

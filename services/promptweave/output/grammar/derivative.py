@@ -121,11 +121,6 @@ class Derivative:
             state = known[char] if char in known else state._step(char)
         return state
 
-    def allows(self, char: str) -> bool:
-        """Return whether `char` may come next."""
-        code = ord(char)
-        return any(low <= code <= high for ranges in self._ranges() for low, high in ranges)
-
     @property
     def allows_non_ascii(self) -> bool:
         """Return whether any character above U+007F may come next."""
