@@ -28,7 +28,7 @@ def ratios(rows: list[dict[str, Any]]) -> dict[tuple[str, str], float]:
     return {
         case: statistics.median(sides["promptweave"]) / statistics.median(sides["engine"])
         for case, sides in taken.items()
-        if len(sides) == 2
+        if {"engine", "promptweave"} <= sides.keys()
     }
 
 
