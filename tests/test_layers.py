@@ -116,6 +116,18 @@ def test_folders_do_not_import_each_other_in_circles() -> None:
     TopologicalSorter(arrows).prepare()  # Raises CycleError, which names them.
 
 
+def test_compiling_does_not_need_the_explanation() -> None:
+    modules, known = _modules(), set[str]()
+    todo = ["promptweave.compiler.compile"]
+    while todo:
+        module = todo.pop()
+        if module in modules and module not in known:
+            known.add(module)
+            todo += imports(modules[module])
+    assert "promptweave.compiler.render.prompt" in known
+    assert [module for module in known if "explain" in module or "provenance" in module] == []
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_files_are_short(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 600

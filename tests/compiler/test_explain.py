@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.explain import Explanation, explain
+from promptweave.compiler.explain.explain import Explanation, explain
 from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool
 from promptweave.compiler.template.chat_template import ChatTemplate
 

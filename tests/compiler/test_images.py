@@ -11,7 +11,7 @@ from PIL import Image
 
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
-from promptweave.compiler.explain import explain
+from promptweave.compiler.explain.explain import explain
 from promptweave.compiler.messages.images import IN_TEXT, MAX_PICTURES
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Picture, Role, Tool, ToolChoice

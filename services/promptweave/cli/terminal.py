@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from promptweave.compiler.compile import Compiled
-from promptweave.compiler.explain import explain
-from promptweave.compiler.render.provenance import PromptPart
+from promptweave.compiler.explain.explain import explain
+from promptweave.compiler.explain.provenance import PromptPart
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.special_tokens import spellings

@@ -1,1 +1,1 @@
-"""Renders the prompt, and tracks where its text comes from."""
+"""Renders the prompt."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from promptweave.compiler.compile import Compiled
 from promptweave.compiler.errors import RequestError, SchemaError, UnsupportedError
-from promptweave.compiler.explain import Explanation
+from promptweave.compiler.explain.explain import Explanation
 from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.json_schema.compile import load_schema
 from promptweave.compiler.json_text import loads

@@ -18,7 +18,7 @@ from google.protobuf.message import Message
 from promptweave.common.parent_death import die_with
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import CompilerError, RequestError
-from promptweave.compiler.explain import explain
+from promptweave.compiler.explain.explain import explain
 from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.compiler.json_text import COMPACT, SPACED
 from promptweave.compiler.profile.profile import profile

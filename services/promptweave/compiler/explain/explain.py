@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from promptweave.compiler.compile import Compiled, marks_of
 from promptweave.compiler.errors import CompilerError
+from promptweave.compiler.explain.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.render.prompt import PromptRenderer
-from promptweave.compiler.render.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.compiler.template.chat_template import ChatTemplate
