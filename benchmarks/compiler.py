@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from promptweave.compiler.plan import plan as planning
+from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.service.response_cache import ResponseCache
 from promptweave.compiler.service.servicer import PromptCompiler, register
 from promptweave.compiler.service.worker import compile_message
@@ -99,7 +99,7 @@ def compiled(asked: Iterator[bytes], known: bool, seconds: float = 0.5) -> float
     spent, times = 0.0, 0
     while spent < seconds or times < TIMES:
         if not known:
-            planning.plan.cache_clear()
+            cached_plan.cache_clear()
         data = [next(asked) for _ in range(4 if known else 1)]
         start = time.process_time()
         for each in data:

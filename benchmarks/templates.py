@@ -17,7 +17,7 @@ from typing import Any
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.main import register
-from promptweave.compiler.plan import plan as planning
+from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.profile import probe_capabilities
 from promptweave.compiler.profile import profile as profiles
 from promptweave.compiler.request import ChatRequest
@@ -63,7 +63,7 @@ def in_process(template: ChatTemplate, request: ChatRequest) -> list[float]:
     """Measure profiling, then the first compilation of a request, then others with the same tools."""
 
     def first() -> None:
-        planning.plan.cache_clear()
+        cached_plan.cache_clear()
         compile_prompt(request, template)
 
     return [

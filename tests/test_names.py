@@ -85,8 +85,6 @@ STILL_THERE = {
     "compiler/regex/ecma_parser.py rest": "the ordinary word: the remainder of the pattern",
     "compiler/regex/ecma_to_dfa.py Rest": "the ordinary word: what follows a part of a pattern, a continuation",
     "compiler/service/worker.py passing": "rename: whether a response depends on the clock",
-    "compiler/styles/argument_values.py told": "rename: text for the arguments that the output does not hold",
-    "compiler/styles/generic.py envelope": "the generic style's JSON envelope, as its documentation calls it",
     "compiler/text_grammar/draft.py _beginnings": "rename: a sequence of nullable items by its first one that is not empty",
     "facade/anthropic/to_chat.py _asked": "rename: adds a block of a user message",
     "facade/backend/fan_out.py together": "rename: the fan-out",

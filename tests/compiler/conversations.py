@@ -4,9 +4,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
+from promptweave.compiler.styles.native import NATIVE
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 
@@ -160,6 +160,5 @@ def lost(request: ChatRequest, prompt: str) -> list[str]:
 
 def shown(request: ChatRequest, template: ChatTemplate) -> tuple[str, list[CompileWarning]]:
     """The prompt with tools and calls in the template's own words, whether or not the output could be read, and warnings."""
-    warnings: list[CompileWarning] = []
-    prompt, _ = PromptRenderer(request, profile(template), "native", warnings).render(template)
-    return prompt, warnings
+    rendered = PromptRenderer(template, NATIVE).render(request)
+    return rendered.prompt, list(rendered.warnings)

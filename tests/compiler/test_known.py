@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from promptweave.compiler.errors import CompilerError
 from promptweave.compiler.messages import special_token_marks
-from promptweave.compiler.plan import plan
+from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.service import convert
 from promptweave.compiler.service.worker import compile_message
 from promptweave.demo.model import demo_template
@@ -53,7 +53,7 @@ def cold(request: prompt_compiler_pb2.CompileRequest) -> Any:
         convert._syntax,
         special_token_marks._known_tool,
         special_token_marks._marker,
-        plan.plan,
+        cached_plan,
     ):
         cache.cache_clear()
     return outcome(request)
@@ -88,6 +88,6 @@ def test_what_is_lost_of_one_form_is_not_taken_for_another() -> None:
 
 def check(requests: list[prompt_compiler_pb2.CompileRequest]) -> None:
     wanted = [cold(request) for request in requests]
-    plan.plan.cache_clear()
+    cached_plan.cache_clear()
     for _ in range(2):
         assert [outcome(request) for request in requests] == wanted

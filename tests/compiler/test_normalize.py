@@ -14,7 +14,7 @@ from promptweave.compiler.messages.turns import Turn
 from promptweave.compiler.profile.capabilities import IdForm, SystemPlace, TemplateCapabilities
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
-from promptweave.compiler.styles import functionary_v2
+from promptweave.compiler.styles.functionary_v2 import FUNCTIONARY_V2
 from promptweave.compiler.template.chat_template import ChatTemplate
 
 from .conversations import ASK, ONE, SHAPES, TOOLS, assistant, lost, result, shown, system, user
@@ -302,7 +302,9 @@ def test_ids_that_are_used_again_mean_the_last_call() -> None:
         "[result of get_time]\nnoon",
         "[result of get_weather]\n3 snow",
     ]
-    written = [message.content for message in functionary_v2.history(AGAIN) if message.role is Role.USER][1:]
+    written = [
+        message.content for message in FUNCTIONARY_V2.history(AGAIN, ChatRequest(AGAIN)) if message.role is Role.USER
+    ][1:]
     assert [text.split("\n")[0] for text in written if text] == [
         "<|from|>get_time",
         "<|from|>get_weather",

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.plan.plan import plan
+from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.request import ChatRequest, JsonFormat, Message, Role, Tool, ToolChoice
 from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.compiler.template.chat_template import ChatTemplate
@@ -63,7 +63,7 @@ def test_the_same_request_is_the_same_bytes(path: Path) -> None:
     source = path.read_text()
     first = compiled(source, 0)
     assert compiled(source, 1) == first, "what is remembered changes it"
-    plan.cache_clear()
+    cached_plan.cache_clear()
     assert compiled(source, 2) == first, "the order changes it"
 
 

@@ -1,7 +1,7 @@
 """Compile a chat request and a chat template into a prompt: the main path. The passes, each in its own module:
 
 profile      what the template does                              profile/profile.py, profile/call_syntax.py
-plan         the answer: its tree, grammar and syntax            plan/plan.py
+plan         the answer: its tree, grammar and syntax            plan/plan.py, plan/output.py, plan_cache.py
 images       replaced by placeholder characters                  messages/images.py
 mark         special tokens spelled in untrusted text            messages/special_token_marks.py
 normalize    the conversation, as the template accepts it        messages/normalize.py
@@ -18,12 +18,15 @@ from promptweave.compiler.messages.images import Pictures, check_pictures
 from promptweave.compiler.messages.normalize import check_history
 from promptweave.compiler.messages.prefill import check_continuation
 from promptweave.compiler.messages.special_token_marks import Segment, SpecialTokenMarks
-from promptweave.compiler.plan.plan import PlanKey, ReasoningBudget, plan
+from promptweave.compiler.plan.output import ReasoningBudget
+from promptweave.compiler.plan.plan import PlanSpec
+from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import ChatRequest
+from promptweave.compiler.styles.registry import FALLBACK, default_style
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.grammar.dialects import Dialect
@@ -45,7 +48,7 @@ class Compiled:
     prefix_key: str
     warnings: tuple[CompileWarning, ...]
     budget: ReasoningBudget | None = None
-    made_of: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
+    rule_sources: Callable[[], Mapping[str, str]] = field(default=dict, compare=False)
     """Returns, for each grammar rule, the schema that it was built from."""
     dialect: Dialect = "gbnf"
     """The notation of its grammars."""
@@ -65,39 +68,40 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     except TemplateLimitError:
         raise
     except TemplateError as error:
-        if request.style or found.style != "native" or not request.tools:
+        if request.style or default_style(found) is FALLBACK or not request.tools:
             raise
         why = error
     # Some templates fail on valid tools, for example one with a reference in its schema.
     try:
-        compiled = _compile(replace(request, style="generic"), template, found)
+        compiled = _compile(replace(request, style=FALLBACK.name), template, found)
     except TemplateError:
         raise why from None
-    warning = CompileWarning("style_fallback", "/tools", f"{why.message}; using the generic style")
+    warning = CompileWarning("style_fallback", "/tools", f"{why.message}; using the {FALLBACK.name} style")
     return replace(compiled, warnings=(*compiled.warnings, warning))
 
 
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
-    planned = plan(PlanKey.of(request, template, found))
+    cached = cached_plan(PlanSpec.of(request, template, found))
+    plan = cached.plan
     pictures = Pictures(request, template)
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.insert(request)
-    shown = PromptRenderer(marked, found, planned.style, list(planned.warnings), pictures, planned.stand_ins)
-    prompt, stable = shown.render(template)
+    rendered = PromptRenderer(template, plan.style, cached.stand_ins).render(marked, pictures)
     # A continued message is past its reasoning.
-    output = planned.output(Thinking.CLOSED if request.continue_final_message else thinking(found, prompt))
+    output = cached.output(Thinking.CLOSED if request.continue_final_message else thinking(found, rendered.prompt))
+    prefix = request.prompt_cache_key or template.content_hash + rendered.prefix
     return Compiled(
-        segments=tuple(_followed_by(pictures.take(marks.split(prompt)), output.syntax.prefix)),
+        segments=tuple(_followed_by(pictures.take(marks.split(rendered.prompt)), output.syntax.prefix)),
         grammar=output.grammar,
         stop=found.stops,
         syntax=output.syntax,
-        preserved_tokens=planned.preserved_tokens,
-        style=planned.style,
-        prefix_key=hashlib.sha256((request.prompt_cache_key or template.content_hash + stable).encode()).hexdigest()[:32],
-        warnings=(*shown.warnings, *output.warnings),
+        preserved_tokens=plan.preserved_tokens,
+        style=plan.style.name,
+        prefix_key=hashlib.sha256(prefix.encode()).hexdigest()[:32],
+        warnings=(*plan.warnings, *rendered.warnings, *output.warnings),
         budget=output.budget,
-        made_of=output.made_of,
+        rule_sources=output.rule_sources,
         dialect=request.dialect,
     )
 

@@ -182,6 +182,11 @@ class ChatRequest:
     """The notation of the grammar."""
 
     @property
+    def tool_notation(self) -> SchemaStyle:
+        """Return how the tools are printed if the template does not print them."""
+        return self.schema_style or SchemaStyle.JSON
+
+    @property
     def answer_schema(self) -> dict[str, Any] | bool | None:
         """Return the JSON Schema of the answer, if it has one."""
         return self.response_format.schema if isinstance(self.response_format, JsonFormat) else None

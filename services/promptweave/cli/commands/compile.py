@@ -13,9 +13,9 @@ from promptweave.cli.terminal import show_compiled
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.messages.special_token_marks import Segment
-from promptweave.compiler.plan.plan import STYLES
 from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.service.convert import chat_request_from_wire
+from promptweave.compiler.styles.registry import STYLES
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.errors import PromptweaveError
 from promptweave.facade.openai.chat.to_grpc import body_path, compile_request_from_openai
@@ -27,7 +27,7 @@ _TEMPLATE_KEYS = {"template": "source", "bos_token": "bos_token", "eos_token": "
 
 @click.command("compile")
 @template_options
-@click.option("--style", type=click.Choice(STYLES), help="Tool call style.  [default: the template's, or generic]")
+@click.option("--style", type=click.Choice(tuple(STYLES)), help="Tool call style.  [default: the template's, or generic]")
 @click.option(
     "--schema-style",
     type=click.Choice([style.value for style in SchemaStyle]),

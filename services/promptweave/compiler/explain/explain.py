@@ -7,9 +7,9 @@ from promptweave.compiler.compile import Compiled, marks_of
 from promptweave.compiler.errors import CompilerError
 from promptweave.compiler.explain.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.messages.images import Pictures
-from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import ChatRequest, SchemaStyle
+from promptweave.compiler.styles.registry import style_named
 from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.compiler.template.chat_template import ChatTemplate
 
@@ -30,7 +30,8 @@ class Explanation:
 def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) -> Explanation:
     """Explain a request that was compiled for a template."""
     tools = {style: tools_as_text(request.tools, style) if request.tools else "" for style in SchemaStyle}
-    return Explanation(tuple(_parts(request, template, compiled, tools[SchemaStyle.TYPESCRIPT])), compiled.made_of(), tools)
+    parts = _parts(request, template, compiled, tools[SchemaStyle.TYPESCRIPT])
+    return Explanation(tuple(parts), compiled.rule_sources(), tools)
 
 
 def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, signatures: str) -> list[PromptPart]:
@@ -38,14 +39,13 @@ def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, sig
     pictures = Pictures(request, template)
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
-    shown = request if request.parse_special_in_content else marks.insert(request)
+    marked = request if request.parse_special_in_content else marks.insert(request)
+    renderer = PromptRenderer(template, style_named(compiled.style))
     # Some templates inspect the contents of tools; hardly any inspect the contents of messages.
     for tools in (True, False):
-        tags = ProvenanceTags(shown)
+        tags = ProvenanceTags(marked)
         try:
-            tagged, _ = PromptRenderer(
-                tags.insert(shown, tools=tools), profile(template), compiled.style, [], pictures
-            ).render(template)
+            tagged = renderer.render(tags.insert(marked, tools=tools), pictures).prompt
         except CompilerError:
             continue
         text, spans = tags.extract(pictures.as_text(marks.without(tagged)))

@@ -14,11 +14,11 @@ from promptweave.output.tree import Node, begins_with_grammar, starts
 
 
 def text_taken_for_calls(
-    request: ChatRequest, syntax: CallSyntax | None, answer: AnswerSyntax, tools: Sequence[CallableTool]
+    request: ChatRequest, syntax: CallSyntax, answer: AnswerSyntax, tools: Sequence[CallableTool]
 ) -> list[CompileWarning]:
     """Return a warning if an answer may begin like a call in this syntax; in the generic envelope it is a JSON string."""
     wanted = request.response_format
-    if not isinstance(wanted, TextGrammar) or not (tools and syntax) or request.tool_choice.required or answer.header:
+    if not isinstance(wanted, TextGrammar) or not tools or request.tool_choice.required or answer.header:
         return []
     begins, _ = starts(calls(syntax, tools, parallel=False))
     grammar = read_text_grammar(wanted)

@@ -15,6 +15,7 @@ from promptweave.compiler.profile.probe_capabilities import template_capabilitie
 from promptweave.compiler.profile.reasoning_syntax import TOGGLES, ReasoningSyntax, derive_reasoning
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax
+from promptweave.compiler.styles.registry import default_style
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.message_shapes import in_parts
 
@@ -51,8 +52,8 @@ class Profile:
 
     @property
     def style(self) -> str:
-        """Return the default style of requests."""
-        return "native" if self.calls else "generic"
+        """Return the name of the default style of requests."""
+        return default_style(self).name
 
 
 def profile(template: ChatTemplate) -> Profile:

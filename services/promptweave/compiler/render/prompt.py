@@ -1,7 +1,7 @@
 """Renders the prompt that the model receives, from the template and the calling style."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
@@ -14,173 +14,179 @@ from promptweave.compiler.messages.tool_history import results_in_order, unmatch
 from promptweave.compiler.messages.turns import Turn, Turns, with_system_text
 from promptweave.compiler.profile.capabilities import TemplateCapabilities
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
-from promptweave.compiler.profile.profile import Profile
+from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
-from promptweave.compiler.request import ChatRequest, Message, Role, SchemaStyle, Tool
-from promptweave.compiler.styles import functionary_v2, generic, hermes, native
+from promptweave.compiler.request import ChatRequest, Message, Role, Tool
+from promptweave.compiler.styles.calls import CallSyntax
 from promptweave.compiler.styles.calls_as_content import as_content
+from promptweave.compiler.styles.native import NATIVE
+from promptweave.compiler.styles.style import CallingStyle
 from promptweave.compiler.styles.tool_text import with_required_descriptions
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A prompt. `prefix` identifies its beginning, which a next turn of the conversation is certain to share."""
+
+    prompt: str
+    prefix: str
+    warnings: tuple[CompileWarning, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PromptRenderer:
-    """Renders the prompt of one request."""
+    """Renders prompts for a template in a calling style.
 
-    def __init__(
-        self,
-        request: ChatRequest,
-        found: Profile,
-        style: str,
-        warnings: list[CompileWarning],
-        pictures: Pictures | None = None,
-        stand_ins: StandIns | None = None,
-    ) -> None:
-        """Create a renderer.
+    `stand_ins` caches what the template drops; share one between renderers of requests that differ only in messages.
+    """
 
-        `pictures`: the images in the request's contents; `stand_ins`: those of requests with the same plan.
-        """
-        self._pictures = pictures
-        self._stand_ins = stand_ins or StandIns()
-        self._request = request
-        self._profile = found
-        self._tools: Sequence[Tool] = () if request.tool_choice.none else request.tools
-        native = style == "native" or (style == "hermes" and found.calls == hermes.SYNTAX)
-        self._style = "native" if native or not self._tools else style
-        calls_as_content = self._style == "native" and self._tools and found.calls_as_content
-        self._written = found.calls if calls_as_content else None
-        self.warnings = warnings
-        """Grows while the prompt is rendered."""
+    template: ChatTemplate
+    style: CallingStyle
+    stand_ins: StandIns = field(default_factory=StandIns)
 
-    def render(self, template: ChatTemplate) -> tuple[str, str]:
-        """Return the prompt, and its stable beginning, which a next turn of the conversation is certain to share."""
-        able = template_capabilities(template)
-        if self._profile.calls:
+    def render(self, request: ChatRequest, pictures: Pictures | None = None) -> Rendered:
+        """Render a request's prompt. `pictures`: the images in its contents. Raises TemplateError."""
+        found, capabilities = profile(self.template), template_capabilities(self.template)
+        if capabilities.thoughts_dropped:
+            request = replace(request, messages=thoughts_apart(request.messages))
+        by_template = request.tool_choice.none or not request.tools or self.style.is_rendered_by(found)
+        style = NATIVE if by_template else self.style
+        return _RequestRenderer(self.template, found, style, self.stand_ins, request, pictures).render(capabilities)
+
+
+@dataclass(frozen=True, slots=True)
+class _RequestRenderer:
+    """Renders one request. `style` is that of its history: `native` if the template renders it."""
+
+    template: ChatTemplate
+    profile: Profile
+    style: CallingStyle
+    stand_ins: StandIns
+    request: ChatRequest
+    pictures: Pictures | None
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """The tools that the prompt shows."""
+        return () if self.request.tool_choice.none else self.request.tools
+
+    @property
+    def by_template(self) -> bool:
+        """Whether the template receives tools and calls."""
+        return self.style.is_rendered_by(self.profile)
+
+    @property
+    def calls_as_content(self) -> CallSyntax | None:
+        """The syntax in which the template receives calls as content, if it does not write them itself."""
+        return self.profile.calls if self.by_template and self.tools and self.profile.calls_as_content else None
+
+    def render(self, capabilities: TemplateCapabilities) -> Rendered:
+        if self.profile.calls:
             # Calls of the history get the form of those that the model generates.
-            able = replace(
-                able,
-                requires_object_arguments=self._profile.arguments_as_object,
-                requires_null_content=self._profile.null_beside_calls,
-                results_after_text=self._written is not None and self._profile.tool_results,
+            capabilities = replace(
+                capabilities,
+                requires_object_arguments=self.profile.arguments_as_object,
+                requires_null_content=self.profile.null_beside_calls,
+                results_after_text=self.calls_as_content is not None and self.profile.tool_results,
             )
-        if able.thoughts_dropped:
-            self._request = replace(self._request, messages=thoughts_apart(self._request.messages))
         fitted = (
-            self._render_prefill(template, able)
-            if self._request.continue_final_message
-            else self._render_request(template, able)
+            self._render_prefill(capabilities) if self.request.continue_final_message else self._render_request(capabilities)
         )
-        self.warnings += [*unmatched(self._request.messages), *fitted.warnings]
         # Includes the first question: conversations that share only the system text need not share one replica.
         question = next((at for at, turn in enumerate(fitted.turns) if turn.role is Role.USER), 0)
         opening = [[turn.role.value, turn.content] for turn in fitted.turns[: question + 1]]
-        return fitted.prompt, dumps([opening, self._template_tools(able)])
+        return Rendered(
+            prompt=fitted.prompt,
+            prefix=dumps([opening, self._template_tools(capabilities)]),
+            warnings=(*unmatched(self.request.messages), *fitted.warnings),
+        )
 
-    def _render_request(self, template: ChatTemplate, able: TemplateCapabilities) -> Fitted:
+    def _render_request(self, capabilities: TemplateCapabilities) -> Fitted:
         """Render the conversation and the generation prompt."""
-
-        def write(turns: Turns, able: TemplateCapabilities) -> str:
-            return self._render(template, turns, able)
-
-        return self._conversation(self._turns, write).render_with_fallbacks(able)
+        return self._conversation(self._turns, self._render).render_with_fallbacks(capabilities)
 
     def _conversation(self, prepare: Prepare, write: Write) -> Conversation:
         return Conversation(
-            self._request.messages,
-            self._tools,
-            self._style == "native",
+            self.request.messages,
+            self.tools,
+            self.by_template,
             prepare,
             write,
-            self._pictures,
-            self._stand_ins,
-            self._request.template_kwargs,
+            self.pictures,
+            self.stand_ins,
+            self.request.template_kwargs,
         )
 
-    def _render_prefill(self, template: ChatTemplate, able: TemplateCapabilities) -> Fitted:
+    def _render_prefill(self, capabilities: TemplateCapabilities) -> Fitted:
         """Render the conversation with its last message left open."""
-        mark = EndMarker.for_messages(self._request.messages)
+        mark = EndMarker.for_messages(self.request.messages)
 
         def turns_of(messages: Sequence[Message]) -> Turns:
             # The last message is the beginning of the model's output: the style does not rewrite it as history.
-            shown = self._turns(messages[:-1])
-            return (*shown, Turn(mark.put(messages[-1]), len(messages) - 1))
+            return (*self._turns(messages[:-1]), Turn(mark.put(messages[-1]), len(messages) - 1))
 
         def write(turns: Turns, able: TemplateCapabilities) -> str:
-            prompt, content = mark.cut(self._render(template, turns, able, add_generation_prompt=False)), turns[-1].content
+            prompt, content = mark.cut(self._render(turns, able, add_generation_prompt=False)), turns[-1].content
             said = mark.cut(content)
             return self._close_reasoning(prompt.removesuffix(said)) + said if prompt.endswith(said) else prompt
 
         def write_as_answer(turns: Turns, able: TemplateCapabilities) -> str:
-            asked = self._render(template, turns[:-1] or (Turn(Message(Role.USER, "")),), able)
-            return self._close_reasoning(asked) + mark.cut(turns[-1].content)
+            prompt = self._render(turns[:-1] or (Turn(Message(Role.USER, "")),), able)
+            return self._close_reasoning(prompt) + mark.cut(turns[-1].content)
 
         conversation = self._conversation(turns_of, write)
         try:
-            return conversation.render_with_fallbacks(able)
+            return conversation.render_with_fallbacks(capabilities)
         except TemplateLimitError:
             raise
         except TemplateError:
             # The template does not render such a message, or not at the end: it then takes the position of an answer.
-            return replace(conversation, write=write_as_answer).render_with_fallbacks(able)
+            return replace(conversation, write=write_as_answer).render_with_fallbacks(capabilities)
 
     def _close_reasoning(self, prompt: str) -> str:
         """Close reasoning that the template may have opened at the end of the prompt: the text that follows is content."""
-        reasoning = self._profile.reasoning
-        return prompt + reasoning.closing if reasoning and thinking(self._profile, prompt) is Thinking.OPEN else prompt
+        reasoning = self.profile.reasoning
+        return prompt + reasoning.closing if reasoning and thinking(self.profile, prompt) is Thinking.OPEN else prompt
 
     def _turns(self, messages: Sequence[Message]) -> Turns:
         """Return the messages in the style's form, with the style's instructions about the tools."""
-        request = self._request
-        wanted = request.answer_schema
-        schemas = request.schema_style or SchemaStyle.JSON
-        shown, instructions = tuple(messages), ""
-        if self._style == "hermes":
-            shown, instructions = hermes.history(messages), hermes.instructions(self._tools, schemas)
-        elif self._style == "functionary_v2":
-            shown, instructions = functionary_v2.history(messages), functionary_v2.instructions(self._tools, schemas)
-        elif self._style == "generic":
-            shown = generic.history(messages, result_is_json=wanted is not None)
-            instructions = generic.instructions(self._tools, schemas, wanted, parallel=request.parallel_tool_calls)
-        elif self._tools and self._profile.calls and not self._profile.tools_published:
-            instructions = native.instructions(self._tools, schemas, self._profile.calls)
-        turns = tuple(Turn(message, place) for place, message in enumerate(shown))
-        if self._written:
+        history = self.style.history(messages, self.request)
+        turns = tuple(Turn(message, place) for place, message in enumerate(history))
+        if syntax := self.calls_as_content:
             # If calls are text, the order of the results shows which call each belongs to.
-            ordered = results_in_order(turns)
-            turns = tuple(replace(turn, message=as_content(turn.message, self._written)) for turn in ordered)
+            turns = tuple(replace(turn, message=as_content(turn.message, syntax)) for turn in results_in_order(turns))
+        instructions = self.style.instructions(self.request, self.profile) if self.tools else ""
         return with_system_text(turns, instructions) if instructions else turns
 
-    def _render(
-        self, template: ChatTemplate, turns: Turns, able: TemplateCapabilities, *, add_generation_prompt: bool = True
-    ) -> str:
-        if self._pictures and able.picture:
+    def _render(self, turns: Turns, able: TemplateCapabilities, *, add_generation_prompt: bool = True) -> str:
+        if self.pictures and able.picture:
             try:
-                prompt = self._rendered(template, turns, able, add_generation_prompt)
+                prompt = self._render_template(turns, able, add_generation_prompt)
             except TemplateLimitError:
                 raise
             except TemplateError:
                 restored = None
             else:
-                restored = self._pictures.restored(prompt, turns, able.picture.written)
+                restored = self.pictures.restored(prompt, turns, able.picture.written)
             if restored is not None:
                 return restored
         # The template does not support images, or not these: they appear as text.
-        return self._rendered(template, turns, replace(able, picture=None), add_generation_prompt)
+        return self._render_template(turns, replace(able, picture=None), add_generation_prompt)
 
-    def _rendered(
-        self, template: ChatTemplate, turns: Turns, able: TemplateCapabilities, add_generation_prompt: bool
-    ) -> str:
-        return template.render(
-            as_template_messages(turns, able, self._pictures),
+    def _render_template(self, turns: Turns, able: TemplateCapabilities, add_generation_prompt: bool) -> str:
+        return self.template.render(
+            as_template_messages(turns, able, self.pictures),
             tools=self._template_tools(able),
             add_generation_prompt=add_generation_prompt,
-            now=self._request.now,
-            variables=self._request.template_kwargs,
+            now=self.request.now,
+            variables=self.request.template_kwargs,
         )
 
     def _template_tools(self, able: TemplateCapabilities) -> list[dict[str, Any]]:
         """Return the tools that the template receives."""
-        if self._style != "native":
+        if not self.by_template:
             return []
-        written = [tool.as_openai() for tool in self._tools]
-        return written if able.tools_undescribed else [with_required_descriptions(tool) for tool in written]
+        tools = [tool.as_openai() for tool in self.tools]
+        return tools if able.tools_undescribed else [with_required_descriptions(tool) for tool in tools]

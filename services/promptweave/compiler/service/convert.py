@@ -15,7 +15,7 @@ from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.json_schema.compile import load_schema
 from promptweave.compiler.json_text import loads
 from promptweave.compiler.messages.special_token_marks import Segment
-from promptweave.compiler.plan.plan import MAX_PLANS
+from promptweave.compiler.plan_cache import MAX_PLANS
 from promptweave.compiler.profile.profile import Profile
 from promptweave.compiler.request import (
     MAX_KNOWN_TOOLS,

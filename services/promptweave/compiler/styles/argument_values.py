@@ -100,14 +100,14 @@ def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at:
     return ways[0].node if len(ways) == 1 else ChoiceNode(tuple(way.node for way in ways))
 
 
-def told(text: str) -> Node:
+def implied_text(text: str) -> Node:
     """Return a node for text of the arguments that is not in the output."""
     return RegionNode(Region.TOOL_ARGUMENTS, EmitNode(text))
 
 
 def _word(form: Form, meant: str) -> _Way:
     spelled = form.word(meant)
-    node = SequenceNode((LiteralNode(form.middle + spelled), told(meant), LiteralNode(form.end)))
+    node = SequenceNode((LiteralNode(form.middle + spelled), implied_text(meant), LiteralNode(form.end)))
     return _Way(form.middle, node, spelled[:1])
 
 

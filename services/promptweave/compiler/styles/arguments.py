@@ -15,7 +15,7 @@ from promptweave.compiler.json_schema.compile import exactly
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_schema.keywords import assertions
 from promptweave.compiler.json_text import TYPES, dumps, pointer_token
-from promptweave.compiler.styles.argument_values import Form, NotExactError, told, value_node
+from promptweave.compiler.styles.argument_values import Form, NotExactError, implied_text, value_node
 from promptweave.output.grammar.expr import Rules
 from promptweave.output.tree import EMPTY, ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
 
@@ -79,11 +79,11 @@ def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tupl
     for place in range(len(members)):
         # A property may come first if only optional ones precede it.
         later = [_later(syntax, member) for member in members[place + 1 :]]
-        alternatives.append(SequenceNode((members[place].written(syntax.first, "{"), *later, told("}"))))
+        alternatives.append(SequenceNode((members[place].written(syntax.first, "{"), *later, implied_text("}"))))
         if members[place].required:
             break
     else:
-        alternatives.append(SequenceNode((LiteralNode(syntax.zero), told("{}"))))
+        alternatives.append(SequenceNode((LiteralNode(syntax.zero), implied_text("{}"))))
     return alternatives[0] if len(alternatives) == 1 else ChoiceNode(tuple(alternatives))
 
 
@@ -108,7 +108,7 @@ class _Member:
     value: Node
 
     def written(self, lead: str, json: str) -> Node:
-        return SequenceNode((LiteralNode(lead + self.key), told(f"{json}{dumps(self.key)}: "), self.value))
+        return SequenceNode((LiteralNode(lead + self.key), implied_text(f"{json}{dumps(self.key)}: "), self.value))
 
 
 def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
@@ -185,16 +185,16 @@ class _Reader:
             raise NotExactError(at + pointer_token(keyword), f"{keyword!r} cannot be enforced in this syntax")
         low, high = schema.get("minItems", 0), schema.get("maxItems")
         if high == 0:
-            return told("[]")
+            return implied_text("[]")
         inner = _Reader(self._syntax, self._schema, self._rules, within)
         item = inner._value(self._syntax.items or {}, schema.get("items", True), f"{at}/items")
         more = RepeatNode(
-            SequenceNode((LiteralNode(self._syntax.separator), told(", "), item)),
+            SequenceNode((LiteralNode(self._syntax.separator), implied_text(", "), item)),
             min=max(low - 1, 0),
             max=None if high is None else high - 1,
         )
-        some = SequenceNode((told("["), item, more, told("]")))
-        return some if low else ChoiceNode((some, told("[]")))
+        some = SequenceNode((implied_text("["), item, more, implied_text("]")))
+        return some if low else ChoiceNode((some, implied_text("[]")))
 
     def _shared(self) -> dict[str, Any]:
         return {key: self._schema[key] for key in ("$defs", "definitions", "$schema") if key in self._schema}

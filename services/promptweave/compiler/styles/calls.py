@@ -193,9 +193,9 @@ def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
     A call's header is output together with its name, so the name is emitted after the id.
     """
     pieces = syntax.call[place + 1 :]
-    told = max((at for at, piece in enumerate(pieces) if _tells_id(piece, syntax)), default=-1)
-    name = tool.named(EmitNode(tool.name) if told >= 0 else LiteralNode(tool.name))
-    nodes: list[Node] = [LiteralNode(tool.name)] if told >= 0 else [name]
+    id_at = max((at for at, piece in enumerate(pieces) if _tells_id(piece, syntax)), default=-1)
+    name = tool.named(EmitNode(tool.name) if id_at >= 0 else LiteralNode(tool.name))
+    nodes: list[Node] = [LiteralNode(tool.name)] if id_at >= 0 else [name]
     if syntax.indexed_ids:
         before, after = syntax.indexed_ids
         nodes.append(RegionNode(Region.TOOL_CALL_ID, EmitNode(before + tool.name + after)))
@@ -206,7 +206,7 @@ def _named(syntax: CallSyntax, tool: CallableTool, place: int) -> Node:
             nodes.append(tool.arguments_node())
         else:
             nodes.append(_piece(piece, syntax))
-        if at == told:
+        if at == id_at:
             nodes.append(name)
     return SequenceNode(tuple(nodes))
 

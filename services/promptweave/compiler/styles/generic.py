@@ -7,9 +7,11 @@ and the history is written in the same envelope that the grammar requires.
 from collections.abc import Sequence
 from typing import Any
 
+from promptweave.compiler.json_schema.emit.json_grammar import scalar
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.compiler.request import Call, Message, Role, SchemaStyle, Tool
+from promptweave.compiler.request import Call, ChatRequest, Message, Role
 from promptweave.compiler.styles.calls import CallableTool
+from promptweave.compiler.styles.style import AnswerParts, StyleSyntax, TemplateSyntax
 from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.output.grammar.expr import Expr
 from promptweave.output.tree import (
@@ -27,67 +29,91 @@ from promptweave.output.tree import (
 THOUGHT, STEP, CALLS, RESULT = "thought_about_next_step_only", "next_step", "tool_calls", "result"
 
 
-def envelope(
-    tools: Sequence[CallableTool], *, string: Expr, result: RegionNode | None, required: bool, parallel: bool
-) -> Node:
-    """Return the envelope's tree. `string` is the grammar of a JSON string; `result` is the result's node, None for text."""
-    call = RegionNode(
-        Region.TOOL_CALL,
-        ChoiceNode(
-            tuple(
-                SequenceNode(
-                    (
-                        LiteralNode('{"name": "'),
-                        tool.named(LiteralNode(tool.name)),
-                        LiteralNode('", "arguments": '),
-                        tool.arguments_node(),
-                        LiteralNode("}"),
-                    )
-                )
-                for tool in tools
-            )
-        ),
-    )
+class GenericStyle:
+    """A JSON envelope around the complete answer."""
+
+    name = "generic"
+
+    def is_default_for(self, template: TemplateSyntax) -> bool:
+        """Return False: it is the fallback, so nothing has to choose it."""
+        return False
+
+    def unsupported_by(self, template: TemplateSyntax) -> str:
+        """Return "": every template supports it."""
+        return ""
+
+    def is_rendered_by(self, template: TemplateSyntax) -> bool:
+        """Return False: no template writes the envelope."""
+        return False
+
+    def syntax(self, template: TemplateSyntax) -> StyleSyntax:
+        """Return a syntax without calls. To the template the envelope is content, so it has the same text around it."""
+        return StyleSyntax(None, template.answer)
+
+    def texts(self, template: TemplateSyntax) -> list[str]:
+        """Return the texts of the template's own syntax, in which text may still be written if the envelope is not."""
+        return StyleSyntax(template.calls, template.answer).texts()
+
+    def tree(self, parts: AnswerParts) -> Node:
+        """Return the tree of the envelope, or of text if the answer began as text: calls are then impossible."""
+        if parts.continued:
+            return parts.syntax.answer.alone()
+        return parts.syntax.answer.around(_envelope_node(parts, scalar("string", parts.rules)))
+
+    def history(self, messages: Sequence[Message], request: ChatRequest) -> tuple[Message, ...]:
+        """Return the conversation as plain text turns: the assistant's text and calls in the envelope, and the results."""
+        return tuple(_in_envelope(message, request.answer_schema is not None) for message in messages)
+
+    def instructions(self, request: ChatRequest, template: TemplateSyntax) -> str:
+        """Return the tools and the envelope."""
+        calls = "one or more calls" if request.parallel_tool_calls else "one call"
+        result = (
+            "your answer, as text"
+            if request.answer_schema is None
+            else f"your answer, a JSON value of the schema {dumps(request.answer_schema)}"
+        )
+        return (
+            f"You can call these functions:\n\n{tools_as_text(request.tools, request.tool_notation)}\n\n"
+            "Answer with one JSON object and nothing else. Think about the next step only, then either make "
+            f"{calls}, whose results you will be given, or give the final result:\n"
+            f'{{"{THOUGHT}": "...", "{STEP}": {{"{CALLS}": [{{"name": "...", "arguments": {{...}}}}]}}}}\n'
+            f'{{"{THOUGHT}": "...", "{STEP}": {{"{RESULT}": ...}}}}\n'
+            f'"{RESULT}" is {result}.'
+        )
+
+
+GENERIC = GenericStyle()
+
+
+def _envelope_node(parts: AnswerParts, string: Expr) -> Node:
+    """Return the envelope's tree. `string` is the grammar of a JSON string."""
+    call = RegionNode(Region.TOOL_CALL, ChoiceNode(tuple(map(_call_node, parts.tools))))
     several = SequenceNode(
-        (LiteralNode(f'"{CALLS}": ['), RepeatNode(call, ", ", 1, None if parallel else 1), LiteralNode("]"))
+        (LiteralNode(f'"{CALLS}": ['), RepeatNode(call, ", ", 1, None if parts.parallel else 1), LiteralNode("]"))
     )
-    if result is None:
-        answer: Node = RegionNode(Region.CONTENT, JsonNode('"', string), Transform.JSON_STRING_DECODE, stoppable=True)
-    else:
-        answer = result
-    given = SequenceNode((LiteralNode(f'"{RESULT}": '), answer))
+    text = RegionNode(Region.CONTENT, JsonNode('"', string), Transform.JSON_STRING_DECODE, stoppable=True)
+    result = SequenceNode((LiteralNode(f'"{RESULT}": '), parts.content or text))
     return SequenceNode(
         (
             LiteralNode(f'{{"{THOUGHT}": '),
             RegionNode(Region.REASONING, JsonNode('"', string), Transform.JSON_STRING_DECODE),
             LiteralNode(f', "{STEP}": {{'),
-            several if required else ChoiceNode((several, given)),
+            several if parts.required else ChoiceNode((several, result)),
             LiteralNode("}}"),
         )
     )
 
 
-def instructions(tools: Sequence[Tool], schemas: SchemaStyle, result_schema: Any, *, parallel: bool) -> str:
-    """Return the system turn's instructions about the tools and the envelope."""
-    calls = "one or more calls" if parallel else "one call"
-    result = (
-        "your answer, as text"
-        if result_schema is None
-        else f"your answer, a JSON value of the schema {dumps(result_schema)}"
+def _call_node(tool: CallableTool) -> Node:
+    return SequenceNode(
+        (
+            LiteralNode('{"name": "'),
+            tool.named(LiteralNode(tool.name)),
+            LiteralNode('", "arguments": '),
+            tool.arguments_node(),
+            LiteralNode("}"),
+        )
     )
-    return (
-        f"You can call these functions:\n\n{tools_as_text(tools, schemas)}\n\n"
-        "Answer with one JSON object and nothing else. Think about the next step only, then either make "
-        f"{calls}, whose results you will be given, or give the final result:\n"
-        f'{{"{THOUGHT}": "...", "{STEP}": {{"{CALLS}": [{{"name": "...", "arguments": {{...}}}}]}}}}\n'
-        f'{{"{THOUGHT}": "...", "{STEP}": {{"{RESULT}": ...}}}}\n'
-        f'"{RESULT}" is {result}.'
-    )
-
-
-def history(messages: Sequence[Message], *, result_is_json: bool) -> tuple[Message, ...]:
-    """Return the conversation as plain text turns: the assistant's text and calls in the envelope, and the results."""
-    return tuple(_in_envelope(message, result_is_json) for message in messages)
 
 
 def _in_envelope(message: Message, result_is_json: bool) -> Message:
