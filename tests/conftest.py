@@ -7,8 +7,7 @@ import pytest
 from hypothesis import settings
 
 from promptweave.demo.model import write_demo_model
-
-from .serving import Serving, serving
+from tests.support.serving import Serving, serving
 
 # The same examples each time, so that a change is judged by what it changes; and no clock. New ones:
 # --hypothesis-profile=default

@@ -9,10 +9,9 @@ import jsonschema
 import pytest
 
 from promptweave.cli.commands import compile as compile_module
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import sample
-from .running import REQUEST, TEMPLATES, WEATHER, answers, lines, run, tagged
+from tests.support.cli.invoke import REQUEST, TEMPLATES, WEATHER, answers, lines, run, tagged
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import sample
 
 SCHEMA = {
     "type": "object",

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.template.from_gguf import template_from_gguf
-
-from .running import run
+from tests.support.cli.invoke import run
 
 
 def test_writes_a_model_and_says_how_to_serve_it(tmp_path: Path) -> None:

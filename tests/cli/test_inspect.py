@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from promptweave.demo import shipped_model
-
-from .running import TEMPLATES, run
+from tests.support.cli.invoke import TEMPLATES, run
 
 
 def test_describes_a_template_for_a_person() -> None:

@@ -14,9 +14,9 @@ import httpx
 import psutil
 import pytest
 
-from ..serving import COMMAND, FREE_PORTS, START_S, running
-from .running import REQUEST
-from .test_apart import TIMEOUT_S, until_ready
+from tests.cli.test_separate_services import TIMEOUT_S, until_ready
+from tests.support.cli.invoke import REQUEST
+from tests.support.serving import COMMAND, FREE_PORTS, START_S, running
 
 LISTENING = r'"address": "(.*?)"'
 SECRETS = ("Xylophon", "secret_tool", "Quagga")

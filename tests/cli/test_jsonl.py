@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from .running import PROGRAM, REQUEST, tagged
+from tests.support.cli.invoke import PROGRAM, REQUEST, tagged
 
 Ask = Callable[[Any], Any]
 

@@ -11,8 +11,7 @@ import pytest
 
 from promptweave.cli.lazy_group import drop_service_links
 from promptweave.cli.main import COMMANDS, main
-
-from .running import PROGRAM, TEMPLATES, run, shell
+from tests.support.cli.invoke import PROGRAM, TEMPLATES, run, shell
 
 
 def options() -> Iterator[tuple[str, click.Option]]:

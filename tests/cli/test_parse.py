@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .running import REQUEST, answers, lines, run, tagged
+from tests.support.cli.invoke import REQUEST, answers, lines, run, tagged
 
 CALL = '<call>\n{"name": "get_weather", "arguments": {"city": "Zürich"}}\n</call>'
 

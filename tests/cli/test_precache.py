@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ..serving import COMMAND, Serving, serving
+from tests.support.serving import COMMAND, Serving, serving
 
 TOOL = {"type": "function", "function": {"name": "get", "parameters": {"properties": {"a": {"type": "string"}}}}}
 SYSTEM: dict[str, Any] = {"messages": [{"role": "system", "content": "Never mind. " * 40}], "tools": [TOOL]}

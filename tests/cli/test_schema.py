@@ -6,10 +6,9 @@ import pytest
 
 from promptweave.compiler.json_schema.compile import Dialect, compile_schema
 from promptweave.compiler.json_text import COMPACT
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts
-from .running import answers, lines, run
+from tests.support.cli.invoke import answers, lines, run
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"], "additionalProperties": False}
 

@@ -16,9 +16,8 @@ import psutil
 import pytest
 
 from promptweave.demo import shipped_model
-
-from ..fake_llama_server import install
-from ..serving import COMMAND, FREE_PORTS, START_S, gone, serving
+from tests.support.inference.fake_llama_server import install
+from tests.support.serving import COMMAND, FREE_PORTS, START_S, gone, serving
 
 ONE_SLOT = ("--ctx-size", "512")
 

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from ..inference.processes import free_port, somebodys_server
-from ..serving import START_S, running
-from .running import REQUEST
-from .test_apart import TIMEOUT_S, until_ready
-from .test_json_logs import LISTENING, SECRETS, objects, request
+from tests.cli.test_json_logs import LISTENING, SECRETS, objects, request
+from tests.cli.test_separate_services import TIMEOUT_S, until_ready
+from tests.support.cli.invoke import REQUEST
+from tests.support.inference.processes import free_port, somebodys_server
+from tests.support.serving import START_S, running
 
 if TYPE_CHECKING:
-    from ..otlp import Collector
+    from tests.support.otlp_collector import Collector
 else:
     pytest.importorskip("opentelemetry.exporter.otlp.proto.grpc", reason="the extra `otel` is not installed")
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="the extra `otel` is not installed")
-from ..otlp import at_work, collecting, collecting_over_http
+from tests.support.otlp_collector import at_work, collecting, collecting_over_http
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"

@@ -1,5 +1,5 @@
-"""What the facade answers to clients is checked: see `tests/answers.py`."""
+"""What the facade answers to clients is checked: see `tests/support/facade/response_validation.py`."""
 
-from ..answers import noted_answers, watched_answers
+from tests.support.facade.response_validation import noted_answers, watched_answers
 
 __all__ = ["noted_answers", "watched_answers"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 HERE = Path(__file__).parent
 

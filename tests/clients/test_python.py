@@ -8,7 +8,7 @@ import openai
 import pytest
 from pydantic import BaseModel, Field
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 pytestmark = [
     pytest.mark.anyio,

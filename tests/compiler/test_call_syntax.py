@@ -12,10 +12,9 @@ from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message,
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from .test_compile import CHOICES, QUESTION, SCHEMA, calls_of, check_samples, read, template
+from tests.compiler.test_compile import CHOICES, QUESTION, SCHEMA, calls_of, check_samples, read, template
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
 
 KEYED = "<call>\n<function=NAME>\n<parameter=key>\nvalue\n</parameter>\n</function>\n</call>"
 TYPED = '<invoke name="NAME"><arg name="key" string="true">value</arg></invoke>'

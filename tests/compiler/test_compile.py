@@ -16,9 +16,8 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.output.wire import syntax_from_wire, syntax_to_wire
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[2] / "shared" / "corpus" / "templates"

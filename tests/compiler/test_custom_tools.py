@@ -12,11 +12,10 @@ from promptweave.compiler.errors import RequestError
 from promptweave.compiler.request import Call, ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolChoice
 from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from .test_compile import CORPUS, FORECAST, read, template
-from .test_text_grammar import CALCULATOR, language
+from tests.compiler.test_compile import CORPUS, FORECAST, read, template
+from tests.compiler.test_text_grammar import CALCULATOR, language
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
 
 
 def custom(name: str, grammar: TextGrammar | None = None) -> Tool:

@@ -12,11 +12,10 @@ from promptweave.compiler.request import ChatRequest, GrammarSyntax, JsonFormat,
 from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.compiler.styles.custom_tools import input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from ..output.test_lark import judged
-from .test_compile import HERE, QUESTION, SCHEMA, read, template
+from tests.compiler.test_compile import HERE, QUESTION, SCHEMA, read, template
+from tests.output.test_lark import judged
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
 
 TEMPLATES = sorted(path.stem for path in (HERE / "templates").glob("*.jinja"))
 NESTED = TextGrammar(

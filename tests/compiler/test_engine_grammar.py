@@ -14,11 +14,10 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import ToolChoice
 from promptweave.output.grammar.expr import Grammar
 from promptweave.output.grammar.gbnf import to_gbnf
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from .test_compile import QUESTION, template
-from .test_schema import ACCEPTED, REJECTED, grammar_of
+from tests.compiler.test_compile import QUESTION, template
+from tests.compiler.test_schema import ACCEPTED, REJECTED, grammar_of
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
 
 TOOL = Path(__file__).parents[3] / "shared" / "tools" / "gbnf_engine.py"
 

@@ -16,10 +16,9 @@ from promptweave.compiler.request import (
     Tool,
     ToolChoice,
 )
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts
-from .test_compile import read, template
+from tests.compiler.test_compile import read, template
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts
 
 USER = (Message(Role.USER, "Go."),)
 SPECIAL = ("<|im_end|>", "<call>", "</call>", "<function=own>")

@@ -16,8 +16,7 @@ from promptweave.compiler.messages.images import IN_TEXT, MAX_PICTURES
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Picture, Role, Tool, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
-
-from ..pictures import BLUE, RED, picture
+from tests.support.images import BLUE, RED, picture
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "templates"
 PARTS = "{% if m.content is string %}{{ m.content }}{% else %}{% for c in m.content %}PART{% endfor %}{% endif %}"

@@ -16,8 +16,7 @@ from promptweave.compiler.profile.probe_capabilities import template_capabilitie
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
 from promptweave.compiler.styles.functionary_v2 import FUNCTIONARY_V2
 from promptweave.compiler.template.chat_template import ChatTemplate
-
-from .conversations import ASK, ONE, SHAPES, TOOLS, assistant, lost, result, shown, system, user
+from tests.support.compiler.conversations import ASK, ONE, SHAPES, TOOLS, assistant, lost, result, shown, system, user
 
 HERE = Path(__file__).parent
 CORPUS = HERE.parents[2] / "shared" / "corpus" / "templates"

@@ -13,11 +13,10 @@ from promptweave.compiler.request import Tool
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import EMPTY, Branch, Region, RegionNode, Syntax, TextNode
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts
-from .test_call_syntax import BARE, check_splits
-from .test_compile import QUESTION, check_samples, read, template
+from tests.compiler.test_call_syntax import BARE, check_splits
+from tests.compiler.test_compile import QUESTION, check_samples, read, template
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts
 
 
 @pytest.mark.parametrize("end", ["</p>", "\n</p>", "abab", "aab", "\naa", "p"])

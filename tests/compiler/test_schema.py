@@ -13,8 +13,7 @@ from promptweave.compiler import SchemaError, json_schema_to_gbnf
 from promptweave.compiler.json_schema.compile import compile_schema, embed_schema
 from promptweave.compiler.json_text import COMPACT, dumps, loads
 from promptweave.output.grammar.expr import Grammar, Rules
-
-from ..grammars import accepts, sample
+from tests.support.output.grammar_matcher import accepts, sample
 
 WEATHER = {
     "type": "object",

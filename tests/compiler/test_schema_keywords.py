@@ -8,9 +8,8 @@ import jsonschema
 import pytest
 
 from promptweave.compiler import SchemaError
-
-from ..grammars import accepts, sample
-from .test_schema import grammar_of
+from tests.compiler.test_schema import grammar_of
+from tests.support.output.grammar_matcher import accepts, sample
 
 SEVEN = "http://json-schema.org/draft-07/schema#"
 

@@ -15,9 +15,8 @@ import pytest
 from promptweave.compiler import SchemaError
 from promptweave.output.grammar.gbnf import to_gbnf
 from promptweave.output.grammar.safety import check_safe
-
-from ..grammars import accepts, sample
-from .test_schema import grammar_of
+from tests.compiler.test_schema import grammar_of
+from tests.support.output.grammar_matcher import accepts, sample
 
 NAMES = ["a", "b", "c", "ab"]
 PATTERNS = ["^a", "b$", "^[ab]*$", "a+", "^.{2,3}$", "^a|b$", "^(?!a)", "1", "^(ab)*$", "[^a]", "^$", "c"]

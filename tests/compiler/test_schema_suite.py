@@ -20,8 +20,7 @@ from promptweave.compiler.json_schema.compile import embed_schema
 from promptweave.output.grammar.expr import Rules
 from promptweave.output.grammar.gbnf import to_gbnf
 from promptweave.output.grammar.safety import check_safe
-
-from ..engine import engine_or_reader
+from tests.support.output.engine_grammar import engine_or_reader
 
 SUITE = Path(__file__).parents[3] / "shared" / "corpus" / "json-schema-test-suite" / "tests"
 EXPECTED = Path(__file__).with_name("schema_suite.json")

@@ -14,8 +14,7 @@ from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import chat_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
-
-from .test_compile import template
+from tests.compiler.test_compile import template
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,7 @@ from promptweave.compiler.messages.special_token_marks import Segment
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.special_tokens import spellings
-
-from .test_compile import QUESTION, template
+from tests.compiler.test_compile import QUESTION, template
 
 ECHO = ChatTemplate(
     "{% for m in messages %}<|turn|>{{ m.content }}<|end|>{% endfor %}",

@@ -17,11 +17,10 @@ from promptweave.compiler.text_grammar.embed import embed_text, read_text_gramma
 from promptweave.output.grammar.expr import Grammar, Rules
 from promptweave.output.grammar.prefixes import is_viable_prefix
 from promptweave.output.grammar.safety import check_safe
-
-from ..engine import Judge, engine_or_reader
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from .test_compile import CORPUS, QUESTION, calls_of, read, template
+from tests.compiler.test_compile import CORPUS, QUESTION, calls_of, read, template
+from tests.support.output.engine_grammar import Judge, engine_or_reader
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
 
 GBNF, LARK, REGEX = GrammarSyntax.GBNF, GrammarSyntax.LARK, GrammarSyntax.REGEX
 

@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from promptweave.demo import shipped_model
-
-from ..serving import Serving, serving
+from tests.support.serving import Serving, serving
 
 ROOT = Path(__file__).parents[2]
 

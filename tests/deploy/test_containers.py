@@ -9,8 +9,7 @@ import yaml
 from click.testing import CliRunner
 
 from promptweave.cli.main import main
-
-from .manifests import DEPLOY
+from tests.support.deploy.manifests import DEPLOY
 
 CONTAINERFILE = (DEPLOY / "container" / "Containerfile").read_text()
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from .manifests import DEPLOY
+from tests.support.deploy.manifests import DEPLOY
 
 HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin")
 

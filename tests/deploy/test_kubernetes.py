@@ -8,8 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from promptweave.cli.main import main
-
-from .manifests import (
+from tests.support.deploy.manifests import (
     COMPONENTS,
     DEPLOY,
     FILES,

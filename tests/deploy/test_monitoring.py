@@ -12,9 +12,9 @@ import httpx
 import pytest
 import yaml
 
-from ..inference.processes import free_port
-from ..serving import running
-from .manifests import DEPLOY
+from tests.support.deploy.manifests import DEPLOY
+from tests.support.inference.processes import free_port
+from tests.support.serving import running
 
 ALERTS = DEPLOY / "prometheus" / "alerts.yaml"
 DASHBOARD = json.loads((DEPLOY / "grafana" / "promptweave.json").read_text())

@@ -14,10 +14,9 @@ import trustme
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.demo.model import demo_template
-
-from ..serving import FREE_PORTS, Serving, running
-from .commands import ROOT, Command, commands
-from .not_run import NOT_RUN, RUN_BY
+from tests.docs.not_run import NOT_RUN, RUN_BY
+from tests.support.docs.documented_commands import ROOT, Command, commands
+from tests.support.serving import FREE_PORTS, Serving, running
 
 COMMANDS = commands()
 LISTED = [text for table in (RUN_BY, NOT_RUN) for listed in table.values() for text in listed]

@@ -13,8 +13,7 @@ import click
 import pytest
 
 from promptweave.cli.main import main
-
-from .commands import PAGES, ROOT
+from tests.support.docs.documented_commands import PAGES, ROOT
 
 
 def test_options_of_commands_exist() -> None:

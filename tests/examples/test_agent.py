@@ -16,7 +16,7 @@ import openai
 import psutil
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 AGENT = Path(__file__).parents[2] / "examples" / "agent"
 ASKED = "What's the weather in Oslo?"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

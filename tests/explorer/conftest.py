@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 PATIENCE_MS = 120_000
 """For a busy machine: everything is waited for by what it shows, and this is when to give up."""

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ..serving import Serving, running
-from .conftest import Opening
+from tests.explorer.conftest import Opening
+from tests.support.serving import Serving, running
 
 Picture = Callable[[Any, str], None]
 

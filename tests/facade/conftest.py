@@ -1,5 +1,5 @@
-"""Every answer in the tests of the facade is checked: see `tests/answers.py`."""
+"""Every answer in the tests of the facade is checked: see `tests/support/facade/response_validation.py`."""
 
-from ..answers import noted_answers, watched_answers
+from tests.support.facade.response_validation import noted_answers, watched_answers
 
 __all__ = ["noted_answers", "watched_answers"]

@@ -11,10 +11,9 @@ import pytest
 
 from promptweave.facade.openai.audio.subtitles import srt, vtt
 from promptweave.v1 import inference_pb2
-
-from ..fake_whisper_server import install, write_model
-from ..openai_description import check, described
-from ..serving import Serving, serving
+from tests.support.facade.openai_spec import check, described
+from tests.support.inference.fake_whisper_server import install, write_model
+from tests.support.serving import Serving, serving
 
 SOUND = ("speech.wav", b"x" * 1500)
 

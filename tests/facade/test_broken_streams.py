@@ -8,8 +8,7 @@ from promptweave.errors import Code
 from promptweave.facade.backend.clients import ServiceClients
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
-
-from ..rpc.broken_streams import Breaking, breaking_off, close, end_without_a_status, reset
+from tests.support.rpc.broken_streams import Breaking, breaking_off, close, end_without_a_status, reset
 
 pytestmark = pytest.mark.anyio
 

@@ -8,8 +8,8 @@ import jsonschema
 import openai
 import pytest
 
-from ..serving import Serving
-from .weather import CHOICES, REQUEST, check_choice
+from tests.support.facade.weather_request import CHOICES, REQUEST, check_choice
+from tests.support.serving import Serving
 
 
 @pytest.fixture(scope="module")

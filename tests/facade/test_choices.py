@@ -9,7 +9,7 @@ import openai
 import pytest
 from openai.types.chat import ChatCompletionTokenLogprob
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 PLAIN: dict[str, Any] = {
     "model": "gpt-4o",

@@ -6,7 +6,7 @@ import httpx
 import openai
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 NO_END: dict[str, Any] = {"logit_bias": {str(token): -100 for token in range(257, 264)}, "temperature": 0.0}
 """The end of the turn is left out, and what follows is the same each time."""

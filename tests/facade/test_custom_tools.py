@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 CODE = {
     "type": "custom",

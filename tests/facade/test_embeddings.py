@@ -12,9 +12,8 @@ import openai
 import pytest
 
 from promptweave.demo.embedding_model import CONTEXT, WIDTH, write_embedding_model
-
-from ..openai_description import check, described
-from ..serving import Serving, serving
+from tests.support.facade.openai_spec import check, described
+from tests.support.serving import Serving, serving
 
 
 @pytest.fixture(scope="module")

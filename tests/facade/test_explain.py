@@ -9,9 +9,8 @@ import pytest
 
 from promptweave.facade.app import create_app
 from promptweave.facade.options import FacadeOptions
-
-from ..serving import Serving
-from .weather import REQUEST
+from tests.support.facade.weather_request import REQUEST
+from tests.support.serving import Serving
 
 TEMPLATE = "{% for message in messages %}[{{ message.role }}] {{ message.content }}{% endfor %}"
 ASKED = {**REQUEST, "tool_choice": "required", "max_tokens": 40, "seed": 5, "explain": True}

@@ -9,8 +9,7 @@ import pytest
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import read_chat_body
 from promptweave.facade.openai.chat.legacy_functions import with_tools
-
-from ..serving import Serving
+from tests.support.serving import Serving
 
 FUNCTION = {"name": "pick", "parameters": {"type": "object", "properties": {"a": {"enum": ["x"]}}, "required": ["a"]}}
 BODY: dict[str, Any] = {

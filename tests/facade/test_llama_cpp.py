@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from ..serving import COMMAND, Serving
-from .weather import REQUEST
+from tests.support.facade.weather_request import REQUEST
+from tests.support.serving import COMMAND, Serving
 
 
 def post(served: Serving, path: str, body: Any) -> httpx.Response:

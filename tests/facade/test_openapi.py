@@ -19,8 +19,7 @@ from promptweave.facade.app import create_routes
 from promptweave.facade.openapi.document import OPERATIONS, openapi_document
 from promptweave.facade.openapi.responses import ANSWERS
 from promptweave.facade.options import FacadeOptions
-
-from ..serving import Serving
+from tests.support.serving import Serving
 
 DOCUMENT = openapi_document("0")
 RANKING = {"/v1/rerank", "/v1/reranking", "/rerank", "/reranking"}

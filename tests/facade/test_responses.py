@@ -14,9 +14,8 @@ from openai.types.responses import ResponseItemList
 from pydantic import BaseModel
 
 from promptweave.demo.model import write_demo_model
-
-from ..serving import Serving, running, serving
-from .responses import WEATHER, Heard
+from tests.support.facade.responses_events import WEATHER, Heard
+from tests.support.serving import Serving, running, serving
 
 PARAMETERS = WEATHER["parameters"]
 

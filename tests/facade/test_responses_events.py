@@ -18,8 +18,7 @@ from promptweave.v1.output_pb2 import (
     ToolCallFragment,
     ToolCallHeader,
 )
-
-from .responses import Heard
+from tests.support.facade.responses_events import Heard
 
 RESPONSE: dict[str, Any] = {
     "id": "resp_1", "object": "response", "created_at": 1, "error": None, "incomplete_details": None, "instructions": None,

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from ..serving import Serving, running
-from .test_refusals import check
+from tests.facade.test_request_errors import check
+from tests.support.serving import Serving, running
 
 USER = [{"role": "user", "content": "tell me something " * 20}]
 

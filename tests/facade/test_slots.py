@@ -11,8 +11,8 @@ import httpx
 import openai
 import pytest
 
-from ..serving import Serving, serving
-from .weather import CHOICES, REQUEST, check_choice
+from tests.support.facade.weather_request import CHOICES, REQUEST, check_choice
+from tests.support.serving import Serving, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from ..serving import Serving
+from tests.support.serving import Serving
 
 OPEN: dict[str, Any] = {"type": "array", "items": {"type": "string", "maxLength": 4}, "maxItems": 2, "uniqueItems": True}
 SCHEMA = {"type": "object", "properties": {"days": OPEN}, "required": ["days"], "additionalProperties": False}

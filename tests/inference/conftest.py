@@ -7,9 +7,8 @@ import pytest
 
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from ..fake_llama_server import install
-from .running import calling, options, watched
+from tests.support.inference.fake_llama_server import install
+from tests.support.inference.in_process import calling, options, watched
 
 
 @pytest.fixture(scope="session")

@@ -9,10 +9,9 @@ import tempfile
 from pathlib import Path
 
 from promptweave.demo.model import write_demo_model
-
-from ..fake_llama_server import install
-from .fault_kit import Fault, Place
-from .faults import FAULTS
+from tests.inference.faults import FAULTS
+from tests.support.inference.fake_llama_server import install
+from tests.support.inference.fault_injection import Fault, Place
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 

@@ -3,8 +3,7 @@
 `test_faults.py` asserts what is seen; `fault_table.py` writes docs/faults.md with the times.
 """
 
-from .fault_kit import Fault
-from .faults_at_start import (
+from tests.inference.faults_at_start import (
     cut_model,
     killed_while_it_loads,
     memory_runs_out,
@@ -13,7 +12,7 @@ from .faults_at_start import (
     no_model,
     taken_port,
 )
-from .faults_at_work import (
+from tests.inference.faults_at_work import (
     crashing_grammar,
     embedder_killed,
     endpoint_gone,
@@ -25,7 +24,8 @@ from .faults_at_work import (
     stuck,
     whisper_killed,
 )
-from .faults_of_sessions import disk_full, killed_while_it_saves, service_killed_in_a_session
+from tests.inference.faults_of_sessions import disk_full, killed_while_it_saves, service_killed_in_a_session
+from tests.support.inference.fault_injection import Fault
 
 _GONE = "UNAVAILABLE (ENGINE_UNAVAILABLE)"
 _CUT = f"the text so far, then {_GONE}"

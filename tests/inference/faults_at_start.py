@@ -12,9 +12,8 @@ import pytest
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.rpc.address import ListenError
 from promptweave.rpc.server import RpcServer
-
-from .fault_kit import Place, Seen, cut, end_of_start, failed_start
-from .running import eventually, options, watched
+from tests.support.inference.fault_injection import Place, Seen, cut, end_of_start, failed_start
+from tests.support.inference.in_process import eventually, options, watched
 
 
 async def killed_while_it_loads(place: Place) -> Seen:

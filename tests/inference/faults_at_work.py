@@ -25,13 +25,12 @@ from promptweave.v1.inference_pb2 import (
     TranscribeRequest,
 )
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from ..fake_whisper_server import install as install_whisper_server
-from ..fake_whisper_server import write_model as write_whisper_model
-from .fault_kit import CONTEXT, Place, Seen, answers_again, end_of, named
-from .processes import address_of, engine_of, free_port, ready, service, somebodys_server
-from .requests import TIMEOUT_S, Answer, endless, program, request, text
-from .running import alive, calling, eventually, options, watched
+from tests.support.inference.fake_whisper_server import install as install_whisper_server
+from tests.support.inference.fake_whisper_server import write_model as write_whisper_model
+from tests.support.inference.fault_injection import CONTEXT, Place, Seen, answers_again, end_of, named
+from tests.support.inference.in_process import alive, calling, eventually, options, watched
+from tests.support.inference.processes import address_of, engine_of, free_port, ready, service, somebodys_server
+from tests.support.inference.requests import TIMEOUT_S, Answer, endless, program, request, text
 
 
 async def _killed(place: Place, number: signal.Signals, **given: Any) -> Seen:

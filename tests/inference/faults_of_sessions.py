@@ -18,11 +18,10 @@ from promptweave.v1.inference_pb2 import (
     ListSessionsRequest,
 )
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .fault_kit import Place, Seen, answers_again
-from .processes import address_of, ready, service
-from .requests import Answer, answer, program, request, text
-from .running import LONG_S, eventually, options, served
+from tests.support.inference.fault_injection import Place, Seen, answers_again
+from tests.support.inference.in_process import LONG_S, eventually, options, served
+from tests.support.inference.processes import address_of, ready, service
+from tests.support.inference.requests import Answer, answer, program, request, text
 
 LONG = "hello world " * 160
 """Some 2,000 tokens: the vocabulary is bytes."""

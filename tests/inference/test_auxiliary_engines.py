@@ -19,9 +19,8 @@ from promptweave.inference.process.launcher import Order, command
 from promptweave.rpc.channel import channel
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import answer, request
-from .running import LONG_S, calling, eventually, options, watched
+from tests.support.inference.in_process import LONG_S, calling, eventually, options, watched
+from tests.support.inference.requests import answer, request
 
 pytestmark = pytest.mark.anyio
 

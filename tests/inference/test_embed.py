@@ -20,8 +20,7 @@ from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .running import LONG_S, calling, options, watched
+from tests.support.inference.in_process import LONG_S, calling, options, watched
 
 pytestmark = pytest.mark.anyio
 

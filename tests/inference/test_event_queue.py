@@ -13,8 +13,7 @@ from promptweave.inference.scheduling import event_queue as module
 from promptweave.inference.scheduling.event_queue import EventQueue
 from promptweave.output.deltas import ContentDelta
 from promptweave.output.tree import Region, Syntax, TextNode
-
-from .running import eventually
+from tests.support.inference.in_process import eventually
 
 pytestmark = pytest.mark.anyio
 

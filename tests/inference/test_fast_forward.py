@@ -25,9 +25,8 @@ from promptweave.output.tree import JsonNode, LiteralNode, Region, RegionNode, S
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import answer, answers, program, request, sampling, text
-from .running import calling, eventually, options, watched
+from tests.support.inference.in_process import calling, eventually, options, watched
+from tests.support.inference.requests import answer, answers, program, request, sampling, text
 
 pytestmark = pytest.mark.anyio
 

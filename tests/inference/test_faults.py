@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from .fault_kit import Fault, Place
-from .fault_table import PAGE, cells
-from .faults import FAULTS
+from tests.inference.fault_table import PAGE, cells
+from tests.inference.faults import FAULTS
+from tests.support.inference.fault_injection import Fault, Place
 
 pytestmark = pytest.mark.anyio
 

@@ -17,9 +17,8 @@ from promptweave.output.tree import (
 )
 from promptweave.v1 import inference_pb2, output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from ..output.trees import ENVELOPE, TAGGED
-from .requests import Answer, answer, endless, program, request, sampling, text, wrote
+from tests.support.inference.requests import Answer, answer, endless, program, request, sampling, text, wrote
+from tests.support.output.sample_trees import ENVELOPE, TAGGED
 
 pytestmark = pytest.mark.anyio
 

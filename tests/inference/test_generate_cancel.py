@@ -15,9 +15,8 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.rpc import server
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import TIMEOUT_S, endless, program, request
-from .running import LONG_S, eventually, listening, options, served
+from tests.support.inference.in_process import LONG_S, eventually, listening, options, served
+from tests.support.inference.requests import TIMEOUT_S, endless, program, request
 
 pytestmark = pytest.mark.anyio
 

@@ -7,8 +7,7 @@ import pytest
 from promptweave.errors import Code
 from promptweave.v1 import chat_pb2, inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import answer, plain, program, refused, request, sampling, text
+from tests.support.inference.requests import answer, plain, program, refused, request, sampling, text
 
 pytestmark = pytest.mark.anyio
 

@@ -15,9 +15,8 @@ from promptweave.inference.generation.grammar_cache import derivative_of
 from promptweave.inference.generation.grammar_guard import GbnfGuard, gbnf_guard
 from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import Answer, answer, program, read_on, refused, request, sampling, text
-from .running import calling
+from tests.support.inference.in_process import calling
+from tests.support.inference.requests import Answer, answer, program, read_on, refused, request, sampling, text
 
 pytestmark = pytest.mark.anyio
 

@@ -19,9 +19,8 @@ from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import answer, program, request, sampling, text
-from .running import calling, options, watched
+from tests.support.inference.in_process import calling, options, watched
+from tests.support.inference.requests import answer, program, request, sampling, text
 
 pytestmark = pytest.mark.anyio
 

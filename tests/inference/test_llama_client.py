@@ -10,9 +10,8 @@ from promptweave.inference.client.llama_client import Chunk, EngineClient
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import EngineFailedError, EngineUnavailableError, InferenceError
 from promptweave.v1 import output_pb2
-
-from .requests import answer, program, request, text
-from .running import calling, eventually, options, watched
+from tests.support.inference.in_process import calling, eventually, options, watched
+from tests.support.inference.requests import answer, program, request, text
 
 pytestmark = pytest.mark.anyio
 

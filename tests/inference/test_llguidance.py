@@ -15,9 +15,8 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.llguidance import LlguidanceGuard
 from promptweave.inference.errors import EngineFailedError, RequestError
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import answer, program, refused, request, sampling, text
-from .running import options, served, watched
+from tests.support.inference.in_process import options, served, watched
+from tests.support.inference.requests import answer, program, refused, request, sampling, text
 
 pytestmark = pytest.mark.anyio
 

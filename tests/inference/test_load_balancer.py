@@ -28,10 +28,9 @@ from promptweave.inference.process.managed_process import OnReady
 from promptweave.inference.scheduling.quarantine import Quarantine
 from promptweave.inference.scheduling.slot_queue import Caller, SlotQueue
 from promptweave.v1 import inference_pb2
-
-from .processes import free_port, somebodys_server
-from .requests import answer, answers, program, refused, request, text, wrote
-from .running import LONG_S, calling, eventually, watched
+from tests.support.inference.in_process import LONG_S, calling, eventually, watched
+from tests.support.inference.processes import free_port, somebodys_server
+from tests.support.inference.requests import answer, answers, program, refused, request, text, wrote
 
 pytestmark = pytest.mark.anyio
 

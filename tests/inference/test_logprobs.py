@@ -6,9 +6,8 @@ import pytest
 
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from ..output.trees import TAGGED, THINKING
-from .requests import Answer, answer, program, request, sampling, wrote
+from tests.support.inference.requests import Answer, answer, program, request, sampling, wrote
+from tests.support.output.sample_trees import TAGGED, THINKING
 
 pytestmark = pytest.mark.anyio
 

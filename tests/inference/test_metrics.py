@@ -16,10 +16,9 @@ from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.service.metrics import EngineMetrics
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .processes import address_of, engine_of, free_port, ready, service
-from .requests import answer, endless, program, request, text
-from .running import LONG_S, calling, eventually, options, watched
+from tests.support.inference.in_process import LONG_S, calling, eventually, options, watched
+from tests.support.inference.processes import address_of, engine_of, free_port, ready, service
+from tests.support.inference.requests import answer, endless, program, request, text
 
 pytestmark = pytest.mark.anyio
 

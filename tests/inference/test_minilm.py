@@ -14,9 +14,8 @@ import pytest
 
 from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.embeddings.embed import embed
-
-from .minilm import write_minilm
-from .running import options, watched
+from tests.support.inference.in_process import options, watched
+from tests.support.models.minilm import write_minilm
 
 pytestmark = [
     pytest.mark.anyio,

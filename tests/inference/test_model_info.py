@@ -7,8 +7,7 @@ import pytest
 from promptweave.demo.model import demo_template, write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.model_info import query_model_info
-
-from .running import options, watched
+from tests.support.inference.in_process import options, watched
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,7 @@ from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.output.deltas import SyntaxMismatch
 from promptweave.output.message import FinishReason, ParsedMessage
 from promptweave.output.tree import Node, Region, Syntax, TextNode
-
-from ..output.trees import ENVELOPE, LISTED, TAGGED, THINKING
+from tests.support.output.sample_trees import ENVELOPE, LISTED, TAGGED, THINKING
 
 FREE = TextNode(Region.CONTENT)
 

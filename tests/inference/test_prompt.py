@@ -12,9 +12,8 @@ from promptweave.inference.errors import RequestError
 from promptweave.inference.generation.prompt import engine_prompt
 from promptweave.inference.generation.request import Ids, PlainText, Segment, Text
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import answer, plain, program, request, text
-from .running import calling, options, watched
+from tests.support.inference.in_process import calling, options, watched
+from tests.support.inference.requests import answer, plain, program, request, text
 
 pytestmark = pytest.mark.anyio
 

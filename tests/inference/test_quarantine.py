@@ -15,9 +15,8 @@ from promptweave.inference.process import child
 from promptweave.inference.process import supervisor as module
 from promptweave.inference.scheduling.quarantine import Quarantine
 from promptweave.v1 import inference_pb2
-
-from .requests import TIMEOUT_S, answer, program, refused, refused_rest, request, text
-from .running import calling, eventually, options, served, watched
+from tests.support.inference.in_process import calling, eventually, options, served, watched
+from tests.support.inference.requests import TIMEOUT_S, answer, program, refused, refused_rest, request, text
 
 pytestmark = pytest.mark.anyio
 

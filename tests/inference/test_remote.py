@@ -13,10 +13,9 @@ from promptweave.inference.engine.remote import Endpoint
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.options import InferenceOptions
 from promptweave.v1.inference_pb2 import GetModelRequest
-
-from .processes import free_port, somebodys_server
-from .requests import answer, program, refused, request
-from .running import LONG_S, calling, eventually, watched
+from tests.support.inference.in_process import LONG_S, calling, eventually, watched
+from tests.support.inference.processes import free_port, somebodys_server
+from tests.support.inference.requests import answer, program, refused, request
 
 pytestmark = pytest.mark.anyio
 

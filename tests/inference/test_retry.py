@@ -27,9 +27,18 @@ from promptweave.output.deltas import ContentDelta
 from promptweave.output.tree import Region, Syntax, TextNode
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import TIMEOUT_S, answer, answers, endless, program, refused, refused_rest, request, text
-from .running import calling, eventually, options, served, watched
+from tests.support.inference.in_process import calling, eventually, options, served, watched
+from tests.support.inference.requests import (
+    TIMEOUT_S,
+    answer,
+    answers,
+    endless,
+    program,
+    refused,
+    refused_rest,
+    request,
+    text,
+)
 
 pytestmark = pytest.mark.anyio
 

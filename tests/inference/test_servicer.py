@@ -17,8 +17,7 @@ from promptweave.rpc.channel import channel
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .running import LONG_S, listening, options
+from tests.support.inference.in_process import LONG_S, listening, options
 
 pytestmark = pytest.mark.anyio
 

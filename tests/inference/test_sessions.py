@@ -21,9 +21,8 @@ from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2 as pb
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from .requests import Answer, answer, endless, program, refused, request, sampling, text
-from .running import eventually, options, served
+from tests.support.inference.in_process import eventually, options, served
+from tests.support.inference.requests import Answer, answer, endless, program, refused, request, sampling, text
 
 pytestmark = pytest.mark.anyio
 

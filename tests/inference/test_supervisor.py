@@ -14,9 +14,18 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process import supervisor as module
-
-from .requests import answer, endless, program, refused, refused_rest, request, text
-from .running import LONG_S, alive, calling, eventually, left, options, served, socket_folders, watched
+from tests.support.inference.in_process import (
+    LONG_S,
+    alive,
+    calling,
+    eventually,
+    left,
+    options,
+    served,
+    socket_folders,
+    watched,
+)
+from tests.support.inference.requests import answer, endless, program, refused, refused_rest, request, text
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,7 @@ from promptweave.inference.generation.output_reader import MessageReader
 from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.output.deltas import ContentDelta, ReasoningDelta, SchemaViolation
 from promptweave.output.tree import JsonNode, Node, Region, RegionNode, Syntax, TextNode
-
-from ..output.trees import ENVELOPE, TAGGED, THINKING
+from tests.support.output.sample_trees import ENVELOPE, TAGGED, THINKING
 
 OUTPUTS = [
     (TextNode(Region.CONTENT), "some text STO and STOP more"),

@@ -44,10 +44,9 @@ from promptweave.v1.inference_pb2 import (
     TranscribeResponse,
 )
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-
-from ..fake_whisper_server import install, write_model
-from ..whisper_model import write_whisper_model
-from .running import LONG_S, alive, calling, eventually, watched
+from tests.support.inference.fake_whisper_server import install, write_model
+from tests.support.inference.in_process import LONG_S, alive, calling, eventually, watched
+from tests.support.models.whisper_model import write_whisper_model
 
 pytestmark = pytest.mark.anyio
 

@@ -10,10 +10,9 @@ from promptweave.output.grammar.derivative import AmbiguousGrammarError, Derivat
 from promptweave.output.grammar.expr import NOTHING, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 from promptweave.output.grammar.gbnf import to_gbnf
 from promptweave.output.grammar.gbnf_reader import ForeignGrammarError, read_printed
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from .random_exprs import EXPRS, GRAMMARS, TEXTS, WIDE, says
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
+from tests.support.output.random_exprs import EXPRS, GRAMMARS, TEXTS, WIDE, says
 
 
 def start(expr: Expr, **rules: Expr) -> Derivative:

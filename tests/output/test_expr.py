@@ -27,9 +27,8 @@ from promptweave.output.grammar.expr import (
     seq,
     split_literal,
 )
-
-from ..grammars import sample
-from .random_exprs import EXPRS, TEXTS, says
+from tests.support.output.grammar_matcher import sample
+from tests.support.output.random_exprs import EXPRS, TEXTS, says
 
 
 @given(EXPRS, EXPRS, TEXTS)

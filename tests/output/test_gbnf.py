@@ -23,10 +23,9 @@ from promptweave.output.grammar.expr import (
     none_of,
 )
 from promptweave.output.grammar.gbnf import MAX_REPEAT, to_gbnf
-
-from ..gbnf_text import grammar_from_gbnf
-from ..grammars import accepts, sample
-from .random_exprs import EXPRS, TEXTS, says
+from tests.support.output.gbnf_parser import grammar_from_gbnf
+from tests.support.output.grammar_matcher import accepts, sample
+from tests.support.output.random_exprs import EXPRS, TEXTS, says
 
 A, B = Lit("a"), Lit("b")
 

@@ -11,9 +11,8 @@ from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, Content
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import EMPTY, JsonNode, Node, Region, RegionNode, RepeatNode, Syntax, TextNode
-
-from .random_trees import PLAIN, TEXTS, trees
-from .trees import ENVELOPE, LISTED, RAW, TAGGED, THINKING
+from tests.support.output.random_trees import PLAIN, TEXTS, trees
+from tests.support.output.sample_trees import ENVELOPE, LISTED, RAW, TAGGED, THINKING
 
 
 def read(root: Node, pieces: list[str], prefix: str = "") -> tuple[ParsedMessage, bool]:

@@ -24,8 +24,7 @@ from promptweave.output.tree import (
     starts,
 )
 from promptweave.output.tree_grammar import tree_expr
-
-from ..grammars import sample
+from tests.support.output.grammar_matcher import sample
 
 A, B = LiteralNode("a"), LiteralNode("b")
 

@@ -23,9 +23,8 @@ from promptweave.output.tree import (
     TextNode,
 )
 from promptweave.output.tree_grammar import tree_expr
-
-from ..grammars import accepts
-from .trees import TAGGED
+from tests.support.output.grammar_matcher import accepts
+from tests.support.output.sample_trees import TAGGED
 
 
 def grammar_of(node: Node) -> Grammar:

@@ -31,8 +31,7 @@ from promptweave.output.wire import (
     syntax_to_wire,
 )
 from promptweave.v1 import output_pb2
-
-from .random_trees import PLAIN, TEXTS, trees
+from tests.support.output.random_trees import PLAIN, TEXTS, trees
 
 SYNTAXES = st.builds(Syntax, trees(PLAIN), TEXTS)
 

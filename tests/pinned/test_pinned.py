@@ -55,7 +55,7 @@ from promptweave.v1 import error_reason_pb2, inference_pb2, inference_pb2_grpc, 
 # The only internal names that this test needs. Change these lines when the names move.
 from promptweave.errors import Code, PromptweaveError  # isort: skip
 from promptweave.facade.errors import to_http  # isort: skip
-from ..serving import running  # isort: skip
+from tests.support.serving import running  # isort: skip
 
 HERE = Path(__file__).parent
 PIN = bool(os.environ.get("PROMPTWEAVE_PIN"))

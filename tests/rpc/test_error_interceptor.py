@@ -11,8 +11,7 @@ import pytest
 from promptweave.errors import Code, PromptweaveError
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import INTERNAL_MESSAGE
-
-from .serving import SERVICE, call, connected, echo
+from tests.support.rpc.echo_server import SERVICE, call, connected, echo
 
 pytestmark = pytest.mark.anyio
 

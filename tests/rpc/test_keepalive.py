@@ -11,8 +11,7 @@ import pytest
 
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
-
-from .serving import SERVICE, TIMEOUT_S, serving
+from tests.support.rpc.echo_server import SERVICE, TIMEOUT_S, serving
 
 pytestmark = pytest.mark.anyio
 

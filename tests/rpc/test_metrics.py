@@ -15,8 +15,7 @@ from promptweave.rpc.address import ListenError
 from promptweave.rpc.admin_http import serve_admin
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
-
-from .serving import SERVICE, TIMEOUT_S, call, serving
+from tests.support.rpc.echo_server import SERVICE, TIMEOUT_S, call, serving
 
 
 class _RefusedError(PromptweaveError):

@@ -6,8 +6,7 @@ import pytest
 
 from promptweave.rpc.logs import REQUEST_ID
 from promptweave.rpc.request_context import REQUEST_ID_HEADER, outgoing_metadata
-
-from .serving import TIMEOUT_S, connected
+from tests.support.rpc.echo_server import TIMEOUT_S, connected
 
 pytestmark = pytest.mark.anyio
 

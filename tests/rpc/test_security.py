@@ -25,8 +25,7 @@ from promptweave.rpc.channel import Connection, channel
 from promptweave.rpc.credentials import check_files
 from promptweave.rpc.security import NO_SECURITY, Security, SecurityError
 from promptweave.rpc.server import RpcServer
-
-from .serving import SERVICE, TIMEOUT_S, echo, serving
+from tests.support.rpc.echo_server import SERVICE, TIMEOUT_S, echo, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -20,8 +20,7 @@ from promptweave.rpc.address import ListenError, can_be_called
 from promptweave.rpc.admin_http import Readiness
 from promptweave.rpc.channel import MAX_MESSAGE_BYTES, Connection, channel
 from promptweave.rpc.server import LIVENESS, RpcServer, serve
-
-from .serving import SERVICE, TIMEOUT_S, call, connected, echo, serving
+from tests.support.rpc.echo_server import SERVICE, TIMEOUT_S, call, connected, echo, serving
 
 pytestmark = pytest.mark.anyio
 

@@ -1,0 +1,190 @@
+"""Every answer of the facade that a test gets over httpx is checked, by our OpenAPI document and by OpenAI's description.
+
+`watched_answers` is for the conftest.py of tests of the facade. Answers are noted while they are read, and judged when the
+test ends, so that no client takes a fault for one of its own; OpenAI's SDK for Python reads by httpx as well.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import referencing
+from referencing.jsonschema import DRAFT202012
+
+from promptweave.facade.openapi.document import openapi_document
+from promptweave.facade.openapi.responses import ANSWERS, error_schema
+from tests.support.facade.openai_spec import DESCRIPTION, check, check_event
+
+_ANSWERS = {
+    ("POST", "/v1/chat/completions"): "CreateChatCompletionResponse",
+    ("POST", "/v1/completions"): "CreateCompletionResponse",
+    ("POST", "/v1/embeddings"): "CreateEmbeddingResponse",
+    ("GET", "/v1/models"): "ListModelsResponse",
+    ("GET", "/v1/models/*"): "Model",
+    ("POST", "/v1/responses"): "Response",
+    ("GET", "/v1/responses/*"): "Response",
+}
+"""Method and path → the schema of the whole answer."""
+
+
+@dataclass
+class Answer:
+    """What was read of an answer. `data` may end anywhere, where a client hung up."""
+
+    request: httpx.Request
+    response: httpx.Response
+    data: bytearray = field(default_factory=bytearray)
+    whole: bool = False
+
+    def check(self) -> None:
+        """Raises jsonschema.ValidationError and AssertionError."""
+        path, status = self.request.url.path, self.response.status_code
+        is_json = self.response.headers.get("content-type") == "application/json" and status != 499
+        if self.whole and self.data and is_json and (name := _own_kind(self.request.method, path, status)):
+            _own(name).validate(json.loads(self.data))
+        if not DESCRIPTION.exists() or not path.startswith("/v1/") or path.startswith("/v1/messages") or status == 499:
+            return
+        media = self.response.headers.get("content-type", "")
+        if path.startswith("/v1/audio/") and self.response.is_success and media != "application/json":
+            return  # A transcript as text.
+        if media.startswith("text/event-stream"):
+            for event in _events(bytes(self.data)):
+                _check_event(path, event)
+        elif self.whole and self.data and is_json:
+            value = json.loads(self.data)
+            if status >= 400:
+                _check_error(value)
+            elif path.endswith("/input_items"):
+                for item in value["data"]:
+                    check("InputItem", item)
+            elif kind := _kind(self.request.method, path):
+                check(kind, _as_numbers(value) if kind == "CreateEmbeddingResponse" else value)
+
+
+def _kind(method: str, path: str) -> str | None:
+    for (known, pattern), kind in _ANSWERS.items():
+        # Names of models have slashes in them, ids of responses have none.
+        if known == method and re.fullmatch(pattern.replace("*", ".+" if "models" in pattern else "[^/]+"), path):
+            return kind
+    return None
+
+
+def _own_kind(method: str, path: str, status: int) -> str | None:
+    """The schema in our document."""
+    if status >= 400:
+        return error_schema(path, status)
+    for known, name in ANSWERS.items():
+        pattern = re.escape(known).replace(r"\{name\}", ".+").replace(r"\{id\}", "[^/]+").replace(r"\ ", " ")
+        if re.fullmatch(pattern, f"{method.lower()} {path}"):
+            return name
+    return None
+
+
+@cache
+def _own(name: str) -> jsonschema.Draft202012Validator:
+    document = DRAFT202012.create_resource(openapi_document("0"))
+    registry: referencing.Registry[Any] = referencing.Registry().with_resource("urn:promptweave", document)
+    reference = {"$ref": f"urn:promptweave#/components/schemas/{name}"}
+    return jsonschema.Draft202012Validator(reference, registry=registry)
+
+
+def _events(data: bytes) -> Iterator[dict[str, Any]]:
+    """The events that came whole."""
+    *blocks, _ = data.decode(errors="replace").split("\n\n")
+    for block in blocks:
+        for line in block.split("\n"):
+            if line.startswith("data: ") and line != "data: [DONE]":
+                yield json.loads(line.removeprefix("data: "))
+
+
+def _check_event(path: str, event: dict[str, Any]) -> None:
+    if "error" in event and "type" not in event:
+        _check_error(event)
+    elif path == "/v1/responses":
+        check_event(event)
+    elif path == "/v1/chat/completions":
+        check("CreateChatCompletionStreamResponse", event)
+    elif path == "/v1/completions":
+        # There is no schema of their events: of those that are not the last one the reason is null, and so is the usage.
+        choices = [{**choice, "finish_reason": choice["finish_reason"] or "stop"} for choice in event["choices"]]
+        usage = {} if event.get("usage") is None else {"usage": event["usage"]}
+        rest = {name: value for name, value in event.items() if name != "usage"}
+        check("CreateCompletionResponse", {**rest, **usage, "choices": choices})
+
+
+def _check_error(value: dict[str, Any]) -> None:
+    assert value.keys() == {"error"}
+    assert value["error"].keys() == {"message", "type", "param", "code"}
+    check("Error", value["error"])
+
+
+def _as_numbers(value: dict[str, Any]) -> dict[str, Any]:
+    """The description knows no base64."""
+    return {**value, "data": [{**item, "embedding": [0.5]} for item in value["data"]]}
+
+
+class _Teed(httpx.SyncByteStream, httpx.AsyncByteStream):
+    def __init__(self, stream: Any, answer: Answer) -> None:
+        self._stream = stream
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._stream:
+            self._answer.data += piece
+            yield piece
+        self._answer.whole = True
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._stream:
+            self._answer.data += piece
+            yield piece
+        self._answer.whole = True
+
+    def close(self) -> None:
+        self._stream.close()
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+@pytest.fixture(scope="session")
+def noted_answers() -> Iterator[list[Answer]]:
+    """The answers since they were judged last."""
+    noted: list[Answer] = []
+
+    def teed(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        noted.append(Answer(request, response))
+        response.stream = _Teed(response.stream, noted[-1])
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in (httpx.AsyncHTTPTransport, httpx.ASGITransport):
+            patch.setattr(kind, "handle_async_request", _async_noting(kind.handle_async_request, teed))
+        handle = httpx.HTTPTransport.handle_request
+        patch.setattr(httpx.HTTPTransport, "handle_request", lambda self, request: teed(request, handle(self, request)))
+        yield noted
+
+
+def _async_noting(handle: Any, teed: Any) -> Any:
+    async def noting(self: Any, request: httpx.Request) -> httpx.Response:
+        response: httpx.Response = teed(request, await handle(self, request))
+        return response
+
+    return noting
+
+
+@pytest.fixture(autouse=True)
+def watched_answers(noted_answers: list[Answer]) -> Iterator[None]:
+    """Judges the answers of each test when it has ended."""
+    noted_answers.clear()  # Those of tests of something else, in the same process.
+    yield
+    answers = noted_answers.copy()
+    noted_answers.clear()
+    for answer in answers:
+        answer.check()
