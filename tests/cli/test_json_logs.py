@@ -14,8 +14,8 @@ import httpx
 import psutil
 import pytest
 
-from tests.cli.test_separate_services import TIMEOUT_S, until_ready
 from tests.support.cli.invoke import REQUEST
+from tests.support.cli.readiness import TIMEOUT_S, until_ready
 from tests.support.serving import COMMAND, FREE_PORTS, START_S, running
 
 LISTENING = r'"address": "(.*?)"'

@@ -2,7 +2,6 @@
 
 import re
 import subprocess
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,11 @@ import pytest
 import trustme
 
 from tests.support.cli.invoke import REQUEST
+from tests.support.cli.readiness import TIMEOUT_S, until_ready
 from tests.support.inference.processes import free_port
 from tests.support.serving import COMMAND, running
 
 LISTENING = "listening on (.*)"
-TIMEOUT_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +29,6 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trustme.CA().issue_cert("127.0.0.1").private_key_pem.write_to_path(str(folder / "other.pem"))
     (folder / "token").write_text("one-word\n")
     return folder
-
-
-def until_ready(url: str) -> None:
-    """Waits until it says so."""
-    end = time.monotonic() + TIMEOUT_S
-    while not httpx.get(f"{url}/ready").is_success:
-        assert time.monotonic() < end, httpx.get(f"{url}/ready").text
-        time.sleep(0.05)
 
 
 def started(stack: ExitStack, *arguments: str | Path) -> str:

@@ -17,9 +17,9 @@ import httpx
 import pytest
 
 from tests.cli.test_json_logs import LISTENING, SECRETS, objects, request
-from tests.cli.test_separate_services import TIMEOUT_S, until_ready
 from tests.support.cli.invoke import REQUEST
-from tests.support.inference.processes import free_port, somebodys_server
+from tests.support.cli.readiness import TIMEOUT_S, until_ready
+from tests.support.inference.processes import external_server, free_port
 from tests.support.serving import START_S, running
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ async def test_one_trace(demo_model: Path, tmp_path: Path, monkeypatch: pytest.M
     # As our own engines: else its threads wait for each other spinning, which takes for ever on a busy machine.
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
     port = free_port()
-    async with somebodys_server(demo_model, port):
+    async with external_server(demo_model, port):
         with (
             collecting() as collector,
             recording(port) as recorder,

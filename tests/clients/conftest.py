@@ -1,5 +1,5 @@
 """What the facade answers to clients is checked: see `tests/support/facade/response_validation.py`."""
 
-from tests.support.facade.response_validation import noted_answers, watched_answers
+from tests.support.facade.response_validation import recorded_responses, validated_responses
 
-__all__ = ["noted_answers", "watched_answers"]
+__all__ = ["recorded_responses", "validated_responses"]

@@ -18,8 +18,8 @@ import pytest
 
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo.model import write_demo_model
-from tests.compiler.test_normalize import CORPUS, NAMES
-from tests.support.compiler.conversations import SHAPES, Shape, shown, texts
+from tests.support.compiler.conversations import SHAPES, Shape, rendered, texts
+from tests.support.compiler.templates import CORPUS, NAMES
 
 pytest.importorskip("xllamacpp")
 
@@ -122,7 +122,7 @@ def compare(engine: Engine, name: str, source: str) -> Counter[str]:
         if theirs is None:
             counts["the engine refuses"] += 1
             continue
-        ours, warnings = shown(request, template)
+        ours, warnings = rendered(request, template)
         if ours == theirs:
             counts["the same"] += 1
         elif any(text not in theirs for _, text in texts(request)):

@@ -1,20 +1,29 @@
 """Calling styles that are derived: one template of our own for each family, and what must not be derived."""
 
 import json
-import random
 from dataclasses import replace
 
 import pytest
 
-from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, Tool
 from promptweave.compiler.template.chat_template import ChatTemplate
-from promptweave.output.message import ParsedMessage
-from promptweave.output.parse.parser import OutputParser
-from tests.compiler.test_compile import CHOICES, QUESTION, SCHEMA, calls_of, check_samples, read, template
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import (
+    BARE,
+    CHOICES,
+    QUESTION,
+    SCHEMA,
+    WIDE_QUESTION,
+    calls_of,
+    check_samples,
+    check_splits,
+    profile_of,
+    read,
+)
 from tests.support.output.gbnf_parser import grammar_from_gbnf
-from tests.support.output.grammar_matcher import accepts, sample
+from tests.support.output.grammar_matcher import accepts
 
 KEYED = "<call>\n<function=NAME>\n<parameter=key>\nvalue\n</parameter>\n</function>\n</call>"
 TYPED = '<invoke name="NAME"><arg name="key" string="true">value</arg></invoke>'
@@ -58,13 +67,9 @@ CONTENT = {
 }
 
 
-def found(name: str) -> Profile:
-    return profile(template(name))
-
-
 @pytest.mark.parametrize("name", SYNTAXES)
 def test_derives(name: str) -> None:
-    known = found(name)
+    known = profile_of(name)
     assert known.calls, known.notes
     assert known.calls.example() == SYNTAXES[name]
     reasoning = known.reasoning
@@ -73,35 +78,13 @@ def test_derives(name: str) -> None:
 
 
 def test_says_what_was_noticed() -> None:
-    assert "ids of calls are 9 letters and digits" in found("ids").notes
-    assert "only one call can be written in a turn" in found("channels").notes
-    assert "enable_thinking=True asks for an answer with '<|assistant|><|think|>'" in found("counted").notes
-    assert found("channels").stops == ("<|return|>", "<|call|>")
+    assert "ids of calls are 9 letters and digits" in profile_of("ids").notes
+    assert "only one call can be written in a turn" in profile_of("channels").notes
+    assert "enable_thinking=True asks for an answer with '<|assistant|><|think|>'" in profile_of("counted").notes
+    assert profile_of("channels").stops == ("<|return|>", "<|call|>")
 
 
 # -- what the grammar says is what the parser reads, and what the schemas allow --
-
-WIDE = Tool(
-    "get_weather",
-    "Everything that plain arguments may be",
-    {
-        "type": "object",
-        "properties": {
-            "any": {"type": "string", "description": "free text"},
-            "unit": {"enum": ["celsius", "fahrenheit", "c"]},
-            "n": {"type": "integer"},
-            "x": {"type": ["number", "null"]},
-            "ok": {"type": "boolean"},
-            "word": {"anyOf": [{"type": "string"}, {"type": "null"}]},
-            "list": {"type": "array", "items": {"type": "string"}},
-            "obj": {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "required": ["a"]},
-        },
-        "$defs": {"A": {"enum": ["p", "q", 1]}},
-        "required": ["unit", "n"],
-    },
-)
-BARE = Tool("get_weather_forecast")
-WIDE_QUESTION = replace(QUESTION, tools=(WIDE, BARE))
 
 
 @pytest.mark.parametrize("name", SYNTAXES)
@@ -116,29 +99,11 @@ def test_whatever_the_grammar_says_is_a_valid_message(name: str, choice: str, pa
         check_splits(compiled, 2)
 
 
-def check_splits(compiled: Compiled, number: int) -> None:
-    """Reading in pieces is reading at once."""
-    grammar = grammar_from_gbnf(compiled.grammar or "")
-    for seed in range(number):
-        chance = random.Random(seed)
-        text = sample(grammar, chance, budget=150)
-        parser, message = OutputParser(compiled.syntax, new_id=lambda: "id"), ParsedMessage()
-        whole, once = OutputParser(compiled.syntax, new_id=lambda: "id"), ParsedMessage()
-        once.extend([*whole.start(), *whole.feed(text), *whole.finish()])
-        message.extend(parser.start())
-        while text:
-            length = chance.randint(1, 4)
-            message.extend(parser.feed(text[:length]))
-            text = text[length:]
-        message.extend(parser.finish())
-        assert message == once
-
-
 @pytest.mark.parametrize("name", [name for name in SYNTAXES if name not in ("headed", "channels")])
 def test_reads_what_the_template_writes(name: str) -> None:
     """A call of the history, as the template writes it, is one that the grammar has."""
     said = Message(Role.ASSISTANT, None, tool_calls=(Call("abcdefghi", "get_weather", '{"unit": "c", "n": 3}'),))
-    calls = found(name).calls
+    calls = profile_of(name).calls
     assert calls
     messages = (*WIDE_QUESTION.messages, said, Message(Role.USER, "zq"))
     prompt = compile_prompt(replace(WIDE_QUESTION, messages=messages), template(name)).prompt
@@ -305,7 +270,10 @@ def test_a_prompt_that_forbids_thoughts_leaves_none() -> None:
     end = "<|close|>reply<|sep|><|close|>assistant<|sep|>"
     assert accepts(grammar, f"hi{end}")
     assert not accepts(grammar, "<|open|>thought<|sep|>hm<|close|>thought<|sep|><|open|>reply<|sep|>hi<|close|>reply<|sep|>")
-    assert "thinking=False asks for an answer with '<|open|>assistant<|sep|><|open|>reply<|sep|>'" in found("sections").notes
+    assert (
+        "thinking=False asks for an answer with '<|open|>assistant<|sep|><|open|>reply<|sep|>'"
+        in profile_of("sections").notes
+    )
 
 
 @pytest.mark.parametrize("name", CONTENT)

@@ -10,9 +10,8 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import ChatRequest, JsonFormat
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.compiler.test_call_syntax import WIDE_QUESTION, check_splits
-from tests.compiler.test_compile import CHOICES, QUESTION, SCHEMA, check_samples
 from tests.support.compiler.template_table import CORPUS, PAGE, table
+from tests.support.compiler.tool_calls import CHOICES, QUESTION, SCHEMA, WIDE_QUESTION, check_samples, check_splits
 
 TEMPLATES = sorted(CORPUS.glob("*.jinja")) if CORPUS.is_dir() else []
 

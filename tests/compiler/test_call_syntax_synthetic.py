@@ -8,8 +8,7 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Call, Message, Role
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.compiler.test_call_syntax import WIDE_QUESTION, check_splits
-from tests.compiler.test_compile import CHOICES, check_samples, read
+from tests.support.compiler.tool_calls import CHOICES, WIDE_QUESTION, check_samples, check_splits, read
 
 _FRAME = (
     "{%- if tools %}<|system|>{{ tools | tojson }}<|end|>{% endif %}{%- for m in messages %}<|{{ m.role }}|>"

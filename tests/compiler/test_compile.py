@@ -1,68 +1,21 @@
 """The main path: request and template → prompt, grammar, syntax. Templates of our own, and the corpus where it is there."""
 
-import json
 import random
 from dataclasses import replace
 from pathlib import Path
 
-import jsonschema
 import pytest
 
-from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import CompilerError, RequestError, SchemaError, TemplateError, UnsupportedError
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.message import ParsedMessage
-from promptweave.output.parse.parser import OutputParser
-from promptweave.output.wire import syntax_from_wire, syntax_to_wire
+from tests.support.compiler.templates import CORPUS, template
+from tests.support.compiler.tool_calls import CHOICES, QUESTION, SCHEMA, WEATHER, calls_of, check_samples, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts, sample
-
-HERE = Path(__file__).parent
-CORPUS = HERE.parents[2] / "shared" / "corpus" / "templates"
-
-WEATHER = Tool(
-    "get_weather",
-    "Get the weather",
-    {
-        "type": "object",
-        "properties": {"city": {"type": "string", "description": "The city"}, "unit": {"enum": ["celsius", "fahrenheit"]}},
-        "required": ["city"],
-    },
-)
-FORECAST = Tool(
-    "get_weather_forecast",
-    "Get a forecast",
-    {
-        "type": "object",
-        "properties": {"days": {"type": "integer"}, "city": {"type": "string"}},
-        "required": ["days", "city"],
-    },
-)
-SCHEMA = {
-    "type": "object",
-    "properties": {"answer": {"type": "number"}},
-    "required": ["answer"],
-    "additionalProperties": False,
-}
-QUESTION = ChatRequest((Message(Role.SYSTEM, "Be brief."), Message(Role.USER, "How is the weather?")), (WEATHER, FORECAST))
-
-
-def template(name: str) -> ChatTemplate:
-    return ChatTemplate((HERE / "templates" / f"{name}.jinja").read_text(), "<s>", "</s>")
-
-
-def read(compiled: Compiled, text: str) -> tuple[ParsedMessage, bool]:
-    parser = OutputParser(syntax_from_wire(syntax_to_wire(compiled.syntax)))
-    message = ParsedMessage()
-    message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
-    return message, parser.complete
-
-
-def calls_of(message: ParsedMessage) -> list[tuple[str, object]]:
-    return [(call.name, json.loads(call.arguments)) for call in message.tool_calls]
-
 
 # -- profiles --
 
@@ -162,13 +115,6 @@ def test_the_prefix_key_is_a_conversation_s() -> None:
 
 # -- the output: what the grammar can say is what the parser reads, and what the schema allows --
 
-CHOICES = {
-    "auto": ToolChoice(),
-    "required": ToolChoice(required=True),
-    "named": ToolChoice(True, ("get_weather",)),
-    "allowed": ToolChoice(False, ("get_weather_forecast",)),
-}
-
 
 @pytest.mark.parametrize("choice", CHOICES)
 @pytest.mark.parametrize("parallel", [True, False], ids=["parallel", "single"])
@@ -184,27 +130,6 @@ def test_whatever_the_grammar_says_is_a_valid_message(
         QUESTION, tool_choice=CHOICES[choice], parallel_tool_calls=parallel, response_format=wanted, style=style
     )
     check_samples(request, compile_prompt(request, template(name)), 25)
-
-
-def check_samples(request: ChatRequest, compiled: Compiled, number: int) -> None:
-    assert compiled.grammar
-    grammar = grammar_from_gbnf(compiled.grammar)
-    tools = {tool.name: tool for tool in request.tools}
-    allowed = request.tool_choice.names or tuple(tools)
-    for seed in range(number):
-        text = sample(grammar, random.Random(seed), budget=150)
-        message, complete = read(compiled, text)
-        assert complete, (text, message)
-        assert not message.warnings
-        for name, arguments in calls_of(message):
-            assert name in allowed
-            jsonschema.validate(arguments, tools[name].parameters)
-        assert message.tool_calls or not request.tool_choice.required
-        assert len(message.tool_calls) <= 1 or request.parallel_tool_calls
-        if request.response_format and not message.tool_calls:
-            jsonschema.validate(json.loads(message.content or ""), request.response_format.schema)
-        if request.tool_choice.required:
-            assert message.content is None
 
 
 def test_a_marker_in_text_is_always_a_call() -> None:

@@ -12,8 +12,9 @@ from promptweave.compiler.errors import RequestError
 from promptweave.compiler.request import Call, ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolChoice
 from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.compiler.test_compile import CORPUS, FORECAST, read, template
 from tests.compiler.test_text_grammar import CALCULATOR, language
+from tests.support.compiler.templates import CORPUS, template
+from tests.support.compiler.tool_calls import FORECAST, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts, sample
 

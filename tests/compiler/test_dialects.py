@@ -12,12 +12,13 @@ from promptweave.compiler.request import ChatRequest, GrammarSyntax, JsonFormat,
 from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.compiler.styles.custom_tools import input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.compiler.test_compile import HERE, QUESTION, SCHEMA, read, template
 from tests.output.test_lark import judged
+from tests.support.compiler.templates import TEMPLATES, template
+from tests.support.compiler.tool_calls import QUESTION, SCHEMA, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts, sample
 
-TEMPLATES = sorted(path.stem for path in (HERE / "templates").glob("*.jinja"))
+OURS = sorted(path.stem for path in TEMPLATES.glob("*.jinja"))
 NESTED = TextGrammar(
     GrammarSyntax.LARK, 'start: "[" (start ("," start)*)? "]" | /[a-c]/ | "é"i', pointer="/tools/0/custom/grammar"
 )
@@ -55,7 +56,7 @@ def agree(gbnf: str, lark: str) -> None:
     assert judged(lark, near) == [accepts(grammar, text) for text in near]
 
 
-@pytest.mark.parametrize("name", TEMPLATES)
+@pytest.mark.parametrize("name", OURS)
 def test_both_are_one_language(name: str) -> None:
     for asked in REQUESTS.values():
         gbnf, lark = both(asked, template(name))

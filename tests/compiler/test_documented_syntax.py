@@ -9,8 +9,7 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Call, Message, Role, Tool
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.compiler.test_call_syntax import WIDE_QUESTION, check_splits
-from tests.compiler.test_compile import CHOICES, QUESTION, check_samples, read
+from tests.support.compiler.tool_calls import CHOICES, QUESTION, WIDE_QUESTION, check_samples, check_splits, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts
 

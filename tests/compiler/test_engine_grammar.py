@@ -14,8 +14,10 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import ToolChoice
 from promptweave.output.grammar.expr import Grammar
 from promptweave.output.grammar.gbnf import to_gbnf
-from tests.compiler.test_compile import QUESTION, template
-from tests.compiler.test_schema import ACCEPTED, REJECTED, grammar_of
+from tests.compiler.test_schema import ACCEPTED, REJECTED
+from tests.support.compiler.schema_grammar import grammar_of
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import QUESTION
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts, sample
 

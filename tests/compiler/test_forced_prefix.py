@@ -16,7 +16,8 @@ from promptweave.compiler.request import (
     Tool,
     ToolChoice,
 )
-from tests.compiler.test_compile import read, template
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts
 

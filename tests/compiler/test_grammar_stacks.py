@@ -10,8 +10,8 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.json_schema.emit import objects
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolChoice
-from tests.compiler.test_compile import template
-from tests.compiler.test_schema import grammar_of
+from tests.support.compiler.schema_grammar import grammar_of
+from tests.support.compiler.templates import template
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts, most_stacks, sample
 

@@ -16,7 +16,7 @@ from promptweave.compiler.messages.images import IN_TEXT, MAX_PICTURES
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.request import Call, ChatRequest, Message, Picture, Role, Tool, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.support.images import BLUE, RED, picture
+from tests.support.images import BLUE, RED, image_file
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "templates"
 PARTS = "{% if m.content is string %}{{ m.content }}{% else %}{% for c in m.content %}PART{% endfor %}{% endif %}"
@@ -68,7 +68,7 @@ def chat_template(source: str, special: tuple[str, ...] = ("<|im_start|>", "<|im
 
 
 def shown(place: int, color: tuple[int, ...] = RED, pointer: str = "/messages/0/content/1/image") -> Picture:
-    return Picture(place, picture(color), "image/png", pointer)
+    return Picture(place, image_file(color), "image/png", pointer)
 
 
 def look(content: str = "see this, please", *pictures: Picture, role: Role = Role.USER) -> Message:
@@ -78,7 +78,7 @@ def look(content: str = "see this, please", *pictures: Picture, role: Role = Rol
 def colors(compiled: Compiled) -> list[str]:
     """The pictures of a prompt."""
     found = [segment.picture.data for segment in compiled.segments if segment.picture]
-    names = {picture(RED): "red", picture(BLUE): "blue"}
+    names = {image_file(RED): "red", image_file(BLUE): "blue"}
     return [names[data] for data in found]
 
 
@@ -214,7 +214,7 @@ def enlarged() -> bytes:
     ("data", "why"),
     [
         pytest.param(b"hello", "is not an image", id="text"),
-        pytest.param(picture(size=(300, 300))[:100], "corrupted or truncated", id="cut"),
+        pytest.param(image_file(size=(300, 300))[:100], "corrupted or truncated", id="cut"),
         pytest.param(enlarged(), "at most 50 million", id="bomb"),
     ],
 )

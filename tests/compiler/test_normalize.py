@@ -16,16 +16,19 @@ from promptweave.compiler.profile.probe_capabilities import template_capabilitie
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
 from promptweave.compiler.styles.functionary_v2 import FUNCTIONARY_V2
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.support.compiler.conversations import ASK, ONE, SHAPES, TOOLS, assistant, lost, result, shown, system, user
-
-HERE = Path(__file__).parent
-CORPUS = HERE.parents[2] / "shared" / "corpus" / "templates"
-NAMES = ("bare", "inside", "listed", "nine", "single", "tagged", "textual")
-
-
-def template(name: str) -> ChatTemplate:
-    return ChatTemplate((HERE / "templates" / f"{name}.jinja").read_text(), "<s>", "</s>")
-
+from tests.support.compiler.conversations import (
+    ASK,
+    ONE,
+    SHAPES,
+    TOOLS,
+    assistant,
+    missing_texts,
+    rendered,
+    result,
+    system,
+    user,
+)
+from tests.support.compiler.templates import CORPUS, NAMES, template
 
 # -- what templates take --
 
@@ -198,7 +201,7 @@ _AFTER_TOOLS = {"single": "<user>", "nine": "[ASK]"}
     ("name", "shape", "prompt", "told"), [pytest.param(*case, id=f"{case[0]}-{case[1]}") for case in PROMPTS]
 )
 def test_prompts(name: str, shape: str, prompt: str, told: list[str]) -> None:
-    written, warnings = shown(SHAPES[shape].request(), template(name))
+    written, warnings = rendered(SHAPES[shape].request(), template(name))
     assert written[written.find(_AFTER_TOOLS.get(name, "")) :] == prompt
     about_messages = [warning for warning in warnings if warning.path.startswith("/messages")]
     assert [f"{warning.code} {warning.path}" for warning in about_messages] == told
@@ -206,7 +209,7 @@ def test_prompts(name: str, shape: str, prompt: str, told: list[str]) -> None:
 
 def test_a_template_that_takes_nothing_but_one_user_message_gets_a_transcript() -> None:
     source = "{% if messages | length != 1 %}{{ raise_exception('one message') }}{% endif %}<{{ messages[0].content }}>"
-    prompt, warnings = shown(SHAPES["whole exchange"].request(), ChatTemplate(source))
+    prompt, warnings = rendered(SHAPES["whole exchange"].request(), ChatTemplate(source))
     assert prompt.startswith(
         '<User: Is it raining there?\n\nAssistant: [called get_weather with {"city": "Vaduz"}]\n\nUser: ['
     )
@@ -216,13 +219,13 @@ def test_a_template_that_takes_nothing_but_one_user_message_gets_a_transcript() 
 def test_what_is_lost_in_every_form_is_told() -> None:
     source = "{% for message in messages %}{{ message.content | replace('secret', '***') }}{% endfor %}"
     messages = (user("What is up?"), assistant("The secret word."), user("And now?"))
-    _, warnings = shown(ChatRequest(messages), ChatTemplate(source))
+    _, warnings = rendered(ChatRequest(messages), ChatTemplate(source))
     assert [(warning.code, warning.path) for warning in warnings] == [("content_lost", "/messages/1/content")]
 
 
 def test_short_texts_are_not_found_by_chance() -> None:
     source = "{% for message in messages if message.role != 'assistant' or loop.first %}<{{ message.content }}>{% endfor %}"
-    prompt, warnings = shown(ChatRequest((user("ab"), assistant("a"), user("b"))), ChatTemplate(source))
+    prompt, warnings = rendered(ChatRequest((user("ab"), assistant("a"), user("b"))), ChatTemplate(source))
     assert "Assistant: a" in prompt
     assert {warning.code for warning in warnings} == {"conversation_as_text"}
 
@@ -234,26 +237,26 @@ def test_an_error_of_the_template_that_nothing_helps_against_is_the_first_one() 
 
 def test_reasoning_of_the_turn_that_is_going_on_is_missed_and_older_one_is_not() -> None:
     going_on = SHAPES["reasoning"].request()
-    _, warnings = shown(going_on, template("listed"))
+    _, warnings = rendered(going_on, template("listed"))
     assert [(warning.code, warning.path) for warning in warnings] == [("reasoning_dropped", "/messages/1/reasoning_content")]
-    assert shown(going_on, template("tagged"))[1] == []
-    assert shown(SHAPES["old reasoning"].request(), template("listed"))[1] == []
+    assert rendered(going_on, template("tagged"))[1] == []
+    assert rendered(SHAPES["old reasoning"].request(), template("listed"))[1] == []
 
 
 def test_thoughts_in_old_contents_go_where_the_template_drops_them_and_stay_where_not() -> None:
     messages = (ASK, assistant("<think>\nLet me see.\n</think>\n\nIt is pouring."), user("And now?"))
     source = "{% for m in messages %}<{{ (m.content | string).split('</think>') | last }}>{% endfor %}"
-    prompt, warnings = shown(ChatRequest(messages), ChatTemplate(source))
+    prompt, warnings = rendered(ChatRequest(messages), ChatTemplate(source))
     assert prompt == "<Is it raining there?><It is pouring.><And now?>"
     assert warnings == []
-    prompt, _ = shown(ChatRequest(messages), template("listed"))
+    prompt, _ = rendered(ChatRequest(messages), template("listed"))
     assert "<think>\nLet me see.\n</think>\n\nIt is pouring." in prompt
 
 
 def test_calls_without_ids_are_answered_in_order() -> None:
     calls = (Call("", "get_weather", '{"city": "Vaduz"}'), Call("", "get_weather", '{"city": "Quito"}'))
     messages = (ASK, assistant(None, *calls), result("17 drizzle", None), result("25 sun", None))
-    prompt, warnings = shown(ChatRequest(messages, TOOLS), template("single"))
+    prompt, warnings = rendered(ChatRequest(messages, TOOLS), template("single"))
     assert prompt.index("Vaduz") < prompt.index("17 drizzle") < prompt.index("Quito") < prompt.index("25 sun")
     assert [warning.code for warning in warnings] == ["calls_split"]
 
@@ -319,7 +322,7 @@ def test_nothing_is_lost_although_a_later_message_repeats_it(turns: int, other: 
     texts = [f"Said once, in message {place}. {'More of it. ' * 40}" for place in range(2 * turns + 1)]
     texts[-1] = other.format(texts[1])
     messages = tuple(assistant(text) if place % 2 else user(text) for place, text in enumerate(texts))
-    prompt, _ = shown(ChatRequest(messages), ChatTemplate(source))
+    prompt, _ = rendered(ChatRequest(messages), ChatTemplate(source))
     assert prompt.count(texts[1]) == 2
 
 
@@ -341,7 +344,7 @@ def test_nothing_is_lost_although_a_thought_quotes_it() -> None:
         assistant("He is four years old."),
         user(f"I said: {said}"),
     )
-    prompt, warnings = shown(ChatRequest(messages), ChatTemplate(source))
+    prompt, warnings = rendered(ChatRequest(messages), ChatTemplate(source))
     assert prompt.count(said) == 3 or "conversation_as_text" in {warning.code for warning in warnings}
 
 
@@ -351,9 +354,9 @@ def test_nothing_is_lost_although_a_thought_quotes_it() -> None:
 def check(request: ChatRequest, given_template: ChatTemplate) -> None:
     """Nothing lost in silence, in the style that requests get and in the template's own words."""
     compiled = compile_prompt(request, given_template)
-    for prompt, warnings in ((compiled.prompt, compiled.warnings), shown(request, given_template)):
+    for prompt, warnings in ((compiled.prompt, compiled.warnings), rendered(request, given_template)):
         told = {warning.path for warning in warnings}
-        assert [path for path in lost(request, prompt) if path not in told] == []
+        assert [path for path in missing_texts(request, prompt) if path not in told] == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -414,7 +417,7 @@ def test_random_conversations(name: str, request_: ChatRequest) -> None:
     except RequestError:
         assert not request_.messages
         return
-    for prompt, warnings in ((compiled.prompt, compiled.warnings), shown(request_, template(name))):
+    for prompt, warnings in ((compiled.prompt, compiled.warnings), rendered(request_, template(name))):
         told = {warning.path for warning in warnings}
         for place, message in enumerate(request_.messages):
             ends = (message.content[:8], message.content[-6:]) if message.content else ()

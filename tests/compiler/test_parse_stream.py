@@ -17,9 +17,9 @@ from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
-from tests.compiler.test_compile import QUESTION, SCHEMA, template
 from tests.compiler.test_custom_tools import FREE, LIMITED
-from tests.compiler.test_servicer import compiler  # noqa: F401 - a fixture
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import QUESTION, SCHEMA
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import sample
 
@@ -83,7 +83,7 @@ def test_any_split_gives_the_same_message(name: str, kind: str, style: str, seed
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("kind", REQUESTS)
-async def test_parse_and_parse_stream_agree(compiler: PromptCompilerServiceStub, kind: str) -> None:  # noqa: F811
+async def test_parse_and_parse_stream_agree(compiler: PromptCompilerServiceStub, kind: str) -> None:
     for seed in range(12):
         of = compiled(TEMPLATES[seed % len(TEMPLATES)], kind)
         text = output(of, seed)

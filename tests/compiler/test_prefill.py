@@ -14,8 +14,8 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.v1 import prompt_compiler_pb2
-from tests.compiler.test_normalize import CORPUS, NAMES, template
 from tests.support.compiler.conversations import ASK, ONE, SAID, TOOLS, assistant, result, system, user
+from tests.support.compiler.templates import CORPUS, NAMES, template
 
 BEGUN = assistant("It is: ")
 REQUEST = ChatRequest((ASK, BEGUN), continue_final_message=True)

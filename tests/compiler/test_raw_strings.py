@@ -13,8 +13,8 @@ from promptweave.compiler.request import Tool
 from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import EMPTY, Branch, Region, RegionNode, Syntax, TextNode
-from tests.compiler.test_call_syntax import BARE, check_splits
-from tests.compiler.test_compile import QUESTION, check_samples, read, template
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import BARE, QUESTION, check_samples, check_splits, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts
 

@@ -15,7 +15,7 @@ from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.compiler.regex.ecma_parser import PatternError
 from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
 from promptweave.compiler.regex.formats import FORMATS, format_dfa
-from tests.compiler.test_schema import grammar_of
+from tests.support.compiler.schema_grammar import grammar_of
 from tests.support.output.grammar_matcher import accepts
 
 TEXTS = st.text(alphabet="abc1_ -\n", max_size=8)

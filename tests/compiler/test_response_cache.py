@@ -16,7 +16,7 @@ from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import prompt_compiler_pb2
-from tests.compiler.test_servicer import request
+from tests.support.compiler.wire_requests import request
 
 CLOCKS = {
     "{{ strftime_now('%H:%M:%S.%f') }}": False,

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptweave.compiler import SchemaError, json_schema_to_gbnf
-from promptweave.compiler.json_schema.compile import compile_schema, embed_schema
+from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.compiler.json_text import COMPACT, dumps, loads
-from promptweave.output.grammar.expr import Grammar, Rules
+from tests.support.compiler.schema_grammar import grammar_of
 from tests.support.output.grammar_matcher import accepts, sample
 
 WEATHER = {
@@ -35,12 +35,6 @@ TREE = {
         }
     },
 }
-
-
-def grammar_of(schema: Any, **options: Any) -> Grammar:
-    rules = Rules()
-    root, _ = embed_schema(schema, rules, **options)
-    return rules.grammar(root)
 
 
 ACCEPTED = [

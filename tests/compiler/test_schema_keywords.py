@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from promptweave.compiler import SchemaError
-from tests.compiler.test_schema import grammar_of
+from tests.support.compiler.schema_grammar import grammar_of
 from tests.support.output.grammar_matcher import accepts, sample
 
 SEVEN = "http://json-schema.org/draft-07/schema#"

@@ -14,7 +14,7 @@ from promptweave.output.grammar.expr import Alt, Grammar, Lit, Ref, Rep, Rules, 
 from promptweave.output.grammar.gbnf import MAX_CHARACTERS
 from promptweave.output.grammar.safety import UnsafeGrammarError, check_safe
 from promptweave.output.parse.schema_check import find_violation
-from tests.compiler.test_schema import grammar_of
+from tests.support.compiler.schema_grammar import grammar_of
 from tests.support.output.grammar_matcher import accepts, sample
 
 

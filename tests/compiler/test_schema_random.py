@@ -15,7 +15,7 @@ import pytest
 from promptweave.compiler import SchemaError
 from promptweave.output.grammar.gbnf import to_gbnf
 from promptweave.output.grammar.safety import check_safe
-from tests.compiler.test_schema import grammar_of
+from tests.support.compiler.schema_grammar import grammar_of
 from tests.support.output.grammar_matcher import accepts, sample
 
 NAMES = ["a", "b", "c", "ab"]

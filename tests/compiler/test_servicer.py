@@ -1,49 +1,19 @@
 """The compiler over gRPC: a real server and a real client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import grpc.aio
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from promptweave.compiler.service.servicer import register
-from promptweave.compiler.service.worker_pool import WorkerPool
-from promptweave.rpc.channel import channel
 from promptweave.rpc.client_errors import from_rpc_error
-from promptweave.rpc.server import RpcServer
 from promptweave.v1 import chat_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
-from tests.compiler.test_compile import template
+from tests.support.compiler.templates import template
+from tests.support.compiler.wire_requests import inline, request
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture
-async def compiler() -> AsyncIterator[PromptCompilerServiceStub]:
-    server, pool = RpcServer(), WorkerPool()
-    services = register(server.grpc, pool)
-    address = server.listen("127.0.0.1:0")
-    await server.start(services)
-    async with channel(address) as connection:
-        yield PromptCompilerServiceStub(connection)
-    await server.stop(0)
-    await pool.close()
-
-
-def inline(name: str = "tagged") -> prompt_compiler_pb2.TemplateRef:
-    given = template(name)
-    return prompt_compiler_pb2.TemplateRef(
-        inline=prompt_compiler_pb2.Template(source=given.source, bos_token=given.bos_token, eos_token=given.eos_token)
-    )
-
-
-def request(**fields: object) -> prompt_compiler_pb2.CompileRequest:
-    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text="weather?")])
-    schema = '{"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}'
-    tool = chat_pb2.Tool(function=chat_pb2.FunctionTool(name="get_weather", parameters=schema))
-    given: dict[str, object] = {"template": inline(), "messages": [message], "tools": [tool], **fields}
-    return prompt_compiler_pb2.CompileRequest(**given)  # type: ignore[arg-type]
 
 
 async def test_compiles_by_text_and_then_by_hash(compiler: PromptCompilerServiceStub) -> None:

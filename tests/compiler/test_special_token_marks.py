@@ -12,7 +12,8 @@ from promptweave.compiler.messages.special_token_marks import Segment
 from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.special_tokens import spellings
-from tests.compiler.test_compile import QUESTION, template
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import QUESTION
 
 ECHO = ChatTemplate(
     "{% for m in messages %}<|turn|>{{ m.content }}<|end|>{% endfor %}",

@@ -16,7 +16,7 @@ from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
 from promptweave.v1.prompt_compiler_pb2_grpc import PromptCompilerServiceStub
-from tests.compiler.test_compile import template
+from tests.support.compiler.templates import template
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,8 @@ from promptweave.compiler.text_grammar.embed import embed_text, read_text_gramma
 from promptweave.output.grammar.expr import Grammar, Rules
 from promptweave.output.grammar.prefixes import is_viable_prefix
 from promptweave.output.grammar.safety import check_safe
-from tests.compiler.test_compile import CORPUS, QUESTION, calls_of, read, template
+from tests.support.compiler.templates import CORPUS, template
+from tests.support.compiler.tool_calls import QUESTION, calls_of, read
 from tests.support.output.engine_grammar import Judge, engine_or_reader
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts, sample

@@ -8,8 +8,8 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.request import Call, Message, Role, Tool
-from tests.compiler.test_call_syntax import check_splits, found
-from tests.compiler.test_compile import CHOICES, QUESTION, check_samples, read, template
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import CHOICES, QUESTION, check_samples, check_splits, profile_of, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
 from tests.support.output.grammar_matcher import accepts
 
@@ -150,4 +150,4 @@ def test_an_object_or_something_else_where_that_can_be_told() -> None:
 
 
 def test_says_so() -> None:
-    assert "values of the types object, array are written in a notation of their own" in found("nested").notes
+    assert "values of the types object, array are written in a notation of their own" in profile_of("nested").notes

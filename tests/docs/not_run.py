@@ -61,7 +61,7 @@ RUN_BY: dict[str, list[str]] = {
     ],
     "tests/inference/test_faults.py": ["python -m tests.inference.fault_table"],  # the same faults, without the page
     "tests/compiler/test_schema_suite.py": ["python -m tests.compiler.test_schema_suite"],  # compares, and writes nothing
-    "tests/explorer/conftest.py": ["PROMPTWEAVE_TEST_PICTURES=docs/explorer pytest tests/explorer"],
+    "tests/explorer/conftest.py": ["PROMPTWEAVE_TEST_SCREENSHOTS=docs/explorer pytest tests/explorer"],
     "tests/deploy/test_kubernetes.py::test_builds_are_valid": [  # rendered and checked; a cluster there was none
         "kubectl apply -k deploy/kubernetes/overlays/single-node",
         "kubectl apply -k deploy/kubernetes/overlays/cluster",

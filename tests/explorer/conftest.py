@@ -13,8 +13,8 @@ from tests.support.serving import Serving
 
 PATIENCE_MS = 120_000
 """For a busy machine: everything is waited for by what it shows, and this is when to give up."""
-PICTURES = os.environ.get("PROMPTWEAVE_TEST_PICTURES")
-"""A folder for pictures of the pages, such as docs/explorer. Without it none are taken."""
+SCREENSHOTS = os.environ.get("PROMPTWEAVE_TEST_SCREENSHOTS")
+"""The folder for screenshots, such as docs/explorer. If unset, none are taken."""
 
 
 @pytest.fixture(scope="module")
@@ -57,14 +57,14 @@ def opening(browser: Any, served: Serving) -> Iterator[Opening]:
 
 @pytest.fixture
 def picture() -> Callable[[Any, str], None]:
-    """Takes a picture of a page, where pictures are wanted."""
+    """Take a screenshot of a page, if they are wanted."""
 
     def take(page: Any, name: str) -> None:
-        if not PICTURES:
+        if not SCREENSHOTS:
             return
         page.evaluate("document.activeElement.blur()")
         asked = {"format": "webp", "quality": 80}
         shot = page.context.new_cdp_session(page).send("Page.captureScreenshot", asked)
-        Path(PICTURES, f"{name}.webp").write_bytes(base64.b64decode(shot["data"]))
+        Path(SCREENSHOTS, f"{name}.webp").write_bytes(base64.b64decode(shot["data"]))
 
     return take

@@ -19,7 +19,7 @@ from promptweave.facade.http.api_keys import Keys
 from promptweave.facade.http.middleware import AuthMiddleware
 from promptweave.facade.http.rate_limits import RateLimits
 from promptweave.facade.options import FacadeOptions
-from tests.facade.test_request_errors import check
+from tests.support.facade.openai_errors import check
 from tests.support.serving import Serving, running, serving
 
 pytestmark = pytest.mark.anyio

@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from promptweave.facade.http import sse
+from tests.support.facade.openai_errors import check
 from tests.support.facade.weather_request import REQUEST
 from tests.support.serving import Serving, running
 
@@ -23,18 +24,6 @@ def tool(**function: Any) -> dict[str, Any]:
 def http(served: Serving) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served.url.removesuffix("/v1"), timeout=60) as client:
         yield client
-
-
-def check(response: httpx.Response, status: int, param: str | None, code: str | None) -> str:
-    assert response.status_code == status, response.text
-    assert response.headers["x-request-id"].startswith("req_")
-    error = response.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert (error["param"], error["code"]) == (param, code)
-    assert error["type"] == ("invalid_request_error" if status < 429 else "server_error")
-    assert "Traceback" not in error["message"]
-    message: str = error["message"]
-    return message
 
 
 REFUSED = [

@@ -14,7 +14,7 @@ from openai.types.responses import ResponseItemList
 from pydantic import BaseModel
 
 from promptweave.demo.model import write_demo_model
-from tests.support.facade.responses_events import WEATHER, Heard
+from tests.support.facade.responses_events import WEATHER, CheckedEvents
 from tests.support.serving import Serving, running, serving
 
 PARAMETERS = WEATHER["parameters"]
@@ -39,7 +39,7 @@ def http(served: Serving) -> Iterator[httpx.Client]:
         yield found
 
 
-def streamed(http: httpx.Client, body: dict[str, Any]) -> Heard:
+def streamed(http: httpx.Client, body: dict[str, Any]) -> CheckedEvents:
     """A stream, as it is on the wire."""
     response = http.post("/responses", json={**body, "stream": True}, timeout=120)
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -50,7 +50,7 @@ def streamed(http: httpx.Client, body: dict[str, Any]) -> Heard:
         name, data = block.split("\n")
         events.append(json.loads(data.removeprefix("data: ")))
         assert name == f"event: {events[-1]['type']}"
-    return Heard(events)
+    return CheckedEvents(events)
 
 
 REQUESTS: dict[str, dict[str, Any]] = {

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.facade.test_request_errors import check
+from tests.support.facade.openai_errors import check
 from tests.support.facade.responses_events import WEATHER
 from tests.support.serving import Serving
 

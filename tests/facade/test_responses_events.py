@@ -18,7 +18,7 @@ from promptweave.v1.output_pb2 import (
     ToolCallFragment,
     ToolCallHeader,
 )
-from tests.support.facade.responses_events import Heard
+from tests.support.facade.responses_events import CheckedEvents
 
 RESPONSE: dict[str, Any] = {
     "id": "resp_1", "object": "response", "created_at": 1, "error": None, "incomplete_details": None, "instructions": None,
@@ -51,7 +51,7 @@ def violation(**fields: Any) -> OutputDelta:
     return OutputDelta(violation=SchemaViolation(path="/a", message="not unique", **fields))
 
 
-def heard(*deltas: OutputDelta, reason: Any = FINISH_REASON_STOP, **options: Any) -> Heard:
+def heard(*deltas: OutputDelta, reason: Any = FINISH_REASON_STOP, **options: Any) -> CheckedEvents:
     """The events of a response, written in one piece and delta by delta: they are the same but for their ids."""
     usage = Usage(prompt_tokens=5, cached_tokens=2, completion_tokens=3, reasoning_tokens=1)
     finish = GenerateEvent(finish=Finish(reason=reason, usage=usage))
@@ -67,7 +67,7 @@ def heard(*deltas: OutputDelta, reason: Any = FINISH_REASON_STOP, **options: Any
 
     whole, pieces = told([given]), told([[event] for event in given])
     assert [event["type"] for event in whole] == [event["type"] for event in pieces]
-    return Heard(whole)
+    return CheckedEvents(whole)
 
 
 def test_thoughts_words_and_calls() -> None:
@@ -167,7 +167,7 @@ def test_a_response_that_fails_keeps_what_was_written() -> None:
     written = [copy.deepcopy(event) for event in events.first()]
     written += [copy.deepcopy(event) for event in events.of([GenerateEvent(delta=content("half"))])]
     written += [copy.deepcopy(event) for event in events.fail("server_error", "the engine went away")]
-    told = Heard([*written, events.last()])
+    told = CheckedEvents([*written, events.last()])
     assert told.response["status"] == "failed"
     assert told.response["error"] == {"code": "server_error", "message": "the engine went away"}
     assert told.response["output"][0]["status"] == "incomplete"

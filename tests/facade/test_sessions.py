@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.facade.test_request_errors import check
+from tests.support.facade.openai_errors import check
 from tests.support.serving import Serving, running
 
 USER = [{"role": "user", "content": "tell me something " * 20}]

@@ -27,13 +27,13 @@ from promptweave.v1.inference_pb2 import (
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.support.inference.fake_whisper_server import install as install_whisper_server
 from tests.support.inference.fake_whisper_server import write_model as write_whisper_model
-from tests.support.inference.fault_injection import CONTEXT, Place, Seen, answers_again, end_of, named
+from tests.support.inference.fault_injection import CONTEXT, Observed, Place, answers_again, end_of, named
 from tests.support.inference.in_process import alive, calling, eventually, options, watched
-from tests.support.inference.processes import address_of, engine_of, free_port, ready, service, somebodys_server
+from tests.support.inference.processes import address_of, engine_of, external_server, free_port, ready, service
 from tests.support.inference.requests import TIMEOUT_S, Answer, endless, program, request, text
 
 
-async def _killed(place: Place, number: signal.Signals, **given: Any) -> Seen:
+async def _killed(place: Place, number: signal.Signals, **given: Any) -> Observed:
     """The engine gets a signal while it writes."""
     engine = Supervisor(options(place.model, parallel=1, ctx_size=CONTEXT, **given))
     async with watched(engine), calling(engine) as stub:
@@ -46,20 +46,20 @@ async def _killed(place: Place, number: signal.Signals, **given: Any) -> Seen:
         assert got.content.strip("a") == ""
         kept = "the text so far, then " if got.content else ""
         await answers_again(stub)
-        return Seen(f"{kept}{error}", time.monotonic() - began)
+        return Observed(f"{kept}{error}", time.monotonic() - began)
 
 
-async def killed(place: Place) -> Seen:
+async def killed(place: Place) -> Observed:
     """kill -9, as the kernel does when memory runs out."""
     return await _killed(place, signal.SIGKILL)
 
 
-async def stopped(place: Place) -> Seen:
+async def stopped(place: Place) -> Observed:
     """It stands still."""
     return await _killed(place, signal.SIGSTOP, hang_timeout_s=1.0)
 
 
-async def stuck(place: Place) -> Seen:
+async def stuck(place: Place) -> Observed:
     """It answers, and does not get on with its work."""
     engine = Supervisor(options(place.model, engine=place.fake, hang_timeout_s=0.1))
     async with watched(engine), calling(engine) as stub:
@@ -68,10 +68,10 @@ async def stuck(place: Place) -> Seen:
         got = Answer()
         error = await end_of(call, got)
         await eventually(lambda: engine._ready)
-        return Seen(f"the text so far, then {error}" if got.content else error, time.monotonic() - began)
+        return Observed(f"the text so far, then {error}" if got.content else error, time.monotonic() - began)
 
 
-async def _twice(place: Place, prompt: str, **given: Any) -> Seen:
+async def _twice(place: Place, prompt: str, **given: Any) -> Observed:
     """A grammar takes two engines down: the one that its call finds, and the one that tries it again. Then it is asked for
     once more."""
     engine = Supervisor(options(place.model, engine=place.fake, **given))
@@ -82,22 +82,22 @@ async def _twice(place: Place, prompt: str, **given: Any) -> Seen:
         await eventually(lambda: engine.crash_count == 2 and engine._ready)
         back_s = time.monotonic() - began
         second = await end_of(stub.Generate(asked, timeout=TIMEOUT_S), Answer())
-        return Seen(f"{first} after two tries; then {second}", back_s)
+        return Observed(f"{first} after two tries; then {second}", back_s)
 
 
-async def crashing_grammar(place: Place) -> Seen:
+async def crashing_grammar(place: Place) -> Observed:
     """Of the grammars that crash the real engine we know none that is not refused before."""
     return await _twice(place, "die")
 
 
-async def stalling_grammar(place: Place) -> Seen:
+async def stalling_grammar(place: Place) -> Observed:
     """Nor do we of those that hold it up for ever."""
     # It may be slow to answer, on a busy machine.
     with patch.object(watchdog, "_PATIENCE", 0.2):
         return await _twice(place, "stick", hang_timeout_s=15.0)
 
 
-async def whisper_killed(place: Place) -> Seen:
+async def whisper_killed(place: Place) -> Observed:
     """kill -9 of the whisper server while it works, and while the engine writes."""
     file = write_whisper_model(place.folder / "ggml-fake.bin")
     server = install_whisper_server(place.folder)
@@ -119,10 +119,10 @@ async def whisper_killed(place: Place) -> Seen:
         back_s = time.monotonic() - began
         assert (await writing.read()).events
         writing.cancel()
-        return Seen(f"of Transcribe: {named(raised.value)}; others go on", back_s)
+        return Observed(f"of Transcribe: {named(raised.value)}; others go on", back_s)
 
 
-async def embedder_killed(place: Place) -> Seen:
+async def embedder_killed(place: Place) -> Observed:
     """kill -9 of the engine that embeds, while the other one writes."""
     file = place.folder / "embedder.gguf"
     write_embedding_model(file)
@@ -145,49 +145,49 @@ async def embedder_killed(place: Place) -> Seen:
         back_s = time.monotonic() - began
         assert (await writing.read()).events
         writing.cancel()
-        return Seen(f"of Embed: {named(raised.value)}; others go on", back_s)
+        return Observed(f"of Embed: {named(raised.value)}; others go on", back_s)
 
 
-async def endpoint_with_another_model(place: Place) -> Seen:
+async def endpoint_with_another_model(place: Place) -> Observed:
     """Somebody's server is killed, and started again with another model."""
     port = free_port()
     other = place.folder / "other.gguf"
     await asyncio.to_thread(write_demo_model, other, template="another")
     engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
     async with watched(engine, ready=False) as watch, calling(engine) as stub:
-        async with somebodys_server(place.model, port):
+        async with external_server(place.model, port):
             await watch.until_heard(True)
             call = stub.Generate(endless(), timeout=TIMEOUT_S)
             got = Answer()
             got.add((await call.read()).events)
         began = time.monotonic()
         error = await end_of(call, got)
-        async with somebodys_server(other, port):
+        async with external_server(other, port):
             await eventually(lambda: engine.ready_engines() and engine.ready().facts.template == "another")
             await answers_again(stub)
             back_s = time.monotonic() - began
             template = (await stub.GetModel(GetModelRequest())).model.template.source
-            return Seen(f"the text so far, then {error}; GetModel tells {template} model", back_s)
+            return Observed(f"the text so far, then {error}; GetModel tells {template} model", back_s)
 
 
-async def endpoint_gone(place: Place) -> Seen:
+async def endpoint_gone(place: Place) -> Observed:
     """Somebody's server is killed, and started again at once."""
     port = free_port()
     engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
     async with watched(engine, ready=False) as watch, calling(engine) as stub:
-        async with somebodys_server(place.model, port):
+        async with external_server(place.model, port):
             await watch.until_heard(True)
             call = stub.Generate(endless(), timeout=TIMEOUT_S)
             got = Answer()
             got.add((await call.read()).events)
         began = time.monotonic()
         error = await end_of(call, got)
-        async with somebodys_server(place.model, port):
+        async with external_server(place.model, port):
             await answers_again(stub)
-            return Seen(f"the text so far, then {error}", time.monotonic() - began)
+            return Observed(f"the text so far, then {error}", time.monotonic() - began)
 
 
-async def service_killed(place: Place) -> Seen:
+async def service_killed(place: Place) -> Observed:
     """kill -9 of the service; it is started again, as an orchestrator would."""
     folder = str(place.folder)
     async with service(place.model, folder=folder) as first:
@@ -209,4 +209,4 @@ async def service_killed(place: Place) -> Seen:
             await answers_again(InferenceServiceStub(connection))
             back_s = time.monotonic() - began
             assert len(os.listdir(folder)) == 1, "what the first one left is gone"
-    return Seen(f"the text so far, then {error}", back_s)
+    return Observed(f"the text so far, then {error}", back_s)

@@ -18,7 +18,7 @@ from promptweave.v1.inference_pb2 import (
     ListSessionsRequest,
 )
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-from tests.support.inference.fault_injection import Place, Seen, answers_again
+from tests.support.inference.fault_injection import Observed, Place, answers_again
 from tests.support.inference.in_process import LONG_S, eventually, options, served
 from tests.support.inference.processes import address_of, ready, service
 from tests.support.inference.requests import Answer, answer, program, request, text
@@ -32,7 +32,7 @@ def _turn(words: str) -> GenerateRequest:
     return request(program(text(words), gbnf='root ::= "yes"'), session_id="a")
 
 
-async def disk_full(place: Place) -> Seen:
+async def disk_full(place: Place) -> Observed:
     """A file system of one megabyte, which a session does not fit."""
     mounting = await asyncio.create_subprocess_exec(*("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place.folder)))
     if await mounting.wait():
@@ -44,13 +44,13 @@ async def disk_full(place: Place) -> Seen:
             told = (await answer(stub, long)).content
             assert not (await stub.ListSessions(ListSessionsRequest())).sessions
             await answers_again(stub)
-            return Seen(f"the whole answer, {told!r}", time.monotonic() - began)
+            return Observed(f"the whole answer, {told!r}", time.monotonic() - began)
     finally:
         unmounting = await asyncio.create_subprocess_exec("umount", str(place.folder))
         assert not await unmounting.wait()
 
 
-async def killed_while_it_saves(place: Place) -> Seen:
+async def killed_while_it_saves(place: Place) -> Observed:
     """kill -9 as soon as there is something of the file."""
     sessions = place.folder / "sessions"
     given = options(place.model, parallel=1, ctx_size=8192, session_dir=sessions)
@@ -71,7 +71,7 @@ async def killed_while_it_saves(place: Place) -> Seen:
         back_s = time.monotonic() - began
         assert _evaluated(again) <= 10, "the state of the message before it is whole"
         assert len(list(sessions.glob("*.kv"))) == 1
-        return Seen(f"the whole answer, {got.content!r}", back_s)
+        return Observed(f"the whole answer, {got.content!r}", back_s)
 
 
 def _kill_when_there_is(file: Path, pid: int) -> None:
@@ -86,7 +86,7 @@ def _evaluated(found: Answer) -> int:
     return found.finish.usage.prompt_tokens - found.finish.usage.cached_tokens
 
 
-async def service_killed_in_a_session(place: Place) -> Seen:
+async def service_killed_in_a_session(place: Place) -> Observed:
     """kill -9 of the service between two messages of a session and of its fork; it is started again."""
     sessions = place.folder / "sessions"
     async with service(place.model, sessions=sessions) as first, channel(await address_of(first)) as connection:
@@ -105,4 +105,4 @@ async def service_killed_in_a_session(place: Place) -> Seen:
         forked.session_id = "b"
         assert max(own, _evaluated(await answer(stub, forked))) <= 10
         assert before > 1900
-    return Seen("the next message evaluates its new tokens alone, in a fork as well", back_s)
+    return Observed("the next message evaluates its new tokens alone, in a fork as well", back_s)

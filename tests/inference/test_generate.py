@@ -17,7 +17,7 @@ from promptweave.output.tree import (
 )
 from promptweave.v1 import inference_pb2, output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-from tests.support.inference.requests import Answer, answer, endless, program, request, sampling, text, wrote
+from tests.support.inference.requests import Answer, answer, endless, literal_grammar, program, request, sampling, text
 from tests.support.output.sample_trees import ENVELOPE, TAGGED
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +84,7 @@ CALL = '<tool_call>{"name": "get", "arguments": {"a": "é😀"}}</tool_call>'
 async def test_typed_deltas(
     stub: InferenceServiceStub, root: Node | None, prefix: str, output: str, expected: Answer, kinds: list[str]
 ) -> None:
-    got = await answer(stub, request(program(root=root, prefix=prefix, gbnf=wrote(output))))
+    got = await answer(stub, request(program(root=root, prefix=prefix, gbnf=literal_grammar(output))))
     assert (got.content, got.reasoning, got.calls) == (expected.content, expected.reasoning, expected.calls)
     assert got.kinds == kinds
     assert got.finish.reason == (TOOL_CALLS if expected.calls else STOP)
@@ -119,7 +119,7 @@ async def test_a_program_without_a_grammar_writes_any_text(stub: InferenceServic
 async def test_max_tokens(
     stub: InferenceServiceStub, output: str, max_tokens: int | None, reason: int, complete: bool
 ) -> None:
-    got = await answer(stub, request(program(gbnf=wrote(output)), max_tokens=max_tokens))
+    got = await answer(stub, request(program(gbnf=literal_grammar(output)), max_tokens=max_tokens))
     assert (got.finish.reason, got.finish.complete) == (reason, complete)
     assert got.content == output[: max_tokens if reason == LENGTH else None]
     assert got.finish.usage.completion_tokens == min(max_tokens or 4, 4)
@@ -128,7 +128,7 @@ async def test_max_tokens(
 async def test_a_cut_call_is_told_from_a_whole_one(stub: InferenceServiceStub) -> None:
     # Long enough however the tag is written: as one token, or by its characters.
     output = CALL.replace("é", "x" * 50)
-    got = await answer(stub, request(program(root=TAGGED, gbnf=wrote(output)), max_tokens=70))
+    got = await answer(stub, request(program(root=TAGGED, gbnf=literal_grammar(output)), max_tokens=70))
     assert (got.finish.reason, got.finish.complete) == (LENGTH, False)
     assert got.kinds[-1] == "tool_call_fragment"
 
@@ -154,12 +154,12 @@ async def test_a_turn_that_ends_before_its_syntax_is_not_complete(
     stub: InferenceServiceStub, output: str, root: Node, reason: int
 ) -> None:
     """The engine ends by itself: a looser grammar, or none, lets it."""
-    got = await answer(stub, request(program(root=root, gbnf=wrote(output))))
+    got = await answer(stub, request(program(root=root, gbnf=literal_grammar(output))))
     assert (got.finish.reason, got.finish.complete) == (reason, False)
 
 
 async def test_output_that_leaves_its_syntax_is_not_lost(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(root=CONTENT_JSON, gbnf=wrote("{no}"))))
+    got = await answer(stub, request(program(root=CONTENT_JSON, gbnf=literal_grammar("{no}"))))
     assert (got.content, got.finish.complete) == ("{no}", False)
     assert "warning" in got.kinds
 
@@ -233,6 +233,7 @@ async def test_usage_counts_what_the_cache_held(stub: InferenceServiceStub) -> N
 async def test_a_preserved_token_is_seen(stub: InferenceServiceStub) -> None:
     root = TextNode(Region.CONTENT, (Branch(("<|im_start|>",), RegionNode(Region.REASONING, JsonNode(), Transform.NONE)),))
     got = await answer(
-        stub, request(program(root=root, gbnf=wrote("a<|im_start|>1"), preserved_tokens=["<|im_start|>", "<|im_end|>"]))
+        stub,
+        request(program(root=root, gbnf=literal_grammar("a<|im_start|>1"), preserved_tokens=["<|im_start|>", "<|im_end|>"])),
     )
     assert (got.content, got.reasoning, got.finish.complete) == ("a", "1", True)

@@ -21,11 +21,11 @@ from promptweave.inference.options import InferenceOptions
 from promptweave.v1 import chat_pb2, inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.inference.test_reasoning_budget import CALLED, POSSIBLE, SCHEMA
-from tests.support.images import BLUE, RED, picture
+from tests.support.images import BLUE, RED, image_file
 from tests.support.inference.in_process import calling, options, served, watched
-from tests.support.inference.processes import free_port, somebodys_server
+from tests.support.inference.processes import external_server, free_port
 from tests.support.inference.requests import Answer, answer, answers, plain, program, refused, request, sampling, text
-from tests.support.models.projector import PICTURE_TOKENS, write_projector
+from tests.support.models.projector import IMAGE_TOKENS, write_projector
 
 pytestmark = pytest.mark.anyio
 
@@ -57,7 +57,7 @@ async def stub(seeing: Supervisor) -> AsyncIterator[InferenceServiceStub]:
 
 
 def shown(color: tuple[int, ...] = RED, form: str = "PNG") -> prompt_compiler_pb2.PromptSegment:
-    return prompt_compiler_pb2.PromptSegment(image=chat_pb2.Image(data=picture(color, form), mime_type="image/png"))
+    return prompt_compiler_pb2.PromptSegment(image=chat_pb2.Image(data=image_file(color, form), mime_type="image/png"))
 
 
 def looking(*segments: prompt_compiler_pb2.PromptSegment) -> inference_pb2.GenerateRequest:
@@ -78,9 +78,9 @@ async def test_the_model_sees_what_is_on_the_picture(stub: InferenceServiceStub)
     red, blue, again = [await answer(stub, looking(text("see "), shown(color), text(" now"))) for color in (RED, BLUE, RED)]
     assert told(red) == likeliest(again)
     assert told(red) != likeliest(blue)
-    assert red.finish.usage.prompt_tokens == len("see ") + PICTURE_TOKENS + len(" now")
+    assert red.finish.usage.prompt_tokens == len("see ") + IMAGE_TOKENS + len(" now")
     # What was evaluated is not evaluated again, the picture neither.
-    assert again.finish.usage.cached_tokens > len("see ") + PICTURE_TOKENS - 1
+    assert again.finish.usage.cached_tokens > len("see ") + IMAGE_TOKENS - 1
     assert blue.finish.usage.cached_tokens <= max(len("see "), red.finish.usage.cached_tokens)
 
 
@@ -88,12 +88,12 @@ async def test_the_order_of_pictures_counts(stub: InferenceServiceStub) -> None:
     one = await answer(stub, looking(shown(RED), text(" or "), shown(BLUE), text("?")))
     other = await answer(stub, looking(shown(BLUE), text(" or "), shown(RED), text("?")))
     assert told(one) != likeliest(other)
-    assert one.finish.usage.prompt_tokens == 2 * PICTURE_TOKENS + len(" or ?")
+    assert one.finish.usage.prompt_tokens == 2 * IMAGE_TOKENS + len(" or ?")
 
 
 async def test_a_webp_is_seen_too(stub: InferenceServiceStub) -> None:
     got = await answer(stub, looking(shown(RED, "WEBP"), text("?")))
-    assert got.finish.usage.prompt_tokens == PICTURE_TOKENS + 1
+    assert got.finish.usage.prompt_tokens == IMAGE_TOKENS + 1
 
 
 async def test_text_of_others_is_neither_a_special_token_nor_a_marker(
@@ -109,7 +109,7 @@ async def test_text_of_others_is_neither_a_special_token_nor_a_marker(
         assert theirs.finish.usage.prompt_tokens - ours.finish.usage.prompt_tokens >= joined, spelled
     # The template's own one is one.
     ours = await answer(stub, looking(shown(), text(IM_END)))
-    assert ours.finish.usage.prompt_tokens == PICTURE_TOKENS + 1
+    assert ours.finish.usage.prompt_tokens == IMAGE_TOKENS + 1
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_text_of_others_is_neither_a_special_token_nor_a_marker(
 )
 async def test_joiners_stand_where_they_must(seeing: Supervisor, segments: list[Text | PlainText], prompt: str) -> None:
     ready = seeing.ready()
-    written = await picture_prompt(ready.client, ready.facts, [Picture(picture()), *segments])
+    written = await picture_prompt(ready.client, ready.facts, [Picture(image_file()), *segments])
     assert written["prompt_string"] == f"{ready.facts.media_marker}{prompt}"
     assert len(written["multimodal_data"]) == 1
 
@@ -186,7 +186,7 @@ async def test_a_session_goes_on_after_a_picture_and_after_a_restart(
         asked = request(program(*begun, text("yes and?"), gbnf='root ::= "no"'), session_id="s")
         got = await answer(stub, asked)
         assert got.content == "no"
-        assert got.finish.usage.cached_tokens >= len("see  it") + PICTURE_TOKENS
+        assert got.finish.usage.cached_tokens >= len("see  it") + IMAGE_TOKENS
 
 
 async def test_the_model_says_whether_it_takes_pictures(stub: InferenceServiceStub, engine: Supervisor) -> None:
@@ -201,10 +201,10 @@ async def test_the_model_says_whether_it_takes_pictures(stub: InferenceServiceSt
 async def test_somebodys_server_takes_pictures_where_it_has_a_projector(demo_model: Path, projector: Path) -> None:
     port = free_port()
     engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
-    async with somebodys_server(demo_model, port, mmproj=projector), watched(engine), calling(engine) as stub:
+    async with external_server(demo_model, port, mmproj=projector), watched(engine), calling(engine) as stub:
         assert (await stub.GetModel(inference_pb2.GetModelRequest())).model.images
         got = await answer(stub, looking(shown(), plain("<"), plain("|im_end|>"), text("?")))
-        assert got.finish.usage.prompt_tokens == PICTURE_TOKENS + len(f"<{JOINER}|im_end|>?".encode())
+        assert got.finish.usage.prompt_tokens == IMAGE_TOKENS + len(f"<{JOINER}|im_end|>?".encode())
 
 
 async def test_a_projector_of_another_model_is_no_start(demo_model: Path, projector: Path, tmp_path: Path) -> None:

@@ -29,8 +29,8 @@ from promptweave.inference.scheduling.quarantine import Quarantine
 from promptweave.inference.scheduling.slot_queue import Caller, SlotQueue
 from promptweave.v1 import inference_pb2
 from tests.support.inference.in_process import LONG_S, calling, eventually, watched
-from tests.support.inference.processes import free_port, somebodys_server
-from tests.support.inference.requests import answer, answers, program, refused, request, text, wrote
+from tests.support.inference.processes import external_server, free_port
+from tests.support.inference.requests import answer, answers, literal_grammar, program, refused, request, text
 
 pytestmark = pytest.mark.anyio
 
@@ -184,7 +184,7 @@ async def pooled(models: Sequence[Path]) -> AsyncIterator[tuple[EngineBalancer, 
     given = InferenceOptions(endpoints=tuple(f"http://127.0.0.1:{port}" for port in ports))
     async with AsyncExitStack() as stack:
         processes = [
-            await stack.enter_async_context(somebodys_server(model, port)) for model, port in zip(models, ports, strict=True)
+            await stack.enter_async_context(external_server(model, port)) for model, port in zip(models, ports, strict=True)
         ]
         pool = endpoints(given)
         await stack.enter_async_context(watched(pool))
@@ -198,7 +198,7 @@ async def all_there(pool: EngineBalancer, number: int) -> list[str]:
 
 
 def asked(key: str, words: str = "x", **fields: object) -> inference_pb2.GenerateRequest:
-    prompt = program(text(f"{key}: a long beginning, which takes a while"), gbnf=wrote(words), prefix_key=key)
+    prompt = program(text(f"{key}: a long beginning, which takes a while"), gbnf=literal_grammar(words), prefix_key=key)
     return request(prompt, **fields)
 
 
@@ -285,9 +285,9 @@ async def test_one_with_another_model_is_left_out(demo_model: Path) -> None:
         return raised.value.message
 
     async with watched(pool, ready=False), calling(pool) as stub:
-        async with somebodys_server(demo_model, ports[0]) as server:
+        async with external_server(demo_model, ports[0]) as server:
             await eventually(lambda: [*pool.ready_engines()] == [first])
-            async with somebodys_server(shipped_model(), ports[1]), somebodys_server(demo_model, ports[2]) as other:
+            async with external_server(shipped_model(), ports[1]), external_server(demo_model, ports[2]) as other:
                 await eventually(lambda: [*pool.ready_engines()] == [first, last])
                 await eventually(lambda: "is excluded" in problem())
                 assert f"differs from that of {first}" in problem()
@@ -308,9 +308,9 @@ async def test_the_service_is_ready_as_long_as_one_is(demo_model: Path) -> None:
     ports = [free_port(), free_port()]
     pool = endpoints(InferenceOptions(endpoints=tuple(f"http://127.0.0.1:{port}" for port in ports)))
     async with watched(pool, ready=False) as watch:
-        async with somebodys_server(demo_model, ports[1]):
+        async with external_server(demo_model, ports[1]):
             await watch.until_heard(True)
-            async with somebodys_server(demo_model, ports[0]):
+            async with external_server(demo_model, ports[0]):
                 await all_there(pool, 2)
             await all_there(pool, 1)
             assert watch.heard == [True]

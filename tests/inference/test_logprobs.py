@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-from tests.support.inference.requests import Answer, answer, program, request, sampling, wrote
+from tests.support.inference.requests import Answer, answer, literal_grammar, program, request, sampling
 from tests.support.output.sample_trees import TAGGED, THINKING
 
 pytestmark = pytest.mark.anyio
@@ -19,7 +19,7 @@ def of(got: Answer, kind: output_pb2.RegionKind.ValueType) -> str:
 
 
 async def test_content(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(gbnf=wrote("xéz")), top_logprobs=3))
+    got = await answer(stub, request(program(gbnf=literal_grammar("xéz")), top_logprobs=3))
     assert got.content == of(got, output_pb2.REGION_KIND_CONTENT) == "xéz"
     # The character of two tokens has one position; the turn's end is a token, and part of nothing.
     assert [each.chosen.text.decode() for each in got.positions[:3]] == ["x", "é", "z"]
@@ -34,7 +34,7 @@ async def test_content(stub: InferenceServiceStub) -> None:
 
 async def test_they_are_the_models_own(stub: InferenceServiceStub) -> None:
     """What the grammar forces may be unlikely, and what a bias adds does not count."""
-    grammar = wrote("x")
+    grammar = literal_grammar("x")
     plain = await answer(stub, request(program(gbnf=grammar), top_logprobs=0, sampling=sampling(temperature=1)))
     biased = await answer(
         stub, request(program(gbnf=grammar), top_logprobs=0, sampling=sampling(logit_bias=[{"text": "x", "bias": 50}]))
@@ -45,7 +45,7 @@ async def test_they_are_the_models_own(stub: InferenceServiceStub) -> None:
 
 
 async def test_parts_of_a_call(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(root=TAGGED, gbnf=wrote(f"so {CALL}")), top_logprobs=1))
+    got = await answer(stub, request(program(root=TAGGED, gbnf=literal_grammar(f"so {CALL}")), top_logprobs=1))
     assert of(got, output_pb2.REGION_KIND_CONTENT) == "so "
     assert of(got, output_pb2.REGION_KIND_TOOL_NAME) == "get"
     assert of(got, output_pb2.REGION_KIND_TOOL_ARGUMENTS) == '{"a": "é"}'
@@ -53,20 +53,22 @@ async def test_parts_of_a_call(stub: InferenceServiceStub) -> None:
 
 
 async def test_reasoning_is_counted_by_its_tokens(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(root=THINKING, prefix="<think>", gbnf=wrote("hé!</think>yes"))))
+    got = await answer(stub, request(program(root=THINKING, prefix="<think>", gbnf=literal_grammar("hé!</think>yes"))))
     assert (got.reasoning, got.content, got.positions) == ("hé!", "yes", [])
     assert got.finish.usage.reasoning_tokens == 4
 
 
 async def test_a_stop_string_has_none(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(gbnf=wrote("abSTOP")), stop=["STOP"], top_logprobs=0, return_tokens=True))
+    got = await answer(
+        stub, request(program(gbnf=literal_grammar("abSTOP")), stop=["STOP"], top_logprobs=0, return_tokens=True)
+    )
     assert got.content == of(got, output_pb2.REGION_KIND_CONTENT) == "ab"
     assert bytes(got.ids[-4:]) == b"STOP"
     assert len(got.ids) == got.finish.usage.completion_tokens
 
 
 async def test_token_ids(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(gbnf=wrote("xé😀")), return_tokens=True))
+    got = await answer(stub, request(program(gbnf=literal_grammar("xé😀")), return_tokens=True))
     assert bytes(got.ids[:-1]) == "xé😀".encode()
     assert got.ids[-1] > 255  # The turn's end.
     assert len(got.ids) == got.finish.usage.completion_tokens
@@ -74,5 +76,5 @@ async def test_token_ids(stub: InferenceServiceStub) -> None:
 
 
 async def test_none_that_nobody_asked_for(stub: InferenceServiceStub) -> None:
-    got = await answer(stub, request(program(gbnf=wrote("x"))))
+    got = await answer(stub, request(program(gbnf=literal_grammar("x"))))
     assert (got.positions, got.ids) == ([], [])

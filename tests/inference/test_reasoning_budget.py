@@ -14,7 +14,7 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.grammar.dialects import Dialect
 from promptweave.v1 import inference_pb2, output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-from tests.compiler.test_compile import template
+from tests.support.compiler.templates import template
 from tests.support.inference.requests import Answer, answer, request, sampling
 
 pytestmark = pytest.mark.anyio

@@ -14,7 +14,7 @@ from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.options import InferenceOptions
 from promptweave.v1.inference_pb2 import GetModelRequest
 from tests.support.inference.in_process import LONG_S, calling, eventually, watched
-from tests.support.inference.processes import free_port, somebodys_server
+from tests.support.inference.processes import external_server, free_port
 from tests.support.inference.requests import answer, program, refused, request
 
 pytestmark = pytest.mark.anyio
@@ -49,7 +49,7 @@ async def test_comes_goes_and_comes_back(demo_model: Path, port: int) -> None:
         assert (error.code, error.reason) == (Code.UNAVAILABLE, "ERROR_REASON_ENGINE_UNAVAILABLE")
         await eventually(lambda: "does not respond" in problem(engine))
         for heard in ([True], [True, False, True]):
-            async with somebodys_server(demo_model, port):
+            async with external_server(demo_model, port):
                 await watch.until_heard(*heard)
                 # The tag and the end are special tokens, which this server hides unless it is told not to.
                 got = await answer(stub, request(program(gbnf='root ::= "a<|im_start|>b"')))
@@ -91,8 +91,8 @@ async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -
 async def test_a_restart_that_nobody_sees_is_noticed(demo_model: Path, port: int) -> None:
     other, switch = free_port(), Switch(port)
     async with (
-        somebodys_server(demo_model, port),
-        somebodys_server(demo_model, other),
+        external_server(demo_model, port),
+        external_server(demo_model, other),
         await asyncio.start_server(switch.connect, "127.0.0.1", 0) as server,
     ):
         for each in (port, other):
@@ -110,7 +110,7 @@ async def test_a_restart_that_nobody_sees_is_noticed(demo_model: Path, port: int
 async def test_a_key(demo_model: Path, port: int) -> None:
     wrong, right = endpoint(port, endpoint_api_key="wrong"), endpoint(port, endpoint_api_key="right", model_id="mine")
     async with (
-        somebodys_server(demo_model, port, ["right"]),
+        external_server(demo_model, port, ["right"]),
         watched(right),
         watched(wrong, ready=False),
         calling(right) as stub,

@@ -16,7 +16,7 @@ from promptweave.output.grammar.dialects import Dialect
 from promptweave.output.tree import EMPTY, Branch, LiteralNode, Region, SequenceNode, TextNode
 from promptweave.v1 import output_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
-from tests.compiler.test_compile import template
+from tests.support.compiler.templates import template
 from tests.support.inference.in_process import options, served
 from tests.support.inference.requests import Answer, answer, program, refused, request, text
 

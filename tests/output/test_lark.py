@@ -10,8 +10,9 @@ import pytest
 from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.compiler.json_text import COMPACT
 from promptweave.output.grammar.lark import to_lark
-from tests.compiler.test_schema import ACCEPTED, REJECTED, grammar_of
+from tests.compiler.test_schema import ACCEPTED, REJECTED
 from tests.compiler.test_schema_keywords import CASES
+from tests.support.compiler.schema_grammar import grammar_of
 from tests.support.output.grammar_matcher import accepts, sample
 
 TOKENIZER = llguidance.LLTokenizer("byte")

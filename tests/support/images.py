@@ -1,4 +1,4 @@
-"""Pictures of one colour, or of two, as files."""
+"""Images of one or two colors, as files."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from PIL import Image
 RED, BLUE = (200, 20, 20), (20, 20, 200)
 
 
-def picture(color: tuple[int, ...] = RED, form: str = "PNG", size: tuple[int, int] = (28, 28), **given: Any) -> bytes:
+def image_file(color: tuple[int, ...] = RED, form: str = "PNG", size: tuple[int, int] = (28, 28), **given: Any) -> bytes:
     """A picture of one colour. Four numbers: the last is how much is seen of it."""
     written = io.BytesIO()
     Image.new("RGBA" if len(color) == 4 else "RGB", size, color).save(written, form, **given)

@@ -1,4 +1,4 @@
-"""A collector of traces: what OTLP sends comes here, over gRPC or over HTTP."""
+"""A collector that receives traces by OTLP, over gRPC or HTTP."""
 
 import threading
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 
 @dataclass(frozen=True)
-class Seen:
+class ReceivedSpan:
     """A span."""
 
     service: str
@@ -35,7 +35,7 @@ class Collector:
     """Where it listens, and what came."""
 
     url: str = ""
-    spans: list[Seen] = field(default_factory=list)
+    spans: list[ReceivedSpan] = field(default_factory=list)
     raw: list[bytes] = field(default_factory=list)
 
     def take(self, request: trace_service_pb2.ExportTraceServiceRequest) -> None:
@@ -45,7 +45,7 @@ class Collector:
             for scope in resource.scope_spans:
                 self.spans += [_seen(service, span) for span in scope.spans]
 
-    def named(self, name: str, **more: Any) -> Seen:
+    def named(self, name: str, **more: Any) -> ReceivedSpan:
         """The only span of a name, and of these fields."""
         (found,) = [
             span
@@ -54,7 +54,7 @@ class Collector:
         ]
         return found
 
-    def below(self, parent: Seen) -> list[str]:
+    def below(self, parent: ReceivedSpan) -> list[str]:
         """The names of a span's children, in the order of their beginnings."""
         children = [span for span in self.spans if (span.trace, span.parent) == (parent.trace, parent.id)]
         return [span.name for span in sorted(children, key=lambda span: span.start)]
@@ -69,8 +69,8 @@ def _value(value: Any) -> Any:
     return [_value(one) for one in value.array_value.values] if kind == "array_value" else getattr(value, kind)
 
 
-def _seen(service: str, span: trace_pb2.Span) -> Seen:
-    return Seen(
+def _seen(service: str, span: trace_pb2.Span) -> ReceivedSpan:
+    return ReceivedSpan(
         service=service,
         name=span.name,
         kind=trace_pb2.Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),

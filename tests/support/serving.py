@@ -1,4 +1,4 @@
-"""Runs `promptweave serve`, and single services, as a user would: as processes of their own, on free ports."""
+"""Runs `promptweave serve` and single services as a user would: in child processes, on free ports."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""How the tests run commands: in this process, or as a process of their own where that is what matters."""
+"""Runs `promptweave` commands, in this process or in a child process."""
 
 import json
 import os

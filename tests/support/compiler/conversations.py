@@ -1,4 +1,4 @@
-"""Shapes of conversations that clients send, and what of them must be found in a prompt. Every text is one of a kind."""
+"""Conversations of every shape that clients send, and the texts that a prompt must contain. Every text is unique."""
 
 import json
 from collections.abc import Iterator
@@ -141,7 +141,7 @@ def texts(request: ChatRequest) -> Iterator[tuple[str, str]]:
                 yield f"{base}/tool_calls/{number}/function/arguments", value
 
 
-def last_thought(request: ChatRequest) -> tuple[str, str] | None:
+def last_reasoning(request: ChatRequest) -> tuple[str, str] | None:
     """The reasoning of the turn that is going on: older reasoning may go."""
     for place in reversed(range(len(request.messages))):
         message = request.messages[place]
@@ -152,13 +152,13 @@ def last_thought(request: ChatRequest) -> tuple[str, str] | None:
     return None
 
 
-def lost(request: ChatRequest, prompt: str) -> list[str]:
+def missing_texts(request: ChatRequest, prompt: str) -> list[str]:
     """The pointers of what the prompt does not hold. A text that also stands in a tool's definition may fool it."""
-    wanted = [*texts(request), *filter(None, [last_thought(request)])]
+    wanted = [*texts(request), *filter(None, [last_reasoning(request)])]
     return [pointer for pointer, text in wanted if text not in prompt]
 
 
-def shown(request: ChatRequest, template: ChatTemplate) -> tuple[str, list[CompileWarning]]:
+def rendered(request: ChatRequest, template: ChatTemplate) -> tuple[str, list[CompileWarning]]:
     """The prompt with tools and calls in the template's own words, whether or not the output could be read, and warnings."""
     rendered = PromptRenderer(template, NATIVE).render(request)
     return rendered.prompt, list(rendered.warnings)

@@ -1,4 +1,4 @@
-"""Writes docs/templates.md: what is known of each template of the corpus. Run it after a change of what is derived:
+"""Writes docs/templates.md: the profile of each template of the corpus. Run it after changing how profiles are derived:
 
 python tests/support/compiler/template_table.py
 """

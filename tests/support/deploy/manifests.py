@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes: as they lie there, and as kustomize puts them together."""
+"""The manifests of deploy/kubernetes: the files, and the output of kustomize."""
 
 import shutil
 import subprocess

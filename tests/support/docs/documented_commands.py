@@ -1,4 +1,4 @@
-"""Every command that the documentation shows: in code blocks, in the text, in the heads of deploy's files, in `--help`."""
+"""Finds every command in the documentation: code blocks, inline code, headers of deploy's files, `--help`."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Services that fail on demand, with a facade before them in this process: what real ones do only in trouble."""
+"""Fake services that fail on demand, with a facade in this process in front of them."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The fields of requests, as OpenAI's description has them and as our bodies do, in one notation.
+"""Lists the fields of a request's schema, of OpenAI's description or of our bodies, in one notation.
 
 `messages[].content[]<text>.text` is the field `text` of parts of the type `text`, in the contents of messages.
 """

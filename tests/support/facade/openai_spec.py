@@ -1,4 +1,4 @@
-"""OpenAI's own description of its API, where it is: `shared/corpus/openai-openapi.json`."""
+"""OpenAI's OpenAPI description of its API, if present: `shared/corpus/openai-openapi.json`."""
 
 import json
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
-"""Every answer of the facade that a test gets over httpx is checked, by our OpenAPI document and by OpenAI's description.
+"""Validates every facade response that a test reads over httpx, with our OpenAPI document and OpenAI's description.
 
-`watched_answers` is for the conftest.py of tests of the facade. Answers are noted while they are read, and judged when the
-test ends, so that no client takes a fault for one of its own; OpenAI's SDK for Python reads by httpx as well.
+Use `validated_responses` in the conftest.py of tests of the facade. Responses are recorded while they are read, and
+validated when the test ends, so that no client handles a failure as its own; OpenAI's SDK for Python uses httpx, too.
 """
 
 import json
@@ -154,7 +154,7 @@ class _Teed(httpx.SyncByteStream, httpx.AsyncByteStream):
 
 
 @pytest.fixture(scope="session")
-def noted_answers() -> Iterator[list[Answer]]:
+def recorded_responses() -> Iterator[list[Answer]]:
     """The answers since they were judged last."""
     noted: list[Answer] = []
 
@@ -180,11 +180,11 @@ def _async_noting(handle: Any, teed: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def watched_answers(noted_answers: list[Answer]) -> Iterator[None]:
+def validated_responses(recorded_responses: list[Answer]) -> Iterator[None]:
     """Judges the answers of each test when it has ended."""
-    noted_answers.clear()  # Those of tests of something else, in the same process.
+    recorded_responses.clear()  # Those of tests of something else, in the same process.
     yield
-    answers = noted_answers.copy()
-    noted_answers.clear()
+    answers = recorded_responses.copy()
+    recorded_responses.clear()
     for answer in answers:
         answer.check()

@@ -1,4 +1,4 @@
-"""What the tests of responses share."""
+"""Checks the event stream of `/v1/responses`."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -33,7 +33,7 @@ _CALLS = {
 }
 
 
-class Heard:
+class CheckedEvents:
     """The events of a stream, in the order that OpenAI documents; anything else is an AssertionError."""
 
     def __init__(self, events: Iterable[dict[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The README's request."""
+"""The README's request, and checks of its response."""
 
 import json
 import re

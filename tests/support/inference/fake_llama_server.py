@@ -1,4 +1,4 @@
-"""A llama-server that misbehaves on demand. Where an engine should behave, the tests use a real one.
+"""A fake llama-server that misbehaves on demand. For everything else the tests use a real engine.
 
 As a program it takes llama-server's arguments, and after `--fake` how it should start: `well`, `dying` (says why and exits),
 `gbnf` (aborts at a grammar of llguidance, as builds without it do), `never` (loads forever), `once` (as `well`,

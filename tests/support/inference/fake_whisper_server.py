@@ -1,4 +1,4 @@
-"""A whisper.cpp server that misbehaves on demand: it answers as one does (1.9.1), and hears what it is told to.
+"""A fake whisper.cpp server (1.9.1) that misbehaves on demand and returns the transcript that it is given.
 
 As a program it takes whisper-server's arguments, and `--fake` with how it should be: `well`, `dying` (says why and exits),
 `never` (does not listen), `slow` (listens after a second), `strange` (answers what no whisper server answers). The prompt

@@ -1,4 +1,4 @@
-"""What faults are made of, and what is seen of them."""
+"""Types and helpers for injected faults: the environment of a fault, and its expected and observed effects."""
 
 import asyncio
 import re
@@ -28,7 +28,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observed:
     """What came of it. `back_s`: seconds from the fault to the first answer; None: there is nothing to come back."""
 
     what: str
@@ -43,9 +43,9 @@ class Fault:
     injected: str
     seen: str
     lost: str
-    run: Callable[[Place], Awaitable[Seen]]
+    run: Callable[[Place], Awaitable[Observed]]
 
-    def check(self, seen: Seen) -> None:
+    def check(self, seen: Observed) -> None:
         """Raises AssertionError for something else."""
         pattern = ".*".join(map(re.escape, self.seen.split("…")))
         assert re.fullmatch(pattern, seen.what), f"{seen.what!r} instead of {self.seen!r}"
@@ -55,21 +55,21 @@ CONTEXT = 32_768
 """Large enough for a message that is still being written when the fault comes."""
 
 
-async def failed_start(place: Place, **given: Any) -> Seen:
+async def failed_start(place: Place, **given: Any) -> Observed:
     """A start that fails."""
     try:
         engine = Supervisor(options(**{"model": place.model, **given}))
     except StartError as error:
-        return Seen(_told(error))
+        return Observed(_told(error))
     async with watched(engine, ready=False) as watch:
         return await end_of_start(watch.task)
 
 
-async def end_of_start(task: "asyncio.Task[None]") -> Seen:
+async def end_of_start(task: "asyncio.Task[None]") -> Observed:
     await asyncio.wait([task], timeout=LONG_S)
     with pytest.raises(StartError) as raised:
         task.result()
-    return Seen(_told(raised.value))
+    return Observed(_told(raised.value))
 
 
 def _told(error: StartError) -> str:

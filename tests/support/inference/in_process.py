@@ -1,4 +1,4 @@
-"""Runs engines and services for the tests, and ends them."""
+"""Runs supervised engines and the inference service in this process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable

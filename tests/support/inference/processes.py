@@ -1,4 +1,4 @@
-"""The inference service, and llama.cpp's server as others run it, as processes of their own."""
+"""Runs the inference service, and an external llama.cpp server, in child processes."""
 
 import asyncio
 import json
@@ -104,7 +104,7 @@ threading.Event().wait()
 
 
 @asynccontextmanager
-async def somebodys_server(
+async def external_server(
     model: Path, port: int, keys: list[str] | None = None, mmproj: Path | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """llama.cpp's server as others start it: on a port, without `--special`."""

@@ -1,4 +1,4 @@
-"""Requests by hand, and whole answers to them."""
+"""Builds Generate requests, and collects their complete responses."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ def endless(**fields: Any) -> inference_pb2.GenerateRequest:
     return request(program(gbnf='root ::= "a" root'), **fields)
 
 
-def wrote(words: str) -> str:
+def literal_grammar(words: str) -> str:
     """A grammar of one text. The engine has no choice, and the vocabulary is bytes: every character is a token or more."""
     escaped = words.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'root ::= "{escaped}"'

@@ -1,4 +1,4 @@
-"""Writes a projector for the demo model: random weights, and pictures of 28 x 28 points as four tokens of its width.
+"""Writes a projector (mmproj) for the demo model: random weights; an image of 28 x 28 pixels becomes four tokens.
 
 LLaVA's architecture, the plainest that llama.cpp knows: a vision transformer, and two matrices behind it. The names are of
 its tools/mtmd/clip-impl.h (b11549).
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gguf import GGUFWriter
 
 IMAGE, PATCH = 28, 14
-PICTURE_TOKENS = (IMAGE // PATCH) ** 2
+IMAGE_TOKENS = (IMAGE // PATCH) ** 2
 """What a picture takes in the prompt."""
 
 _WIDTH, _HEADS, _LAYERS, _HIDDEN = 32, 2, 2, 64
@@ -57,7 +57,7 @@ def _add_weights(writer: "GGUFWriter", width: int, random: np.random.Generator) 
         writer.add_tensor(f"{name}.bias", np.zeros(_WIDTH, dtype=np.float32))
 
     add("v.patch_embd.weight", _WIDTH, 3, PATCH, PATCH)
-    add("v.position_embd.weight", PICTURE_TOKENS, _WIDTH)
+    add("v.position_embd.weight", IMAGE_TOKENS, _WIDTH)
     for layer in range(_LAYERS):
         block = f"v.blk.{layer}"
         add_norm(f"{block}.ln1")

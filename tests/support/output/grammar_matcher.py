@@ -1,4 +1,4 @@
-"""Grammars in tests: does a text belong to one, and random texts of one. Over grammar *values*, apart from any engine."""
+"""Matches texts with a grammar, and samples random sentences of it. Works on grammar *values*, independent of any engine."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Random grammar expressions without rules, with hypothesis; and texts that have a chance with them."""
+"""Hypothesis strategies for grammar expressions without rules, and for texts that are likely to match them."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""Random output trees, with hypothesis: any that the constructors allow, sensible or not."""
+"""Hypothesis strategies for output trees: any that the constructors allow, sensible or not."""
 
 from hypothesis import strategies as st
 

@@ -1,4 +1,4 @@
-"""Trees that the tests share: the shapes that styles build, by hand."""
+"""Hand-written output trees of the shapes that calling styles build."""
 
 from promptweave.output.tree import (
     EMPTY,

@@ -1,4 +1,4 @@
-"""A server of HTTP/2 that breaks calls off, as proxies do: the few frames of RFC 9113 that it takes."""
+"""An HTTP/2 server that interrupts calls, as proxies do, with the few frames of RFC 9113 that this takes."""
 
 import asyncio
 import struct

@@ -1,4 +1,4 @@
-"""Servers with one method, for the tests of what every server shares."""
+"""gRPC servers with one method, to test what all servers have in common."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
