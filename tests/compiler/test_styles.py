@@ -1,4 +1,4 @@
-"""A calling style is one module: no other one names it. `function_tag_style.py` is such a module."""
+"""A calling style is one module: no other one names it. `tests/support/compiler/function_tag_style.py` is such a module."""
 
 import ast
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ from promptweave.compiler.request import Call, JsonFormat, Message, Role, TextGr
 from promptweave.compiler.request import GrammarSyntax as Syntax
 from promptweave.compiler.styles.registry import STYLES
 from promptweave.compiler.template.chat_template import ChatTemplate
+from tests.support.compiler.function_tag_style import FUNCTION_TAG
 
 from ..test_layers import SOURCES, name_of
-from .function_tag_style import FUNCTION_TAG
 from .test_compile import CHOICES, QUESTION, SCHEMA, check_samples, read, template
 
 CALLS = (
