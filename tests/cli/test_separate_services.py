@@ -1,4 +1,4 @@
-"""The three services as processes of their own, as containers start them: mTLS and a token between them."""
+"""The three services as separate processes, as containers start them, with mTLS and a token between them."""
 
 import re
 import subprocess

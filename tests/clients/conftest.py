@@ -1,4 +1,4 @@
-"""What the facade answers to clients is checked: see `tests/support/facade/response_validation.py`."""
+"""Every response to a client is validated: see `tests/support/facade/response_validation.py`."""
 
 from tests.support.facade.response_validation import recorded_responses, validated_responses
 

@@ -1,4 +1,4 @@
-"""What of pictures is taken, and what the engine is given."""
+"""Which images are accepted, and what the engine is given."""
 
 import io
 
@@ -33,7 +33,7 @@ def test_what_lets_through_stands_on_white() -> None:
     assert seen(image_file((10, 20, 30, 255))).getpixel((5, 5)) == (10, 20, 30)
 
 
-def test_a_picture_is_turned_as_the_camera_was_held() -> None:
+def test_an_image_is_turned_as_the_camera_was_held() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     turned = image_file(RED, "JPEG", (40, 20), exif=exif)
@@ -66,7 +66,7 @@ def test_what_is_refused(data: bytes, why: str) -> None:
         check_picture(data)
 
 
-def test_more_pictures_behind_a_jpeg_are_no_animation() -> None:
+def test_more_images_behind_a_jpeg_are_no_animation() -> None:
     data = frames("MPO")
     check_picture(data)
     assert for_engine(data) == data

@@ -1,4 +1,4 @@
-"""Our prompts are, byte for byte, what the engine's own `/apply-template` makes of the same conversation.
+"""Prompts are, byte for byte, what the engine's own `/apply-template` renders for the same conversation.
 
 Compared wherever the engine renders a conversation and loses nothing of it, and we had nothing to change. What is left must
 be in `EXPLAINED`. Where the engine loses something or refuses, we are to do better, which `test_normalize.py` shows.

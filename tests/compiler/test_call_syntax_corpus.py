@@ -1,4 +1,4 @@
-"""Derived styles on real templates: what they say is what is read, whatever the tool choice; and the table in docs/."""
+"""Call syntaxes derived from real templates: sampled outputs parse, whatever the tool choice; and docs/templates.md."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Templates that nobody has made: they are derived in general, or fall back and say why; what is enforced is the same."""
+"""Templates of call syntaxes that no model uses: derived, or generic with a reason; the same is enforced."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The same request compiles to the same bytes, whatever was compiled before, and in whichever worker."""
+"""The same request compiles to the same bytes, whatever was compiled before, and in any worker."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a template leaves to us: it tells how calls are written and writes none, or it writes calls and shows no tools."""
+"""Templates that only document the syntax of calls, and templates that write calls but do not show tools."""
 
 import json
 from dataclasses import replace

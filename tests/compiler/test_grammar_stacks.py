@@ -1,4 +1,4 @@
-"""Shapes that slow engines down: few ways are followed at once, since alternatives share what they begin with."""
+"""Schemas whose grammars could slow engines down: few stacks at a time, since alternatives share their prefixes."""
 
 import random
 from typing import Any

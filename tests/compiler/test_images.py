@@ -1,4 +1,4 @@
-"""Pictures through templates: those that know them and those that do not, in any style, and nothing else for a picture."""
+"""Images in templates that support them and in those that do not, in every style; other text is not taken for an image."""
 
 import io
 import json
@@ -83,7 +83,7 @@ def colors(compiled: Compiled) -> list[str]:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_what_the_template_writes_for_a_picture_is_found(name: str) -> None:
+def test_what_the_template_writes_for_an_image_is_found(name: str) -> None:
     source, written = TEMPLATES[name]
     found = template_capabilities(chat_template(source)).picture
     assert (found.written if found else None) == written
@@ -101,7 +101,7 @@ def test_what_the_template_writes_for_a_picture_is_found(name: str) -> None:
         pytest.param("json", f'"see {IN_TEXT}this, please"', id="json"),
     ],
 )
-def test_the_picture_takes_its_place(name: str, prompt: str) -> None:
+def test_the_image_takes_its_place(name: str, prompt: str) -> None:
     compiled = compile_prompt(ChatRequest((look(),)), chat_template(TEMPLATES[name][0]))
     assert compiled.prompt == f"<|im_start|>user\n{prompt}<|im_end|>\n<|im_start|>assistant\n"
     assert colors(compiled) == ["red"]
@@ -109,7 +109,7 @@ def test_the_picture_takes_its_place(name: str, prompt: str) -> None:
 
 
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_pictures_keep_their_order_over_turns(name: str) -> None:
+def test_images_keep_their_order_over_turns(name: str) -> None:
     messages = (
         look("two: ", shown(0, RED), shown(4, BLUE)),
         Message(Role.ASSISTANT, "yes"),
@@ -123,7 +123,7 @@ def test_pictures_keep_their_order_over_turns(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen", "first", "url"])
-def test_words_that_look_like_a_picture_stay_words(name: str) -> None:
+def test_words_that_look_like_an_image_stay_words(name: str) -> None:
     source, written = TEMPLATES[name]
     assert written
     said = f"what is {written}? And {written}"
@@ -139,7 +139,7 @@ def test_words_that_look_like_a_picture_stay_words(name: str) -> None:
     assert written not in plain
 
 
-def test_special_tokens_beside_a_picture_are_cut() -> None:
+def test_special_tokens_beside_an_image_are_cut() -> None:
     compiled = compile_prompt(ChatRequest((look("a<|im_end|>b", shown(1)),)), chat_template(QWEN))
     told = [(segment.text, segment.plain, segment.picture is not None) for segment in compiled.segments]
     assert told == [
@@ -160,7 +160,7 @@ def test_characters_for_private_use_stay_what_they_are() -> None:
 
 @pytest.mark.parametrize("style", ["native", "generic", "hermes", "functionary_v2"])
 @pytest.mark.parametrize("name", TEMPLATES)
-def test_pictures_in_every_style_and_role(name: str, style: str) -> None:
+def test_images_in_every_style_and_role(name: str, style: str) -> None:
     messages = (
         look("you are", role=Role.SYSTEM),
         look("see", shown(1, BLUE)),
@@ -175,20 +175,20 @@ def test_pictures_in_every_style_and_role(name: str, style: str) -> None:
     assert not [warning for warning in compiled.warnings if warning.code == "content_lost"]
 
 
-def test_a_forced_call_follows_a_picture() -> None:
+def test_a_forced_call_follows_an_image() -> None:
     request = ChatRequest((look("", shown(0)),), (WEATHER,), ToolChoice(required=True), style="hermes")
     compiled = compile_prompt(request, replace(chat_template(QWEN), special_tokens=("<|im_start|>", "<tool_call>")))
     assert compiled.prompt.endswith("<|im_start|>assistant\n<tool_call>")
 
 
-def test_a_prompt_that_ends_with_a_picture_gets_its_prefix_behind_it() -> None:
+def test_a_prompt_that_ends_with_an_image_gets_its_prefix_behind_it() -> None:
     bare = chat_template("{% for m in messages %}{{ m.content }}{% endfor %}")
     request = ChatRequest((look("x", shown(1)),), (WEATHER,), ToolChoice(required=True), style="hermes")
     compiled = compile_prompt(request, replace(bare, special_tokens=("<tool_call>",)))
     assert [segment.picture is not None for segment in compiled.segments][-2:] == [True, False]
 
 
-def test_a_message_goes_on_behind_a_picture() -> None:
+def test_a_message_goes_on_behind_an_image() -> None:
     request = ChatRequest((look(), Message(Role.ASSISTANT, "I see")), continue_final_message=True)
     compiled = compile_prompt(request, chat_template(QWEN))
     assert compiled.prompt.endswith("<|im_start|>assistant\nI see")
@@ -196,7 +196,7 @@ def test_a_message_goes_on_behind_a_picture() -> None:
 
 
 @pytest.mark.parametrize("name", ["qwen", "text"])
-def test_the_explanation_has_the_picture_in_its_place(name: str) -> None:
+def test_the_explanation_has_the_image_in_its_place(name: str) -> None:
     request, template = ChatRequest((look(),)), chat_template(TEMPLATES[name][0])
     compiled = compile_prompt(request, template)
     parts = explain(request, template, compiled).parts
@@ -218,7 +218,7 @@ def enlarged() -> bytes:
         pytest.param(enlarged(), "at most 50 million", id="bomb"),
     ],
 )
-def test_what_is_no_picture_is_refused_at_its_place(data: bytes, why: str) -> None:
+def test_what_is_not_an_image_is_refused_at_its_place(data: bytes, why: str) -> None:
     bad = replace(shown(2), data=data)
     with pytest.raises(RequestError, match=why) as raised:
         compile_prompt(ChatRequest((look("x", bad),)), chat_template(QWEN))
@@ -238,7 +238,7 @@ def _corpus() -> list[Any]:
 
 
 @pytest.mark.parametrize("path", _corpus() or [pytest.param(None, marks=pytest.mark.skip("shared/corpus is not here"))])
-def test_every_template_of_the_corpus_takes_pictures(path: Path) -> None:
+def test_every_template_of_the_corpus_takes_images(path: Path) -> None:
     template = ChatTemplate(path.read_text(encoding="utf-8"), "<s>", "</s>")
     messages = (
         Message(Role.SYSTEM, "Be brief and kind."),

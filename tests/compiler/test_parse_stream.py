@@ -1,4 +1,4 @@
-"""However an output is split, it is read as the same message: by the parser itself, by Parse and by ParseStream."""
+"""However an output is split, the message is the same: by the parser itself, by Parse and by ParseStream."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Templates that attack: none runs code, none takes the service down, none holds up another request."""
+"""Malicious templates: none runs code, crashes the service or delays another request."""
 
 import asyncio
 import re

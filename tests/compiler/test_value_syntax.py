@@ -1,4 +1,4 @@
-"""Objects and arrays that a template does not write as JSON: in its own notation, at any depth, with the whole schema."""
+"""Objects and arrays that a template writes in a notation other than JSON: at any depth, with the complete schema."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is remembered from request to request changes no answer: warm and cold, a request compiles to the same."""
+"""Caches do not change results: a request compiles to the same bytes with warm and with cold caches."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What the shipped model is trained on: `demo/` makes it without anything that the product does not have."""
+"""The training data of the shipped model, which `demo/` makes with the product's own functions."""
 
 import json
 import sys

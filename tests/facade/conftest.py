@@ -1,4 +1,4 @@
-"""Every answer in the tests of the facade is checked: see `tests/support/facade/response_validation.py`."""
+"""Every response in the tests of the facade is validated: see `tests/support/facade/response_validation.py`."""
 
 from tests.support.facade.response_validation import recorded_responses, validated_responses
 

@@ -1,4 +1,4 @@
-"""Many clients at once, each with a schema of its own: every one gets its own answer."""
+"""Many concurrent clients with different schemas: each gets its own response."""
 
 import asyncio
 import json

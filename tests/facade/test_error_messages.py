@@ -1,4 +1,4 @@
-"""The exact texts of error messages, which tell a client what is wrong and what to do."""
+"""The exact texts of error messages."""
 
 from typing import Any
 

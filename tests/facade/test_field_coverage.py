@@ -1,4 +1,4 @@
-"""Every field of OpenAI's description, at any depth, is read, refused by its name, or tolerated for a reason told here."""
+"""Every field of OpenAI's description, at any depth, is read, rejected by name, or ignored for a reason listed here."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence

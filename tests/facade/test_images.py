@@ -1,4 +1,4 @@
-"""Pictures, with the clients of OpenAI and Anthropic, over a real engine with a small projector of random weights."""
+"""Images in requests of OpenAI's and Anthropic's clients, on a real engine with a small random-weight projector."""
 
 import base64
 from collections.abc import Iterator
@@ -67,7 +67,7 @@ def first_token(client: openai.OpenAI, messages: list[Any]) -> tuple[list[float]
     return likeliest, got.usage.prompt_tokens, got.usage.prompt_tokens_details.cached_tokens or 0
 
 
-def test_the_model_sees_what_is_on_the_picture(client: openai.OpenAI) -> None:
+def test_the_model_sees_what_is_on_the_image(client: openai.OpenAI) -> None:
     red, tokens, _ = first_token(client, look("what is this? ", shown(image_file(RED), detail="low"), " well?"))
     again, _, cached = first_token(client, look("what is this? ", shown(image_file(RED)), " well?"))
     blue, _, _ = first_token(client, look("what is this? ", shown(image_file(BLUE)), " well?"))
@@ -81,7 +81,7 @@ def test_the_model_sees_what_is_on_the_picture(client: openai.OpenAI) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("seed", range(2))
-def test_calls_after_a_picture_are_valid(client: openai.OpenAI, stream: bool, seed: int) -> None:
+def test_calls_after_an_image_are_valid(client: openai.OpenAI, stream: bool, seed: int) -> None:
     asked: dict[str, Any] = {
         "model": "gpt-4o",
         "messages": look(shown(image_file(RED, "WEBP"), "webp"), "the weather there, and there: ", shown(image_file(BLUE))),
@@ -99,7 +99,7 @@ def test_calls_after_a_picture_are_valid(client: openai.OpenAI, stream: bool, se
     check_choice(choice, "required")
 
 
-def test_several_answers_to_one_picture(client: openai.OpenAI) -> None:
+def test_several_answers_to_one_image(client: openai.OpenAI) -> None:
     got = client.chat.completions.create(
         model="gpt-4o",
         messages=look("yes or no? ", shown(image_file())),
@@ -110,7 +110,7 @@ def test_several_answers_to_one_picture(client: openai.OpenAI) -> None:
     assert len(got.choices) == 3
 
 
-def test_responses_take_pictures(client: openai.OpenAI) -> None:
+def test_responses_take_images(client: openai.OpenAI) -> None:
     parts: list[Any] = [
         {"type": "input_text", "text": "which? "},
         {"type": "input_image", "image_url": data_url(image_file(BLUE)), "detail": "auto"},
@@ -132,7 +132,7 @@ def test_responses_take_pictures(client: openai.OpenAI) -> None:
     assert more.usage.input_tokens > got.usage.input_tokens
 
 
-def test_messages_take_pictures(seeing: Serving) -> None:
+def test_messages_take_images(seeing: Serving) -> None:
     source: Any = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(image_file()).decode()}
     image: Any = {"type": "image", "source": source}
     messages: list[Any] = [
@@ -166,7 +166,7 @@ def test_the_model_is_listed_with_what_it_takes(http: httpx.Client, served: Serv
     assert "architecture" not in httpx.get(f"{served.url}/models").json()["data"][0]
 
 
-def test_the_template_is_told_with_its_pictures(http: httpx.Client, seeing: Serving) -> None:
+def test_the_template_is_told_with_its_images(http: httpx.Client, seeing: Serving) -> None:
     url = seeing.url.removesuffix("/v1") + "/apply-template"
     got = http.post(url, json={"messages": look("see ", shown(image_file()))}).json()
     assert "see \ufffc" in got["prompt"]
@@ -189,7 +189,7 @@ FIRST = "messages[0].content[1].image_url.url"
         pytest.param(data_url(image_file(size=(9000, 9000))), FIRST, "at most 50 million", id="too-large"),
     ],
 )
-def test_what_is_no_picture_is_refused_at_its_place(http: httpx.Client, part: str, param: str, why: str) -> None:
+def test_what_is_not_an_image_is_refused_at_its_place(http: httpx.Client, part: str, param: str, why: str) -> None:
     messages = look("see", {"type": "image_url", "image_url": {"url": part}})
     got = http.post("/chat/completions", json={"messages": messages})
     assert (got.status_code, got.json()["error"]["param"]) == (400, param)

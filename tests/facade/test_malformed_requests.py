@@ -1,4 +1,4 @@
-"""Ways of being wrong that have nothing to do with what is asked, on every route that reads a body."""
+"""Errors that do not depend on the route's own fields, on every route that reads a body."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Who may ask, how much, and what every answer carries."""
+"""Authentication, rate limits, and the headers of every response."""
 
 import asyncio
 import logging

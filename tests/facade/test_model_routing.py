@@ -1,4 +1,4 @@
-"""Several models behind one facade: real engines with two vocabularies, and a route that leads nowhere."""
+"""Several models behind one facade: real engines with two vocabularies, and an unreachable route."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Requests as OpenAI's own description has them. That the answers are, `conftest.py` checks for all tests."""
+"""Requests validated with OpenAI's description. Responses are validated by `conftest.py`, for all tests."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Every way of being wrong, over a real server: HTTP status and OpenAI's error body."""
+"""Invalid requests to a real server: HTTP status and OpenAI's error body."""
 
 import json
 from collections.abc import Iterator

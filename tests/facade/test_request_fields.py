@@ -1,4 +1,4 @@
-"""Every request field of OpenAI's description, and llama.cpp's own: it does what it says, or it is refused by its name."""
+"""Every request field of OpenAI's description and llama.cpp's own has its effect, or is rejected by name."""
 
 import re
 from typing import Any

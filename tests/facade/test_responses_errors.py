@@ -1,4 +1,4 @@
-"""Every way of asking `/v1/responses` for what it does not do: HTTP status, OpenAI's error body, the place."""
+"""Invalid requests to `/v1/responses`: HTTP status, OpenAI's error body, `param`."""
 
 from collections.abc import Iterator
 from typing import Any

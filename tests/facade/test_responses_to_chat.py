@@ -1,4 +1,4 @@
-"""A request for a response as a chat request: what becomes one message, and where places come from."""
+"""Requests to `/v1/responses` as chat requests: which items become one message, and the source map."""
 
 from typing import Any
 

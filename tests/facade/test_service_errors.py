@@ -1,4 +1,4 @@
-"""Every error of the services, in every call that a route makes: status, body, headers, and no word of what is inside."""
+"""Every error of the services, in every call that a route makes: status, body, headers, and no internals."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What clients see when everything is told to stop while their answers are being written."""
+"""What clients receive when all processes are stopped during their responses."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Special tokens spelled by users, through everything to the engine, with real tokenizers: they stay text."""
+"""Special tokens in users' text stay text, through all services to the engine, with real tokenizers."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

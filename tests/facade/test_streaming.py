@@ -1,4 +1,4 @@
-"""An answer that is streamed says what the same answer says in one piece: content, reasoning and calls."""
+"""A streamed response has the same content, reasoning and calls as the same response without streaming."""
 
 from typing import Any
 

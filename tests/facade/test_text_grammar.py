@@ -1,4 +1,4 @@
-"""Answers of the caller's own grammar, over a real engine with random weights: nothing but texts of it."""
+"""Responses to requests with a grammar are sentences of it, on a real engine with random weights."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""The GGUF header, against the `gguf` package's reader and writer, and against files that are cut or damaged."""
+"""The GGUF header, against the `gguf` package's reader and writer, and with truncated or damaged files."""
 
 import random
 import struct

@@ -1,4 +1,4 @@
-"""Streams that are abandoned, at any moment, leave nothing behind."""
+"""Streams that clients abandon at any moment leave nothing behind."""
 
 import asyncio
 import random

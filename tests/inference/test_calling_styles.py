@@ -1,4 +1,4 @@
-"""A real engine with random weights, the structure guarantee's adversary, in every calling style: each call is valid."""
+"""Calls are valid in every calling style, on a real engine with random weights."""
 
 import json
 from collections.abc import AsyncIterator, Iterable

@@ -1,4 +1,4 @@
-"""The engine's log: which line says why it died."""
+"""The engine's log: which line explains its exit."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The exact texts of errors that users see often. Other tests match only the part that matters to them."""
+"""The exact texts of common errors. Other tests match only the part that matters to them."""
 
 from pathlib import Path
 from typing import Any

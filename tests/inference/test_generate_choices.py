@@ -1,4 +1,4 @@
-"""Several messages of one request."""
+"""Several messages for one request."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Prompts with pictures, on a real engine with a small projector of random weights."""
+"""Prompts with images, on a real engine with a small random-weight projector."""
 
 import json
 from collections.abc import AsyncIterator
@@ -74,7 +74,7 @@ def likeliest(got: Answer) -> Any:
     return pytest.approx(told(got), abs=0.02)
 
 
-async def test_the_model_sees_what_is_on_the_picture(stub: InferenceServiceStub) -> None:
+async def test_the_model_sees_what_is_on_the_image(stub: InferenceServiceStub) -> None:
     red, blue, again = [await answer(stub, looking(text("see "), shown(color), text(" now"))) for color in (RED, BLUE, RED)]
     assert told(red) == likeliest(again)
     assert told(red) != likeliest(blue)
@@ -84,7 +84,7 @@ async def test_the_model_sees_what_is_on_the_picture(stub: InferenceServiceStub)
     assert blue.finish.usage.cached_tokens <= max(len("see "), red.finish.usage.cached_tokens)
 
 
-async def test_the_order_of_pictures_counts(stub: InferenceServiceStub) -> None:
+async def test_the_order_of_images_counts(stub: InferenceServiceStub) -> None:
     one = await answer(stub, looking(shown(RED), text(" or "), shown(BLUE), text("?")))
     other = await answer(stub, looking(shown(BLUE), text(" or "), shown(RED), text("?")))
     assert told(one) != likeliest(other)
@@ -131,12 +131,12 @@ async def test_joiners_stand_where_they_must(seeing: Supervisor, segments: list[
     assert len(written["multimodal_data"]) == 1
 
 
-async def test_several_messages_of_one_picture(stub: InferenceServiceStub) -> None:
+async def test_several_messages_of_one_image(stub: InferenceServiceStub) -> None:
     asked = request(program(shown(), text(" ?"), gbnf='root ::= "yes"'), n=3)
     assert [each.content for each in await answers(stub, asked)] == ["yes"] * 3
 
 
-async def test_reasoning_is_cut_after_a_picture(stub: InferenceServiceStub) -> None:
+async def test_reasoning_is_cut_after_an_image(stub: InferenceServiceStub) -> None:
     """The completion that goes on behind the cut has the picture, too."""
     compiled = compiled_to_wire(compile_prompt(replace(CALLED, reasoning_budget=12), POSSIBLE))
     prompt = prompt_compiler_pb2.CompiledPrompt()
@@ -174,7 +174,7 @@ async def test_what_is_refused(
     assert (error.code, error.path) == (code, path)
 
 
-async def test_a_session_goes_on_after_a_picture_and_after_a_restart(
+async def test_a_session_goes_on_after_an_image_and_after_a_restart(
     demo_model: Path, projector: Path, tmp_path: Path
 ) -> None:
     given = options(demo_model, mmproj=projector, session_dir=tmp_path)
@@ -189,7 +189,7 @@ async def test_a_session_goes_on_after_a_picture_and_after_a_restart(
         assert got.finish.usage.cached_tokens >= len("see  it") + IMAGE_TOKENS
 
 
-async def test_the_model_says_whether_it_takes_pictures(stub: InferenceServiceStub, engine: Supervisor) -> None:
+async def test_the_model_says_whether_it_takes_images(stub: InferenceServiceStub, engine: Supervisor) -> None:
     assert (await stub.GetModel(inference_pb2.GetModelRequest())).model.images
     async with calling(engine) as blind:
         assert not (await blind.GetModel(inference_pb2.GetModelRequest())).model.images
@@ -198,7 +198,7 @@ async def test_the_model_says_whether_it_takes_pictures(stub: InferenceServiceSt
         assert "--mmproj" in error.message
 
 
-async def test_somebodys_server_takes_pictures_where_it_has_a_projector(demo_model: Path, projector: Path) -> None:
+async def test_an_external_server_takes_images_where_it_has_a_projector(demo_model: Path, projector: Path) -> None:
     port = free_port()
     engine = endpoints(InferenceOptions(endpoints=(f"http://127.0.0.1:{port}",)))
     async with external_server(demo_model, port, mmproj=projector), watched(engine), calling(engine) as stub:

@@ -1,4 +1,4 @@
-"""Every sampling parameter really reaches the engine: it echoes what it understood."""
+"""Every sampling parameter reaches the engine, which echoes its settings."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The service as a process of its own: what it leaves behind when it ends, however it ends."""
+"""The service as a process: what it leaves behind when it ends, however it ends."""
 
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Forced text ends where the model's tokens would end, whatever it writes next: asked of vocabularies, without weights."""
+"""Forced text ends at a boundary of the model's tokens, whatever comes next: checked with real vocabularies."""
 
 import random
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What a model writes does not depend on whether forced text is appended or sampled: asked of models with real weights.
+"""A model's output does not depend on whether forced text is appended or sampled: checked with real weights.
 
 pytest -m slow tests/real_weights -s       all requests, with both models, and what differs
 """

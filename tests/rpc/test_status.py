@@ -1,4 +1,4 @@
-"""Domain errors to status and back, over a real connection."""
+"""Domain errors as gRPC status and back, over a real connection."""
 
 from typing import Any
 
