@@ -36,7 +36,7 @@ EXPECTED = ("right", "hung up", "refused: 429 ", "refused: 503 ", "cut in mid-st
 """How requests may end: well, by the client, by the queue, and by the engine's exit."""
 
 HANG_S = 90.0
-"""A request that takes longer hangs. Above `--hang-timeout`, which is 60 s."""
+"""A request that takes longer hangs. Above `--watchdog-timeout`, which is 60 s."""
 SETTLE_S = 10.0
 GROWTH_MIB, GROWTH_FDS = 64, 16
 """How much a service may grow from the first kill to the end."""
@@ -208,7 +208,7 @@ async def back(metrics: str, restarts: int) -> bool:
 def serve(metrics: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """Run `promptweave serve`; yields its process and the URL of its API."""
     listen = ("--port", "0", "--compiler-listen", "127.0.0.1:0", "--inference-listen", "127.0.0.1:0")
-    options = ("--parallel", str(SLOTS), "--queue", str(QUEUE), "--ctx-size", "4096", "--inference-metrics", metrics)
+    options = ("--parallel", str(SLOTS), "--max-queue", str(QUEUE), "--ctx-size", "4096", "--inference-metrics", metrics)
     command = [sys.executable, "-P", "-m", "promptweave.cli.main", "serve", *listen, *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:  # noqa: S603
         try:

@@ -11,6 +11,7 @@ import pytest
 
 from promptweave.cli.lazy_group import drop_service_links
 from promptweave.cli.main import COMMANDS, main
+from promptweave.cli.options.aliases import AliasedOption
 from tests.support.cli.invoke import PROGRAM, TEMPLATES, run, shell
 
 
@@ -41,9 +42,11 @@ def test_the_help_of_a_command_teaches_by_example(name: str) -> None:
 
 def test_every_option_has_an_environment_variable_of_its_spelling() -> None:
     for name, option in options():
-        spelling = max(option.opts, key=len).removeprefix("--")
-        assert option.envvar == f"PROMPTWEAVE_{spelling}".replace("-", "_").upper()
-        assert option.envvar in "".join(run(name, "--help").stdout.split())
+        aliases = option.aliases if isinstance(option, AliasedOption) else ()
+        spelling = max((each for each in option.opts if each not in aliases), key=len).removeprefix("--")
+        variable = f"PROMPTWEAVE_{spelling}".replace("-", "_").upper()
+        assert variable == (option.envvar[0] if aliases and option.envvar else option.envvar)
+        assert variable in "".join(run(name, "--help").stdout.split())
 
 
 def test_environment_variables_set_options() -> None:

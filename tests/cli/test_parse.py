@@ -51,7 +51,7 @@ def test_text_is_a_message_without_calls(file: Path) -> None:
 
 
 def test_a_call_that_was_cut_is_not_whole(file: Path) -> None:
-    answer = json.loads(run("parse", "--cut", "--compiled", file, stdin=CALL[:-20].encode()).stdout)
+    answer = json.loads(run("parse", "--truncated", "--compiled", file, stdin=CALL[:-20].encode()).stdout)
     assert (answer["finish_reason"], answer["complete"]) == ("length", False)
     assert [call["complete"] for call in answer["message"]["tool_calls"]] == [False]
 

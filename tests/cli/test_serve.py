@@ -81,7 +81,7 @@ def test_nothing_is_left_however_it_ends(demo_model: Path, number: signal.Signal
 
 
 def test_a_kill_during_a_request_leaves_nothing(demo_model: Path, nothing_left: None) -> None:
-    with serving("--model", str(demo_model), "--ctx-size", "32768", "--grace", "30") as served:
+    with serving("--model", str(demo_model), "--ctx-size", "32768", "--shutdown-timeout", "30") as served:
         family = served.family
         endless = {"messages": [{"role": "user", "content": "x"}], "stream": True, "max_tokens": 100_000}
         never_end = {"logit_bias": {str(token): -100 for token in range(257, 264)}}
@@ -95,7 +95,7 @@ def test_a_kill_during_a_request_leaves_nothing(demo_model: Path, nothing_left: 
 
 
 def test_a_hard_ctrl_c_ends_it_at_once(demo_model: Path, nothing_left: None) -> None:
-    with serving("--model", str(demo_model), "--grace", "30", *ONE_SLOT) as served:
+    with serving("--model", str(demo_model), "--shutdown-timeout", "30", *ONE_SLOT) as served:
         family = served.family
         # Every one of them stands still, so nothing ends in order.
         for process in family[1:]:

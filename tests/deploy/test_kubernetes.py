@@ -237,7 +237,7 @@ def admits(rule: Object, side: str, other: Object, port: int, names: dict[str, i
 def test_a_stop_is_waited_for(build: list[Object]) -> None:
     for name, _, spec in pods(build):
         (container,) = spec["containers"]
-        grace = float(environment(container).get("PROMPTWEAVE_GRACE", 90))
+        grace = float(environment(container).get("PROMPTWEAVE_SHUTDOWN_TIMEOUT", 90))
         before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
         # What ends after the grace: last words of the facade, and the engine.
         assert spec["terminationGracePeriodSeconds"] >= before + grace + 10, name

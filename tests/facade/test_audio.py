@@ -24,7 +24,7 @@ def hearing(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("audio")
     model = write_model(folder / "ggml-fake.bin")
     whisper = ("--whisper-model", str(model), "--whisper-server", install(folder), "--whisper-args", "--fake 'well'")
-    with serving("--model", str(demo_model), "--ctx-size", "512", "--max-body", "1", *whisper) as everything:
+    with serving("--model", str(demo_model), "--ctx-size", "512", "--max-body-mib", "1", *whisper) as everything:
         yield everything
 
 

@@ -184,7 +184,7 @@ def test_the_api_over_tls_with_keys_in_a_file(
     cert, key, trust = certificate
     (tmp_path / "keys").write_text("sesame\n")
     secure = ("--tls-cert", str(cert), "--tls-key", str(key), "--api-keys-file", str(tmp_path / "keys"))
-    with serving("--model", str(demo_model), "--max-body", "0.001", *secure) as served:
+    with serving("--model", str(demo_model), "--max-body-mib", "0.001", *secure) as served:
         assert served.url.startswith("https://")
         with httpx.Client(base_url=served.url, verify=trust, headers={"authorization": "Bearer sesame"}) as client:
             assert client.get("models").status_code == 200

@@ -337,9 +337,9 @@ def test_a_store_in_a_file(served: Serving, tmp_path: Path) -> None:
                 yield http
 
     kept = ("--responses-store", str(tmp_path / "responses.db"))
-    with facade("mine", *kept, "--responses-most", "2") as http:
+    with facade("mine", *kept, "--responses-max-count", "2") as http:
         ids = [http.post("/responses", json=body).json()["id"] for _ in range(3)]
-    keeps_none = ("--responses-most", "0", "--request-timeout", "1")
+    keeps_none = ("--responses-max-count", "0", "--request-timeout", "1")
     with facade("mine", *kept) as mine, facade("other", *kept, *keeps_none) as other:
         assert [mine.get(f"/responses/{id}").status_code for id in ids] == [404, 200, 200]
         assert [other.get(f"/responses/{id}").status_code for id in ids] == [404, 404, 404]

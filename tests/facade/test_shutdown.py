@@ -27,7 +27,9 @@ def stop(served: Serving) -> None:
 
 
 async def test_answers_end_with_an_error_when_the_grace_is_over(demo_model: Path) -> None:
-    with serving("--model", str(demo_model), "--parallel", "2", "--ctx-size", "32768", "--grace", "0.5") as served:
+    with serving(
+        "--model", str(demo_model), "--parallel", "2", "--ctx-size", "32768", "--shutdown-timeout", "0.5"
+    ) as served:
         async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
             whole = asyncio.create_task(client.post("chat/completions", json=ENDLESS))
             async with client.stream("POST", "chat/completions", json={**ENDLESS, "stream": True}) as response:
@@ -45,7 +47,7 @@ async def test_answers_end_with_an_error_when_the_grace_is_over(demo_model: Path
 
 
 async def test_an_answer_that_ends_within_the_grace_is_whole(demo_model: Path) -> None:
-    with serving("--model", str(demo_model), "--ctx-size", "32768", "--grace", "30") as served:
+    with serving("--model", str(demo_model), "--ctx-size", "32768", "--shutdown-timeout", "30") as served:
         async with httpx.AsyncClient(base_url=served.url, timeout=60) as client:
             asked = {**ENDLESS, "max_tokens": 50, "stream": True}
             async with client.stream("POST", "chat/completions", json=asked) as response:

@@ -28,7 +28,7 @@ ENDLESS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def narrow(demo_model: Path) -> Iterator[Serving]:
     """One slot, and nobody may wait for it. The context is large enough to write for many seconds."""
-    with serving("--model", str(demo_model), "--queue", "0", "--ctx-size", "32768") as found:
+    with serving("--model", str(demo_model), "--max-queue", "0", "--ctx-size", "32768") as found:
         yield found
 
 

@@ -36,8 +36,8 @@ _ENDED = "exit status 1: the engine exited during startup"
 
 FAULTS = (
     Fault("The engine is killed", "SIGKILL while it writes", _CUT, _REST, killed),
-    Fault("The engine stands still", "SIGSTOP while it writes, `--hang-timeout 1`", _CUT, _REST, stopped),
-    Fault("The engine answers and does not get on", "a fake one, `--hang-timeout 0.1`", _CUT, _REST, stuck),
+    Fault("The engine stands still", "SIGSTOP while it writes, `--watchdog-timeout 1`", _CUT, _REST, stopped),
+    Fault("The engine answers and does not get on", "a fake one, `--watchdog-timeout 0.1`", _CUT, _REST, stuck),
     Fault(
         "A grammar crashes the engine",
         "a fake engine dies of it",
@@ -146,8 +146,8 @@ FAULTS = (
     ),
     Fault(
         "The engine never gets ready",
-        "a fake one, `--start-timeout 1`",
-        "exit status 1: the engine was not ready after 1 s; increase --start-timeout",
+        "a fake one, `--startup-timeout 1`",
+        "exit status 1: the engine was not ready after 1 s; increase --startup-timeout",
         _NOTHING,
         never_loads,
     ),

@@ -31,7 +31,7 @@ MODEL = Path("model.gguf")
         ({"model": MODEL, "embedding_ctx_size": 0}, "--embedding-ctx-size is 0; it must be at least 1"),
         ({"model": MODEL, "parallel": 0}, "--parallel is 0; it must be at least 1"),
         ({"model": MODEL, "ctx_size": 0}, "--ctx-size is 0; it must be at least 1"),
-        ({"model": MODEL, "max_waiting": -1}, "--queue is -1; it must be at least 0"),
+        ({"model": MODEL, "max_waiting": -1}, "--max-queue is -1; it must be at least 0"),
     ],
 )
 def test_options(given: dict[str, Any], text: str) -> None:

@@ -33,7 +33,7 @@ MODEL, URL = Path("a.gguf"), "http://127.0.0.1:1"
         pytest.param({"endpoints": (URL,), "engine_args": ("-x",)}, "cannot be combined with --endpoint", id="engine-args"),
         pytest.param({"model": MODEL, "parallel": 0}, "--parallel is 0; it must be at least 1", id="parallel"),
         pytest.param({"model": MODEL, "ctx_size": 0}, "--ctx-size is 0; it must be at least 1", id="context"),
-        pytest.param({"model": MODEL, "max_waiting": -1}, "--queue is -1; it must be at least 0", id="waiting"),
+        pytest.param({"model": MODEL, "max_waiting": -1}, "--max-queue is -1; it must be at least 0", id="waiting"),
     ],
 )
 def test_contradictions(given: dict[str, Any], message: str) -> None:

@@ -433,7 +433,7 @@ def live(demo_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     anywhere, env = "127.0.0.1:0", {"PROMPTWEAVE_LOG_FORMAT": "json", "PROMPTWEAVE_LOG_LEVEL": "debug"}
     serve = ["--port", "0", "--compiler-listen", anywhere, "--inference-listen", anywhere, "--session-dir", str(folder)]
     serve += ["--compiler-metrics", admin["compiler"], "--inference-metrics", admin["inference"]]
-    serve += ["--embedding-model", str(demo_model), "--embedding-pooling", "mean", "--max-body", "1"]
+    serve += ["--embedding-model", str(demo_model), "--embedding-pooling", "mean", "--max-body-mib", "1"]
     serve += ["--requests-per-minute", str(LIMIT), *(part for key in KEYS for part in ("--api-key", key))]
     second = ["--listen", anywhere, "--metrics", admin["second"]]
     second += ["--endpoint", "http://127.0.0.1:1", "--endpoint", "http://127.0.0.1:2"]

@@ -136,7 +136,7 @@ _GENERAL = {"ERROR_REASON_REQUEST_INVALID", "ERROR_REASON_UNSPECIFIED", "ERROR_R
 UNAUTHENTICATED = HttpError(
     401, INVALID, "invalid_api_key", "a valid API key is required; send it in the header 'Authorization: Bearer KEY'"
 )
-TOO_LARGE = HttpError(413, INVALID, "request_too_large", "request body: too large; --max-body sets the limit")
+TOO_LARGE = HttpError(413, INVALID, "request_too_large", "request body: too large; --max-body-mib sets the limit")
 
 
 def internal(request_id: str) -> HttpError:

@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from promptweave.cli.options.aliases import set_variables
+
 INTERRUPTED = 128 + signal.SIGINT
 PIPE_CLOSED = 128 + signal.SIGPIPE
 """The exit codes that shells report for processes ended by these signals."""
@@ -38,11 +40,7 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(importlib.import_module(module), attribute)
         for param in command.params:
             if isinstance(param, click.Option):
-                # From the option's spelling, so the same for all commands; click's `auto_envvar_prefix` uses the names of
-                # the command and the Python argument.
-                spelling = max(param.opts, key=len).lstrip("-")
-                param.envvar = param.envvar or f"{self.name}_{spelling}".replace("-", "_").upper()
-                param.show_envvar = True
+                set_variables(param, str(self.name))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

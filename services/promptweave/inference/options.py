@@ -108,7 +108,7 @@ class InferenceOptions:
         if self.ctx_size is not None and self.ctx_size < 1:
             raise StartError(f"--ctx-size is {self.ctx_size}; it must be at least 1")
         if self.max_waiting < 0:
-            raise StartError(f"--queue is {self.max_waiting}; it must be at least 0")
+            raise StartError(f"--max-queue is {self.max_waiting}; it must be at least 0")
 
 
 def _is_url(text: str) -> bool:

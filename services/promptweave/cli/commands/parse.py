@@ -7,6 +7,7 @@ import click
 from google.protobuf.json_format import ParseDict, ParseError
 
 from promptweave.cli.jsonl import answer_lines, give_up, print_json, read_text
+from promptweave.cli.options.aliases import AliasedOption
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.output.message import ParsedCall, ParsedMessage
@@ -18,13 +19,19 @@ from promptweave.v1 import output_pb2
 
 @click.command("parse")
 @click.option("--compiled", type=click.Path(dir_okay=False, path_type=Path), help="Output of `promptweave compile`.")
-@click.option("--cut", is_flag=True, help="The output was truncated by a limit; the finish reason is `length`.")
+@click.option(
+    "--truncated",
+    cls=AliasedOption,
+    aliases=("--cut",),
+    is_flag=True,
+    help="The output was truncated by a limit; the finish reason is `length`.",
+)
 @click.option(
     "--jsonl",
     is_flag=True,
     help='Read one {"compiled", "text", "finished"} per line; print {"result"} or {"error"} for each.',
 )
-def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
+def command(compiled: Path | None, truncated: bool, jsonl: bool) -> None:
     """Parse the model's output on stdin and print the message as JSON.
 
     \b
@@ -45,7 +52,7 @@ def command(compiled: Path | None, cut: bool, jsonl: bool) -> None:
         give_up(f"invalid: {compiled}: not JSON: {error}")
     except RequestError as error:
         give_up(f"invalid: {compiled}: {error.message}")
-    print_json(_read(syntax, read_text("output"), finished=not cut))
+    print_json(_read(syntax, read_text("output"), finished=not truncated))
 
 
 def _answer(line: Any) -> dict[str, Any]:

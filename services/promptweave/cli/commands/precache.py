@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from promptweave.cli.jsonl import give_up
-from promptweave.cli.options.services import client_security_options, to_client_security
+from promptweave.cli.options.security import client_security_options, to_client_security
 from promptweave.compiler.json_text import loads
 from promptweave.errors import PromptweaveError
 from promptweave.facade.backend.clients import ServiceClients

@@ -9,19 +9,10 @@ from typing import Any
 import click
 
 from promptweave.cli.commands.services import ENGINE_ARGS
-from promptweave.cli.options.services import (
-    GRACE,
-    LOG_FORMAT,
-    SETTINGS,
-    engine_options,
-    facade_options,
-    log_option,
-    service_option,
-    storage_option,
-    to_facade,
-    to_inference,
-)
-from promptweave.cli.options.topics import TopicCommand
+from promptweave.cli.options.facade import facade_options, to_facade
+from promptweave.cli.options.inference import engine_options, to_inference
+from promptweave.cli.options.services import LOG_FORMAT, SHUTDOWN_TIMEOUT
+from promptweave.cli.options.topics import SETTINGS, TopicCommand, log_option, service_option, storage_option
 from promptweave.cli.supervisor.supervisor import Running, ServiceEndedError, ServiceSupervisor
 from promptweave.compiler.options import CompilerOptions
 from promptweave.demo import shipped_model
@@ -62,7 +53,7 @@ _DEMO_NOTICE = """
     metavar="HOST:PORT",
     help="Admin HTTP address of the inference service, for Prometheus.  [default: off]",
 )
-@GRACE
+@SHUTDOWN_TIMEOUT
 @LOG_FORMAT
 @ENGINE_ARGS
 def command(
@@ -88,7 +79,7 @@ def command(
     except StartError as error:
         complain("serve", str(error))
         sys.exit(1)
-    compiler = CompilerOptions(listen=compiler_listen, metrics=given["compiler_metrics"], grace_s=given["grace"])
+    compiler = CompilerOptions(listen=compiler_listen, metrics=given["compiler_metrics"], grace_s=given["grace_s"])
     household = ServiceSupervisor(
         compiler, engine, lambda *services: to_facade(given, compiler=services[0], inference=services[1]), precache
     )

@@ -6,22 +6,16 @@ from typing import Any
 
 import click
 
-from promptweave.cli.options.services import (
-    GRACE,
-    LOG_FORMAT,
-    SETTINGS,
+from promptweave.cli.options.facade import facade_options, to_facade
+from promptweave.cli.options.inference import engine_options, to_inference
+from promptweave.cli.options.security import (
     client_security_options,
-    engine_options,
-    facade_options,
-    log_option,
     server_security_options,
-    service_option,
     to_client_security,
-    to_facade,
-    to_inference,
     to_server_security,
 )
-from promptweave.cli.options.topics import TopicCommand
+from promptweave.cli.options.services import LOG_FORMAT, SHUTDOWN_TIMEOUT
+from promptweave.cli.options.topics import SETTINGS, TopicCommand, log_option, service_option
 from promptweave.inference.errors import StartError
 from promptweave.rpc.logs import announce, complain
 from promptweave.rpc.security import SecurityError
@@ -45,9 +39,9 @@ METRICS = log_option(
 )
 @METRICS
 @server_security_options
-@GRACE
+@SHUTDOWN_TIMEOUT
 @LOG_FORMAT
-def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> None:
+def compiler(listen: str, metrics: str | None, grace_s: float, **given: Any) -> None:
     """Run the prompt compiler (gRPC). It needs no model and no GPU; any number of replicas can share the load.
 
     \b
@@ -63,7 +57,10 @@ def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> No
         complain("compiler", str(error))
         sys.exit(1)
     sys.exit(
-        run(CompilerOptions(listen=listen, metrics=metrics, grace_s=grace, security=security), on_listening=_say("compiler"))
+        run(
+            CompilerOptions(listen=listen, metrics=metrics, grace_s=grace_s, security=security),
+            on_listening=_say("compiler"),
+        )
     )
 
 
@@ -77,7 +74,7 @@ def compiler(listen: str, metrics: str | None, grace: float, **given: Any) -> No
 @METRICS
 @server_security_options
 @engine_options
-@GRACE
+@SHUTDOWN_TIMEOUT
 @LOG_FORMAT
 @ENGINE_ARGS
 def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **given: Any) -> None:
@@ -107,7 +104,7 @@ def inference(listen: str, metrics: str | None, engine_args: tuple[str, ...], **
 @service_option("--inference", default="127.0.0.1:50052", metavar="ADDR", help="Address of the inference service.")
 @client_security_options
 @facade_options
-@GRACE
+@SHUTDOWN_TIMEOUT
 @LOG_FORMAT
 def facade(compiler: str, inference: str, **given: Any) -> None:
     """Run the OpenAI API (HTTP) in front of a compiler and an inference service.

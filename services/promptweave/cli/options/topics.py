@@ -2,9 +2,17 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+
+from promptweave.cli.options.aliases import AliasedOption
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+Decorator = Callable[[Command], Command]
+
+SETTINGS = {"show_default": True}
+"""The `context_settings` of commands whose options show their defaults."""
 
 TOPICS = (
     "Model",
@@ -22,7 +30,7 @@ _COLUMN = 30
 """The width of the spellings, the same under every heading; click's own limit."""
 
 
-class TopicOption(click.Option):
+class TopicOption(AliasedOption):
     """An option with the heading that it is listed under."""
 
     def __init__(self, *args: Any, topic: str, **attrs: Any) -> None:
@@ -50,3 +58,24 @@ class TopicCommand(click.Command):
 def option_of(topic: str) -> Callable[..., Callable[[Any], Any]]:
     """Return `click.option` for options of a topic."""
     return partial(click.option, cls=TopicOption, topic=topic)
+
+
+def all_of(*options: Decorator[Any]) -> Decorator[Any]:
+    """Return a decorator that adds several options to a command, in the order of the help."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+model_option = option_of("Model")
+auxiliary_option = option_of("Embedding, reranking and transcription")
+engine_option = option_of("Engine")
+api_option = option_of("API")
+security_option = option_of("Limits and security")
+storage_option = option_of("Sessions and stored responses")
+service_option = option_of("Services")
+log_option = option_of("Logging and metrics")

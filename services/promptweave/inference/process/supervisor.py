@@ -147,7 +147,7 @@ class Supervision(Generic[Ready]):
                     f"{self._name} exited during startup ({death.result()}): {child.log.cause() or 'no error output'}"
                 )
             if now - start > self._start_timeout_s:
-                raise StartError(f"{self._name} was not ready after {self._start_timeout_s:g} s; increase --start-timeout")
+                raise StartError(f"{self._name} was not ready after {self._start_timeout_s:g} s; increase --startup-timeout")
             if now > report:
                 logger.info("%s is loading the model (%s%.0f s)", self._name, self._progress(), now - start)
                 report = now + _REPORT_S
