@@ -201,7 +201,7 @@ async def kill_engines(inference: psutil.Process, metrics: str, every_s: float, 
 async def back(metrics: str, restarts: int) -> bool:
     """Return whether the engine is ready after at least `restarts` restarts."""
     now = await gauges(metrics)
-    return now["promptweave_engine_restarts_total"] >= restarts and now["promptweave_engine_ready"] == 1
+    return now["promptweave_engine_crashes_total"] >= restarts and now["promptweave_engine_up"] == 1
 
 
 @contextmanager
@@ -239,10 +239,11 @@ def sizes(found: dict[str, psutil.Process]) -> dict[str, tuple[float, int]]:
 
 
 async def gauges(address: str) -> dict[str, float]:
-    """Return the inference service's metrics that have no labels."""
+    """Return the inference service's metrics: those without labels, and those of the engine for chat."""
     async with httpx.AsyncClient(timeout=30) as http:
         text = (await http.get(f"http://{address}/metrics")).text
-    return {name: float(value) for name, value in re.findall(r"^([a-z_:]+) (\S+)$", text, re.MULTILINE)}
+    chat = r'(?:\{endpoint="",role="chat"\})?'
+    return {name: float(value) for name, value in re.findall(rf"^([a-z_:]+){chat} (\S+)$", text, re.MULTILINE)}
 
 
 async def soak(seconds: float, kill_every_s: float, seed: int) -> bool:
@@ -285,10 +286,10 @@ def report(
         grown_mib, grown_fds = mib - first[name][0], fds - first[name][1]
         print(f"{name}: {mib:.0f} MiB ({grown_mib:+.0f}), {fds} file descriptors ({grown_fds:+})")
         bad += (grown_mib > GROWTH_MIB) + (grown_fds > GROWTH_FDS)
-    for name in ("vllm:num_requests_running", "vllm:num_requests_waiting", "promptweave_slots_busy"):
+    for name in ("vllm:num_requests_running", "vllm:num_requests_waiting", "promptweave_engine_slots_busy"):
         print(f"{name} {left[name]:g}")
         bad += left[name] != 0
-    print(f"promptweave_engine_restarts_total {left['promptweave_engine_restarts_total']:g}")
+    print(f"promptweave_engine_crashes_total {left['promptweave_engine_crashes_total']:g}")
     print("all is well" if not bad else "NOT WELL")
     return not bad
 

@@ -100,4 +100,4 @@ def test_probes(demo_model: Path) -> None:
     with running("inference", "--listen", "127.0.0.1:0", "--model", str(demo_model), "--metrics", address, until=LISTENING):
         until_ready(f"http://{address}")
         assert httpx.get(f"http://{address}/health").text == "ok\n"
-        assert "promptweave_engine_ready 1.0" in httpx.get(f"http://{address}/metrics").text
+        assert 'promptweave_engine_up{endpoint="",role="chat"} 1.0' in httpx.get(f"http://{address}/metrics").text

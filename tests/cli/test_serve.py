@@ -232,8 +232,11 @@ def test_an_endpoint_instead_of_an_engine_of_our_own(demo_model: Path, nothing_l
             assert len(served.family) == 5
             compiler = httpx.get(f"http://{shown['compiler']}/metrics").text
             assert "promptweave_compiler_workers_busy 0.0" in compiler
-            assert "promptweave_compiler_answers_from_memory_total 0.0" in compiler
-            assert "promptweave_engine_ready 1.0" in httpx.get(f"http://{shown['inference']}/metrics").text
+            assert "promptweave_compiler_cache_hits_total 0.0" in compiler
+            assert (
+                'promptweave_engine_up{endpoint="",role="chat"} 1.0'
+                in httpx.get(f"http://{shown['inference']}/metrics").text
+            )
     finally:
         engine.kill()
         engine.wait()

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import count
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
 from promptweave.compiler.errors import TemplateUnknownError
+from promptweave.compiler.main import count_lookups
 from promptweave.compiler.service.response_cache import ResponseCache
 from promptweave.compiler.service.servicer import MAX_TEMPLATES, PromptCompiler
 from promptweave.compiler.service.worker import answer
@@ -134,13 +135,23 @@ def test_never_more_bytes_than_it_may(puts: list[tuple[int, int]]) -> None:
 
 
 def test_the_one_asked_for_longest_ago_goes_first() -> None:
-    hits = count()
-    answers = ResponseCache(max_bytes=2 * (256 + 1), on_hit=lambda: next(hits))
+    lookups: list[bool] = []
+    answers = ResponseCache(max_bytes=2 * (256 + 1), on_lookup=lookups.append)
     for key in (b"a", b"b"):
         answers.put(key, b".")
     assert answers.get(b"a")
     answers.put(b"c", b".")
     assert (answers.get(b"a"), answers.get(b"b"), answers.get(b"c")) == (b".", None, b".")
-    assert next(hits) == 3
+    assert lookups == [True, True, False, True]
     answers.put(b"large", bytes(65))
     assert (answers.get(b"large"), answers.get(b"c")) == (None, b".")
+
+
+def test_hits_and_misses_are_counted() -> None:
+    registry = CollectorRegistry()
+    answers = ResponseCache(on_lookup=count_lookups(registry))
+    answers.put(b"a", b".")
+    for key in (b"a", b"b", b"a", b"c", b"a"):
+        answers.get(key)
+    names = ("cache_hits", "cache_misses", "answers_from_memory")
+    assert [registry.get_sample_value(f"promptweave_compiler_{name}_total") for name in names] == [3, 2, 3]

@@ -56,6 +56,12 @@ def test_what_is_asked_for_is_counted(counted: str) -> None:
             assert name in names or re.sub(r"_(bucket|count|sum)$", "", name) in names, (where, name)
 
 
+def test_no_deprecated_name_is_asked_for(counted: str) -> None:
+    deprecated = set(re.findall(r"^# HELP (\S+) Deprecated: use ", counted, re.MULTILINE))
+    assert "promptweave_slots" in deprecated
+    assert not deprecated & {name for expression in ASKED.values() for name in NAME.findall(expression)}
+
+
 def test_the_dashboard_s_panels_are_apart() -> None:
     places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]]
     assert len(set(places)) == len(places)

@@ -224,11 +224,11 @@ async def test_conversations_come_back_and_all_slots_are_used(demo_model: Path) 
             await eventually(lambda: pool.ready_engines()[names[1]].gate.waiting)
             told = generate_latest(registry).decode()
             for name in names:
-                assert f'promptweave_endpoint_ready{{endpoint="{name}"}} 1.0' in told
-                assert f'promptweave_endpoint_requests_running{{endpoint="{name}"}} 1.0' in told
+                assert f'promptweave_engine_up{{endpoint="{name}",role="chat"}} 1.0' in told
+                assert f'promptweave_engine_requests_running{{endpoint="{name}",role="chat"}} 1.0' in told
                 number = float(name == names[1])
-                assert f'promptweave_endpoint_requests_waiting{{endpoint="{name}"}} {number}' in told
-            assert "promptweave_slots 3.0" in told
+                assert f'promptweave_engine_requests_waiting{{endpoint="{name}",role="chat"}} {number}' in told
+                assert f'promptweave_engine_slots{{endpoint="{name}",role="chat"}} 1.0' in told
             assert "vllm:num_requests_running 3.0" in told
             assert "vllm:num_requests_waiting 1.0" in told
         assert (await waiting).content == "x"

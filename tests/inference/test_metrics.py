@@ -10,10 +10,10 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.demo.embedding_model import write_embedding_model
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, EngineRole, SideEngines
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.load_balancer import EngineBalancer
-from promptweave.inference.service.metrics import EngineMetrics
+from promptweave.inference.service.engine_metrics import EngineMetrics
 from promptweave.rpc.channel import channel
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.support.inference.in_process import LONG_S, calling, eventually, options, watched
@@ -30,10 +30,13 @@ async def test_an_engine_at_work(demo_model: Path) -> None:
     def value(name: str) -> float | None:
         return registry.get_sample_value(name)
 
+    def of_engine(name: str) -> float | None:
+        return registry.get_sample_value(f"promptweave_engine_{name}", CHAT)
+
     async with watched(engine, ready=False) as watch, calling(engine, registry) as stub:
-        assert (value("promptweave_engine_ready"), value("promptweave_slots")) == (0, 0)
+        assert (of_engine("up"), of_engine("slots")) == (0, 0)
         await watch.until_heard(True)
-        assert (value("promptweave_engine_ready"), value("promptweave_slots")) == (1, 1)
+        assert (of_engine("up"), of_engine("slots")) == (1, 1)
         asked = request(program(text("some words to begin with"), gbnf='root ::= "xyz"'))
         for _ in range(2):
             await answer(stub, asked)
@@ -48,7 +51,7 @@ async def test_an_engine_at_work(demo_model: Path) -> None:
         await eventually(lambda: value("vllm:num_requests_waiting") == 2)
         assert value("vllm:num_requests_running") == 1
         await eventually(lambda: (value("vllm:kv_cache_usage_perc") or 0) > 0)
-        assert value("promptweave_slots_busy") == 1
+        assert of_engine("slots_busy") == 1
         written = value("promptweave_generation_tokens_total") or 0
         for _ in range(3):
             await calls[0].read()
@@ -59,7 +62,7 @@ async def test_an_engine_at_work(demo_model: Path) -> None:
         await eventually(lambda: (value("vllm:num_requests_waiting"), value("vllm:num_requests_running")) == (0, 0))
         os.kill(engine.pid or 0, signal.SIGKILL)
         await watch.until_heard(True, False, True)
-        assert value("promptweave_engine_restarts_total") == 1
+        assert of_engine("crashes_total") == 1
 
 
 async def test_everything_that_a_scrape_finds_moves(demo_model: Path) -> None:
@@ -85,13 +88,13 @@ async def test_everything_that_a_scrape_finds_moves(demo_model: Path) -> None:
         # With a grammar, which is in use at both crashes.
         calls = [stub.Generate(endless(), timeout=60) for _ in range(3)]
         await calls[0].read()
-        await until(where, {"vllm:num_requests_running": 1, "vllm:num_requests_waiting": 2, "promptweave_slots_busy": 1})
+        await until(where, {"vllm:num_requests_running": 1, "vllm:num_requests_waiting": 2, series("slots_busy"): 1})
         assert 0 < (await scraped(where))["vllm:kv_cache_usage_perc"] <= 1
         for call in calls[1:]:
             call.cancel()
         for crashes in (1, 2):
             os.kill(engine_of(process), signal.SIGSEGV)
-            await until(where, {"promptweave_engine_restarts_total": crashes, "promptweave_engine_ready": 1})
+            await until(where, {series("crashes_total"): crashes, series("up"): 1})
             if crashes == 1:
                 calls.append(stub.Generate(endless(), timeout=60))
                 await calls[-1].read()
@@ -100,7 +103,14 @@ async def test_everything_that_a_scrape_finds_moves(demo_model: Path) -> None:
             call.cancel()
 
 
+CHAT = {"role": "chat", "endpoint": ""}
+"""The labels of a managed engine for chat."""
 TIMES = ("time_to_first_token", "time_per_output_token")
+
+
+def series(name: str) -> str:
+    """Return the name of a metric of the engine for chat, with its labels, as in a scrape."""
+    return f'promptweave_engine_{name}{{endpoint="",role="chat"}}'
 
 
 async def scraped(where: str) -> dict[str, float]:
@@ -125,21 +135,21 @@ async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
     side = SideEngines.supervised(given)
 
     def value(name: str) -> float | None:
-        return registry.get_sample_value(f"promptweave_side_engine_{name}", {"role": "embedding"})
+        return registry.get_sample_value(f"promptweave_engine_{name}", {"role": "embedding", "endpoint": ""})
 
     embedder = side.engines[EngineRole.EMBEDDING]
     assert isinstance(embedder, Supervisor)
     async with calling(Supervisor(given), registry, side), watched(embedder) as watch:
-        assert (value("ready"), value("requests_running"), value("restarts_total")) == (1, 0, 0)
+        assert (value("up"), value("requests_running"), value("crashes_total")) == (1, 0, 0)
         os.kill(embedder.pid or 0, signal.SIGKILL)
         await watch.until_heard(True, False, True)
-        assert value("restarts_total") == 1
-    assert value("ready") == 0
+        assert value("crashes_total") == 1
+    assert value("up") == 0
 
 
 def test_names_are_what_prometheus_reads(demo_model: Path) -> None:
     registry = CollectorRegistry()
-    registry.register(EngineMetrics(EngineBalancer({"": Supervisor(options(demo_model))})))
+    registry.register(EngineMetrics(EngineBalancer({"": Supervisor(options(demo_model))}), NO_SIDE_ENGINES))
     shown = generate_latest(registry).decode()
     for name in ("vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"):
         assert f"# TYPE {name} gauge\n{name} 0.0\n" in shown

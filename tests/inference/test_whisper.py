@@ -293,7 +293,7 @@ async def test_health_and_metrics_tell(model: Path, server: str) -> None:
     side = SideEngines.supervised(chosen)
     async with watched(child(side)), calling(endpoints(chosen), registry, side):
         told = generate_latest(registry).decode()
-        assert 'promptweave_side_engine_ready{role="whisper"} 1.0' in told
+        assert 'promptweave_engine_up{endpoint="",role="whisper"} 1.0' in told
     listened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(main.serve(options(model, server, listen="127.0.0.1:0"), on_listening=listened.set_result))
     async with channel(await listened) as connection:

@@ -38,10 +38,7 @@ def run(options: CompilerOptions, *, on_listening: Callable[[str], None] | None 
 async def _serve(options: CompilerOptions, on_listening: Callable[[str], None] | None) -> None:
     pool, registry = WorkerPool(), CollectorRegistry()
     _count(pool, registry)
-    again = Counter(
-        "promptweave_compiler_answers_from_memory", "Requests answered from the response cache.", registry=registry
-    )
-    answers = ResponseCache(on_hit=again.inc)
+    answers = ResponseCache(on_lookup=count_lookups(registry))
 
     async def start(server: RpcServer) -> None:
         # Ready only when the first worker is, so that the first call does not wait for it.
@@ -71,3 +68,20 @@ def _count(pool: WorkerPool, registry: CollectorRegistry) -> None:
         ("calls_waiting", "Requests queued for a worker.", lambda: pool.waiting),
     ):
         Gauge(f"promptweave_compiler_{name}", what, registry=registry).set_function(value)
+
+
+def count_lookups(registry: CollectorRegistry) -> Callable[[bool], None]:
+    """Return a function that counts a lookup in the response cache as a hit or a miss."""
+
+    def counter(name: str, what: str) -> Counter:
+        return Counter(f"promptweave_compiler_{name}", what, registry=registry)
+
+    hits = counter("cache_hits", "Requests answered from the response cache.")
+    misses = counter("cache_misses", "Requests that were not in the response cache.")
+    deprecated = counter("answers_from_memory", "Deprecated: use promptweave_compiler_cache_hits_total.")
+
+    def count(is_hit: bool) -> None:
+        for each in (hits, deprecated) if is_hit else (misses,):
+            each.inc()
+
+    return count

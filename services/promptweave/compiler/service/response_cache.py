@@ -20,10 +20,10 @@ _SHARE = 8
 class ResponseCache:
     """Responses by the content of their calls."""
 
-    def __init__(self, max_bytes: int = MAX_BYTES, *, on_hit: Callable[[], None] = lambda: None) -> None:
-        """Create the cache. `on_hit` is called for each call that is answered from it."""
+    def __init__(self, max_bytes: int = MAX_BYTES, *, on_lookup: Callable[[bool], None] = lambda _: None) -> None:
+        """Create the cache. `on_lookup` is called for each lookup, with whether the response was found."""
         self._kept: LRUCache[bytes, bytes] = LRUCache(max_bytes, getsizeof=lambda answer: _EACH + len(answer))
-        self._on_hit = on_hit
+        self._on_lookup = on_lookup
 
     @staticmethod
     def key(method: str, request: bytes) -> bytes:
@@ -33,8 +33,7 @@ class ResponseCache:
     def get(self, key: bytes) -> bytes | None:
         """Return the response to a call, or None."""
         answer = self._kept.get(key)
-        if answer is not None:
-            self._on_hit()
+        self._on_lookup(answer is not None)
         return answer
 
     def put(self, key: bytes, answer: bytes) -> None:

@@ -36,14 +36,14 @@ class SlotQueue:
     """
 
     def __init__(self, slots: int, max_waiting: int) -> None:
-        self._slots = self._free = slots
+        self.slots = self._free = slots
         self._max_waiting = max_waiting
         self._waiting: list[_Waiting] = []
 
     @property
     def running(self) -> int:
         """Return the number of messages that hold a slot."""
-        return self._slots - self._free
+        return self.slots - self._free
 
     @property
     def waiting(self) -> int:

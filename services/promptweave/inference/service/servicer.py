@@ -15,10 +15,12 @@ from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import EngineFailedError, RequestError, UnsupportedError
 from promptweave.inference.generation.generate import generate
 from promptweave.inference.scheduling.slot_queue import Caller
+from promptweave.inference.service.deprecated_metrics import DeprecatedEngineMetrics
 from promptweave.inference.service.embeddings import ROLES, embed_from_wire, rerank_from_wire
+from promptweave.inference.service.engine_metrics import EngineMetrics
 from promptweave.inference.service.generate_events import event_to_wire, session_to_wire
 from promptweave.inference.service.generate_request import request_from_wire
-from promptweave.inference.service.metrics import EngineMetrics, MessageMetrics, SideEngineMetrics
+from promptweave.inference.service.metrics import MessageMetrics
 from promptweave.inference.service.transcription import transcribe_from_wire, whisper_to_wire
 from promptweave.inference.sessions.sessions import Sessions
 from promptweave.v1 import inference_pb2, inference_pb2_grpc, prompt_compiler_pb2
@@ -182,8 +184,9 @@ def register(
     """Add the service to a server; return its full name. `registry`: for its metrics."""
     registry = registry or CollectorRegistry()
     pool = engine if isinstance(engine, EngineBalancer) else EngineBalancer({"": engine})
-    registry.register(EngineMetrics(pool))
-    registry.register(SideEngineMetrics(side))
+    engines = EngineMetrics(pool, side)
+    registry.register(engines)
+    registry.register(DeprecatedEngineMetrics(engines))
     # The generated types know only the synchronous servicers' signatures.
     servicer = InferenceServicer(pool, MessageMetrics(registry), side)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
