@@ -17,21 +17,21 @@ def test_describes_a_template_for_a_person() -> None:
     assert page["style"].strip() == "native"
     assert page["call marker"].strip() == "'<call>'"
     assert page["reasoning"].strip() == r"'<think>\n' ... '\n</think>\n\n'"
-    assert "\n- the template shows tools\n" in result.stdout
+    assert "\n- the template renders the tools\n" in result.stdout
     assert not any(line != line.rstrip() for line in result.stdout.splitlines())
 
 
 def test_says_how_values_are_written() -> None:
     page = run("inspect", "--template", TEMPLATES / "sections.jinja").stdout
-    assert "call syntax        as the template renders those of the history\n" in page
+    assert "call syntax        as the template renders calls of the history\n" in page
     assert "argument values    string: plain text, up to '<|close|>arg<|sep|>'\n" in page
     assert "integer, number, boolean, null, object, array: JSON, up to '<|close|>arg<|sep|>'\n" in page
 
 
 def test_says_what_falls_back() -> None:
     result = run("inspect", "--template", TEMPLATES / "bare.jinja")
-    assert "not shown; put before the user's" in result.stdout
-    assert "- the template does not show tools that it is given" in result.stdout
+    assert "not rendered; merged into the user message" in result.stdout
+    assert "- the template does not render the tools;" in result.stdout
 
 
 def test_describes_a_template_for_a_program(demo_model: Path) -> None:

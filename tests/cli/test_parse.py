@@ -70,7 +70,7 @@ def test_output_beside_the_syntax_is_content_with_a_warning(file: Path) -> None:
         pytest.param(b"\xff", "not JSON: ", id="bytes"),
         pytest.param("[]", "not the output of `promptweave compile`", id="array"),
         pytest.param('{"syntax": {"version": 99}}', "unsupported output syntax version 99", id="version"),
-        pytest.param('{"syntax": {"version": 1}}', "invalid output syntax: an empty node", id="no-tree"),
+        pytest.param('{"syntax": {"version": 1}}', "invalid output syntax: a node is empty", id="no-tree"),
         pytest.param('{"syntax": {"root": 3}}', "Failed to parse root field", id="shape"),
     ],
 )
@@ -94,7 +94,7 @@ def test_needs_to_know_how_to_read() -> None:
     result = run("parse")
     assert (result.exit_code, result.stderr) == (
         2,
-        "invalid: --compiled FILE is required: the output of `promptweave compile`\n",
+        "invalid: --compiled is required; pass the output of `promptweave compile`\n",
     )
 
 

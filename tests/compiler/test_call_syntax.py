@@ -78,9 +78,9 @@ def test_derives(name: str) -> None:
 
 
 def test_says_what_was_noticed() -> None:
-    assert "ids of calls are 9 letters and digits" in profile_of("ids").notes
-    assert "only one call can be written in a turn" in profile_of("channels").notes
-    assert "enable_thinking=True asks for an answer with '<|assistant|><|think|>'" in profile_of("counted").notes
+    assert "call ids have 9 letters and digits" in profile_of("ids").notes
+    assert "only one call per turn is supported" in profile_of("channels").notes
+    assert "enable_thinking=True changes the generation prompt to '<|assistant|><|think|>'" in profile_of("counted").notes
     assert profile_of("channels").stops == ("<|return|>", "<|call|>")
 
 
@@ -271,7 +271,7 @@ def test_a_prompt_that_forbids_thoughts_leaves_none() -> None:
     assert accepts(grammar, f"hi{end}")
     assert not accepts(grammar, "<|open|>thought<|sep|>hm<|close|>thought<|sep|><|open|>reply<|sep|>hi<|close|>reply<|sep|>")
     assert (
-        "thinking=False asks for an answer with '<|open|>assistant<|sep|><|open|>reply<|sep|>'"
+        "thinking=False changes the generation prompt to '<|open|>assistant<|sep|><|open|>reply<|sep|>'"
         in profile_of("sections").notes
     )
 
@@ -344,37 +344,41 @@ def test_the_frame_of_the_negative_cases_is_right() -> None:
     [
         pytest.param(
             _NAMED.replace('"name"', '"id": "{{ c.id[:4] }}", "name"'),
-            "they hold more of a call than its name, id and arguments",
+            "calls contain more than a name, an id and arguments",
             id="part-of-an-id",
         ),
         pytest.param(
             '<call>{"name": "{{ c.function.name }}", "with": {{ c.function.arguments | tojson | e }}}</call>',
-            "they are not written with JSON arguments",
+            "the arguments are not rendered as JSON",
             id="html-escapes",
         ),
         pytest.param(
             "<call>{{ c.function.arguments | tojson }}<for>{{ c.function.name }}</call>",
-            "they are written with the arguments before the name",
+            "the arguments are rendered before the name",
             id="arguments-first",
         ),
         pytest.param(
             _TAGGED.replace("VALUE", "{{ v | string | upper }}</v>"),
-            "strings are changed when they are written",
+            "the template alters strings",
             id="changed-text",
         ),
         pytest.param(
             _TAGGED.replace("VALUE", "{{ v }} "),
-            "could not be read back",
+            "failed the round trip",
             id="nothing-closes-a-text",
         ),
-        pytest.param("{{ c.function.name }} {{ c.function.arguments | tojson }}", "nothing tells them from text", id="bare"),
+        pytest.param(
+            "{{ c.function.name }} {{ c.function.arguments | tojson }}", "nothing distinguishes calls from text", id="bare"
+        ),
         pytest.param(
             _NAMED.replace("</call>", "{{ '</call>' if c.function.arguments | length == 1 else '</calls>' }}"),
-            "what closes calls depends on them",
+            "the end marker differs between calls",
             id="a-closing-that-depends",
         ),
         pytest.param(
-            _NAMED.replace("</call>", "<|end|><|assistant|></call>"), "they stand in turns of their own", id="a-turn-inside"
+            _NAMED.replace("</call>", "<|end|><|assistant|></call>"),
+            "calls are rendered in separate turns",
+            id="a-turn-inside",
         ),
     ],
 )
@@ -397,7 +401,7 @@ def test_falls_back_to_one_call_or_none(call: str) -> None:
     known = around(call)
     if known.calls:
         assert known.calls.between == ""
-        assert "only one call can be written in a turn" in known.notes
+        assert "only one call per turn is supported" in known.notes
 
 
 def test_arguments_are_written_as_the_template_writes_them() -> None:
@@ -423,4 +427,4 @@ def test_keys_may_be_sorted() -> None:
     assert known.calls
     assert known.calls.arguments
     assert known.calls.arguments.sorted_keys
-    assert "arguments are written in alphabetical order" in known.notes
+    assert "arguments are rendered in alphabetical order" in known.notes

@@ -83,22 +83,24 @@ def test_derived_calls_are_enforced(name: str, choice: str, parallel: bool) -> N
     ("source", "why"),
     [
         pytest.param(
-            each('<do name="{{ c.function.name }}"ITEMS/>', ' {{ k }}="{{ v }}"'), "could not be read back", id="no-escapes"
+            each('<do name="{{ c.function.name }}"ITEMS/>', ' {{ k }}="{{ v }}"'), "failed the round trip", id="no-escapes"
         ),
         pytest.param(
             each("<do>{{ c.function.arguments | tojson }} by {{ c.function.name }}</do>"),
-            "the arguments before the name",
+            "arguments are rendered before the name",
             id="the-name-comes-last",
         ),
         pytest.param(
-            each("<do {{ c.function.name }}>ITEMS</do>", "<a>{{ v }}</a>"), "not written in a way", id="keys-are-lost"
+            each("<do {{ c.function.name }}>ITEMS</do>", "<a>{{ v }}</a>"),
+            "not found in the rendered call",
+            id="keys-are-lost",
         ),
         pytest.param(
             each("@@{{ c.function.name }}ITEMS@@end", f"{{{{ k }}}} <<{_VALUE}>>"),
-            "could not be read back",
+            "failed the round trip",
             id="unclear-end",
         ),
-        pytest.param(each("<do {{ c.function.name | upper }}>{}</do>"), "writes none", id="the-name-is-changed"),
+        pytest.param(each("<do {{ c.function.name | upper }}>{}</do>"), "renders no calls", id="the-name-is-changed"),
     ],
 )
 def test_falls_back(source: ChatTemplate, why: str) -> None:

@@ -43,8 +43,8 @@ def test_derives_a_listed_syntax() -> None:
 def test_says_what_a_bare_template_lacks() -> None:
     found = profile(template("bare"))
     assert (found.style, found.calls, found.system_role, found.tools_published) == ("generic", None, False, False)
-    assert found.notes[0] == "the template does not show tools that it is given: they are told in the system turn"
-    assert "history: the template does not take system messages" in found.notes
+    assert found.notes[0] == "the template does not render the tools; they are described in the system turn"
+    assert "history: the template does not support system messages" in found.notes
 
 
 # -- prompts --

@@ -82,7 +82,7 @@ def test_tools_that_a_template_does_not_show_are_told_with_its_own_syntax() -> N
     """The template writes calls only where content is null, and arguments as the text that it is given."""
     known = profile(ChatTemplate(_HIDDEN))
     assert (known.style, known.tools_published, known.null_beside_calls) == ("native", False, True)
-    assert "beside calls content is given to the template as null" in known.notes
+    assert "content next to calls is passed to the template as null" in known.notes
     compiled = compile_prompt(replace(WIDE_QUESTION, messages=HISTORY), ChatTemplate(_HIDDEN))
     system = compiled.prompt.partition("<|end|>")[0]
     assert "get_weather_forecast" in system

@@ -86,7 +86,9 @@ def test_abilities(name: str, expected: TemplateCapabilities) -> None:
 
 
 def test_abilities_are_told_to_people() -> None:
-    assert "history: the template does not take two calls in a turn" in template_capabilities(template("single")).notes()
+    assert (
+        "history: the template does not support two calls in one turn" in template_capabilities(template("single")).notes()
+    )
     assert template_capabilities(template("tagged")).notes() == ()
 
 

@@ -150,4 +150,4 @@ def test_an_object_or_something_else_where_that_can_be_told() -> None:
 
 
 def test_says_so() -> None:
-    assert "values of the types object, array are written in a notation of their own" in profile_of("nested").notes
+    assert "values of the types object, array have a notation of their own" in profile_of("nested").notes

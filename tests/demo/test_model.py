@@ -81,7 +81,7 @@ def test_a_model_without_a_tokenizer_is_no_vocabulary(tmp_path: Path) -> None:
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()
-    with pytest.raises(VocabularyError, match="holds no tokenizer"):
+    with pytest.raises(VocabularyError, match="contains no tokenizer"):
         write_demo_model(tmp_path / "m.gguf", vocab=tmp_path / "bare.gguf")
     with pytest.raises(NoTemplateError, match="contains no chat template"):
         template_from_gguf(tmp_path / "bare.gguf")
@@ -102,7 +102,7 @@ def test_calls_are_derived_and_verified() -> None:
     found = profile(ChatTemplate(demo_template()))
     assert found.style == "native"
     assert found.calls == hermes.SYNTAX
-    assert "derived, and verified" in found.notes[-1]
+    assert "and verified by a round trip" in found.notes[-1]
     assert (found.system_role, found.tools_published, found.tool_results) == (True, True, True)
     assert (found.consecutive_users, found.arguments_as_object) == (True, True)
     assert (found.generation_prompt, found.turn_end) == ("<|im_start|>assistant\n", "<|im_end|>\n")

@@ -32,12 +32,12 @@ A, B = LiteralNode("a"), LiteralNode("b")
 @pytest.mark.parametrize(
     ("branches", "why"),
     [
-        pytest.param([("",)], "an empty marker", id="empty"),
-        pytest.param([("<a>",), ("<a>",)], "the same marker twice", id="twice"),
-        pytest.param([("<a>", "x<a>y")], "'x<a>y' holds the marker '<a>'", id="inside"),
-        pytest.param([("<a>",), ("\n<a>",)], "holds the marker", id="at-the-end-but-elsewhere"),
-        pytest.param([("aa", "aaa")], "holds the marker", id="at-the-end-and-before"),
-        pytest.param([("<a",), ("<a>",)], "holds the marker", id="beginning"),
+        pytest.param([("",)], "a marker is empty", id="empty"),
+        pytest.param([("<a>",), ("<a>",)], "two markers are equal", id="twice"),
+        pytest.param([("<a>", "x<a>y")], "'x<a>y' contains the marker '<a>'", id="inside"),
+        pytest.param([("<a>",), ("\n<a>",)], "contains the marker", id="at-the-end-but-elsewhere"),
+        pytest.param([("aa", "aaa")], "contains the marker", id="at-the-end-and-before"),
+        pytest.param([("<a",), ("<a>",)], "contains the marker", id="beginning"),
     ],
 )
 def test_refuses_markers_that_readers_could_find_in_two_ways(branches: list[tuple[str, ...]], why: str) -> None:
@@ -50,7 +50,7 @@ def test_a_marker_may_end_like_another_of_its_branch() -> None:
 
 
 def test_refuses_a_text_that_nothing_ends() -> None:
-    with pytest.raises(ValueError, match="nothing ends"):
+    with pytest.raises(ValueError, match="no end marker"):
         TextNode(None, (), may_end=False)
 
 

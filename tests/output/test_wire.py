@@ -61,10 +61,10 @@ def test_refuses_other_versions(version: int) -> None:
 @pytest.mark.parametrize(
     ("root", "why"),
     [
-        pytest.param(None, "an empty node", id="none"),
-        pytest.param(node(), "an empty node", id="empty"),
-        pytest.param(node(sequence=output_pb2.SequenceNode(items=[LITERAL, node()])), "an empty node", id="empty-inside"),
-        pytest.param(node(repeat=output_pb2.RepeatNode()), "an empty node", id="empty-item"),
+        pytest.param(None, "a node is empty", id="none"),
+        pytest.param(node(), "a node is empty", id="empty"),
+        pytest.param(node(sequence=output_pb2.SequenceNode(items=[LITERAL, node()])), "a node is empty", id="empty-inside"),
+        pytest.param(node(repeat=output_pb2.RepeatNode()), "a node is empty", id="empty-item"),
         pytest.param(node(region=output_pb2.RegionNode(kind=99, body=LITERAL)), "unknown number 99", id="region"),  # type: ignore[arg-type]
         pytest.param(node(region=output_pb2.RegionNode(body=LITERAL)), "unknown number 0", id="no-region"),
         pytest.param(node(text=output_pb2.TextNode(kind=99, may_end=True)), "unknown number 99", id="kind"),  # type: ignore[arg-type]
@@ -73,10 +73,10 @@ def test_refuses_other_versions(version: int) -> None:
             "unknown number 99",
             id="transform",
         ),
-        pytest.param(node(text=output_pb2.TextNode()), "nothing ends", id="text"),
+        pytest.param(node(text=output_pb2.TextNode()), "no end marker", id="text"),
         pytest.param(
             node(text=output_pb2.TextNode(branches=[output_pb2.TextNode.Branch(markers=[""], then=LITERAL)])),
-            "an empty marker",
+            "a marker is empty",
             id="marker",
         ),
     ],
@@ -114,15 +114,17 @@ def test_reads_calls_that_name_one_tool(root: Node) -> None:
 @pytest.mark.parametrize(
     ("root", "why"),
     [
-        pytest.param(a_call(ARGUMENTS), "names exactly one tool", id="no-name"),
-        pytest.param(a_call(NAME, NAME), "names exactly one tool", id="two-names"),
-        pytest.param(a_call(ChoiceNode((NAME, EMPTY))), "names exactly one tool", id="perhaps-a-name"),
-        pytest.param(a_call(RepeatNode(NAME, "", 1)), "names exactly one tool", id="names"),
-        pytest.param(a_call(TextNode(None, (Branch(("<",), NAME),))), "names exactly one tool", id="a-text-may-end-before"),
-        pytest.param(a_call(a_call(NAME), NAME), "a call inside a call", id="call-in-a-call"),
-        pytest.param(a_call(RegionNode(Region.TOOL_NAME, NAME)), "a name inside a name", id="name-in-a-name"),
-        pytest.param(NAME, "TOOL_NAME outside of a call", id="name-outside"),
-        pytest.param(ChoiceNode((ARGUMENTS, EMPTY)), "TOOL_ARGUMENTS outside of a call", id="arguments-outside"),
+        pytest.param(a_call(ARGUMENTS), "must name exactly one tool", id="no-name"),
+        pytest.param(a_call(NAME, NAME), "must name exactly one tool", id="two-names"),
+        pytest.param(a_call(ChoiceNode((NAME, EMPTY))), "must name exactly one tool", id="perhaps-a-name"),
+        pytest.param(a_call(RepeatNode(NAME, "", 1)), "must name exactly one tool", id="names"),
+        pytest.param(
+            a_call(TextNode(None, (Branch(("<",), NAME),))), "must name exactly one tool", id="a-text-may-end-before"
+        ),
+        pytest.param(a_call(a_call(NAME), NAME), "a call is nested in a call", id="call-in-a-call"),
+        pytest.param(a_call(RegionNode(Region.TOOL_NAME, NAME)), "a name is nested in a name", id="name-in-a-name"),
+        pytest.param(NAME, "TOOL_NAME is outside of a call", id="name-outside"),
+        pytest.param(ChoiceNode((ARGUMENTS, EMPTY)), "TOOL_ARGUMENTS is outside of a call", id="arguments-outside"),
         pytest.param(TextNode(Region.TOOL_INPUT), "free text cannot be TOOL_INPUT", id="text-outside"),
         pytest.param(TextNode(Region.TOOL_CALL), "free text cannot be TOOL_CALL", id="text-as-a-call"),
         pytest.param(a_call(TextNode(Region.TOOL_NAME)), "free text cannot be TOOL_NAME", id="text-as-a-name"),

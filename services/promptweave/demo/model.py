@@ -121,7 +121,7 @@ def _copy_vocabulary(writer: "GGUFWriter", path: Path) -> int:
         raise VocabularyError(f"{path}: {error}") from None
     tokens = pairs.get("tokenizer.ggml.tokens")
     if tokens is None:
-        raise VocabularyError(f"{path} holds no tokenizer")
+        raise VocabularyError(f"{path} contains no tokenizer")
     for key, pair in pairs.items():
         item = None if pair.item_type is None else GGUFValueType(pair.item_type)
         writer.add_key_value(key, pair.value, GGUFValueType(pair.type), sub_type=item)

@@ -86,11 +86,11 @@ class TextNode:
     def __post_init__(self) -> None:
         markers = [marker for branch in self.branches for marker in branch.markers]
         if not markers and not self.may_end:
-            raise ValueError("a text that nothing ends")
+            raise ValueError("a text has no end marker")
         if "" in markers:
-            raise ValueError("an empty marker")
+            raise ValueError("a marker is empty")
         if len(set(markers)) < len(markers):
-            raise ValueError("the same marker twice")
+            raise ValueError("two markers are equal")
         owner = {marker: place for place, branch in enumerate(self.branches) for marker in branch.markers}
         for outer, outer_place in owner.items():
             for inner, inner_place in owner.items():
@@ -98,7 +98,7 @@ class TextNode:
                 if outer == inner or found < 0:
                     continue
                 if inner_place != outer_place or found + len(inner) != len(outer):
-                    raise ValueError(f"the marker {outer!r} holds the marker {inner!r}")
+                    raise ValueError(f"the marker {outer!r} contains the marker {inner!r}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,4 +186,4 @@ def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
             )
             kind = _REGIONS_BACK[wire.text.kind] if wire.text.kind else None
             return tree.TextNode(kind, branches, wire.text.may_end)
-    raise ValueError("an empty node")
+    raise ValueError("a node is empty")

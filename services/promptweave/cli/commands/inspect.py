@@ -63,10 +63,10 @@ def _page(found: Profile, content_hash: str) -> tuple[list[tuple[str, str]], lis
     lines = [
         ("template", content_hash[:16]),
         ("style", found.style),
-        ("system messages", "shown" if found.system_role else "not shown; put before the user's"),
-        ("tools", "shown by the template" if found.tools_published else "not shown; put into the system turn"),
-        ("tool results", "shown" if found.tool_results else "not shown; sent as user turns"),
-        ("calls' arguments", "passed as an object" if found.arguments_as_object else "passed as JSON text"),
+        ("system messages", "rendered" if found.system_role else "not rendered; merged into the user message"),
+        ("tools", "rendered by the template" if found.tools_published else "not rendered; described in the system turn"),
+        ("tool results", "rendered" if found.tool_results else "not rendered; sent as user messages"),
+        ("call arguments", "passed as an object" if found.arguments_as_object else "passed as JSON text"),
         ("generation prompt", repr(found.generation_prompt)),
         ("end of turn", repr(found.turn_end)),
     ]
@@ -77,7 +77,7 @@ def _page(found: Profile, content_hash: str) -> tuple[list[tuple[str, str]], lis
     if found.calls:
         lines.append(("parallel calls", "yes" if found.calls.between else "no"))
         told = (
-            "as the prompt instructs the model" if found.calls_as_content else "as the template renders those of the history"
+            "as the prompt instructs the model" if found.calls_as_content else "as the template renders calls of the history"
         )
         lines.append(("call syntax", told))
         if found.calls.arguments:

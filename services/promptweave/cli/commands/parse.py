@@ -43,7 +43,7 @@ def command(compiled: Path | None, truncated: bool, jsonl: bool) -> None:
         answer_lines(_answer)
         return
     if compiled is None:
-        give_up("invalid: --compiled FILE is required: the output of `promptweave compile`")
+        give_up("invalid: --compiled is required; pass the output of `promptweave compile`")
     try:
         syntax = _syntax(loads(compiled.read_text(encoding="utf-8")))
     except OSError as error:

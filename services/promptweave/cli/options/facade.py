@@ -13,12 +13,14 @@ facade_options: Decorator[Any] = all_of(
     api_option(
         "--host",
         default=FacadeOptions.host,
+        metavar="ADDR",
         help="Address to listen on; 0.0.0.0 accepts connections from other machines.",
     ),
     api_option(
         "--port",
         type=click.IntRange(0, 65535),
         default=FacadeOptions.port,
+        metavar="PORT",
         help="Port of the OpenAI API; 0 picks a free one.",
     ),
     security_option(

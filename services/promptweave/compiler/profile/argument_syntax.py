@@ -31,7 +31,7 @@ def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Argu
         return None, why
     one, two, none = body({"zqkey": PLAIN}), body({"zqkey": PLAIN, "zqnext": PLAIN}), body({})
     if one is None or two is None or none is None:
-        return None, "calls without arguments, or with two, are not written"
+        return None, "calls without arguments, or with two, cannot be rendered"
     before_key, _, after_key = one.partition("zqkey")
     middle, _, after = after_key.partition(PLAIN)
     if not raw:
@@ -39,14 +39,14 @@ def derive_arguments(body: Body, notes: list[str], depth: int = 0) -> tuple[Argu
     second = two.partition("zqnext")
     join = second[0].partition(PLAIN)[2] if raw else second[0].partition(f'"{PLAIN}"')[2]
     if not second[1] or not join:
-        return None, "what stands between two arguments was not found"
+        return None, "the separator of arguments was not found"
     join, after, middle = (text.replace("zqkey", KEY) for text in (join, after, middle))
     # A value is closed by a tag, or by all the text that follows each value alike.
     end = next((end for end in common_ends(join, after) if none.endswith(after.removeprefix(end))), None)
     if end is None:
-        return None, "calls without arguments end otherwise"
+        return None, "calls without arguments end differently"
     if raw and not end.strip():
-        return None, "nothing closes a string that stands there as it is"
+        return None, "unquoted strings have no end marker"
     closing = after.removeprefix(end)
     zero = none[: len(none) - len(closing)]
     before = common_prefix(zero, before_key)
@@ -112,24 +112,24 @@ def derive_inside(syntax: ArgumentSyntax, at: RenderValue, depth: int) -> Argume
 def _notes(syntax: ArgumentSyntax) -> list[str]:
     inside = [name for name in ("object", "array") if name in syntax.forms and syntax.forms[name].inside]
     missing = [name for name in VALUES if name not in syntax.forms]
-    notes = [f"values of the types {', '.join(inside)} are written in a notation of their own"] if inside else []
+    notes = [f"values of the types {', '.join(inside)} have a notation of their own"] if inside else []
     if missing:
         notes.append(
-            f"arguments of the types {', '.join(missing)} are not written as JSON: tools that need them get another style"
+            f"arguments of the types {', '.join(missing)} are not rendered as JSON; tools that need them use another style"
         )
-    return [*notes, *(["arguments are written in alphabetical order"] if syntax.sorted_keys else [])]
+    return [*notes, *(["arguments are rendered in alphabetical order"] if syntax.sorted_keys else [])]
 
 
 def _string_form(body: Body) -> tuple[bool | None, str]:
     """Return whether strings are verbatim (True) or JSON (False); None, with the reason, if they are neither."""
     quoted = body({"zqkey": QUOTED})
     if quoted is None or "zqkey" not in quoted:
-        return None, "arguments are not written in a way that can be found"
+        return None, "the arguments were not found in the rendered call"
     if dumps(QUOTED) in quoted:
         return False, ""
     if QUOTED in quoted:
         return True, ""
-    return None, "strings are changed when they are written"
+    return None, "the template alters strings"
 
 
 def _order(body: Body) -> bool:

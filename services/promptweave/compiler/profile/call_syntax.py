@@ -85,16 +85,16 @@ def derive_calls(render: Renderer, head: str, header: str, turn_end: str) -> Der
     syntax, why = deriver.derive()
     if syntax:
         syntax, why = deriver.verified(syntax)
-    how = "derived, and verified by reading others back"
+    how = "derived from the template, and verified by a round trip"
     if not syntax:
         teller = _Deriver(render, head, header, turn_end)
         syntax = next(filter(None, map(teller.verified_as_content, described(render.tools_shown()))), None)
         deriver = teller if syntax else deriver
-        how = "as the prompt tells, and verified by reading others back; those of history are given as content"
+        how = "documented in the prompt, and verified by a round trip; calls in the history are passed as content"
     if not syntax:
-        return Derivation(None, deriver.answer, deriver.shape, "", (f"calls: {why}; the generic style is used",))
-    single = () if syntax.between else ("only one call can be written in a turn",)
-    note = f"calls are written as {syntax.example()!r}: {how}"
+        return Derivation(None, deriver.answer, deriver.shape, "", (f"calls: {why}; using the generic style",))
+    single = () if syntax.between else ("only one call per turn is supported",)
+    note = f"calls are rendered as {syntax.example()!r}: {how}"
     return Derivation(syntax, deriver.answer, deriver.shape, deriver.end, (note, *single, *deriver.notes))
 
 
@@ -150,7 +150,7 @@ class _Deriver:
         """Derive the syntax, or return why there is none."""
         body = self.body(("zqtool", SEEN))
         if body is None:
-            return None, "the template writes none, and tells of no way to write them"
+            return None, "the template renders no calls, and documents no syntax for them"
         one = Written("zqtool", ID.format(1), SEEN)
         shape = shape_of(body, one)
         if shape is None:
@@ -158,19 +158,19 @@ class _Deriver:
             if shape is None:
                 return None, why
         if shape.slots.index(Slot.NAME) > shape.slots.index(Slot.ARGUMENTS):
-            return None, "they are written with the arguments before the name"
+            return None, "the arguments are rendered before the name"
         syntax, why = self._whole(shape)
         if syntax is None:
             return None, why
         texts = [syntax.opening, syntax.closing, syntax.between, *(text for text in syntax.call if isinstance(text, str))]
         if any("zq" in text for text in texts):
-            return None, "they hold more of a call than its name, id and arguments"
+            return None, "calls contain more than a name, an id and arguments"
         if not (syntax.opening.strip() or self.answer.header.strip()):
-            return None, "nothing tells them from text"
+            return None, "nothing distinguishes calls from text"
         if self._eog and any(self._eog in text for text in (syntax.closing, syntax.between)):
-            return None, "they stand in turns of their own"
+            return None, "calls are rendered in separate turns"
         if self._head.strip() and any(self._head.strip() in text for text in texts):
-            return None, "they stand in turns of their own"
+            return None, "calls are rendered in separate turns"
         return syntax, ""
 
     def _other_arguments(self, body: str) -> tuple[CallShape | None, str]:
@@ -184,9 +184,9 @@ class _Deriver:
 
         found, why = derive_arguments(rest, self.notes)
         if found is None:
-            return None, f"they are not written with JSON arguments, and {why}"
+            return None, f"the arguments are not rendered as JSON: {why}"
         self._arguments = found
-        return shape_of(body, self._written("zqtool", 1)), "the arguments stand there in more than one way"
+        return shape_of(body, self._written("zqtool", 1)), "the arguments appear more than once in a call"
 
     def _written(self, name: str, number: int) -> Written:
         text = ""
@@ -250,7 +250,7 @@ class _Deriver:
         body = self.body(("zqtool", SEEN), identifier=LONG_ID)
         if body is not None and LONG_ID in body:
             return IdForm(letters + "_-")
-        self.notes.append(f"ids of calls are {len(ID.format(1))} letters and digits")
+        self.notes.append(f"call ids have {len(ID.format(1))} letters and digits")
         return IdForm(letters, len(ID.format(1)))
 
     def _separators(self) -> Separators:
@@ -278,7 +278,7 @@ class _Deriver:
         if syntax.call[0] is Slot.INDEX:
             after = after[: after.rfind(syntax.opening) + len(syntax.opening)] if syntax.opening in after else ""
         if not found or before != self.answer.header or not after.endswith(syntax.opening.lstrip()):
-            self.notes.append("content beside calls is lost by the template, or stands elsewhere")
+            self.notes.append("content next to calls is omitted by the template, or rendered elsewhere")
             # With such a template, content and calls are two different answers, unless both begin alike.
             self.answer = replace(self.answer, beside=not self.answer.header)
             return syntax
@@ -288,7 +288,7 @@ class _Deriver:
         if TAG.match(joint.lstrip()):
             self.answer = replace(self.answer, joint=whole_tags(joint))
         elif lead.strip() and not self.answer.header:
-            self.notes.append("content beside calls is written in another way")
+            self.notes.append("content next to calls is rendered differently")
             lead = ""
         return replace(syntax, lead=lead)
 

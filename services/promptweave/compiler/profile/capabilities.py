@@ -77,21 +77,21 @@ class TemplateCapabilities:
     def notes(self) -> tuple[str, ...]:
         """Return what the template does not accept, as readable notes."""
         found = {
-            "system messages after the first": self.system is SystemPlace.FIRST,
+            "system messages after the first message": self.system is SystemPlace.FIRST,
             "system messages": self.system is SystemPlace.NOWHERE,
-            "a system message alone": not self.system_only and self.system is not SystemPlace.NOWHERE,
+            "a system message without others": not self.system_only and self.system is not SystemPlace.NOWHERE,
             "two user messages in a row": not self.consecutive_users,
             "two assistant messages in a row": not self.consecutive_assistants,
-            "conversations that the assistant begins": not self.assistant_first,
-            "calls and results of history": not self.calls,
-            "calls and results of history in requests without tools": self.calls and not self.calls_without_tools,
-            "two calls in a turn": self.calls and not self.supports_parallel_tool_calls,
-            "text beside calls": self.calls and not self.content_beside_calls,
-            "a user message right after a result": self.calls and not self.user_after_result,
-            "ids of calls other than nine letters and digits": self.ids is IdForm.NINE,
-            "ids of calls other than `functions.NAME:NUMBER`": self.ids is IdForm.BY_NAME,
+            "conversations that begin with an assistant message": not self.assistant_first,
+            "tool calls and results": not self.calls,
+            "tool calls and results in requests without tools": self.calls and not self.calls_without_tools,
+            "two calls in one turn": self.calls and not self.supports_parallel_tool_calls,
+            "text next to calls": self.calls and not self.content_beside_calls,
+            "a user message directly after a tool result": self.calls and not self.user_after_result,
+            "call ids other than nine letters and digits": self.ids is IdForm.NINE,
+            "call ids other than `functions.NAME:NUMBER`": self.ids is IdForm.BY_NAME,
             "arguments as an object": not self.requires_object_arguments,
-            "an empty text beside calls": self.requires_null_content,
+            "empty text next to calls": self.requires_null_content,
             "tools without descriptions": not self.tools_undescribed,
         }
-        return tuple(f"history: the template does not take {what}" for what, true in found.items() if true)
+        return tuple(f"history: the template does not support {what}" for what, true in found.items() if true)

@@ -165,7 +165,7 @@ class Probe:
         published = "zqtool" in self.tools_shown()
         found = derive_calls(self, head, header, turn_end)
         ends = dict.fromkeys(filter(None, (*tags(turn_end)[-1:], found.end)))
-        null = ["beside calls content is given to the template as null"] if found.shape.content is None else []
+        null = ["content next to calls is passed to the template as null"] if found.shape.content is None else []
         return Profile(
             system_role="zqsystem" in (system or ""),
             tools_published=published,
@@ -216,25 +216,25 @@ class Probe:
         return header if header.strip() else ""
 
     def _notes(self, published: bool, answer: AnswerSyntax) -> list[str]:
-        notes = ["the template shows tools" if published else _HIDDEN]
+        notes = ["the template renders the tools" if published else _HIDDEN]
         if self.reasoning:
-            notes.append(f"reasoning is written between {self.reasoning.opening!r} and {self.reasoning.closing!r}")
+            notes.append(f"reasoning is rendered between {self.reasoning.opening!r} and {self.reasoning.closing!r}")
         if picture := self._abilities.picture:
-            notes.append(f"a picture is written as {picture.written!r}, whose place the picture itself takes")
+            notes.append(f"an image is rendered as {picture.written!r}, which the image replaces")
         if answer.header or answer.end:
-            notes.append(f"content stands between {answer.header!r} and {answer.end!r}")
+            notes.append(f"content is rendered between {answer.header!r} and {answer.end!r}")
         usual = self.render(USER, prompt=True)
         for name, values in TOGGLES.items():
             for value in values:
                 changed = self.render(USER, prompt=True, variables={name: value})
                 if changed is not None and changed != usual:
                     asked = self.asked({name: value})
-                    what = f"asks for an answer with {asked!r}" if asked != self.asked() else "changes the prompt"
+                    what = f"changes the generation prompt to {asked!r}" if asked != self.asked() else "changes the prompt"
                     notes.append(f"{name}={value!r} {what}")
         return notes
 
 
-_HIDDEN = "the template does not show tools that it is given: they are told in the system turn"
+_HIDDEN = "the template does not render the tools; they are described in the system turn"
 
 USER = {"role": "user", "content": "zquser"}
 ANSWER = {"role": "assistant", "content": "zqcontent"}

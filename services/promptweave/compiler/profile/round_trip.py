@@ -76,15 +76,15 @@ class Verifier:
     def _read_back(self, syntax: CallSyntax, some: list[Call]) -> str:
         written = self._body(*some)
         if written is None:
-            return "calls of other shapes are not written"
+            return "calls of other shapes cannot be rendered"
         whole = written[: written.rfind(syntax.closing) + len(syntax.closing)] if syntax.closing else written
         if written[len(whole) :].strip():
-            return "what closes calls depends on them"
+            return "the end marker differs between calls"
         message = _read(calls(syntax, self._tools(syntax), parallel=True), whole)
         if message is None or [(call.name, loads(call.arguments)) for call in message.tool_calls] != some:
-            return "calls of other shapes could not be read back"
+            return "calls of other shapes failed the round trip"
         if syntax.ids and [call.id for call in message.tool_calls] != [ID.format(n) for n in range(1, len(some) + 1)]:
-            return "ids of calls could not be read back"
+            return "call ids failed the round trip"
         return ""
 
     def _read_content(self, syntax: CallSyntax) -> str:
@@ -93,11 +93,11 @@ class Verifier:
         try:
             tree = answer_node(self._answer, syntax, tools, parallel=True)
         except ValueError as error:
-            return f"what tells content from calls is ambiguous: {error}"
+            return f"the boundary between content and calls is ambiguous: {error}"
         answer = self._answer
         message = _read(tree, f"{answer.header}zqcontent{answer.end.strip()}")
         if message is None or (message.content, message.tool_calls) != ("zqcontent", []):
-            return "content could not be read back"
+            return "content failed the round trip"
         if not answer.beside:
             return ""
         beside = self._body(("zqother", self._unseen(syntax)), content="zqcontent") or ""
@@ -105,7 +105,7 @@ class Verifier:
             return ""
         message = _read(tree, beside[: beside.rfind(syntax.closing) + len(syntax.closing)] if syntax.closing else beside)
         if message is None or message.content != "zqcontent" or len(message.tool_calls) != 1:
-            return "a call beside content could not be read back"
+            return "a call next to content failed the round trip"
         return ""
 
     def _tools(self, syntax: CallSyntax) -> list[CallableTool]:

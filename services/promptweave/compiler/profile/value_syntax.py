@@ -60,7 +60,7 @@ def _form(at: RenderValue, name: str, notes: list[str]) -> Form | None:
         pairs = [(dumps(value), text) for value, text in zip(VALUES[name], spelled, strict=True)]
         words = tuple((meant, text) for meant, text in pairs if meant != text)
     elif not _is_json(spelled[0]):
-        notes.append(f"the template prints values of the type {name} as Python does; JSON is asked for")
+        notes.append(f"the template prints values of the type {name} as Python does; the prompt requests JSON")
     return Form(middle, end, words=words)
 
 

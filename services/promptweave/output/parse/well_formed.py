@@ -62,17 +62,17 @@ def _names(node: Node, *, inside: bool) -> _Count:
 def _names_of_part(kind: Region, body: Node, *, inside: bool) -> _Count:
     if kind is Region.TOOL_CALL:
         if inside:
-            raise ValueError("a call inside a call")
+            raise ValueError("a call is nested in a call")
         if _names(body, inside=True) != _ONE:
-            raise ValueError("a call names exactly one tool")
+            raise ValueError("a call must name exactly one tool")
         return _NONE
     if kind in CALL_PARTS and not inside:
-        raise ValueError(f"{kind.name} outside of a call")
+        raise ValueError(f"{kind.name} is outside of a call")
     count = _names(body, inside=inside)
     if kind not in _NAMES:
         return count
     if count != _NONE:
-        raise ValueError("a name inside a name")
+        raise ValueError("a name is nested in a name")
     return _ONE
 
 
