@@ -9,8 +9,7 @@ from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import Call, ChatRequest, Message, Role
 from promptweave.compiler.styles.registry import STYLES
 from tests.support.compiler.conversations import SHAPES
-
-from .test_compile import template
+from tests.support.compiler.templates import template
 
 NAMES = ("whole exchange", "unknown id", "user", "results swapped", "old reasoning", "unknown id", "whole exchange")
 

@@ -15,9 +15,9 @@ from promptweave.compiler.request import GrammarSyntax as Syntax
 from promptweave.compiler.styles.registry import STYLES
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.function_tag_style import FUNCTION_TAG
-
-from ..test_layers import SOURCES, name_of
-from .test_compile import CHOICES, QUESTION, SCHEMA, check_samples, read, template
+from tests.support.compiler.templates import template
+from tests.support.compiler.tool_calls import CHOICES, QUESTION, SCHEMA, check_samples, read
+from tests.test_layers import SOURCES, name_of
 
 CALLS = (
     '<function=get_weather>{"city": "Rome"}</function>\n'
