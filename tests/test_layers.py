@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "output": {"promptweave.v1", "promptweave.common.cpu_limit"},
     "compiler": BASE | {"promptweave.rpc"},
     "inference": BASE | {"promptweave.rpc"},
-    "rpc": {"promptweave.errors", "promptweave.common.tracing", "promptweave.v1"},
+    "rpc": {"promptweave.errors", "promptweave.common.tasks", "promptweave.common.tracing", "promptweave.v1"},
     "demo": SHARED,
     "common": SHARED,
     "gguf": SHARED,

@@ -233,10 +233,8 @@ def test_an_endpoint_instead_of_an_engine_of_our_own(demo_model: Path, nothing_l
             compiler = httpx.get(f"http://{shown['compiler']}/metrics").text
             assert "promptweave_compiler_workers_busy 0.0" in compiler
             assert "promptweave_compiler_cache_hits_total 0.0" in compiler
-            assert (
-                'promptweave_engine_up{endpoint="",role="chat"} 1.0'
-                in httpx.get(f"http://{shown['inference']}/metrics").text
-            )
+            inference = httpx.get(f"http://{shown['inference']}/metrics").text
+            assert f'promptweave_engine_up{{endpoint="{url}",role="chat"}} 1.0' in inference
     finally:
         engine.kill()
         engine.wait()

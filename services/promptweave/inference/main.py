@@ -6,6 +6,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from promptweave.common.tasks import run_all
 from promptweave.common.tracing import tracing
 from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
 from promptweave.inference.engine.engine import Engine
@@ -61,17 +62,11 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
     side = SideEngines.supervised(options)
 
     async def watch(server: RpcServer) -> None:
-        watching = [asyncio.ensure_future(engine.run(server.set_serving))]
-        for role, call in CALLS.items():
-            if role in side.engines:
-                await server.set_part(call, False)
-                watching.append(asyncio.ensure_future(side.run(role, partial(server.set_part, call))))
-        try:
-            await asyncio.gather(*watching)
-        finally:
-            for task in watching:
-                task.cancel()
-            await asyncio.gather(*watching, return_exceptions=True)
+        calls = {role: call for role, call in CALLS.items() if role in side.engines}
+        for call in calls.values():
+            await server.set_part(call, False)
+        auxiliary = (side.run(role, partial(server.set_part, call)) for role, call in calls.items())
+        await run_all(engine.run(server.set_serving), *auxiliary)
 
     await serve_rpc(
         options.listen,

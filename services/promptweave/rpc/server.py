@@ -14,6 +14,7 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 from prometheus_client import CollectorRegistry
 
+from promptweave.common.tasks import first_of
 from promptweave.rpc.address import ListenError, refuse_taken
 from promptweave.rpc.admin_http import Readiness, serve_admin
 from promptweave.rpc.bearer_token import server_interceptors
@@ -62,7 +63,7 @@ class _Health(HealthServicer):  # type: ignore[misc]  # it has no types
     async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - the contract's name
         watching = asyncio.ensure_future(super().Watch(request, context))
         try:
-            await _first(self.stopping, watching)
+            await _ended_or_stopped(watching, self.stopping)
             await asyncio.wait([watching], timeout=_HEAR_S)
         finally:
             watching.cancel()
@@ -177,7 +178,7 @@ async def serve(
                 on_listening(address)
             watching = asyncio.ensure_future(background(server)) if background else None
             with _stop_signals() as stopped:
-                await _first(stopped, watching)
+                await _ended_or_stopped(watching, stopped)
             logger.info("stopping")
         finally:
             # In this order: running calls need what `background` keeps running.
@@ -190,16 +191,14 @@ async def serve(
                 await cleanup()
 
 
-async def _first(stopped: asyncio.Event, watching: "asyncio.Future[None] | None") -> None:
-    """Wait for the first of the two; raises what `watching` raised."""
-    waiting = asyncio.ensure_future(stopped.wait())
-    tasks: list[asyncio.Future[Any]] = [waiting, watching] if watching else [waiting]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        if watching and watching.done():
-            watching.result()
-    finally:
-        waiting.cancel()
+async def _ended_or_stopped(background: "asyncio.Future[None] | None", stopped: asyncio.Event) -> None:
+    """Wait for the first of the two; `background` continues after a stop. Raises what it raised."""
+
+    async def ended(task: "asyncio.Future[None]") -> bool:
+        await asyncio.shield(task)
+        return True
+
+    await first_of(stopped.wait(), *([ended(background)] if background else []))
 
 
 @contextmanager

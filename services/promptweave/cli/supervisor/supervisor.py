@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from promptweave.cli.supervisor.service_process import LISTENING, Options, order_line
+from promptweave.common.tasks import first_of, run_all
 from promptweave.compiler.options import CompilerOptions
 from promptweave.facade.options import FacadeOptions
 from promptweave.inference.options import InferenceOptions
@@ -74,7 +75,7 @@ class Service:
             await self.ended()
         return line.removeprefix(LISTENING).strip()
 
-    async def ended(self) -> None:
+    async def ended(self) -> NoReturn:
         """Wait until the service exits, which is always an error. Raises ServiceEndedError."""
         raise ServiceEndedError(self.name, await self._process.wait())
 
@@ -136,9 +137,7 @@ class ServiceSupervisor:
         """Run the services until a stop signal. Calls `say` once they are ready. Raises ServiceEndedError."""
         async with self._stop_signals() as stopped:
             try:
-                await self._first(stopped, self._start(say))
-                if not stopped.is_set():
-                    await self._first(stopped, self._watch())
+                await first_of(stopped.wait(), self._run(say))
             finally:
                 self._stopping = True
                 patience = asyncio.get_running_loop().call_later(_QUIET_STOP_S, self._explain_stop)
@@ -153,7 +152,12 @@ class ServiceSupervisor:
             f"running requests have up to {self._inference.grace_s:g} s to finish; press Ctrl-C again to stop immediately",
         )
 
-    async def _start(self, say: Callable[[Running], None]) -> None:
+    async def _run(self, say: Callable[[Running], None]) -> NoReturn:
+        say(await self._start())
+        await self._watch()
+
+    async def _start(self) -> Running:
+        """Start the services, and return when they are ready. Raises ServiceEndedError."""
         for name, options in (("compiler", self._compiler), ("inference service", self._inference)):
             self._services.append(await Service.start(name, options))
         compiler, inference = await self._addresses(*self._services)
@@ -165,11 +169,11 @@ class ServiceSupervisor:
         self._services.append(await Service.start("facade", front))
         (facade,) = await self._addresses(self._services[-1])
         what = " and ".join(self._inference.endpoints) or "the model to load"
-        waiting = asyncio.ensure_future(_wait_until_ready(FacadeProbe(facade, key, tls=front.tls_cert is not None), what))
-        await self._first_of(waiting, self._watch())
+        probe = FacadeProbe(facade, key, tls=front.tls_cert is not None)
+        model = await first_of(_wait_until_ready(probe, what), self._watch())
         if self._precache:
-            await self._first_of(self._evaluate(self._precache, compiler, inference), self._watch())
-        say(_running(facade, compiler, inference, waiting.result(), front))
+            await first_of(self._evaluate(self._precache, compiler, inference), self._watch())
+        return _running(facade, compiler, inference, model, front)
 
     async def _evaluate(self, prompts: Path, compiler: str, inference: str) -> None:
         """Evaluate the prompts. Errors are only logged, since requests work without precached prompts, only slower."""
@@ -189,26 +193,11 @@ class ServiceSupervisor:
                 process.kill()
 
     async def _addresses(self, *services: Service) -> list[str]:
-        return list(await asyncio.gather(*(service.address() for service in services)))
+        return await run_all(*(service.address() for service in services))
 
-    async def _watch(self) -> None:
-        """Wait until one of the services exits."""
-        await self._first_of(*(asyncio.ensure_future(service.ended()) for service in self._services))
-
-    async def _first_of(self, *work: Any) -> None:
-        """Wait for the first of several awaitables, raise its exception if any, and cancel the others."""
-        tasks = [asyncio.ensure_future(one) for one in work]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _first(self, stopped: asyncio.Event, work: Any) -> None:
-        await self._first_of(stopped.wait(), work)
+    async def _watch(self) -> NoReturn:
+        """Wait until one of the services exits, which is always an error. Raises ServiceEndedError."""
+        await first_of(*(service.ended() for service in self._services))
 
     @asynccontextmanager
     async def _stop_signals(self) -> AsyncIterator[asyncio.Event]:

@@ -6,10 +6,11 @@ a pool of one.
 
 import asyncio
 import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
+from promptweave.common.tasks import run_all
 from promptweave.inference.engine.engine import Engine, ReadyEngine
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import EngineUnavailableError
@@ -111,7 +112,7 @@ class EngineBalancer:
 
             return hear
 
-        await _all([engine.run(hearing(name)) for name, engine in self.engines.items()])
+        await run_all(*(engine.run(hearing(name)) for name, engine in self.engines.items()))
 
     def _problems(self) -> Sequence[str]:
         problems = []
@@ -121,16 +122,6 @@ class EngineBalancer:
             except EngineUnavailableError as error:
                 problems.append(error.message)
         return problems
-
-
-async def _all(work: Sequence[Awaitable[None]]) -> None:
-    tasks = [asyncio.ensure_future(one) for one in work]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _load(engine: ReadyEngine) -> int:

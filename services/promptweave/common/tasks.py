@@ -1,0 +1,38 @@
+"""Concurrent work, whose exceptions are raised as they are: `asyncio.TaskGroup` raises them in groups."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+
+async def run_all(*work: Coroutine[Any, Any, Result]) -> list[Result]:
+    """Run coroutines concurrently and return their results in order.
+
+    The first exception cancels the others, and is raised when all have ended.
+    """
+    async with _Group() as group:
+        tasks = [group.create_task(each) for each in work]
+    return [task.result() for task in tasks]
+
+
+async def first_of(*work: Coroutine[Any, Any, Result]) -> Result:
+    """Run coroutines concurrently until one has ended; cancel the others, and return its result.
+
+    An exception of any of them is raised when all have ended.
+    """
+    async with _Group() as group:
+        tasks = [group.create_task(each) for each in work]
+        ended, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in running:
+            task.cancel()
+    return next(task for task in tasks if task in ended).result()
+
+
+class _Group(asyncio.TaskGroup):
+    async def __aexit__(self, *raised: Any) -> None:
+        try:
+            await super().__aexit__(*raised)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
