@@ -1,8 +1,8 @@
 #!/bin/sh
-# The steps that Containerfile runs, one a call, and that tests/deploy runs in a fresh root of the same Debian:
-#     steps.sh build        in a builder: what is needed to install from the source in /src
-#     steps.sh install [E]  in a builder: the program in /opt/promptweave, with traces, and with the extra E
-#     steps.sh runtime      in the image: Python, and the user that the program runs as
+# The steps of Containerfile, one per call; tests/deploy runs them in a fresh root of the same Debian release:
+#     steps.sh build        in the builder: installs what building from /src requires
+#     steps.sh install [E]  in the builder: installs promptweave in /opt/promptweave, with tracing and the extra E
+#     steps.sh runtime      in the image: installs Python, and creates the user that runs the service
 set -eu
 
 debian() {
@@ -19,14 +19,14 @@ build)
 install)
     python3 -m venv /opt/promptweave
     /opt/promptweave/bin/pip install --no-cache-dir --quiet "/src[otel${2:+,$2}]"
-    # Nobody installs anything in an image.
+    # Nothing is installed in a running image.
     /opt/promptweave/bin/pip uninstall --quiet --yes pip
     ;;
 runtime)
-    # libgomp1 is for the engine.
+    # The engine requires libgomp1.
     debian python3 ca-certificates libgomp1
     useradd --uid 65532 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin promptweave
-    # A new volume takes over the owner of what it is mounted on.
+    # A new volume gets the owner of its mount point.
     install -d -o promptweave -g promptweave -m 700 /sessions
     ;;
 *)

@@ -1,9 +1,9 @@
 #!/bin/bash
-# Does what Containerfile does in fresh Debian roots made with debootstrap, and starts the roles there as a container does:
-# as user 65532, with a root that cannot be written. As root, with debootstrap:
+# Runs the steps of Containerfile in fresh Debian roots made with debootstrap, and starts the services there as a container
+# does: as user 65532, with a read-only root. As root, with debootstrap installed:
 #     deploy/container/try.sh ROOM [DIRECTORY...]
-# ROOM is a folder that it fills; DIRECTORY...: what pip needs of this machine (mirrors, certificates), seen in the builder
-# at the same place. Prints sizes and times. What is in ROOM already is used again.
+# ROOM is a working directory; DIRECTORY...: what pip needs from this machine (mirrors, certificates), mounted in the builder
+# at the same path. Prints sizes and times. Existing contents of ROOM are reused.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 source=$(cd "$here/../.." && pwd)
@@ -11,7 +11,7 @@ mkdir -p "$1"
 room=$(cd "$1" && pwd)
 shift
 
-# A root of its own mount namespace: what is mounted goes with the command.
+# Runs in its own mount namespace, so that mounts end with the command.
 within() { # ROOT BINDS COMMAND...
     root=$1 binds=$2
     shift 2
@@ -67,7 +67,7 @@ for role in compiler inference; do
     echo "$role: $(du -sm "$room/$role" | cut -f1) MiB, of which $(du -sm "$room/$role/opt" | cut -f1) are promptweave and its packages"
 done
 
-# Like a container: nothing can be written but /tmp, no capability is left, and the environment is the image's.
+# Like a container: only /tmp is writable, all capabilities are dropped, and the environment is the image's.
 cat >"$room/as-container" <<'END'
 #!/bin/bash
 # as-container ROOT COMMAND...

@@ -210,7 +210,7 @@ def test_a_template_and_an_output_of_ones_own(opening: Opening, picture: Picture
     page.wait_for_selector("#message .finish")
     assert page.inner_text("#message .call b") == "book"
     assert json.loads(page.inner_text("#message .call pre")) == {"city": "Oslo", "nights": 2}
-    assert page.inner_text("#message .finish") == "finish reason tool_calls; whole"
+    assert page.inner_text("#message .finish") == "finish reason tool_calls; complete"
     page.click("#tab-template")
     page.click("#own-template")
     state(page, "ready")

@@ -56,7 +56,7 @@ async def no_model(place: Place) -> Observed:
 
 
 async def model_breaks_later(place: Place) -> Observed:
-    """The model's file is cut while the engine runs; then the engine dies."""
+    """The model file is truncated while the engine runs; then the engine dies."""
     model = place.folder / "model.gguf"
     shutil.copy(place.model, model)
     engine = Supervisor(options(model))

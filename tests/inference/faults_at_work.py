@@ -119,7 +119,7 @@ async def whisper_killed(place: Place) -> Observed:
         back_s = time.monotonic() - began
         assert (await writing.read()).events
         writing.cancel()
-        return Observed(f"of Transcribe: {named(raised.value)}; others go on", back_s)
+        return Observed(f"Transcribe: {named(raised.value)}; other calls continue", back_s)
 
 
 async def embedder_killed(place: Place) -> Observed:
@@ -145,7 +145,7 @@ async def embedder_killed(place: Place) -> Observed:
         back_s = time.monotonic() - began
         assert (await writing.read()).events
         writing.cancel()
-        return Observed(f"of Embed: {named(raised.value)}; others go on", back_s)
+        return Observed(f"Embed: {named(raised.value)}; other calls continue", back_s)
 
 
 async def endpoint_with_another_model(place: Place) -> Observed:
@@ -167,7 +167,7 @@ async def endpoint_with_another_model(place: Place) -> Observed:
             await answers_again(stub)
             back_s = time.monotonic() - began
             template = (await stub.GetModel(GetModelRequest())).model.template.source
-            return Observed(f"the text so far, then {error}; GetModel tells {template} model", back_s)
+            return Observed(f"the text so far, then {error}; GetModel returns {template} model", back_s)
 
 
 async def endpoint_gone(place: Place) -> Observed:

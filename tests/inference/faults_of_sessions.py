@@ -44,7 +44,7 @@ async def disk_full(place: Place) -> Observed:
             told = (await answer(stub, long)).content
             assert not (await stub.ListSessions(ListSessionsRequest())).sessions
             await answers_again(stub)
-            return Observed(f"the whole answer, {told!r}", time.monotonic() - began)
+            return Observed(f"the complete answer, {told!r}", time.monotonic() - began)
     finally:
         unmounting = await asyncio.create_subprocess_exec("umount", str(place.folder))
         assert not await unmounting.wait()
@@ -71,7 +71,7 @@ async def killed_while_it_saves(place: Place) -> Observed:
         back_s = time.monotonic() - began
         assert _evaluated(again) <= 10, "the state of the message before it is whole"
         assert len(list(sessions.glob("*.kv"))) == 1
-        return Observed(f"the whole answer, {got.content!r}", back_s)
+        return Observed(f"the complete answer, {got.content!r}", back_s)
 
 
 def _kill_when_there_is(file: Path, pid: int) -> None:
@@ -105,4 +105,4 @@ async def service_killed_in_a_session(place: Place) -> Observed:
         forked.session_id = "b"
         assert max(own, _evaluated(await answer(stub, forked))) <= 10
         assert before > 1900
-    return Observed("the next message evaluates its new tokens alone, in a fork as well", back_s)
+    return Observed("the next message evaluates only its new tokens, also in a fork", back_s)

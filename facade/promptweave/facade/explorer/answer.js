@@ -1,4 +1,4 @@
-// The answer: its tokens as they come, coloured by what the grammar left of the model's choice, beside the message that is read.
+// The answer: its tokens as they arrive, colored by how much the grammar restricted each, next to the parsed message.
 
 import { post, stream } from "./api.js";
 import { $, count, el } from "./dom.js";
@@ -8,13 +8,13 @@ const KINDS = {
   forced: "the grammar allowed nothing else",
   constrained: "the grammar ruled out what the model preferred",
   chosen: "the model’s own choice",
-  unknown: "not followed",
+  unknown: "the grammar could not be followed",
 };
 const TOP = 8;
 
-// -- what the model was free to write --
+// -- classification of tokens --
 
-/** Follows tokens along a grammar, and says of each what kind it is. */
+/** Follows tokens along a grammar, and returns the kind of each. */
 class Follower {
   constructor(grammar, { eos_token: eos, special_tokens: specials }) {
     this._eos = eos;
@@ -28,7 +28,7 @@ class Follower {
     this._free = !grammar;
   }
 
-  /** `{kind, candidates}`: the likeliest tokens, each with `admitted` true, false, or null where that cannot be told. */
+  /** `{kind, candidates}`: the most likely tokens, each with `admitted` true, false, or null if unknown. */
   read(token) {
     const candidates = token.top_logprobs.map((one) => ({ ...one, end: one.token === this._eos, admitted: this._free ? true : null }));
     if (this._free) return { kind: "chosen", candidates };
@@ -45,7 +45,7 @@ class Follower {
     const start = this._position;
     for (const one of candidates) {
       one.admitted = admits(start, one.bytes, one.end);
-      // Other special tokens may end the turn, too; which do only the engine knows.
+      // Other special tokens may also end the turn; only the engine knows which.
       if (!one.admitted && start.canEnd && this._specials.has(one.token)) one.admitted = null;
     }
     const end = token.token === this._eos || (this._specials.has(token.token) && admits(start, token.bytes, false) === false);
@@ -54,7 +54,7 @@ class Follower {
     return { kind: forced ? "forced" : preferred ? "constrained" : "chosen", candidates };
   }
 
-  /** Goes on behind some characters; whether each of them was the only one. */
+  /** Advances by some characters; returns whether each of them was the only one allowed. */
   _follow(codes) {
     let forced = codes.length > 0;
     for (const code of codes) {
@@ -69,7 +69,7 @@ class Follower {
 
 // -- the message --
 
-/** Shows a message: `content`, `reasoning_content`, `tool_calls`, as OpenAI names them. */
+/** Shows a message: `content`, `reasoning_content`, `tool_calls`, with OpenAI's names. */
 function showMessage(message, end = null) {
   const parts = [];
   const part = (name, text, kind = "") => parts.push(el("section", { class: `part ${kind}` }, el("h3", {}, name), el("pre", {}, text)));
@@ -90,7 +90,7 @@ function showMessage(message, end = null) {
   for (const one of end?.violations ?? []) part("violates its schema", `${one.path} ${one.message}\n${one.text}`, "warned");
   for (const one of end?.warnings ?? []) part("does not match its syntax", `after ${count(one.offset, "character")}: ${one.message}`, "warned");
   if (end) {
-    const whole = end.complete === undefined ? "" : end.complete ? "; whole" : "; not whole";
+    const whole = end.complete === undefined ? "" : end.complete ? "; complete" : "; incomplete";
     parts.push(el("p", { class: "finish" }, "finish reason ", el("code", {}, end.finish_reason), whole));
   }
   $("message").replaceChildren(...(parts.length ? parts : [el("p", { class: "lead" }, "Nothing yet.")]));
@@ -132,7 +132,7 @@ export class Answer {
     this.choose("run");
   }
 
-  /** Which output is shown: the model's ("run"), or one that was pasted ("paste"). */
+  /** Selects the output: the model's ("run"), or a pasted one ("paste"). */
   choose(which) {
     this._which = which;
     $("from-run").setAttribute("aria-pressed", String(which === "run"));
@@ -158,7 +158,7 @@ export class Answer {
     this._running?.abort();
   }
 
-  /** Reads what was pasted. */
+  /** Parses the pasted output. */
   async parse() {
     if (this._which !== "paste" || !this._compiled) return;
     this._parsing?.abort();
@@ -176,7 +176,7 @@ export class Answer {
     }
   }
 
-  /** Lets the model answer, and shows how. */
+  /** Generates an answer, and shows its tokens. */
   async run(request, template) {
     this.stop();
     this.choose("run");
@@ -251,7 +251,7 @@ export class Answer {
       el(
         "table",
         {},
-        el("caption", {}, "What the model itself would have written"),
+        el("caption", {}, "Most likely tokens without the grammar"),
         el("tbody", {}, rows.map((one) => row(one, one.id === id))),
       ),
     );
@@ -268,13 +268,13 @@ function row(candidate, taken) {
     el("td", {}, el("code", {}, visible(candidate.token))),
     el("td", {}, meter),
     el("td", { class: "number" }, percent(share)),
-    el("td", {}, taken ? "written" : out ? "ruled out" : ""),
+    el("td", {}, taken ? "generated" : out ? "ruled out" : ""),
   );
 }
 
 const percent = (share) => (share >= 0.0001 ? `${(share * 100).toFixed(share >= 0.1 ? 0 : 2)} %` : "< 0.01 %");
 
-/** Characters that cannot be seen, as their pictures. Line ends stay, too. */
+/** Replaces control characters by visible symbols; keeps line ends. */
 function visible(text) {
   return text.replace(/[\u0000-\u0009\u000b-\u001f\u007f]/g, (char) => (char === "\u007f" ? "\u2421" : String.fromCodePoint(0x2400 + char.codePointAt(0)))).replace(/\n/g, "\u21b5\n");
 }
@@ -283,6 +283,6 @@ function told(timings, usage) {
   if (!timings || !usage) return "";
   const cached = timings.cache_n ? `, ${timings.cache_n.toLocaleString("en")} of them cached` : "";
   const seconds = timings.predicted_ms / 1000;
-  const speed = seconds > 0 ? ` (${Math.round(timings.predicted_n / seconds)} a second)` : "";
+  const speed = seconds > 0 ? ` (${Math.round(timings.predicted_n / seconds)} tokens/s)` : "";
   return `prompt ${count(usage.prompt_tokens, "token")}${cached} in ${Math.round(timings.prompt_ms)} ms · answer ${count(timings.predicted_n, "token")} in ${Math.round(timings.predicted_ms)} ms${speed}`;
 }

@@ -1,4 +1,4 @@
-// The facade's public routes. Addresses are relative, so that the page works behind any path.
+// The facade's public routes. URLs are relative, so that the page works below any path.
 
 const KEY = "promptweave-api-key";
 
@@ -7,7 +7,7 @@ export const key = {
   set: (value) => (value ? sessionStorage.setItem(KEY, value) : sessionStorage.removeItem(KEY)),
 };
 
-/** What a route refused: `place` is a JSON pointer into the body. */
+/** An error response: `place` is a JSON pointer into the body. */
 export class Refusal extends Error {
   constructor(status, error) {
     super(error.message ?? `the server returned status ${status}`);
@@ -35,7 +35,7 @@ async function ask(path, body, signal) {
 export const get = async (path, signal) => (await ask(path, undefined, signal)).json();
 export const post = async (path, body, signal) => (await ask(path, body, signal)).json();
 
-/** The events of a stream, as they come. Raises Refusal for an error among them. */
+/** Yields the events of a stream as they arrive. Throws Refusal for an error event. */
 export async function* stream(path, body, signal) {
   const reader = (await ask(path, body, signal)).body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -53,10 +53,10 @@ export async function* stream(path, body, signal) {
   }
 }
 
-/** The name of the model that is asked; undefined: there is one only. */
+/** The name of the selected model; undefined if there is only one. */
 export const target = { model: undefined };
 
-/** The tokens of a text: `{ids, bytes}` each. */
+/** Returns the tokens of a text: `{ids, bytes}` each. */
 export async function tokenize(content, { special, begin }, signal) {
   const body = { content, model: target.model, parse_special: special, add_special: begin, with_pieces: true };
   const { tokens } = await post("tokenize", body, signal);

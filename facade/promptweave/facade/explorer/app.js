@@ -1,4 +1,4 @@
-// The Prompt Explorer: a chat request on the left, what the model gets of it on the right. It asks the facade's public routes only.
+// The Prompt Explorer: a chat request on the left, what the model receives on the right. It uses only the facade's public routes.
 
 import { Refusal, get, key, post, target } from "./api.js";
 import { Answer } from "./answer.js";
@@ -12,13 +12,13 @@ import { fromFragment, fromText, toFragment, toText } from "./state.js";
 
 const QUIET_MS = 250;
 
-/** The model's own template as the server describes it; null: not known yet. */
+/** The server's description of the model's own template; null until it is loaded. */
 let own = null;
-/** The names of the models, where there are several: then each request names its own. */
+/** The names of the models if there are several: then each request names one. */
 let several = null;
-/** What is described now: the model's template, or the one in the editor. */
+/** The current description: of the model's template, or of the one in the editor. */
 let described = null;
-/** The last request that was JSON: `{value, places}`. */
+/** The last request that was valid JSON: `{value, places}`. */
 let read = null;
 let compiling = null;
 let timer = null;
@@ -47,7 +47,7 @@ function soon() {
   check();
 }
 
-/** Reads the request's JSON, and says where it is none. */
+/** Parses the request's JSON, and shows where it is invalid. */
 function check() {
   const line = $("request-state");
   line.classList.remove("wrong");
@@ -69,7 +69,7 @@ function check() {
   return read !== null;
 }
 
-/** The template's part of a body: nothing for the model's own. */
+/** Returns the template fields of a body: none for the model's own template. */
 function brought() {
   const source = template.text;
   const same = own && source === own.template && $("bos").value === own.bos_token && $("eos").value === own.eos_token;
@@ -116,7 +116,7 @@ async function compile() {
   }
 }
 
-/** Describes the template of the model that a request means; and the request, which is another one where an example needed a name. */
+/** Loads the description of the template of a request's model. Returns it and the request, with a model name added if an example needs one. */
 async function describeOwn(given, signal) {
   const names = (await get("v1/models", signal)).data.map((model) => model.id);
   let asked = given;
@@ -137,12 +137,12 @@ async function describeOwn(given, signal) {
   found ??= await post("describe-template", { model }, signal);
   target.model = model;
   $("model").textContent = model ?? names[0] ?? "";
-  // A template that came with a link stays.
+  // A template from a link is kept.
   if (!template.text || template.text === own?.template) setTemplate(found.template, found.bos_token, found.eos_token);
   return [found, asked];
 }
 
-/** An example, for one of several models. */
+/** Adds a model name to an example if there are several models. */
 const named = (example) => (several ? { ...example, model: several[0] } : example);
 
 function setTemplate(source, bos, eos) {
@@ -151,7 +151,7 @@ function setTemplate(source, bos, eos) {
   $("eos").value = eos;
 }
 
-// -- what is wrong, and what is to be known --
+// -- errors and warnings --
 
 function showError(error) {
   const box = $("error");
@@ -183,7 +183,7 @@ function showWarnings(warnings) {
   request.mark(places.map((place) => [...place, "warned"]));
 }
 
-/** Selects a place of the request. */
+/** Selects a value of the request. */
 function show(path) {
   const place = read && placeOf(read.places, path);
   if (!place) return;
@@ -191,7 +191,7 @@ function show(path) {
   request.show(place);
 }
 
-/** Points at one; null: at none. */
+/** Highlights a value of the request; null: none. */
 function point(path) {
   request.point(path === null || !read || $("panel-request").hidden ? null : placeOf(read.places, path));
 }
@@ -214,7 +214,7 @@ async function run() {
   await compile();
   if (document.documentElement.dataset.state !== "ready" || !isOwn()) return;
   selectResult("tab-answer");
-  // On a small screen it is below the request.
+  // On a small screen the result is below the request.
   if ($("tab-answer").getBoundingClientRect().top > innerHeight / 2) $("tab-answer").scrollIntoView({ block: "start" });
   await answer.run(read.value, own);
 }
@@ -255,7 +255,7 @@ async function copyLink() {
     await navigator.clipboard.writeText(location.href);
     say("Link copied.");
   } catch {
-    // Without https a page may not write to the clipboard.
+    // Without HTTPS a page may not write to the clipboard.
     say("The link is in the address bar.");
   }
 }

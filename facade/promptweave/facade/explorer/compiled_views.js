@@ -1,4 +1,4 @@
-// The tools as they are published, the grammar, how the output is read, and the template's profile.
+// The tools as rendered, the grammar, the output syntax, and the template's profile.
 
 import { tokenize } from "./api.js";
 import { $, count, el } from "./dom.js";
@@ -50,7 +50,7 @@ export class ToolsView {
 
 const FREE = "free text";
 
-/** Shows a compiled grammar by the places of the request that its rules are from. */
+/** Shows a compiled grammar, grouped by the part of the request that its rules come from. */
 export function showGrammar(compiled, { show, point }) {
   const panel = $("panel-grammar");
   if (!compiled.grammar) {
@@ -91,7 +91,7 @@ function grouped(rules) {
   return groups;
 }
 
-/** What a group of rules is about, in words. */
+/** Returns the heading of a group of rules. */
 function title(path) {
   if (path === FREE) return "free text, until a call begins";
   if (path === "") return "calling style, and rules shared by several schemas";
@@ -100,7 +100,7 @@ function title(path) {
   return after.join(" › ") || (steps[0] === "tools" ? `arguments of tool ${Number(steps[1]) + 1}` : "the answer’s schema");
 }
 
-/** A rule's body, with the rules that it names as links. Literals and classes are kept whole. */
+/** Returns a rule's body, with links to the rules that it references. Literals and classes are not split. */
 function linked(body, names, go) {
   const pieces = body.match(/"(?:[^"\\]|\\.)*"|\[(?:[^\]\\]|\\.)*\]|[a-z][a-z0-9-]*|[^"[a-z]+/g) ?? [];
   return pieces.map((piece) => {
@@ -132,7 +132,7 @@ function node({ literal, text, json, choice, sequence, repeat, region: part, emi
   if (sequence) return branch("in order", sequence.items);
   if (repeat) {
     const bounds = repeat.max === undefined ? `${repeat.min ?? 0} or more` : `${repeat.min ?? 0} to ${repeat.max}`;
-    return el("details", { open: true }, el("summary", {}, `${bounds} times`, ...(repeat.separator ? [", between them ", quoted(repeat.separator)] : [])), node(repeat.item));
+    return el("details", { open: true }, el("summary", {}, `${bounds} times`, ...(repeat.separator ? [", separated by ", quoted(repeat.separator)] : [])), node(repeat.item));
   }
   if (part) return el("details", { open: true }, el("summary", {}, el("b", {}, region(part.kind)), part.schema && !part.exact ? " (validated when complete)" : ""), node(part.body));
   const branches = text?.branches ?? [];
@@ -152,10 +152,10 @@ export function showProfile(described, { edit }) {
   const { call_syntax: calls, reasoning_syntax: reasoning } = profile;
   const rows = [
     ["Calling style", [profile.style === "native" ? "native: calls use this template’s syntax" : `${profile.style}: works with any template`]],
-    ["System messages", [profile.system_role ? "shown" : "not shown; prepended to the user’s"]],
-    ["Tools", [profile.tools_published ? "shown by the template" : "not shown; added to the system turn"]],
-    ["Tool results", [profile.tool_results ? "shown" : "not shown; rendered as user turns"]],
-    ["Arguments of calls", [profile.arguments_as_object ? "passed as an object" : "passed as JSON text"]],
+    ["System messages", [profile.system_role ? "rendered" : "not rendered; merged into the user message"]],
+    ["Tools", [profile.tools_published ? "rendered by the template" : "not rendered; described in the system turn"]],
+    ["Tool results", [profile.tool_results ? "rendered" : "not rendered; sent as user messages"]],
+    ["Call arguments", [profile.arguments_as_object ? "passed as an object" : "passed as JSON text"]],
     ["Generation prompt", [quoted(profile.generation_prompt)]],
     ["End of turn", [quoted(profile.turn_end)]],
     ...(calls ? [["Calls begin with", calls.markers.flatMap((marker) => [quoted(marker), " "])], ["Parallel calls", [calls.between ? "yes" : "no"]]] : []),
@@ -163,7 +163,7 @@ export function showProfile(described, { edit }) {
     ["Template", [code(described.template_hash.slice(0, 16)), " ", el("button", { type: "button", class: "place", onclick: edit }, "edit a copy")]],
   ];
   $("panel-profile").replaceChildren(
-    el("p", { class: "lead" }, "Derived by rendering the template with probes, and verified by parsing calls that were not among them."),
+    el("p", { class: "lead" }, "Derived by rendering the template with probes, and verified by a round trip of calls that were not among them."),
     el("dl", {}, rows.flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, ...value)])),
     ...(profile.call_example ? [el("h2", {}, "Call syntax enforced on the model"), el("pre", { class: "text", tabindex: "0" }, profile.call_example)] : []),
     el("h2", {}, "Findings"),

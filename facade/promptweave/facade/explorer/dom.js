@@ -1,8 +1,8 @@
-// Small helpers to build the page. Texts are always text: nothing here makes HTML of data.
+// Small helpers to build the page. Data is only ever inserted as text, never as HTML.
 
 export const $ = (id) => document.getElementById(id);
 
-/** An element with properties (`class`, `data-*`, `on*` and attributes) and children (elements or texts). */
+/** Creates an element with properties (`class`, `data-*`, `on*` and attributes) and children (elements or texts). */
 export function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -14,7 +14,7 @@ export function el(tag, properties = {}, ...children) {
   return made;
 }
 
-/** Tabs as in the ARIA practices: the arrow keys go round, what is selected is shown. */
+/** Tabs as in the ARIA practices: the arrow keys wrap around, and the selected panel is shown. */
 export function tabs(list) {
   const all = [...list.querySelectorAll('[role="tab"]')];
   const select = (tab, focus = false) => {
@@ -38,5 +38,5 @@ export function tabs(list) {
   return (id) => select($(id));
 }
 
-/** Of 1 "1 token", of others "2 tokens". */
+/** Formats a count: "1 token", "2 tokens". */
 export const count = (number, what) => `${number.toLocaleString("en")} ${what}${number === 1 ? "" : "s"}`;

@@ -1,4 +1,4 @@
-// A plain textarea with colours and marks behind it: the text is the textarea's, so everything that editing is, it has.
+// A plain textarea with colors and marks behind it, so that editing behaves as usual.
 
 import { el } from "./dom.js";
 
@@ -28,7 +28,7 @@ export class Editor {
     this.area.scrollTop = 0;
   }
 
-  /** `tokens`, `marks`: `[start, end, class]`, in order; a mark may stand around tokens. */
+  /** `tokens`, `marks`: `[start, end, class]`, in order; a mark may span tokens. */
   paint(tokens, marks) {
     this._tokens = tokens;
     this._marks = marks;
@@ -39,14 +39,14 @@ export class Editor {
     this.paint(this._tokens, marks);
   }
 
-  /** Selects a place and brings it into view. */
+  /** Selects a range and scrolls it into view. */
   show([start, end]) {
     this.area.focus();
     this.area.setSelectionRange(start, end);
     this._reveal(start, end);
   }
 
-  /** Marks a place without taking the focus; null: none. */
+  /** Marks a range without taking the focus; null: none. */
   point(place) {
     const marks = this._marks.filter(([, , kind]) => kind !== "pointed");
     this.mark(place ? [...marks, [...place, "pointed"]] : marks);
@@ -91,7 +91,7 @@ export class Editor {
       const piece = text.slice(start, end);
       pieces.push(kinds ? el("span", { class: kinds }, piece) : piece);
     }
-    // A last empty line has no height without something in it.
+    // An empty last line has no height without content.
     this._behind.replaceChildren(...pieces, "\n ");
     this._follow();
   }
@@ -101,7 +101,7 @@ export class Editor {
     this._behind.scrollLeft = this.area.scrollLeft;
   }
 
-  /** Enter keeps the indentation. Tab leaves the field, as everywhere. */
+  /** Enter keeps the indentation. Tab leaves the field, as usual. */
   _indent(event) {
     if (event.key !== "Enter" || event.ctrlKey || event.metaKey || event.isComposing) return;
     event.preventDefault();

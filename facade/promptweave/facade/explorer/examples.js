@@ -1,4 +1,4 @@
-// Requests to begin with. The first one is the README's.
+// Example requests. The first one is from the README.
 
 const city = { type: "string", description: "The city and state, e.g. San Francisco, CA" };
 const format = {
@@ -94,7 +94,7 @@ export const EXAMPLES = [
 
 const WIDTH = 84;
 
-/** JSON as people write it: what fits on a line is on one. */
+/** Formats JSON; a value that fits on a line is on one line. */
 export function pretty(value, indent = "", room = WIDTH) {
   const flat = flatten(value);
   if (flat.length <= room - indent.length || typeof value !== "object" || value === null) return flat;

@@ -1,6 +1,6 @@
-// Reads a grammar as the compiler prints it (GBNF), and follows a text along it: what the grammar admitted at each place.
+// Parses a grammar as printed by the compiler (GBNF), and follows a text along it: what the grammar allows at each position.
 
-/** The rules by name; each is an expression `{kind, ...}`. */
+/** Returns the rules by name; each is an expression `{kind, ...}`. */
 export function readGrammar(text) {
   const rules = new Map();
   let at = 0;
@@ -106,8 +106,8 @@ export function readGrammar(text) {
 const MOST = 500;
 
 /**
- * Where a text stands in a grammar. Immutable: `after` gives the next one, or null where the character is not admitted.
- * A stack is a linked list of what is still to come; our grammars are deterministic, so there are few.
+ * A position in a grammar. Immutable: `after` returns the next one, or null if the character is not allowed.
+ * A stack is a linked list of the remaining expressions; the compiler's grammars are deterministic, so there are few.
  */
 export class Position {
   constructor(rules, stacks) {
@@ -121,7 +121,7 @@ export class Position {
     return new Position(rules, [{ expr: { kind: "ref", name: "root" }, next: null }]);
   }
 
-  /** The one character that is admitted here, or null where there are others, or the text may end. */
+  /** Returns the only character that is allowed here, or null if there are others or the text may end. */
   get only() {
     if (this.canEnd || !this._heads.length) return null;
     const codes = new Set(this._heads.map(({ ranges }) => (ranges.length === 1 && ranges[0][0] === ranges[0][1] ? ranges[0][0] : null)));
@@ -137,7 +137,7 @@ export class Position {
     return stacks.length ? new Position(this._rules, stacks.map(({ rest }) => rest)) : null;
   }
 
-  /** Whether some character between two code points is admitted. */
+  /** Returns whether some character between two code points is allowed. */
   admitsAny(low, high) {
     return this._heads.some(({ ranges }) => ranges.some(([from, to]) => from <= high && low <= to));
   }
@@ -180,7 +180,7 @@ export class Position {
   }
 }
 
-/** Whether a token is admitted: true, false, or null where that cannot be told. `end`: it ends the turn. */
+/** Returns whether a token is allowed: true, false, or null if unknown. `end`: it ends the turn. */
 export function admits(position, bytes, end) {
   if (end) return position.canEnd;
   let here = position;
@@ -188,7 +188,7 @@ export function admits(position, bytes, end) {
     const length = sequenceLength(bytes[at]);
     if (length === 0) return false;
     if (at + length > bytes.length) {
-      // A token that ends inside a character: some character that begins so must be admitted.
+      // A token that ends inside a character: some character with these first bytes must be allowed.
       const [low, high] = beginningOf(bytes.slice(at), length);
       return here.admitsAny(low, high);
     }

@@ -1,4 +1,4 @@
-// JSON with places: where each value stands in the text, by JSON pointer, and where a text stops being JSON.
+// JSON with positions: the range of each value in the text, by JSON pointer, and where invalid JSON begins.
 
 export class JsonError extends Error {
   constructor(message, text, offset) {
@@ -10,7 +10,7 @@ export class JsonError extends Error {
   }
 }
 
-/** `{value, places, tokens}`: places maps pointers to `[start, end]`; tokens are `[start, end, kind]`, for colours. */
+/** `{value, places, tokens}`: places maps pointers to `[start, end]`; tokens are `[start, end, kind]`, for colors. */
 export function readJson(text) {
   const places = new Map();
   const tokens = [];
@@ -100,7 +100,7 @@ export function readJson(text) {
   return { value: read, places, tokens };
 }
 
-/** The place of a pointer, or of the nearest part around it that is there. */
+/** Returns the range of a pointer, or of the nearest enclosing value that exists. */
 export function placeOf(places, pointer) {
   for (let at = pointer; ; at = at.slice(0, at.lastIndexOf("/"))) {
     if (places.has(at)) return places.get(at);

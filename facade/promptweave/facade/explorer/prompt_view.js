@@ -1,9 +1,9 @@
-// The rendered prompt: what of it the request said and what the template, its special tokens, and its tokens.
+// The rendered prompt: which text is from the request and which from the template, special tokens, and token boundaries.
 
 import { tokenize } from "./api.js";
 import { $, count, el } from "./dom.js";
 
-/** Who says what stands at a place of the request. */
+/** Returns the role of a value of the request. */
 export function speaker(path, request) {
   if (path.startsWith("/tools")) {
     const tool = request.tools?.[Number(path.split("/")[2])];
@@ -16,7 +16,7 @@ export function speaker(path, request) {
   return part === "reasoning_content" ? "reasoning" : message.role;
 }
 
-/** The tokens of a compiled prompt, with the place of each in its text. Characters of several tokens are told as one. */
+/** Returns the tokens of a compiled prompt, with their positions. Tokens that share a character are one. */
 export async function tokensOf(segments, signal) {
   const tokens = [];
   let start = 0;
@@ -25,7 +25,7 @@ export async function tokensOf(segments, signal) {
     let at = start;
     const stop = start + segment.text.length;
     for (const token of joined(found)) {
-      // A tokenizer may add what the text does not have: the beginning of a sequence, or a space.
+      // A tokenizer may add a beginning-of-sequence token, or a space.
       const length = segment.text.startsWith(token.text, at - start) ? token.text.length : 0;
       tokens.push({ ...token, start: at, end: Math.min(at + length, stop) });
       at += length;
@@ -46,14 +46,14 @@ function joined(tokens) {
       whole.push({ ids, text: new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes)) });
       [ids, bytes] = [[], []];
     } catch {
-      // The character goes on in the next token.
+      // The character continues in the next token.
     }
   }
   if (ids.length) whole.push({ ids, text: "\ufffd" });
   return whole;
 }
 
-/** Shows a compiled prompt. `show(path)` and `point(path)` lead to places of the request; null: none. */
+/** Shows a compiled prompt. `show(path)` selects and `point(path)` highlights a value of the request; null: none. */
 export class PromptView {
   constructor({ show, point }) {
     this._show = show;
@@ -79,7 +79,7 @@ export class PromptView {
     this._draw();
   }
 
-  /** The tokens, when they are known. */
+  /** Sets the tokens, once they are loaded. */
   setTokens(tokens) {
     this.tokens = tokens;
     this._draw();
@@ -118,10 +118,10 @@ export class PromptView {
       ...(segments.some((segment) => !segment.trusted) ? [el("span", { class: "as-text" }, "looks special, is plain text")] : []),
     );
     $("prompt-detail").hidden = !prefix;
-    $("prompt-detail").replaceChildren("The end, ", el("code", {}, prefix), ", is certain: it is part of the prompt, so the model does not generate it.");
+    $("prompt-detail").replaceChildren("The end, ", el("code", {}, prefix), ", is forced by the grammar: it is already in the prompt, so the model does not generate it.");
   }
 
-  /** Special tokens in what is trusted, and what spells one in what is not. */
+  /** Returns special tokens in trusted text, and text that only looks like one. */
   _specials(segments) {
     const found = [];
     let start = 0;
@@ -140,7 +140,7 @@ export class PromptView {
     return found;
   }
 
-  /** The arrow keys go through the pieces that the request said, Enter leads to the one that is stood at. */
+  /** The arrow keys move through the parts from the request; Enter shows the current one there. */
   _step(event) {
     const pieces = [...$("prompt").querySelectorAll("[data-path]")];
     const at = pieces.findIndex((piece) => piece.classList.contains("at"));
@@ -171,7 +171,7 @@ function spans(parts, more) {
   return parts.map((part) => ({ start, end: (start += part.text.length), ...more(part) }));
 }
 
-/** The stretches between all borders of some layers of spans, each with the span of every layer that it is in. */
+/** Splits a text at the borders of several layers of spans; each piece has the span of every layer that it is in. */
 function cut(length, layers) {
   const borders = [...new Set([0, length, ...layers.flat().flatMap(({ start, end }) => [start, end])])].sort((a, b) => a - b);
   const next = layers.map(() => 0);
@@ -188,13 +188,13 @@ function cut(length, layers) {
   return found;
 }
 
-/** A text with its line ends to be seen, as characters that are not copied. */
+/** Returns a text with visible line ends, which are not copied. */
 function shown(text) {
   if (!text.includes("\n")) return text;
   return text.split("\n").flatMap((line, place) => (place ? [el("span", { class: "newline" }), "\n", line] : [line]));
 }
 
-/** One line about a compiled prompt. */
+/** Returns a one-line summary of a compiled prompt. */
 export function summary(compiled, tokens, milliseconds) {
   const rules = compiled.grammar ? compiled.grammar.split("\n").filter((line) => line.includes("::=")).length : 0;
   return [

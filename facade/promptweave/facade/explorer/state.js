@@ -1,4 +1,4 @@
-// What reproduces the page: request, template and pasted output, in a link or in a file. No server keeps it, and no key is in it.
+// The page's state, request, template and pasted output, as a link or a file. No server stores it, and it contains no key.
 
 const NAMES = ["request", "template", "bos", "eos", "output"];
 
@@ -8,7 +8,7 @@ async function through(stream, bytes) {
   return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
 }
 
-/** The state as a URL's fragment. */
+/** Returns the state as a URL fragment. */
 export async function toFragment(state) {
   const packed = await through(new CompressionStream("deflate-raw"), new TextEncoder().encode(JSON.stringify(kept(state))));
   let binary = "";
@@ -16,7 +16,7 @@ export async function toFragment(state) {
   return `#1.${btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "")}`;
 }
 
-/** The state in a fragment; null: there is none. */
+/** Returns the state of a URL fragment; null if there is none. */
 export async function fromFragment(fragment) {
   if (!fragment.startsWith("#1.")) return null;
   try {
@@ -30,11 +30,11 @@ export async function fromFragment(fragment) {
 
 export const toText = (state) => `${JSON.stringify(kept(state), null, 2)}\n`;
 
-/** The state in a file; null: it is none. */
+/** Returns the state of a file; null if it has none. */
 export function fromText(text) {
   try {
     const state = JSON.parse(text);
-    // A chat request itself is welcome, too.
+    // A plain chat request is accepted, too.
     if (Array.isArray(state.messages)) return { request: JSON.stringify(state, null, 2) };
     return typeof state.request === "string" ? kept(state) : null;
   } catch {
