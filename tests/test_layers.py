@@ -1,7 +1,7 @@
 """The layers of the design, as the imports tell: who may know whom, and who may know gRPC."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -126,6 +126,34 @@ def test_compiling_does_not_need_the_explanation() -> None:
             todo += imports(modules[module])
     assert "promptweave.compiler.render.prompt" in known
     assert [module for module in known if "explain" in module or "provenance" in module] == []
+
+
+def imported_files(path: Path, modules: Container[str]) -> Iterator[str]:
+    """Yield the modules of ours that a file imports, under `TYPE_CHECKING` and in functions, too.
+
+    A package counts if something of its `__init__.py` is imported, and not if it only names the way to a module.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in modules)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                if name in modules or node.module in modules:
+                    yield name if name in modules else node.module
+
+
+def test_files_do_not_import_each_other_in_circles() -> None:
+    modules = _modules()
+    TopologicalSorter({module: set(imported_files(path, modules)) for module, path in modules.items()}).prepare()
+
+
+def test_imports_count_wherever_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(
+        "import a.one\nif TYPE_CHECKING:\n    from a import two\ndef f():\n    from a import name\n    from b import other\n"
+    )
+    assert list(imported_files(path, {"a", "a.one", "a.two"})) == ["a.one", "a.two", "a"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

@@ -1,19 +1,16 @@
 """The grammar of the arrays that satisfy a formula. A state is what remains to be required of the next items."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.emitter import Emitter
 from promptweave.compiler.json_schema.emit.finite import are_distinct
 from promptweave.compiler.json_schema.emit.json_grammar import any_array, counted
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, may_end, steps
 from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
 from promptweave.compiler.json_schema.parse.node import TRUE, Literal
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
-
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_STATES = 3_000
 """Maximum number of states of one array."""
@@ -34,19 +31,19 @@ _State = tuple[int, bool, frozenset[str] | None]
 """The remaining formula; whether no item has been emitted yet; the items used, if they must be distinct."""
 
 
-def array_expr(formula: int, values: "Values", hint: str) -> Expr:
+def array_expr(formula: int, emitter: Emitter, hint: str) -> Expr:
     """Return the grammar of the arrays that satisfy a (resolved) formula."""
     if formula == Formulas.TRUE:
-        return any_array(values.rules, values.separators)
-    return seq(Lit("["), _ArrayPrinter(values, hint).whole(formula))
+        return any_array(emitter.rules, emitter.separators)
+    return seq(Lit("["), _ArrayPrinter(emitter, hint).whole(formula))
 
 
 class _ArrayPrinter:
-    def __init__(self, values: "Values", hint: str) -> None:
-        self._values = values
-        self._formulas = values.formulas
-        self._rules = values.rules
-        self._comma = Lit(values.separators.item)
+    def __init__(self, emitter: Emitter, hint: str) -> None:
+        self._emitter = emitter
+        self._formulas = emitter.formulas
+        self._rules = emitter.rules
+        self._comma = Lit(emitter.separators.item)
         self._hint = hint
         self._names: dict[_State, Ref] = {}
         self._waiting: list[_State] = []
@@ -101,34 +98,36 @@ class _ArrayPrinter:
             alike = self._alike(formula) if used is None else None
             if alike is not None:
                 return seq(*items, self._run(*alike, first))
-            ways = self._distinct_ways(formula, used) if used is not None else self._ways(formula)
-            if not ways:
+            transitions = self._distinct_transitions(formula, used) if used is not None else self._transitions(formula)
+            if not transitions:
                 return seq(*items, Lit("]") if ends else NOTHING)
             comma = EMPTY if first else self._comma
-            if not ends and len(ways) == 1:
+            if not ends and len(transitions) == 1:
                 # The only transition is inlined instead of becoming a separate rule.
-                (following, options), *_ = ways.items()
+                (following, options), *_ = transitions.items()
                 items += [comma, alt(*options)]
                 state = (following[0], False, following[1])
                 continue
             steps_on = [
                 seq(comma, alt(*options), self._go((after, False, used_then)))
-                for (after, used_then), options in ways.items()
+                for (after, used_then), options in transitions.items()
             ]
             return seq(*items, alt(*([Lit("]")] if ends else []), *steps_on))
 
-    def _ways(self, formula: int) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
+    def _transitions(self, formula: int) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
         found: dict[tuple[int, frozenset[str] | None], list[Expr]] = {}
         for asked, after in self._next(formula):
-            item = self._values.expr(asked, f"{self._hint}-item")
+            item = self._emitter.expr(asked, f"{self._hint}-item")
             if item != NOTHING:
                 found.setdefault((after, None), []).append(item)
         return found
 
-    def _distinct_ways(self, formula: int, used: frozenset[str]) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
+    def _distinct_transitions(
+        self, formula: int, used: frozenset[str]
+    ) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
         found: dict[tuple[int, frozenset[str] | None], list[Expr]] = {}
         for asked, after in self._next(formula):
-            texts = self._values.texts(asked, MAX_DISTINCT + 1)
+            texts = self._emitter.texts(asked, MAX_DISTINCT + 1)
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
                 why = (
                     f"uniqueItems can only be enforced for items with an enum of at most {MAX_DISTINCT} values; add an "
@@ -142,7 +141,7 @@ class _ArrayPrinter:
 
     def _run(self, asked: LiteralSet, low: int, high: int | None, first: bool) -> Expr:
         """Return the rest if all remaining items are alike: `low` to `high` more, and the closing bracket."""
-        item = self._values.expr(asked, f"{self._hint}-item")
+        item = self._emitter.expr(asked, f"{self._hint}-item")
         if high is not None and high < low:
             return NOTHING
         if item == NOTHING or high == 0:
@@ -215,10 +214,10 @@ class _ArrayPrinter:
                     if item != -TRUE:
                         yield frozenset() if item == TRUE else frozenset({item}), after
 
-    def _simplest(self, ways: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
+    def _simplest(self, transitions: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
         """Return the transitions without those that another one includes."""
         by_rest: dict[int, list[LiteralSet]] = {}
-        for asked, after in ways:
+        for asked, after in transitions:
             if after == Formulas.FALSE:
                 continue
             known = by_rest.setdefault(after, [])

@@ -5,19 +5,16 @@ A grammar cannot prevent a free name from occurring twice, so schemas that depen
 """
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.emit.dfa_to_grammar import json_string
+from promptweave.compiler.json_schema.emit.emitter import Emitter
 from promptweave.compiler.json_schema.emit.json_grammar import counted, other_key
 from promptweave.compiler.json_schema.logic.object_atoms import Free, SomeFree
 from promptweave.compiler.json_schema.parse.node import FALSE, Literal
 from promptweave.compiler.regex import dfa
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Rep, alt, seq
-
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_REGIONS = 64
 MAX_COUNTED_PLACES = 8
@@ -48,13 +45,13 @@ class Clause:
 class FreeProperties:
     """The free properties of an object that declares `names`. `closed`: what else applies to all of them."""
 
-    def __init__(self, values: "Values", names: tuple[str, ...], closed: tuple[Free, ...], hint: str) -> None:
-        self._values = values
-        self._rules = values.rules
+    def __init__(self, emitter: Emitter, names: tuple[str, ...], closed: tuple[Free, ...], hint: str) -> None:
+        self._emitter = emitter
+        self._rules = emitter.rules
         self._names = names
         self._closed = closed
         self._hint = hint
-        self._comma, self._colon = map(Lit, values.separators)
+        self._comma, self._colon = map(Lit, emitter.separators)
         self._regions: dict[tuple[Free, ...], list[tuple[Dfa | None, frozenset[Literal]]]] = {}
         self._unnamed: Dfa | None = None
 
@@ -96,7 +93,7 @@ class FreeProperties:
         """Return one free property. `only`: its name must also be in this language."""
         options = []
         for names, asked in self._kinds(frees):
-            value = self._values.expr(asked, f"{self._hint}-other")
+            value = self._emitter.expr(asked, f"{self._hint}-other")
             if value == NOTHING:
                 continue
             if names is None and only is None:

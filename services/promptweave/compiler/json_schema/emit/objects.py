@@ -6,21 +6,18 @@ common parts. Free properties come last.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.emitter import Emitter
 from promptweave.compiler.json_schema.emit.free_properties import Clause, FreeProperties
 from promptweave.compiler.json_schema.emit.key_trie import KeyTrie
-from promptweave.compiler.json_schema.emit.property_transitions import PropertyWays
+from promptweave.compiler.json_schema.emit.property_transitions import PropertyTransitions
 from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Free, Has, Others, PropertyValue, SomeFree
 from promptweave.compiler.json_schema.parse.node import FALSE, Literal
 from promptweave.compiler.json_text import dumps
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, alt, seq
-
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_STATES = 25_000
 """Maximum number of states of one object."""
@@ -55,10 +52,10 @@ class _Choice:
 class ObjectPrinter:
     """Prints one object."""
 
-    def __init__(self, values: "Values", names: tuple[str, ...], free: FreeProperties, hint: str) -> None:
-        self._values = values
-        self._formulas = values.formulas
-        self._rules = values.rules
+    def __init__(self, emitter: Emitter, names: tuple[str, ...], free: FreeProperties, hint: str) -> None:
+        self._emitter = emitter
+        self._formulas = emitter.formulas
+        self._rules = emitter.rules
         self._names = names
         self._free = free
         self._hint = hint
@@ -70,7 +67,7 @@ class ObjectPrinter:
         self._rest: dict[tuple[_Choice, bool], Ref] = {}
         self._ends: dict[tuple[int, bool], Expr] = {}
         self._waiting: list[_State] = []
-        self._ways = PropertyWays(values, values.conditions.declared(names), self._too_many)
+        self._transitions = PropertyTransitions(emitter.conditions, emitter.conditions.declared(names), self._too_many)
         self._pointer = ""
 
     def expr(self, formula: int) -> Expr:
@@ -121,7 +118,7 @@ class ObjectPrinter:
         while True:
             skipped = set()
             while place < len(self._names) and (
-                (name := self._names[place]) in self._forbidden or self._ways.forbids(formula, name)
+                (name := self._names[place]) in self._forbidden or self._transitions.forbids(formula, name)
             ):
                 if name in self._required:
                     return place, Formulas.FALSE
@@ -129,7 +126,7 @@ class ObjectPrinter:
                 place += 1
             if not skipped:
                 return place, formula
-            formula = self._ways.absent(formula, skipped)
+            formula = self._transitions.absent(formula, skipped)
 
     def _body(self, state: _State) -> Expr:
         """Return the rest of the object: the properties that must come first, inlined, and then the next choice."""
@@ -143,10 +140,10 @@ class ObjectPrinter:
             if place == len(self._names):
                 return seq(*items, self._end(formula, first))
             name = self._names[place]
-            ways = self._present(formula, name) if name in self._required else {}
-            if len(ways) != 1:
+            transitions = self._present(formula, name) if name in self._required else {}
+            if len(transitions) != 1:
                 return seq(*items, self._written(self._choice(place, formula), first))
-            ((formula, values),) = ways.items()
+            ((formula, values),) = transitions.items()
             items += [Lit(self._comma(first) + self._key(name)), alt(*values)]
             place, first = place + 1, False
 
@@ -160,7 +157,7 @@ class ObjectPrinter:
                 break
             chain.append((place, formula))
             name = self._names[place]
-            without = Formulas.FALSE if name in self._required else self._ways.absent(formula, {name})
+            without = Formulas.FALSE if name in self._required else self._transitions.absent(formula, {name})
             place, formula = self._skip(place + 1, without)
         choice = self._choices[place, formula]
         most = MAX_SHARING if len(self._names) <= MAX_SHARED else 1
@@ -196,17 +193,17 @@ class ObjectPrinter:
         return self._rest[choice, first]
 
     def _comma(self, first: bool) -> str:
-        return "" if first else self._values.separators.item
+        return "" if first else self._emitter.separators.item
 
     def _key(self, name: str) -> str:
-        return dumps(name) + self._values.separators.key
+        return dumps(name) + self._emitter.separators.key
 
     def _present(self, formula: int, name: str) -> dict[int, list[Expr]]:
         """Return what may follow the property, with the values it has in each case."""
         found: dict[int, list[Expr]] = {}
         own = self._asked.get(name, set())
-        for asked, after in self._ways.present(formula, name):
-            value = self._values.expr(own | asked, f"{self._hint}-{name}")
+        for asked, after in self._transitions.present(formula, name):
+            value = self._emitter.expr(own | asked, f"{self._hint}-{name}")
             if value != NOTHING:
                 found.setdefault(after, []).append(value)
         return found

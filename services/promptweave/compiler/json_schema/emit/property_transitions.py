@@ -1,14 +1,11 @@
 """How a formula about an object changes if the next property is present, with some value, or absent."""
 
 from collections.abc import Callable, Collection, Iterable
-from typing import TYPE_CHECKING
 
+from promptweave.compiler.json_schema.logic.conditions import Conditions
 from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Has, Others, PropertyValue
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal
-
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.emit.values import Values
 
 MAX_OPTIONS = 2_500
 """Maximum number of transitions from one state."""
@@ -20,12 +17,12 @@ LiteralSet = frozenset[Literal]
 """The requirements for a property's value."""
 
 
-class PropertyWays:
+class PropertyTransitions:
     """The transitions of the formulas of one object. `refuse` raises the error for exceeding a limit."""
 
-    def __init__(self, values: "Values", declared: Declared, refuse: Callable[[str], None]) -> None:
-        self._formulas = values.formulas
-        self._exclude = values.conditions.exclude
+    def __init__(self, conditions: Conditions, declared: Declared, refuse: Callable[[str], None]) -> None:
+        self._formulas = conditions.formulas
+        self._exclude = conditions.exclude
         self._refuse = refuse
         self._declared = declared
         self._mentioned: dict[int, tuple[int, bool]] = {}
@@ -100,9 +97,9 @@ class PropertyWays:
             return [(frozenset(), formula)]
         if self.forbids(formula, name):
             return []
-        return self._simplest(self._make_ways(formula, name))
+        return self._simplest(self._make_transitions(formula, name))
 
-    def _make_ways(self, formula: int, name: str) -> Iterable[tuple[LiteralSet, int]]:
+    def _make_transitions(self, formula: int, name: str) -> Iterable[tuple[LiteralSet, int]]:
         formulas = self._formulas
         value = formulas.values[formula]
         match value:
@@ -156,10 +153,10 @@ class PropertyWays:
             return False
         return any(self._exclude(one, other) for one in left for other in right if one != other)
 
-    def _simplest(self, ways: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
+    def _simplest(self, transitions: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
         """Return the transitions without those that another one includes."""
         by_rest: dict[int, list[LiteralSet]] = {}
-        for asked, after in ways:
+        for asked, after in transitions:
             if after == Formulas.FALSE:
                 continue
             known = by_rest.setdefault(after, [])

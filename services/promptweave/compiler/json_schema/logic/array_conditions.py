@@ -3,15 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, every_item
+from promptweave.compiler.json_schema.logic.expander import Expander, in_place
 from promptweave.compiler.json_schema.logic.formula import Formulas
 from promptweave.compiler.json_schema.parse.node import TRUE, Literal, Node
-
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.logic.conditions import Conditions
 
 MAX_PLACES = 4_000
 """Maximum number of items with individual conditions: of `prefixItems`, or of an array in `enum`."""
@@ -31,13 +28,13 @@ class _Evaluated:
 class ArrayConditions:
     """Array conditions of one document."""
 
-    def __init__(self, conditions: "Conditions") -> None:
-        self._all = conditions
+    def __init__(self, expander: Expander) -> None:
+        self._expander = expander
         self._unions: dict[tuple[Literal, ...], Literal] = {}
 
     def say(self, node: Node) -> list[int]:
         """Return the conditions of the node's own keywords."""
-        array, at, atom = node.array, node.pointer, self._all.formulas.atom
+        array, at, atom = node.array, node.pointer, self._expander.formulas.atom
         parts = []
         for place, item in enumerate(array.prefix):
             if place >= MAX_PLACES:
@@ -70,17 +67,17 @@ class ArrayConditions:
         """Return the formula of arrays with exactly these items."""
         if len(items) > MAX_PLACES:
             raise SchemaError("unsupported", pointer, f"arrays of more than {MAX_PLACES} items are not supported here")
-        atom = self._all.formulas.atom
+        atom = self._expander.formulas.atom
         parts = [atom(ItemAt(place, item, pointer)) for place, item in enumerate(items)]
         parts.append(atom(AtMost(0, TRUE, len(items), pointer)))
         if items:
             parts.append(atom(AtLeast(0, TRUE, len(items), pointer)))
-        return self._all.formulas.every(parts)
+        return self._expander.formulas.every(parts)
 
     # -- unevaluatedItems --
 
     def _unevaluated(self, node: Node, value: Literal) -> int:
-        formulas, pointer = self._all.formulas, node.pointer + "/unevaluatedItems"
+        formulas, pointer = self._expander.formulas, node.pointer + "/unevaluatedItems"
         seen = [each for each in self._seen(node, Formulas.TRUE, own_rest=False) if each.condition != Formulas.FALSE]
         always = tuple(each.items for each in seen if each.items is not None and each.condition == Formulas.TRUE)
         sometimes = [each for each in seen if each.items is not None and each.condition != Formulas.TRUE]
@@ -119,10 +116,10 @@ class ArrayConditions:
             yield _Evaluated(condition, len(array.prefix))
         if array.contains:
             yield _Evaluated(condition, 0, array.contains.item)
-        for literal, needed in in_place(node, self._all, "array", ()):
+        for literal, needed in in_place(node, self._expander, "array", ()):
             if literal > TRUE:
-                both = self._all.formulas.every([condition, needed])
-                yield from self._seen(self._all.reader.node(literal), both, own_rest=True)
+                both = self._expander.formulas.every([condition, needed])
+                yield from self._seen(self._expander.reader.node(literal), both, own_rest=True)
 
     def _any_of(self, literals: tuple[Literal, ...], pointer: str) -> Literal:
         kept = tuple(sorted({literal for literal in literals if literal != -TRUE}))
@@ -131,20 +128,5 @@ class ArrayConditions:
         if len(kept) < 2:
             return kept[0] if kept else -TRUE
         if kept not in self._unions:
-            self._unions[kept] = self._all.reader.compound(pointer, some=kept)
+            self._unions[kept] = self._expander.reader.compound(pointer, some=kept)
         return self._unions[kept]
-
-
-def in_place(node: Node, conditions: "Conditions", kind: str, names: tuple[str, ...]) -> Iterator[tuple[Literal, int]]:
-    """Yield the schemas that a node applies to the same value, with the condition under which their evaluations count."""
-    for literal in node.every:
-        yield literal, Formulas.TRUE
-    for literal in (*node.some, *node.one):
-        yield literal, conditions.of(literal, kind, names)
-    if node.condition is not None:
-        test, then, otherwise = node.condition
-        yield test, conditions.of(test, kind, names)
-        if then != TRUE:
-            yield then, conditions.of(test, kind, names)
-        if otherwise != TRUE:
-            yield otherwise, conditions.of(-test, kind, names)

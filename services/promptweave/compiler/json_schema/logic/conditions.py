@@ -12,6 +12,7 @@ from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.logic import number_language, string_atoms
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, ItemAt
 from promptweave.compiler.json_schema.logic.array_conditions import ArrayConditions
+from promptweave.compiler.json_schema.logic.expander import Names
 from promptweave.compiler.json_schema.logic.formula import Formulas, Unchecked
 from promptweave.compiler.json_schema.logic.number_atoms import Compared, Divisible, Whole
 from promptweave.compiler.json_schema.logic.object_atoms import Declared, Has, Others, PropertyValue
@@ -30,9 +31,6 @@ MAX_IN_PLACE = 90
 """Maximum length of a chain of schemas that refer to each other and apply to the same value."""
 
 _TYPE_OF = {"true": "boolean", "false": "boolean"}
-
-Names = tuple[str, ...]
-"""The declared names of an object, in order of appearance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,10 +306,6 @@ class Conditions:
     def declared(self, names: Names) -> Declared:
         """Return the names with their positions."""
         return self._objects.declared(names)
-
-    def string_names(self, literal: Literal) -> int:
-        """Return the resolved string condition of a schema for property names."""
-        return self.formulas.resolve(self.of(literal, "string"))
 
 
 def _all_differ(lists: Iterable[Sequence[Hashable] | None]) -> bool:

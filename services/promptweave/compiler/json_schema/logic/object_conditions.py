@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.logic import string_atoms
-from promptweave.compiler.json_schema.logic.array_conditions import in_place
+from promptweave.compiler.json_schema.logic.expander import Expander, Names, in_place
 from promptweave.compiler.json_schema.logic.formula import Formulas
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Free, Has, Others, value
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Node
@@ -15,9 +14,6 @@ from promptweave.compiler.regex import dfa
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.compiler.regex.ecma_parser import PatternError
 from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
-
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.logic.conditions import Conditions
 
 MAX_NAMES_LISTED = 64
 """Maximum number of names in `propertyNames` that are treated as declared."""
@@ -38,19 +34,19 @@ class _Evaluated:
 class ObjectConditions:
     """Object conditions of one document."""
 
-    def __init__(self, conditions: "Conditions") -> None:
-        self._all = conditions
-        self._declared: dict[tuple[str, ...], Declared] = {}
+    def __init__(self, expander: Expander) -> None:
+        self._expander = expander
+        self._declared: dict[Names, Declared] = {}
 
     # -- names --
 
-    def declared(self, names: tuple[str, ...]) -> Declared:
+    def declared(self, names: Names) -> Declared:
         """Return the names with their positions; the same object for the same names."""
         if names not in self._declared:
             self._declared[names] = Declared.of(names)
         return self._declared[names]
 
-    def names(self, literals: Sequence[Literal]) -> tuple[str, ...]:
+    def names(self, literals: Sequence[Literal]) -> Names:
         """Return the declared names: of properties, in order; then those that are only mentioned."""
         declared: dict[str, None] = {}
         mentioned: dict[str, None] = {}
@@ -61,7 +57,7 @@ class ObjectConditions:
             if number in seen:
                 continue
             seen.add(number)
-            node = self._all.reader.node(number)
+            node = self._expander.reader.node(number)
             part = node.object
             declared.update((name, None) for name, _ in part.properties)
             for members in node.members:
@@ -80,17 +76,21 @@ class ObjectConditions:
             waiting.extend(abs(literal) for literal in reversed(inner))
         return tuple({**declared, **mentioned})
 
+    def _string_condition(self, literal: Literal) -> int:
+        """Return the resolved condition of a schema for property names."""
+        return self._expander.formulas.resolve(self._expander.of(literal, "string"))
+
     def _listed(self, names: Literal | None) -> list[str]:
         if names is None or names == TRUE:
             return []
-        listed = string_atoms.finite_texts(self._all.string_names(names), self._all.formulas)
+        listed = string_atoms.finite_texts(self._string_condition(names), self._expander.formulas)
         return listed if listed is not None and len(listed) <= MAX_NAMES_LISTED else []
 
     # -- conditions --
 
-    def say(self, node: Node, names: tuple[str, ...]) -> list[int]:
+    def say(self, node: Node, names: Names) -> list[int]:
         """Return the conditions of the node's own keywords."""
-        part, at, formulas = node.object, node.pointer, self._all.formulas
+        part, at, formulas = node.object, node.pointer, self._expander.formulas
         if not node.about_objects:
             return []
         parts = [formulas.atom(Has(name, True, at + "/required")) for name in part.required]
@@ -109,22 +109,22 @@ class ObjectConditions:
             needed = formulas.every(formulas.atom(Has(other, True, at + "/dependentRequired")) for other in others)
             parts.append(formulas.some([formulas.atom(Has(name, False, at + "/dependentRequired")), needed]))
         for name, literal in part.dependent_schemas:
-            needed = self._all.of(literal, "object", names)
+            needed = self._expander.of(literal, "object", names)
             parts.append(formulas.some([formulas.atom(Has(name, False, at + "/dependentSchemas")), needed]))
         if part.unevaluated not in (None, TRUE):
             parts.append(self._unevaluated(node, part.unevaluated, names))
         return parts
 
-    def equals(self, pairs: Sequence[tuple[str, Literal]], names: tuple[str, ...], pointer: str) -> int:
+    def equals(self, pairs: Sequence[tuple[str, Literal]], names: Names, pointer: str) -> int:
         """Return the formula of objects with exactly these properties."""
-        formulas, there = self._all.formulas, dict(pairs)
+        formulas, there = self._expander.formulas, dict(pairs)
         parts = [formulas.atom(Has(name, True, pointer)) for name in there]
         parts += self._others(there, FALSE, names, pointer)
         parts += [value(formulas, name, literal, pointer) for name, literal in pairs]
         parts.append(formulas.atom(Free(dfa.ALL, FALSE, pointer)))
         return formulas.every(parts)
 
-    def _others(self, allowed: Iterable[str], literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
+    def _others(self, allowed: Iterable[str], literal: Literal, names: Names, pointer: str) -> Iterator[int]:
         """Yield the condition that all other declared properties have such a value."""
         declared, bits = self.declared(names), bytearray(len(names) // 8 + 1)
         for name in allowed:
@@ -132,11 +132,11 @@ class ObjectConditions:
             bits[place // 8] |= 1 << place % 8
         others = Others(declared, int.from_bytes(bits, "little"), literal, pointer=pointer)
         if others.allowed != (1 << len(names)) - 1:
-            yield self._all.formulas.atom(others)
+            yield self._expander.formulas.atom(others)
 
-    def _by_language(self, node: Node, names: tuple[str, ...]) -> Iterator[int]:
+    def _by_language(self, node: Node, names: Names) -> Iterator[int]:
         """Yield the conditions of `patternProperties` and `additionalProperties`."""
-        part, formulas, at = node.object, self._all.formulas, node.pointer
+        part, formulas, at = node.object, self._expander.formulas, node.pointer
         patterns = [
             (*self._pattern(source, f"{at}/patternProperties{pointer_token(source)}"), literal, source)
             for source, literal in part.patterns
@@ -168,9 +168,9 @@ class ObjectConditions:
         except (PatternError, TooManyStatesError) as error:
             raise SchemaError("unsupported", pointer, f"pattern: {error}", keyword="patternProperties") from None
 
-    def _property_names(self, literal: Literal, names: tuple[str, ...], pointer: str) -> Iterator[int]:
-        formulas = self._all.formulas
-        formula = self._all.string_names(literal)
+    def _property_names(self, literal: Literal, names: Names, pointer: str) -> Iterator[int]:
+        formulas = self._expander.formulas
+        formula = self._string_condition(literal)
         allowed = string_atoms.language(formula, formulas)
         agreed = self._is_agreed(formula, allowed)
         for name in names:
@@ -180,15 +180,15 @@ class ObjectConditions:
 
     def _is_agreed(self, formula: int, allowed: Dfa) -> bool:
         try:
-            opposite = self._all.formulas.resolve(self._all.formulas.negate(formula))
-            return string_atoms.language(opposite, self._all.formulas) == dfa.complement(allowed)
+            opposite = self._expander.formulas.resolve(self._expander.formulas.negate(formula))
+            return string_atoms.language(opposite, self._expander.formulas) == dfa.complement(allowed)
         except SchemaError:
             return False
 
     # -- unevaluatedProperties --
 
-    def _unevaluated(self, node: Node, rest: Literal, names: tuple[str, ...]) -> int:
-        formulas, pointer = self._all.formulas, node.pointer + "/unevaluatedProperties"
+    def _unevaluated(self, node: Node, rest: Literal, names: Names) -> int:
+        formulas, pointer = self._expander.formulas, node.pointer + "/unevaluatedProperties"
         seen = [each for each in self._seen(node, Formulas.TRUE, names, own_rest=False) if each.condition != Formulas.FALSE]
         parts = []
         for name in names:
@@ -211,8 +211,8 @@ class ObjectConditions:
             parts.append(formulas.some([formulas.atom(Free(region, rest, pointer)), *reasons]))
         return formulas.every(parts)
 
-    def _seen(self, node: Node, condition: int, names: tuple[str, ...], *, own_rest: bool) -> Iterator[_Evaluated]:
-        part, formulas = node.object, self._all.formulas
+    def _seen(self, node: Node, condition: int, names: Names, *, own_rest: bool) -> Iterator[_Evaluated]:
+        part, formulas = node.object, self._expander.formulas
         if part.additional is not None or (own_rest and part.unevaluated is not None):
             yield _Evaluated(condition, None, dfa.ALL)
         else:
@@ -224,11 +224,11 @@ class ObjectConditions:
                     pointer = f"{node.pointer}/patternProperties{pointer_token(source)}"
                     raise SchemaError("unsupported", pointer, "validators do not agree on what it matches")
                 yield _Evaluated(condition, frozenset(name for name in names if narrow.accepts(name)), narrow)
-        for literal, needed in in_place(node, self._all, "object", names):
+        for literal, needed in in_place(node, self._expander, "object", names):
             if literal > TRUE:
                 both = formulas.every([condition, needed])
-                yield from self._seen(self._all.reader.node(literal), both, names, own_rest=True)
+                yield from self._seen(self._expander.reader.node(literal), both, names, own_rest=True)
         for name, literal in part.dependent_schemas:
             if literal > TRUE:
                 both = formulas.every([condition, formulas.atom(Has(name, True, node.pointer + "/dependentSchemas"))])
-                yield from self._seen(self._all.reader.node(literal), both, names, own_rest=True)
+                yield from self._seen(self._expander.reader.node(literal), both, names, own_rest=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.keywords import DRAFT_4, DRAFT_2019_09, DRAFT_2020_12, OBJECT_KEYWORDS, TYPES
@@ -12,24 +12,31 @@ from promptweave.compiler.json_schema.parse.node import TRUE, ArrayPart, Bound, 
 from promptweave.compiler.json_text import Json, pointer_token
 from promptweave.compiler.regex.formats import FORMATS
 
-if TYPE_CHECKING:
-    from promptweave.compiler.json_schema.parse.reader import Reader
+
+class Subschemas(Protocol):
+    """Reads the schemas that a schema contains or references. `relaxed`: pointers of keywords that are not enforced."""
+
+    @property
+    def relaxed(self) -> frozenset[str]: ...
+    def read(self, schema: Json, place: Location) -> Literal: ...
+    def follow(self, keyword: str, reference: str, place: Location) -> Literal: ...
+    def warn(self, warning: SchemaWarning) -> None: ...
 
 
 class NodeReader:
     """Reads the keywords of one schema."""
 
-    def __init__(self, reader: "Reader", schema: dict[str, Json], place: Location, number: int) -> None:
-        self._reader = reader
+    def __init__(self, subschemas: Subschemas, schema: dict[str, Json], place: Location, number: int) -> None:
+        self._subschemas = subschemas
         self._place = place
         self._number = number
         enforced = place.draft.enforced
         self._relaxed = frozenset(
-            key for key in schema if place.pointer + pointer_token(key) in reader.relaxed and key in enforced
+            key for key in schema if place.pointer + pointer_token(key) in subschemas.relaxed and key in enforced
         )
         patterns = schema.get("patternProperties")
         base = place.pointer + "/patternProperties"
-        if isinstance(patterns, dict) and any(base + pointer_token(source) in reader.relaxed for source in patterns):
+        if isinstance(patterns, dict) and any(base + pointer_token(source) in subschemas.relaxed for source in patterns):
             # Which names are additional depends on all patterns.
             self._relaxed |= {"patternProperties", "additionalProperties"}
         # `oneOf` without uniqueness is `anyOf`, which is still stricter than nothing.
@@ -90,18 +97,18 @@ class NodeReader:
     def _schema_at(self, keyword: str) -> Literal | None:
         if keyword not in self._schema:
             return None
-        return self._reader.read(self._schema[keyword], self._place.at(keyword))
+        return self._subschemas.read(self._schema[keyword], self._place.at(keyword))
 
     def _schemas(self, keyword: str) -> tuple[Literal, ...]:
         options = self._value(keyword, "a non-empty array of schemas", lambda value: isinstance(value, list) and bool(value))
-        return tuple(self._reader.read(option, self._place.at(keyword, n)) for n, option in enumerate(options or ()))
+        return tuple(self._subschemas.read(option, self._place.at(keyword, n)) for n, option in enumerate(options or ()))
 
     def _schema_map(self, keyword: str) -> tuple[tuple[str, Literal], ...]:
         found = self._value(keyword, "an object", lambda value: isinstance(value, dict))
         pairs = (found or {}).items()
         for name, _ in pairs:
             self._check_text(name, keyword)
-        return tuple((name, self._reader.read(value, self._place.at(keyword, name))) for name, value in pairs)
+        return tuple((name, self._subschemas.read(value, self._place.at(keyword, name))) for name, value in pairs)
 
     def _check_text(self, text: str, keyword: str) -> None:
         if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
@@ -142,7 +149,7 @@ class NodeReader:
         for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
             reference = self._value(keyword, "a string", lambda value: isinstance(value, str))
             if reference is not None:
-                found.append(self._reader.follow(keyword, reference, self._place.at(keyword)))
+                found.append(self._subschemas.follow(keyword, reference, self._place.at(keyword)))
         return (*found, *self._schemas("allOf"))
 
     def _condition(self) -> tuple[Literal, Literal, Literal] | None:
@@ -181,7 +188,7 @@ class NodeReader:
             # 4.35 / 0.01 is not an integer in binary floating point.
             pointer = self._place.pointer + "/multipleOf"
             why = "multiples are computed in decimal; validators that use binary floating point reject some of them"
-            self._reader.warn(SchemaWarning(pointer, why))
+            self._subschemas.warn(SchemaWarning(pointer, why))
         return step
 
     def _format(self) -> str | None:
@@ -189,7 +196,7 @@ class NodeReader:
         if name is None or name in FORMATS:
             return name
         pointer = self._place.pointer + "/format"
-        self._reader.warn(
+        self._subschemas.warn(
             SchemaWarning(pointer, f"unknown format {name!r} is treated as an annotation; any string is allowed")
         )
         return None
@@ -250,7 +257,7 @@ class NodeReader:
             for name, value in found.items():
                 self._check_text(name, keyword)
                 if keyword == "dependencies" and not isinstance(value, list):
-                    schemas.append((name, self._reader.read(value, self._place.at(keyword, name))))
+                    schemas.append((name, self._subschemas.read(value, self._place.at(keyword, name))))
                 elif is_names(value):
                     required.append((name, tuple(dict.fromkeys(value))))
                 else:
