@@ -156,6 +156,12 @@ def test_what_is_loosened_is_marked_and_can_be_validated() -> None:
     assert find_violation('{"tags": ["a", "a"]}', json.dumps(schema))
 
 
+def test_a_schema_that_is_too_deep_is_loosened() -> None:
+    schema = _nested(120, lambda inner: {"properties": {"a": inner}}, {})
+    (warning,) = compile_schema(schema, strict=False).warnings
+    assert (warning.pointer, warning.loosened) == ("/properties/a" * 101, True)
+
+
 def test_one_of_that_cannot_be_told_apart_becomes_any_of_where_that_is_allowed() -> None:
     schema = {"oneOf": [{"type": "array", "uniqueItems": True}, {"type": "array", "minItems": 2}]}
     with pytest.raises(SchemaError):

@@ -8,8 +8,8 @@ from promptweave.compiler.json_schema.emit.emitter import Emitter
 from promptweave.compiler.json_schema.emit.finite import are_distinct
 from promptweave.compiler.json_schema.emit.json_grammar import any_array, counted
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, may_end, steps
-from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
-from promptweave.compiler.json_schema.parse.node import TRUE, Literal
+from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formulas, Or
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, LiteralSet, complement
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
 
 MAX_STATES = 3_000
@@ -24,14 +24,11 @@ MAX_COMBINATIONS = 20_000
 MAX_DISTINCT = 8
 """Maximum number of values that must be distinct: every set of used values is a state."""
 
-LiteralSet = frozenset[Literal]
-"""The requirements for the next item."""
-
-_State = tuple[int, bool, frozenset[str] | None]
+_State = tuple[FormulaId, bool, frozenset[str] | None]
 """The remaining formula; whether no item has been emitted yet; the items used, if they must be distinct."""
 
 
-def array_expr(formula: int, emitter: Emitter, hint: str) -> Expr:
+def array_expr(formula: FormulaId, emitter: Emitter, hint: str) -> Expr:
     """Return the grammar of the arrays that satisfy a (resolved) formula."""
     if formula == Formulas.TRUE:
         return any_array(emitter.rules, emitter.separators)
@@ -47,10 +44,10 @@ class _ArrayPrinter:
         self._hint = hint
         self._names: dict[_State, Ref] = {}
         self._waiting: list[_State] = []
-        self._options: dict[int, list[tuple[LiteralSet, int]]] = {}
+        self._options: dict[FormulaId, list[tuple[LiteralSet, FormulaId]]] = {}
         self._pointer = ""
 
-    def whole(self, formula: int) -> Expr:
+    def whole(self, formula: FormulaId) -> Expr:
         self._pointer = self._formulas.pointer(formula)
         formula, used = self._without_distinct(formula)
         start = self._body((formula, True, used))
@@ -59,7 +56,7 @@ class _ArrayPrinter:
             self._rules.define(self._names[state], self._body(state))
         return start
 
-    def _without_distinct(self, formula: int) -> tuple[int, frozenset[str] | None]:
+    def _without_distinct(self, formula: FormulaId) -> tuple[FormulaId, frozenset[str] | None]:
         parts = self._formulas.parts(formula)
         distinct = [part for part in parts if isinstance(self._formulas.values[part], Distinct)]
         if not distinct:
@@ -114,8 +111,8 @@ class _ArrayPrinter:
             ]
             return seq(*items, alt(*([Lit("]")] if ends else []), *steps_on))
 
-    def _transitions(self, formula: int) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
-        found: dict[tuple[int, frozenset[str] | None], list[Expr]] = {}
+    def _transitions(self, formula: FormulaId) -> dict[tuple[FormulaId, frozenset[str] | None], list[Expr]]:
+        found: dict[tuple[FormulaId, frozenset[str] | None], list[Expr]] = {}
         for asked, after in self._next(formula):
             item = self._emitter.expr(asked, f"{self._hint}-item")
             if item != NOTHING:
@@ -123,9 +120,9 @@ class _ArrayPrinter:
         return found
 
     def _distinct_transitions(
-        self, formula: int, used: frozenset[str]
-    ) -> dict[tuple[int, frozenset[str] | None], list[Expr]]:
-        found: dict[tuple[int, frozenset[str] | None], list[Expr]] = {}
+        self, formula: FormulaId, used: frozenset[str]
+    ) -> dict[tuple[FormulaId, frozenset[str] | None], list[Expr]]:
+        found: dict[tuple[FormulaId, frozenset[str] | None], list[Expr]] = {}
         for asked, after in self._next(formula):
             texts = self._emitter.texts(asked, MAX_DISTINCT + 1)
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
@@ -154,13 +151,14 @@ class _ArrayPrinter:
 
     # -- formulas --
 
-    def _alike(self, formula: int) -> tuple[LiteralSet, int, int | None] | None:
+    def _alike(self, formula: FormulaId) -> tuple[LiteralSet, int, int | None] | None:
         """Return (requirements for every item, minimum count, maximum count), if the formula contains nothing else."""
-        asked, low, high = set(), 0, None
+        asked: set[LiteralId] = set()
+        low, high = 0, None
         for part in self._formulas.parts(formula):
             match self._formulas.values[part]:
                 case AtMost(0, item, 0) if item != TRUE:
-                    asked.add(-item)
+                    asked.add(complement(item))
                 case AtMost(0, 1, count):
                     high = count if high is None else min(high, count)
                 case AtLeast(0, 1, count):
@@ -171,7 +169,7 @@ class _ArrayPrinter:
                     return None
         return frozenset(asked), low, high
 
-    def _may_end(self, formula: int) -> bool:
+    def _may_end(self, formula: FormulaId) -> bool:
         value = self._formulas.values[formula]
         match value:
             case And(parts):
@@ -182,16 +180,16 @@ class _ArrayPrinter:
                 return may_end(value)
         raise AssertionError(value)
 
-    def _next(self, formula: int) -> list[tuple[LiteralSet, int]]:
+    def _next(self, formula: FormulaId) -> list[tuple[LiteralSet, FormulaId]]:
         if formula not in self._options:
             self._options[formula] = self._simplest(self._make_next(formula))
         return self._options[formula]
 
-    def _make_next(self, formula: int) -> Iterable[tuple[LiteralSet, int]]:
+    def _make_next(self, formula: FormulaId) -> Iterable[tuple[LiteralSet, FormulaId]]:
         value = self._formulas.values[formula]
         match value:
             case And(parts):
-                found: list[tuple[LiteralSet, int]] = [(frozenset(), Formulas.TRUE)]
+                found: list[tuple[LiteralSet, FormulaId]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self._next(part)
                     if len(found) * len(more) > MAX_COMBINATIONS:
@@ -211,12 +209,12 @@ class _ArrayPrinter:
                 raise SchemaError("unsupported", pointer, why, keyword="uniqueItems")
             case ItemAt() | AtLeast() | AtMost():
                 for item, after in steps(value, self._formulas):
-                    if item != -TRUE:
+                    if item != FALSE:
                         yield frozenset() if item == TRUE else frozenset({item}), after
 
-    def _simplest(self, transitions: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
+    def _simplest(self, transitions: Iterable[tuple[LiteralSet, FormulaId]]) -> list[tuple[LiteralSet, FormulaId]]:
         """Return the transitions without those that another one includes."""
-        by_rest: dict[int, list[LiteralSet]] = {}
+        by_rest: dict[FormulaId, list[LiteralSet]] = {}
         for asked, after in transitions:
             if after == Formulas.FALSE:
                 continue

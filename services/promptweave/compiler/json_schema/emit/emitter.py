@@ -5,7 +5,7 @@ from typing import Protocol
 
 from promptweave.compiler.json_schema.logic.conditions import Conditions
 from promptweave.compiler.json_schema.logic.formula import Formulas
-from promptweave.compiler.json_schema.parse.node import Literal
+from promptweave.compiler.json_schema.parse.node import LiteralId
 from promptweave.compiler.json_text import Separators
 from promptweave.output.grammar.expr import Expr, Rules
 
@@ -21,10 +21,10 @@ class Emitter(Protocol):
     def rules(self) -> Rules: ...
     @property
     def separators(self) -> Separators: ...
-    def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
+    def expr(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the values that satisfy all literals. Their rules may be defined later; `hint` begins their names."""
         ...
 
-    def texts(self, literals: Iterable[Literal], limit: int) -> list[str] | None:
+    def texts(self, literals: Iterable[LiteralId], limit: int) -> list[str] | None:
         """Return the texts of such values, or None if there are more than `limit`."""
         ...

@@ -11,7 +11,7 @@ from promptweave.compiler.json_schema.emit.dfa_to_grammar import json_string
 from promptweave.compiler.json_schema.emit.emitter import Emitter
 from promptweave.compiler.json_schema.emit.json_grammar import counted, other_key
 from promptweave.compiler.json_schema.logic.object_atoms import Free, SomeFree
-from promptweave.compiler.json_schema.parse.node import FALSE, Literal
+from promptweave.compiler.json_schema.parse.node import FALSE, LiteralSet
 from promptweave.compiler.regex import dfa
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Rep, alt, seq
@@ -52,7 +52,7 @@ class FreeProperties:
         self._closed = closed
         self._hint = hint
         self._comma, self._colon = map(Lit, emitter.separators)
-        self._regions: dict[tuple[Free, ...], list[tuple[Dfa | None, frozenset[Literal]]]] = {}
+        self._regions: dict[tuple[Free, ...], list[tuple[Dfa | None, LiteralSet]]] = {}
         self._unnamed: Dfa | None = None
 
     def expr(self, clause: Clause, first: bool) -> Expr:
@@ -107,7 +107,7 @@ class FreeProperties:
             options.append(seq(key, self._colon, value))
         return self._rules.add(f"{self._hint}-pair", alt(*options)) if options else NOTHING
 
-    def _kinds(self, frees: tuple[Free, ...]) -> list[tuple[Dfa | None, frozenset[Literal]]]:
+    def _kinds(self, frees: tuple[Free, ...]) -> list[tuple[Dfa | None, LiteralSet]]:
         """Return the languages of names that are treated alike (None: all free names), with the requirements for values."""
         frees = tuple(dict.fromkeys((*self._closed, *frees)))
         if frees not in self._regions:
@@ -126,7 +126,7 @@ class FreeProperties:
                     raise SchemaError("unsupported", partial[0].pointer, why, keyword=keyword) from None
         return self._regions[frees]
 
-    def _split(self, frees: list[Free], everywhere: frozenset[Literal]) -> list[tuple[Dfa, frozenset[Literal]]]:
+    def _split(self, frees: list[Free], everywhere: LiteralSet) -> list[tuple[Dfa, LiteralSet]]:
         regions = [(self._others(), everywhere)]
         # Forbidden names first: that leaves less to split.
         for free in sorted(frees, key=lambda free: free.value != FALSE):
@@ -138,7 +138,7 @@ class FreeProperties:
                     split.append((names, asked))
                     continue
                 split.append((dfa.difference(names, free.names), asked))
-            merged: dict[frozenset[Literal], Dfa] = {}
+            merged: dict[LiteralSet, Dfa] = {}
             for names, asked in split:
                 if not names.is_empty:
                     merged[asked] = dfa.union(merged[asked], names) if asked in merged else names

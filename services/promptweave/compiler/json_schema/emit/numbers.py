@@ -4,7 +4,7 @@ from collections import Counter
 
 from promptweave.compiler.json_schema.emit.dfa_to_grammar import automaton_expr
 from promptweave.compiler.json_schema.emit.json_grammar import scalar, trie
-from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.number_atoms import (
     Whole,
 )
@@ -24,7 +24,7 @@ _MAX_COUNTED_STATES = 2_000
 """Multiples have at most `_MULTIPLE_DIGITS` digits before the decimal point, if that does not need too many states."""
 
 
-def number_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
+def number_expr(formula: FormulaId, formulas: Formulas, rules: Rules, hint: str) -> Expr:
     """Return the grammar of the numbers that satisfy a (resolved) formula. NOTHING if there are none."""
     if formula == Formulas.TRUE:
         return scalar("number", rules)

@@ -13,9 +13,9 @@ from promptweave.compiler.json_schema.emit.emitter import Emitter
 from promptweave.compiler.json_schema.emit.free_properties import Clause, FreeProperties
 from promptweave.compiler.json_schema.emit.key_trie import KeyTrie
 from promptweave.compiler.json_schema.emit.property_transitions import PropertyTransitions
-from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
+from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formulas, Or
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Free, Has, Others, PropertyValue, SomeFree
-from promptweave.compiler.json_schema.parse.node import FALSE, Literal
+from promptweave.compiler.json_schema.parse.node import FALSE, LiteralId
 from promptweave.compiler.json_text import dumps
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, alt, seq
 
@@ -29,7 +29,7 @@ MAX_SHARED, MAX_SHARING = 1_500, 250
 """Objects of up to `MAX_SHARED` properties use tries of up to `MAX_SHARING` names each; above, the grammar would be too
 large."""
 
-_State = tuple[int, int, bool]
+_State = tuple[int, FormulaId, bool]
 """The number of names done, the remaining formula, and whether nothing has been emitted yet."""
 
 
@@ -39,7 +39,7 @@ class _Choice:
 
     keys: KeyTrie
     size: int
-    end: int
+    end: FormulaId
     later: "_Choice | None" = None
 
     def having(self, key: str, follow: Expr, most: int) -> "_Choice":
@@ -61,16 +61,16 @@ class ObjectPrinter:
         self._hint = hint
         self._required: set[str] = set()
         self._forbidden: set[str] = set()
-        self._asked: dict[str, set[Literal]] = {}
+        self._asked: dict[str, set[LiteralId]] = {}
         self._refs: dict[_State, Ref] = {}
-        self._choices: dict[tuple[int, int], _Choice] = {}
+        self._choices: dict[tuple[int, FormulaId], _Choice] = {}
         self._rest: dict[tuple[_Choice, bool], Ref] = {}
-        self._ends: dict[tuple[int, bool], Expr] = {}
+        self._ends: dict[tuple[FormulaId, bool], Expr] = {}
         self._waiting: list[_State] = []
         self._transitions = PropertyTransitions(emitter.conditions, emitter.conditions.declared(names), self._too_many)
         self._pointer = ""
 
-    def expr(self, formula: int) -> Expr:
+    def expr(self, formula: FormulaId) -> Expr:
         """Return the grammar of the objects that satisfy a (resolved) formula."""
         rest = []
         for part in self._formulas.parts(formula):
@@ -113,7 +113,7 @@ class ObjectPrinter:
             self._waiting.append(state)
         return self._refs[state]
 
-    def _skip(self, place: int, formula: int) -> tuple[int, int]:
+    def _skip(self, place: int, formula: FormulaId) -> tuple[int, FormulaId]:
         """Skip to the next property that is allowed, in one step: alternatives forbid the properties that others declare."""
         while True:
             skipped = set()
@@ -147,7 +147,7 @@ class ObjectPrinter:
             items += [Lit(self._comma(first) + self._key(name)), alt(*values)]
             place, first = place + 1, False
 
-    def _choice(self, place: int, formula: int) -> "_Choice":
+    def _choice(self, place: int, formula: FormulaId) -> "_Choice":
         """Return the choice of the next property: any from `place` up to the next required one, or the end of the object."""
         chain = []
         while (place, formula) not in self._choices:
@@ -198,9 +198,9 @@ class ObjectPrinter:
     def _key(self, name: str) -> str:
         return dumps(name) + self._emitter.separators.key
 
-    def _present(self, formula: int, name: str) -> dict[int, list[Expr]]:
+    def _present(self, formula: FormulaId, name: str) -> dict[FormulaId, list[Expr]]:
         """Return what may follow the property, with the values it has in each case."""
-        found: dict[int, list[Expr]] = {}
+        found: dict[FormulaId, list[Expr]] = {}
         own = self._asked.get(name, set())
         for asked, after in self._transitions.present(formula, name):
             value = self._emitter.expr(own | asked, f"{self._hint}-{name}")
@@ -210,7 +210,7 @@ class ObjectPrinter:
 
     # -- the end --
 
-    def _end(self, formula: int, first: bool) -> Expr:
+    def _end(self, formula: FormulaId, first: bool) -> Expr:
         key = (formula, first)
         if key not in self._ends:
             clauses = self._clauses(formula)
@@ -219,7 +219,7 @@ class ObjectPrinter:
             )
         return self._ends[key]
 
-    def _clauses(self, formula: int) -> list[Clause]:
+    def _clauses(self, formula: FormulaId) -> list[Clause]:
         """Return a formula about free properties only as alternatives."""
         value = self._formulas.values[formula]
         match value:

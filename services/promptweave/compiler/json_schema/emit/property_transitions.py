@@ -3,18 +3,15 @@
 from collections.abc import Callable, Collection, Iterable
 
 from promptweave.compiler.json_schema.logic.conditions import Conditions
-from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
+from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formulas, Or
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Has, Others, PropertyValue
-from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralSet, complement
 
 MAX_OPTIONS = 2_500
 """Maximum number of transitions from one state."""
 
 MAX_COMBINATIONS = 20_000
 """Maximum number of combinations examined to find the transitions."""
-
-LiteralSet = frozenset[Literal]
-"""The requirements for a property's value."""
 
 
 class PropertyTransitions:
@@ -25,10 +22,10 @@ class PropertyTransitions:
         self._exclude = conditions.exclude
         self._refuse = refuse
         self._declared = declared
-        self._mentioned: dict[int, tuple[int, bool]] = {}
-        self._excluded: dict[int, tuple[int, int]] = {}
+        self._mentioned: dict[FormulaId, tuple[int, bool]] = {}
+        self._excluded: dict[FormulaId, tuple[int, int]] = {}
 
-    def forbids(self, formula: int, name: str) -> bool:
+    def forbids(self, formula: FormulaId, name: str) -> bool:
         """Return whether a formula forbids a property unconditionally."""
         if formula not in self._excluded:
             only, none = -1, 0
@@ -43,7 +40,7 @@ class PropertyTransitions:
         bit = self._declared.bit(name)
         return not bit & only or bool(bit & none)
 
-    def _about(self, formula: int) -> tuple[int, bool]:
+    def _about(self, formula: FormulaId) -> tuple[int, bool]:
         """Return the names whose absence changes a formula, and whether it constrains other names, too."""
         if formula not in self._mentioned:
             value = self._formulas.values[formula]
@@ -63,14 +60,14 @@ class PropertyTransitions:
             self._mentioned[formula] = found
         return self._mentioned[formula]
 
-    def absent(self, formula: int, names: Collection[str]) -> int:
+    def absent(self, formula: FormulaId, names: Collection[str]) -> FormulaId:
         """Return the formula after the absence of `names`, which are the next ones in order."""
         gone = 0
         for name in names:
             gone |= self._declared.bit(name)
-        known: dict[int, int] = {}
+        known: dict[FormulaId, FormulaId] = {}
 
-        def changed(formula: int) -> int:
+        def changed(formula: FormulaId) -> FormulaId:
             if not self._about(formula)[0] & gone:
                 return formula
             if formula not in known:
@@ -90,7 +87,7 @@ class PropertyTransitions:
 
         return changed(formula)
 
-    def present(self, formula: int, name: str) -> list[tuple[LiteralSet, int]]:
+    def present(self, formula: FormulaId, name: str) -> list[tuple[LiteralSet, FormulaId]]:
         """Return the possible requirements for the value of a present property, each with the remaining formula."""
         names, more = self._about(formula)
         if not more and not names & self._declared.bit(name):
@@ -99,13 +96,13 @@ class PropertyTransitions:
             return []
         return self._simplest(self._make_transitions(formula, name))
 
-    def _make_transitions(self, formula: int, name: str) -> Iterable[tuple[LiteralSet, int]]:
+    def _make_transitions(self, formula: FormulaId, name: str) -> Iterable[tuple[LiteralSet, FormulaId]]:
         formulas = self._formulas
         value = formulas.values[formula]
         match value:
             case And(parts):
                 # One after the other, so that contradictory cases are removed before they multiply.
-                found: list[tuple[LiteralSet, int]] = [(frozenset(), Formulas.TRUE)]
+                found: list[tuple[LiteralSet, FormulaId]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self.present(part, name)
                     if len(found) * len(more) > MAX_COMBINATIONS:
@@ -119,7 +116,7 @@ class PropertyTransitions:
                     found = self._simplest(combined) if len(more) > 1 else list(combined)
                 yield from found
             case Or(parts):
-                by_asked: dict[LiteralSet, list[int]] = {}
+                by_asked: dict[LiteralSet, list[FormulaId]] = {}
                 for part in parts:
                     for asked, after in self.present(part, name):
                         by_asked.setdefault(asked, []).append(after)
@@ -137,7 +134,7 @@ class PropertyTransitions:
                 elif not some:
                     yield frozenset({literal}), after
                 else:
-                    yield frozenset({-literal} - {TRUE}), Formulas.TRUE
+                    yield frozenset({complement(literal)} - {TRUE}), Formulas.TRUE
                     if literal != FALSE:
                         yield frozenset(), after
             case Count(low, high, pointer):
@@ -153,9 +150,9 @@ class PropertyTransitions:
             return False
         return any(self._exclude(one, other) for one in left for other in right if one != other)
 
-    def _simplest(self, transitions: Iterable[tuple[LiteralSet, int]]) -> list[tuple[LiteralSet, int]]:
+    def _simplest(self, transitions: Iterable[tuple[LiteralSet, FormulaId]]) -> list[tuple[LiteralSet, FormulaId]]:
         """Return the transitions without those that another one includes."""
-        by_rest: dict[int, list[LiteralSet]] = {}
+        by_rest: dict[FormulaId, list[LiteralSet]] = {}
         for asked, after in transitions:
             if after == Formulas.FALSE:
                 continue

@@ -6,14 +6,14 @@ with the terminator that ends it.
 """
 
 from promptweave.compiler.json_schema.emit.dfa_to_grammar import automaton_expr
-from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.string_atoms import MAX_TIGHT_STATES, string_language
 from promptweave.compiler.regex import charset, dfa
 from promptweave.compiler.regex.dfa import Dfa
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Rules
 
 
-def raw_string(formula: int, formulas: Formulas, rules: Rules, end: str) -> Expr:
+def raw_string(formula: FormulaId, formulas: Formulas, rules: Rules, end: str) -> Expr:
     """Return the strings that satisfy a (resolved) formula, each followed by `end`. NOTHING if there are none.
 
     If a large maxLength would need too many states, strings that contain a prefix of the terminator are left out.
@@ -25,7 +25,7 @@ def raw_string(formula: int, formulas: Formulas, rules: Rules, end: str) -> Expr
     return NOTHING if found.is_empty else automaton_expr(found, rules, "raw", end=Lit(end), raw=True)
 
 
-def _longest(formula: int, formulas: Formulas) -> list[int]:
+def _longest(formula: FormulaId, formulas: Formulas) -> list[int]:
     return [high for part in formulas.parts(formula) if (high := getattr(formulas.values[part], "high", None)) is not None]
 
 

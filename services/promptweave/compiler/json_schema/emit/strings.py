@@ -2,14 +2,14 @@
 
 from promptweave.compiler.json_schema.emit.dfa_to_grammar import json_string
 from promptweave.compiler.json_schema.emit.json_grammar import any_char, counted, trie
-from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.string_atoms import finite_texts, lengths_apart, string_language
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.regex import dfa as automaton
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Rules, seq
 
 
-def string_expr(formula: int, formulas: Formulas, rules: Rules, hint: str) -> Expr:
+def string_expr(formula: FormulaId, formulas: Formulas, rules: Rules, hint: str) -> Expr:
     """Return the grammar of the strings that satisfy a (resolved) formula. NOTHING if there are none."""
     members = finite_texts(formula, formulas)
     if members is not None:

@@ -14,10 +14,10 @@ from promptweave.compiler.json_schema.emit.objects import ObjectPrinter
 from promptweave.compiler.json_schema.emit.strings import string_expr
 from promptweave.compiler.json_schema.emit.unsatisfiable import Never, explain
 from promptweave.compiler.json_schema.logic.conditions import KINDS, Conditions
-from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.object_atoms import Free
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
-from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId
 from promptweave.compiler.json_schema.parse.reader import Reader
 from promptweave.compiler.json_text import Separators
 from promptweave.compiler.regex import dfa
@@ -42,18 +42,18 @@ class Values:
         self._reader = reader
         self._open_objects = open_objects
         self._base = base
-        self._known: dict[tuple[Literal, ...], Ref] = {}
-        self._waiting: deque[tuple[tuple[Literal, ...], str]] = deque()
+        self._known: dict[tuple[LiteralId, ...], Ref] = {}
+        self._waiting: deque[tuple[tuple[LiteralId, ...], str]] = deque()
         self._done: set[str] = set()
         self._never: dict[str, Never] = {}
 
-    def whole(self, literals: Iterable[Literal], hint: str) -> Expr:
+    def whole(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the values that satisfy all literals, with all the rules that they need."""
         found = self.expr(literals, hint)
         self.run()
         return found
 
-    def expr(self, literals: Iterable[Literal], hint: str) -> Expr:
+    def expr(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the expression of such values. Its rules are defined by `run`."""
         meant = {self._reader.resolve(literal) for literal in literals} - {TRUE}
         asked = tuple(sorted(meant, key=abs))
@@ -85,14 +85,14 @@ class Values:
             self.rules.define(Ref(name), body)
             self._done.add(name)
 
-    def texts(self, literals: Iterable[Literal], limit: int) -> list[str] | None:
+    def texts(self, literals: Iterable[LiteralId], limit: int) -> list[str] | None:
         """Return the texts of such values, or None if there are more than `limit`."""
         expr = self.expr(literals, "item")
         self.run()
         unfinished = {ref.name for ref in self._known.values()} - self._done
         return finite_texts(expr, self.rules.bodies, limit, unfinished)
 
-    def _body(self, asked: tuple[Literal, ...], hint: str) -> Expr:
+    def _body(self, asked: tuple[LiteralId, ...], hint: str) -> Expr:
         names = self.conditions.names(asked)
         said = {kind: self.formulas.resolve(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
         if not names and all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
@@ -106,7 +106,7 @@ class Values:
             return NOTHING
         return alt(*found)
 
-    def _kind(self, kind: str, formula: int, names: tuple[str, ...], asked: Sequence[Literal], hint: str) -> Expr:
+    def _kind(self, kind: str, formula: FormulaId, names: tuple[str, ...], asked: Sequence[LiteralId], hint: str) -> Expr:
         match kind:
             case "object":
                 return self._object(formula, names, asked, hint)
@@ -118,12 +118,12 @@ class Values:
                 return number_expr(formula, self.formulas, self.rules, hint)
         return Lit(kind)
 
-    def _string(self, formula: int, hint: str) -> Expr:
+    def _string(self, formula: FormulaId, hint: str) -> Expr:
         return string_expr(formula, self.formulas, self.rules, hint)
 
     # -- objects --
 
-    def _object(self, formula: int, names: tuple[str, ...], asked: Sequence[Literal], hint: str) -> Expr:
+    def _object(self, formula: FormulaId, names: tuple[str, ...], asked: Sequence[LiteralId], hint: str) -> Expr:
         closed = self._closing(asked) if self._is_closed(asked) else ()
         if formula == Formulas.TRUE and not closed and not names:
             return any_object(self.rules, self.separators)
@@ -134,7 +134,7 @@ class Values:
         free = FreeProperties(self, names, closed, hint)
         return ObjectPrinter(self, names, free, hint).expr(formula)
 
-    def _is_closed(self, asked: Sequence[Literal]) -> bool:
+    def _is_closed(self, asked: Sequence[LiteralId]) -> bool:
         """Return whether the policy forbids unmentioned properties: it does unless a schema specifies them."""
         if self._open_objects:
             return False
@@ -142,7 +142,7 @@ class Values:
         explicit = any(node.object.additional is not None or node.object.unevaluated is not None for node in nodes)
         return not explicit and any(node.about_objects for node in nodes)
 
-    def _closing(self, asked: Sequence[Literal]) -> tuple[Free, ...]:
+    def _closing(self, asked: Sequence[LiteralId]) -> tuple[Free, ...]:
         others = dfa.ALL
         for number in self._around(asked):
             node = self._reader.node(number)
@@ -150,9 +150,9 @@ class Values:
                 others = dfa.difference(others, pattern_dfa(source))
         return (Free(others, FALSE, self._reader.node(asked[0]).pointer),)
 
-    def _around(self, asked: Sequence[Literal]) -> list[int]:
+    def _around(self, asked: Sequence[LiteralId]) -> list[LiteralId]:
         """Return the schemas that apply, or may apply, to the same value as these."""
-        seen: dict[int, None] = {}
+        seen: dict[LiteralId, None] = {}
         waiting = [literal for literal in asked if literal > TRUE]
         while waiting:
             number = waiting.pop()
@@ -165,7 +165,7 @@ class Values:
 
     # -- reasons --
 
-    def _reason(self, asked: Sequence[Literal]) -> Never:
+    def _reason(self, asked: Sequence[LiteralId]) -> Never:
         return explain([self._reader.node(literal) for literal in asked if literal > 0])
 
     def reason(self, start: Expr) -> Never:

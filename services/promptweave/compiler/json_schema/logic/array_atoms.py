@@ -6,8 +6,8 @@ Each atom knows its requirements for the next item and the items after it (`step
 
 from dataclasses import dataclass, field
 
-from promptweave.compiler.json_schema.logic.formula import Formulas, Inexpressible
-from promptweave.compiler.json_schema.parse.node import TRUE, Literal
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas, Inexpressible
+from promptweave.compiler.json_schema.parse.node import TRUE, LiteralId, complement
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,12 +15,12 @@ class ItemAt:
     """The item at `place`, if there is one, satisfies `item`."""
 
     place: int
-    item: Literal
+    item: LiteralId
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         there = formulas.atom(AtLeast(0, TRUE, self.place + 1, self.pointer))
-        return formulas.every([there, formulas.atom(ItemAt(self.place, -self.item, self.pointer))])
+        return formulas.every([there, formulas.atom(ItemAt(self.place, complement(self.item), self.pointer))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class AtLeast:
     """At least `count` of the items from `place` on satisfy `item`."""
 
     place: int
-    item: Literal
+    item: LiteralId
     count: int
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(AtMost(self.place, self.item, self.count - 1, self.pointer))
 
 
@@ -41,11 +41,11 @@ class AtMost:
     """At most `count` of the items from `place` on satisfy `item`. "All do" is: at most 0 satisfy the complement."""
 
     place: int
-    item: Literal
+    item: LiteralId
     count: int
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(AtLeast(self.place, self.item, self.count + 1, self.pointer))
 
 
@@ -55,7 +55,7 @@ class Distinct:
 
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         why = "the negation of uniqueItems (two equal items) cannot be enforced"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 
@@ -63,12 +63,12 @@ class Distinct:
 ArrayAtom = ItemAt | AtLeast | AtMost | Distinct
 
 
-def every_item(place: int, item: Literal, pointer: str) -> AtMost:
+def every_item(place: int, item: LiteralId, pointer: str) -> AtMost:
     """Return the atom that all items from `place` on satisfy `item`."""
-    return AtMost(place, -item, 0, pointer)
+    return AtMost(place, complement(item), 0, pointer)
 
 
-def steps(atom: ArrayAtom, formulas: Formulas) -> list[tuple[Literal, int]]:
+def steps(atom: ArrayAtom, formulas: Formulas) -> list[tuple[LiteralId, FormulaId]]:
     """Return the alternatives for the next item: its requirement, and the formula for the items after it."""
     match atom:
         case ItemAt(place, item, pointer):
@@ -83,7 +83,7 @@ def steps(atom: ArrayAtom, formulas: Formulas) -> list[tuple[Literal, int]]:
         case AtMost(place, item, count, pointer):
             if place > 0:
                 return [(TRUE, formulas.atom(AtMost(place - 1, item, count, pointer)))]
-            found = [] if item == TRUE else [(-item, formulas.atom(atom))]
+            found = [] if item == TRUE else [(complement(item), formulas.atom(atom))]
             if count > 0:
                 found.append((TRUE, formulas.atom(AtMost(0, item, count - 1, pointer))))
             return found

@@ -7,8 +7,8 @@ from itertools import combinations
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, Distinct, ItemAt, every_item
 from promptweave.compiler.json_schema.logic.expander import Expander, in_place
-from promptweave.compiler.json_schema.logic.formula import Formulas
-from promptweave.compiler.json_schema.parse.node import TRUE, Literal, Node
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Node
 
 MAX_PLACES = 4_000
 """Maximum number of items with individual conditions: of `prefixItems`, or of an array in `enum`."""
@@ -20,9 +20,9 @@ MAX_CONDITIONAL = 4
 class _Evaluated:
     """Items that a schema evaluates if `condition` holds: the first `count` (None: all), or those that satisfy `items`."""
 
-    condition: int
+    condition: FormulaId
     count: int | None = 0
-    items: Literal | None = None
+    items: LiteralId | None = None
 
 
 class ArrayConditions:
@@ -30,9 +30,9 @@ class ArrayConditions:
 
     def __init__(self, expander: Expander) -> None:
         self._expander = expander
-        self._unions: dict[tuple[Literal, ...], Literal] = {}
+        self._unions: dict[tuple[LiteralId, ...], LiteralId] = {}
 
-    def say(self, node: Node) -> list[int]:
+    def say(self, node: Node) -> list[FormulaId]:
         """Return the conditions of the node's own keywords."""
         array, at, atom = node.array, node.pointer, self._expander.formulas.atom
         parts = []
@@ -63,7 +63,7 @@ class ArrayConditions:
             parts.append(self._unevaluated(node, array.unevaluated))
         return parts
 
-    def equals(self, items: Sequence[Literal], pointer: str) -> int:
+    def equals(self, items: Sequence[LiteralId], pointer: str) -> FormulaId:
         """Return the formula of arrays with exactly these items."""
         if len(items) > MAX_PLACES:
             raise SchemaError("unsupported", pointer, f"arrays of more than {MAX_PLACES} items are not supported here")
@@ -76,7 +76,7 @@ class ArrayConditions:
 
     # -- unevaluatedItems --
 
-    def _unevaluated(self, node: Node, value: Literal) -> int:
+    def _unevaluated(self, node: Node, value: LiteralId) -> FormulaId:
         formulas, pointer = self._expander.formulas, node.pointer + "/unevaluatedItems"
         seen = [each for each in self._seen(node, Formulas.TRUE, own_rest=False) if each.condition != Formulas.FALSE]
         always = tuple(each.items for each in seen if each.items is not None and each.condition == Formulas.TRUE)
@@ -86,7 +86,7 @@ class ArrayConditions:
             raise SchemaError("unsupported", pointer, why, keyword="unevaluatedItems")
         places = max((each.count for each in seen if each.count is not None), default=0)
 
-        def left_over(place: int | None) -> int:
+        def left_over(place: int | None) -> FormulaId:
             """Return the condition for the item at a position (None: for all items after these positions)."""
             options = [
                 each.condition
@@ -108,7 +108,7 @@ class ArrayConditions:
 
         return formulas.every([*(left_over(place) for place in range(places)), left_over(None)])
 
-    def _seen(self, node: Node, condition: int, *, own_rest: bool) -> Iterator[_Evaluated]:
+    def _seen(self, node: Node, condition: FormulaId, *, own_rest: bool) -> Iterator[_Evaluated]:
         array = node.array
         if array.items is not None or (own_rest and array.unevaluated is not None):
             yield _Evaluated(condition, None)
@@ -121,12 +121,12 @@ class ArrayConditions:
                 both = self._expander.formulas.every([condition, needed])
                 yield from self._seen(self._expander.reader.node(literal), both, own_rest=True)
 
-    def _any_of(self, literals: tuple[Literal, ...], pointer: str) -> Literal:
-        kept = tuple(sorted({literal for literal in literals if literal != -TRUE}))
+    def _any_of(self, literals: tuple[LiteralId, ...], pointer: str) -> LiteralId:
+        kept = tuple(sorted({literal for literal in literals if literal != FALSE}))
         if TRUE in kept:
             return TRUE
         if len(kept) < 2:
-            return kept[0] if kept else -TRUE
+            return kept[0] if kept else FALSE
         if kept not in self._unions:
             self._unions[kept] = self._expander.reader.compound(pointer, some=kept)
         return self._unions[kept]

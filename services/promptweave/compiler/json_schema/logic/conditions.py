@@ -13,13 +13,13 @@ from promptweave.compiler.json_schema.logic import number_language, string_atoms
 from promptweave.compiler.json_schema.logic.array_atoms import AtLeast, AtMost, ItemAt
 from promptweave.compiler.json_schema.logic.array_conditions import ArrayConditions
 from promptweave.compiler.json_schema.logic.expander import Names
-from promptweave.compiler.json_schema.logic.formula import Formulas, Unchecked
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas, Unchecked
 from promptweave.compiler.json_schema.logic.number_atoms import Compared, Divisible, Whole
 from promptweave.compiler.json_schema.logic.object_atoms import Declared, Has, Others, PropertyValue
 from promptweave.compiler.json_schema.logic.object_conditions import ObjectConditions
 from promptweave.compiler.json_schema.logic.string_atoms import Among, Formatted, Length, Matching
 from promptweave.compiler.json_schema.parse.json_values import exact
-from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Members, Node
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Members, Node, complement
 from promptweave.compiler.json_schema.parse.reader import Reader
 from promptweave.compiler.json_text import Json, dumps
 from promptweave.compiler.regex.dfa import TooManyStatesError
@@ -46,20 +46,20 @@ class Conditions:
     def __init__(self, reader: Reader, formulas: Formulas) -> None:
         self.reader = reader
         self.formulas = formulas
-        self._known: dict[_Key, int] = {}
-        self._open: dict[tuple[int, str], None] = {}
-        self._constants: dict[str, Literal] = {}
-        self._disjoint: dict[tuple[Literal, Literal], bool] = {}
+        self._known: dict[_Key, FormulaId] = {}
+        self._open: dict[tuple[LiteralId, str], None] = {}
+        self._constants: dict[str, LiteralId] = {}
+        self._disjoint: dict[tuple[LiteralId, LiteralId], bool] = {}
         self._arrays = ArrayConditions(self)
         self._objects = ObjectConditions(self)
 
-    def all_of(self, literals: Iterable[Literal], kind: str, names: Names = ()) -> int:
+    def all_of(self, literals: Iterable[LiteralId], kind: str, names: Names = ()) -> FormulaId:
         """Return the conjunction of the literals' conditions."""
         return self.formulas.every(self.of(literal, kind, names) for literal in literals)
 
-    def of(self, literal: Literal, kind: str, names: Names = ()) -> int:
+    def of(self, literal: LiteralId, kind: str, names: Names = ()) -> FormulaId:
         """Return the condition of a literal on values of a kind. `names` matter for objects only."""
-        source, literal = abs(literal), self.reader.resolve(literal)
+        source, literal = literal, self.reader.resolve(literal)
         if abs(literal) == TRUE:
             return Formulas.TRUE if literal == TRUE else Formulas.FALSE
         key = _Key(abs(literal), kind, names if kind == "object" else ())
@@ -68,7 +68,7 @@ class Conditions:
         found = self._known[key]
         return found if literal > 0 else self.formulas.negate(found)
 
-    def _expand(self, node: Node, kind: str, names: Names, source: Node) -> int:
+    def _expand(self, node: Node, kind: str, names: Names, source: Node) -> FormulaId:
         if (node.number, kind) in self._open:
             # The `$ref` is the requested schema, or is inside the one that was opened last.
             holder = source if source.is_reference else self.reader.node(next(reversed(self._open))[0])
@@ -86,7 +86,7 @@ class Conditions:
         finally:
             del self._open[node.number, kind]
 
-    def _say(self, node: Node, kind: str, names: Names) -> int:
+    def _say(self, node: Node, kind: str, names: Names) -> FormulaId:
         parts = []
         if node.types is not None and _TYPE_OF.get(kind, kind) not in node.types:
             if kind != "number" or "integer" not in node.types:
@@ -110,7 +110,7 @@ class Conditions:
             parts.append(self.formulas.atom(Unchecked(node.pointer)))
         return self.formulas.every(parts)
 
-    def _in_place(self, node: Node, kind: str, names: Names) -> list[int]:
+    def _in_place(self, node: Node, kind: str, names: Names) -> list[FormulaId]:
         formulas = self.formulas
         parts = [self.of(literal, kind, names) for literal in node.every]
         if node.some:
@@ -118,7 +118,7 @@ class Conditions:
         if node.one:
             parts.append(self._exactly_one(node, kind, names))
         if node.opposite is not None:
-            parts.append(self.of(-node.opposite, kind, names))
+            parts.append(self.of(complement(node.opposite), kind, names))
         if node.condition is not None:
             test, then, otherwise = node.condition
             holds = self.of(test, kind, names)
@@ -127,11 +127,11 @@ class Conditions:
                 parts.append(formulas.some([holds, self.of(otherwise, kind, names)]))
             else:
                 # Two mutually exclusive cases, which keeps combinations of many conditions small.
-                no = formulas.every([self.of(-test, kind, names), self.of(otherwise, kind, names)])
+                no = formulas.every([self.of(complement(test), kind, names), self.of(otherwise, kind, names)])
                 parts.append(formulas.some([yes, no]))
         return parts
 
-    def _exactly_one(self, node: Node, kind: str, names: Names) -> int:
+    def _exactly_one(self, node: Node, kind: str, names: Names) -> FormulaId:
         formulas = self.formulas
         options = [(literal, self.of(literal, kind, names)) for literal in node.one]
         possible = [(literal, formula) for literal, formula in options if formula != Formulas.FALSE]
@@ -149,7 +149,7 @@ class Conditions:
             found.append(formulas.every([formula, *others]))
         return formulas.some(found)
 
-    def _tell_apart(self, options: Sequence[int], kind: str) -> bool:
+    def _tell_apart(self, options: Sequence[FormulaId], kind: str) -> bool:
         """Return whether listed values distinguish all options: their own, or those of a property that all require."""
         if kind == "string":
             return _all_differ(string_atoms.listed(option, self.formulas) for option in options)
@@ -160,7 +160,7 @@ class Conditions:
         found = [self._listed_properties(option) for option in options]
         return any(_all_differ(listed.get(name) for listed in found) for name in found[0])
 
-    def _listed_properties(self, formula: int) -> dict[str, list[str]]:
+    def _listed_properties(self, formula: FormulaId) -> dict[str, list[str]]:
         """Return the required properties whose values are one of several listed strings."""
         atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
         required = {atom.name for atom in atoms if isinstance(atom, Has) and atom.wanted}
@@ -172,7 +172,7 @@ class Conditions:
                     found[atom.name] = texts
         return found
 
-    def _listed_strings(self, literal: Literal) -> list[str] | None:
+    def _listed_strings(self, literal: LiteralId) -> list[str] | None:
         members = self.reader.node(literal).members if literal > TRUE else ()
         for each in members:
             if all(isinstance(value, str) for value in each.values):
@@ -181,13 +181,13 @@ class Conditions:
 
     # -- values --
 
-    def _members(self, members: Members, kind: str, names: Names) -> int:
+    def _members(self, members: Members, kind: str, names: Names) -> FormulaId:
         if kind == "string":
             texts = frozenset(value for value in members.values if isinstance(value, str))
             return self.formulas.atom(Among(texts, True, members.pointer)) if texts else Formulas.FALSE
         return self.formulas.some(self._equals(value, kind, names, members.pointer) for value in members.values)
 
-    def _equals(self, value: Json, kind: str, names: Names, pointer: str) -> int:
+    def _equals(self, value: Json, kind: str, names: Names, pointer: str) -> FormulaId:
         match value:
             case None | True | False:
                 return Formulas.TRUE if kind == dumps(value) else Formulas.FALSE
@@ -200,14 +200,14 @@ class Conditions:
                 return self._objects.equals(pairs, names, pointer)
         return Formulas.FALSE
 
-    def constant(self, value: Json, pointer: str) -> Literal:
+    def constant(self, value: Json, pointer: str) -> LiteralId:
         """Return the schema of one value."""
         key = dumps(value)
         if key not in self._constants:
             self._constants[key] = self.reader.compound(pointer, members=(Members((value,), pointer),))
         return self._constants[key]
 
-    def _string(self, node: Node) -> list[int]:
+    def _string(self, node: Node) -> list[FormulaId]:
         atoms: list[Length | Matching | Formatted] = []
         if node.length != (0, None):
             keyword = "minLength" if node.length[1] is None else "maxLength"
@@ -218,7 +218,7 @@ class Conditions:
             atoms.append(Formatted(node.format, node.pointer + "/format"))
         return [self.formulas.atom(atom) for atom in atoms]
 
-    def _number(self, node: Node) -> list[int]:
+    def _number(self, node: Node) -> list[FormulaId]:
         atoms: list[Compared | Divisible] = [
             Compared(bound.value, frozenset({bound.sign} if bound.exclusive else {0, bound.sign}), bound.pointer)
             for bound in node.bounds
@@ -229,7 +229,7 @@ class Conditions:
 
     # -- disjointness --
 
-    def are_disjoint(self, left: int, right: int, kind: str, depth: int = 3) -> bool:
+    def are_disjoint(self, left: FormulaId, right: FormulaId, kind: str, depth: int = 3) -> bool:
         """Return whether no value of the kind satisfies both formulas, for any validator. False if that cannot be shown."""
         if (
             kind == "object"
@@ -252,11 +252,11 @@ class Conditions:
             return False
         return False
 
-    def _conflict(self, parts: Iterable[int], depth: int) -> bool:
+    def _conflict(self, parts: Iterable[FormulaId], depth: int) -> bool:
         """Return whether a required property can have no value."""
         required: set[str] = set()
         others: list[Others] = []
-        asked: dict[str, list[Literal]] = {}
+        asked: dict[str, list[LiteralId]] = {}
         for part in parts:
             value = self.formulas.values[part]
             match value:
@@ -275,16 +275,16 @@ class Conditions:
                     return True
         return False
 
-    def _first_items_conflict(self, formula: int, depth: int) -> bool:
+    def _first_items_conflict(self, formula: FormulaId, depth: int) -> bool:
         """Return whether an item is required, and the first one can have no value."""
         atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
         if not any(isinstance(atom, AtLeast) and atom.item == TRUE and atom.place == 0 for atom in atoms):
             return False
         asked = [atom.item for atom in atoms if isinstance(atom, ItemAt) and atom.place == 0]
-        asked += [-atom.item for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
+        asked += [complement(atom.item) for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
         return any(self.exclude(one, other, depth - 1) for n, one in enumerate(asked) for other in asked[n + 1 :])
 
-    def exclude(self, one: Literal, other: Literal, depth: int = 2) -> bool:
+    def exclude(self, one: LiteralId, other: LiteralId, depth: int = 2) -> bool:
         """Return whether no value satisfies both literals. False if that cannot be shown."""
         if one == -other:
             return True
@@ -299,7 +299,7 @@ class Conditions:
 
     # -- names --
 
-    def names(self, literals: Sequence[Literal]) -> Names:
+    def names(self, literals: Sequence[LiteralId]) -> Names:
         """Return the names that schemas declare: as properties, in order; then those that are only mentioned."""
         return self._objects.names(literals)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from promptweave.compiler.json_schema.logic.formula import Formulas
-from promptweave.compiler.json_schema.parse.node import TRUE, Literal, Node
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
+from promptweave.compiler.json_schema.parse.node import TRUE, LiteralId, Node, complement
 from promptweave.compiler.json_schema.parse.reader import Reader
 
 Names = tuple[str, ...]
@@ -18,12 +18,12 @@ class Expander(Protocol):
     def reader(self) -> Reader: ...
     @property
     def formulas(self) -> Formulas: ...
-    def of(self, literal: Literal, kind: str, names: Names = ()) -> int:
+    def of(self, literal: LiteralId, kind: str, names: Names = ()) -> FormulaId:
         """Return the condition of a literal on values of a kind. `names` matter for objects only."""
         ...
 
 
-def in_place(node: Node, expander: Expander, kind: str, names: Names) -> Iterator[tuple[Literal, int]]:
+def in_place(node: Node, expander: Expander, kind: str, names: Names) -> Iterator[tuple[LiteralId, FormulaId]]:
     """Yield the schemas that a node applies to the same value, with the condition under which their evaluations count."""
     for literal in node.every:
         yield literal, Formulas.TRUE
@@ -35,4 +35,4 @@ def in_place(node: Node, expander: Expander, kind: str, names: Names) -> Iterato
         if then != TRUE:
             yield then, expander.of(test, kind, names)
         if otherwise != TRUE:
-            yield otherwise, expander.of(-test, kind, names)
+            yield otherwise, expander.of(complement(test), kind, names)

@@ -6,7 +6,7 @@ Formulas are in negation normal form: an atom provides its own negation. An atom
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NewType, Protocol
 
 from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.errors import SchemaError
@@ -15,27 +15,31 @@ MAX_FORMULAS = 60_000
 """Maximum number of formulas of one schema. Conditions that multiply create more."""
 
 
+FormulaId = NewType("FormulaId", int)
+"""A formula's number among the `Formulas` that contain it."""
+
+
 class Atom(Protocol):
     """One condition of a schema. `pointer`: its location."""
 
     @property
     def pointer(self) -> str: ...
     def __hash__(self) -> int: ...
-    def negate(self, formulas: "Formulas") -> int: ...
+    def negate(self, formulas: "Formulas") -> FormulaId: ...
 
 
 @dataclass(frozen=True, slots=True)
 class And:
     """All parts hold."""
 
-    parts: tuple[int, ...]
+    parts: tuple[FormulaId, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
     """At least one part holds."""
 
-    parts: tuple[int, ...]
+    parts: tuple[FormulaId, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,7 @@ class Unchecked:
 
     pointer: str
 
-    def negate(self, formulas: "Formulas") -> int:
+    def negate(self, formulas: "Formulas") -> FormulaId:
         return formulas.atom(self)
 
 
@@ -54,23 +58,23 @@ class Inexpressible:
 
     pointer: str = field(compare=False)
     why: str = field(compare=False)
-    instead: int
+    instead: FormulaId
 
-    def negate(self, formulas: "Formulas") -> int:
+    def negate(self, formulas: "Formulas") -> FormulaId:
         return self.instead
 
 
 class Formulas:
     """The formulas of one schema."""
 
-    FALSE, TRUE = 0, 1
+    FALSE, TRUE = FormulaId(0), FormulaId(1)
 
     def __init__(self) -> None:
         self.values: list[And | Or | Atom] = [Or(()), And(())]
-        self._numbers: dict[object, int] = {self.values[0]: 0, self.values[1]: 1}
-        self._opposites: dict[int, int] = {0: 1, 1: 0}
+        self._numbers: dict[object, FormulaId] = {self.values[0]: self.FALSE, self.values[1]: self.TRUE}
+        self._opposites: dict[FormulaId, FormulaId] = {self.FALSE: self.TRUE, self.TRUE: self.FALSE}
 
-    def atom(self, atom: And | Or | Atom) -> int:
+    def atom(self, atom: And | Or | Atom) -> FormulaId:
         """Return the formula that consists of this atom, `And` or `Or`."""
         found = self._numbers.get(atom)
         if found is None:
@@ -80,39 +84,39 @@ class Formulas:
                 raise SchemaError("unsupported", where, "its conditions multiply to too many cases; simplify them")
             if len(self.values) % 256 == 0:
                 check_deadline()
-            found = self._numbers[atom] = len(self.values)
+            found = self._numbers[atom] = FormulaId(len(self.values))
             self.values.append(atom)
         return found
 
-    def parts(self, formula: int) -> tuple[int, ...]:
+    def parts(self, formula: FormulaId) -> tuple[FormulaId, ...]:
         """Return the formulas whose conjunction is `formula`: itself, unless it is an `And`."""
         value = self.values[formula]
         return value.parts if isinstance(value, And) else (formula,)
 
-    def pointer(self, formula: int) -> str:
+    def pointer(self, formula: FormulaId) -> str:
         """Return the location of the first condition of a formula."""
         value = self.values[formula]
         while isinstance(value, And | Or) and value.parts:
             value = self.values[value.parts[0]]
         return getattr(value, "pointer", "")
 
-    def every(self, formulas: Iterable[int]) -> int:
+    def every(self, formulas: Iterable[FormulaId]) -> FormulaId:
         """Return the conjunction."""
         return self._joined(formulas, And, Or, self.TRUE, self.FALSE)
 
-    def some(self, formulas: Iterable[int]) -> int:
+    def some(self, formulas: Iterable[FormulaId]) -> FormulaId:
         """Return the disjunction."""
         return self._joined(formulas, Or, And, self.FALSE, self.TRUE)
 
     def _joined(
         self,
-        formulas: Iterable[int],
+        formulas: Iterable[FormulaId],
         kind: type[And] | type[Or],
         other: type[And] | type[Or],
-        neutral: int,
-        final: int,
-    ) -> int:
-        found: set[int] = set()
+        neutral: FormulaId,
+        final: FormulaId,
+    ) -> FormulaId:
+        found: set[FormulaId] = set()
         for formula in formulas:
             value = self.values[formula]
             if formula == final:
@@ -134,7 +138,7 @@ class Formulas:
         ]
         return kept[0] if len(kept) == 1 else self.atom(kind(tuple(sorted(kept))))
 
-    def negate(self, formula: int) -> int:
+    def negate(self, formula: FormulaId) -> FormulaId:
         """Return the negation of `formula`."""
         found = self._opposites.get(formula)
         if found is None:
@@ -151,29 +155,29 @@ class Formulas:
                 self._opposites.setdefault(found, formula)
         return found
 
-    def map(self, formula: int, change: Callable[[Atom], int | None]) -> int:
+    def map(self, formula: FormulaId, change: Callable[[Atom], FormulaId | None]) -> FormulaId:
         """Return the formula with every atom changed; None keeps an atom unchanged."""
-        known: dict[int, int] = {}
+        known: dict[FormulaId, FormulaId] = {}
 
-        def changed(place: int) -> int:
-            if place not in known:
-                value = self.values[place]
+        def changed(inner: FormulaId) -> FormulaId:
+            if inner not in known:
+                value = self.values[inner]
                 match value:
                     case And(parts):
-                        known[place] = self.every(map(changed, parts))
+                        known[inner] = self.every(map(changed, parts))
                     case Or(parts):
-                        known[place] = self.some(map(changed, parts))
+                        known[inner] = self.some(map(changed, parts))
                     case _:
                         new = change(value)
-                        known[place] = place if new is None else new
-            return known[place]
+                        known[inner] = inner if new is None else new
+            return known[inner]
 
         return changed(formula)
 
-    def resolve(self, formula: int) -> int:
+    def resolve(self, formula: FormulaId) -> FormulaId:
         """Return the formula with unchecked conditions taken as true. Raises SchemaError if one is inexpressible."""
 
-        def change(atom: Atom) -> int | None:
+        def change(atom: Atom) -> FormulaId | None:
             if isinstance(atom, Unchecked):
                 return self.TRUE
             if isinstance(atom, Inexpressible):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
-from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.regex.dfa import State
 
 
@@ -35,7 +35,7 @@ class Whole:
     def accepts(self, state: State) -> bool:
         return bool(state)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(Fractional(self.pointer))
 
 
@@ -56,7 +56,7 @@ class Fractional:
     def accepts(self, state: State) -> bool:
         return bool(state == 2)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(Whole(self.pointer))
 
 
@@ -112,7 +112,7 @@ class Compared:
                 return self._signed(-1 if place < len(self.digits[1]) else 0) in self.signs
         return False
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(Compared(self.value, frozenset({-1, 0, 1}) - self.signs, self.pointer))
 
     def _magnitude(self, count: int, so_far: int) -> int:
@@ -180,7 +180,7 @@ class Divisible:
             zeros, rest = (zeros + 1, rest) if zeros < tens else (zeros, rest * 10 % modulus)
         return bool(rest == 0 and zeros == tens) == self.wanted
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(Divisible(self.of, not self.wanted, self.pointer))
 
 

@@ -8,7 +8,7 @@ from math import ceil
 
 from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.logic.formula import And, Formulas, Or
+from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formulas, Or
 from promptweave.compiler.json_schema.logic.number_atoms import (
     Compared,
     Divisible,
@@ -126,7 +126,7 @@ class _WellFormed:
         return (phase in ("zero", "fraction") or (phase == "whole" and count <= self._limit.plain)) and not owes
 
 
-def language(formula: int, formulas: Formulas) -> Dfa:
+def language(formula: FormulaId, formulas: Formulas) -> Dfa:
     """Return the automaton of the spellings of the numbers that satisfy a formula."""
     value = formulas.values[formula]
     match value:
@@ -150,7 +150,7 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     raise AssertionError(value)
 
 
-def widest(formula: int, formulas: Formulas) -> Dfa:
+def widest(formula: FormulaId, formulas: Formulas) -> Dfa:
     """Return all spellings, of any length, of the numbers that satisfy a formula. Raises TooManyStatesError."""
     value = formulas.values[formula]
     match value:
@@ -206,14 +206,14 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
         raise SchemaError("unsupported", pointer, why, keyword=keyword) from None
 
 
-def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
+def finite_spellings(formula: FormulaId, formulas: Formulas) -> list[str] | None:
     """Return the spellings of the numbers that satisfy a formula if the schema lists them; else None."""
     values = listed(formula, formulas)
     if values is None:
         return None
     apart = cache(lambda parts, signs: _apart(parts, signs, formulas))
 
-    def holds(part: int, number: Fraction) -> bool:
+    def holds(part: FormulaId, number: Fraction) -> bool:
         value = formulas.values[part]
         match value:
             case And(parts):
@@ -240,7 +240,9 @@ def finite_spellings(formula: int, formulas: Formulas) -> list[str] | None:
     return found
 
 
-def _apart(parts: Iterable[int], signs: frozenset[int], formulas: Formulas) -> tuple[frozenset[Fraction], tuple[int, ...]]:
+def _apart(
+    parts: Iterable[FormulaId], signs: frozenset[int], formulas: Formulas
+) -> tuple[frozenset[Fraction], tuple[FormulaId, ...]]:
     """Return the numbers that parts compare with in this way, and the other parts: a set lookup is faster than a list."""
     numbers, others = set(), []
     for part in parts:
@@ -252,7 +254,7 @@ def _apart(parts: Iterable[int], signs: frozenset[int], formulas: Formulas) -> t
     return frozenset(numbers), tuple(others)
 
 
-def listed(formula: int, formulas: Formulas) -> list[Fraction] | None:
+def listed(formula: FormulaId, formulas: Formulas) -> list[Fraction] | None:
     """Return the numbers that the schema lists, of which a formula accepts some or all; None if it lists none."""
     value = formulas.values[formula]
     match value:

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from promptweave.compiler.json_schema.logic.formula import Formulas, Inexpressible
-from promptweave.compiler.json_schema.parse.node import TRUE, Literal
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas, Inexpressible
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, complement
 from promptweave.compiler.regex.dfa import Dfa
 
 
@@ -22,7 +22,7 @@ class Has:
     pointer: str = field(default="", compare=False)
     exact: bool = True
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         if not self.exact:
             why = "validators do not agree on whether the name is allowed, so the negation cannot be enforced"
             return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
@@ -34,12 +34,12 @@ class PropertyValue:
     """The value of a declared property, if it is present, satisfies `value`."""
 
     name: str
-    value: Literal
+    value: LiteralId
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         there = formulas.atom(Has(self.name, True, self.pointer))
-        return formulas.every([there, value(formulas, self.name, -self.value, self.pointer)])
+        return formulas.every([there, value(formulas, self.name, complement(self.value), self.pointer)])
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,11 +68,11 @@ class Others:
 
     declared: Declared
     allowed: int
-    value: Literal
+    value: LiteralId
     some: bool = False
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(replace(self, some=not self.some))
 
     @property
@@ -89,7 +89,7 @@ class Others:
         """Return whether the atom allows any value for a name."""
         return bool(self.allowed & self.declared.bit(name))
 
-    def after(self, passed: int, formulas: Formulas) -> int:
+    def after(self, passed: int, formulas: Formulas) -> FormulaId:
         """Return what the atom requires after `passed`, and all the names before these, are done."""
         if passed & self._last:
             return Formulas.FALSE if self.some else Formulas.TRUE
@@ -104,12 +104,12 @@ class Free:
     """
 
     names: Dfa
-    value: Literal
+    value: LiteralId
     pointer: str = field(default="", compare=False)
     exact: bool = True
 
-    def negate(self, formulas: Formulas) -> int:
-        if self.value == -TRUE and self.exact:
+    def negate(self, formulas: Formulas) -> FormulaId:
+        if self.value == FALSE and self.exact:
             return formulas.atom(SomeFree(self.names, self.pointer))
         why = "the negation for undeclared properties cannot be enforced: the same name could appear a second time"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
@@ -122,8 +122,8 @@ class SomeFree:
     names: Dfa
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
-        return formulas.atom(Free(self.names, -TRUE, self.pointer))
+    def negate(self, formulas: Formulas) -> FormulaId:
+        return formulas.atom(Free(self.names, FALSE, self.pointer))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Count:
     high: int | None
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         options = []
         if self.low > 0:
             options.append(formulas.atom(Count(0, self.low - 1, self.pointer)))
@@ -146,10 +146,10 @@ class Count:
 ObjectAtom = Has | PropertyValue | Others | Free | SomeFree | Count
 
 
-def value(formulas: Formulas, name: str, literal: Literal, pointer: str) -> int:
+def value(formulas: Formulas, name: str, literal: LiteralId, pointer: str) -> FormulaId:
     """Return the condition on the value of a declared property, if it is present."""
     if literal == TRUE:
         return Formulas.TRUE
-    if literal == -TRUE:
+    if literal == FALSE:
         return formulas.atom(Has(name, False, pointer))
     return formulas.atom(PropertyValue(name, literal, pointer))

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.logic import string_atoms
 from promptweave.compiler.json_schema.logic.expander import Expander, Names, in_place
-from promptweave.compiler.json_schema.logic.formula import Formulas
+from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Free, Has, Others, value
-from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Node
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Node
 from promptweave.compiler.json_text import pointer_token
 from promptweave.compiler.regex import dfa
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
@@ -26,7 +26,7 @@ MAX_CONDITIONAL = 4
 class _Evaluated:
     """Properties a schema evaluates if `condition` holds: the declared `names` (None: all), and free ones in `free`."""
 
-    condition: int
+    condition: FormulaId
     names: frozenset[str] | None
     free: Dfa
 
@@ -46,18 +46,18 @@ class ObjectConditions:
             self._declared[names] = Declared.of(names)
         return self._declared[names]
 
-    def names(self, literals: Sequence[Literal]) -> Names:
+    def names(self, literals: Sequence[LiteralId]) -> Names:
         """Return the declared names: of properties, in order; then those that are only mentioned."""
         declared: dict[str, None] = {}
         mentioned: dict[str, None] = {}
         seen: set[int] = set()
-        waiting = list(reversed([abs(literal) for literal in literals]))
+        waiting = list(reversed(literals))
         while waiting:
-            number = waiting.pop()
-            if number in seen:
+            literal = waiting.pop()
+            if abs(literal) in seen:
                 continue
-            seen.add(number)
-            node = self._expander.reader.node(number)
+            seen.add(abs(literal))
+            node = self._expander.reader.node(literal)
             part = node.object
             declared.update((name, None) for name, _ in part.properties)
             for members in node.members:
@@ -73,14 +73,14 @@ class ObjectConditions:
             inner += [node.opposite] if node.opposite is not None else []
             inner += node.condition or ()
             inner += [literal for _, literal in part.dependent_schemas]
-            waiting.extend(abs(literal) for literal in reversed(inner))
+            waiting.extend(reversed(inner))
         return tuple({**declared, **mentioned})
 
-    def _string_condition(self, literal: Literal) -> int:
+    def _string_condition(self, literal: LiteralId) -> FormulaId:
         """Return the resolved condition of a schema for property names."""
         return self._expander.formulas.resolve(self._expander.of(literal, "string"))
 
-    def _listed(self, names: Literal | None) -> list[str]:
+    def _listed(self, names: LiteralId | None) -> list[str]:
         if names is None or names == TRUE:
             return []
         listed = string_atoms.finite_texts(self._string_condition(names), self._expander.formulas)
@@ -88,7 +88,7 @@ class ObjectConditions:
 
     # -- conditions --
 
-    def say(self, node: Node, names: Names) -> list[int]:
+    def say(self, node: Node, names: Names) -> list[FormulaId]:
         """Return the conditions of the node's own keywords."""
         part, at, formulas = node.object, node.pointer, self._expander.formulas
         if not node.about_objects:
@@ -115,7 +115,7 @@ class ObjectConditions:
             parts.append(self._unevaluated(node, part.unevaluated, names))
         return parts
 
-    def equals(self, pairs: Sequence[tuple[str, Literal]], names: Names, pointer: str) -> int:
+    def equals(self, pairs: Sequence[tuple[str, LiteralId]], names: Names, pointer: str) -> FormulaId:
         """Return the formula of objects with exactly these properties."""
         formulas, there = self._expander.formulas, dict(pairs)
         parts = [formulas.atom(Has(name, True, pointer)) for name in there]
@@ -124,7 +124,7 @@ class ObjectConditions:
         parts.append(formulas.atom(Free(dfa.ALL, FALSE, pointer)))
         return formulas.every(parts)
 
-    def _others(self, allowed: Iterable[str], literal: Literal, names: Names, pointer: str) -> Iterator[int]:
+    def _others(self, allowed: Iterable[str], literal: LiteralId, names: Names, pointer: str) -> Iterator[FormulaId]:
         """Yield the condition that all other declared properties have such a value."""
         declared, bits = self.declared(names), bytearray(len(names) // 8 + 1)
         for name in allowed:
@@ -134,7 +134,7 @@ class ObjectConditions:
         if others.allowed != (1 << len(names)) - 1:
             yield self._expander.formulas.atom(others)
 
-    def _by_language(self, node: Node, names: Names) -> Iterator[int]:
+    def _by_language(self, node: Node, names: Names) -> Iterator[FormulaId]:
         """Yield the conditions of `patternProperties` and `additionalProperties`."""
         part, formulas, at = node.object, self._expander.formulas, node.pointer
         patterns = [
@@ -168,7 +168,7 @@ class ObjectConditions:
         except (PatternError, TooManyStatesError) as error:
             raise SchemaError("unsupported", pointer, f"pattern: {error}", keyword="patternProperties") from None
 
-    def _property_names(self, literal: Literal, names: Names, pointer: str) -> Iterator[int]:
+    def _property_names(self, literal: LiteralId, names: Names, pointer: str) -> Iterator[FormulaId]:
         formulas = self._expander.formulas
         formula = self._string_condition(literal)
         allowed = string_atoms.language(formula, formulas)
@@ -178,7 +178,7 @@ class ObjectConditions:
                 yield formulas.atom(Has(name, False, pointer, agreed))
         yield formulas.atom(Free(dfa.complement(allowed), FALSE, pointer, agreed))
 
-    def _is_agreed(self, formula: int, allowed: Dfa) -> bool:
+    def _is_agreed(self, formula: FormulaId, allowed: Dfa) -> bool:
         try:
             opposite = self._expander.formulas.resolve(self._expander.formulas.negate(formula))
             return string_atoms.language(opposite, self._expander.formulas) == dfa.complement(allowed)
@@ -187,14 +187,14 @@ class ObjectConditions:
 
     # -- unevaluatedProperties --
 
-    def _unevaluated(self, node: Node, rest: Literal, names: Names) -> int:
+    def _unevaluated(self, node: Node, rest: LiteralId, names: Names) -> FormulaId:
         formulas, pointer = self._expander.formulas, node.pointer + "/unevaluatedProperties"
         seen = [each for each in self._seen(node, Formulas.TRUE, names, own_rest=False) if each.condition != Formulas.FALSE]
         parts = []
         for name in names:
             reasons = [each.condition for each in seen if each.names is None or name in each.names]
             parts.append(formulas.some([value(formulas, name, rest, pointer), *reasons]))
-        regions: list[tuple[Dfa, list[int]]] = [(dfa.ALL, [])]
+        regions: list[tuple[Dfa, list[FormulaId]]] = [(dfa.ALL, [])]
         for each in seen:
             if each.free.is_empty:
                 continue
@@ -211,7 +211,7 @@ class ObjectConditions:
             parts.append(formulas.some([formulas.atom(Free(region, rest, pointer)), *reasons]))
         return formulas.every(parts)
 
-    def _seen(self, node: Node, condition: int, names: Names, *, own_rest: bool) -> Iterator[_Evaluated]:
+    def _seen(self, node: Node, condition: FormulaId, names: Names, *, own_rest: bool) -> Iterator[_Evaluated]:
         part, formulas = node.object, self._expander.formulas
         if part.additional is not None or (own_rest and part.unevaluated is not None):
             yield _Evaluated(condition, None, dfa.ALL)

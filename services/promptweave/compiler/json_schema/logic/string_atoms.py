@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.logic.formula import And, Formulas, Inexpressible, Or
+from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formulas, Inexpressible, Or
 from promptweave.compiler.regex import dfa as automaton
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.compiler.regex.ecma_parser import PatternError
@@ -23,7 +23,7 @@ class Length:
     high: int | None
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         options = []
         if self.low > 0:
             options.append(formulas.atom(Length(0, self.low - 1, self.pointer)))
@@ -40,7 +40,7 @@ class Matching:
     wanted: bool = True
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(Matching(self.source, not self.wanted, self.pointer))
 
 
@@ -51,7 +51,7 @@ class Formatted:
     name: str
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         why = "the negation of format cannot be enforced: validators may treat format as an annotation"
         return formulas.atom(Inexpressible(self.pointer, why, formulas.atom(self)))
 
@@ -64,14 +64,14 @@ class Among:
     wanted: bool = True
     pointer: str = field(default="", compare=False)
 
-    def negate(self, formulas: Formulas) -> int:
+    def negate(self, formulas: Formulas) -> FormulaId:
         return formulas.atom(Among(self.texts, not self.wanted, self.pointer))
 
 
 StringAtom = Length | Matching | Formatted | Among
 
 
-def string_language(formula: int, formulas: Formulas, within: Dfa) -> Dfa:
+def string_language(formula: FormulaId, formulas: Formulas, within: Dfa) -> Dfa:
     """Return the strings of `within` that satisfy a formula, possibly without long ones (MAX_TIGHT_STATES)."""
     low, high, at, rest = lengths_apart(formula, formulas)
     if high is not None and high < low:
@@ -80,7 +80,7 @@ def string_language(formula: int, formulas: Formulas, within: Dfa) -> Dfa:
     return _with_length(_at(at, lambda: automaton.intersection(said, within)), low, high, at)
 
 
-def lengths_apart(formula: int, formulas: Formulas) -> tuple[int, int | None, str, list[int]]:
+def lengths_apart(formula: FormulaId, formulas: Formulas) -> tuple[int, int | None, str, list[FormulaId]]:
     """Return the minimum and maximum length that a formula requires, their location, and its other parts."""
     low, high, at = 0, None, ""
     rest = []
@@ -104,7 +104,7 @@ def _with_length(dfa: Dfa, low: int, high: int | None, at: str) -> Dfa:
     return _at(at, lambda: automaton.limited(dfa, low, high))
 
 
-def language(formula: int, formulas: Formulas) -> Dfa:
+def language(formula: FormulaId, formulas: Formulas) -> Dfa:
     """Return the automaton of the strings that satisfy a formula."""
     value = formulas.values[formula]
     match value:
@@ -125,7 +125,7 @@ def language(formula: int, formulas: Formulas) -> Dfa:
     raise AssertionError(value)
 
 
-def widest(formula: int, formulas: Formulas) -> Dfa:
+def widest(formula: FormulaId, formulas: Formulas) -> Dfa:
     """Return all strings that any validator may accept for a formula; used to prove that formulas are disjoint.
 
     Raises PatternError and TooManyStatesError.
@@ -145,7 +145,7 @@ def widest(formula: int, formulas: Formulas) -> Dfa:
     return automaton.ALL
 
 
-def has_none(formula: int, formulas: Formulas) -> bool:
+def has_none(formula: FormulaId, formulas: Formulas) -> bool:
     """Return whether no string satisfies a formula, for any validator. Listed strings need no automata.
 
     Raises as `widest` does.
@@ -160,7 +160,7 @@ def has_none(formula: int, formulas: Formulas) -> bool:
     return widest(formula, formulas).is_empty
 
 
-def listed(formula: int, formulas: Formulas) -> list[str] | None:
+def listed(formula: FormulaId, formulas: Formulas) -> list[str] | None:
     """Return the strings that the schema lists, of which a formula accepts some or all; None if it lists none."""
     value = formulas.values[formula]
     match value:
@@ -196,7 +196,7 @@ def _at(pointer: str, make: Callable[[], Dfa]) -> Dfa:
         raise SchemaError("unsupported", pointer, f"{keyword} is too long; shorten it", keyword=keyword) from None
 
 
-def holds(formula: int, formulas: Formulas, text: str) -> bool:
+def holds(formula: FormulaId, formulas: Formulas, text: str) -> bool:
     """Return whether a string satisfies a formula."""
     value = formulas.values[formula]
     match value:
@@ -211,7 +211,7 @@ def holds(formula: int, formulas: Formulas, text: str) -> bool:
     return language(formula, formulas).accepts(text)
 
 
-def finite_texts(formula: int, formulas: Formulas) -> list[str] | None:
+def finite_texts(formula: FormulaId, formulas: Formulas) -> list[str] | None:
     """Return the strings that satisfy a formula if the schema lists them; else None."""
     value = formulas.values[formula]
     match value:

@@ -6,13 +6,22 @@ a value: which schemas hold, and which do not. 1 is the schema `true`.
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import NewType
 
 from promptweave.compiler.json_text import Json
 
-TRUE, FALSE = 1, -1
-
-Literal = int
+LiteralId = NewType("LiteralId", int)
 """A node's number, or its negative for the complement."""
+
+LiteralSet = frozenset[LiteralId]
+"""What a value must satisfy: all of these literals."""
+
+TRUE, FALSE = LiteralId(1), LiteralId(-1)
+
+
+def complement(literal: LiteralId) -> LiteralId:
+    """Return the literal that holds for exactly the other values."""
+    return LiteralId(-literal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +46,7 @@ class Bound:
 class Contains:
     """`contains` with its counts."""
 
-    item: Literal
+    item: LiteralId
     min: int
     max: int | None
 
@@ -46,29 +55,29 @@ class Contains:
 class ArrayPart:
     """The array keywords of a schema. `items` applies to the items after `prefix`; None: unspecified."""
 
-    prefix: tuple[Literal, ...] = ()
-    items: Literal | None = None
+    prefix: tuple[LiteralId, ...] = ()
+    items: LiteralId | None = None
     min: int = 0
     max: int | None = None
     contains: Contains | None = None
     unique: bool = False
-    unevaluated: Literal | None = None
+    unevaluated: LiteralId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectPart:
     """The object keywords of a schema. `patterns`: pattern → schema. None, for `additional` and others: unspecified."""
 
-    properties: tuple[tuple[str, Literal], ...] = ()
-    patterns: tuple[tuple[str, Literal], ...] = ()
-    additional: Literal | None = None
-    names: Literal | None = None
+    properties: tuple[tuple[str, LiteralId], ...] = ()
+    patterns: tuple[tuple[str, LiteralId], ...] = ()
+    additional: LiteralId | None = None
+    names: LiteralId | None = None
     required: tuple[str, ...] = ()
     min: int = 0
     max: int | None = None
     dependent_required: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    dependent_schemas: tuple[tuple[str, Literal], ...] = ()
-    unevaluated: Literal | None = None
+    dependent_schemas: tuple[tuple[str, LiteralId], ...] = ()
+    unevaluated: LiteralId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +90,7 @@ class Node:
     relaxed     keywords that are not enforced here, because that is impossible and leaving them out was allowed
     """
 
-    number: int
+    number: LiteralId
     pointer: str
     types: frozenset[str] | None = None
     members: tuple[Members, ...] = ()
@@ -92,11 +101,11 @@ class Node:
     format: str | None = None
     array: ArrayPart = ArrayPart()
     object: ObjectPart = ObjectPart()
-    every: tuple[Literal, ...] = ()
-    some: tuple[Literal, ...] = ()
-    one: tuple[Literal, ...] = ()
-    opposite: Literal | None = None
-    condition: tuple[Literal, Literal, Literal] | None = None
+    every: tuple[LiteralId, ...] = ()
+    some: tuple[LiteralId, ...] = ()
+    one: tuple[LiteralId, ...] = ()
+    opposite: LiteralId | None = None
+    condition: tuple[LiteralId, LiteralId, LiteralId] | None = None
     about_objects: bool = False
     relaxed: frozenset[str] = frozenset()
 

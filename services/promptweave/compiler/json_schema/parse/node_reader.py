@@ -8,7 +8,16 @@ from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.keywords import DRAFT_4, DRAFT_2019_09, DRAFT_2020_12, OBJECT_KEYWORDS, TYPES
 from promptweave.compiler.json_schema.parse.json_values import exact, is_names, is_number, is_whole, kind, unspeakable
 from promptweave.compiler.json_schema.parse.location import Location, SchemaWarning
-from promptweave.compiler.json_schema.parse.node import TRUE, ArrayPart, Bound, Contains, Literal, Members, Node, ObjectPart
+from promptweave.compiler.json_schema.parse.node import (
+    TRUE,
+    ArrayPart,
+    Bound,
+    Contains,
+    LiteralId,
+    Members,
+    Node,
+    ObjectPart,
+)
 from promptweave.compiler.json_text import Json, pointer_token
 from promptweave.compiler.regex.formats import FORMATS
 
@@ -18,15 +27,15 @@ class Subschemas(Protocol):
 
     @property
     def relaxed(self) -> frozenset[str]: ...
-    def read(self, schema: Json, place: Location) -> Literal: ...
-    def follow(self, keyword: str, reference: str, place: Location) -> Literal: ...
+    def read(self, schema: Json, place: Location) -> LiteralId: ...
+    def follow(self, keyword: str, reference: str, place: Location) -> LiteralId: ...
     def warn(self, warning: SchemaWarning) -> None: ...
 
 
 class NodeReader:
     """Reads the keywords of one schema."""
 
-    def __init__(self, subschemas: Subschemas, schema: dict[str, Json], place: Location, number: int) -> None:
+    def __init__(self, subschemas: Subschemas, schema: dict[str, Json], place: Location, number: LiteralId) -> None:
         self._subschemas = subschemas
         self._place = place
         self._number = number
@@ -94,16 +103,16 @@ class NodeReader:
         names = self._value(keyword, "an array of property names", is_names)
         return tuple(dict.fromkeys(names or ()))
 
-    def _schema_at(self, keyword: str) -> Literal | None:
+    def _schema_at(self, keyword: str) -> LiteralId | None:
         if keyword not in self._schema:
             return None
         return self._subschemas.read(self._schema[keyword], self._place.at(keyword))
 
-    def _schemas(self, keyword: str) -> tuple[Literal, ...]:
+    def _schemas(self, keyword: str) -> tuple[LiteralId, ...]:
         options = self._value(keyword, "a non-empty array of schemas", lambda value: isinstance(value, list) and bool(value))
         return tuple(self._subschemas.read(option, self._place.at(keyword, n)) for n, option in enumerate(options or ()))
 
-    def _schema_map(self, keyword: str) -> tuple[tuple[str, Literal], ...]:
+    def _schema_map(self, keyword: str) -> tuple[tuple[str, LiteralId], ...]:
         found = self._value(keyword, "an object", lambda value: isinstance(value, dict))
         pairs = (found or {}).items()
         for name, _ in pairs:
@@ -144,7 +153,7 @@ class NodeReader:
                     raise SchemaError("unsupported", pointer, why, keyword=keyword)
         return tuple(found)
 
-    def _every(self) -> tuple[Literal, ...]:
+    def _every(self) -> tuple[LiteralId, ...]:
         found = []
         for keyword in ("$ref", "$dynamicRef", "$recursiveRef"):
             reference = self._value(keyword, "a string", lambda value: isinstance(value, str))
@@ -152,7 +161,7 @@ class NodeReader:
                 found.append(self._subschemas.follow(keyword, reference, self._place.at(keyword)))
         return (*found, *self._schemas("allOf"))
 
-    def _condition(self) -> tuple[Literal, Literal, Literal] | None:
+    def _condition(self) -> tuple[LiteralId, LiteralId, LiteralId] | None:
         test = self._schema_at("if")
         if test is None:
             return None
@@ -249,7 +258,7 @@ class NodeReader:
             unevaluated=self._schema_at("unevaluatedProperties"),
         )
 
-    def _dependencies(self) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[tuple[str, Literal], ...]]:
+    def _dependencies(self) -> tuple[tuple[tuple[str, tuple[str, ...]], ...], tuple[tuple[str, LiteralId], ...]]:
         required: list[tuple[str, tuple[str, ...]]] = []
         schemas = list(self._schema_map("dependentSchemas"))
         for keyword in ("dependentRequired", "dependencies"):

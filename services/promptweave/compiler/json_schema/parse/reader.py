@@ -2,13 +2,12 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Any
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, REPLACEMENTS, Draft
 from promptweave.compiler.json_schema.parse.json_values import kind
 from promptweave.compiler.json_schema.parse.location import Location, SchemaWarning
-from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, Literal, Node
+from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Members, Node, complement
 from promptweave.compiler.json_schema.parse.node_reader import NodeReader
 from promptweave.compiler.json_schema.parse.references import References
 from promptweave.compiler.json_text import Json, pointer_token
@@ -27,12 +26,12 @@ class Reader:
     relaxed: frozenset[str] = frozenset()
     nodes: list[Node | None] = field(default_factory=lambda: [None, Node(TRUE, "")])
     warnings: list[SchemaWarning] = field(default_factory=list)
-    _numbers: dict[tuple[int | str, str], int] = field(default_factory=dict)
-    _waiting: deque[tuple[dict[str, Json], Location, int]] = field(default_factory=deque)
-    _meant: dict[Literal, Literal] = field(default_factory=dict)
+    _numbers: dict[tuple[int | str, str], LiteralId] = field(default_factory=dict)
+    _waiting: deque[tuple[dict[str, Json], Location, LiteralId]] = field(default_factory=deque)
+    _meant: dict[LiteralId, LiteralId] = field(default_factory=dict)
     _references: References | None = None
 
-    def root(self) -> Literal:
+    def root(self) -> LiteralId:
         """Read the document's root schema."""
         draft = DRAFT_2020_12
         if isinstance(self.document, dict) and "$schema" in self.document:
@@ -44,33 +43,33 @@ class Reader:
             self.nodes[waiting] = self._read(schema, place, waiting)
         return number
 
-    def node(self, number: Literal) -> Node:
+    def node(self, number: LiteralId) -> Node:
         """Return a node by number, ignoring the sign."""
         node = self.nodes[abs(number)]
         assert node is not None
         return node
 
-    def resolve(self, literal: Literal) -> Literal:
+    def resolve(self, literal: LiteralId) -> LiteralId:
         """Return what a literal stands for: if its schema is only a reference, the target schema."""
         if literal not in self._meant:
             seen, found = {abs(literal)}, literal
             while abs(found) > TRUE and self.node(found).is_reference:
                 (target,) = self.node(found).every
-                found = target if found > 0 else -target
+                found = target if found > 0 else complement(target)
                 if abs(found) in seen:
                     break
                 seen.add(abs(found))
             self._meant[literal] = found
         return self._meant[literal]
 
-    def read(self, schema: Json, place: Location, *, later: bool = False) -> Literal:
+    def read(self, schema: Json, place: Location, *, later: bool = False) -> LiteralId:
         """Return the number of a schema, reading it if it is new. `later`: queue it until everything being read is done."""
         if schema is True:
             return TRUE
         if schema is False:
             return FALSE
         if place.pointer in self.relaxed and isinstance(schema, dict):
-            return self.compound(place.pointer, silenced=frozenset({"all"}))
+            return self.compound(place.pointer, relaxed=frozenset({"all"}))
         if not isinstance(schema, dict):
             raise SchemaError("invalid", place.pointer, f"a schema must be an object or a boolean, not {kind(schema)}")
         if not schema:
@@ -88,7 +87,7 @@ class Reader:
                     "unsupported", place.pointer, f"more than {MAX_NODES} schemas in one document are not supported"
                 )
             # Registered before it is read, so that recursion terminates.
-            number = self._numbers[key] = len(self.nodes)
+            number = self._numbers[key] = LiteralId(len(self.nodes))
             self.nodes.append(None)
             if later:
                 self._waiting.append((schema, place, number))
@@ -96,7 +95,7 @@ class Reader:
                 self.nodes[number] = self._read(schema, place, number)
         return number
 
-    def _read(self, schema: dict[str, Json], place: Location, number: int) -> Node:
+    def _read(self, schema: dict[str, Json], place: Location, number: LiteralId) -> Node:
         name = place.draft.id
         if place.draft.is_old and "$ref" in schema:
             # Up to draft 7, all siblings of a reference are ignored, including $id.
@@ -143,7 +142,7 @@ class Reader:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def follow(self, keyword: str, reference: str, place: Location) -> Literal:
+    def follow(self, keyword: str, reference: str, place: Location) -> LiteralId:
         """Return the target schema of a reference."""
         assert self._references
         resolver = place.resolver or self._references.root
@@ -159,10 +158,21 @@ class Reader:
             draft = self._draft(contents["$schema"], pointer + "/$schema")
         return self.read(contents, Location(pointer, resolver, draft, 0, entered=True), later=True)
 
-    def compound(self, pointer: str, **parts: Any) -> Literal:
-        """Add a schema that is not in the document but is derived from it."""
-        self.nodes.append(Node(len(self.nodes), pointer, **parts))
-        return len(self.nodes) - 1
+    def compound(
+        self,
+        pointer: str,
+        *,
+        types: frozenset[str] | None = None,
+        members: tuple[Members, ...] = (),
+        some: tuple[LiteralId, ...] = (),
+        about_objects: bool = False,
+        relaxed: frozenset[str] = frozenset(),
+    ) -> LiteralId:
+        """Add a schema that is not in the document but is derived from it. The arguments are fields of its `Node`."""
+        number = LiteralId(len(self.nodes))
+        node = Node(number, pointer, types=types, members=members, some=some, about_objects=about_objects, relaxed=relaxed)
+        self.nodes.append(node)
+        return number
 
 
 def _plain_type(schema: dict[str, Json]) -> str | None:
