@@ -26,13 +26,6 @@ SERVICES = ("compiler", "inference", "output", "facade", "rpc", "cli")
 JSON_OBJECT = "`dict[str, Any]`, the same each time; issue 17 wants one definition"
 DEFINED_TWICE = {
     # (service, type) → the number of modules, and the reason.
-    ("compiler", "Call"): (2, "a call of the history; a pair of name and arguments, in the round trip of a profile"),
-    ("compiler", "Draft"): (
-        2,
-        "a version of JSON Schema, as the standard names it; a caller's grammar before it is made safe",
-    ),
-    ("compiler", "IdForm"): (2, "the ids that a template accepts; the ids that a model may generate"),
-    ("compiler", "LiteralSet"): (2, "`frozenset[Literal]` both times: schemas of an item, and of a property's value"),
     ("facade", "JsonObject"): (15, JSON_OBJECT),
     ("facade", "Operation"): (
         2,
@@ -56,10 +49,6 @@ STANDARD = {
 }
 HIDING = {
     # "package/module.py name" → the reason.
-    "compiler/json_schema/emit/unsatisfiable.py Never": "why no value is valid; `typing.Never` is not used in the package",
-    "compiler/json_schema/parse/node.py Literal": "logic's word for a formula or its complement; the name that HOUSE.md has",
-    "compiler/regex/ecma_parser.py Pattern": "ECMA-262's word for the root of a regular expression",
-    "compiler/regex/language.py Sequence": "concatenation of languages; `collections.abc.Sequence` is not used beside it",
     "facade/openai/responses/body.py Text": "OpenAI's object `text` of a Responses request",
     "inference/generation/request.py Text": "the field `text` of the contract's PromptSegment",
 }
@@ -69,23 +58,12 @@ RETIRED = {
     *("exactly", "facts", "fit", "forced", "gate", "gets_on", "household", "kept", "let_in", "meant", "near", "normalise"),
     *("normalised", "onemodel", "opposite", "pace", "party", "passing", "patient", "published", "pulse", "rest", "rests"),
     *("same", "saw", "settled", "shown", "side_engines", "silenced", "stand_in", "strange", "tagged", "together", "told"),
+    *("behaviour", "neighbours"),
     *("told_apart", "tokenise", "trouble", "turnend", "turn_end", "unserved", "watched", "what_may_come", "worth"),
 }
 """Names of before issue 17, and bare participles and adverbs: as whole names, without regard to case and leading `_`."""
 STILL_THERE = {
     # "package/module.py name" → why it may stay, or what to make of it.
-    "common/tracing.py _asked": "rename: whether the environment variables turn tracing on",
-    "compiler/json_schema/compile.py exactly": "rename: a context manager that turns Python's errors into SchemaError",
-    "compiler/messages/content_check.py certain": "rename: whether the texts are found apart from each other",
-    "compiler/messages/fallback.py _normalised": "rename: British spelling",
-    "compiler/messages/normalize.py normalise": "rename: British spelling, in a module that is spelled otherwise",
-    "compiler/profile/call_syntax.py rest": "the ordinary word: the remainder of a text",
-    "compiler/profile/documented_syntax.py described": "rename: the syntaxes that a prompt documents",
-    "compiler/profile/profile.py asked": "rename: returns the generation prompt",
-    "compiler/regex/ecma_parser.py rest": "the ordinary word: the remainder of the pattern",
-    "compiler/regex/ecma_to_dfa.py Rest": "the ordinary word: what follows a part of a pattern, a continuation",
-    "compiler/service/worker.py passing": "rename: whether a response depends on the clock",
-    "compiler/text_grammar/draft.py _beginnings": "rename: a sequence of nullable items by its first one that is not empty",
     "facade/anthropic/to_chat.py _asked": "rename: adds a block of a user message",
     "facade/backend/fan_out.py together": "rename: the fan-out",
     "facade/backend/models.py _meant": "rename: the models that a name matches",
@@ -103,9 +81,6 @@ STILL_THERE = {
     "inference/generation/fast_forward.py _forced": "forced text is what the module is about",
     "inference/generation/generate.py _together": "rename: a batch as one list of events",
     "inference/generation/token_regions.py _told": "rename: the positions of tokens whose region is known",
-    "output/grammar/derivative.py rest": "the ordinary word: the unread remainder of an expression",
-    "output/parse/transforms.py _Same": "rename: the identity transform",
-    "rpc/bearer_token.py _watched": "rename: the token's ReloadingFile",
 }
 
 
@@ -167,6 +142,19 @@ def test_a_type_is_defined_in_one_module_of_its_service() -> None:
     counts = Counter((service, name) for service, name, _ in places)
     found = {key: count for key, count in counts.items() if count > 1}
     assert found == {key: count for key, (count, _) in DEFINED_TWICE.items()}
+
+
+def test_a_limit_has_a_name_of_its_own() -> None:
+    """`MAX_...` says what it bounds: two modules with the same name bound different things."""
+    limits = Counter(
+        node.id
+        for folder in PACKAGES.values()
+        for path in folder.rglob("*.py")
+        for statement in ast.parse(path.read_text(encoding="utf-8")).body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id.startswith("MAX_")
+    )
+    assert [name for name, count in limits.items() if count > 1] == []
 
 
 def test_no_public_name_hides_one_of_the_standard_library() -> None:

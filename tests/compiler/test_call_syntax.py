@@ -7,7 +7,7 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import Profile, profile
-from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, Tool
+from promptweave.compiler.request import ChatRequest, JsonFormat, Message, Role, Tool, ToolCall
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.templates import template
 from tests.support.compiler.tool_calls import (
@@ -102,7 +102,7 @@ def test_whatever_the_grammar_says_is_a_valid_message(name: str, choice: str, pa
 @pytest.mark.parametrize("name", [name for name in SYNTAXES if name not in ("headed", "channels")])
 def test_reads_what_the_template_writes(name: str) -> None:
     """A call of the history, as the template writes it, is one that the grammar has."""
-    said = Message(Role.ASSISTANT, None, tool_calls=(Call("abcdefghi", "get_weather", '{"unit": "c", "n": 3}'),))
+    said = Message(Role.ASSISTANT, None, tool_calls=(ToolCall("abcdefghi", "get_weather", '{"unit": "c", "n": 3}'),))
     calls = profile_of(name).calls
     assert calls
     messages = (*WIDE_QUESTION.messages, said, Message(Role.USER, "zq"))
@@ -303,7 +303,7 @@ def test_functionary_v2_works_with_any_template(name: str, choice: str) -> None:
 def test_functionary_v2_says_to_whom() -> None:
     history = (
         Message(Role.USER, "q"),
-        Message(Role.ASSISTANT, "wait", tool_calls=(Call("c", "get_weather", '{"unit": "c"}'),)),
+        Message(Role.ASSISTANT, "wait", tool_calls=(ToolCall("c", "get_weather", '{"unit": "c"}'),)),
         Message(Role.TOOL, "sunny", tool_call_id="c"),
     )
     compiled = compile_prompt(replace(WIDE_QUESTION, messages=history, style="functionary_v2"), template("tagged"))
@@ -415,7 +415,7 @@ def test_arguments_are_written_as_the_template_writes_them() -> None:
     written = f'<call>{{"name": "f", "arguments": {arguments}}}</call>'
     assert accepts(grammar, written.removeprefix(compiled.syntax.prefix))
     assert not accepts(grammar, written.replace("1,2", "1, 2").removeprefix(compiled.syntax.prefix))
-    history = (*asked.messages, Message(Role.ASSISTANT, None, tool_calls=(Call("1", "f", arguments),)))
+    history = (*asked.messages, Message(Role.ASSISTANT, None, tool_calls=(ToolCall("1", "f", arguments),)))
     assert (
         written
         in compile_prompt(replace(asked, messages=(*history, Message(Role.TOOL, "1", tool_call_id="1"))), compact).prompt

@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
-from promptweave.compiler.request import Call, Message, Role
+from promptweave.compiler.request import Message, Role, ToolCall
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.tool_calls import CHOICES, WIDE_QUESTION, check_samples, check_splits, read
 
@@ -60,7 +60,7 @@ def test_derives(name: str) -> None:
     source, written = DERIVED[name]
     known = profile(source)
     assert known.style == "native", known.notes
-    call = Call("c", "get_weather", '{"unit": "c", "n": 3}')
+    call = ToolCall("c", "get_weather", '{"unit": "c", "n": 3}')
     messages = (*WIDE_QUESTION.messages, Message(Role.ASSISTANT, None, tool_calls=(call,)), Message(Role.USER, "q"))
     compiled = compile_prompt(replace(WIDE_QUESTION, messages=messages), source)
     assert compiled.style == "native"

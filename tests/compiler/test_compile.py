@@ -9,7 +9,7 @@ import pytest
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import CompilerError, RequestError, SchemaError, TemplateError, UnsupportedError
 from promptweave.compiler.profile.profile import profile
-from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool, ToolChoice
+from promptweave.compiler.request import ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool, ToolCall, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.message import ParsedMessage
 from tests.support.compiler.templates import CORPUS, template
@@ -83,7 +83,7 @@ def test_generic_style_explains_itself_in_the_prompt() -> None:
 def test_history_is_shown(style: str) -> None:
     history = (
         Message(Role.USER, "q1"),
-        Message(Role.ASSISTANT, "let me see", tool_calls=(Call("c1", "get_weather", '{"city": "Rome"}'),)),
+        Message(Role.ASSISTANT, "let me see", tool_calls=(ToolCall("c1", "get_weather", '{"city": "Rome"}'),)),
         Message(Role.TOOL, "sunny", tool_call_id="c1"),
         Message(Role.ASSISTANT, "It is sunny."),
         Message(Role.USER, "q2"),
@@ -193,7 +193,7 @@ def test_what_is_not_exact_is_said_and_checked() -> None:
         pytest.param(
             replace(
                 QUESTION,
-                messages=(Message(Role.USER, "q"), Message(Role.ASSISTANT, tool_calls=(Call("c", "get_weather", "{"),))),
+                messages=(Message(Role.USER, "q"), Message(Role.ASSISTANT, tool_calls=(ToolCall("c", "get_weather", "{"),))),
             ),
             RequestError,
             "/messages/1/tool_calls/0/function/arguments",

@@ -9,7 +9,7 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError
-from promptweave.compiler.request import Call, ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolChoice
+from promptweave.compiler.request import ChatRequest, GrammarSyntax, Message, Role, TextGrammar, Tool, ToolCall, ToolChoice
 from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.compiler.test_text_grammar import CALCULATOR, language
@@ -79,7 +79,7 @@ def test_the_input_is_the_text_that_the_arguments_spell() -> None:
 
 
 def test_the_history_shows_calls_as_they_are_to_be_written() -> None:
-    call = Call("call_1", "run", input_arguments("ls 'a b'"))
+    call = ToolCall("call_1", "run", input_arguments("ls 'a b'"))
     history = (
         Message(Role.USER, "List it."),
         Message(Role.ASSISTANT, None, tool_calls=(call,)),

@@ -7,7 +7,7 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
-from promptweave.compiler.request import Call, Message, Role, Tool
+from promptweave.compiler.request import Message, Role, Tool, ToolCall
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.tool_calls import CHOICES, QUESTION, WIDE_QUESTION, check_samples, check_splits, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
@@ -34,7 +34,7 @@ CALLS = {
 }
 HISTORY = (
     *QUESTION.messages,
-    Message(Role.ASSISTANT, "wait", tool_calls=(Call("c", "get_weather", '{"unit": "c", "n": 3}'),)),
+    Message(Role.ASSISTANT, "wait", tool_calls=(ToolCall("c", "get_weather", '{"unit": "c", "n": 3}'),)),
     Message(Role.TOOL, "sunny", tool_call_id="c"),
 )
 
@@ -66,7 +66,7 @@ def test_told_calls_are_enforced(name: str, choice: str) -> None:
 
 
 def test_results_of_calls_that_are_text_stand_in_their_order() -> None:
-    called = tuple(Call(name, "get_weather", '{"unit": "c", "n": 3}') for name in "ab")
+    called = tuple(ToolCall(name, "get_weather", '{"unit": "c", "n": 3}') for name in "ab")
     results = (Message(Role.TOOL, "second", tool_call_id="b"), Message(Role.TOOL, "first", tool_call_id="a"))
     messages = (*QUESTION.messages, Message(Role.ASSISTANT, None, tool_calls=called), *results)
     prompt = compile_prompt(replace(WIDE_QUESTION, messages=messages), told("phrase")).prompt
@@ -123,7 +123,7 @@ def test_python_s_literals_keep_to_the_schema_at_any_depth() -> None:
     assert accepts(grammar, text)
     for wrong in (text.replace("2}", "3}"), text.replace('a\\"b', "a"), text.replace("None", "null")):
         assert not accepts(grammar, wrong)
-    called = Message(Role.ASSISTANT, None, tool_calls=(Call("c", "f", json.dumps(meant)),))
+    called = Message(Role.ASSISTANT, None, tool_calls=(ToolCall("c", "f", json.dumps(meant)),))
     assert text in compile_prompt(replace(request, messages=(*QUESTION.messages, called)), _CODE).prompt
     check_samples(request, compiled, 20)
     check_splits(compiled, 5)

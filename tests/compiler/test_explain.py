@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.explain.explain import Explanation, explain
-from promptweave.compiler.request import Call, ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool
+from promptweave.compiler.request import ChatRequest, JsonFormat, Message, Role, SchemaStyle, Tool, ToolCall
 from promptweave.compiler.template.chat_template import ChatTemplate
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,7 +22,7 @@ SCHEMA = {
 TALK = (
     Message(Role.SYSTEM, "Be brief."),
     Message(Role.USER, "Is it warm in Oslo?"),
-    Message(Role.ASSISTANT, None, tool_calls=(Call("abcdefghi", "weather", '{"city": "Oslo"}'),)),
+    Message(Role.ASSISTANT, None, tool_calls=(ToolCall("abcdefghi", "weather", '{"city": "Oslo"}'),)),
     Message(Role.TOOL, "11 degrees & rain", tool_call_id="abcdefghi"),
     Message(Role.USER, "?"),
 )

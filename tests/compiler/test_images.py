@@ -14,7 +14,7 @@ from promptweave.compiler.errors import RequestError
 from promptweave.compiler.explain.explain import explain
 from promptweave.compiler.messages.images import IN_TEXT, MAX_PICTURES
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
-from promptweave.compiler.request import Call, ChatRequest, Message, Picture, Role, Tool, ToolChoice
+from promptweave.compiler.request import ChatRequest, Message, Picture, Role, Tool, ToolCall, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.images import BLUE, RED, image_file
 
@@ -164,7 +164,7 @@ def test_images_in_every_style_and_role(name: str, style: str) -> None:
     messages = (
         look("you are", role=Role.SYSTEM),
         look("see", shown(1, BLUE)),
-        Message(Role.ASSISTANT, "I look", tool_calls=(Call("call_1", "weather", '{"city": "Bonn"}'),)),
+        Message(Role.ASSISTANT, "I look", tool_calls=(ToolCall("call_1", "weather", '{"city": "Bonn"}'),)),
         Message(Role.TOOL, "a map: ", tool_call_id="call_1", pictures=(shown(7, RED),)),
         Message(Role.ASSISTANT, "well", pictures=(shown(0, BLUE),)),
         look("so?", shown(3, RED)),

@@ -11,9 +11,9 @@ from promptweave.compiler.errors import RequestError, TemplateError
 from promptweave.compiler.messages.normalize import as_template_messages
 from promptweave.compiler.messages.tool_history import exchange, ids, results_in_order
 from promptweave.compiler.messages.turns import Turn
-from promptweave.compiler.profile.capabilities import IdForm, SystemPlace, TemplateCapabilities
+from promptweave.compiler.profile.capabilities import AcceptedIds, SystemPlace, TemplateCapabilities
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
-from promptweave.compiler.request import Call, ChatRequest, Message, Role
+from promptweave.compiler.request import ChatRequest, Message, Role, ToolCall
 from promptweave.compiler.styles.functionary_v2 import FUNCTIONARY_V2
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.conversations import (
@@ -59,7 +59,7 @@ from tests.support.compiler.templates import CORPUS, NAMES, template
             TemplateCapabilities(
                 content_beside_calls=False,
                 results_in_call=True,
-                ids=IdForm.BY_NAME,
+                ids=AcceptedIds.BY_NAME,
                 requires_typed_content=True,
                 reasoning_beside_content=False,
             ),
@@ -74,7 +74,7 @@ from tests.support.compiler.templates import CORPUS, NAMES, template
                 assistant_first=False,
                 content_beside_calls=False,
                 user_after_result=False,
-                ids=IdForm.NINE,
+                ids=AcceptedIds.NINE,
                 ids_shown=True,
                 reasoning_beside_content=False,
             ),
@@ -256,7 +256,7 @@ def test_thoughts_in_old_contents_go_where_the_template_drops_them_and_stay_wher
 
 
 def test_calls_without_ids_are_answered_in_order() -> None:
-    calls = (Call("", "get_weather", '{"city": "Vaduz"}'), Call("", "get_weather", '{"city": "Quito"}'))
+    calls = (ToolCall("", "get_weather", '{"city": "Vaduz"}'), ToolCall("", "get_weather", '{"city": "Quito"}'))
     messages = (ASK, assistant(None, *calls), result("17 drizzle", None), result("25 sun", None))
     prompt, warnings = rendered(ChatRequest(messages, TOOLS), template("single"))
     assert prompt.index("Vaduz") < prompt.index("17 drizzle") < prompt.index("Quito") < prompt.index("25 sun")
@@ -265,10 +265,14 @@ def test_calls_without_ids_are_answered_in_order() -> None:
 
 AGAIN = (
     ASK,
-    assistant(None, Call("call_0", "get_weather", '{"city": "Vaduz"}'), Call("call_1", "get_time", '{"city": "Quito"}')),
+    assistant(
+        None, ToolCall("call_0", "get_weather", '{"city": "Vaduz"}'), ToolCall("call_1", "get_time", '{"city": "Quito"}')
+    ),
     result("25 sun", "call_1"),
     result("17 drizzle", "call_0"),
-    assistant(None, Call("call_1", "get_weather", '{"city": "Oslo"}'), Call("call_0", "get_time", '{"city": "Rome"}')),
+    assistant(
+        None, ToolCall("call_1", "get_weather", '{"city": "Oslo"}'), ToolCall("call_0", "get_time", '{"city": "Rome"}')
+    ),
     result("noon", "call_0"),
     result("3 snow", "call_1"),
 )
@@ -278,8 +282,10 @@ AGAIN = (
 def test_ids_in_the_templates_form_stay() -> None:
     """So the history is what the model wrote, and what the cache has. Ids that are used again get a number of their own."""
     written = ["functions.f:7", "functions.f:7", "call_0", "functions.g:1", "functions.f:3", "functions.f:03x"]
-    messages = [each for id_ in written for each in (assistant(None, Call(id_, "f", "{}")), result("done", id_))]
-    turns, _ = ids(tuple(Turn(each, place) for place, each in enumerate(messages)), TemplateCapabilities(ids=IdForm.BY_NAME))
+    messages = [each for id_ in written for each in (assistant(None, ToolCall(id_, "f", "{}")), result("done", id_))]
+    turns, _ = ids(
+        tuple(Turn(each, place) for place, each in enumerate(messages)), TemplateCapabilities(ids=AcceptedIds.BY_NAME)
+    )
     named = [call.id for turn in turns for call in turn.message.tool_calls]
     assert named == [f"functions.f:{number}" for number in (7, 1, 2, 3, 4, 5)]
     assert [turn.message.tool_call_id for turn in turns if turn.role is Role.TOOL] == named
@@ -291,7 +297,7 @@ def test_ids_that_are_used_again_mean_the_last_call() -> None:
     assert said == ["17 drizzle", "25 sun", "3 snow", "noon"]
     names = [each.get("name") for each in as_template_messages(turns, TemplateCapabilities()) if each["role"] == "tool"]
     assert names == ["get_time", "get_weather", "get_time", "get_weather"]
-    by_name, _ = ids(turns, TemplateCapabilities(ids=IdForm.BY_NAME))
+    by_name, _ = ids(turns, TemplateCapabilities(ids=AcceptedIds.BY_NAME))
     assert [turn.message.tool_call_id for turn in by_name if turn.role is Role.TOOL] == [
         "functions.get_time:1",
         "functions.get_weather:0",
@@ -398,7 +404,9 @@ def conversations(draw: st.DrawFn) -> ChatRequest:
         match draw(st.sampled_from(list(Role))):
             case Role.ASSISTANT:
                 calls = tuple(
-                    Call(draw(ids), draw(st.sampled_from(["get_weather", "other"])), f'{{"city": "value{next(number):03}"}}')
+                    ToolCall(
+                        draw(ids), draw(st.sampled_from(["get_weather", "other"])), f'{{"city": "value{next(number):03}"}}'
+                    )
                     for _ in range(draw(st.integers(0, 2)))
                 )
                 return assistant(text() or None, *calls, thought=text() or None)

@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.render.prompt import PromptRenderer
-from promptweave.compiler.request import Call, ChatRequest, Message, Role
+from promptweave.compiler.request import ChatRequest, Message, Role, ToolCall
 from promptweave.compiler.styles.registry import STYLES
 from tests.support.compiler.conversations import SHAPES
 from tests.support.compiler.templates import template
@@ -27,7 +27,7 @@ def test_one_renderer_serves_many_requests(name: str, style: str) -> None:
 
 
 def test_requests_and_their_warnings_stay_as_they_are() -> None:
-    thinking = Message(Role.ASSISTANT, "<think>hm</think>said", tool_calls=(Call("c1", "f", "{}"),))
+    thinking = Message(Role.ASSISTANT, "<think>hm</think>said", tool_calls=(ToolCall("c1", "f", "{}"),))
     request = ChatRequest((Message(Role.USER, "go"), thinking, Message(Role.TOOL, "x", tool_call_id="other")))
     before = repr(request)
     first, second = (compile_prompt(request, template("tagged")) for _ in range(2))

@@ -10,8 +10,8 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import RequestError, TemplateError, UnsupportedError
 from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.profile.profile import profile
-from promptweave.compiler.request import Call, JsonFormat, Message, Role, TextGrammar, ToolChoice
 from promptweave.compiler.request import GrammarSyntax as Syntax
+from promptweave.compiler.request import JsonFormat, Message, Role, TextGrammar, ToolCall, ToolChoice
 from promptweave.compiler.styles.registry import STYLES
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.function_tag_style import FUNCTION_TAG
@@ -25,7 +25,7 @@ CALLS = (
 )
 HISTORY = (
     Message(Role.USER, "How is it?"),
-    Message(Role.ASSISTANT, "Let me see.", tool_calls=(Call("c1", "get_weather", '{"city": "Rome"}'),)),
+    Message(Role.ASSISTANT, "Let me see.", tool_calls=(ToolCall("c1", "get_weather", '{"city": "Rome"}'),)),
     Message(Role.TOOL, "sunny", tool_call_id="c1"),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.request import Call, Message, Role, Tool
+from promptweave.compiler.request import Message, Role, Tool, ToolCall
 from tests.support.compiler.templates import template
 from tests.support.compiler.tool_calls import CHOICES, QUESTION, check_samples, check_splits, profile_of, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
@@ -79,7 +79,7 @@ def test_what_is_inside_keeps_to_its_schema(name: str, case: int) -> None:
         message, complete = read(compiled, text)
         assert complete
         assert json.loads(message.tool_calls[0].arguments) == meant
-        called = Message(Role.ASSISTANT, None, tool_calls=(Call("c", "f", json.dumps(meant)),))
+        called = Message(Role.ASSISTANT, None, tool_calls=(ToolCall("c", "f", json.dumps(meant)),))
         again = compile_prompt(
             replace(REQUEST, messages=(*QUESTION.messages, called, Message(Role.USER, "q"))), template(name)
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool, ToolChoice
+from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolCall, ToolChoice
 from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.errors import Code
@@ -66,7 +66,7 @@ async def test_a_call_its_result_and_another_call(stub: InferenceServiceStub, di
     assert before.calls == [("count", '{"n": 7}')]
     assert evaluated(before) > 1000
     for number in range(2):
-        called = Message(Role.ASSISTANT, tool_calls=(Call(f"call_{number}", "count", '{"n": 7}'),))
+        called = Message(Role.ASSISTANT, tool_calls=(ToolCall(f"call_{number}", "count", '{"n": 7}'),))
         result = Message(Role.TOOL, f"seven, for the {number}. time", tool_call_id=f"call_{number}")
         asked = replace(asked, messages=(*asked.messages, called, result))
         following = await turn(stub, asked)

@@ -175,7 +175,7 @@ def captures_content() -> bool:
 def tracing(role: str) -> Iterator[None]:
     """Trace this process during the block, if the environment requests it. If that is impossible, the reason is logged."""
     global _tracer, _provider
-    provider = _made(role) if _asked() else None
+    provider = _made(role) if _is_enabled() else None
     if provider is None:
         yield
         return
@@ -202,7 +202,7 @@ def stop_tracing() -> None:
         telling.join(_STOP_S)
 
 
-def _asked() -> bool:
+def _is_enabled() -> bool:
     """Return whether the environment requests traces.
 
     By the standard, spans go to port 4317 of this machine by default; here a variable has to be set.

@@ -33,7 +33,7 @@ def dumps(value: Json, separators: Separators = SPACED) -> str:
     return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
 
 
-MAX_DEPTH = 300
+MAX_JSON_DEPTH = 300
 """Maximum nesting of lists and objects, low enough for recursive code, including all libraries."""
 
 
@@ -41,7 +41,7 @@ class TooDeepError(ValueError):
     """A JSON value is nested too deeply; `pointer` is the path to it."""
 
     def __init__(self, pointer: str) -> None:
-        super().__init__(f"nested more than {MAX_DEPTH} levels deep")
+        super().__init__(f"nested more than {MAX_JSON_DEPTH} levels deep")
         self.pointer = pointer
 
 
@@ -49,14 +49,14 @@ def loads(text: str) -> Json:
     """Parse a JSON value.
 
     Raises ValueError for anything that is not JSON, including NaN, infinities and numbers that overflow; TooDeepError for
-    more than MAX_DEPTH levels.
+    more than MAX_JSON_DEPTH levels.
     """
     try:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         text.encode()  # a lone surrogate is not valid text
     except RecursionError:
         raise ValueError("nested too deeply") from None
-    if text.count("[") + text.count("{") > MAX_DEPTH:
+    if text.count("[") + text.count("{") > MAX_JSON_DEPTH:
         _check_depth(value)
     return value
 
@@ -70,7 +70,7 @@ def _check_depth(value: Json) -> None:
     waiting: list[tuple[Json, int, Any]] = [(value, 1, None)]
     while waiting:
         found, depth, way = waiting.pop()
-        if depth > MAX_DEPTH:
+        if depth > MAX_JSON_DEPTH:
             tokens: list[str] = []
             while way:
                 way, key = way

@@ -22,7 +22,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A tool call of the history. `arguments` is JSON text; for a custom tool it is `{"input": ...}`."""
 
     id: str
@@ -47,7 +47,7 @@ class Message:
     role: Role
     content: str | None = None
     name: str | None = None
-    tool_calls: tuple[Call, ...] = ()
+    tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     pictures: tuple[Picture, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from promptweave.rpc.error_interceptor import Behaviour, Context, Handler, HandlerInterceptor, wrapped
+from promptweave.rpc.error_interceptor import Behavior, Context, Handler, HandlerInterceptor, wrapped
 from promptweave.rpc.reloading_file import ReloadingFile
 from promptweave.rpc.security import Security, SecurityError
 
@@ -17,14 +17,14 @@ _OPEN = ("/grpc.health.v1.Health/",)
 
 def server_interceptors(security: Security) -> list[grpc.aio.ServerInterceptor]:
     """Return the interceptors that refuse calls without the token. Raises SecurityError."""
-    return [TokenInterceptor(_watched(security.token_file))] if security.token_file else []
+    return [TokenInterceptor(_reloading_token(security.token_file))] if security.token_file else []
 
 
 def client_interceptors(security: Security) -> list[grpc.aio.ClientInterceptor]:
     """Return the interceptors that add the token to each call. Raises SecurityError."""
     if not security.token_file:
         return []
-    own = _watched(security.token_file)
+    own = _reloading_token(security.token_file)
     return [TokenBringer(own), StreamTokenBringer(own)]
 
 
@@ -65,7 +65,7 @@ class StreamTokenBringer(_Bringer, grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(self._with_token(client_call_details), request)
 
 
-def _refusing(behaviour: Behaviour, kind: str) -> Behaviour:
+def _refusing(behavior: Behavior, kind: str) -> Behavior:
     async def call(request: object, context: Context) -> None:
         # The caller is a promptweave service: its own client gets an internal error, and this text is for its log.
         await context.abort(
@@ -75,7 +75,7 @@ def _refusing(behaviour: Behaviour, kind: str) -> Behaviour:
     return call
 
 
-def _watched(file: Path) -> ReloadingFile[str]:
+def _reloading_token(file: Path) -> ReloadingFile[str]:
     return ReloadingFile([file], lambda: _token(file), SecurityError)
 
 

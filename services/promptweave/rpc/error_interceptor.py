@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 # Quoted: the class is generic only in the stubs.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-Behaviour = Callable[..., Any]
+Behavior = Callable[..., Any]
 """The implementation of a method: takes a request, or several, and the context."""
 
 
@@ -50,10 +50,10 @@ class ErrorInterceptor(HandlerInterceptor):
     """Maps domain errors to their status. Other exceptions become INTERNAL with a fixed text, and are logged."""
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        return wrapped(handler, lambda behaviour, kind: _WRAPPERS[kind](behaviour, details.method))
+        return wrapped(handler, lambda behavior, kind: _WRAPPERS[kind](behavior, details.method))
 
 
-def wrapped(handler: Any, wrap: Callable[[Behaviour, str], Behaviour]) -> Handler:
+def wrapped(handler: Any, wrap: Callable[[Behavior, str], Behavior]) -> Handler:
     """Return the handler with the implementation that `wrap` makes from its own and its kind, such as `unary_unary`."""
     kind = f"{_SIDE[handler.request_streaming]}_{_SIDE[handler.response_streaming]}"
     made: Handler = getattr(grpc, f"{kind}_rpc_method_handler")(
@@ -73,20 +73,20 @@ def code_of(context: Context) -> str:
 _SIDE = {False: "unary", True: "stream"}
 
 
-def _answering(behaviour: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+def _answering(behavior: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
     async def call(request: Any, context: Context) -> Any:
         try:
-            return await behaviour(request, context)
+            return await behavior(request, context)
         except Exception as error:
             await _abort(context, error, method)
 
     return call
 
 
-def _streaming(behaviour: Callable[..., Any], method: str) -> Callable[..., Awaitable[None]]:
+def _streaming(behavior: Callable[..., Any], method: str) -> Callable[..., Awaitable[None]]:
     async def call(request: Any, context: Context) -> None:
         try:
-            responses: Awaitable[None] | AsyncGenerator[Any, None] = behaviour(request, context)
+            responses: Awaitable[None] | AsyncGenerator[Any, None] = behavior(request, context)
             if isinstance(responses, Awaitable):
                 await responses
                 return

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from promptweave.compiler.render.prompt import PromptRenderer
-from promptweave.compiler.request import Call, ChatRequest, Message, Role, Tool
+from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolCall
 from promptweave.compiler.styles.native import NATIVE
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
@@ -41,7 +41,7 @@ def user(text: str) -> Message:
     return Message(Role.USER, text)
 
 
-def assistant(text: str | None = None, *calls: Call, thought: str | None = None) -> Message:
+def assistant(text: str | None = None, *calls: ToolCall, thought: str | None = None) -> Message:
     return Message(Role.ASSISTANT, text, tool_calls=calls, reasoning_content=thought)
 
 
@@ -49,8 +49,8 @@ def result(text: str, id_: str | None) -> Message:
     return Message(Role.TOOL, text, tool_call_id=id_)
 
 
-def call(value: str, id_: str, name: str = "get_weather", key: str = "city") -> Call:
-    return Call(id_, name, json.dumps({key: value}))
+def call(value: str, id_: str, name: str = "get_weather", key: str = "city") -> ToolCall:
+    return ToolCall(id_, name, json.dumps({key: value}))
 
 
 LONG = "call_Wn4bYc0RkQ7mTz2LxVh9aS1p"
@@ -86,7 +86,9 @@ SHAPES: dict[str, Shape] = {
     "content null": Shape((ASK, assistant(None, ONE), result("17 degrees, drizzle", ONE.id)), TOOLS),
     "call, no result": Shape((ASK, assistant(None, ONE)), TOOLS),
     "call, no result, user": Shape((ASK, assistant(None, ONE), ASK2), TOOLS),
-    "no arguments": Shape((ASK, assistant(None, Call("abcdefgh1", "find_place", "{}")), result("17", "abcdefgh1")), TOOLS),
+    "no arguments": Shape(
+        (ASK, assistant(None, ToolCall("abcdefgh1", "find_place", "{}")), result("17", "abcdefgh1")), TOOLS
+    ),
     "preamble": Shape((ASK, assistant("Let me look outside.", ONE), result("17 degrees, drizzle", ONE.id)), TOOLS),
     "parallel": Shape((ASK, assistant(None, *TWO), result("17 drizzle", TWO[0].id), result("25 sun", TWO[1].id)), TOOLS),
     "results swapped": Shape((ASK, assistant(None, *TWO), result("25 sun", TWO[1].id), result("17 mist", TWO[0].id)), TOOLS),

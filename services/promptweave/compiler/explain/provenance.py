@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.compiler.request import Call, ChatRequest, Message, Tool
+from promptweave.compiler.request import ChatRequest, Message, Tool, ToolCall
 
 _PRIVATE = range(0xF0000, 0xFFFFE)
 """Private-use characters (the Unicode Standard, section 23.5); `messages/special_token_marks.py` uses others."""
@@ -104,7 +104,7 @@ class ProvenanceTags:
             content=self._maybe(message.content, f"{path}/content"),
             reasoning_content=self._maybe(message.reasoning_content, f"{path}/reasoning_content"),
             tool_calls=tuple(
-                Call(call.id, self._text(call.name, at), dumps(self._deep(loads(call.arguments), at)))
+                ToolCall(call.id, self._text(call.name, at), dumps(self._deep(loads(call.arguments), at)))
                 for place, call in enumerate(message.tool_calls)
                 for at in (f"{path}/tool_calls/{place}",)
             ),

@@ -129,7 +129,7 @@ def embed_schema(
     with deadline():
         while True:
             try:
-                with exactly():
+                with compile_limits():
                     reader = Reader(schema, frozenset(loosened))
                     values = Values(reader, rules, separators, open_objects=open_objects, base=base)
                     root = _root(reader, values, object_root=object_root)
@@ -143,7 +143,7 @@ def embed_schema(
 
 
 @contextmanager
-def exactly() -> Iterator[None]:
+def compile_limits() -> Iterator[None]:
     """Limit the compile time, and convert Python's own limits to SchemaError."""
     try:
         with deadline():
@@ -162,8 +162,8 @@ def _root(reader: Reader, values: Values, *, object_root: bool) -> Expr:
         wanted.append(reader.compound("", types=frozenset({"object"}), about_objects=True))
     root = values.whole(wanted, "value")
     if not values.rules.can_end(root):
-        never = values.reason(root)
-        raise SchemaError("unsatisfiable", never.pointer, never.why)
+        reason = values.reason(root)
+        raise SchemaError("unsatisfiable", reason.pointer, reason.why)
     return root
 
 

@@ -30,7 +30,7 @@ _ALL = _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _UNTIL_7 | _UNTIL_2019 | _IN_
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Draft:
+class SchemaDraft:
     """A version of JSON Schema.
 
     name        as it appears in messages
@@ -53,13 +53,13 @@ class Draft:
         return "dependencies" in self.enforced
 
 
-DRAFT_4 = Draft("4", _IN_4 | _UNTIL_7 | _UNTIL_2019, "id")
-DRAFT_6 = Draft("6", DRAFT_4.enforced | _SINCE_6)
-DRAFT_7 = Draft("7", DRAFT_6.enforced | _SINCE_7)
-DRAFT_2019_09 = Draft("2019-09", _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _UNTIL_2019 | _IN_2019)
-DRAFT_2020_12 = Draft("2020-12", _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _IN_2020)
+DRAFT_4 = SchemaDraft("4", _IN_4 | _UNTIL_7 | _UNTIL_2019, "id")
+DRAFT_6 = SchemaDraft("6", DRAFT_4.enforced | _SINCE_6)
+DRAFT_7 = SchemaDraft("7", DRAFT_6.enforced | _SINCE_7)
+DRAFT_2019_09 = SchemaDraft("2019-09", _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _UNTIL_2019 | _IN_2019)
+DRAFT_2020_12 = SchemaDraft("2020-12", _IN_4 | _SINCE_6 | _SINCE_7 | _SINCE_2019 | _IN_2020)
 
-DRAFTS: dict[str, Draft] = {
+DRAFTS: dict[str, SchemaDraft] = {
     "json-schema.org/draft/2020-12/schema": DRAFT_2020_12,
     "json-schema.org/draft/2019-09/schema": DRAFT_2019_09,
     "json-schema.org/draft-07/schema": DRAFT_7,

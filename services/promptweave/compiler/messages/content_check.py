@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.compiler.request import Call, Message, Role, Tool
+from promptweave.compiler.request import Message, Role, Tool, ToolCall
 
 _CERTAIN = 16
 """Minimum length, in characters, of a text that is not found by chance."""
@@ -39,7 +39,7 @@ class ContentCheck:
         """Return the pieces that the prompt does not contain."""
         return [piece for piece in pieces if not (self._holds(piece.text) or self._holds_parts(piece.text))]
 
-    def certain(self, pieces: Sequence[ExpectedText], others: Sequence[str]) -> bool:
+    def are_in_order(self, pieces: Sequence[ExpectedText], others: Sequence[str]) -> bool:
         """Return whether the pieces follow one another, none inside another: then none was lost and only found by chance.
 
         `others`: texts that may also be in the prompt, and may quote the pieces.
@@ -148,7 +148,9 @@ def placeholder_conversation(messages: Sequence[Message]) -> tuple[Message, ...]
             content=other(message.content),
             reasoning_content=other(message.reasoning_content),
             tool_calls=tuple(
-                Call(call.id, next(words), dumps({next(words): next(words)} if call.arguments.strip("{} \n\t\r") else {}))
+                ToolCall(
+                    call.id, next(words), dumps({next(words): next(words)} if call.arguments.strip("{} \n\t\r") else {})
+                )
                 for call in message.tool_calls
             ),
         )

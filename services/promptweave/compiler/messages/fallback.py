@@ -19,7 +19,7 @@ from promptweave.compiler.messages.content_check import (
     placeholder_conversation,
 )
 from promptweave.compiler.messages.images import Pictures
-from promptweave.compiler.messages.normalize import normalise, transcript
+from promptweave.compiler.messages.normalize import normalize, transcript
 from promptweave.compiler.messages.turns import Turns
 from promptweave.compiler.profile.capabilities import SystemPlace, TemplateCapabilities
 from promptweave.compiler.request import Message, Tool
@@ -84,7 +84,7 @@ class Conversation:
         best: tuple[int, Fitted] | None = None
         tried: list[tuple[Turns, TemplateCapabilities]] = []
         for step, as_text in _fallback_ladder(able):
-            turns, warnings = self._normalised(self.messages, step, as_text)
+            turns, warnings = self._normalize(self.messages, step, as_text)
             if tried and tried[-1][0] == turns:
                 continue
             tried.append((turns, step))
@@ -106,10 +106,10 @@ class Conversation:
             raise failed
         return best[1]
 
-    def _normalised(
+    def _normalize(
         self, messages: Sequence[Message], able: TemplateCapabilities, as_text: bool
     ) -> tuple[Turns, list[CompileWarning]]:
-        turns, warnings = normalise(self.prepare(messages), able, tools=self.tools_given)
+        turns, warnings = normalize(self.prepare(messages), able, tools=self.tools_given)
         return transcript(turns) if as_text else (turns, warnings)
 
     def _lost(
@@ -118,12 +118,12 @@ class Conversation:
         kept = ContentCheck(prompt)
         lost = kept.missing(wanted)
         thoughts = [thought for message in self.messages if (thought := (message.reasoning_content or "").strip())]
-        if lost or kept.certain(wanted, thoughts):
+        if lost or kept.are_in_order(wanted, thoughts):
             return lost
         others = placeholder_conversation(self.messages)
 
         def missing() -> frozenset[str]:
-            found = ContentCheck(self.write(self._normalised(others, able, as_text)[0], able))
+            found = ContentCheck(self.write(self._normalize(others, able, as_text)[0], able))
             return frozenset(piece.path for piece in found.missing(pieces(others, self.tools)))
 
         of = (self.variables, others, able, as_text)

@@ -7,7 +7,7 @@ The order matters, since each pass may create work for later ones:
     exchange     calls and results: one call per turn, text in a separate turn, or all of it as text tool_history.py
     system       messages after the first position move to the next user message; or all of them do
     alone        a system message alone becomes a user message
-    neighbours   adjacent messages of one role are joined
+    neighbors    adjacent messages of one role are joined
     beginning    a conversation that the assistant begins gets an empty user turn first
 
 Nothing is dropped. Changes to what the model sees are reported in warnings, with the message's path.
@@ -28,7 +28,7 @@ from promptweave.compiler.request import Message, Role
 from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
 from promptweave.compiler.warnings import CompileWarning
 
-__all__ = ["CompileWarning", "as_template_messages", "check_history", "normalise"]
+__all__ = ["CompileWarning", "as_template_messages", "check_history", "normalize"]
 
 
 def check_history(messages: Sequence[Message]) -> None:
@@ -49,7 +49,7 @@ def check_history(messages: Sequence[Message]) -> None:
                 raise RequestError("arguments must be a JSON object", path=path)
 
 
-def normalise(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:
+def normalize(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:
     """Return the conversation as the template accepts it. `tools`: the template also receives the request's tools."""
     passes: tuple[Callable[[Turns, TemplateCapabilities], Passed], ...] = (
         roles,
@@ -57,7 +57,7 @@ def normalise(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passe
         partial(exchange, tools=tools),
         system,
         alone,
-        neighbours,
+        neighbors,
         beginning,
     )
     warnings: list[CompileWarning] = []
@@ -144,7 +144,7 @@ def alone(turns: Turns, able: TemplateCapabilities) -> Passed:
     return tuple(replaced(turn, role=Role.USER) for turn in turns), warnings
 
 
-def neighbours(turns: Turns, able: TemplateCapabilities) -> Passed:
+def neighbors(turns: Turns, able: TemplateCapabilities) -> Passed:
     """Join adjacent messages of one role if the template requires alternating roles; it may not count turns of calls."""
     wanted = {Role.USER: able.consecutive_users, Role.ASSISTANT: able.consecutive_assistants}
     done: list[Turn] = []

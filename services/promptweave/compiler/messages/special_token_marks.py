@@ -18,13 +18,13 @@ from typing import Any
 from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.request import (
     MAX_KNOWN_TOOLS,
-    Call,
     ChatRequest,
     JsonFormat,
     Message,
     Picture,
     TextGrammar,
     Tool,
+    ToolCall,
     private_characters,
 )
 from promptweave.compiler.template.chat_template import ChatTemplate
@@ -114,7 +114,7 @@ class _Marker:
             reasoning_content=self._maybe(message.reasoning_content),
             tool_call_id=self._maybe(message.tool_call_id),
             tool_calls=tuple(
-                Call(self._insert(call.id), self._insert(call.name), self._insert(call.arguments))
+                ToolCall(self._insert(call.id), self._insert(call.name), self._insert(call.arguments))
                 for call in message.tool_calls
             ),
         )

@@ -9,7 +9,7 @@ from itertools import chain, count
 
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, paragraphs, replaced
-from promptweave.compiler.profile.capabilities import IdForm, TemplateCapabilities
+from promptweave.compiler.profile.capabilities import AcceptedIds, TemplateCapabilities
 from promptweave.compiler.request import Message, Role
 from promptweave.compiler.warnings import CompileWarning
 
@@ -23,9 +23,9 @@ def ids(turns: Turns, able: TemplateCapabilities) -> Passed:
     If a client reuses an id, a result belongs to the last call before it. Ids are not text: no warning.
     """
     turns = _with_ids(turns)
-    if able.ids is IdForm.ANY:
+    if able.ids is AcceptedIds.ANY:
         return turns, []
-    if able.ids is IdForm.NINE:
+    if able.ids is AcceptedIds.NINE:
         return tuple(_renamed(turn, _NineForm()) for turn in turns), []
     return tuple(_by_name(turns)), []
 

@@ -13,11 +13,11 @@ from promptweave.compiler.json_text import COMPACT, SPACED, Separators, dumps
 from promptweave.compiler.markup import TAG, common_prefix, tags, whole_tags
 from promptweave.compiler.profile.argument_syntax import Arguments, derive_arguments
 from promptweave.compiler.profile.call_slots import ID, CallShape, Written, find_json, index_before, shape_of, split_index
-from promptweave.compiler.profile.documented_syntax import described
-from promptweave.compiler.profile.round_trip import Call, Verifier, less_and_less
+from promptweave.compiler.profile.documented_syntax import documented_syntaxes
+from promptweave.compiler.profile.round_trip import ProbeCall, Verifier, less_and_less
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.arguments import KEY
-from promptweave.compiler.styles.calls import CallSyntax, IdForm, Slot, SyntaxPiece
+from promptweave.compiler.styles.calls import CallSyntax, GeneratedIds, Slot, SyntaxPiece
 from promptweave.compiler.styles.calls_as_content import CalledTool, write_answer
 
 SEEN: dict[str, Any] = {"zqkey": "zqvalue"}
@@ -46,7 +46,7 @@ class Shape:
     written: CallSyntax | None = None
     """If set, calls are part of the content, in this syntax."""
 
-    def message(self, called: tuple[Call, ...], content: str | None = None, identifier: str = ID) -> dict[str, Any]:
+    def message(self, called: tuple[ProbeCall, ...], content: str | None = None, identifier: str = ID) -> dict[str, Any]:
         """Return a message with calls."""
         if self.written:
             text = write_answer(self.written, PLAIN, content, (CalledTool(*call) for call in called))
@@ -88,7 +88,7 @@ def derive_calls(render: Renderer, head: str, header: str, turn_end: str) -> Der
     how = "derived from the template, and verified by a round trip"
     if not syntax:
         teller = _Deriver(render, head, header, turn_end)
-        syntax = next(filter(None, map(teller.verified_as_content, described(render.tools_shown()))), None)
+        syntax = next(filter(None, map(teller.verified_as_content, documented_syntaxes(render.tools_shown()))), None)
         deriver = teller if syntax else deriver
         how = "documented in the prompt, and verified by a round trip; calls in the history are passed as content"
     if not syntax:
@@ -126,7 +126,7 @@ class _Deriver:
                 usable.append(self.shape)
         return usable[0] if usable else SHAPE
 
-    def body(self, *called: Call, content: str | None = None, identifier: str = ID) -> str | None:
+    def body(self, *called: ProbeCall, content: str | None = None, identifier: str = ID) -> str | None:
         """Return the assistant's text for these calls, up to the turn's end; None if the template does not render them."""
         turn = self._render.turn(self.shape.message(called, content, identifier), tools=True)
         if turn is None or not turn.startswith(self._head) or not all(name in turn for name, _ in called):
@@ -177,12 +177,12 @@ class _Deriver:
         """Return the shape of a call whose arguments are not one JSON object."""
         opening, _, _ = body.partition("zqtool")
 
-        def rest(arguments: dict[str, Any]) -> str | None:
+        def arguments_text(arguments: dict[str, Any]) -> str | None:
             written = self.body(("zqtool", arguments))
             start = opening + "zqtool"
             return written.removeprefix(start) if written and written.startswith(start) else None
 
-        found, why = derive_arguments(rest, self.notes)
+        found, why = derive_arguments(arguments_text, self.notes)
         if found is None:
             return None, f"the arguments are not rendered as JSON: {why}"
         self._arguments = found
@@ -244,14 +244,14 @@ class _Deriver:
             pieces = [Slot.INDEX, after, *pieces]
         return tuple(piece for piece in pieces if piece != ""), between, opening
 
-    def _ids(self) -> IdForm:
+    def _ids(self) -> GeneratedIds:
         """Return which ids the template accepts: some require exactly nine letters and digits."""
         letters = string.ascii_letters + string.digits
         body = self.body(("zqtool", SEEN), identifier=LONG_ID)
         if body is not None and LONG_ID in body:
-            return IdForm(letters + "_-")
+            return GeneratedIds(letters + "_-")
         self.notes.append(f"call ids have {len(ID.format(1))} letters and digits")
-        return IdForm(letters, len(ID.format(1)))
+        return GeneratedIds(letters, len(ID.format(1)))
 
     def _separators(self) -> Separators:
         """Return the separators between the parts of arguments: compact if the template prints them so, otherwise spaced."""

@@ -17,7 +17,7 @@ class SystemPlace(Enum):
     NOWHERE = auto()
 
 
-class IdForm(Enum):
+class AcceptedIds(Enum):
     """The call ids that a template accepts."""
 
     ANY = auto()
@@ -57,7 +57,7 @@ class TemplateCapabilities:
     """Results are passed as `tool_responses` of the calling message, and rendered there; the role `tool` is unknown."""
     ids_shown: bool = False
     """Results include the id of their call."""
-    ids: IdForm = IdForm.ANY
+    ids: AcceptedIds = AcceptedIds.ANY
     requires_object_arguments: bool = True
     requires_null_content: bool = False
     """Without text beside calls, content must be null: an empty text hides the calls, or becomes a separate turn."""
@@ -88,8 +88,8 @@ class TemplateCapabilities:
             "two calls in one turn": self.calls and not self.supports_parallel_tool_calls,
             "text next to calls": self.calls and not self.content_beside_calls,
             "a user message directly after a tool result": self.calls and not self.user_after_result,
-            "call ids other than nine letters and digits": self.ids is IdForm.NINE,
-            "call ids other than `functions.NAME:NUMBER`": self.ids is IdForm.BY_NAME,
+            "call ids other than nine letters and digits": self.ids is AcceptedIds.NINE,
+            "call ids other than `functions.NAME:NUMBER`": self.ids is AcceptedIds.BY_NAME,
             "arguments as an object": not self.requires_object_arguments,
             "empty text next to calls": self.requires_null_content,
             "tools without descriptions": not self.tools_undescribed,

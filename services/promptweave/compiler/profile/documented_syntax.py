@@ -51,7 +51,7 @@ _EXAMPLE = re.compile(
 )
 
 
-def described(shown: str) -> Iterator[CallSyntax]:
+def documented_syntaxes(shown: str) -> Iterator[CallSyntax]:
     """Yield the syntaxes that a prompt with tools describes."""
     for found in _EXAMPLE.finditer(shown):
         start, middle = found["start"].rstrip('"') + '"', '"' + found["middle"].lstrip('"')

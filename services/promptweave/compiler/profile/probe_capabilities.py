@@ -12,7 +12,7 @@ from typing import Any
 
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.profile.capabilities import THOUGHT, IdForm, SystemPlace, TemplateCapabilities
+from promptweave.compiler.profile.capabilities import THOUGHT, AcceptedIds, SystemPlace, TemplateCapabilities
 from promptweave.compiler.profile.image_syntax import picture_syntax
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
@@ -28,9 +28,9 @@ def _cached(source: str, bos: str, eos: str, named: tuple[tuple[str, str], ...])
     return _Prober(ChatTemplate(source, bos, eos, dict(named))).capabilities()
 
 
-_ID_FORMS = {IdForm.ANY: ("call_zqid0123456789abcdefgh", "call_zqid9876543210abcdefgh")}
-_ID_FORMS[IdForm.NINE] = ("zqid00001", "zqid00002")
-_ID_FORMS[IdForm.BY_NAME] = ("functions.zqname:0", "functions.zqother:1")
+_PROBE_IDS = {AcceptedIds.ANY: ("call_zqid0123456789abcdefgh", "call_zqid9876543210abcdefgh")}
+_PROBE_IDS[AcceptedIds.NINE] = ("zqid00001", "zqid00002")
+_PROBE_IDS[AcceptedIds.BY_NAME] = ("functions.zqname:0", "functions.zqother:1")
 
 _REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
 
@@ -52,7 +52,7 @@ class _Prober:
     def __init__(self, template: ChatTemplate) -> None:
         self._template = template
         self._as_parts = False
-        self._ids: Sequence[str] = _ID_FORMS[IdForm.ANY]
+        self._ids: Sequence[str] = _PROBE_IDS[AcceptedIds.ANY]
         self._as_object = True
         self._null = False
         self._in_call = False
@@ -124,16 +124,16 @@ class _Prober:
         order = [shown.find(text) for text in ("zqanswer", "zqname", result["content"])]
         return self._takes(_USER, beside, result, tools=tools) and order == sorted(order)
 
-    def _call_history(self) -> tuple[bool, bool, IdForm]:
+    def _call_history(self) -> tuple[bool, bool, AcceptedIds]:
         """Return whether calls and results are accepted, with tools and without, and the first id form that is."""
-        for tools, form in itertools.product((True, False), _ID_FORMS):
-            self._ids = _ID_FORMS[form]
+        for tools, form in itertools.product((True, False), _PROBE_IDS):
+            self._ids = _PROBE_IDS[form]
             for shape in self._shapes(tools=tools):
                 self._null, self._as_object = shape
                 if self._takes_exchange(tools=tools):
                     return tools, self._takes_exchange(tools=False), form
-        self._ids, self._null, self._as_object = _ID_FORMS[IdForm.ANY], False, True
-        return False, False, IdForm.ANY
+        self._ids, self._null, self._as_object = _PROBE_IDS[AcceptedIds.ANY], False, True
+        return False, False, AcceptedIds.ANY
 
     def _shapes(self, *, tools: bool) -> list[tuple[bool, bool]]:
         """Return the combinations of null content and object arguments, in the order in which to try them.

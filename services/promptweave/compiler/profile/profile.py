@@ -100,8 +100,8 @@ class Probe:
     @cached_property
     def always(self) -> str:
         """Return the text that the template always writes after all messages: an instruction, or a generation prompt."""
-        bare, asked, whole = self.render(USER), self.render(USER, prompt=True), self.render(USER, ANSWER)
-        if not (bare and asked and whole) or (whole.startswith(bare) and asked != bare):
+        bare, prompt, whole = self.render(USER), self.render(USER, prompt=True), self.render(USER, ANSWER)
+        if not (bare and prompt and whole) or (whole.startswith(bare) and prompt != bare):
             return ""
         suffix = common_suffix(bare, whole)
         found = [tag.end() for tag in TAG.finditer(suffix)]
@@ -120,13 +120,13 @@ class Probe:
             bare, whole = bare.removesuffix(self.always), whole.removesuffix(self.always)
         return whole.removeprefix(bare) if whole.startswith(bare) else None
 
-    def asked(self, variables: Mapping[str, Any] | None = None, *, tools: bool = False) -> str:
+    def generation_prompt(self, variables: Mapping[str, Any] | None = None, *, tools: bool = False) -> str:
         """Return the generation prompt."""
         bare = self.render(USER, variables=variables, tools=tools) or ""
-        asked = self.render(USER, prompt=True, variables=variables, tools=tools) or ""
-        if asked == bare:
+        prompt = self.render(USER, prompt=True, variables=variables, tools=tools) or ""
+        if prompt == bare:
             return self.always
-        return asked.removeprefix(bare) if asked.startswith(bare) else ""
+        return prompt.removeprefix(bare) if prompt.startswith(bare) else ""
 
     def tools_shown(self) -> str:
         """Return a prompt with tools."""
@@ -148,11 +148,11 @@ class Probe:
         if self.render(USER) is None:
             # Raise the template's own error.
             self._template.render([USER], add_generation_prompt=False, now=CLOCK)
-        generation_prompt = self.asked()
+        generation_prompt = self.generation_prompt()
         plain_head, _, turn_end = (self.turn(ANSWER) or generation_prompt).partition("zqcontent")
         self.reasoning = derive_reasoning(
             lambda message, variables: self.turn(message, variables=variables, tools=bool(message.get("tool_calls"))),
-            self.asked,
+            self.generation_prompt,
             [ANSWER, Shape().message((("zqtool", {"zqkey": "zqvalue"}),))],
             self._template.source_for(tools=True),
         )
@@ -228,8 +228,9 @@ class Probe:
             for value in values:
                 changed = self.render(USER, prompt=True, variables={name: value})
                 if changed is not None and changed != usual:
-                    asked = self.asked({name: value})
-                    what = f"changes the generation prompt to {asked!r}" if asked != self.asked() else "changes the prompt"
+                    prompt = self.generation_prompt({name: value})
+                    differs = prompt != self.generation_prompt()
+                    what = f"changes the generation prompt to {prompt!r}" if differs else "changes the prompt"
                     notes.append(f"{name}={value!r} {what}")
         return notes
 

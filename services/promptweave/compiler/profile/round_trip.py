@@ -14,7 +14,7 @@ from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from promptweave.output.tree import Node, Syntax
 
-Call = tuple[str, dict[str, Any]]
+ProbeCall = tuple[str, dict[str, Any]]
 
 UNSEEN: dict[str, Any] = {
     "flag": False,
@@ -54,9 +54,9 @@ class Verifier:
     def verify(self, syntax: CallSyntax) -> str:
         """Parse back calls that the derivation has not seen; return "" or the failure."""
         unseen = self._unseen(syntax)
-        one: Call = ("zqother", unseen)
-        other: Call = ("zqtool", {})
-        lists: list[list[Call]] = [[one], [other]]
+        one: ProbeCall = ("zqother", unseen)
+        other: ProbeCall = ("zqtool", {})
+        lists: list[list[ProbeCall]] = [[one], [other]]
         if syntax.between:
             lists += [[one, other], [other, one, one]]
         for some in lists:
@@ -73,7 +73,7 @@ class Verifier:
         writable: dict[str, Any] = _writable(UNSEEN, syntax.arguments)
         return {key: value for key, value in writable.items() if TYPES[type(value)] not in python}
 
-    def _read_back(self, syntax: CallSyntax, some: list[Call]) -> str:
+    def _read_back(self, syntax: CallSyntax, some: list[ProbeCall]) -> str:
         written = self._body(*some)
         if written is None:
             return "calls of other shapes cannot be rendered"

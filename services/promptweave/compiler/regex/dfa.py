@@ -14,7 +14,7 @@ from promptweave.compiler.deadline import check_deadline
 from promptweave.compiler.regex import charset
 from promptweave.compiler.regex.charset import UNIVERSE, Ranges
 
-MAX_STATES = 12_000
+MAX_DFA_STATES = 12_000
 """Maximum number of states of one automaton, before minimization."""
 
 DEAD = -1
@@ -26,7 +26,7 @@ State = Any
 class TooManyStatesError(Exception):
     """An automaton would need more states than are allowed."""
 
-    def __init__(self, limit: int = MAX_STATES) -> None:
+    def __init__(self, limit: int = MAX_DFA_STATES) -> None:
         super().__init__(f"more than {limit} states are required")
 
 
@@ -106,7 +106,7 @@ def build(
     accepts: Callable[[State], bool],
     classes: Sequence[Ranges],
     *,
-    limit: int = MAX_STATES,
+    limit: int = MAX_DFA_STATES,
 ) -> Dfa:
     """Build the minimal automaton of a machine defined by `step(state, class number)`; None: no transition."""
     number: dict[State, int] = {start: 0}
@@ -321,7 +321,7 @@ def limited(dfa: Dfa, low: int, high: int | None) -> Dfa:
     if low == 0 and high is None:
         return dfa
     top = low if high is None else high + 1
-    if top * len(dfa.table) > 40 * MAX_STATES:
+    if top * len(dfa.table) > 40 * MAX_DFA_STATES:
         raise TooManyStatesError
 
     def step(state: State, place: int) -> State | None:
@@ -348,8 +348,8 @@ def of_texts(texts: Iterable[str]) -> Dfa:
             if char not in table[state]:
                 table[state][char] = len(table)
                 table.append({})
-                if len(table) > 4 * MAX_STATES:
-                    raise TooManyStatesError(4 * MAX_STATES)
+                if len(table) > 4 * MAX_DFA_STATES:
+                    raise TooManyStatesError(4 * MAX_DFA_STATES)
             state = table[state][char]
         final.add(state)
     alphabet = sorted({char for row in table for char in row})

@@ -7,8 +7,8 @@ from promptweave.compiler.regex.charset import Ranges
 from promptweave.compiler.regex.language import OneOf
 from promptweave.compiler.regex.unicode_sets import class_set, property_set
 
-MAX_COUNT = 100_000
-MAX_NESTING = 60
+MAX_PATTERN_COUNT = 100_000
+MAX_PATTERN_NESTING = 60
 
 
 class PatternError(Exception):
@@ -19,21 +19,21 @@ class PatternError(Exception):
 class Series:
     """Items in order."""
 
-    items: tuple["Pattern", ...]
+    items: tuple["PatternNode", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """One of several alternatives."""
 
-    items: tuple["Pattern", ...]
+    items: tuple["PatternNode", ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Times:
     """`item` repeated `min` to `max` times (None: unbounded). Lazy and greedy match the same texts."""
 
-    item: "Pattern"
+    item: "PatternNode"
     min: int
     max: int | None
 
@@ -62,19 +62,19 @@ class Boundary:
 class Look:
     """A look-ahead or look-behind assertion."""
 
-    item: "Pattern"
+    item: "PatternNode"
     ahead: bool
     negated: bool
 
 
-Pattern = OneOf | Series | Options | Times | Start | End | Boundary | Look
+PatternNode = OneOf | Series | Options | Times | Start | End | Boundary | Look
 
 
-def parse(source: str, *, wide: bool = False) -> Pattern:
+def parse(source: str, *, wide: bool = False) -> PatternNode:
     """Parse a pattern. `wide`: as the most permissive validator reads it (`unicode_sets`). Raises PatternError."""
     reader = _Reader(source, wide)
     pattern = reader.options()
-    if reader.rest():
+    if reader.remainder():
         raise PatternError("unmatched )")
     return pattern
 
@@ -89,7 +89,7 @@ class _Reader:
         self._wide = wide
         self._depth = 0
 
-    def rest(self) -> str:
+    def remainder(self) -> str:
         return self._source[self._place :]
 
     def _peek(self, text: str) -> bool:
@@ -107,23 +107,23 @@ class _Reader:
         self._place += 1
         return self._source[self._place - 1]
 
-    def options(self) -> Pattern:
+    def options(self) -> PatternNode:
         self._depth += 1
-        if self._depth > MAX_NESTING:
-            raise PatternError(f"groups nested more than {MAX_NESTING} levels deep are not supported")
+        if self._depth > MAX_PATTERN_NESTING:
+            raise PatternError(f"groups nested more than {MAX_PATTERN_NESTING} levels deep are not supported")
         items = [self._series()]
         while self._take("|"):
             items.append(self._series())
         self._depth -= 1
         return items[0] if len(items) == 1 else Options(tuple(items))
 
-    def _series(self) -> Pattern:
-        items: list[Pattern] = []
-        while self.rest() and not self._peek("|") and not self._peek(")"):
+    def _series(self) -> PatternNode:
+        items: list[PatternNode] = []
+        while self.remainder() and not self._peek("|") and not self._peek(")"):
             items.append(self._counted(self._term()))
         return items[0] if len(items) == 1 else Series(tuple(items))
 
-    def _counted(self, item: Pattern) -> Pattern:
+    def _counted(self, item: PatternNode) -> PatternNode:
         count = self._count()
         if count is None:
             return item
@@ -140,7 +140,7 @@ class _Reader:
                 return count
         if not self._peek("{"):
             return None
-        inner, closing, _ = self.rest()[1:].partition("}")
+        inner, closing, _ = self.remainder()[1:].partition("}")
         low, comma, high = inner.partition(",")
         if closing and comma and not low and (not high or _number(high)):
             raise PatternError(f"{{{inner}}}: not every validator reads this as a count; use {{0,{high}}}")
@@ -150,11 +150,11 @@ class _Reader:
         least, most = int(low), (int(high) if high else None) if comma else int(low)
         if most is not None and most < least:
             raise PatternError(f"{{{inner}}}: numbers out of order")
-        if max(least, most or 0) > MAX_COUNT:
-            raise PatternError(f"{{{inner}}}: counts above {MAX_COUNT} are not supported")
+        if max(least, most or 0) > MAX_PATTERN_COUNT:
+            raise PatternError(f"{{{inner}}}: counts above {MAX_PATTERN_COUNT} are not supported")
         return least, most
 
-    def _term(self) -> Pattern:
+    def _term(self) -> PatternNode:
         char = self._next()
         match char:
             case "^":
@@ -178,7 +178,7 @@ class _Reader:
                 self._place += 1
         return OneOf(charset.of(char))
 
-    def _group(self) -> Pattern:
+    def _group(self) -> PatternNode:
         if not self._take("?"):
             return self._closed()
         for sign, ahead, negated in (("=", True, False), ("!", True, True), ("<=", False, False), ("<!", False, True)):
@@ -189,22 +189,22 @@ class _Reader:
                 self._wide ^= negated
                 return Look(inner, ahead, negated)
         if self._take("<") or self._take("P<"):
-            name, closing, _ = self.rest().partition(">")
+            name, closing, _ = self.remainder().partition(">")
             if not closing or not name.isidentifier():
                 raise PatternError("malformed group name")
             self._place += len(name) + 1
             return self._closed()
         if self._take(":"):
             return self._closed()
-        raise PatternError(f"(?{self.rest()[:1]}: flags and this kind of group are not supported")
+        raise PatternError(f"(?{self.remainder()[:1]}: flags and this kind of group are not supported")
 
-    def _closed(self) -> Pattern:
+    def _closed(self) -> PatternNode:
         inner = self.options()
         if not self._take(")"):
             raise PatternError("unmatched (")
         return inner
 
-    def _escape(self) -> Pattern:
+    def _escape(self) -> PatternNode:
         char = self._next()
         if char in "bB":
             return Boundary(char == "B", self._wide)
@@ -223,9 +223,9 @@ class _Reader:
     def _escaped_char(self, char: str) -> str:
         if char in _CONTROL:
             return _CONTROL[char]
-        if char == "0" and not self.rest()[:1].isdigit():
+        if char == "0" and not self.remainder()[:1].isdigit():
             return "\0"
-        if char == "c" and self.rest()[:1].isascii() and self.rest()[:1].isalpha():
+        if char == "c" and self.remainder()[:1].isascii() and self.remainder()[:1].isalpha():
             return chr(ord(self._next()) % 32)
         if char == "x":
             return chr(self._hex(2))
@@ -236,7 +236,7 @@ class _Reader:
         return char
 
     def _hex(self, digits: int) -> int:
-        text = self.rest()[:digits]
+        text = self.remainder()[:digits]
         if len(text) < digits or any(char not in "0123456789abcdefABCDEF" for char in text):
             raise PatternError("missing digits in an escape")
         self._place += digits
@@ -244,7 +244,7 @@ class _Reader:
 
     def _unicode_escape(self) -> str:
         if self._take("{"):
-            digits, closing, _ = self.rest().partition("}")
+            digits, closing, _ = self.remainder().partition("}")
             if not closing or not digits or len(digits) > 8 or any(c not in "0123456789abcdefABCDEF" for c in digits):
                 raise PatternError("malformed \\u{...}")
             self._place += len(digits) + 1
@@ -261,7 +261,7 @@ class _Reader:
     def _property(self, *, negated: bool) -> Ranges:
         if not self._take("{"):
             raise PatternError("\\p requires a property in braces")
-        name, closing, _ = self.rest().partition("}")
+        name, closing, _ = self.remainder().partition("}")
         if not closing:
             raise PatternError("\\p{ is not closed")
         self._place += len(name) + 1
@@ -274,7 +274,7 @@ class _Reader:
         negated = self._take("^")
         wide = self._wide ^ negated
         found: list[Ranges] = []
-        if self._peek("]") and "]" in self.rest()[1:]:
+        if self._peek("]") and "]" in self.remainder()[1:]:
             # Empty in ECMA-262; for some validators (Python's `re`) it begins a class that contains a bracket.
             raise PatternError(
                 "engines read an empty class differently; use \\] for a bracket or [\\s\\S] for any character"

@@ -16,8 +16,8 @@ from promptweave.compiler.regex.ecma_parser import (
     End,
     Look,
     Options,
-    Pattern,
     PatternError,
+    PatternNode,
     Series,
     Start,
     Times,
@@ -48,7 +48,7 @@ Before = str
 """The kind of the last character. In patterns without `\\b`, OTHER is any character. UNSURE: a word character for some
 validators only."""
 
-Rest = Callable[[Before], Language]
+Continuation = Callable[[Before], Language]
 """What follows, up to the end of the text."""
 
 
@@ -84,7 +84,7 @@ class _Lowering:
     def __init__(self, boundaries: bool) -> None:
         self._boundaries = boundaries
 
-    def whole(self, pattern: Pattern) -> Language:
+    def whole(self, pattern: PatternNode) -> Language:
         before: Language = EVERYTHING
         if isinstance(pattern, Series) and pattern.items and _is_look_behind(pattern.items[0]):
             look, pattern = pattern.items[0], Series(pattern.items[1:])
@@ -108,7 +108,7 @@ class _Lowering:
             parts[before] = either(EPSILON, parts.get(before, NOTHING))
         return parts
 
-    def _read(self, pattern: Pattern, rest: Rest, before: Before) -> Language:
+    def _read(self, pattern: PatternNode, rest: Continuation, before: Before) -> Language:
         match pattern:
             case Start():
                 return rest(before) if before == START else NOTHING
@@ -141,7 +141,7 @@ class _Lowering:
                 return self._times(item, low, high, rest, before)
         raise AssertionError(pattern)
 
-    def _before(self, item: Pattern, rest: Rest) -> Rest:
+    def _before(self, item: PatternNode, rest: Continuation) -> Continuation:
         known: dict[Before, Language] = {}
 
         def reading(before: Before) -> Language:
@@ -151,7 +151,7 @@ class _Lowering:
 
         return reading
 
-    def _times(self, item: Pattern, low: int, high: int | None, rest: Rest, before: Before) -> Language:
+    def _times(self, item: PatternNode, low: int, high: int | None, rest: Continuation, before: Before) -> Language:
         if high is None or high > MAX_UNROLLED:
             raise PatternError("assertions inside a repetition are only supported with a small bound")
         for number in range(high, 0, -1):
@@ -161,7 +161,7 @@ class _Lowering:
         return rest(before)
 
     @staticmethod
-    def _optional(once: Rest, without: Rest) -> Rest:
+    def _optional(once: Continuation, without: Continuation) -> Continuation:
         return lambda before: either(once(before), without(before))
 
 
@@ -183,15 +183,15 @@ def _boundary(boundary: Boundary, rest: Language, before: Before) -> Language:
     return both(either(EPSILON, after) if may_end else after, rest)
 
 
-def _is_look_behind(pattern: Pattern) -> bool:
+def _is_look_behind(pattern: PatternNode) -> bool:
     return isinstance(pattern, Look) and not pattern.ahead
 
 
-def _is_plain(pattern: Pattern) -> bool:
+def _is_plain(pattern: PatternNode) -> bool:
     return not _mentions(pattern, Start | End | Boundary | Look)
 
 
-def _mentions(pattern: Pattern, kind: type | UnionType) -> bool:
+def _mentions(pattern: PatternNode, kind: type | UnionType) -> bool:
     if isinstance(pattern, kind):
         return True
     match pattern:
@@ -202,7 +202,7 @@ def _mentions(pattern: Pattern, kind: type | UnionType) -> bool:
     return False
 
 
-def _plain(pattern: Pattern) -> Language:
+def _plain(pattern: PatternNode) -> Language:
     match pattern:
         case OneOf():
             return pattern

@@ -23,8 +23,8 @@ class OneOf:
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence:
-    """Items in order; `Sequence(())` is the empty text."""
+class Concatenation:
+    """Items in order; `Concatenation(())` is the empty text."""
 
     items: tuple["Language", ...]
 
@@ -60,9 +60,9 @@ class Not:
     item: "Language"
 
 
-Language = OneOf | Sequence | Either | Repeat | Both | Not
+Language = OneOf | Concatenation | Either | Repeat | Both | Not
 
-EPSILON = Sequence(())
+EPSILON = Concatenation(())
 NOTHING = Either(())
 ANY = OneOf(UNIVERSE)
 EVERYTHING = Repeat(ANY)
@@ -74,8 +74,8 @@ def sequence(*items: Language) -> Language:
     for item in items:
         if item == NOTHING:
             return NOTHING
-        flat.extend(item.items if isinstance(item, Sequence) else (item,))
-    return flat[0] if len(flat) == 1 else Sequence(tuple(flat))
+        flat.extend(item.items if isinstance(item, Concatenation) else (item,))
+    return flat[0] if len(flat) == 1 else Concatenation(tuple(flat))
 
 
 def either(*items: Language) -> Language:
@@ -105,7 +105,7 @@ def has_empty(language: Language) -> bool:
     match language:
         case OneOf():
             return False
-        case Sequence(items):
+        case Concatenation(items):
             return all(map(has_empty, items))
         case Either(items):
             return any(map(has_empty, items))
@@ -200,7 +200,7 @@ class _Positions:
                     return _Span(empty=False, first=0, last=0)
                 position = self._add(ranges)
                 return _Span(empty=False, first=position, last=position)
-            case Sequence(items):
+            case Concatenation(items):
                 span = _Span(empty=True, first=0, last=0)
                 for item in items:
                     span = self._joined(span, self._span(item))

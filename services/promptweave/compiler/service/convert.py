@@ -19,7 +19,6 @@ from promptweave.compiler.plan_cache import MAX_PLANS
 from promptweave.compiler.profile.profile import Profile
 from promptweave.compiler.request import (
     MAX_KNOWN_TOOLS,
-    Call,
     ChatRequest,
     GrammarSyntax,
     JsonFormat,
@@ -29,6 +28,7 @@ from promptweave.compiler.request import (
     SchemaStyle,
     TextGrammar,
     Tool,
+    ToolCall,
     ToolChoice,
 )
 from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
@@ -112,13 +112,13 @@ def _content(wire: chat_pb2.Message, path: str) -> tuple[str, tuple[Picture, ...
     return text, tuple(pictures)
 
 
-def _call(wire: chat_pb2.ToolCall, path: str) -> Call:
+def _call(wire: chat_pb2.ToolCall, path: str) -> ToolCall:
     kind = wire.WhichOneof("kind")
     if kind is None:
         raise RequestError("a tool call must be a function call or a custom tool call", path=path)
     if kind == "custom":
-        return Call(wire.id, wire.custom.name, input_arguments(wire.custom.input))
-    return Call(wire.id, wire.function.name, wire.function.arguments)
+        return ToolCall(wire.id, wire.custom.name, input_arguments(wire.custom.input))
+    return ToolCall(wire.id, wire.function.name, wire.function.arguments)
 
 
 def _tool(wire: chat_pb2.Tool, path: str) -> Tool:

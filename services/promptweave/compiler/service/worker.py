@@ -88,7 +88,7 @@ def parse_message(request: prompt_compiler_pb2.ParseRequest) -> prompt_compiler_
     return prompt_compiler_pb2.ParseResponse(message=message)
 
 
-def passing(request: Message) -> bool:
+def reads_clock(request: Message) -> bool:
     """Return whether the same request may get another response later."""
     if not isinstance(request, prompt_compiler_pb2.CompileRequest) or request.HasField("now"):
         return False
@@ -109,7 +109,7 @@ def answer(method: bytes, data: bytes) -> tuple[bytes, bytes]:
     try:
         request = kind.FromString(data)
         answered = run(request).SerializeToString()
-        return (ONCE if passing(request) else OK), answered
+        return (ONCE if reads_clock(request) else OK), answered
     except CompilerError as error:
         return ERROR, to_status(error).SerializeToString()
     except MemoryError:

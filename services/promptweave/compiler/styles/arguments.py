@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.compile import exactly
+from promptweave.compiler.json_schema.compile import compile_limits
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_schema.keywords import assertions
 from promptweave.compiler.json_text import TYPES, dumps, pointer_token
@@ -155,7 +155,7 @@ class _Reader:
     def _value(self, forms: Mapping[str, Form], schema: Any, at: str) -> Node:
         document = self._document(schema)
         try:
-            with exactly():
+            with compile_limits():
                 typed = TypedValues(document, self._rules)
                 return value_node(forms, document, typed, at, lambda name: self._inside(name, schema, at))
         except SchemaError as error:

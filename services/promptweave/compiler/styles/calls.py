@@ -39,7 +39,7 @@ SyntaxPiece = str | Slot
 
 
 @dataclass(frozen=True, slots=True)
-class IdForm:
+class GeneratedIds:
     """The ids that a model may generate: `length` characters of `alphabet`, or 1 to 40 of them if `length` is 0."""
 
     alphabet: str
@@ -65,7 +65,7 @@ class CallSyntax:
     closing: str
     between: str = ""
     lead: str = ""
-    ids: IdForm | None = None
+    ids: GeneratedIds | None = None
     indexed_ids: tuple[str, str] | None = None
     arguments: ArgumentSyntax | None = None
     separators: Separators = SPACED

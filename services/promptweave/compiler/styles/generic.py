@@ -9,7 +9,7 @@ from typing import Any
 
 from promptweave.compiler.json_schema.emit.json_grammar import scalar
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.compiler.request import Call, ChatRequest, Message, Role
+from promptweave.compiler.request import ChatRequest, Message, Role, ToolCall
 from promptweave.compiler.styles.calls import CallableTool
 from promptweave.compiler.styles.style import AnswerParts, StyleSyntax, TemplateSyntax
 from promptweave.compiler.styles.tool_text import tools_as_text
@@ -133,7 +133,7 @@ def _in_envelope(message: Message, result_is_json: bool) -> Message:
     return Message(Role.ASSISTANT, dumps({THOUGHT: thought, STEP: step}))
 
 
-def _as_json(call: Call) -> dict[str, Any]:
+def _as_json(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "name": call.name, "arguments": loads(call.arguments)}
 
 

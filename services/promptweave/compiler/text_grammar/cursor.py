@@ -2,10 +2,10 @@
 
 import re
 
-MAX_NESTING = 60
+MAX_GRAMMAR_NESTING = 60
 """Maximum depth of nested groups."""
 
-MAX_COUNT = 100_000
+MAX_GRAMMAR_COUNT = 100_000
 """Maximum count of a repetition."""
 
 _SHORT = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v", "b": "\b", "0": "\0"}
@@ -85,8 +85,8 @@ class Cursor:
     def enter(self) -> None:
         """Begin a group."""
         self._depth += 1
-        if self._depth > MAX_NESTING:
-            raise self.error(f"groups nested more than {MAX_NESTING} levels deep are not supported")
+        if self._depth > MAX_GRAMMAR_NESTING:
+            raise self.error(f"groups nested more than {MAX_GRAMMAR_NESTING} levels deep are not supported")
 
     def leave(self) -> None:
         """End a group."""
@@ -96,6 +96,6 @@ class Cursor:
         """Check and return the counts of a repetition."""
         if high is not None and high < low:
             raise self.error(f"repetition of {low} to {high} times: numbers out of order", at=at)
-        if max(low, high or 0) > MAX_COUNT:
-            raise self.error(f"counts above {MAX_COUNT} are not supported", at=at)
+        if max(low, high or 0) > MAX_GRAMMAR_COUNT:
+            raise self.error(f"counts above {MAX_GRAMMAR_COUNT} are not supported", at=at)
         return low, high

@@ -18,7 +18,7 @@ _NONEMPTY = " nonempty"
 
 
 @dataclass
-class Draft:
+class GrammarDraft:
     """Rules by name, and where in the text each is defined and first used."""
 
     cursor: Cursor
@@ -105,7 +105,7 @@ def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
             case Alt(items):
                 return alt(*(item for item in map(nonempty, items) if item != NOTHING))
             case Seq(items):
-                return alt(*(item for item in _beginnings(items) if item != NOTHING))
+                return alt(*(item for item in _by_first_nonempty(items) if item != NOTHING))
             case Rep(item, _, high):
                 inner = nonempty(item)
                 if inner == NOTHING or high == 0:
@@ -113,7 +113,7 @@ def _without_empty_items(rules: dict[str, Expr]) -> dict[str, Expr]:
                 return inner if high == 1 else Rep(inner, 1, high)
         return NOTHING
 
-    def _beginnings(items: tuple[Expr, ...]) -> Iterator[Expr]:
+    def _by_first_nonempty(items: tuple[Expr, ...]) -> Iterator[Expr]:
         """Split a sequence of items that may all be empty by its first nonempty item."""
         for place, item in enumerate(items):
             yield seq(nonempty(item), *map(rewritten, items[place + 1 :]))
@@ -158,7 +158,7 @@ def _factored(rules: dict[str, Expr]) -> dict[str, Expr]:
     return {name: factored(body) for name, body in rules.items()}
 
 
-def embedded(grammar: Grammar, draft: Draft, prefix: str) -> Expr:
+def embedded(grammar: Grammar, draft: GrammarDraft, prefix: str) -> Expr:
     """Embed another grammar in the draft; its rules get names that callers cannot use."""
 
     def renamed(expr: Expr) -> Expr:

@@ -20,7 +20,7 @@ from promptweave.compiler.text_grammar.gbnf_reader import read_gbnf
 from promptweave.compiler.text_grammar.lark_reader import read_lark
 from promptweave.output.grammar.expr import EMPTY, Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Rules, Seq, alt, seq
 
-MAX_CHARACTERS = 200_000
+MAX_DEFINITION_CHARACTERS = 200_000
 """The maximum length of a grammar's text."""
 
 
@@ -28,8 +28,8 @@ def read_text_grammar(grammar: TextGrammar) -> Grammar:
     """Parse a grammar. Raises RequestError and UnsupportedError, with the grammar's path."""
     error: CompilerError
     try:
-        if len(grammar.definition) > MAX_CHARACTERS:
-            raise GrammarTextError(f"more than {MAX_CHARACTERS} characters are not supported", unsupported=True)
+        if len(grammar.definition) > MAX_DEFINITION_CHARACTERS:
+            raise GrammarTextError(f"more than {MAX_DEFINITION_CHARACTERS} characters are not supported", unsupported=True)
         with deadline():
             return _read(grammar.syntax, grammar.definition)
     except GrammarTextError as found:

@@ -7,7 +7,7 @@ import re
 
 from promptweave.compiler.regex import charset
 from promptweave.compiler.text_grammar.cursor import Cursor
-from promptweave.compiler.text_grammar.draft import Draft
+from promptweave.compiler.text_grammar.draft import GrammarDraft
 from promptweave.output.grammar.expr import ANY_CHAR, Chars, Expr, Grammar, Lit, Rep, alt, seq
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]+")
@@ -21,7 +21,7 @@ _SIGNS: dict[str, tuple[int, int | None]] = {"*": (0, None), "+": (1, None), "?"
 def read_gbnf(text: str) -> Grammar:
     """Parse a grammar and make it safe for engines. Raises GrammarTextError."""
     cursor = Cursor(text)
-    draft = Draft(cursor, "root")
+    draft = GrammarDraft(cursor, "root")
     reader = _Reader(cursor, draft)
     cursor.match(_LINES)
     while not cursor.done:
@@ -31,7 +31,7 @@ def read_gbnf(text: str) -> Grammar:
 
 
 class _Reader:
-    def __init__(self, cursor: Cursor, draft: Draft) -> None:
+    def __init__(self, cursor: Cursor, draft: GrammarDraft) -> None:
         self._cursor = cursor
         self._draft = draft
 

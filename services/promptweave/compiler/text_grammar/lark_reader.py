@@ -13,7 +13,7 @@ from promptweave.compiler.regex.dfa import TooManyStatesError
 from promptweave.compiler.regex.ecma_parser import PatternError
 from promptweave.compiler.regex.ecma_to_dfa import whole_dfa
 from promptweave.compiler.text_grammar.cursor import Cursor
-from promptweave.compiler.text_grammar.draft import Draft, any_case, embedded
+from promptweave.compiler.text_grammar.draft import GrammarDraft, any_case, embedded
 from promptweave.compiler.text_grammar.lark_common import COMMON
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Chars, Expr, Grammar, Lit, Ref, Rep, Rules, alt, optional, seq
 
@@ -35,9 +35,9 @@ def read_lark(text: str) -> Grammar:
     return _read(text, "start").grammar()
 
 
-def _read(text: str, start: str) -> Draft:
+def _read(text: str, start: str) -> GrammarDraft:
     cursor = Cursor(text)
-    draft = Draft(cursor, start)
+    draft = GrammarDraft(cursor, start)
     reader = _Reader(cursor, draft, ignores=bool(re.search(r"^[ \t]*%ignore\b", text, re.MULTILINE)))
     cursor.match(_LINES)
     while not cursor.done:
@@ -48,7 +48,7 @@ def _read(text: str, start: str) -> Draft:
 
 
 class _Reader:
-    def __init__(self, cursor: Cursor, draft: Draft, *, ignores: bool) -> None:
+    def __init__(self, cursor: Cursor, draft: GrammarDraft, *, ignores: bool) -> None:
         self._cursor = cursor
         self._draft = draft
         self._ignores = ignores

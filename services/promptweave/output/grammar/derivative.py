@@ -47,7 +47,7 @@ class _Frame:
     def __init__(self, expr: Expr, low: int, high: int | None, below: "_Frame | None") -> None:
         self.expr, self.low, self.high, self.below = expr, low, high, below
 
-    def rest(self) -> Expr:
+    def remainder(self) -> Expr:
         """Return the unread remainder of the expression."""
         match self.expr:
             case Lit(text):
@@ -352,12 +352,12 @@ def _of_stacks(stacks: Iterable[_Frame | None]) -> Expr:
         if stack is None:
             may_end = True
         else:
-            heads.setdefault(stack.below, []).append(stack.rest())
+            heads.setdefault(stack.below, []).append(stack.remainder())
     choices = []
     for below, found in heads.items():
         parts = [alt(*sorted(found, key=repr))]
         while below is not None:
-            parts.append(below.rest())
+            parts.append(below.remainder())
             below = below.below
         choices.append(seq(*parts))
     # Sets are unordered, but the same derivative should have the same text.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
-MAX_STATES = 2_000
+MAX_SIMULTANEOUS_READINGS = 2_000
 """Maximum number of simultaneous readings of a prefix. Above, `is_viable_prefix` returns True: no caller relies on False
 in that case."""
 
@@ -19,16 +19,16 @@ def is_viable_prefix(grammar: Grammar, text: str) -> bool:
         states = {after for state in states for after in _read(state, char, grammar.rules)}
         if not states:
             return False
-        if len(states) > MAX_STATES:
+        if len(states) > MAX_SIMULTANEOUS_READINGS:
             return True
     return True
 
 
-MAX_WAYS, PROBED_CHARACTERS = 1_000, 24
+MAX_READINGS, PROBED_CHARACTERS = 1_000, 24
 
 
 def ambiguous_prefix(grammar: Grammar) -> str | None:
-    """Return a prefix that has more than `MAX_WAYS` readings, or None.
+    """Return a prefix that has more than `MAX_READINGS` readings, or None.
 
     A greedy search: it always follows the character with the most readings. An engine follows each reading for every token.
     The grammar must be as for `is_viable_prefix`.
@@ -42,7 +42,7 @@ def ambiguous_prefix(grammar: Grammar) -> str | None:
         after = {char: {new for state in states for new in _read(state, char, grammar.rules)} for char in nexts[:_TRIED]}
         char = max(after, key=lambda char: len(after[char]))
         text, states = text + char, after[char]
-        if len(states) > MAX_WAYS:
+        if len(states) > MAX_READINGS:
             return text
     return None
 

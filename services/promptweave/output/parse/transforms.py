@@ -22,7 +22,7 @@ class Transformer(Protocol):
         """Return the remaining transformed text at the end of the region."""
 
 
-class _Same:
+class _Identity:
     def push(self, text: str) -> str:
         return text
 
@@ -90,7 +90,7 @@ def transformer(kind: Transform) -> Transformer:
     """Create a transformer of the given kind."""
     match kind:
         case Transform.NONE:
-            return _Same()
+            return _Identity()
         case Transform.JSON_STRING_DECODE:
             return _JsonStringDecode()
         case Transform.JSON_STRING_ENCODE:

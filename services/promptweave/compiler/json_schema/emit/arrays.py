@@ -12,13 +12,13 @@ from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formu
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, LiteralSet, complement
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Ref, alt, seq
 
-MAX_STATES = 3_000
+MAX_ARRAY_STATES = 3_000
 """Maximum number of states of one array."""
 
-MAX_OPTIONS = 1_000
+MAX_ITEM_TRANSITIONS = 1_000
 """Maximum number of transitions from one state."""
 
-MAX_COMBINATIONS = 20_000
+MAX_ITEM_COMBINATIONS = 20_000
 """Maximum number of combinations examined to find the transitions."""
 
 MAX_DISTINCT = 8
@@ -73,9 +73,9 @@ class _ArrayPrinter:
 
     def _go(self, state: _State) -> Expr:
         if state not in self._names:
-            if len(self._names) >= MAX_STATES:
+            if len(self._names) >= MAX_ARRAY_STATES:
                 keyword = self._pointer.rpartition("/")[2]
-                why = f"{keyword}: the array keywords combined require more than {MAX_STATES} states; simplify them"
+                why = f"{keyword}: the array keywords combined require more than {MAX_ARRAY_STATES} states; simplify them"
                 raise SchemaError("unsupported", self._pointer, why, keyword=keyword)
             self._names[state] = self._rules.reserve(f"{self._hint}-rest")
             self._waiting.append(state)
@@ -192,7 +192,7 @@ class _ArrayPrinter:
                 found: list[tuple[LiteralSet, FormulaId]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self._next(part)
-                    if len(found) * len(more) > MAX_COMBINATIONS:
+                    if len(found) * len(more) > MAX_ITEM_COMBINATIONS:
                         self._too_many()
                     found = self._simplest(
                         (left | right, self._formulas.every([one, other]))
@@ -222,11 +222,11 @@ class _ArrayPrinter:
             if not any(each <= asked for each in known):
                 known[:] = [*(each for each in known if not asked <= each), asked]
         found = [(asked, after) for after, known in by_rest.items() for asked in known]
-        if len(found) > MAX_OPTIONS:
+        if len(found) > MAX_ITEM_TRANSITIONS:
             self._too_many()
         return found
 
     def _too_many(self) -> None:
         keyword = self._pointer.rpartition("/")[2]
-        why = f"{keyword}: the schemas of the items combine to more than {MAX_OPTIONS} cases; simplify them"
+        why = f"{keyword}: the schemas of the items combine to more than {MAX_ITEM_TRANSITIONS} cases; simplify them"
         raise SchemaError("unsupported", self._pointer, why, keyword=keyword)

@@ -16,8 +16,8 @@ from promptweave.compiler.regex import dfa
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.output.grammar.expr import EMPTY, NOTHING, Expr, Lit, Rep, alt, seq
 
-MAX_REGIONS = 64
-MAX_COUNTED_PLACES = 8
+MAX_FREE_NAME_KINDS = 64
+"""Maximum number of kinds of free names that the patterns of one object distinguish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ class FreeProperties:
                 if not names.is_empty:
                     merged[asked] = dfa.union(merged[asked], names) if asked in merged else names
             regions = [(names, asked) for asked, names in merged.items()]
-            if len(regions) > MAX_REGIONS:
-                raise TooManyStatesError(MAX_REGIONS)
+            if len(regions) > MAX_FREE_NAME_KINDS:
+                raise TooManyStatesError(MAX_FREE_NAME_KINDS)
         return regions
 
     def _others(self) -> Dfa:

@@ -24,13 +24,11 @@ from promptweave.output.grammar.expr import (
     optional,
     seq,
 )
+from promptweave.output.grammar.gbnf import MAX_REPEAT
 
-MAX_COUNT = 2000
-"""The largest count in `{m,n}` that the engine supports."""
 _BLOCK = 1000
 _MAX_TRIE_DEPTH = 60
 
-_CONTROLS = "".join(map(chr, range(0x20)))
 DIGIT, DIGIT_1_9 = Chars(((0x30, 0x39),)), Chars(((0x31, 0x39),))
 # Characters with a one-letter escape in JSON (RFC 8259, section 7); other control characters are escaped by number.
 _SHORT = {'"': '"', "\\": "\\", "\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
@@ -188,20 +186,20 @@ def counted(item: Expr, low: int, high: int | None, rules: Rules) -> Expr:
 
     `item`: a rule or one character.
     """
-    if max(low, high or 0) <= MAX_COUNT:
+    if max(low, high or 0) <= MAX_REPEAT:
         return EMPTY if high == 0 else Rep(item, low, high)
     return seq(_times(item, low, rules), Rep(item) if high is None else _up_to(item, high - low, rules))
 
 
 def _times(item: Expr, count: int, rules: Rules) -> Expr:
-    if count <= MAX_COUNT:
+    if count <= MAX_REPEAT:
         return Rep(item, count, count) if count else EMPTY
     blocks, rest = divmod(count, _BLOCK)
     return seq(_times(_block(item, rules), blocks, rules), _times(item, rest, rules))
 
 
 def _up_to(item: Expr, count: int, rules: Rules) -> Expr:
-    if count <= MAX_COUNT:
+    if count <= MAX_REPEAT:
         return Rep(item, 0, count) if count else EMPTY
     blocks, rest = divmod(count, _BLOCK)
     block = _block(item, rules)

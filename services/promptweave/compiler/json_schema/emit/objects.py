@@ -19,7 +19,7 @@ from promptweave.compiler.json_schema.parse.node import FALSE, LiteralId
 from promptweave.compiler.json_text import dumps
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Ref, alt, seq
 
-MAX_STATES = 25_000
+MAX_OBJECT_STATES = 25_000
 """Maximum number of states of one object."""
 
 MAX_CLAUSES = 200
@@ -107,8 +107,10 @@ class ObjectPrinter:
         if place == len(self._names):
             return self._end(formula, first)
         if state not in self._refs:
-            if len(self._refs) >= MAX_STATES:
-                self._too_many(f"the object keywords combined require more than {MAX_STATES} states; simplify the schema")
+            if len(self._refs) >= MAX_OBJECT_STATES:
+                self._too_many(
+                    f"the object keywords combined require more than {MAX_OBJECT_STATES} states; simplify the schema"
+                )
             self._refs[state] = self._rules.reserve(f"{self._hint}-{'first' if first else 'next'}")
             self._waiting.append(state)
         return self._refs[state]

@@ -7,10 +7,10 @@ from promptweave.compiler.json_schema.logic.formula import And, FormulaId, Formu
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Has, Others, PropertyValue
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralSet, complement
 
-MAX_OPTIONS = 2_500
+MAX_PROPERTY_TRANSITIONS = 2_500
 """Maximum number of transitions from one state."""
 
-MAX_COMBINATIONS = 20_000
+MAX_PROPERTY_COMBINATIONS = 20_000
 """Maximum number of combinations examined to find the transitions."""
 
 
@@ -105,7 +105,7 @@ class PropertyTransitions:
                 found: list[tuple[LiteralSet, FormulaId]] = [(frozenset(), Formulas.TRUE)]
                 for part in parts:
                     more = self.present(part, name)
-                    if len(found) * len(more) > MAX_COMBINATIONS:
+                    if len(found) * len(more) > MAX_PROPERTY_COMBINATIONS:
                         self._refuse(f"the schemas of property {name!r} combine to too many cases; simplify them")
                     combined = (
                         (left | right, formulas.every([one, other]))
@@ -166,6 +166,6 @@ class PropertyTransitions:
             for asked in known
             if after == Formulas.TRUE or not any(each <= asked for each in anything)
         ]
-        if len(found) > MAX_OPTIONS:
+        if len(found) > MAX_PROPERTY_TRANSITIONS:
             self._refuse("its alternatives combine to too many cases; simplify them")
         return found

@@ -12,7 +12,7 @@ from promptweave.compiler.json_schema.emit.json_grammar import any_object, any_v
 from promptweave.compiler.json_schema.emit.numbers import number_expr
 from promptweave.compiler.json_schema.emit.objects import ObjectPrinter
 from promptweave.compiler.json_schema.emit.strings import string_expr
-from promptweave.compiler.json_schema.emit.unsatisfiable import Never, explain
+from promptweave.compiler.json_schema.emit.unsatisfiable import Unsatisfiable, explain
 from promptweave.compiler.json_schema.logic.conditions import KINDS, Conditions
 from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.object_atoms import Free
@@ -45,7 +45,7 @@ class Values:
         self._known: dict[tuple[LiteralId, ...], Ref] = {}
         self._waiting: deque[tuple[tuple[LiteralId, ...], str]] = deque()
         self._done: set[str] = set()
-        self._never: dict[str, Never] = {}
+        self._reasons: dict[str, Unsatisfiable] = {}
 
     def whole(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the values that satisfy all literals, with all the rules that they need."""
@@ -102,7 +102,7 @@ class Values:
         ]
         found = [expr for expr in found if expr != NOTHING]
         if not found:
-            self._never[hint] = self._reason(asked)
+            self._reasons[hint] = self._reason(asked)
             return NOTHING
         return alt(*found)
 
@@ -165,20 +165,20 @@ class Values:
 
     # -- reasons --
 
-    def _reason(self, asked: Sequence[LiteralId]) -> Never:
+    def _reason(self, asked: Sequence[LiteralId]) -> Unsatisfiable:
         return explain([self._reader.node(literal) for literal in asked if literal > 0])
 
-    def reason(self, start: Expr) -> Never:
+    def reason(self, start: Expr) -> Unsatisfiable:
         """Return why there is no value."""
         if start == NOTHING:
-            return Never("", "the schema `false` allows no value")
+            return Unsatisfiable("", "the schema `false` allows no value")
         seen: set[str] = set()
         waiting = references(start)
         while waiting:
             name = waiting.pop(0)
-            if name in self._never:
-                return self._never[name]
+            if name in self._reasons:
+                return self._reasons[name]
             if name not in seen:
                 seen.add(name)
                 waiting.extend(references(self.rules.bodies[name]))
-        return Never("", "every value would have to contain another one (infinite recursion)")
+        return Unsatisfiable("", "every value would have to contain another one (infinite recursion)")

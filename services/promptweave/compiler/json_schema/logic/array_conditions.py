@@ -13,7 +13,8 @@ from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, 
 MAX_PLACES = 4_000
 """Maximum number of items with individual conditions: of `prefixItems`, or of an array in `enum`."""
 
-MAX_CONDITIONAL = 4
+MAX_CONDITIONAL_ITEMS = 4
+"""Maximum number of conditions that decide which items `unevaluatedItems` applies to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class ArrayConditions:
         seen = [each for each in self._seen(node, Formulas.TRUE, own_rest=False) if each.condition != Formulas.FALSE]
         always = tuple(each.items for each in seen if each.items is not None and each.condition == Formulas.TRUE)
         sometimes = [each for each in seen if each.items is not None and each.condition != Formulas.TRUE]
-        if len(sometimes) > MAX_CONDITIONAL:
-            why = f"unevaluatedItems depends on more than {MAX_CONDITIONAL} conditions; simplify the schema"
+        if len(sometimes) > MAX_CONDITIONAL_ITEMS:
+            why = f"unevaluatedItems depends on more than {MAX_CONDITIONAL_ITEMS} conditions; simplify the schema"
             raise SchemaError("unsupported", pointer, why, keyword="unevaluatedItems")
         places = max((each.count for each in seen if each.count is not None), default=0)
 

@@ -143,9 +143,6 @@ class Count:
         return formulas.some(options)
 
 
-ObjectAtom = Has | PropertyValue | Others | Free | SomeFree | Count
-
-
 def value(formulas: Formulas, name: str, literal: LiteralId, pointer: str) -> FormulaId:
     """Return the condition on the value of a declared property, if it is present."""
     if literal == TRUE:

@@ -18,8 +18,8 @@ from promptweave.compiler.regex.ecma_to_dfa import pattern_dfa
 MAX_NAMES_LISTED = 64
 """Maximum number of names in `propertyNames` that are treated as declared."""
 
-MAX_REGIONS = 32
-MAX_CONDITIONAL = 4
+MAX_UNEVALUATED_KINDS = 32
+"""Maximum number of kinds of free names that `unevaluatedProperties` distinguishes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +204,10 @@ class ObjectConditions:
                 split.append((inside, [*reasons, each.condition]))
                 split.append((dfa.difference(region, each.free), reasons))
             regions = [(region, reasons) for region, reasons in split if not region.is_empty]
-            if len(regions) > MAX_REGIONS:
-                why = f"unevaluatedProperties depends on more than {MAX_REGIONS} kinds of names; simplify the schema"
+            if len(regions) > MAX_UNEVALUATED_KINDS:
+                why = (
+                    f"unevaluatedProperties depends on more than {MAX_UNEVALUATED_KINDS} kinds of names; simplify the schema"
+                )
                 raise SchemaError("unsupported", pointer, why, keyword="unevaluatedProperties")
         for region, reasons in regions:
             parts.append(formulas.some([formulas.atom(Free(region, rest, pointer)), *reasons]))

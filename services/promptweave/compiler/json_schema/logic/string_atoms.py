@@ -68,9 +68,6 @@ class Among:
         return formulas.atom(Among(self.texts, not self.wanted, self.pointer))
 
 
-StringAtom = Length | Matching | Formatted | Among
-
-
 def string_language(formula: FormulaId, formulas: Formulas, within: Dfa) -> Dfa:
     """Return the strings of `within` that satisfy a formula, possibly without long ones (MAX_TIGHT_STATES)."""
     low, high, at, rest = lengths_apart(formula, formulas)

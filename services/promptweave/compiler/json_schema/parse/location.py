@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from promptweave.compiler.json_schema.keywords import Draft
+from promptweave.compiler.json_schema.keywords import SchemaDraft
 from promptweave.compiler.json_schema.parse.references import Resolver
 from promptweave.compiler.json_text import pointer_token
 
@@ -28,7 +28,7 @@ class Location:
 
     pointer: str
     resolver: Resolver
-    draft: Draft
+    draft: SchemaDraft
     depth: int
     entered: bool = False
 

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, REPLACEMENTS, Draft
+from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, REPLACEMENTS, SchemaDraft
 from promptweave.compiler.json_schema.parse.json_values import kind
 from promptweave.compiler.json_schema.parse.location import Location, SchemaWarning
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Members, Node, complement
@@ -12,7 +12,7 @@ from promptweave.compiler.json_schema.parse.node_reader import NodeReader
 from promptweave.compiler.json_schema.parse.references import References
 from promptweave.compiler.json_text import Json, pointer_token
 
-MAX_DEPTH = 100
+MAX_SCHEMA_DEPTH = 100
 """Maximum nesting depth of schemas. Deeper schemas are rejected."""
 
 MAX_NODES = 100_000
@@ -78,9 +78,11 @@ class Reader:
         key = (plain or id(schema), place.draft.name)
         number = self._numbers.get(key)
         if number is None:
-            if place.depth > MAX_DEPTH:
+            if place.depth > MAX_SCHEMA_DEPTH:
                 raise SchemaError(
-                    "unsupported", place.pointer, f"schemas nested more than {MAX_DEPTH} levels deep are not supported"
+                    "unsupported",
+                    place.pointer,
+                    f"schemas nested more than {MAX_SCHEMA_DEPTH} levels deep are not supported",
                 )
             if len(self.nodes) >= MAX_NODES:
                 raise SchemaError(
@@ -113,7 +115,7 @@ class Reader:
         resolver = self._references.below(place.resolver or self._references.root, schema, draft)
         return Location(place.pointer, resolver, draft, place.depth, entered=True)
 
-    def _draft(self, uri: Json, at: str) -> Draft:
+    def _draft(self, uri: Json, at: str) -> SchemaDraft:
         if not isinstance(uri, str):
             raise SchemaError("invalid", at, f"must be a URI, not {kind(uri)}", keyword="$schema")
         draft = DRAFTS.get(uri.removesuffix("#").removeprefix("http://").removeprefix("https://"))

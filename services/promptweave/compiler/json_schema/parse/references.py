@@ -10,7 +10,7 @@ from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import keywords
-from promptweave.compiler.json_schema.keywords import Draft
+from promptweave.compiler.json_schema.keywords import SchemaDraft
 from promptweave.compiler.json_text import Json, pointer_token
 
 Resolver = Any
@@ -31,7 +31,7 @@ _SPECIFICATIONS = {
 class References:
     """The references of one document."""
 
-    def __init__(self, document: Json, draft: Draft) -> None:
+    def __init__(self, document: Json, draft: SchemaDraft) -> None:
         self._document = document
         self._draft = draft
         self._root: Resolver = None
@@ -49,7 +49,7 @@ class References:
                 raise SchemaError("invalid", "", f"malformed identifiers or anchors: {error}") from None
         return self._root
 
-    def below(self, resolver: Resolver, schema: dict[str, Json], draft: Draft) -> Resolver:
+    def below(self, resolver: Resolver, schema: dict[str, Json], draft: SchemaDraft) -> Resolver:
         """Return the resolver inside a schema with its own `$id`."""
         return resolver.in_subresource(_SPECIFICATIONS[draft].create_resource(schema))
 
