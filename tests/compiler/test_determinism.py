@@ -88,3 +88,16 @@ def test_in_processes_of_their_own(path: Path) -> None:
         assert all('"result"' in answer for answer in answers)
         found.append({json.dumps(each): answer for each, answer in zip(order, answers, strict=True)})
     assert found[0] == found[1]
+
+
+def test_a_schema_in_processes_of_their_own() -> None:
+    """Other names than the declared ones are a trie, whose states come in the order of the names."""
+    schema = json.dumps({"properties": {name: {} for name in ("source", "target", "amount", "reason")}})
+    command = [sys.executable, "-m", "promptweave.cli.main", "schema"]
+    grammars = {
+        subprocess.run(
+            command, input=schema, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(grammars) == 1

@@ -162,15 +162,15 @@ def other_key(names: Sequence[str], rules: Rules) -> Expr:
 def _other_key(names: Sequence[str], rules: Rules) -> Expr:
     tail = seq(Rep(any_char(rules)), Lit('"'))
     children: dict[str, list[str]] = {}
-    ends = set(names)
-    for name in names:
+    ends = dict.fromkeys(names)
+    for name in ends:
         for length in range(len(name)):
             following = children.setdefault(name[:length], [])
             if name[length] not in following:
                 following.append(name[length])
     # From the longest prefixes to the empty one: no recursion, however long a name is.
     states: dict[str, Expr] = {}
-    for beginning in sorted({*children, *ends}, key=len, reverse=True):
+    for beginning in sorted({**children, **ends}, key=len, reverse=True):
         heads = children.get(beginning, [])
         steps = [seq(Lit(_escape(head)), states[beginning + head]) for head in heads]
         excluded = ("other char", frozenset(heads))
