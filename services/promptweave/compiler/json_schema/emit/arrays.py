@@ -113,8 +113,8 @@ class _ArrayPrinter:
 
     def _transitions(self, formula: FormulaId) -> dict[tuple[FormulaId, frozenset[str] | None], list[Expr]]:
         found: dict[tuple[FormulaId, frozenset[str] | None], list[Expr]] = {}
-        for asked, after in self._next(formula):
-            item = self._emitter.expr(asked, f"{self._hint}-item")
+        for literals, after in self._next(formula):
+            item = self._emitter.expr(literals, f"{self._hint}-item")
             if item != NOTHING:
                 found.setdefault((after, None), []).append(item)
         return found
@@ -123,8 +123,8 @@ class _ArrayPrinter:
         self, formula: FormulaId, used: frozenset[str]
     ) -> dict[tuple[FormulaId, frozenset[str] | None], list[Expr]]:
         found: dict[tuple[FormulaId, frozenset[str] | None], list[Expr]] = {}
-        for asked, after in self._next(formula):
-            texts = self._emitter.texts(asked, MAX_DISTINCT + 1)
+        for literals, after in self._next(formula):
+            texts = self._emitter.texts(literals, MAX_DISTINCT + 1)
             if texts is None or len(texts) > MAX_DISTINCT or not are_distinct({*texts, *used}):
                 why = (
                     f"uniqueItems can only be enforced for items with an enum of at most {MAX_DISTINCT} values; add an "
@@ -136,9 +136,9 @@ class _ArrayPrinter:
                     found.setdefault((after, used | {text}), []).append(Lit(text))
         return found
 
-    def _run(self, asked: LiteralSet, low: int, high: int | None, first: bool) -> Expr:
+    def _run(self, literals: LiteralSet, low: int, high: int | None, first: bool) -> Expr:
         """Return the rest if all remaining items are alike: `low` to `high` more, and the closing bracket."""
-        item = self._emitter.expr(asked, f"{self._hint}-item")
+        item = self._emitter.expr(literals, f"{self._hint}-item")
         if high is not None and high < low:
             return NOTHING
         if item == NOTHING or high == 0:
@@ -153,12 +153,12 @@ class _ArrayPrinter:
 
     def _alike(self, formula: FormulaId) -> tuple[LiteralSet, int, int | None] | None:
         """Return (requirements for every item, minimum count, maximum count), if the formula contains nothing else."""
-        asked: set[LiteralId] = set()
+        literals: set[LiteralId] = set()
         low, high = 0, None
         for part in self._formulas.parts(formula):
             match self._formulas.values[part]:
                 case AtMost(0, item, 0) if item != TRUE:
-                    asked.add(complement(item))
+                    literals.add(complement(item))
                 case AtMost(0, 1, count):
                     high = count if high is None else min(high, count)
                 case AtLeast(0, 1, count):
@@ -167,7 +167,7 @@ class _ArrayPrinter:
                     pass
                 case _:
                     return None
-        return frozenset(asked), low, high
+        return frozenset(literals), low, high
 
     def _may_end(self, formula: FormulaId) -> bool:
         value = self._formulas.values[formula]
@@ -215,13 +215,13 @@ class _ArrayPrinter:
     def _simplest(self, transitions: Iterable[tuple[LiteralSet, FormulaId]]) -> list[tuple[LiteralSet, FormulaId]]:
         """Return the transitions without those that another one includes."""
         by_rest: dict[FormulaId, list[LiteralSet]] = {}
-        for asked, after in transitions:
+        for literals, after in transitions:
             if after == Formulas.FALSE:
                 continue
             known = by_rest.setdefault(after, [])
-            if not any(each <= asked for each in known):
-                known[:] = [*(each for each in known if not asked <= each), asked]
-        found = [(asked, after) for after, known in by_rest.items() for asked in known]
+            if not any(each <= literals for each in known):
+                known[:] = [*(each for each in known if not literals <= each), literals]
+        found = [(literals, after) for after, known in by_rest.items() for literals in known]
         if len(found) > MAX_ITEM_TRANSITIONS:
             self._too_many()
         return found

@@ -92,8 +92,8 @@ class FreeProperties:
     def _pair(self, frees: tuple[Free, ...], only: Dfa | None) -> Expr:
         """Return one free property. `only`: its name must also be in this language."""
         options = []
-        for names, asked in self._kinds(frees):
-            value = self._emitter.expr(asked, f"{self._hint}-other")
+        for names, literals in self._kinds(frees):
+            value = self._emitter.expr(literals, f"{self._hint}-other")
             if value == NOTHING:
                 continue
             if names is None and only is None:
@@ -131,18 +131,18 @@ class FreeProperties:
         # Forbidden names first: that leaves less to split.
         for free in sorted(frees, key=lambda free: free.value != FALSE):
             split = []
-            for names, asked in regions:
-                if free.value != FALSE and free.value not in asked:
-                    split.append((dfa.intersection(names, free.names), asked | {free.value}))
+            for names, literals in regions:
+                if free.value != FALSE and free.value not in literals:
+                    split.append((dfa.intersection(names, free.names), literals | {free.value}))
                 elif free.value != FALSE:
-                    split.append((names, asked))
+                    split.append((names, literals))
                     continue
-                split.append((dfa.difference(names, free.names), asked))
+                split.append((dfa.difference(names, free.names), literals))
             merged: dict[LiteralSet, Dfa] = {}
-            for names, asked in split:
+            for names, literals in split:
                 if not names.is_empty:
-                    merged[asked] = dfa.union(merged[asked], names) if asked in merged else names
-            regions = [(names, asked) for asked, names in merged.items()]
+                    merged[literals] = dfa.union(merged[literals], names) if literals in merged else names
+            regions = [(names, literals) for literals, names in merged.items()]
             if len(regions) > MAX_FREE_NAME_KINDS:
                 raise TooManyStatesError(MAX_FREE_NAME_KINDS)
         return regions

@@ -61,7 +61,7 @@ class ObjectPrinter:
         self._hint = hint
         self._required: set[str] = set()
         self._forbidden: set[str] = set()
-        self._asked: dict[str, set[LiteralId]] = {}
+        self._literals: dict[str, set[LiteralId]] = {}
         self._refs: dict[_State, Ref] = {}
         self._choices: dict[tuple[int, FormulaId], _Choice] = {}
         self._rest: dict[tuple[_Choice, bool], Ref] = {}
@@ -83,9 +83,9 @@ class ObjectPrinter:
                     if value.value == FALSE:
                         self._forbidden.update(others)
                     for name in others if value.value != FALSE else ():
-                        self._asked.setdefault(name, set()).add(value.value)
+                        self._literals.setdefault(name, set()).add(value.value)
                 case PropertyValue(name, literal):
-                    self._asked.setdefault(name, set()).add(literal)
+                    self._literals.setdefault(name, set()).add(literal)
                 case _:
                     rest.append(part)
         if self._required & self._forbidden:
@@ -144,7 +144,7 @@ class ObjectPrinter:
             name = self._names[place]
             transitions = self._present(formula, name) if name in self._required else {}
             if len(transitions) != 1:
-                return seq(*items, self._written(self._choice(place, formula), first))
+                return seq(*items, self._choice_rule(self._choice(place, formula), first))
             ((formula, values),) = transitions.items()
             items += [Lit(self._comma(first) + self._key(name)), alt(*values)]
             place, first = place + 1, False
@@ -179,7 +179,7 @@ class ObjectPrinter:
             self._choices[place, formula] = choice
         return choice
 
-    def _written(self, choice: "_Choice", first: bool) -> Ref:
+    def _choice_rule(self, choice: "_Choice", first: bool) -> Ref:
         """Return the rule of a choice."""
         waiting = [choice] if (choice, first) not in self._rest else []
         while waiting and (later := waiting[-1].later) and (later, first) not in self._rest:
@@ -190,8 +190,8 @@ class ObjectPrinter:
                 other: Expr = self._rest[each.later, first]
             else:
                 other = NOTHING if each.end == Formulas.FALSE else self._end(each.end, first)
-            written = alt(*(part for part in (keys, other) if part != NOTHING))
-            self._rest[each, first] = self._rules.add(f"{self._hint}-rest", written)
+            body = alt(*(part for part in (keys, other) if part != NOTHING))
+            self._rest[each, first] = self._rules.add(f"{self._hint}-rest", body)
         return self._rest[choice, first]
 
     def _comma(self, first: bool) -> str:
@@ -203,9 +203,9 @@ class ObjectPrinter:
     def _present(self, formula: FormulaId, name: str) -> dict[FormulaId, list[Expr]]:
         """Return what may follow the property, with the values it has in each case."""
         found: dict[FormulaId, list[Expr]] = {}
-        own = self._asked.get(name, set())
-        for asked, after in self._transitions.present(formula, name):
-            value = self._emitter.expr(own | asked, f"{self._hint}-{name}")
+        own = self._literals.get(name, set())
+        for literals, after in self._transitions.present(formula, name):
+            value = self._emitter.expr(own | literals, f"{self._hint}-{name}")
             if value != NOTHING:
                 found.setdefault(after, []).append(value)
         return found

@@ -116,12 +116,12 @@ class PropertyTransitions:
                     found = self._simplest(combined) if len(more) > 1 else list(combined)
                 yield from found
             case Or(parts):
-                by_asked: dict[LiteralSet, list[FormulaId]] = {}
+                by_literals: dict[LiteralSet, list[FormulaId]] = {}
                 for part in parts:
-                    for asked, after in self.present(part, name):
-                        by_asked.setdefault(asked, []).append(after)
-                for asked, afters in by_asked.items():
-                    yield asked, formulas.some(afters)
+                    for literals, after in self.present(part, name):
+                        by_literals.setdefault(literals, []).append(after)
+                for literals, afters in by_literals.items():
+                    yield literals, formulas.some(afters)
             case Has(other, wanted) if other == name:
                 if wanted:
                     yield frozenset(), Formulas.TRUE
@@ -153,18 +153,18 @@ class PropertyTransitions:
     def _simplest(self, transitions: Iterable[tuple[LiteralSet, FormulaId]]) -> list[tuple[LiteralSet, FormulaId]]:
         """Return the transitions without those that another one includes."""
         by_rest: dict[FormulaId, list[LiteralSet]] = {}
-        for asked, after in transitions:
+        for literals, after in transitions:
             if after == Formulas.FALSE:
                 continue
             known = by_rest.setdefault(after, [])
-            if not any(each <= asked for each in known):
-                known[:] = [*(each for each in known if not asked <= each), asked]
+            if not any(each <= literals for each in known):
+                known[:] = [*(each for each in known if not literals <= each), literals]
         anything = by_rest.get(Formulas.TRUE, [])
         found = [
-            (asked, after)
+            (literals, after)
             for after, known in by_rest.items()
-            for asked in known
-            if after == Formulas.TRUE or not any(each <= asked for each in anything)
+            for literals in known
+            if after == Formulas.TRUE or not any(each <= literals for each in anything)
         ]
         if len(found) > MAX_PROPERTY_TRANSITIONS:
             self._refuse("its alternatives combine to too many cases; simplify them")

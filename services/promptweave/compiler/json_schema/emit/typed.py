@@ -24,13 +24,13 @@ class TypedValues:
         self._formulas = self._values.formulas
         conditions = self._values.conditions
         names = conditions.names((self._root,))
-        self._said = {kind: self._formulas.resolve(conditions.of(self._root, kind, names)) for kind in KINDS}
+        self._formulas_by_kind = {kind: self._formulas.resolve(conditions.of(self._root, kind, names)) for kind in KINDS}
 
     def types(self) -> list[str]:
         """Return the types that values may have; `integer` if all numbers are integers."""
         found = [kind for kind in ("object", "array", "string") if self._allows(kind)]
         if self._allows("number"):
-            parts = self._formulas.parts(self._said["number"])
+            parts = self._formulas.parts(self._formulas_by_kind["number"])
             found.append("integer" if any(isinstance(self._formulas.values[part], Whole) for part in parts) else "number")
         found += ["boolean"] if self.words("boolean") else []
         return found + self.words("null")
@@ -48,15 +48,15 @@ class TypedValues:
     @property
     def any_string(self) -> bool:
         """Return whether every string is one of the values."""
-        return self._said["string"] == Formulas.TRUE
+        return self._formulas_by_kind["string"] == Formulas.TRUE
 
     def listed_strings(self) -> list[str] | None:
         """Return the strings if the schema lists them, else None."""
-        return finite_texts(self._said["string"], self._formulas)
+        return finite_texts(self._formulas_by_kind["string"], self._formulas)
 
     def raw_strings(self, end: str) -> Expr:
         """Return the strings without quotes and escapes, each followed by `end`. NOTHING if there are none."""
-        return raw_string(self._said["string"], self._formulas, self._rules, end)
+        return raw_string(self._formulas_by_kind["string"], self._formulas, self._rules, end)
 
     def _allows(self, kind: str) -> bool:
-        return self._said[kind] != Formulas.FALSE
+        return self._formulas_by_kind[kind] != Formulas.FALSE

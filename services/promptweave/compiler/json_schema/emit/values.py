@@ -55,33 +55,33 @@ class Values:
 
     def expr(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the expression of such values. Its rules are defined by `run`."""
-        meant = {self._reader.resolve(literal) for literal in literals} - {TRUE}
-        asked = tuple(sorted(meant, key=abs))
-        if FALSE in asked or any(-literal in asked for literal in asked):
+        resolved = {self._reader.resolve(literal) for literal in literals} - {TRUE}
+        required = tuple(sorted(resolved, key=abs))
+        if FALSE in required or any(-literal in required for literal in required):
             return NOTHING
-        if not asked:
+        if not required:
             return any_value(self.rules, self.separators)
-        if asked not in self._known:
+        if required not in self._known:
             if len(self._known) >= MAX_VALUES:
-                at = self._reader.node(asked[0]).pointer
+                at = self._reader.node(required[0]).pointer
                 raise SchemaError(
                     "unsupported", at, f"its references combine to more than {MAX_VALUES} schemas; simplify them"
                 )
-            self._known[asked] = self.rules.reserve(hint)
-            self.rules.origins[self._known[asked].name] = self._base + self._reader.node(asked[0]).pointer
-            self._waiting.append((asked, self._known[asked].name))
-        return self._known[asked]
+            self._known[required] = self.rules.reserve(hint)
+            self.rules.origins[self._known[required].name] = self._base + self._reader.node(required[0]).pointer
+            self._waiting.append((required, self._known[required].name))
+        return self._known[required]
 
     def run(self) -> None:
         """Define all rules that are still missing."""
         while self._waiting:
             check_deadline()
-            asked, name = self._waiting.popleft()
+            required, name = self._waiting.popleft()
             try:
-                body = self._body(asked, name)
+                body = self._body(required, name)
             except RecursionError:
                 why = "the schema, or a pattern or number in it, is too deeply nested or too long"
-                raise SchemaError("unsupported", self._reader.node(asked[0]).pointer, why) from None
+                raise SchemaError("unsupported", self._reader.node(required[0]).pointer, why) from None
             self.rules.define(Ref(name), body)
             self._done.add(name)
 
@@ -92,24 +92,26 @@ class Values:
         unfinished = {ref.name for ref in self._known.values()} - self._done
         return finite_texts(expr, self.rules.bodies, limit, unfinished)
 
-    def _body(self, asked: tuple[LiteralId, ...], hint: str) -> Expr:
-        names = self.conditions.names(asked)
-        said = {kind: self.formulas.resolve(self.conditions.all_of(asked, kind, names)) for kind in KINDS}
-        if not names and all(formula == Formulas.TRUE for formula in said.values()) and not self._is_closed(asked):
+    def _body(self, required: tuple[LiteralId, ...], hint: str) -> Expr:
+        names = self.conditions.names(required)
+        by_kind = {kind: self.formulas.resolve(self.conditions.all_of(required, kind, names)) for kind in KINDS}
+        if not names and all(formula == Formulas.TRUE for formula in by_kind.values()) and not self._is_closed(required):
             return any_value(self.rules, self.separators)
         found = [
-            self._kind(kind, formula, names, asked, hint) for kind, formula in said.items() if formula != Formulas.FALSE
+            self._kind(kind, formula, names, required, hint)
+            for kind, formula in by_kind.items()
+            if formula != Formulas.FALSE
         ]
         found = [expr for expr in found if expr != NOTHING]
         if not found:
-            self._reasons[hint] = self._reason(asked)
+            self._reasons[hint] = self._reason(required)
             return NOTHING
         return alt(*found)
 
-    def _kind(self, kind: str, formula: FormulaId, names: tuple[str, ...], asked: Sequence[LiteralId], hint: str) -> Expr:
+    def _kind(self, kind: str, formula: FormulaId, names: tuple[str, ...], required: Sequence[LiteralId], hint: str) -> Expr:
         match kind:
             case "object":
-                return self._object(formula, names, asked, hint)
+                return self._object(formula, names, required, hint)
             case "array":
                 return array_expr(formula, self, hint)
             case "string":
@@ -123,37 +125,37 @@ class Values:
 
     # -- objects --
 
-    def _object(self, formula: FormulaId, names: tuple[str, ...], asked: Sequence[LiteralId], hint: str) -> Expr:
-        closed = self._closing(asked) if self._is_closed(asked) else ()
+    def _object(self, formula: FormulaId, names: tuple[str, ...], required: Sequence[LiteralId], hint: str) -> Expr:
+        closed = self._closing(required) if self._is_closed(required) else ()
         if formula == Formulas.TRUE and not closed and not names:
             return any_object(self.rules, self.separators)
         if sum(map(len, names)) > MAX_NAME_CHARACTERS:
-            at = self._reader.node(asked[0]).pointer + "/properties"
+            at = self._reader.node(required[0]).pointer + "/properties"
             self._reader.warn(SchemaWarning(at, "too many properties; undeclared properties are not generated"))
             closed = (Free(dfa.ALL, FALSE, at),)
         free = FreeProperties(self, names, closed, hint)
         return ObjectPrinter(self, names, free, hint).expr(formula)
 
-    def _is_closed(self, asked: Sequence[LiteralId]) -> bool:
+    def _is_closed(self, required: Sequence[LiteralId]) -> bool:
         """Return whether the policy forbids unmentioned properties: it does unless a schema specifies them."""
         if self._open_objects:
             return False
-        nodes = [self._reader.node(number) for number in self._around(asked)]
+        nodes = [self._reader.node(number) for number in self._around(required)]
         explicit = any(node.object.additional is not None or node.object.unevaluated is not None for node in nodes)
         return not explicit and any(node.about_objects for node in nodes)
 
-    def _closing(self, asked: Sequence[LiteralId]) -> tuple[Free, ...]:
+    def _closing(self, required: Sequence[LiteralId]) -> tuple[Free, ...]:
         others = dfa.ALL
-        for number in self._around(asked):
+        for number in self._around(required):
             node = self._reader.node(number)
             for source, _ in node.object.patterns:
                 others = dfa.difference(others, pattern_dfa(source))
-        return (Free(others, FALSE, self._reader.node(asked[0]).pointer),)
+        return (Free(others, FALSE, self._reader.node(required[0]).pointer),)
 
-    def _around(self, asked: Sequence[LiteralId]) -> list[LiteralId]:
+    def _around(self, required: Sequence[LiteralId]) -> list[LiteralId]:
         """Return the schemas that apply, or may apply, to the same value as these."""
         seen: dict[LiteralId, None] = {}
-        waiting = [literal for literal in asked if literal > TRUE]
+        waiting = [literal for literal in required if literal > TRUE]
         while waiting:
             number = waiting.pop()
             if number not in seen and number > TRUE:
@@ -165,8 +167,8 @@ class Values:
 
     # -- reasons --
 
-    def _reason(self, asked: Sequence[LiteralId]) -> Unsatisfiable:
-        return explain([self._reader.node(literal) for literal in asked if literal > 0])
+    def _reason(self, required: Sequence[LiteralId]) -> Unsatisfiable:
+        return explain([self._reader.node(literal) for literal in required if literal > 0])
 
     def reason(self, start: Expr) -> Unsatisfiable:
         """Return why there is no value."""

@@ -33,7 +33,7 @@ class ArrayConditions:
         self._expander = expander
         self._unions: dict[tuple[LiteralId, ...], LiteralId] = {}
 
-    def say(self, node: Node) -> list[FormulaId]:
+    def own_conditions(self, node: Node) -> list[FormulaId]:
         """Return the conditions of the node's own keywords."""
         array, at, atom = node.array, node.pointer, self._expander.formulas.atom
         parts = []
@@ -99,12 +99,12 @@ class ArrayConditions:
                     extra = tuple(each.items for each in chosen if each.items is not None)
                     item = self._any_of((value, *always, *extra), pointer)
                     if item == TRUE:
-                        said = Formulas.TRUE
+                        holds = Formulas.TRUE
                     elif place is None:
-                        said = formulas.atom(every_item(places, item, pointer))
+                        holds = formulas.atom(every_item(places, item, pointer))
                     else:
-                        said = formulas.atom(ItemAt(place, item, pointer))
-                    options.append(formulas.every([said, *(each.condition for each in chosen)]))
+                        holds = formulas.atom(ItemAt(place, item, pointer))
+                    options.append(formulas.every([holds, *(each.condition for each in chosen)]))
             return formulas.some(options)
 
         return formulas.every([*(left_over(place) for place in range(places)), left_over(None)])
@@ -123,11 +123,11 @@ class ArrayConditions:
                 yield from self._seen(self._expander.reader.node(literal), both, own_rest=True)
 
     def _any_of(self, literals: tuple[LiteralId, ...], pointer: str) -> LiteralId:
-        kept = tuple(sorted({literal for literal in literals if literal != FALSE}))
-        if TRUE in kept:
+        possible = tuple(sorted({literal for literal in literals if literal != FALSE}))
+        if TRUE in possible:
             return TRUE
-        if len(kept) < 2:
-            return kept[0] if kept else FALSE
-        if kept not in self._unions:
-            self._unions[kept] = self._expander.reader.compound(pointer, some=kept)
-        return self._unions[kept]
+        if len(possible) < 2:
+            return possible[0] if possible else FALSE
+        if possible not in self._unions:
+            self._unions[possible] = self._expander.reader.compound(pointer, some=possible)
+        return self._unions[possible]

@@ -82,11 +82,11 @@ class Conditions:
             )
         self._open[node.number, kind] = None
         try:
-            return self._say(node, kind, names)
+            return self._conditions(node, kind, names)
         finally:
             del self._open[node.number, kind]
 
-    def _say(self, node: Node, kind: str, names: Names) -> FormulaId:
+    def _conditions(self, node: Node, kind: str, names: Names) -> FormulaId:
         parts = []
         if node.types is not None and _TYPE_OF.get(kind, kind) not in node.types:
             if kind != "number" or "integer" not in node.types:
@@ -99,9 +99,9 @@ class Conditions:
             case "number":
                 parts += self._number(node)
             case "array":
-                parts += self._arrays.say(node)
+                parts += self._arrays.own_conditions(node)
             case "object":
-                parts += self._objects.say(node, names)
+                parts += self._objects.own_conditions(node, names)
         # Own keywords first: if they contradict each other, nothing else needs to be expanded.
         if self.formulas.every(parts) == Formulas.FALSE:
             return Formulas.FALSE
@@ -254,20 +254,20 @@ class Conditions:
 
     def _conflict(self, parts: Iterable[FormulaId], depth: int) -> bool:
         """Return whether a required property can have no value."""
-        required: set[str] = set()
+        required: dict[str, None] = {}  # A dict keeps the order, and with it the numbers of new formulas.
         others: list[Others] = []
-        asked: dict[str, list[LiteralId]] = {}
+        values: dict[str, list[LiteralId]] = {}
         for part in parts:
             value = self.formulas.values[part]
             match value:
                 case Has(name, True):
-                    required.add(name)
+                    required[name] = None
                 case PropertyValue(name, literal):
-                    asked.setdefault(name, []).append(literal)
+                    values.setdefault(name, []).append(literal)
                 case Others(some=False):
                     others.append(value)
         for name in required:
-            literals = [*asked.get(name, ()), *(each.value for each in others if not each.allows(name))]
+            literals = [*values.get(name, ()), *(each.value for each in others if not each.allows(name))]
             if FALSE in literals:
                 return True
             for place, one in enumerate(literals):
@@ -280,9 +280,9 @@ class Conditions:
         atoms = [self.formulas.values[part] for part in self.formulas.parts(formula)]
         if not any(isinstance(atom, AtLeast) and atom.item == TRUE and atom.place == 0 for atom in atoms):
             return False
-        asked = [atom.item for atom in atoms if isinstance(atom, ItemAt) and atom.place == 0]
-        asked += [complement(atom.item) for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
-        return any(self.exclude(one, other, depth - 1) for n, one in enumerate(asked) for other in asked[n + 1 :])
+        items = [atom.item for atom in atoms if isinstance(atom, ItemAt) and atom.place == 0]
+        items += [complement(atom.item) for atom in atoms if isinstance(atom, AtMost) and (atom.place, atom.count) == (0, 0)]
+        return any(self.exclude(one, other, depth - 1) for n, one in enumerate(items) for other in items[n + 1 :])
 
     def exclude(self, one: LiteralId, other: LiteralId, depth: int = 2) -> bool:
         """Return whether no value satisfies both literals. False if that cannot be shown."""

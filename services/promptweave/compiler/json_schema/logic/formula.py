@@ -131,12 +131,12 @@ class Formulas:
             # Only opposites that are already known are found: this must be correct, but need not be complete.
             return final
         # Absorption: a and (a or b) is a.
-        kept = [
+        left = [
             formula
             for formula in found
             if not (isinstance(value := self.values[formula], other) and not found.isdisjoint(value.parts))
         ]
-        return kept[0] if len(kept) == 1 else self.atom(kind(tuple(sorted(kept))))
+        return left[0] if len(left) == 1 else self.atom(kind(tuple(sorted(left))))
 
     def negate(self, formula: FormulaId) -> FormulaId:
         """Return the negation of `formula`."""

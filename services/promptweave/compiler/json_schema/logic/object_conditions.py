@@ -88,7 +88,7 @@ class ObjectConditions:
 
     # -- conditions --
 
-    def say(self, node: Node, names: Names) -> list[FormulaId]:
+    def own_conditions(self, node: Node, names: Names) -> list[FormulaId]:
         """Return the conditions of the node's own keywords."""
         part, at, formulas = node.object, node.pointer, self._expander.formulas
         if not node.about_objects:

@@ -73,8 +73,8 @@ def string_language(formula: FormulaId, formulas: Formulas, within: Dfa) -> Dfa:
     low, high, at, rest = lengths_apart(formula, formulas)
     if high is not None and high < low:
         return automaton.EMPTY
-    said = language(formulas.every(rest), formulas) if rest else automaton.ALL
-    return _with_length(_at(at, lambda: automaton.intersection(said, within)), low, high, at)
+    unlimited = language(formulas.every(rest), formulas) if rest else automaton.ALL
+    return _with_length(_at(at, lambda: automaton.intersection(unlimited, within)), low, high, at)
 
 
 def lengths_apart(formula: FormulaId, formulas: Formulas) -> tuple[int, int | None, str, list[FormulaId]]:

@@ -28,7 +28,7 @@ class Reader:
     warnings: list[SchemaWarning] = field(default_factory=list)
     _numbers: dict[tuple[int | str, str], LiteralId] = field(default_factory=dict)
     _waiting: deque[tuple[dict[str, Json], Location, LiteralId]] = field(default_factory=deque)
-    _meant: dict[LiteralId, LiteralId] = field(default_factory=dict)
+    _resolved: dict[LiteralId, LiteralId] = field(default_factory=dict)
     _references: References | None = None
 
     def root(self) -> LiteralId:
@@ -51,7 +51,7 @@ class Reader:
 
     def resolve(self, literal: LiteralId) -> LiteralId:
         """Return what a literal stands for: if its schema is only a reference, the target schema."""
-        if literal not in self._meant:
+        if literal not in self._resolved:
             seen, found = {abs(literal)}, literal
             while abs(found) > TRUE and self.node(found).is_reference:
                 (target,) = self.node(found).every
@@ -59,8 +59,8 @@ class Reader:
                 if abs(found) in seen:
                     break
                 seen.add(abs(found))
-            self._meant[literal] = found
-        return self._meant[literal]
+            self._resolved[literal] = found
+        return self._resolved[literal]
 
     def read(self, schema: Json, place: Location, *, later: bool = False) -> LiteralId:
         """Return the number of a schema, reading it if it is new. `later`: queue it until everything being read is done."""
