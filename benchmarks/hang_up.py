@@ -84,8 +84,8 @@ async def killed(address: str) -> Callable[[], Awaitable[None]]:
 
 
 async def idle(engine: ReadyEngine) -> None:
-    """Wait until the engine reports that no slot is busy, and the gate that it is free."""
-    while any(slot.processing for slot in await engine.client.slots()) or engine.gate.running:  # noqa: ASYNC110 - another process
+    """Wait until the engine reports that no slot is busy, and the slot queue that it is free."""
+    while any(slot.processing for slot in await engine.client.slots()) or engine.slot_queue.running:  # noqa: ASYNC110 - another process
         await asyncio.sleep(0.001)
 
 

@@ -37,9 +37,6 @@ DEFINED_TWICE = {
         2,
         "`AsyncGenerator[list[Chunk], None]` both times: `reasoning_budget` imports `fast_forward`",
     ),
-    ("inference", "JsonObject"): (2, JSON_OBJECT),
-    ("inference", "Segment"): (2, "a segment of a prompt; a segment of a transcript, as whisper.cpp calls it"),
-    ("inference", "Tokens"): (2, "an input of the embedding model; the event that carries token ids"),
 }
 
 STANDARD = {
@@ -50,7 +47,6 @@ STANDARD = {
 HIDING = {
     # "package/module.py name" → the reason.
     "facade/openai/responses/body.py Text": "OpenAI's object `text` of a Responses request",
-    "inference/generation/request.py Text": "the field `text` of the contract's PromptSegment",
 }
 
 RETIRED = {
@@ -73,14 +69,8 @@ STILL_THERE = {
     "facade/openai/responses/routes.py _kept": "rename: the response, stored if the request says so",
     "facade/openai/responses/routes.py kept": "rename: a route",
     "facade/telemetry/metrics.py shown": "rename: the metrics as a response",
-    "inference/auxiliary_engines.py gate": "rename with `Engine.gate`: its SlotQueue",
-    "inference/embeddings/embed.py _normalised": "rename: British spelling",
-    "inference/engine/load_balancer.py facts": "rename with `ReadyEngine.facts`: its ModelInfo",
-    "inference/engine/load_balancer.py near": "rename: returns a StickyEngine",
     "inference/generation/fast_forward.py _appended": "appended text is what the module is about",
     "inference/generation/fast_forward.py _forced": "forced text is what the module is about",
-    "inference/generation/generate.py _together": "rename: a batch as one list of events",
-    "inference/generation/token_regions.py _told": "rename: the positions of tokens whose region is known",
 }
 
 

@@ -11,7 +11,7 @@ from promptweave.compiler.template.from_gguf import template_from_gguf
 from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import PlainText, Text
+from promptweave.inference.generation.request import PlainText, TemplateText
 from promptweave.inference.options import InferenceOptions
 from tests.support.inference.in_process import watched
 
@@ -62,8 +62,8 @@ async def tokens_of(engine: Supervisor, path: Path, content: str, *, trusting: b
     ready = engine.ready()
     request = ChatRequest((Message(Role.USER, content),), parse_special_in_content=trusting)
     compiled = compile_prompt(request, template_from_gguf(path))
-    segments = [(PlainText if segment.plain else Text)(segment.text) for segment in compiled.segments]
-    prompt = await engine_prompt(ready.client, ready.facts, segments)
+    segments = [(PlainText if segment.plain else TemplateText)(segment.text) for segment in compiled.segments]
+    prompt = await engine_prompt(ready.client, ready.model_info, segments)
     parts = [prompt] if isinstance(prompt, str) else prompt
     tokens: list[int] = []
     for place, part in enumerate(parts):

@@ -67,7 +67,7 @@ async def stuck(place: Place) -> Observed:
         call = stub.Generate(request(program(text("hang"))), timeout=TIMEOUT_S)
         got = Answer()
         error = await end_of(call, got)
-        await eventually(lambda: engine._ready)
+        await eventually(lambda: engine.is_ready)
         return Observed(f"the text so far, then {error}" if got.content else error, time.monotonic() - began)
 
 
@@ -79,7 +79,7 @@ async def _twice(place: Place, prompt: str, **given: Any) -> Observed:
     async with watched(engine), calling(engine) as stub:
         first = await end_of(stub.Generate(asked, timeout=TIMEOUT_S), Answer())
         began = time.monotonic()
-        await eventually(lambda: engine.crash_count == 2 and engine._ready)
+        await eventually(lambda: engine.crash_count == 2 and engine.is_ready)
         back_s = time.monotonic() - began
         second = await end_of(stub.Generate(asked, timeout=TIMEOUT_S), Answer())
         return Observed(f"{first} after two tries; then {second}", back_s)
@@ -109,12 +109,12 @@ async def whisper_killed(place: Place) -> Observed:
         writing = stub.Generate(endless(), timeout=TIMEOUT_S)
         await writing.read()
         hearing = stub.Transcribe(TranscribeRequest(audio=b"sound", prompt="wait"), timeout=TIMEOUT_S)
-        await eventually(lambda: whisper.ready().gate.running)
+        await eventually(lambda: whisper.ready().slot_queue.running)
         began = time.monotonic()
         os.kill(whisper.pid or 0, signal.SIGKILL)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await hearing
-        await eventually(lambda: whisper.crash_count and whisper._ready)
+        await eventually(lambda: whisper.crash_count and whisper.is_ready)
         await stub.Transcribe(TranscribeRequest(audio=b"sound"), timeout=TIMEOUT_S)
         back_s = time.monotonic() - began
         assert (await writing.read()).events
@@ -137,10 +137,10 @@ async def embedder_killed(place: Place) -> Observed:
         await writing.read()
         began = time.monotonic()
         os.kill(embedder.pid or 0, signal.SIGKILL)
-        await eventually(lambda: not embedder._ready)
+        await eventually(lambda: not embedder.is_ready)
         with pytest.raises(grpc.aio.AioRpcError) as raised:
             await stub.Embed(asked, timeout=TIMEOUT_S)
-        await eventually(lambda: embedder._ready)
+        await eventually(lambda: embedder.is_ready)
         await stub.Embed(asked, timeout=TIMEOUT_S)
         back_s = time.monotonic() - began
         assert (await writing.read()).events
@@ -163,7 +163,7 @@ async def endpoint_with_another_model(place: Place) -> Observed:
         began = time.monotonic()
         error = await end_of(call, got)
         async with external_server(other, port):
-            await eventually(lambda: engine.ready_engines() and engine.ready().facts.template == "another")
+            await eventually(lambda: engine.ready_engines() and engine.ready().model_info.template == "another")
             await answers_again(stub)
             back_s = time.monotonic() - began
             template = (await stub.GetModel(GetModelRequest())).model.template.source

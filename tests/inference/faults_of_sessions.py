@@ -66,7 +66,7 @@ async def killed_while_it_saves(place: Place) -> Observed:
         with patch.object(SessionFiles, "new_file", killing):
             got = await answer(stub, _turn(LONG + "yes and then " + LONG))
         began = time.monotonic()
-        await eventually(lambda: engine.crash_count == 1 and engine._ready)
+        await eventually(lambda: engine.crash_count == 1 and engine.is_ready)
         again = await answer(stub, _turn(LONG + "yes but then"))
         back_s = time.monotonic() - began
         assert _evaluated(again) <= 10, "the state of the message before it is whole"

@@ -52,12 +52,12 @@ async def test_nothing_is_left(two_slots: tuple[InferenceServiceStub, Supervisor
     stub, engine = two_slots
     chance = random.Random(count)
     await asyncio.gather(*(abandon(stub, chance) for _ in range(AT_ONCE)))
-    gate = engine.ready().gate
-    await eventually(lambda: gate._free == 2 and not gate._waiting)
+    queue = engine.ready().slot_queue
+    await eventually(lambda: queue.running == 0 and not queue.waiting)
     before, memory = held(engine), psutil.Process().memory_info().rss
     for _ in range(count // AT_ONCE):
         await asyncio.gather(*(abandon(stub, chance) for _ in range(AT_ONCE)))
-    await eventually(lambda: gate._free == 2 and not gate._waiting)
+    await eventually(lambda: queue.running == 0 and not queue.waiting)
     await eventually(lambda: all(now <= then + 2 for now, then in zip(held(engine), before, strict=True)))
     grown = psutil.Process().memory_info().rss - memory
     # `-rP` shows it.

@@ -230,7 +230,7 @@ async def test_calls_wait_for_each_other_and_not_too_many(models: Path) -> None:
     side = SideEngines.supervised(options(models / "no.gguf", embedding_model=models / "embedding.gguf", max_waiting=1))
     async with watched(side.engines[EngineRole.EMBEDDING]):
         ready = side.ready(EngineRole.EMBEDDING)
-        calls = [asyncio.ensure_future(embed(ready, ["ab" * 60] * 50)) for _ in range(ready.facts.slots + 2)]
+        calls = [asyncio.ensure_future(embed(ready, ["ab" * 60] * 50)) for _ in range(ready.model_info.slots + 2)]
         done, others = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
         (refusal,) = done
         assert isinstance(refusal.exception(), OverloadedError)

@@ -79,7 +79,7 @@ def text_of(batches: list[list[Numbered]]) -> str:
 async def test_a_message_that_nobody_reads_frees_its_slot(engine: Supervisor) -> None:
     message = generate(engine, WORDS)
     first = await anext(message)
-    await eventually(lambda: engine.ready().gate._free == 2)
+    await eventually(lambda: engine.ready().slot_queue.running == 0)
     assert text_of([first, *[batch async for batch in message]]) == "a" * 100
 
 
@@ -89,7 +89,7 @@ async def test_a_message_that_is_too_long_to_wait_ends(engine: Supervisor, monke
     monkeypatch.setattr(module, "_PATIENCE_S", 0.1)
     message = generate(engine, replace(WORDS, max_tokens=400))
     batches = [await anext(message)]
-    await eventually(lambda: engine.ready().gate._free == 2)
+    await eventually(lambda: engine.ready().slot_queue.running == 0)
     batches += [await anext(message)]
     with pytest.raises(OverloadedError):
         await anext(message)

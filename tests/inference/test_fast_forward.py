@@ -207,8 +207,8 @@ async def test_a_caller_who_hangs_up_frees_the_slot(words: InferenceServiceStub,
     await call.read()
     await call.read()
     call.cancel()
-    gate = trained.ready().gate
-    await eventually(lambda: gate._free == 2)
+    queue = trained.ready().slot_queue
+    await eventually(lambda: queue.running == 0)
 
 
 @pytest.mark.parametrize("choice", [{"type": "function", "function": {"name": "weather_forecast"}}, "required", "auto"])
@@ -222,7 +222,7 @@ async def test_calls(words: InferenceServiceStub, trained: Supervisor, choice: A
                 required=choice != "auto", names=("weather_forecast",) if isinstance(choice, dict) else None
             ),
         ),
-        ChatTemplate(trained.ready().facts.template or ""),
+        ChatTemplate(trained.ready().model_info.template or ""),
     )
     prompt = prompt_compiler_pb2.CompiledPrompt(
         version=1,
@@ -287,7 +287,7 @@ async def test_texts_that_begin_alike() -> None:
 )
 async def test_what_others_spell_is_not_appended_as_a_special_token(trained: Supervisor, text: str, usable: str) -> None:
     ready = trained.ready()
-    facts = replace(ready.facts, special_tokens=("<T>", "<A>", "<B>", "<E>"))
+    facts = replace(ready.model_info, special_tokens=("<T>", "<A>", "<B>", "<E>"))
     root = SequenceNode((LiteralNode('<T><A>{"x": "'), RegionNode(Region.CONTENT, JsonNode()), LiteralNode('"}<B>')))
     start = DerivativeCache({"root": Lit(text)}).start()
     message = _FastForward(

@@ -1,4 +1,4 @@
-"""A call that nobody wants any more frees its slot: at the gate, and in the engine."""
+"""A call that nobody wants any more frees its slot: in the queue, and in the engine."""
 
 import asyncio
 import signal
@@ -50,9 +50,9 @@ async def busy(engine: Supervisor) -> int:
 
 
 async def idle(engine: Supervisor) -> bool:
-    """Waits until nothing is being written, by the gate's count and by the engine's."""
-    gate = engine.ready().gate
-    await eventually(lambda: gate._free == 1 and not gate._waiting)
+    """Waits until nothing is being written, by the queue's count and by the engine's."""
+    queue = engine.ready().slot_queue
+    await eventually(lambda: queue.running == 0 and not queue.waiting)
     async with asyncio.timeout(LONG_S):
         while await busy(engine):  # noqa: ASYNC110 - it is told nowhere
             await asyncio.sleep(0.01)
@@ -91,9 +91,9 @@ async def test_cancelling_a_call_that_waits(one_slot: tuple[InferenceServiceStub
     stub, engine = one_slot
     writing = await begun(stub)
     waiting = stub.Generate(endless(), timeout=TIMEOUT_S)
-    await eventually(lambda: len(engine.ready().gate._waiting) == 1)
+    await eventually(lambda: engine.ready().slot_queue.waiting == 1)
     waiting.cancel()
-    await eventually(lambda: not engine.ready().gate._waiting)
+    await eventually(lambda: not engine.ready().slot_queue.waiting)
     assert await busy(engine) == 1
     writing.cancel()
     assert await idle(engine)
@@ -102,7 +102,7 @@ async def test_cancelling_a_call_that_waits(one_slot: tuple[InferenceServiceStub
 async def test_too_many_calls(one_slot: tuple[InferenceServiceStub, Supervisor]) -> None:
     stub, engine = one_slot
     calls = [await begun(stub), stub.Generate(endless(), timeout=TIMEOUT_S), stub.Generate(endless(), timeout=TIMEOUT_S)]
-    await eventually(lambda: len(engine.ready().gate._waiting) == 2)
+    await eventually(lambda: engine.ready().slot_queue.waiting == 2)
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         await stub.Generate(endless(), timeout=TIMEOUT_S).read()
     error = from_rpc_error(raised.value)
@@ -124,9 +124,9 @@ async def test_priority_decides_who_is_next(one_slot: tuple[InferenceServiceStub
         ended.append(priority)
 
     low = asyncio.create_task(ask(-1))
-    await eventually(lambda: len(engine.ready().gate._waiting) == 1)
+    await eventually(lambda: engine.ready().slot_queue.waiting == 1)
     high = asyncio.create_task(ask(5))
-    await eventually(lambda: len(engine.ready().gate._waiting) == 2)
+    await eventually(lambda: engine.ready().slot_queue.waiting == 2)
     writing.cancel()
     await asyncio.gather(low, high)
     assert ended == [5, -1]
@@ -143,7 +143,7 @@ async def test_a_deadline_frees_the_slot(one_slot: tuple[InferenceServiceStub, S
     assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert from_rpc_error(raised.value).code is Code.DEADLINE_EXCEEDED
     if other:
-        await eventually(lambda: not engine.ready().gate._waiting)
+        await eventually(lambda: not engine.ready().slot_queue.waiting)
         other.cancel()
     assert await idle(engine)
 

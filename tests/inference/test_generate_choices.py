@@ -24,7 +24,7 @@ async def test_each_message_is_whole(stub: InferenceServiceStub, engine: Supervi
     got = await answers(stub, request(program(gbnf='root ::= "xyz"'), n=n))
     assert [(each.content, each.finish.complete) for each in got] == [("xyz", True)] * n
     assert {(each.finish.usage.prompt_tokens, each.finish.usage.completion_tokens) for each in got} == {(5, 4)}
-    assert engine.ready().gate._free == 2
+    assert engine.ready().slot_queue.running == 0
 
 
 def test_a_seed_gives_each_message_one_of_its_own() -> None:
@@ -48,15 +48,15 @@ async def test_cancelling_ends_all(stub: InferenceServiceStub, engine: Superviso
     call = stub.Generate(endless(n=10), timeout=TIMEOUT_S)
     await call.read()
     call.cancel()
-    gate = engine.ready().gate
-    await eventually(lambda: gate._free == 2 and not gate._waiting)
+    queue = engine.ready().slot_queue
+    await eventually(lambda: queue.running == 0 and not queue.waiting)
 
 
 async def test_the_first_error_ends_all(stub: InferenceServiceStub, engine: Supervisor) -> None:
     error = await refused(stub, request(program(gbnf="root ::= ("), n=5))
     assert (error.code, error.path) == (Code.INVALID_ARGUMENT, "/prompt/gbnf")
-    gate = engine.ready().gate
-    await eventually(lambda: gate._free == 2 and not gate._waiting)
+    queue = engine.ready().slot_queue
+    await eventually(lambda: queue.running == 0 and not queue.waiting)
 
 
 async def test_others_come_between_the_messages_of_one(stub: InferenceServiceStub, engine: Supervisor) -> None:
@@ -75,8 +75,8 @@ async def test_others_come_between_the_messages_of_one(stub: InferenceServiceStu
         among = ended["many"]
 
     task = asyncio.create_task(many())
-    gate = engine.ready().gate
-    await eventually(lambda: len(gate._waiting) == 1)
+    queue = engine.ready().slot_queue
+    await eventually(lambda: queue.waiting == 1)
     await single()
     await task
     assert ended["many"] == 12

@@ -16,7 +16,7 @@ from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.generation.image_prompt import JOINER, picture_prompt
-from promptweave.inference.generation.request import Picture, PlainText, Text
+from promptweave.inference.generation.request import Picture, PlainText, TemplateText
 from promptweave.inference.options import InferenceOptions
 from promptweave.v1 import chat_pb2, inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
@@ -99,7 +99,7 @@ async def test_a_webp_is_seen_too(stub: InferenceServiceStub) -> None:
 async def test_text_of_others_is_neither_a_special_token_nor_a_marker(
     seeing: Supervisor, stub: InferenceServiceStub
 ) -> None:
-    marker = seeing.ready().facts.media_marker
+    marker = seeing.ready().model_info.media_marker
     assert marker
     for spelled in (IM_END, marker, "<tool_call>"):
         ours = await answer(stub, looking(shown(), text("x")))
@@ -115,19 +115,21 @@ async def test_text_of_others_is_neither_a_special_token_nor_a_marker(
 @pytest.mark.parametrize(
     ("segments", "prompt"),
     [
-        pytest.param([Text("a"), PlainText("b"), Text("c")], "abc", id="harmless"),
+        pytest.param([TemplateText("a"), PlainText("b"), TemplateText("c")], "abc", id="harmless"),
         pytest.param([PlainText(f"a{IM_END}b")], f"a<{JOINER}|im_end|>b", id="in-one-piece"),
         pytest.param([PlainText("a<"), PlainText("|im_end|>")], f"a<{JOINER}|im_end|>", id="in-two-pieces"),
-        pytest.param([Text("a<"), PlainText("|im_end|>")], f"a<{JOINER}|im_end|>", id="across"),
-        pytest.param([PlainText("<|im_"), Text("end|>")], f"<|im_{JOINER}end|>", id="across-the-other-way"),
+        pytest.param([TemplateText("a<"), PlainText("|im_end|>")], f"a<{JOINER}|im_end|>", id="across"),
+        pytest.param([PlainText("<|im_"), TemplateText("end|>")], f"<|im_{JOINER}end|>", id="across-the-other-way"),
         pytest.param([PlainText("<tool_call>")], f"<{JOINER}tool_call>", id="user-defined"),
-        pytest.param([Text(IM_END)], IM_END, id="template's"),
+        pytest.param([TemplateText(IM_END)], IM_END, id="template's"),
     ],
 )
-async def test_joiners_stand_where_they_must(seeing: Supervisor, segments: list[Text | PlainText], prompt: str) -> None:
+async def test_joiners_stand_where_they_must(
+    seeing: Supervisor, segments: list[TemplateText | PlainText], prompt: str
+) -> None:
     ready = seeing.ready()
-    written = await picture_prompt(ready.client, ready.facts, [Picture(image_file()), *segments])
-    assert written["prompt_string"] == f"{ready.facts.media_marker}{prompt}"
+    written = await picture_prompt(ready.client, ready.model_info, [Picture(image_file()), *segments])
+    assert written["prompt_string"] == f"{ready.model_info.media_marker}{prompt}"
     assert len(written["multimodal_data"]) == 1
 
 

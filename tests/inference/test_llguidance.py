@@ -82,7 +82,7 @@ async def test_a_vocabulary_that_begins_with_a_space_is_none_for_it(tmp_path: Pa
     write_demo_model(model, vocab=SPACED)
     engine = Supervisor(options(model))
     async with watched(engine):
-        assert not engine.ready().facts.llguidance
+        assert not engine.ready().model_info.llguidance
 
 
 def test_what_leaves_the_grammar_is_no_answer() -> None:

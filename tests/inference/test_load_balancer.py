@@ -58,7 +58,7 @@ class Fixed:
 
 
 def chosen(pool: EngineBalancer, key: str) -> str:
-    engine = pool.near(key).ready()
+    engine = pool.for_prefix(key).ready()
     return next(name for name, each in pool.ready_engines().items() if each is engine)
 
 
@@ -67,15 +67,15 @@ async def at_work(*engines: tuple[Fixed, int]) -> AsyncIterator[None]:
     """While so many calls hold, or wait for, slots of these engines."""
     tasks = []
 
-    async def hold(gate: SlotQueue) -> None:
-        async with gate.slot(Caller()):
+    async def hold(queue: SlotQueue) -> None:
+        async with queue.slot(Caller()):
             await asyncio.Event().wait()
 
     for fixed, calls in engines:
-        gate = fixed.engine.gate
-        wanted = gate.running + gate.waiting + calls
-        tasks += [asyncio.create_task(hold(gate)) for _ in range(calls)]
-        await eventually(lambda gate=gate, wanted=wanted: gate.running + gate.waiting == wanted)
+        queue = fixed.engine.slot_queue
+        wanted = queue.running + queue.waiting + calls
+        tasks += [asyncio.create_task(hold(queue)) for _ in range(calls)]
+        await eventually(lambda queue=queue, wanted=wanted: queue.running + queue.waiting == wanted)
     yield
     for task in tasks:
         task.cancel()
@@ -142,7 +142,7 @@ def test_one_that_did_not_answer_is_not_chosen_before_it_does() -> None:
 
 def test_what_is_told_of_all_holds_for_each() -> None:
     pool = EngineBalancer({"a": Fixed(2, 4096), "b": Fixed(3, 1024)})
-    facts = pool.facts()
+    facts = pool.model_info()
     assert (facts.slots, facts.context_size, facts.llguidance) == (5, 1024, False)
 
 
@@ -178,15 +178,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def pooled(models: Sequence[Path]) -> AsyncIterator[tuple[EngineBalancer, list[asyncio.subprocess.Process]]]:
+async def pooled(
+    models: Sequence[Path], hang_timeout_s: float = 60.0
+) -> AsyncIterator[tuple[EngineBalancer, list[asyncio.subprocess.Process]]]:
     """Servers of others, each with one slot, and the pool of them."""
     ports = [free_port() for _ in models]
-    given = InferenceOptions(endpoints=tuple(f"http://127.0.0.1:{port}" for port in ports))
     async with AsyncExitStack() as stack:
         processes = [
             await stack.enter_async_context(external_server(model, port)) for model, port in zip(models, ports, strict=True)
         ]
-        pool = endpoints(given)
+        pool = endpoints(
+            InferenceOptions(endpoints=tuple(f"http://127.0.0.1:{port}" for port in ports), hang_timeout_s=hang_timeout_s)
+        )
         await stack.enter_async_context(watched(pool))
         yield pool, processes
 
@@ -219,9 +222,9 @@ async def test_conversations_come_back_and_all_slots_are_used(demo_model: Path) 
         assert all(each.finish.usage.cached_tokens > 10 for each in again)
         async with AsyncExitStack() as stack:
             for engine in pool.ready_engines().values():
-                await stack.enter_async_context(engine.gate.slot(Caller()))
+                await stack.enter_async_context(engine.slot_queue.slot(Caller()))
             waiting = asyncio.create_task(answer(stub, asked(key_of(pool, names[1]))))
-            await eventually(lambda: pool.ready_engines()[names[1]].gate.waiting)
+            await eventually(lambda: pool.ready_engines()[names[1]].slot_queue.waiting)
             told = generate_latest(registry).decode()
             for name in names:
                 assert f'promptweave_engine_up{{endpoint="{name}",role="chat"}} 1.0' in told
@@ -242,12 +245,12 @@ async def test_what_was_not_begun_is_written_by_another_one(demo_model: Path) ->
         names = await all_there(pool, 2)
         lost, other = names
         full = pool.ready_engines()
-        async with full[lost].gate.slot(Caller()):
-            async with full[other].gate.slot(Caller()):
+        async with full[lost].slot_queue.slot(Caller()):
+            async with full[other].slot_queue.slot(Caller()):
                 # Both are full, so these wait, some for each.
                 waiting = [asyncio.create_task(answer(stub, asked(key))) for key in KEYS[:6]]
-                await eventually(lambda: sum(engine.gate.waiting for engine in full.values()) == 6)
-                assert full[lost].gate.waiting
+                await eventually(lambda: sum(engine.slot_queue.waiting for engine in full.values()) == 6)
+                assert full[lost].slot_queue.waiting
                 processes[0].kill()
                 await eventually(lambda: [*pool.ready_engines()] == [other])
             # Those that waited for the one that is gone wait for the other one.
@@ -256,11 +259,9 @@ async def test_what_was_not_begun_is_written_by_another_one(demo_model: Path) ->
 
 @pytest.mark.usefixtures("quick")
 async def test_one_that_stands_still_is_noticed_and_comes_back(demo_model: Path) -> None:
-    async with pooled([demo_model] * 2) as (pool, processes), calling(pool) as stub:
+    async with pooled([demo_model] * 2, hang_timeout_s=1.0) as (pool, processes), calling(pool) as stub:
         names = await all_there(pool, 2)
         key = key_of(pool, names[0])
-        for engine in pool.ready_engines().values():
-            engine.pulse._timeout_s = 1.0
         os.kill(processes[0].pid, signal.SIGSTOP)
         try:
             # Nobody knows yet; the connection is there, and nothing comes.

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_of_an_engine_of_our_own(engine: Supervisor) -> None:
-    facts = engine.ready().facts
+    facts = engine.ready().model_info
     assert facts.model_id == "demo"
     assert facts.engine.startswith("xllamacpp 20")
     assert (facts.context_size, facts.slots) == (512, 2)
@@ -44,7 +44,7 @@ async def test_of_the_same_engine_as_a_stranger(engine: Supervisor) -> None:
 async def test_sizes(demo_model: Path, given: dict[str, int], context_size: int, slots: int) -> None:
     engine = Supervisor(options(demo_model, **given))
     async with watched(engine):
-        facts = engine.ready().facts
+        facts = engine.ready().model_info
     assert (facts.context_size, facts.slots) == (context_size, slots)
 
 
@@ -53,6 +53,6 @@ async def test_a_name_of_the_operator_and_no_template(tmp_path: Path) -> None:
     write_demo_model(model, template="")
     engine = Supervisor(options(model, model_id="mine"))
     async with watched(engine):
-        facts = engine.ready().facts
+        facts = engine.ready().model_info
     # Over HTTP the engine would tell a template that it made up.
     assert (facts.model_id, facts.template) == ("mine", None)

@@ -10,7 +10,7 @@ from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import RequestError
 from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import Ids, PlainText, Segment, Text
+from promptweave.inference.generation.request import Ids, PlainText, PromptSegment, TemplateText
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.support.inference.in_process import calling, options, watched
 from tests.support.inference.requests import answer, plain, program, request, text
@@ -33,10 +33,10 @@ async def with_bos(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory)
         yield engine
 
 
-async def evaluated(engine: Supervisor, segments: list[Segment]) -> list[int]:
+async def evaluated(engine: Supervisor, segments: list[PromptSegment]) -> list[int]:
     """The tokens that the engine makes of a prompt, BOS and all."""
     ready = engine.ready()
-    prompt = await engine_prompt(ready.client, ready.facts, segments)
+    prompt = await engine_prompt(ready.client, ready.model_info, segments)
     tokens: list[int] = []
     parts: list[Any] = [prompt] if isinstance(prompt, str) else prompt
     for place, part in enumerate(parts):
@@ -50,13 +50,15 @@ async def evaluated(engine: Supervisor, segments: list[Segment]) -> list[int]:
 @pytest.mark.parametrize(
     ("segments", "same"),
     [
-        pytest.param([Text("hello you")], [Text("hello you")], id="without"),
-        pytest.param([Text("<s>hello you")], [Text("hello you")], id="printed-by-the-template"),
-        pytest.param([Text("<s>"), Text("hello you")], [Text("hello you")], id="in-a-segment-of-its-own"),
-        pytest.param([Text("hello"), Text(" you")], [Text("hello you")], id="texts-are-one"),
+        pytest.param([TemplateText("hello you")], [TemplateText("hello you")], id="without"),
+        pytest.param([TemplateText("<s>hello you")], [TemplateText("hello you")], id="printed-by-the-template"),
+        pytest.param(
+            [TemplateText("<s>"), TemplateText("hello you")], [TemplateText("hello you")], id="in-a-segment-of-its-own"
+        ),
+        pytest.param([TemplateText("hello"), TemplateText(" you")], [TemplateText("hello you")], id="texts-are-one"),
     ],
 )
-async def test_bos_is_there_once(with_bos: Supervisor, segments: list[Segment], same: list[Segment]) -> None:
+async def test_bos_is_there_once(with_bos: Supervisor, segments: list[PromptSegment], same: list[PromptSegment]) -> None:
     tokens = await evaluated(with_bos, segments)
     assert tokens == await evaluated(with_bos, same)
     assert (tokens[0], tokens.count(BOS)) == (BOS, 1)
@@ -66,16 +68,16 @@ async def test_bos_is_there_once(with_bos: Supervisor, segments: list[Segment], 
     "segments",
     [
         pytest.param([PlainText("<s>hello")], id="plain-first"),
-        pytest.param([PlainText("x"), Text("<s>hello")], id="template's-in-the-middle"),
+        pytest.param([PlainText("x"), TemplateText("<s>hello")], id="template's-in-the-middle"),
         pytest.param([], id="nothing"),
-        pytest.param([Text("<s>")], id="only-bos"),
+        pytest.param([TemplateText("<s>")], id="only-bos"),
     ],
 )
-async def test_bos_comes_first_whatever_follows(with_bos: Supervisor, segments: list[Segment]) -> None:
+async def test_bos_comes_first_whatever_follows(with_bos: Supervisor, segments: list[PromptSegment]) -> None:
     tokens = await evaluated(with_bos, segments)
     assert tokens[0] == BOS
     # A second one that the template itself prints in the middle is its own affair.
-    assert tokens.count(BOS) == 1 + (segments[-1:] == [Text("<s>hello")])
+    assert tokens.count(BOS) == 1 + (segments[-1:] == [TemplateText("<s>hello")])
 
 
 @pytest.mark.parametrize("words", ["<s>", "hello you", "<s>hello you"])
@@ -83,9 +85,9 @@ async def test_the_engine_counts_the_same(with_bos: Supervisor, words: str) -> N
     """The whole way: the engine's own count of the prompt is what we think that it evaluates."""
     async with calling(with_bos) as stub:
         got = await answer(stub, request(program(text(words), gbnf='root ::= "x"')))
-        assert got.finish.usage.prompt_tokens == len(await evaluated(with_bos, [Text(words)]))
+        assert got.finish.usage.prompt_tokens == len(await evaluated(with_bos, [TemplateText(words)]))
         mixed = await answer(stub, request(program(text(words), plain("</s>"), text("a"), gbnf='root ::= "x"')))
-        expected = await evaluated(with_bos, [Text(words), PlainText("</s>"), Text("a")])
+        expected = await evaluated(with_bos, [TemplateText(words), PlainText("</s>"), TemplateText("a")])
         assert mixed.finish.usage.prompt_tokens == len(expected)
 
 
@@ -99,20 +101,22 @@ async def test_text_of_others_stays_text(stub: InferenceServiceStub) -> None:
 
 async def test_a_prompt_of_text_alone_stays_one_string(engine: Supervisor) -> None:
     ready = engine.ready()
-    assert await engine_prompt(ready.client, ready.facts, [Text("a"), Text("b")]) == "ab"
-    mixed = await engine_prompt(ready.client, ready.facts, [Text("a"), PlainText("x"), Text("b"), Text("c")])
+    assert await engine_prompt(ready.client, ready.model_info, [TemplateText("a"), TemplateText("b")]) == "ab"
+    mixed = await engine_prompt(
+        ready.client, ready.model_info, [TemplateText("a"), PlainText("x"), TemplateText("b"), TemplateText("c")]
+    )
     assert mixed == ["a", ord("x"), "bc"]
 
 
 async def test_token_ids_are_taken_as_they_are(engine: Supervisor) -> None:
     ready = engine.ready()
-    segments = [Ids((5, 6)), Text(""), Ids(()), Text("a"), Ids((7,))]
-    assert await engine_prompt(ready.client, ready.facts, segments) == [5, 6, "a", 7]
+    segments = [Ids((5, 6)), TemplateText(""), Ids(()), TemplateText("a"), Ids((7,))]
+    assert await engine_prompt(ready.client, ready.model_info, segments) == [5, 6, "a", 7]
     with pytest.raises(RequestError, match="the prompt is empty"):
-        await engine_prompt(ready.client, ready.facts, [Ids(())])
+        await engine_prompt(ready.client, ready.model_info, [Ids(())])
 
 
 async def test_token_ids_get_no_bos(with_bos: Supervisor) -> None:
     assert await evaluated(with_bos, [Ids((BOS, 500))]) == [BOS, 500]
     assert await evaluated(with_bos, [Ids((500,))]) == [500]
-    assert (await evaluated(with_bos, [Text("a"), Ids((500,))]))[0] == BOS
+    assert (await evaluated(with_bos, [TemplateText("a"), Ids((500,))]))[0] == BOS

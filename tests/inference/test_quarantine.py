@@ -141,9 +141,9 @@ async def test_what_holds_the_engine_up_is_found_though_its_caller_is_gone(
     async with watched(engine) as watch, calling(engine) as stub:
         for hangs in (1, 2):
             call = stub.Generate(request(program(text("stick"), gbnf=guilty)), timeout=TIMEOUT_S)
-            await eventually(lambda: engine.ready().pulse.busy)
+            await eventually(lambda: engine.ready().watchdog.busy)
             call.cancel()
-            await eventually(lambda: not engine.ready().gate.running)
+            await eventually(lambda: not engine.ready().slot_queue.running)
             assert (await answer(stub, request(program(text("none"), gbnf=innocent)))).content == "a"
             await watch.until_heard(*[True, False] * hangs, True)
         error = await refused(stub, request(program(text("stick"), gbnf=guilty)))
@@ -160,7 +160,7 @@ async def test_an_engine_that_stands_still_as_a_whole_quarantines_nothing(demo_m
             await call.read()
             os.kill(engine.pid or 0, signal.SIGSTOP)
             assert (await refused_rest(call)).code is Code.UNAVAILABLE
-            await eventually(lambda losses=losses: engine.crash_count == losses and engine._ready)
+            await eventually(lambda losses=losses: engine.crash_count == losses and engine.is_ready)
         assert engine.ready().quarantine.size == 0
         call = stub.Generate(request(program(gbnf=grammar)), timeout=TIMEOUT_S)
         await call.read()
@@ -181,7 +181,7 @@ async def test_who_ended_it(demo_model: Path, monkeypatch: pytest.MonkeyPatch, n
             await call.read()
             os.kill(engine.pid or 0, number)
             assert (await refused_rest(call)).code is Code.UNAVAILABLE
-            await eventually(lambda losses=losses: engine.crash_count == losses and engine._ready)
+            await eventually(lambda losses=losses: engine.crash_count == losses and engine.is_ready)
         assert engine.ready().quarantine.size == refused
 
 
@@ -194,5 +194,5 @@ async def test_the_kernels_kill_for_want_of_memory_counts(demo_model: Path, monk
             await call.read()
             os.kill(engine.pid or 0, signal.SIGKILL)
             assert (await refused_rest(call)).code is Code.UNAVAILABLE
-            await eventually(lambda losses=losses: engine.crash_count == losses and engine._ready)
+            await eventually(lambda losses=losses: engine.crash_count == losses and engine.is_ready)
         assert engine.ready().quarantine.size == 1

@@ -116,7 +116,7 @@ async def test_a_key(demo_model: Path, port: int) -> None:
         calling(right) as stub,
     ):
         assert (await answer(stub, request(program(gbnf='root ::= "x"')))).content == "x"
-        assert right.ready().facts.model_id == "mine"
+        assert right.ready().model_info.model_id == "mine"
         await eventually(lambda: "rejected the service's API key" in problem(wrong))
 
 

@@ -67,7 +67,7 @@ async def test_a_stream_keeps_what_it_has_and_those_that_wait_survive(
     first = await writing.read()
     assert first.events[0].delta.content
     waiting = [asyncio.create_task(answer(stub, request(program(gbnf='root ::= "xyz"')))) for _ in range(5)]
-    await eventually(lambda: len(engine.ready().gate._waiting) == 5)
+    await eventually(lambda: engine.ready().slot_queue.waiting == 5)
     before = engine.ready()
     kill(engine)
     error = await refused_rest(writing)
@@ -76,7 +76,7 @@ async def test_a_stream_keeps_what_it_has_and_those_that_wait_survive(
     assert [each.content for each in await asyncio.gather(*waiting)] == ["xyz"] * 5
     after = engine.ready()
     assert after is not before
-    assert after.gate._free == 1
+    assert after.slot_queue.running == 0
 
 
 AWAY, LOST, BEGUN = EngineAwayError(), EngineUnavailableError("gone"), ContentDelta("a")
@@ -213,7 +213,7 @@ async def test_the_guilty_grammar_is_found_and_its_neighbour_is_served(
         lost = asyncio.create_task(refused(stub, asked("die"))) if order[0] == "die" else None
         kept = asyncio.create_task(answer(stub, asked("wait")))
         if lost is None:
-            await eventually(lambda: engine.ready().gate._free == 1)
+            await eventually(lambda: engine.ready().slot_queue.running == 0)
             lost = asyncio.create_task(refused(stub, asked("die")))
         assert (await lost).code is Code.UNAVAILABLE
         assert (await kept).content == "a"

@@ -38,14 +38,14 @@ def completing(monkeypatch: pytest.MonkeyPatch, body: Change = dict, *, tokens: 
 
 async def test_a_real_engine_can(ready: ReadyEngine) -> None:
     assert ready.rounds == Rounds(append=True, sample=True)
-    assert await try_rounds(ready.client, ready.facts, fast_forward=False) == Rounds(append=False, sample=True)
+    assert await try_rounds(ready.client, ready.model_info, fast_forward=False) == Rounds(append=False, sample=True)
 
 
 async def test_where_the_tokens_texts_are_not_known(ready: ReadyEngine, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
-    assert await try_rounds(ready.client, replace(ready.facts, token_texts=None), fast_forward=True) == Rounds()
+    assert await try_rounds(ready.client, replace(ready.model_info, token_texts=None), fast_forward=True) == Rounds()
     assert "the server does not report the texts of its tokens" in caplog.text
-    assert await try_rounds(ready.client, replace(ready.facts, separator=(1,)), fast_forward=True) == Rounds()
+    assert await try_rounds(ready.client, replace(ready.model_info, separator=(1,)), fast_forward=True) == Rounds()
     assert "adds a space before every text" in caplog.text
 
 
@@ -55,7 +55,7 @@ async def test_an_engine_that_forgets(
     caplog.set_level("INFO")
     completing(monkeypatch, lambda asked: {**asked, "cache_prompt": False})
     # The words stay the same: what would be appended is sampled.
-    assert await try_rounds(ready.client, ready.facts, fast_forward=True) == Rounds(append=False, sample=True)
+    assert await try_rounds(ready.client, ready.model_info, fast_forward=True) == Rounds(append=False, sample=True)
     assert "reevaluates the complete prompt" in caplog.text
 
 
@@ -64,7 +64,7 @@ async def test_an_engine_that_does_not_tell_tokens(
 ) -> None:
     caplog.set_level("INFO")
     completing(monkeypatch, tokens=False)
-    assert await try_rounds(ready.client, ready.facts, fast_forward=True) == Rounds()
+    assert await try_rounds(ready.client, ready.model_info, fast_forward=True) == Rounds()
     assert "does not support grammars of token ids" not in caplog.text
     assert "does not report the tokens" in caplog.text
 
@@ -76,11 +76,11 @@ async def test_an_engine_without_grammars_of_tokens(ready: ReadyEngine, monkeypa
         return asked
 
     completing(monkeypatch, older)
-    assert await try_rounds(ready.client, ready.facts, fast_forward=True) == Rounds(append=True, sample=False)
+    assert await try_rounds(ready.client, ready.model_info, fast_forward=True) == Rounds(append=True, sample=False)
 
 
 async def test_the_texts_of_all_tokens(ready: ReadyEngine) -> None:
-    facts, client = ready.facts, ready.client
+    facts, client = ready.model_info, ready.client
     found = await learn_vocabulary(client, facts.vocabulary, facts.eos)
     assert found
     assert facts.vocabulary

@@ -303,11 +303,11 @@ async def test_so_many_calls_wait_for_a_session_and_no_more(demo_model: Path, tm
         writing = stub.Generate(asked, timeout=60)
         await writing.read()
         waiting = [stub.Generate(asked, timeout=60) for _ in range(16)]
-        await eventually(lambda: engine.ready().sessions._waiting["a"] == 16)
+        await eventually(lambda: engine.ready().sessions.waiting == 16)
         assert (await refused(stub, asked)).reason == "ERROR_REASON_OVERLOADED"
         for call in (writing, *waiting):
             call.cancel()
-        await eventually(lambda: not engine.ready().sessions._waiting)
+        await eventually(lambda: not engine.ready().sessions.waiting)
 
 
 async def test_who_ends_the_call_after_its_finish_has_the_session(stub: InferenceServiceStub) -> None:

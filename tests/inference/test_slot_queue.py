@@ -1,4 +1,4 @@
-"""The gate: as many inside as there are slots, the others in order, and none forgotten."""
+"""The queue: as many inside as there are slots, the others in order, and none forgotten."""
 
 import asyncio
 from contextlib import suppress
@@ -15,16 +15,16 @@ pytestmark = pytest.mark.anyio
 
 
 class QueuedCall:
-    """A call that goes through the gate and stays inside until told to leave."""
+    """A call that goes through the queue and stays inside until told to leave."""
 
-    def __init__(self, gate: SlotQueue, priority: int = 0, party: Caller | None = None) -> None:
-        self.party = party or Caller(priority)
+    def __init__(self, queue: SlotQueue, priority: int = 0, party: Caller | None = None) -> None:
+        self.caller = party or Caller(priority)
         self.inside = False
         self._leave = asyncio.Event()
-        self.task = asyncio.create_task(self._run(gate))
+        self.task = asyncio.create_task(self._run(queue))
 
-    async def _run(self, gate: SlotQueue) -> None:
-        async with gate.slot(self.party):
+    async def _run(self, queue: SlotQueue) -> None:
+        async with queue.slot(self.caller):
             self.inside = True
             try:
                 await self._leave.wait()
@@ -42,14 +42,14 @@ async def settle() -> None:
 
 
 async def test_no_more_are_inside_than_there_are_slots() -> None:
-    gate = SlotQueue(2, 10)
-    callers = [QueuedCall(gate) for _ in range(5)]
+    queue = SlotQueue(2, 10)
+    callers = [QueuedCall(queue) for _ in range(5)]
     for left in range(5):
         await settle()
         assert [caller.inside for caller in callers] == [left <= place < left + 2 for place in range(5)]
         callers[left].leave()
     await settle()
-    assert gate._free == 2
+    assert queue.running == 0
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ async def test_no_more_are_inside_than_there_are_slots() -> None:
     ],
 )
 async def test_order(priorities: list[int], order: list[int]) -> None:
-    gate = SlotQueue(1, 10)
-    first = QueuedCall(gate)
+    queue = SlotQueue(1, 10)
+    first = QueuedCall(queue)
     await settle()
-    callers = [QueuedCall(gate, priority) for priority in priorities]
+    callers = [QueuedCall(queue, priority) for priority in priorities]
     await settle()
     first.leave()
     for expected in order:
@@ -75,32 +75,32 @@ async def test_order(priorities: list[int], order: list[int]) -> None:
 
 @pytest.mark.parametrize("max_waiting", [0, 1, 3])
 async def test_too_many_are_refused(max_waiting: int) -> None:
-    gate = SlotQueue(1, max_waiting)
-    callers = [QueuedCall(gate) for _ in range(1 + max_waiting)]
+    queue = SlotQueue(1, max_waiting)
+    callers = [QueuedCall(queue) for _ in range(1 + max_waiting)]
     await settle()
     with pytest.raises(OverloadedError) as raised:
-        async with gate.slot(Caller(9)):
+        async with queue.slot(Caller(9)):
             pass
     assert raised.value.code is Code.RESOURCE_EXHAUSTED
     assert raised.value.retry_after_s
     for caller in callers:
         caller.leave()
     await settle()
-    async with gate.slot(Caller()):
+    async with queue.slot(Caller()):
         pass
 
 
 async def test_an_error_inside_frees_the_slot() -> None:
-    gate = SlotQueue(1, 0)
+    queue = SlotQueue(1, 0)
     for _ in range(3):
         with pytest.raises(KeyError):
-            async with gate.slot(Caller()):
+            async with queue.slot(Caller()):
                 raise KeyError
 
 
 async def test_cancelled_in_the_moment_in_which_the_slot_comes() -> None:
-    gate = SlotQueue(1, 10)
-    first, second, third = QueuedCall(gate), QueuedCall(gate), QueuedCall(gate)
+    queue = SlotQueue(1, 10)
+    first, second, third = QueuedCall(queue), QueuedCall(queue), QueuedCall(queue)
     await settle()
     first.leave()
     await asyncio.sleep(0)
@@ -110,16 +110,16 @@ async def test_cancelled_in_the_moment_in_which_the_slot_comes() -> None:
     assert third.inside
     third.leave()
     await settle()
-    assert gate._free == 1
+    assert queue.running == 0
 
 
 async def test_a_call_of_many_messages_lets_the_others_in() -> None:
-    gate, many = SlotQueue(2, 10), Caller()
-    messages = [QueuedCall(gate, party=many) for _ in range(6)]
+    queue, many = SlotQueue(2, 10), Caller()
+    messages = [QueuedCall(queue, party=many) for _ in range(6)]
     await settle()
-    others = [QueuedCall(gate), QueuedCall(gate)]
+    others = [QueuedCall(queue), QueuedCall(queue)]
     await settle()
-    assert len(gate._waiting) == 3  # One for each call.
+    assert queue.waiting == 3  # One for each call.
     messages[0].leave()
     await settle()
     # It still holds a slot: who holds none goes first.
@@ -134,37 +134,32 @@ async def test_a_call_of_many_messages_lets_the_others_in() -> None:
     for caller in (*messages, *others):
         caller.leave()
         await settle()
-    assert gate._free == 2
+    assert queue.running == 0
 
 
 async def test_what_was_let_in_once_is_not_refused() -> None:
-    gate, many = SlotQueue(1, 0), Caller()
-    messages = [QueuedCall(gate, party=many) for _ in range(3)]
+    queue, many = SlotQueue(1, 0), Caller()
+    messages = [QueuedCall(queue, party=many) for _ in range(3)]
     for message in messages:
         await settle()
         assert message.inside
         message.leave()
     await settle()
-    assert (gate._free, many.held) == (1, 0)
+    assert (queue.running, many.held) == (0, 0)
 
 
 async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
     """The slot is not for it: it must not be given on by it, either."""
-    gate = SlotQueue(1, 10)
-    first, second, third = Caller(), QueuedCall(gate), None
+    queue = SlotQueue(1, 10)
+    async with queue.slot(Caller()):
+        second = QueuedCall(queue)
+        await settle()
+        second.task.cancel()
+        # The slot is left here, before the cancelled one hears of it.
     await settle()
-    assert second.inside
-    third = QueuedCall(gate)
-    await settle()
-    third.task.cancel()
-    gate._leave(second.party)  # Before the cancelled one hears of it.
-    await settle()
-    assert gate._free == 1
-    await gate._enter(first)
-    assert gate._free == 0
-    second.task.cancel()
-    with suppress(asyncio.CancelledError):
-        await second.task
+    assert queue.running == 0
+    async with queue.slot(Caller()):
+        assert queue.running == 1
 
 
 @given(
@@ -172,14 +167,14 @@ async def test_cancelled_in_the_moment_in_which_another_leaves() -> None:
     steps=st.lists(st.tuples(st.sampled_from(["come", "join", "leave", "cancel", "run"]), st.integers(-2, 2)), max_size=40),
 )
 async def test_no_slot_is_lost_or_given_twice(slots: int, steps: list[tuple[str, int]]) -> None:
-    gate = SlotQueue(slots, 5)
+    queue = SlotQueue(slots, 5)
     callers: list[QueuedCall] = []
     for step, number in steps:
         match step:
             case "come":
-                callers.append(QueuedCall(gate, number))
+                callers.append(QueuedCall(queue, number))
             case "join" if callers:
-                callers.append(QueuedCall(gate, party=callers[number % len(callers)].party))
+                callers.append(QueuedCall(queue, party=callers[number % len(callers)].caller))
             case "leave" if callers:
                 callers[number % len(callers)].leave()
             case "cancel" if callers:
@@ -198,4 +193,4 @@ async def test_no_slot_is_lost_or_given_twice(slots: int, steps: list[tuple[str,
     for caller in callers:
         with suppress(asyncio.CancelledError, OverloadedError):
             await caller.task
-    assert (gate._free, gate._waiting) == (slots, [])
+    assert (queue.running, queue.waiting) == (0, 0)

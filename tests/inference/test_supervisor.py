@@ -159,7 +159,7 @@ async def test_a_crash_ends_what_was_begun_and_the_engine_comes_back(demo_model:
         writing = stub.Generate(endless(), timeout=30)
         await writing.read()
         waiting = [asyncio.create_task(answer(stub, request(program(gbnf='root ::= "x"')))) for _ in range(3)]
-        await eventually(lambda: len(engine.ready().gate._waiting) == 3)
+        await eventually(lambda: engine.ready().slot_queue.waiting == 3)
         pid = engine.pid or 0
         os.kill(pid, signal.SIGKILL)
         error = await refused_rest(writing)
@@ -246,8 +246,8 @@ async def test_a_busy_engine_is_left_alone(demo_model: Path) -> None:
         asked = request(program(text("word " * 800), gbnf='root ::= "x"'))
         writing, used = asyncio.create_task(answer(stub, asked)), []
         while not writing.done():
-            await engine.ready().pulse.poll()
-            used.append(engine.ready().pulse.context_use)
+            await engine.ready().watchdog.poll()
+            used.append(engine.ready().watchdog.context_use)
             await asyncio.sleep(0.01)
         assert (await writing).content == "x"
         assert 0.1 < max(used) <= 1

@@ -84,19 +84,19 @@ async def engine(
     async with watched(supervisor):
         ready = supervisor.ready()
         if not ready.rounds.append:
-            assert ready.facts.separator, "the only reason here"
+            assert ready.model_info.separator, "the only reason here"
             pytest.skip("the vocabulary puts a space before every text: nothing is appended there")
         yield ready
 
 
 async def check(engine: ReadyEngine, text: str, following: Derivative, goes_on: list[str]) -> int:
     """Whatever comes next, the tokens of the whole text begin with those that are appended. Returns how many those are."""
-    assert engine.facts.token_texts
-    found = await _Seams(engine.client, engine.facts, engine.facts.token_texts).tokens(text, following, ())
+    assert engine.model_info.token_texts
+    found = await _Seams(engine.client, engine.model_info, engine.model_info.token_texts).tokens(text, following, ())
     appended = "".join(piece for piece, _ in found)
     assert text.startswith(appended)
     for more in goes_on:
-        whole = await inner_tokens(engine.client, engine.facts, text + more)
+        whole = await inner_tokens(engine.client, engine.model_info, text + more)
         assert whole[: len(found)] == [token for _, token in found], (text, more)
     return len(found)
 

@@ -184,7 +184,7 @@ async def test_one_that_dies_is_started_again(model: Path, server: str, monkeypa
         with pytest.raises(RemoteError, match="exited during the request") as raised:
             await heard(stub, prompt="die")
         assert raised.value.retry_after_s
-        await eventually(lambda: engine.crash_count == 1 and engine._ready)
+        await eventually(lambda: engine.crash_count == 1 and engine.is_ready)
         assert (await heard(stub)).text
 
 
@@ -194,16 +194,16 @@ async def test_one_that_hangs_is_replaced(model: Path, server: str, monkeypatch:
         os.kill(engine.pid or 0, signal.SIGSTOP)
         with pytest.raises(RemoteError, match="exited during the request"):
             await heard(stub)
-        await eventually(lambda: engine.crash_count == 1 and engine._ready)
+        await eventually(lambda: engine.crash_count == 1 and engine.is_ready)
         assert (await heard(stub)).text
 
 
 async def test_files_are_heard_one_after_the_other(model: Path, server: str) -> None:
     async with hearing(model, server, max_waiting=1) as (stub, engine):
         first = stub.Transcribe(TranscribeRequest(audio=b"x", prompt="wait"))
-        await eventually(lambda: engine.ready().gate.running)
+        await eventually(lambda: engine.ready().slot_queue.running)
         second = asyncio.ensure_future(heard(stub))
-        await eventually(lambda: engine.ready().gate.waiting)
+        await eventually(lambda: engine.ready().slot_queue.waiting)
         with pytest.raises(RemoteError, match="1 requests are already queued"):
             await heard(stub)
         first.cancel()
@@ -362,7 +362,7 @@ async def test_a_real_server(tmp_path: Path) -> None:
         assert (answer.language, round(answer.duration, 3)) == ("german", 0.2)
         assert answer.text == "".join(segment.text for segment in answer.segments).strip()
         abandoned = stub.Transcribe(TranscribeRequest(audio=sound(seconds=20)))
-        await eventually(lambda: engine.ready().gate.running)
+        await eventually(lambda: engine.ready().slot_queue.running)
         abandoned.cancel()
         assert not (await heard(stub, sound(seconds=0.05))).text
         assert engine.crash_count == 0

@@ -57,7 +57,7 @@ class Difference:
 
 def compiled(case: Case, engine: ReadyEngine) -> prompt_compiler_pb2.CompiledPrompt:
     """The request, compiled for the engine's model."""
-    facts = engine.facts
+    facts = engine.model_info
     template = ChatTemplate(facts.template or "", facts.bos, facts.eos, special_tokens=facts.special_tokens)
     return compiled_to_wire(compile_prompt(case.request, template))
 
@@ -76,11 +76,11 @@ def shown(answer: Answer) -> str:
 async def difference(engine: ReadyEngine, case: Case) -> Difference | None:
     """How the texts differ that the model writes for it. None: they do not."""
     program, parts, body = await _prepared(engine, case)
-    state = await fast_forward_state(program, body, engine.facts)
+    state = await fast_forward_state(program, body, engine.model_info)
     assert state
 
     async def raw(*, append: bool, **more: Any) -> list[Chunk]:
-        rounds = complete_in_rounds(engine.client, engine.facts, {**body, **more}, program, state, append=append)
+        rounds = complete_in_rounds(engine.client, engine.model_info, {**body, **more}, program, state, append=append)
         return [chunk async for batch in rounds for chunk in batch]
 
     fast, slow = await raw(append=True), await raw(append=False, n_probs=200)
@@ -90,7 +90,7 @@ async def difference(engine: ReadyEngine, case: Case) -> Difference | None:
     if forwarded == sampled or (cut and (forwarded.startswith(sampled) or sampled.startswith(forwarded))):
         return None
     chunks = [chunk for chunk in slow if chunk.scores]
-    ids = await engine.client.tokenize(parts, parse_special=True, add_special=engine.facts.adds_bos)
+    ids = await engine.client.tokenize(parts, parse_special=True, add_special=engine.model_info.adds_bos)
     tokens, gaps = await _parting(engine, ids, chunks, forwarded, state)
     return Difference(case.name, forwarded, sampled, tokens, gaps)
 
@@ -113,7 +113,7 @@ async def _parting(
             for one in chunk.scores.top:
                 piece = one.text.decode(errors="replace")
                 # It ends the turn where the other answer is over.
-                fits = other.startswith(piece, place) if place < len(other) else piece in engine.facts.special_tokens
+                fits = other.startswith(piece, place) if place < len(other) else piece in engine.model_info.special_tokens
                 if one.token != chunk.token and fits:
                     moved = await _gaps(engine.client, ids, chunk.token, one.token)
                     if moved and (not gaps or min(moved) < min(gaps)):
@@ -128,10 +128,10 @@ async def _forced(engine: ReadyEngine, state: Derivative) -> int:
     """How many characters are written here without being chosen."""
     text = state.forced_text()
     following = state.after(text)
-    if len(text) < MIN_CHARACTERS or not following or not engine.facts.token_texts:
+    if len(text) < MIN_CHARACTERS or not following or not engine.model_info.token_texts:
         return 0
-    seams = _Seams(engine.client, engine.facts, engine.facts.token_texts)
-    return sum(len(piece) for piece, _ in await seams.tokens(text, following, engine.facts.special_tokens))
+    seams = _Seams(engine.client, engine.model_info, engine.model_info.token_texts)
+    return sum(len(piece) for piece, _ in await seams.tokens(text, following, engine.model_info.special_tokens))
 
 
 async def _gaps(client: EngineClient, ids: list[int], chosen: int, other: int) -> tuple[float, ...]:
@@ -163,15 +163,19 @@ async def freely(engine: ReadyEngine, case: Case) -> str:
 async def forwarded(engine: ReadyEngine, case: Case) -> str:
     """What it writes as by default."""
     program, _, body = await _prepared(engine, case)
-    state = await fast_forward_state(program, body, engine.facts)
+    state = await fast_forward_state(program, body, engine.model_info)
     assert state
-    rounds = complete_in_rounds(engine.client, engine.facts, body, program, state, append=True)
+    rounds = complete_in_rounds(engine.client, engine.model_info, body, program, state, append=True)
     return "".join([chunk.text async for batch in rounds for chunk in batch])
 
 
 async def _prepared(engine: ReadyEngine, case: Case) -> tuple[CompiledPrompt, str, dict[str, Any]]:
     """The compiled prompt, its text, and the body for the engine."""
     program = program_from_wire(compiled(case, engine))
-    parts = await engine_prompt(engine.client, engine.facts, program.segments)
+    parts = await engine_prompt(engine.client, engine.model_info, program.segments)
     assert isinstance(parts, str)
-    return program, parts, {**engine_body(Request(program), engine.facts, parts), "temperature": 0, "n_predict": MAX_TOKENS}
+    return (
+        program,
+        parts,
+        {**engine_body(Request(program), engine.model_info, parts), "temperature": 0, "n_predict": MAX_TOKENS},
+    )

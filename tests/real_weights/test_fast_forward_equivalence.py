@@ -23,7 +23,7 @@ FEW = [case for number, case in enumerate(CASES) if number % 11 == 0]
 async def check(engine: Supervisor, chosen: list[Case]) -> None:
     """No two answers differ but for ties of the engine's arithmetic."""
     found = [each for case in chosen if (each := await difference(engine.ready(), case))]
-    print(f"\n{engine.ready().facts.model_id}: {len(chosen)} requests, {len(found)} differ", *found, sep="\n")
+    print(f"\n{engine.ready().model_info.model_id}: {len(chosen)} requests, {len(found)} differ", *found, sep="\n")
     assert not [each for each in found if not each.tie]
     # The ties themselves are few: else something is wrong with the requests, or with what is taken for a tie.
     assert len(found) <= max(2, len(chosen) // 8)

@@ -43,11 +43,11 @@ class EngineRole(Enum):
     WHISPER = "whisper"
 
 
-class Gated(Protocol):
+class HasSlotQueue(Protocol):
     """What every ready engine has."""
 
     @property
-    def gate(self) -> SlotQueue:
+    def slot_queue(self) -> SlotQueue:
         """Return its queue."""
         ...
 
@@ -61,7 +61,7 @@ class SideEngines:
     def __init__(self, engines: Mapping[EngineRole, Engine], whisper: Supervised[ReadyWhisper] | None = None) -> None:
         self._vectors = engines
         self._whisper = whisper
-        self.engines: Mapping[EngineRole, Supervised[Gated]] = {
+        self.engines: Mapping[EngineRole, Supervised[HasSlotQueue]] = {
             **engines,
             **({EngineRole.WHISPER: whisper} if whisper else {}),
         }

@@ -10,7 +10,7 @@ from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.errors import ContextOverflowError, EngineFailedError, RequestError
 from promptweave.inference.scheduling.slot_queue import Caller
 
-Tokens = Sequence[int]
+TokenIds = Sequence[int]
 
 _MAX_BATCH = 32
 """Maximum inputs per engine request, which limits how long one call delays others."""
@@ -44,7 +44,7 @@ class Ranking:
     prompt_tokens: int
 
 
-async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions: int | None = None) -> Embeddings:
+async def embed(engine: ReadyEngine, inputs: Sequence[str | TokenIds], dimensions: int | None = None) -> Embeddings:
     """Return the inputs' vectors. `dimensions`: only this many of their numbers, normalized to length 1 again.
 
     Token ids are passed on unchanged; a text gets the special tokens around it that the model requires, and those that it
@@ -57,17 +57,17 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
             raise RequestError("the input is empty", path=f"/inputs/{place}")
     if dimensions == 0:
         raise RequestError("dimensions is 0; it must be at least 1", path="/dimensions")
-    party = Caller()
-    async with engine.gate.slot(party):
+    caller = Caller()
+    async with engine.slot_queue.slot(caller):
         texts = [given for given in inputs if isinstance(given, str)]
-        tokenised = iter(await _tokenize(engine.client, texts, add_special=True))
-        tokens = [next(tokenised) if isinstance(given, str) else list(given) for given in inputs]
+        tokenized = iter(await _tokenize(engine.client, texts, add_special=True))
+        tokens = [next(tokenized) if isinstance(given, str) else list(given) for given in inputs]
         for place, ids in enumerate(tokens):
-            _check_length(len(ids), engine.facts.context_size, f"/inputs/{place}")
+            _check_length(len(ids), engine.model_info.context_size, f"/inputs/{place}")
     vectors: list[list[float]] = []
-    for group in _groups(tokens, engine.facts.context_size * engine.facts.slots):
+    for group in _groups(tokens, engine.model_info.context_size * engine.model_info.slots):
         # A slot for each group, so that other calls have their turn in between.
-        async with engine.gate.slot(party):
+        async with engine.slot_queue.slot(caller):
             try:
                 vectors += await engine.client.embed(group)
             except RequestError as error:
@@ -76,13 +76,13 @@ async def embed(engine: ReadyEngine, inputs: Sequence[str | Tokens], dimensions:
             except ContextOverflowError:
                 # For a model with a cache, the engine reserves room for one more token (b11549).
                 for place, ids in enumerate(tokens):
-                    _check_length(len(ids), engine.facts.context_size - 1, f"/inputs/{place}")
+                    _check_length(len(ids), engine.model_info.context_size - 1, f"/inputs/{place}")
                 raise
         _check_dimensions(dimensions, vectors[-1])
     if not all(math.isfinite(sum(vector)) for vector in vectors):
         raise EngineFailedError("the embedding model returned a vector with non-finite values")
     if dimensions is not None:
-        vectors = [_normalised(vector[:dimensions]) for vector in vectors]
+        vectors = [_normalized(vector[:dimensions]) for vector in vectors]
     return Embeddings(vectors, sum(map(len, tokens)))
 
 
@@ -95,15 +95,15 @@ async def rerank(engine: ReadyEngine, query: str, documents: Sequence[str], top_
     if top_n == 0:
         raise RequestError("top_n is 0; it must be at least 1", path="/top_n")
     scores, prompt_tokens = [], 0
-    party = Caller()
-    async with engine.gate.slot(party):
+    caller = Caller()
+    async with engine.slot_queue.slot(caller):
         sizes = [len(ids) for ids in await _tokenize(engine.client, [query, *documents], add_special=False)]
         around = sizes[0] + await _tokens_around(engine.client)
         for place, size in enumerate(sizes[1:]):
-            _check_length(around + size, engine.facts.context_size, f"/documents/{place}")
+            _check_length(around + size, engine.model_info.context_size, f"/documents/{place}")
     for first in range(0, len(documents), _MAX_BATCH):
         group = documents[first : first + _MAX_BATCH]
-        async with engine.gate.slot(party):
+        async with engine.slot_queue.slot(caller):
             found, tokens = await engine.client.rerank(query, group)
         scores += [Score(first + index, score) for index, score in found]
         prompt_tokens += tokens
@@ -157,6 +157,6 @@ def _check_dimensions(dimensions: int | None, vector: list[float]) -> None:
         raise RequestError(f"dimensions is {dimensions}; the model's vectors have only {len(vector)}", path="/dimensions")
 
 
-def _normalised(vector: list[float]) -> list[float]:
+def _normalized(vector: list[float]) -> list[float]:
     length = math.hypot(*vector)
     return [value / length for value in vector] if length else vector

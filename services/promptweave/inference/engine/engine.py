@@ -19,10 +19,10 @@ class ReadyEngine:
     """An engine with its model loaded. It may exit at any time: calls of `client` then raise EngineUnavailableError."""
 
     client: EngineClient
-    facts: ModelInfo
-    gate: SlotQueue
+    model_info: ModelInfo
+    slot_queue: SlotQueue
     quarantine: Quarantine
-    pulse: Watchdog
+    watchdog: Watchdog
     sessions: Sessions | None = None
     """None: this engine has no sessions."""
     rounds: Rounds = field(default_factory=Rounds)

@@ -78,8 +78,10 @@ class LlamaServer:
 
     def describe(self, ready: ReadyEngine) -> str:
         """Return the model, the engine, and its capacity."""
-        facts = ready.facts
-        return f"{facts.model_id}, {facts.engine}, {facts.slots} x {facts.context_size} tokens of context"
+        model_info = ready.model_info
+        return (
+            f"{model_info.model_id}, {model_info.engine}, {model_info.slots} x {model_info.context_size} tokens of context"
+        )
 
     @asynccontextmanager
     async def _life(self, socket: str, api_key: str) -> AsyncIterator["_ProcessRun"]:
@@ -89,18 +91,26 @@ class LlamaServer:
     async def handshake(self, client: EngineClient) -> ReadyEngine:
         """Query everything that has to be known of the engine. Raises InferenceError and StartAgainError."""
         options = self._options
-        facts = await query_model_info(client, model=options.model, model_id=options.model_id, engine=self._found.version)
-        facts = replace(facts, llguidance=await self._takes_llguidance(client, facts))
-        gate, pulse = SlotQueue(facts.slots, options.max_waiting), Watchdog(client, options.hang_timeout_s)
+        model_info = await query_model_info(
+            client, model=options.model, model_id=options.model_id, engine=self._found.version
+        )
+        model_info = replace(model_info, llguidance=await self._takes_llguidance(client, model_info))
         sessions = Sessions(client, self._session_files) if self._session_files else None
-        rounds = await try_rounds(client, facts, fast_forward=options.fast_forward) if options.pooling is None else Rounds()
-        return ReadyEngine(client, facts, gate, self._quarantine, pulse, sessions, rounds=rounds)
+        return ReadyEngine(
+            client,
+            model_info,
+            SlotQueue(model_info.slots, options.max_waiting),
+            self._quarantine,
+            Watchdog(client, options.hang_timeout_s),
+            sessions,
+            Rounds() if options.pooling else await try_rounds(client, model_info, fast_forward=options.fast_forward),
+        )
 
-    async def _takes_llguidance(self, client: EngineClient, facts: ModelInfo) -> bool:
+    async def _takes_llguidance(self, client: EngineClient, model_info: ModelInfo) -> bool:
         """Return whether it supports llguidance. Probed once: every run has the same program. Raises StartAgainError."""
         if self._llguidance is None:
             self._llguidance = False  # Stays so if the probe crashes the engine.
-            if available() and not facts.separator and self._options.pooling is None:
+            if available() and not model_info.separator and self._options.pooling is None:
                 try:
                     self._llguidance = await takes_llguidance(client)
                 except EngineUnavailableError:
@@ -123,11 +133,11 @@ class _ProcessRun:
 
     async def check(self) -> str | None:
         assert self._met is not None
-        pulse, quarantine = self._met.pulse, self._met.quarantine
-        await pulse.poll()
-        if pulse.made_progress:
+        watchdog, quarantine = self._met.watchdog, self._met.quarantine
+        await watchdog.poll()
+        if watchdog.made_progress:
             quarantine.on_progress()
-        if trouble := pulse.hang:
+        if trouble := watchdog.hang:
             quarantine.on_hang(self._met.since, at_work=trouble.at_work)
             return trouble.what
         return None

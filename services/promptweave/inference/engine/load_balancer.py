@@ -62,7 +62,7 @@ class EngineBalancer:
         """Return the engine with the most room. Raises EngineUnavailableError."""
         return self.pick("")
 
-    def near(self, key: str) -> StickyEngine:
+    def for_prefix(self, key: str) -> StickyEngine:
         """Return the source of engines for messages with this prefix key."""
         return StickyEngine(self, key)
 
@@ -81,20 +81,20 @@ class EngineBalancer:
         there = {name: engine for name, engine in there.items() if engine.client.answers} or there
         if not there:
             raise EngineUnavailableError("; ".join(self._problems()))
-        share = _FACTOR * (1 + sum(map(_load, there.values()))) / sum(engine.facts.slots for engine in there.values())
-        room = {name: engine for name, engine in there.items() if _load(engine) < max(share, 1) * engine.facts.slots}
+        share = _FACTOR * (1 + sum(map(_load, there.values()))) / sum(engine.model_info.slots for engine in there.values())
+        room = {name: engine for name, engine in there.items() if _load(engine) < max(share, 1) * engine.model_info.slots}
         if not key:
-            return min(room.values(), key=lambda engine: _load(engine) / engine.facts.slots)
-        return room[max(room, key=lambda name: _score(key, name, room[name].facts.slots))]
+            return min(room.values(), key=lambda engine: _load(engine) / engine.model_info.slots)
+        return room[max(room, key=lambda name: _score(key, name, room[name].model_info.slots))]
 
-    def facts(self) -> ModelInfo:
+    def model_info(self) -> ModelInfo:
         """Return what holds for any of the engines; slots are those of all. Raises EngineUnavailableError."""
-        facts = [engine.facts for engine in self.ready_engines().values()] or [self.ready().facts]
+        models = [engine.model_info for engine in self.ready_engines().values()] or [self.ready().model_info]
         return replace(
-            facts[0],
-            context_size=min(each.context_size for each in facts),
-            slots=sum(each.slots for each in facts),
-            llguidance=all(each.llguidance for each in facts),
+            models[0],
+            context_size=min(model.context_size for model in models),
+            slots=sum(model.slots for model in models),
+            llguidance=all(model.llguidance for model in models),
         )
 
     async def run(self, on_ready: OnReady) -> None:
@@ -125,7 +125,7 @@ class EngineBalancer:
 
 
 def _load(engine: ReadyEngine) -> int:
-    return engine.gate.running + engine.gate.waiting
+    return engine.slot_queue.running + engine.slot_queue.waiting
 
 
 def _score(key: str, name: str, slots: int) -> float:

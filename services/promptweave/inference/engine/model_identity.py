@@ -26,20 +26,19 @@ class SameModelGuard:
         """Return whether servers before it in the order have to be queried first."""
         return not self._in and not self._asked.issuperset(self._order[: self._order.index(name)])
 
-    def admit(self, name: str, facts: ModelInfo) -> str | None:
+    def admit(self, name: str, model_info: ModelInfo) -> str | None:
         """Admit a server and return None, or return why it is left out."""
         if self._in:
             other, known = next(iter(self._in.items()))
             differing = [
                 trait
-                for trait in sorted({*facts.identity, *known.identity})
-                if facts.identity.get(trait) != known.identity.get(trait)
+                for trait in sorted({*model_info.identity, *known.identity})
+                if model_info.identity.get(trait) != known.identity.get(trait)
             ]
             if differing:
-                return (
-                    f"its model ({facts.model_id}) differs from that of {other} ({known.model_id}) in {', '.join(differing)}"
-                )
-        self._in[name] = facts
+                names = ", ".join(differing)
+                return f"its model ({model_info.model_id}) differs from that of {other} ({known.model_id}) in {names}"
+        self._in[name] = model_info
         return None
 
     def remove(self, name: str) -> None:

@@ -47,7 +47,7 @@ class Endpoint:
         self._others = others or SameModelGuard([url])
         self._ready: ReadyEngine | None = None
         self._identity: JsonObject | None = None
-        self._facts: ModelInfo | None = None
+        self._model_info: ModelInfo | None = None
         self.crash_count = 0
         self._problem = f"no response from {self._url} yet"
 
@@ -67,7 +67,7 @@ class Endpoint:
                 if identity != self._identity:
                     if self._ready:
                         await self._lose(on_ready)
-                    self._identity, self._facts = identity, None
+                    self._identity, self._model_info = identity, None
                 if identity is not None and self._ready is None and not self._others.must_wait(self._url):
                     await self._meet(client, on_ready)
                 self._others.mark_asked(self._url)
@@ -75,7 +75,7 @@ class Endpoint:
 
     async def _ask(self, client: EngineClient) -> JsonObject | None:
         """Return what identifies the server, its model and its run. None: it is unavailable; {}: it does not report that."""
-        healthy = await (self._ready.pulse.poll() if self._ready else client.healthy())
+        healthy = await (self._ready.watchdog.poll() if self._ready else client.healthy())
         if not healthy:
             return None
         try:
@@ -88,23 +88,29 @@ class Endpoint:
 
     async def _meet(self, client: EngineClient, on_ready: OnReady) -> None:
         try:
-            self._facts = self._facts or await query_model_info(
+            self._model_info = self._model_info or await query_model_info(
                 client, model=None, model_id=self._options.model_id, engine=""
             )
-            rounds = await try_rounds(client, self._facts, fast_forward=self._options.fast_forward)
+            rounds = await try_rounds(client, self._model_info, fast_forward=self._options.fast_forward)
         except PromptweaveError as error:
             # A wrong key, or not llama.cpp at all: the operator may fix it there, and callers receive the reason.
             self._tell(f"{self._url} responds, but its handshake failed: {error.message}")
             return
-        facts = self._facts
-        if why := self._others.admit(self._url, facts):
+        model_info = self._model_info
+        if why := self._others.admit(self._url, model_info):
             self._tell(f"{self._url} is excluded: {why}")
             return
-        # A new quarantine each time: an operator who stops the server is not a grammar's fault.
-        gate, pulse = SlotQueue(facts.slots, self._options.max_waiting), Watchdog(client, self._options.hang_timeout_s)
-        self._ready = ReadyEngine(client, facts, gate, Quarantine(), pulse, rounds=rounds)
+        self._ready = ReadyEngine(
+            client,
+            model_info,
+            SlotQueue(model_info.slots, self._options.max_waiting),
+            # A new one each time: an operator who stops the server is not a grammar's fault.
+            Quarantine(),
+            Watchdog(client, self._options.hang_timeout_s),
+            rounds=rounds,
+        )
         self._problem = ""
-        logger.info("%s is ready: %s, %s", self._url, facts.model_id, facts.engine)
+        logger.info("%s is ready: %s, %s", self._url, model_info.model_id, model_info.engine)
         await on_ready(True)
 
     async def _lose(self, on_ready: OnReady) -> None:

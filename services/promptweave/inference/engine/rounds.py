@@ -24,29 +24,29 @@ class Rounds:
     """If forced text is not appended, its tokens are sampled under a grammar of token ids."""
 
 
-async def try_rounds(client: EngineClient, facts: ModelInfo, *, fast_forward: bool) -> Rounds:
+async def try_rounds(client: EngineClient, model_info: ModelInfo, *, fast_forward: bool) -> Rounds:
     """Return what this engine and model support and the options allow. Raises EngineUnavailableError."""
     why = None
     by_tokens = False
-    if facts.separator:
+    if model_info.separator:
         # The middle of a text is then tokenized differently.
         why = "the model's tokenizer adds a space before every text"
-    elif facts.token_texts is None:
+    elif model_info.token_texts is None:
         why = "the server does not report the texts of its tokens"
     else:
         tokens = await client.tokenize(_TRIAL, parse_special=False, add_special=False)
         by_tokens = await _keeps_to_tokens(client, tokens)
         why = await _against(client, tokens)
         if why and by_tokens:
-            logger.info("%s: text forced by the grammar is sampled token by token: %s", facts.model_id, why)
+            logger.info("%s: text forced by the grammar is sampled token by token: %s", model_info.model_id, why)
             return Rounds(sample=True)
     if why:
-        logger.info("%s: text forced by the grammar is sampled, not appended: %s", facts.model_id, why)
+        logger.info("%s: text forced by the grammar is sampled, not appended: %s", model_info.model_id, why)
         return Rounds()
     if not by_tokens:
         logger.info(
             "%s: the engine does not support grammars of token ids; with logprobs the output may differ from that without",
-            facts.model_id,
+            model_info.model_id,
         )
     return Rounds(append=fast_forward, sample=by_tokens)
 

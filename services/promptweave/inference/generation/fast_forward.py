@@ -54,9 +54,9 @@ _SYNTAX = (None, Region.TOOL_CALL, Region.DISCARD)
 Batches = AsyncGenerator[list[Chunk], None]
 
 
-async def fast_forward_state(program: CompiledPrompt, body: Mapping[str, Any], facts: ModelInfo) -> Derivative | None:
+async def fast_forward_state(program: CompiledPrompt, body: Mapping[str, Any], model_info: ModelInfo) -> Derivative | None:
     """Return what the grammar allows. None: it cannot be followed, or something rules out appending."""
-    against = body.get("mirostat") or program.budget or not facts.token_texts
+    against = body.get("mirostat") or program.budget or not model_info.token_texts
     # Only the engine knows the tokens of prompts with images.
     against = against or not isinstance(body["prompt"], str | list)
     # The grammar of the remainder may be slightly larger.
@@ -68,7 +68,7 @@ async def fast_forward_state(program: CompiledPrompt, body: Mapping[str, Any], f
 
 async def complete_in_rounds(
     client: EngineClient,
-    facts: ModelInfo,
+    model_info: ModelInfo,
     body: Mapping[str, Any],
     program: CompiledPrompt,
     state: Derivative,
@@ -79,8 +79,8 @@ async def complete_in_rounds(
 
     `append` False: forced text is sampled, too.
     """
-    assert facts.token_texts, "`fast_forward_state` asks"
-    message = _FastForward(client, facts, facts.token_texts, program, body, state, append=append)
+    assert model_info.token_texts, "`fast_forward_state` asks"
+    message = _FastForward(client, model_info, model_info.token_texts, program, body, state, append=append)
     await message.begin()
     while not message.ended:
         try:
@@ -145,8 +145,8 @@ def _forks(state: Derivative) -> list[str] | None:
 class _Seams:
     """Finds where forced texts may end, and their tokens up to there."""
 
-    def __init__(self, client: EngineClient, facts: ModelInfo, vocabulary: Vocabulary) -> None:
-        self._client, self._facts, self._vocabulary = client, facts, vocabulary
+    def __init__(self, client: EngineClient, model_info: ModelInfo, vocabulary: Vocabulary) -> None:
+        self._client, self._model_info, self._vocabulary = client, model_info, vocabulary
 
     async def tokens(self, text: str, following: Derivative, own: Sequence[str]) -> list[tuple[str, int]]:
         """Return the tokens of a forced text, each with its text, as far as they are the same whatever comes next.
@@ -175,7 +175,7 @@ class _Seams:
 
     async def _tokenized(self, text: str) -> list[tuple[str, int]]:
         """Return the tokens up to the first one that is not complete characters."""
-        ids = await inner_tokens(self._client, self._facts, text, parse_special=True)
+        ids = await inner_tokens(self._client, self._model_info, text, parse_special=True)
         tokens: list[tuple[str, int]] = []
         length = 0
         for token in ids:
@@ -212,7 +212,7 @@ class _FastForward:
     def __init__(
         self,
         client: EngineClient,
-        facts: ModelInfo,
+        model_info: ModelInfo,
         vocabulary: Vocabulary,
         program: CompiledPrompt,
         body: Mapping[str, Any],
@@ -220,8 +220,8 @@ class _FastForward:
         *,
         append: bool,
     ) -> None:
-        self._client, self._facts, self._vocabulary, self._program = client, facts, vocabulary, program
-        self._seams = _Seams(client, facts, vocabulary)
+        self._client, self._model_info, self._vocabulary, self._program = client, model_info, vocabulary, program
+        self._seams = _Seams(client, model_info, vocabulary)
         self._body, self._append = body, append
         self._start = state
         self._state: Derivative | None = state
@@ -313,7 +313,7 @@ class _FastForward:
         # Of a character that consists of several tokens only the last one is reported.
         told = chunk.token if chunk.counts.completion_tokens - self._now.completion_tokens == 1 else None
         piece = self._vocabulary.text(told) if told is not None and not self._untold else None
-        if piece in self._facts.special_tokens and _after(self._state, piece or "") is None:
+        if piece in self._model_info.special_tokens and _after(self._state, piece or "") is None:
             piece = None  # The token that ends the turn, which the engine may hide.
         if chunk.stop_type is None:
             self._new.append("" if told is None or piece is None else told)
@@ -336,11 +336,11 @@ class _FastForward:
         Return the resulting chunks, with the end of the message if it is reached.
         """
         for token in self._new:
-            self._ids += [token] if isinstance(token, int) else await inner_tokens(self._client, self._facts, token)
+            self._ids += [token] if isinstance(token, int) else await inner_tokens(self._client, self._model_info, token)
         chunks = []
         if self._stop and len(self._own) < len(self._given) + len(self._stop):
             # The token that contains it was not reported.
-            self._ids += await inner_tokens(self._client, self._facts, self._stop)
+            self._ids += await inner_tokens(self._client, self._model_info, self._stop)
             self._text += self._stop
             self._state = _after(self._state, self._stop)
             chunks.append(self._stop)
@@ -392,13 +392,13 @@ class _FastForward:
         limit: int = self._body["n_predict"]
         written = len(self._ids) + len(ids)
         prompt = self._first.prompt_tokens - self._ahead_tokens if self._first else 0
-        return 0 <= limit <= written or prompt + written >= self._facts.context_size
+        return 0 <= limit <= written or prompt + written >= self._model_info.context_size
 
     def _usable(self, state: Derivative) -> str:
         """Return the forced text, up to untrusted text that would be a special token."""
         text = state.forced_text()
         own = self._program.preserved_tokens
-        found = [(place, one) for one in {*self._facts.special_tokens, *own} for place in _places(text, one)]
+        found = [(place, one) for one in {*self._model_info.special_tokens, *own} for place in _places(text, one)]
         regions: list[Region | None] = []
         for place, special in sorted(found):
             regions = regions or self._regions(text)

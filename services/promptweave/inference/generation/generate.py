@@ -37,11 +37,11 @@ async def generate(
     generator cancels them and frees their slots. `count` receives the counts of each. Raises InferenceError.
     """
     check(request)
-    ready, party = engine.ready(), Caller(request.priority)
-    request.sampling.check_tokens(ready.facts.vocabulary)
-    if refused := pictures_refused(ready.facts, request.program.segments):
+    ready, caller = engine.ready(), Caller(request.priority)
+    request.sampling.check_tokens(ready.model_info.vocabulary)
+    if refused := pictures_refused(ready.model_info, request.program.segments):
         raise refused
-    if request.program.lark is not None and not ready.facts.llguidance:
+    if request.program.lark is not None and not ready.model_info.llguidance:
         raise UnsupportedError(
             "the engine supports only GBNF; request that dialect from the compiler", path="/prompt/llguidance"
         )
@@ -50,7 +50,7 @@ async def generate(
     async def write(index: int) -> None:
         try:
             with span("message", attributes={"promptweave.message.index": index}):
-                await _write(engine, ready, _choice(request, index), party, index, buffer, count)
+                await _write(engine, ready, _choice(request, index), caller, index, buffer, count)
         except Exception as error:
             buffer.close(error)
         else:
@@ -60,7 +60,7 @@ async def generate(
     try:
         async with aclosing(buffer.read()) as batches:
             async for batch in batches:
-                yield _together(batch)
+                yield _by_message(batch)
     finally:
         for writer in writers:
             writer.cancel()
@@ -71,7 +71,7 @@ async def _write(
     engine: Source,
     before: ReadyEngine,
     request: Request,
-    party: Caller,
+    caller: Caller,
     index: int,
     buffer: EventQueue[tuple[int, list[Event]]],
     count: Callable[[Counts], None],
@@ -88,7 +88,7 @@ async def _write(
     while True:
         begun = False
         try:
-            async with aclosing(write_message(ready, request, party, count)) as batches:
+            async with aclosing(write_message(ready, request, caller, count)) as batches:
                 events = await _unless_elsewhere(batches, engine, ready)
                 while events:
                     begun = True
@@ -158,7 +158,7 @@ def _size(event: Event) -> int:
     return 1
 
 
-def _together(batch: list[tuple[int, list[Event]]]) -> list[Numbered]:
+def _by_message(batch: list[tuple[int, list[Event]]]) -> list[Numbered]:
     """Return all events as one list, grouped by message and in order."""
     of: dict[int, list[Event]] = {}
     for index, events in batch:

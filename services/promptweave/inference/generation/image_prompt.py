@@ -13,16 +13,16 @@ from promptweave.common.images import PictureError, for_engine
 from promptweave.inference.client.llama_client import EngineClient, JsonObject
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.generation.request import Ids, Picture, PlainText, Segment, Text
+from promptweave.inference.generation.request import Ids, Picture, PlainText, PromptSegment, TemplateText
 
 JOINER = "\u2060"
 """The word joiner: it has no width, and no meaning between letters."""
 
 
-def pictures_refused(facts: ModelInfo, segments: Sequence[Segment]) -> UnsupportedError | None:
+def pictures_refused(model_info: ModelInfo, segments: Sequence[PromptSegment]) -> UnsupportedError | None:
     """Return why the model cannot take the prompt. None: it can."""
     place = next((place for place, segment in enumerate(segments) if isinstance(segment, Picture)), None)
-    if place is None or facts.media_marker:
+    if place is None or model_info.media_marker:
         return None
     return UnsupportedError(
         "the model does not accept images; start the engine with the model's projector (--mmproj FILE)",
@@ -30,12 +30,12 @@ def pictures_refused(facts: ModelInfo, segments: Sequence[Segment]) -> Unsupport
     )
 
 
-async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Sequence[Segment]) -> JsonObject:
+async def picture_prompt(client: EngineClient, model_info: ModelInfo, segments: Sequence[PromptSegment]) -> JsonObject:
     """Return the prompt for `/completion`. Raises RequestError and UnsupportedError."""
-    if refused := pictures_refused(facts, segments):
+    if refused := pictures_refused(model_info, segments):
         raise refused
     texts, pictures = [""], list[str]()
-    before: Segment | None = None
+    before: PromptSegment | None = None
     for place, segment in enumerate(segments):
         path = f"/prompt/segments/{place}"
         match segment:
@@ -44,23 +44,23 @@ async def picture_prompt(client: EngineClient, facts: ModelInfo, segments: Seque
                 texts.append("")
             case Ids():
                 raise UnsupportedError("token ids cannot be combined with images; send text instead", path=path)
-            case Text("") | PlainText(""):
+            case TemplateText("") | PlainText(""):
                 continue
-            case Text(text) | PlainText(text):
+            case TemplateText(text) | PlainText(text):
                 if isinstance(segment, PlainText):
-                    text = await _plain(client, facts, text, path)
+                    text = await _plain(client, model_info, text, path)
                 if isinstance(before, PlainText) or isinstance(segment, PlainText):
                     both_plain = isinstance(before, PlainText) and isinstance(segment, PlainText)
-                    if both_plain or _spelled_across(facts, texts[-1], text):
+                    if both_plain or _spelled_across(model_info, texts[-1], text):
                         text = JOINER + text
                 texts[-1] += text
         before = segment
-    if facts.adds_bos:
+    if model_info.adds_bos:
         # The engine adds it before every prompt; half of the known templates print it, too.
-        texts[0] = texts[0].removeprefix(facts.bos)
+        texts[0] = texts[0].removeprefix(model_info.bos)
     if not texts[-1]:
         raise RequestError("the prompt ends with an image; the engine requires text after it", path="/prompt/segments")
-    marker = facts.media_marker or ""
+    marker = model_info.media_marker or ""
     whole = marker.join(text.replace(marker, _broken(marker)) for text in texts)
     return {"prompt_string": whole, "multimodal_data": pictures}
 
@@ -73,9 +73,9 @@ async def _picture(data: bytes, path: str) -> str:
     return base64.b64encode(read).decode()
 
 
-async def _plain(client: EngineClient, facts: ModelInfo, text: str, path: str) -> str:
+async def _plain(client: EngineClient, model_info: ModelInfo, text: str, path: str) -> str:
     """Return untrusted text with a joiner inside each special token that it spells."""
-    for special in facts.special_tokens or facts.hidden:
+    for special in model_info.special_tokens or model_info.hidden:
         if len(special) > 1:
             text = text.replace(special, _broken(special))
     # Not all special tokens of an external server are known.
@@ -87,11 +87,11 @@ async def _plain(client: EngineClient, facts: ModelInfo, text: str, path: str) -
     return text
 
 
-def _spelled_across(facts: ModelInfo, before: str, after: str) -> bool:
+def _spelled_across(model_info: ModelInfo, before: str, after: str) -> bool:
     """Return whether the end of one text and the beginning of the next spell a special token."""
     return any(
         before.endswith(special[:cut]) and after.startswith(special[cut:])
-        for special in facts.special_tokens or facts.hidden
+        for special in model_info.special_tokens or model_info.hidden
         for cut in range(1, len(special))
     )
 

@@ -27,7 +27,7 @@ _MAX_LOGPROBS = 20
 
 
 async def write_message(
-    engine: ReadyEngine, request: Request, party: Caller, count: Callable[[Counts], None] = lambda counts: None
+    engine: ReadyEngine, request: Request, caller: Caller, count: Callable[[Counts], None] = lambda counts: None
 ) -> AsyncGenerator[list[Event], None]:
     """Generate one message of a validated request: yield its events up to the Finish, in batches that are ready together.
 
@@ -39,20 +39,20 @@ async def write_message(
     guard = await _guard(request.program)
     async with (
         SessionLease.taken(engine.sessions, request.session) as turn,
-        engine.gate.slot(party),
+        engine.slot_queue.slot(caller),
         engine.quarantine.serialize_suspect(grammar),
     ):
         try:
-            prompt = await engine_prompt(engine.client, engine.facts, request.program.segments)
+            prompt = await engine_prompt(engine.client, engine.model_info, request.program.segments)
         except EngineUnavailableError:
             raise EngineAwayError from None  # The engine never received the message.
-        reader = MessageReader(request, engine.facts.eos, guard)
-        body = engine_body(request, engine.facts, prompt)
+        reader = MessageReader(request, engine.model_info.eos, guard)
+        body = engine_body(request, engine.model_info, prompt)
         async with turn.slot() as slot:
             with engine.quarantine.track(grammar, engine.since):
                 body["id_slot"] = slot
                 append = _append(engine.rounds, request)
-                writing = open_completion(engine.client, engine.facts, body, request.program, append=append)
+                writing = open_completion(engine.client, engine.model_info, body, request.program, append=append)
                 counts, phases = NOTHING, Phases()
                 try:
                     async with writing as batches, aclosing(batches):
@@ -103,7 +103,7 @@ async def _ids(engine: ReadyEngine, chunk: Chunk, written: int) -> tuple[int, ..
     untold = chunk.counts.completion_tokens - written - 1
     if untold <= 0:
         return (chunk.token,)
-    usual = await inner_tokens(engine.client, engine.facts, chunk.text)
+    usual = await inner_tokens(engine.client, engine.model_info, chunk.text)
     if len(usual) == untold + 1 and usual[-1] == chunk.token:
         return tuple(usual)
     return (*[_UNTOLD] * untold, chunk.token)
@@ -127,16 +127,16 @@ def check(request: Request) -> None:
                 raise RequestError("the stop string is empty", path=f"{path}/{place}")
 
 
-def engine_body(request: Request, facts: ModelInfo, prompt: EnginePrompt) -> dict[str, Any]:
+def engine_body(request: Request, model_info: ModelInfo, prompt: EnginePrompt) -> dict[str, Any]:
     """Return the body for `/completion`. It has no stop strings: the engine would look for them inside values, too."""
     program = request.program
-    body: dict[str, Any] = request.sampling.to_engine(facts.context_size)
+    body: dict[str, Any] = request.sampling.to_engine(model_info.context_size)
     body["prompt"] = prompt
     body["n_predict"] = -1 if request.max_tokens is None else min(request.max_tokens, _MAX_COUNT)
     if request.top_logprobs is not None:
         body["n_probs"] = max(request.top_logprobs, 1)  # 0 turns them off.
     if program.engine_grammar is not None:
         body["grammar"] = program.engine_grammar
-    if preserved := list(dict.fromkeys([*program.preserved_tokens, *facts.hidden])):
+    if preserved := list(dict.fromkeys([*program.preserved_tokens, *model_info.hidden])):
         body["preserved_tokens"] = preserved
     return body

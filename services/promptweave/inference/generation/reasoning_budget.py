@@ -15,7 +15,7 @@ from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts, En
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import CompiledPrompt, PlainText, ReasoningBudget, Text
+from promptweave.inference.generation.request import CompiledPrompt, PlainText, ReasoningBudget, TemplateText
 from promptweave.output.parse.parser import OutputParser
 
 Batches = AsyncGenerator[list[Chunk], None]
@@ -23,24 +23,24 @@ Batches = AsyncGenerator[list[Chunk], None]
 
 @asynccontextmanager
 async def open_completion(
-    client: EngineClient, facts: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, *, append: bool | None
+    client: EngineClient, model_info: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, *, append: bool | None
 ) -> AsyncIterator[Batches]:
     """Open a completion; its chunks come as if from one `/completion`. Raises InferenceError.
 
     `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled freely.
     """
-    state = await fast_forward_state(program, body, facts) if append is not None else None
+    state = await fast_forward_state(program, body, model_info) if append is not None else None
     if state and append is not None:
-        yield complete_in_rounds(client, facts, body, program, state, append=append)
+        yield complete_in_rounds(client, model_info, body, program, state, append=append)
     elif program.budget is None:
         async with client.complete(body) as batches:
             yield batches
     else:
-        yield _bounded(client, facts, body, program, program.budget)
+        yield _bounded(client, model_info, body, program, program.budget)
 
 
 async def _bounded(
-    client: EngineClient, facts: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, budget: ReasoningBudget
+    client: EngineClient, model_info: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, budget: ReasoningBudget
 ) -> Batches:
     meter = _BudgetMeter(program, budget)
     counts = NOTHING
@@ -56,8 +56,8 @@ async def _bounded(
             else:
                 return
     thought = [PlainText(meter.text)] if meter.text else []
-    segments = [*program.segments, *thought, Text(budget.closing)]
-    rest = {**body, "prompt": await engine_prompt(client, facts, segments)}
+    segments = [*program.segments, *thought, TemplateText(budget.closing)]
+    rest = {**body, "prompt": await engine_prompt(client, model_info, segments)}
     rest.pop("grammar", None)
     if (grammar := program.engine_grammar_after_reasoning) is not None:
         rest["grammar"] = grammar

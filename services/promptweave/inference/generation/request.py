@@ -10,7 +10,7 @@ from promptweave.output.tree import Syntax
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TemplateText:
     """Template text: special tokens spelled in it are special tokens."""
 
     text: str
@@ -37,7 +37,7 @@ class Picture:
     data: bytes = field(repr=False)
 
 
-Segment = Text | PlainText | Ids | Picture
+PromptSegment = TemplateText | PlainText | Ids | Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class ReasoningBudget:
 class CompiledPrompt:
     """A compiled prompt."""
 
-    segments: tuple[Segment, ...]
+    segments: tuple[PromptSegment, ...]
     syntax: Syntax
     grammar: str | None = None
     """GBNF. None: any text, unless `lark` is given."""

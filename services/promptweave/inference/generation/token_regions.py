@@ -51,17 +51,17 @@ class TokenRegions:
         """Return the remaining tokens, except those with text only in the last `cut` characters that were read."""
         known = list(self._settle(self._read - cut))
         if cut:
-            known += self._told(written for written in self._written if written.start < self._read - cut)
+            known += self._positions(written for written in self._written if written.start < self._read - cut)
         else:
-            known += self._told(self._written)
+            known += self._positions(self._written)
         self._written.clear()
         return known
 
     def _settle(self, end: int) -> Iterator[Position]:
         while self._written and self._written[0].end <= end:
-            yield from self._told([self._written.popleft()])
+            yield from self._positions([self._written.popleft()])
 
-    def _told(self, all_written: Iterable[_Written]) -> Iterator[Position]:
+    def _positions(self, all_written: Iterable[_Written]) -> Iterator[Position]:
         for written in all_written:
             if written.region is Region.REASONING:
                 self.reasoning += written.count

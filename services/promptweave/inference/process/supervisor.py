@@ -64,6 +64,11 @@ class Supervision(Generic[Ready]):
         self.pid: int | None = None
         """The program's process id, once it has started."""
 
+    @property
+    def is_ready(self) -> bool:
+        """Return whether the program is ready now."""
+        return self._ready is not None
+
     def ready(self) -> Ready:
         """Return the program, if it is ready now. Raises EngineUnavailableError."""
         if self._ready is None:

@@ -23,7 +23,7 @@ class Caller:
 
 @dataclass(eq=False, slots=True)
 class _Waiting:
-    party: Caller
+    caller: Caller
     turn: asyncio.Future[None]
 
 
@@ -51,48 +51,48 @@ class SlotQueue:
         return len(self._waiting)
 
     @asynccontextmanager
-    async def slot(self, party: Caller) -> AsyncIterator[None]:
-        """Hold a slot for a message of `party`. Raises OverloadedError."""
+    async def slot(self, caller: Caller) -> AsyncIterator[None]:
+        """Hold a slot for a message of `caller`. Raises OverloadedError."""
         with span("queue"):
-            async with party.turn:
-                await self._enter(party)
+            async with caller.turn:
+                await self._enter(caller)
         try:
             yield
         finally:
-            self._leave(party)
+            self._leave(caller)
 
-    async def _enter(self, party: Caller) -> None:
+    async def _enter(self, caller: Caller) -> None:
         if not self._free or self._waiting:
-            if not party.admitted and len(self._waiting) >= self._max_waiting:
+            if not caller.admitted and len(self._waiting) >= self._max_waiting:
                 raise OverloadedError(
                     f"{self._max_waiting} requests are already queued for the engine; retry later", retry_after_s=1.0
                 )
-            await self._wait(party)
+            await self._wait(caller)
         else:
             self._free -= 1
-            party.held += 1
-        party.admitted = True
+            caller.held += 1
+        caller.admitted = True
 
-    async def _wait(self, party: Caller) -> None:
-        waiting = _Waiting(party, asyncio.get_running_loop().create_future())
+    async def _wait(self, caller: Caller) -> None:
+        waiting = _Waiting(caller, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         try:
             await waiting.turn
         except asyncio.CancelledError:
             if not waiting.turn.cancelled():
-                self._leave(party)  # The slot was assigned together with the cancellation.
+                self._leave(caller)  # The slot was assigned together with the cancellation.
             elif waiting in self._waiting:
                 self._waiting.remove(waiting)
             raise
 
-    def _leave(self, party: Caller) -> None:
-        party.held -= 1
+    def _leave(self, caller: Caller) -> None:
+        caller.held -= 1
         self._waiting = [waiting for waiting in self._waiting if not waiting.turn.cancelled()]
         if not self._waiting:
             self._free += 1
             return
         # `min` returns the first of equals, which keeps the order of arrival.
-        chosen = min(self._waiting, key=lambda waiting: (-waiting.party.priority, waiting.party.held))
+        chosen = min(self._waiting, key=lambda waiting: (-waiting.caller.priority, waiting.caller.held))
         self._waiting.remove(chosen)
-        chosen.party.held += 1
+        chosen.caller.held += 1
         chosen.turn.set_result(None)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from promptweave.inference.auxiliary_engines import EngineRole
-from promptweave.inference.embeddings.embed import Tokens, embed, rerank
+from promptweave.inference.embeddings.embed import TokenIds, embed, rerank
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.errors import RequestError
 from promptweave.v1 import inference_pb2
@@ -33,7 +33,7 @@ async def rerank_from_wire(engine: ReadyEngine, request: inference_pb2.RerankReq
     return inference_pb2.RerankResponse(results=results, prompt_tokens=found.prompt_tokens)
 
 
-def _input(place: int, message: inference_pb2.EmbedRequest.Input) -> str | Tokens:
+def _input(place: int, message: inference_pb2.EmbedRequest.Input) -> str | TokenIds:
     match message.WhichOneof("input"):
         case "text":
             return message.text

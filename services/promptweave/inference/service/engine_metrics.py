@@ -32,8 +32,8 @@ class EngineMetrics(Collector):
         """Yield the current metrics."""
         ready = self._pool.ready_engines()
         engines = ready.values()
-        waiting, running = sum(each.gate.waiting for each in engines), sum(each.gate.running for each in engines)
-        use = sum(engine.pulse.context_use for engine in engines) / max(len(engines), 1)
+        waiting, running = sum(each.slot_queue.waiting for each in engines), sum(each.slot_queue.running for each in engines)
+        use = sum(engine.watchdog.context_use for engine in engines) / max(len(engines), 1)
         yield GaugeMetricFamily("vllm:num_requests_waiting", "Requests queued for a slot.", waiting)
         yield GaugeMetricFamily("vllm:num_requests_running", "Requests that hold a slot.", running)
         yield GaugeMetricFamily("vllm:kv_cache_usage_perc", "Fraction of the context used by running requests, 0 to 1.", use)
@@ -49,7 +49,7 @@ class EngineMetrics(Collector):
         )
         busy = GaugeMetricFamily("promptweave_engine_slots_busy", "Slots that the engine reports as busy.", labels=_LABELS)
         for name in self._pool.engines:
-            busy.add_metric([CHAT, name], ready[name].pulse.busy if name in ready else 0)
+            busy.add_metric([CHAT, name], ready[name].watchdog.busy if name in ready else 0)
         yield busy
         yield from _of_each(self._engines())
 
@@ -72,7 +72,7 @@ def _of_each(engines: Sequence[tuple[Sequence[str], Supervised[Gated]]]) -> Iter
     )
     for labels, engine in engines:
         try:
-            queue = engine.ready().gate
+            queue = engine.ready().slot_queue
         except EngineUnavailableError:
             queue = None
         up.add_metric(labels, int(queue is not None))

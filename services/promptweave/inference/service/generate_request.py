@@ -9,10 +9,10 @@ from promptweave.inference.generation.request import (
     Ids,
     Picture,
     PlainText,
+    PromptSegment,
     ReasoningBudget,
     Request,
-    Segment,
-    Text,
+    TemplateText,
 )
 from promptweave.inference.generation.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions.sessions import SessionRef
@@ -100,10 +100,10 @@ def _budget(message: prompt_compiler_pb2.CompiledPrompt) -> ReasoningBudget:
     return ReasoningBudget(message.reasoning_budget_tokens, message.reasoning_closing, grammar)
 
 
-def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> Segment:
+def _segment(place: int, message: prompt_compiler_pb2.PromptSegment) -> PromptSegment:
     match message.WhichOneof("segment"):
         case "text":
-            return Text(message.text)
+            return TemplateText(message.text)
         case "plain_text":
             return PlainText(message.plain_text)
         case "tokens":

@@ -40,7 +40,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.GenerateRequest, context: Context
     ) -> None:
         """Stream messages. Uses `context.write`, not `yield`: a cancellation must be raised in here, to free the slot."""
-        engine = self._engine.near(request.prompt.prefix_key)
+        engine = self._engine.for_prefix(request.prompt.prefix_key)
         message = generate(engine, request_from_wire(request), self._metrics.count)
         async with aclosing(self._metrics.measured(message)) as batches:
             async for events in batches:
@@ -54,22 +54,22 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             return inference_pb2.GetModelResponse(model=whisper_to_wire(self._side.ready_whisper()))
         role = ROLES.get(request.role)
         engine = self._engine.ready() if role is None else self._side.ready(role)
-        facts = self._engine.facts() if role is None else engine.facts
+        model_info = self._engine.model_info() if role is None else engine.model_info
         model = inference_pb2.ModelInfo(
-            id=facts.model_id,
-            context_size=facts.context_size,
-            slots=facts.slots,
-            dialects=_dialects(facts) if role is None else [],
-            images=role is None and facts.media_marker is not None,
+            id=model_info.model_id,
+            context_size=model_info.context_size,
+            slots=model_info.slots,
+            dialects=_dialects(model_info) if role is None else [],
+            images=role is None and model_info.media_marker is not None,
             embeddings=EngineRole.EMBEDDING in self._side.engines,
             created=Timestamp(seconds=int(engine.since)),
-            engine=facts.engine,
+            engine=model_info.engine,
         )
-        if facts.template is not None:
-            model.template.source = facts.template
-            model.template.bos_token, model.template.eos_token = facts.bos, facts.eos
-            model.template.named.update(facts.named_templates)
-            model.template.special_tokens.extend(facts.special_tokens)
+        if model_info.template is not None:
+            model.template.source = model_info.template
+            model.template.bos_token, model.template.eos_token = model_info.bos, model_info.eos
+            model.template.named.update(model_info.named_templates)
+            model.template.special_tokens.extend(model_info.special_tokens)
         return inference_pb2.GetModelResponse(model=model)
 
     async def Tokenize(  # noqa: N802
@@ -124,7 +124,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.RestoreSessionResponse:
         """Load a session ahead of its next message."""
         sessions = self._sessions()
-        async with sessions.alone(request.id), self._engine.ready().gate.slot(Caller()):
+        async with sessions.alone(request.id), self._engine.ready().slot_queue.slot(Caller()):
             return inference_pb2.RestoreSessionResponse(session=session_to_wire(await sessions.restore(request.id)))
 
     async def ForkSession(  # noqa: N802
@@ -169,9 +169,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         return sessions
 
 
-def _dialects(facts: ModelInfo) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
+def _dialects(model_info: ModelInfo) -> list[prompt_compiler_pb2.GrammarDialect.ValueType]:
     """Return the supported dialects, best first: promptweave's grammars are designed for GBNF."""
-    llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if facts.llguidance else []
+    llguidance = [prompt_compiler_pb2.GRAMMAR_DIALECT_LLGUIDANCE] if model_info.llguidance else []
     return [prompt_compiler_pb2.GRAMMAR_DIALECT_GBNF, *llguidance]
 
 

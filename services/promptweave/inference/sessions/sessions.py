@@ -68,6 +68,11 @@ class Sessions:
         self._in_use: set[int] = set()
         self._waiting: Counter[str] = Counter()
 
+    @property
+    def waiting(self) -> int:
+        """Return the number of requests that are queued for a session."""
+        return self._waiting.total()
+
     @asynccontextmanager
     async def alone(self, session_id: str) -> AsyncIterator[None]:
         """Hold a session exclusively: operations on one session are serialized. Raises OverloadedError.

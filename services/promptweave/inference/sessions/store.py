@@ -204,13 +204,13 @@ class SessionFiles:
                     path.unlink()
 
 
-def fingerprint(model: Path, *facts: object) -> str:
+def fingerprint(model: Path, *configuration: object) -> str:
     """Return a hash that differs between models and configurations whose states are incompatible.
 
     It covers the size and samples of the file's contents: hashing all of it takes minutes for a large model.
     Raises OSError.
     """
-    digest = hashlib.sha256(repr(facts).encode())
+    digest = hashlib.sha256(repr(configuration).encode())
     with model.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         digest.update(str(size).encode())

@@ -39,7 +39,7 @@ async def transcribe(whisper: ReadyWhisper, recording: Recording) -> Heard:
         if not 0 <= recording.temperature <= 1:
             raise RequestError(f"temperature is {recording.temperature:g}; it must be 0 to 1", path="/temperature")
         fields["temperature"] = f"{recording.temperature:.6f}"
-    async with whisper.gate.slot(Caller()):
+    async with whisper.slot_queue.slot(Caller()):
         return await whisper.client.transcribe(recording.audio, fields)
 
 

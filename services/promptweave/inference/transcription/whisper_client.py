@@ -12,15 +12,12 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import FormData
 
 from promptweave.inference.client.http_client import HttpClient
-from promptweave.inference.client.llama_client import Slot
+from promptweave.inference.client.llama_client import JsonObject, Slot
 from promptweave.inference.errors import EngineFailedError, RequestError
-
-JsonObject = dict[str, Any]
 
 _UNREADABLE = "the audio file could not be decoded; whisper.cpp supports WAV, MP3, FLAC and Ogg Vorbis"
 

@@ -34,7 +34,7 @@ class ReadyWhisper:
 
     client: WhisperClient
     model: WhisperModel
-    gate: SlotQueue
+    slot_queue: SlotQueue
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
 
@@ -92,20 +92,20 @@ class _ProcessRun:
         self._client = client
         self._model = model
         self._options = options
-        self._pulse: Watchdog | None = None
+        self._watchdog: Watchdog | None = None
 
     async def healthy(self) -> bool:
         return await self._client.healthy()
 
     async def handshake(self) -> ReadyWhisper:
-        self._pulse = Watchdog(self._client, self._options.hang_timeout_s)
+        self._watchdog = Watchdog(self._client, self._options.hang_timeout_s)
         # It processes one file at a time, and its own queue is unbounded.
         return ReadyWhisper(self._client, self._model, SlotQueue(1, self._options.max_waiting))
 
     async def check(self) -> str | None:
-        assert self._pulse is not None
-        await self._pulse.poll()
-        return self._pulse.hang.what if self._pulse.hang else None
+        assert self._watchdog is not None
+        await self._watchdog.poll()
+        return self._watchdog.hang.what if self._watchdog.hang else None
 
 
 def find_whisper_server(named: str | None) -> str:
