@@ -33,10 +33,6 @@ DEFINED_TWICE = {
     ),
     ("facade", "Reasoning"): (2, "`reasoning` of a chat request, and of a Responses request: different objects of the wire"),
     ("facade", "StreamOptions"): (2, "`stream_options` of a chat request, and of a Responses request: different objects"),
-    ("inference", "Batches"): (
-        2,
-        "`AsyncGenerator[list[Chunk], None]` both times: `reasoning_budget` imports `fast_forward`",
-    ),
 }
 
 STANDARD = {
@@ -69,8 +65,6 @@ STILL_THERE = {
     "facade/openai/responses/routes.py _kept": "rename: the response, stored if the request says so",
     "facade/openai/responses/routes.py kept": "rename: a route",
     "facade/telemetry/metrics.py shown": "rename: the metrics as a response",
-    "inference/generation/fast_forward.py _appended": "appended text is what the module is about",
-    "inference/generation/fast_forward.py _forced": "forced text is what the module is about",
 }
 
 

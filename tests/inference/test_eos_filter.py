@@ -2,7 +2,8 @@
 
 import pytest
 
-from promptweave.inference.client.llama_client import Chunk, Counts
+from promptweave.inference.client.counts import Counts
+from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.generation.eos_filter import EosFilter
 
 

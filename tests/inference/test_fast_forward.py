@@ -15,13 +15,12 @@ from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolC
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo import shipped_model
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.engine.vocabulary import Vocabulary
-from promptweave.inference.generation.fast_forward import MIN_CHARACTERS, _FastForward, _inside, _stop_strings
+from promptweave.inference.generation.forced_text import appendable
 from promptweave.inference.generation.grammar_cache import derivative_of
-from promptweave.inference.generation.request import CompiledPrompt
-from promptweave.output.grammar.derivative import Derivative, DerivativeCache
-from promptweave.output.grammar.expr import Lit
-from promptweave.output.tree import JsonNode, LiteralNode, Region, RegionNode, SequenceNode, Syntax
+from promptweave.inference.generation.round_stops import MIN_CHARACTERS, round_stops
+from promptweave.inference.generation.seams import inside_special
+from promptweave.output.grammar.derivative import Derivative
+from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.output.wire import syntax_to_wire
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
@@ -259,7 +258,7 @@ async def test_where_it_stops() -> None:
     def stops(before: str) -> list[str]:
         state = start.after(before)
         assert state
-        return _stop_strings(state, ())
+        return round_stops(state, ())
 
     assert stops('{"location": "') == ['"']
     assert stops('{"location": "a", "unit": "') == ["c", "f"]
@@ -271,9 +270,9 @@ async def test_where_it_stops() -> None:
 
 async def test_texts_that_begin_alike() -> None:
     # Behind "s" may come its end, where nothing is forced.
-    assert _stop_strings(await start_of({"enum": ["send_email_now", "send_letter_now", "set_thermostat", "s"]}), ()) == []
+    assert round_stops(await start_of({"enum": ["send_email_now", "send_letter_now", "set_thermostat", "s"]}), ()) == []
     start = await start_of({"enum": ["send_email_now", "send_letter_now", "set_thermostat"]})
-    assert set(_stop_strings(start, ())) == {'"send_e', '"send_l', '"set'}
+    assert set(round_stops(start, ())) == {'"send_e', '"send_l', '"set'}
     assert MIN_CHARACTERS == 8
 
 
@@ -285,25 +284,12 @@ async def test_texts_that_begin_alike() -> None:
         pytest.param('<T><A>{"x": "y"}<B>', '<T><A>{"x": "y"}<B>', id="none-does"),
     ],
 )
-async def test_what_others_spell_is_not_appended_as_a_special_token(trained: Supervisor, text: str, usable: str) -> None:
-    ready = trained.ready()
-    facts = replace(ready.model_info, special_tokens=("<T>", "<A>", "<B>", "<E>"))
-    root = SequenceNode((LiteralNode('<T><A>{"x": "'), RegionNode(Region.CONTENT, JsonNode()), LiteralNode('"}<B>')))
-    start = DerivativeCache({"root": Lit(text)}).start()
-    message = _FastForward(
-        ready.client,
-        facts,
-        Vocabulary([]),
-        CompiledPrompt((), Syntax(root), preserved_tokens=("<T>", "<A>", "<B>")),
-        {},
-        start,
-        append=True,
-    )
-    message._regions = lambda forced: [  # type: ignore[method-assign]
-        Region.TOOL_ARGUMENTS if 13 <= place < len(forced) - 5 else None for place in range(len(forced))
-    ]
-    assert message._usable(start) == usable
+def test_what_others_spell_is_not_appended_as_a_special_token(text: str, usable: str) -> None:
+    def regions_of(forced: str) -> list[Region | None]:
+        return [Region.TOOL_ARGUMENTS if 13 <= place < len(forced) - 5 else None for place in range(len(forced))]
+
+    assert appendable(text, ("<T>", "<A>", "<B>", "<E>"), ("<T>", "<A>", "<B>"), regions_of) == usable
 
 
 def test_no_token_begins_inside_a_special_one() -> None:
-    assert _inside("a</x>\n</x>", ["</x>"]) == {2, 3, 4, 7, 8, 9}
+    assert inside_special("a</x>\n</x>", ["</x>"]) == {2, 3, 4, 7, 8, 9}

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.inference.client.llama_client import Chunk, Counts
+from promptweave.inference.client.counts import Counts
+from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.generation.events import Finish, Logprobs, Tokens
 from promptweave.inference.generation.output_reader import MessageReader
 from promptweave.inference.generation.request import CompiledPrompt, Request

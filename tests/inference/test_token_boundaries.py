@@ -13,9 +13,9 @@ from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.vocabulary import Vocabulary
-from promptweave.inference.generation.fast_forward import _Seams
 from promptweave.inference.generation.grammar_cache import derivative_of
 from promptweave.inference.generation.prompt import inner_tokens
+from promptweave.inference.generation.seams import Seams
 from promptweave.output.grammar.derivative import Derivative, DerivativeCache
 from promptweave.output.grammar.expr import Chars, Expr, Lit, Rep, Seq
 from tests.support.inference.in_process import options, watched
@@ -92,7 +92,7 @@ async def engine(
 async def check(engine: ReadyEngine, text: str, following: Derivative, goes_on: list[str]) -> int:
     """Whatever comes next, the tokens of the whole text begin with those that are appended. Returns how many those are."""
     assert engine.model_info.token_texts
-    found = await _Seams(engine.client, engine.model_info, engine.model_info.token_texts).tokens(text, following, ())
+    found = await Seams(engine.client, engine.model_info, engine.model_info.token_texts).tokens(text, following, ())
     appended = "".join(piece for piece, _ in found)
     assert text.startswith(appended)
     for more in goes_on:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptweave.inference.client.llama_client import Candidate, Chunk, Counts, Scores
+from promptweave.inference.client.counts import Counts
+from promptweave.inference.client.llama_client import Candidate, Chunk, Scores
 from promptweave.inference.generation.events import Event, Finish, Logprobs, Tokens
 from promptweave.inference.generation.output_reader import MessageReader
 from promptweave.inference.generation.request import CompiledPrompt, Request

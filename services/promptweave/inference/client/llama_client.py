@@ -16,27 +16,12 @@ from typing import Any
 from aiohttp import ClientResponse
 from yarl import URL
 
+from promptweave.inference.client.counts import Counts
 from promptweave.inference.client.error_mapping import from_response, unexpected_response, unreachable
 from promptweave.inference.client.http_client import BROKEN, SMALL_CALL_S, HttpClient
 from promptweave.inference.errors import EngineAwayError, EngineFailedError, EngineUnavailableError
 
 JsonObject = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """What a message used up to some chunk: tokens, and milliseconds."""
-
-    prompt_tokens: int
-    cached_tokens: int
-    completion_tokens: int
-    prompt_ms: float
-    predicted_ms: float
-    forced_tokens: int = 0
-    """Completion tokens forced by the grammar and not sampled; see `generation/fast_forward.py`."""
-
-
-NOTHING = Counts(prompt_tokens=0, cached_tokens=0, completion_tokens=0, prompt_ms=0.0, predicted_ms=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +58,10 @@ class Chunk:
     """If `n_probs` requested them."""
     stopping_word: str = ""
     """The stop string that ended the completion, which is not part of its text."""
+
+
+Batches = AsyncGenerator[list[Chunk], None]
+"""Chunks, in batches of those that are ready together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +170,7 @@ class EngineClient(HttpClient):
         return tokens
 
     @asynccontextmanager
-    async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[AsyncGenerator[list[Chunk], None]]:
+    async def complete(self, body: Mapping[str, Any]) -> AsyncIterator[Batches]:
         """Open a completion: its chunks up to the last one, in batches of those that arrived together.
 
         Leaving the context closes the connection, which cancels the message and frees its slot.
@@ -224,7 +213,7 @@ _LAST_FIELDS = ["content", "stop", "stop_type", "stopping_word", "tokens_predict
 """The last event would otherwise repeat the complete prompt."""
 
 
-async def _chunks(response: ClientResponse) -> AsyncGenerator[list[Chunk], None]:
+async def _chunks(response: ClientResponse) -> Batches:
     """Yield the events of a stream, up to the last one. Raises the error that the engine reports in mid-stream."""
     pending = b""
     try:

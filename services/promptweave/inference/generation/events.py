@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from promptweave.inference.client.llama_client import Counts, Scores
+from promptweave.inference.client.counts import Counts
+from promptweave.inference.client.llama_client import Scores
 from promptweave.output.deltas import Delta
 from promptweave.output.message import FinishReason
 from promptweave.output.tree import Region

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from promptweave.common.tracing import span
-from promptweave.inference.client.llama_client import Counts
+from promptweave.inference.client.counts import Counts
 from promptweave.inference.engine.engine import ReadyEngine, Source
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
 from promptweave.inference.generation.events import Event, Logprobs

@@ -4,7 +4,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any
 
-from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts
+from promptweave.inference.client.counts import NOTHING, Counts
+from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llguidance import LlguidanceGuard
 from promptweave.inference.engine.model_info import ModelInfo

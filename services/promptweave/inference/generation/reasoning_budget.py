@@ -6,19 +6,18 @@ marker, which is inserted: another completion, of the same prompt with the reaso
 follows.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from promptweave.inference.client.llama_client import NOTHING, Chunk, Counts, EngineClient
+from promptweave.inference.client.counts import NOTHING
+from promptweave.inference.client.llama_client import Batches, Chunk, EngineClient
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.prompt import engine_prompt
 from promptweave.inference.generation.request import CompiledPrompt, PlainText, ReasoningBudget, TemplateText
 from promptweave.output.parse.parser import OutputParser
-
-Batches = AsyncGenerator[list[Chunk], None]
 
 
 @asynccontextmanager
@@ -69,19 +68,7 @@ async def _bounded(
     yield [Chunk(budget.closing, counts)]
     async with client.complete(rest) as batches, aclosing(batches):
         async for batch in batches:
-            yield [replace(chunk, counts=_sum(counts, chunk.counts)) for chunk in batch]
-
-
-def _sum(first: Counts, second: Counts) -> Counts:
-    if first is NOTHING:
-        return second
-    return Counts(
-        prompt_tokens=first.prompt_tokens,
-        cached_tokens=first.cached_tokens,
-        completion_tokens=first.completion_tokens + second.completion_tokens,
-        prompt_ms=first.prompt_ms + second.prompt_ms,
-        predicted_ms=first.predicted_ms + second.predicted_ms,
-    )
+            yield [replace(chunk, counts=counts + chunk.counts) for chunk in batch]
 
 
 class _BudgetMeter:

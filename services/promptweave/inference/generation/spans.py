@@ -1,7 +1,7 @@
 """Tracing spans of a message at the engine: prompt evaluation, then decoding."""
 
 from promptweave.common.tracing import begin_span
-from promptweave.inference.client.llama_client import NOTHING, Counts
+from promptweave.inference.client.counts import NOTHING, Counts
 
 
 class Phases:

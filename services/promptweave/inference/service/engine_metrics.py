@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from promptweave.inference.auxiliary_engines import Gated, SideEngines
+from promptweave.inference.auxiliary_engines import HasSlotQueue, SideEngines
 from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.process.managed_process import Supervised
@@ -53,13 +53,13 @@ class EngineMetrics(Collector):
         yield busy
         yield from _of_each(self._engines())
 
-    def _engines(self) -> list[tuple[Sequence[str], Supervised[Gated]]]:
+    def _engines(self) -> list[tuple[Sequence[str], Supervised[HasSlotQueue]]]:
         """Return all engines with the values of their labels."""
         chat = [((CHAT, name), engine) for name, engine in self._pool.engines.items()]
         return [*chat, *(((role.value, ""), engine) for role, engine in self._side.engines.items())]
 
 
-def _of_each(engines: Sequence[tuple[Sequence[str], Supervised[Gated]]]) -> Iterator[Metric]:
+def _of_each(engines: Sequence[tuple[Sequence[str], Supervised[HasSlotQueue]]]) -> Iterator[Metric]:
     def gauge(name: str, what: str) -> GaugeMetricFamily:
         return GaugeMetricFamily(f"promptweave_engine_{name}", what, labels=_LABELS)
 

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from promptweave.inference.client.llama_client import Counts
+from promptweave.inference.client.counts import Counts
 from promptweave.inference.errors import GrammarViolationError
 from promptweave.inference.generation.events import Finish
 from promptweave.inference.generation.generate import Numbered
