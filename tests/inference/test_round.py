@@ -44,6 +44,8 @@ def test_what_the_engine_holds_back_is_there_already() -> None:
     assert (ended.text, ended.tokens, ended.missing, ended.continues) == ('a", "', (1, 3), "", True)
     returned = found.read(Chunk('", "', counts(3), token=1), MODEL, VOCABULARY)
     assert (returned.text, returned.tokens, returned.held) == ('a", "a', (1, 3, 1), 1)
+    several = found.read(Chunk('", "é', counts(4), token=5), MODEL, VOCABULARY)
+    assert (several.text, several.tokens, several.held) == ('a", "é', (1, 3, "é"), 0)
 
 
 def test_a_stop_string_whose_token_was_not_reported_is_missing() -> None:

@@ -1,6 +1,8 @@
 """The service's view of an engine, managed or external."""
 
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -10,8 +12,8 @@ from promptweave.inference.engine.rounds import Rounds
 from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.process.managed_process import Supervised
 from promptweave.inference.scheduling.quarantine import Quarantine
-from promptweave.inference.scheduling.slot_queue import SlotQueue
-from promptweave.inference.sessions.sessions import Sessions
+from promptweave.inference.scheduling.slot_queue import Caller, SlotQueue
+from promptweave.inference.sessions.sessions import SessionLease, SessionRef, Sessions
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,38 @@ class ReadyEngine:
     rounds: Rounds = field(default_factory=Rounds)
     since: float = field(default_factory=time.time)
     """When the model was loaded, in seconds of the UNIX epoch."""
+
+    @asynccontextmanager
+    async def lease(self, caller: Caller, grammar: str | None, session: SessionRef | None) -> AsyncIterator["EngineLease"]:
+        """Wait for the message's turn: in its session, in the queue for a slot, and among messages with suspect grammars.
+
+        `grammar`: all its grammars, as one text. Raises OverloadedError and UnsupportedError.
+        """
+        async with (
+            SessionLease.taken(self.sessions, session) as turn,
+            self.slot_queue.slot(caller),
+            self.quarantine.serialize_suspect(grammar),
+        ):
+            yield EngineLease(self, grammar, turn)
+
+
+@dataclass(frozen=True)
+class EngineLease:
+    """A message's right to one of the engine's slots."""
+
+    engine: ReadyEngine
+    grammar: str | None
+    session: SessionLease
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[int]:
+        """Reserve the slot to generate in, while the use of the grammar is tracked; see `SessionLease.slot`.
+
+        Raises GrammarQuarantinedError and InferenceError.
+        """
+        async with self.session.slot() as slot:
+            with self.engine.quarantine.track(self.grammar, self.engine.since):
+                yield slot
 
 
 class Source(Protocol):

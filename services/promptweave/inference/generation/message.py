@@ -1,9 +1,10 @@
 """Generates one message: drives the engine and reads its output. Independent of gRPC."""
 
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from typing import Any
 
+from promptweave.common.tracing import begin_span
 from promptweave.inference.client.counts import NOTHING, Counts
 from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.engine.engine import ReadyEngine
@@ -17,9 +18,7 @@ from promptweave.inference.generation.output_reader import MessageReader
 from promptweave.inference.generation.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.generation.reasoning_budget import open_completion
 from promptweave.inference.generation.request import CompiledPrompt, Request
-from promptweave.inference.generation.spans import Phases
 from promptweave.inference.scheduling.slot_queue import Caller
-from promptweave.inference.sessions.sessions import SessionLease
 
 _MAX_COUNT = 2**31 - 1
 _UNTOLD = -1
@@ -35,42 +34,94 @@ async def write_message(
     `count` receives its counts, however it ends. Closing the generator cancels the message and frees its slot. Raises
     InferenceError.
     """
-    grammar = request.program.grammars
     # Before any waiting, since the grammar may be refused.
     guard = await _guard(request.program)
-    async with (
-        SessionLease.taken(engine.sessions, request.session) as turn,
-        engine.slot_queue.slot(caller),
-        engine.quarantine.serialize_suspect(grammar),
-    ):
-        try:
-            prompt = await engine_prompt(engine.client, engine.model_info, request.program.segments)
-        except EngineUnavailableError:
-            raise EngineAwayError from None  # The engine never received the message.
+    async with engine.lease(caller, request.program.grammars, request.session) as lease:
+        body = engine_body(request, engine.model_info, await _prompt(engine, request))
         reader = MessageReader(request, engine.model_info.eos, guard)
-        body = engine_body(request, engine.model_info, prompt)
-        async with turn.slot() as slot:
-            with engine.quarantine.track(grammar, engine.since):
-                body["id_slot"] = slot
-                append = _append(engine.rounds, request)
-                writing = open_completion(engine.client, engine.model_info, body, request.program, append=append)
-                counts, phases = NOTHING, Phases()
-                try:
-                    async with writing as batches, aclosing(batches):
-                        async for batch in batches:
-                            events: list[Event] = []
-                            for chunk in batch:
-                                ids = await _ids(engine, chunk, counts.completion_tokens) if request.return_tokens else ()
-                                counts = chunk.counts
-                                phases.first()
-                                events += reader.read(chunk, ids)
-                            if events:
-                                yield events
-                            if reader.done:
-                                break
-                finally:
-                    phases.end(counts)
-                    count(counts)
+        async with (
+            lease.slot() as slot,
+            aclosing(_events(engine, request, {**body, "id_slot": slot}, reader, count)) as events,
+        ):
+            async for batch in events:
+                yield batch
+
+
+async def _prompt(engine: ReadyEngine, request: Request) -> EnginePrompt:
+    try:
+        return await engine_prompt(engine.client, engine.model_info, request.program.segments)
+    except EngineUnavailableError:
+        raise EngineAwayError from None  # The engine never received the message.
+
+
+async def _events(
+    engine: ReadyEngine, request: Request, body: dict[str, Any], reader: MessageReader, count: Callable[[Counts], None]
+) -> AsyncGenerator[list[Event], None]:
+    """Yield the events of a completion up to the Finish; `count` receives its counts, however it ends."""
+    append = _append(engine.rounds, request)
+    completion = open_completion(engine.client, engine.model_info, body, request.program, append=append)
+    with _Progress.recorded(count) as progress:
+        async with completion as batches, aclosing(batches):
+            async for batch in batches:
+                if events := await _read(engine, request, batch, reader, progress):
+                    yield events
+                if reader.done:
+                    break
+
+
+async def _read(
+    engine: ReadyEngine, request: Request, batch: Sequence[Chunk], reader: MessageReader, progress: "_Progress"
+) -> list[Event]:
+    """Return the events of some chunks."""
+    events: list[Event] = []
+    for chunk in batch:
+        ids = await _ids(engine, chunk, progress.counts.completion_tokens) if request.return_tokens else ()
+        progress.record(chunk.counts)
+        events += reader.read(chunk, ids)
+    return events
+
+
+class _Progress:
+    """The counts of a message so far, and its two consecutive tracing spans: prompt evaluation, then decoding.
+
+    The spans' parent is the span that is current at the start.
+    """
+
+    def __init__(self) -> None:
+        self.counts = NOTHING
+        self._span = begin_span("prompt")
+
+    @classmethod
+    @contextmanager
+    def recorded(cls, count: Callable[[Counts], None]) -> Iterator["_Progress"]:
+        """Record a message; `count` receives its counts at the end of the block."""
+        progress = cls()
+        try:
+            yield progress
+        finally:
+            progress._end()
+            count(progress.counts)
+
+    def record(self, counts: Counts) -> None:
+        """Record the counts of the message's next output."""
+        if self.counts is NOTHING:
+            self._span.end()
+            self._span = begin_span("decode")
+        self.counts = counts
+
+    def _end(self) -> None:
+        if self.counts is not NOTHING:
+            self._span.set(
+                {
+                    "promptweave.prompt_tokens": self.counts.prompt_tokens,
+                    "promptweave.cached_tokens": self.counts.cached_tokens,
+                    "promptweave.output_tokens": self.counts.completion_tokens,
+                    "promptweave.forced_tokens": self.counts.forced_tokens,
+                    "promptweave.engine.prompt_ms": self.counts.prompt_ms,
+                    "promptweave.engine.decode_ms": self.counts.predicted_ms,
+                }
+            )
+        self._span.end()
 
 
 def _append(rounds: Rounds, request: Request) -> bool | None:
