@@ -1,10 +1,10 @@
 """Embeds texts and ranks documents. Independent of gRPC."""
 
-import asyncio
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from promptweave.common.tasks import run_all
 from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.errors import ContextOverflowError, EngineFailedError, RequestError
@@ -118,7 +118,7 @@ async def _tokenize(client: EngineClient, texts: Sequence[str], *, add_special: 
     found: list[list[int]] = []
     for first in range(0, len(texts), _MAX_BATCH):
         group = texts[first : first + _MAX_BATCH]
-        found += await asyncio.gather(
+        found += await run_all(
             *(client.tokenize(text, parse_special=False, add_special=add_special) for text in group)
         )
     return found

@@ -56,6 +56,7 @@ async def generate(
         else:
             buffer.close()
 
+    # Not a TaskGroup: closing this generator raises GeneratorExit at its `yield`, which the group would wrap (PEP 789).
     writers = [asyncio.create_task(write(index)) for index in range(request.n)]
     try:
         async with aclosing(buffer.read()) as batches:
@@ -108,6 +109,7 @@ async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: 
 
     An engine that is stopped, or that packets no longer reach, closes no connection. If there is no other, it may recover.
     """
+    # A single task, so that what it raises is raised here, without a TaskGroup around it.
     first = asyncio.ensure_future(anext(batches, list[Event]()))
     try:
         while not (await asyncio.wait([first], timeout=_LOOK_S))[0]:

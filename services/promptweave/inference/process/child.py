@@ -23,6 +23,7 @@ class Child:
         self.log = log
         self._killed_by_us = False
         self._oom_kills = _oom_kills()
+        # Not in a TaskGroup: it lasts as long as this object, and must not end the block in which the program runs.
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod

@@ -111,6 +111,7 @@ class Supervision(Generic[Ready]):
             child = await stack.enter_async_context(running)
             self.pid = child.pid
             life = await stack.enter_async_context(launch.life)
+            # Not in a TaskGroup: its end is no failure by itself, and is polled for along with the program's health.
             death = asyncio.create_task(child.wait())
             stack.callback(death.cancel)
             ready = await self._wait_until_ready(child, life, death)

@@ -266,7 +266,7 @@ class SessionLease:
         async with self._sessions.slot_for(self._ref) as slot:
             yield slot
             if slot != ANY_SLOT:
-                # The caller may end the call after the last event.
+                # A task of its own, which outlives a cancellation: the caller may end the call after the last event.
                 saving = asyncio.ensure_future(self._sessions.save(self._ref, slot))
                 try:
                     await asyncio.shield(saving)
