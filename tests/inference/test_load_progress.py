@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.engine.load_progress import loaded_part
+from promptweave.inference.engine.model_file import loaded_part
 
 SIZE = 64 << 20
 READ = "data = file.read({half})"

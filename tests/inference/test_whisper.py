@@ -27,8 +27,8 @@ from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process import supervisor
+from promptweave.inference.process.listen_address import LOOPBACK, reserved_port
 from promptweave.inference.process.log import WHISPER_STYLE, EngineLog
-from promptweave.inference.process.reserved_port import LOOPBACK, reserved_port
 from promptweave.inference.process.supervisor import Supervision
 from promptweave.inference.transcription.languages import LANGUAGES, WITHOUT_SPACES, language_code
 from promptweave.inference.transcription.model_file import read_whisper_model

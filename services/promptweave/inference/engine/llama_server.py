@@ -10,17 +10,16 @@ from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.discovery import EngineProgram, find_engine
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llguidance import available
-from promptweave.inference.engine.load_progress import loaded_part
-from promptweave.inference.engine.model_file import check_model_file
+from promptweave.inference.engine.model_file import check_model_file, loaded_part
 from promptweave.inference.engine.model_info import ModelInfo, query_model_info, takes_llguidance
 from promptweave.inference.engine.rounds import Rounds, try_rounds
 from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process.launcher import Order
+from promptweave.inference.process.listen_address import SOCKET, socket_folder
 from promptweave.inference.process.log import EngineLog
 from promptweave.inference.process.managed_process import Launch, StartAgainError
-from promptweave.inference.process.socket_dir import SOCKET, socket_folder
 from promptweave.inference.process.supervisor import Supervision
 from promptweave.inference.scheduling.quarantine import Quarantine
 from promptweave.inference.scheduling.slot_queue import SlotQueue

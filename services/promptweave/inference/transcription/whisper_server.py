@@ -13,14 +13,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
-from promptweave.inference.engine.load_progress import loaded_part
+from promptweave.inference.engine.model_file import loaded_part
 from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
 from promptweave.inference.process.launcher import Command
+from promptweave.inference.process.listen_address import LOOPBACK, reserved_port
 from promptweave.inference.process.log import WHISPER_STYLE, EngineLog
 from promptweave.inference.process.managed_process import Launch
-from promptweave.inference.process.reserved_port import LOOPBACK, reserved_port
 from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.inference.transcription.model_file import WhisperModel, read_whisper_model
 from promptweave.inference.transcription.whisper_client import WhisperClient

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.process.socket_dir import socket_folder
+from promptweave.inference.process.listen_address import socket_folder
 
 HOLD = """
-from promptweave.inference.process.socket_dir import socket_folder
+from promptweave.inference.process.listen_address import socket_folder
 with socket_folder() as folder:
     (folder / "engine.sock").touch()
     print(folder, flush=True)
