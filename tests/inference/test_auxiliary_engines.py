@@ -53,7 +53,7 @@ def test_an_engines_own_options(
     assert [*chosen] == [EngineRole.EMBEDDING]
     own = chosen[EngineRole.EMBEDDING]
     assert (own.model, own.pooling, own.ctx_size) == (path, *expected)
-    assert (own.engine, own.engine_args, own.endpoints, own.parallel) == ("e", (), (), 4)
+    assert (own.engine, own.engine_args, own.parallel) == ("e", (), 4)
 
 
 def test_a_long_context_is_taken_when_asked_for(demo_model: Path) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,7 +12,7 @@ from promptweave.inference.engine.engine import Engine, ReadyEngine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.model_file import check_model_file
 from promptweave.inference.errors import EngineUnavailableError, StartError, UnsupportedError
-from promptweave.inference.options import InferenceOptions
+from promptweave.inference.options import EngineOptions, InferenceOptions
 from promptweave.inference.process.managed_process import OnReady, Supervised
 from promptweave.inference.process.supervisor import Supervision
 from promptweave.inference.scheduling.slot_queue import SlotQueue
@@ -129,13 +128,13 @@ def _whisper(options: InferenceOptions) -> Supervised[ReadyWhisper] | None:
     return Supervision(program, start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
 
 
-def side_options(options: InferenceOptions) -> dict[EngineRole, InferenceOptions]:
-    """Return each engine's own options, as if it were the only one. Raises StartError for models unfit for their role."""
+def side_options(options: InferenceOptions) -> dict[EngineRole, EngineOptions]:
+    """Return the options of the embedding and rerank engines. Raises StartError for models unfit for their role."""
     given = {EngineRole.EMBEDDING: options.embedding_model, EngineRole.RERANK: options.rerank_model}
     return {role: _engine_options(options, role, model) for role, model in given.items() if model is not None}
 
 
-def _engine_options(options: InferenceOptions, role: EngineRole, model: Path) -> InferenceOptions:
+def _engine_options(options: InferenceOptions, role: EngineRole, model: Path) -> EngineOptions:
     try:
         check_model_file(model)
         file = read_vector_model(model)
@@ -153,24 +152,16 @@ def _engine_options(options: InferenceOptions, role: EngineRole, model: Path) ->
         raise StartError(
             f"--embedding-model: {model} does not specify its pooling; set --embedding-pooling to one of {known}"
         )
-    return replace(
-        options,
+    return EngineOptions(
         model=model,
-        mmproj=None,
-        endpoints=(),
-        model_id=None,
-        # They are for the generating engine.
-        engine_args=(),
-        parallel=1 if file.causal else _SLOTS,
-        ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _MAX_TEXT_TOKENS)),
         pooling=pooling,
-        embedding_model=None,
-        embedding_pooling=None,
-        rerank_model=None,
-        whisper_model=None,
-        whisper_server=None,
-        whisper_args=(),
-        session_dir=None,
+        engine=options.engine,
+        ctx_size=_rounded(options.embedding_ctx_size or min(file.context_size, _MAX_TEXT_TOKENS)),
+        parallel=1 if file.causal else _SLOTS,
+        max_waiting=options.max_waiting,
+        start_timeout_s=options.start_timeout_s,
+        hang_timeout_s=options.hang_timeout_s,
+        grace_s=options.grace_s,
     )
 
 

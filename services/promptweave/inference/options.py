@@ -12,26 +12,17 @@ DEFAULT_LISTEN = "127.0.0.1:50052"
 
 
 @dataclass(frozen=True, kw_only=True)
-class InferenceOptions:
-    """Exactly one of `model` and `endpoints` is given. Times in seconds."""
-
-    listen: str = DEFAULT_LISTEN
-    """`host:port` (port 0: any) or `unix:/path`."""
-
-    metrics: str | None = None
-    """`host:port` of the Prometheus endpoint. None: there is none."""
-
-    security: Security = NO_SECURITY
-    """TLS and authorization."""
+class EngineOptions:
+    """Options of one engine. Times in seconds."""
 
     model: Path | None = None
     """A GGUF file, for a managed engine."""
     mmproj: Path | None = None
     """The GGUF file of the model's projector, which enables images."""
-    endpoints: tuple[str, ...] = ()
-    """The URLs of running llama.cpp servers, all with the same model."""
-    endpoint_api_key: str | None = None
-    """The API key for all of them."""
+    model_id: str | None = None
+    """The model's name for clients. None: the file's stem, or the endpoint's own name for it."""
+    pooling: str | None = None
+    """How an engine that embeds or ranks pools the tokens' vectors. None: the engine generates text."""
 
     engine: str | None = None
     """The path of a llama-server binary. None: `engine/discovery.py` finds one."""
@@ -43,6 +34,48 @@ class InferenceOptions:
     """How many messages are generated at the same time."""
     fast_forward: bool = True
     """Whether text that a grammar forces is appended to the prompt instead of being sampled."""
+
+    session_dir: Path | None = None
+    """Where sessions are kept. None: there are none."""
+    session_max_bytes: int = 10 * 1024**3
+    """Disk space for all sessions; beyond it the least recently used ones are removed."""
+    session_max_age_s: float = 7 * 24 * 3600.0
+    """A session that was not used for this long is removed."""
+
+    max_waiting: int = 64
+    """How many requests may be queued for a slot before more are refused."""
+    start_timeout_s: float = 600.0
+    """How long the engine may take to load the model."""
+    hang_timeout_s: float = 60.0
+    """How long the engine may not respond before it is replaced; ten times that if it responds but makes no progress."""
+    grace_s: float = 10.0
+    """How long running calls, and then the engine, have to end when the service is stopped."""
+
+    def __post_init__(self) -> None:
+        """Raise StartError for values out of range."""
+        if self.parallel < 1:
+            raise StartError(f"--parallel is {self.parallel}; it must be at least 1")
+        if self.ctx_size is not None and self.ctx_size < 1:
+            raise StartError(f"--ctx-size is {self.ctx_size}; it must be at least 1")
+        if self.max_waiting < 0:
+            raise StartError(f"--max-queue is {self.max_waiting}; it must be at least 0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class InferenceOptions(EngineOptions):
+    """Options of the service, and of its engine for chat. Exactly one of `model` and `endpoints` is given."""
+
+    listen: str = DEFAULT_LISTEN
+    """`host:port` (port 0: any) or `unix:/path`."""
+    metrics: str | None = None
+    """`host:port` of the Prometheus endpoint. None: there is none."""
+    security: Security = NO_SECURITY
+    """TLS and authorization."""
+
+    endpoints: tuple[str, ...] = ()
+    """The URLs of running llama.cpp servers, all with the same model."""
+    endpoint_api_key: str | None = None
+    """The API key for all of them."""
 
     embedding_model: Path | None = None
     """A GGUF file, for an embedding engine."""
@@ -59,27 +92,6 @@ class InferenceOptions:
     """The path of whisper.cpp's server. None: the one on PATH."""
     whisper_args: tuple[str, ...] = ()
     """Additional arguments for it."""
-    pooling: str | None = None
-    """Of the engine for `model`, if it embeds or ranks. None: it generates text. Set by `auxiliary_engines.py`."""
-
-    session_dir: Path | None = None
-    """Where sessions are kept. None: there are none."""
-    session_max_bytes: int = 10 * 1024**3
-    """Disk space for all sessions; beyond it the least recently used ones are removed."""
-    session_max_age_s: float = 7 * 24 * 3600.0
-    """A session that was not used for this long is removed."""
-
-    model_id: str | None = None
-    """The model's name for clients. None: the file's stem, or the endpoint's own name for it."""
-
-    max_waiting: int = 64
-    """How many requests may be queued for a slot before more are refused."""
-    start_timeout_s: float = 600.0
-    """How long the engine may take to load the model."""
-    hang_timeout_s: float = 60.0
-    """How long the engine may not respond before it is replaced; ten times that if it responds but makes no progress."""
-    grace_s: float = 10.0
-    """How long running calls, and then the engine, have to end when the service is stopped."""
 
     def __post_init__(self) -> None:
         """Raise StartError for options that contradict each other."""
@@ -103,12 +115,7 @@ class InferenceOptions:
             raise StartError("--whisper-server and --whisper-args require --whisper-model")
         if self.embedding_ctx_size is not None and self.embedding_ctx_size < 1:
             raise StartError(f"--embedding-ctx-size is {self.embedding_ctx_size}; it must be at least 1")
-        if self.parallel < 1:
-            raise StartError(f"--parallel is {self.parallel}; it must be at least 1")
-        if self.ctx_size is not None and self.ctx_size < 1:
-            raise StartError(f"--ctx-size is {self.ctx_size}; it must be at least 1")
-        if self.max_waiting < 0:
-            raise StartError(f"--max-queue is {self.max_waiting}; it must be at least 0")
+        super().__post_init__()
 
 
 def _is_url(text: str) -> bool:

@@ -15,7 +15,7 @@ from promptweave.inference.engine.model_info import ModelInfo, query_model_info,
 from promptweave.inference.engine.rounds import Rounds, try_rounds
 from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineUnavailableError, StartError
-from promptweave.inference.options import InferenceOptions
+from promptweave.inference.options import EngineOptions
 from promptweave.inference.process.launcher import Order
 from promptweave.inference.process.listen_address import SOCKET, socket_folder
 from promptweave.inference.process.log import EngineLog
@@ -32,7 +32,7 @@ class LlamaServer:
 
     name = "engine"
 
-    def __init__(self, options: InferenceOptions) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         """Raise StartError if the model file or the engine is missing."""
         assert options.model is not None
         for file in filter(None, (options.model, options.mmproj)):
@@ -142,7 +142,7 @@ class _ProcessRun:
         return None
 
 
-def _session_files(options: InferenceOptions, program: EngineProgram) -> SessionFiles | None:
+def _session_files(options: EngineOptions, program: EngineProgram) -> SessionFiles | None:
     if options.session_dir is None or options.model is None:
         return None
     try:
@@ -159,7 +159,7 @@ def _session_files(options: InferenceOptions, program: EngineProgram) -> Session
 class Supervisor(Supervision[ReadyEngine]):
     """The supervision of a llama.cpp server."""
 
-    def __init__(self, options: InferenceOptions) -> None:
+    def __init__(self, options: EngineOptions) -> None:
         """Raise StartError if the model file or the engine is missing."""
         super().__init__(LlamaServer(options), start_timeout_s=options.start_timeout_s, grace_s=options.grace_s)
 
