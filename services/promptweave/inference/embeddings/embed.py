@@ -118,9 +118,7 @@ async def _tokenize(client: EngineClient, texts: Sequence[str], *, add_special: 
     found: list[list[int]] = []
     for first in range(0, len(texts), _MAX_BATCH):
         group = texts[first : first + _MAX_BATCH]
-        found += await run_all(
-            *(client.tokenize(text, parse_special=False, add_special=add_special) for text in group)
-        )
+        found += await run_all(*(client.tokenize(text, parse_special=False, add_special=add_special) for text in group))
     return found
 
 
