@@ -14,7 +14,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 from promptweave.cli.main import main
-from promptweave.facade.openapi.document import openapi_document
+from promptweave.facade.app import openapi_document
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)\s]+)\)")
@@ -51,7 +51,7 @@ def _block(text: str) -> str:
 
 def routes() -> str:
     """The facade's routes, and the fields of their bodies."""
-    document = openapi_document("")
+    document = openapi_document()
     lines = ["# The HTTP API", "", "A running facade has this as `/openapi.json`, and `/docs` to try it.", ""]
     for path, item in document["paths"].items():
         for method, operation in item.items():

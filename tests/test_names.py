@@ -26,10 +26,7 @@ SERVICES = ("compiler", "inference", "output", "facade", "rpc", "cli")
 JSON_OBJECT = "`dict[str, Any]`, the same each time; issue 17 wants one definition"
 DEFINED_TWICE = {
     # (service, type) → the number of modules, and the reason.
-    ("facade", "JsonObject"): (15, JSON_OBJECT),
-    ("facade", "Operation"): (
         2,
-        "an operation of OpenAPI; an operation of OpenTelemetry's conventions: both terms are given",
     ),
     ("facade", "Reasoning"): (2, "`reasoning` of a chat request, and of a Responses request: different objects of the wire"),
     ("facade", "StreamOptions"): (2, "`stream_options` of a chat request, and of a Responses request: different objects"),
@@ -59,11 +56,6 @@ STILL_THERE = {
     "facade/anthropic/to_chat.py _asked": "rename: adds a block of a user message",
     "facade/backend/fan_out.py together": "rename: the fan-out",
     "facade/backend/models.py _meant": "rename: the models that a name matches",
-    "facade/http/request.py told": "rename: an exception handler",
-    "facade/openai/responses/events.py _Told": "rename: an event and its fields",
-    "facade/openai/responses/events.py _told": "rename: the events of an item, with its index",
-    "facade/openai/responses/routes.py _kept": "rename: the response, stored if the request says so",
-    "facade/openai/responses/routes.py kept": "rename: a route",
     "facade/telemetry/metrics.py shown": "rename: the metrics as a response",
 }
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from promptweave.errors import PromptweaveError
+from promptweave.facade.anthropic.errors import anthropic_error
 from promptweave.facade.errors import HttpError, to_http
 from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 
@@ -52,4 +53,4 @@ def test_chat(name: str) -> None:
 def test_anthropic_names_the_position_once() -> None:
     named = HttpError(400, "invalid_request_error", None, "messages: field required", "messages")
     bare = HttpError(400, "invalid_request_error", None, "field required", "messages")
-    assert named.anthropic_body("req_1") == bare.anthropic_body("req_1")
+    assert anthropic_error(named, "req_1") == anthropic_error(bare, "req_1")

@@ -24,8 +24,8 @@ from promptweave.facade.errors import RequestError, UnsupportedError, to_param
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_compile_request
 from promptweave.facade.openai.completions.body import CompletionBody
-from promptweave.facade.openai.completions.route import check_served as check_completion
-from promptweave.facade.openai.embeddings.routes import EmbeddingsBody
+from promptweave.facade.openai.completions.routes import check_served as check_completion
+from promptweave.facade.openai.embeddings.body import EmbeddingsBody
 from promptweave.facade.openai.responses.body import (
     CallOutputItem,
     CustomCallItem,

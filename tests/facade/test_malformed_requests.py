@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from promptweave.facade.openapi.document import OPERATIONS
+from tests.support.facade.openapi_operations import operations
 from tests.support.serving import Serving
 
-BODIES = [operation.path for operation in OPERATIONS if operation.body]
+BODIES = [operation.path for operation in operations() if operation.has_body]
 
 WAYS: dict[str, tuple[dict[str, Any], int]] = {
     "no body": ({"method": "POST"}, 400),

@@ -13,7 +13,7 @@ import pytest
 import trustme
 
 from promptweave.facade.app import create_app
-from promptweave.facade.errors import KeyFileError
+from promptweave.facade.errors import OPENAI_ERRORS, KeyFileError
 from promptweave.facade.http import api_keys as keys_module
 from promptweave.facade.http.api_keys import Keys
 from promptweave.facade.http.middleware import AuthMiddleware
@@ -117,7 +117,7 @@ async def test_each_address_has_its_requests_at_once() -> None:
     guard = AuthMiddleware(slow, None, RateLimits(None, 1))
 
     async def with_state(scope: Any, receive: Any, send: Any) -> None:
-        await guard({**scope, "state": {"request_id": "req_1"}}, receive, send)
+        await guard({**scope, "state": {"request_id": "req_1", "error_format": OPENAI_ERRORS}}, receive, send)
 
     def client(address: str) -> httpx.AsyncClient:
         return httpx.AsyncClient(transport=httpx.ASGITransport(with_state, client=(address, 1)), base_url="http://facade")

@@ -1,7 +1,9 @@
 """The OpenAPI document: its examples are answered, and what schemathesis makes of it finds no fault."""
 
 import asyncio
+import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -15,52 +17,96 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from promptweave.facade.app import create_routes
-from promptweave.facade.openapi.document import OPERATIONS, openapi_document
-from promptweave.facade.openapi.responses import ANSWERS
+from promptweave.facade.app import ROUTERS, create_routes
+from promptweave.facade.explorer.routes import EXPLORER_FILES, explorer_router
 from promptweave.facade.options import FacadeOptions
+from tests.support.facade.openapi_operations import Operation, document, operations
 from tests.support.serving import Serving
 
-DOCUMENT = openapi_document("0")
 RANKING = {"/v1/rerank", "/v1/reranking", "/rerank", "/reranking"}
 AUDIO = {"/v1/audio/transcriptions", "/v1/audio/translations"}
 ALONE = {"/v1/embeddings", *RANKING, *AUDIO}
 """They need models of their own, which are not there."""
-BODIES = [operation for operation in OPERATIONS if operation.body]
-schema = schemathesis.openapi.from_dict(DOCUMENT)
+BODIES = [operation for operation in operations() if operation.has_body]
+schema = schemathesis.openapi.from_dict(document())
 
 
 def test_the_document_is_served_with_a_page_for_people(served: Serving) -> None:
     root = served.url.removesuffix("/v1")
-    document = httpx.get(f"{root}/openapi.json").json()
-    assert document["paths"].keys() == DOCUMENT["paths"].keys()
+    assert httpx.get(f"{root}/openapi.json").json() == json.loads(json.dumps(document()))
     page = httpx.get(f"{root}/docs")
     assert page.headers["content-type"].startswith("text/html")
     assert "style-src" in page.headers["content-security-policy"]
     assert "<script" not in page.text
-    assert all(operation.path in page.text for operation in OPERATIONS)
+    assert all(operation.path in page.text for operation in operations())
+    assert "continue_final_message" in page.text
+    assert "Three days in Oslo" in page.text
     assert "style-src" not in httpx.get(f"{root}/openapi.json").headers["content-security-policy"]
 
 
 def test_all_routes_are_described_and_no_others() -> None:
+    routes = [route for router in ROUTERS for route in router.routes]
+    there = {(method, re.sub(r":\w+}", "}", route.path)) for route in routes for method in route.methods}  # type: ignore[attr-defined]
+    assert there == {(operation.method.upper(), operation.path) for operation in operations()}
+    # A page and its files, which are not the API.
+    assert {route.path for route in explorer_router().routes} == EXPLORER_FILES.keys()  # type: ignore[attr-defined]
+
+
+def test_the_application_has_the_document_of_its_routes() -> None:
     app = create_routes(FacadeOptions(), asyncio.Event(), CollectorRegistry())
-    there = {(method, re.sub(r":\w+}", "}", route.path)) for route in app.routes for method in route.methods - {"HEAD"}}  # type: ignore[attr-defined]
-    # The files of the page at `/` are parts of it.
-    there = {(method, path) for method, path in there if not path.startswith("/explorer/")}
-    assert there == {(operation.method.upper(), operation.path) for operation in OPERATIONS}
+    assert app.openapi() == document()
+
+
+def undescribed(value: Any, place: str = "") -> Iterator[str]:
+    """The places of fields and parameters without a description."""
+    if isinstance(value, dict):
+        described = value.get("properties", {}) if isinstance(value.get("properties"), dict) else {}
+        named = {f"{place}/{name}": field for name, field in described.items()}
+        named |= {f"{place}?{one['name']}": one for one in value.get("parameters", ()) if isinstance(one, dict)}
+        yield from (name for name, field in named.items() if not field.get("description"))
+        for key, item in value.items():
+            if key not in ("examples", "example", "default"):
+                yield from undescribed(item, f"{place}/{key}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from undescribed(item, place)
+
+
+def test_every_field_and_parameter_has_a_description() -> None:
+    assert [*undescribed(document())] == []
+    assert [*undescribed({"properties": {"a": {}}, "parameters": [{"name": "b"}]}, "x")] == ["x/a", "x?b"]
+
+
+def test_every_operation_and_schema_has_a_description() -> None:
+    without = [operation for operation in operations() if not operation.described.get("description")]
+    without += [name for name, each in document()["components"]["schemas"].items() if not each.get("description")]
+    assert without == []
 
 
 def test_every_answer_in_json_has_a_schema() -> None:
-    told = {f"{operation.method} {operation.path}" for operation in OPERATIONS if operation.media == "application/json"}
-    # The document itself; what is always refused; what is text, JSON or subtitles, as it was asked.
-    others = {"get /openapi.json", "post /v1/responses/{id}/cancel", *(f"post {path}" for path in AUDIO)}
-    assert told - ANSWERS.keys() == others
+    def is_open(operation: Operation) -> bool:
+        content = operation.described["responses"]["200"]["content"]
+        return "application/json" in content and not content["application/json"]["schema"].keys() - {"title"}
+
+    # What is always refused.
+    assert [operation.path for operation in operations() if is_open(operation)] == ["/v1/responses/{id}/cancel"]
+
+
+def test_errors_have_the_form_of_their_api() -> None:
+    for operation in operations():
+        is_anthropic = operation.path.startswith("/v1/messages")
+        for status, response in operation.described["responses"].items():
+            if status >= "400" and (operation.path, status) != ("/ready", "503"):
+                name = "AnthropicErrorResponse" if is_anthropic else "ErrorResponse"
+                schema = {"$ref": f"#/components/schemas/{name}"}
+                assert response["content"] == {"application/json": {"schema": schema}}, operation.path
 
 
 @pytest.mark.parametrize("operation", BODIES, ids=lambda operation: operation.path)
-def test_examples(served: Serving, operation: Any) -> None:
+def test_examples(served: Serving, operation: Operation) -> None:
     url = served.url.removesuffix("/v1") + operation.path
-    if operation.form:
+    assert operation.example
+    if operation.is_form:
         fields = {name: value for name, value in operation.example.items() if name != "file"}
         answer = httpx.post(url, data=fields, files={"file": ("speech.wav", b"sound")}, timeout=120)
     else:

@@ -11,7 +11,6 @@ import pytest
 
 from promptweave.compiler.errors import SchemaError, TemplateError, TemplateLimitError
 from promptweave.errors import Code
-from promptweave.facade.openapi.document import OPERATIONS
 from promptweave.inference.errors import (
     ContextOverflowError,
     EngineFailedError,
@@ -24,6 +23,7 @@ from promptweave.inference.errors import (
 )
 from promptweave.rpc.status import RemoteError
 from tests.support.facade.failing_services import SECRET, Failure, failing_services
+from tests.support.facade.openapi_operations import operations
 
 pytestmark = pytest.mark.anyio
 
@@ -45,14 +45,13 @@ CALLS: Mapping[str, tuple[str, ...]] = {
 }
 """Route → the calls that it makes of the services."""
 
-EXAMPLES = {operation.path: operation for operation in OPERATIONS if operation.path in CALLS}
+EXAMPLES = {operation.path: operation for operation in operations() if operation.path in CALLS}
 STREAMS = [path for path, operation in EXAMPLES.items() if operation.streams]
 
 
 def test_all_routes_are_in_the_table() -> None:
     # Forms that send a file are tested where their routes are.
-    json_bodies = [operation for operation in OPERATIONS if operation.body and "file" not in (operation.example or {})]
-    assert CALLS.keys() >= {operation.path for operation in json_bodies}
+    assert CALLS.keys() >= {operation.path for operation in operations() if operation.has_body and not operation.is_form}
 
 
 @dataclass(frozen=True)
@@ -244,7 +243,7 @@ async def test_keys_and_sizes_on_every_route() -> None:
             for headers in ({}, {"authorization": "Bearer wrong"}):
                 refused = await client.request(operation.method, path, json={}, headers=headers)
                 check_answer(refused, path, Told(401, "invalid_api_key", anthropic="authentication_error"), path)
-            if operation.body:
+            if operation.has_body:
                 large = await client.post(path, content=b" " * 101, headers={"authorization": "Bearer sesame"})
                 check_answer(large, path, Told(413, "request_too_large", anthropic="request_too_large"), path)
 

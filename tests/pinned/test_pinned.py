@@ -54,6 +54,7 @@ from promptweave.v1 import error_reason_pb2, inference_pb2, inference_pb2_grpc, 
 
 # The only internal names that this test needs. Change these lines when the names move.
 from promptweave.errors import Code, PromptweaveError  # isort: skip
+from promptweave.facade.anthropic.errors import anthropic_error  # isort: skip
 from promptweave.facade.errors import to_http  # isort: skip
 from tests.support.serving import running  # isort: skip
 
@@ -387,7 +388,7 @@ def test_error_codes() -> None:
         for where in (None, "/messages"):
             error.path = where
             told = to_http(error, "req_1")
-            anthropic = told.anthropic_body("req_1")["error"]["type"]
+            anthropic = anthropic_error(told, "req_1")["error"]["type"]
             as_http = {"status": told.status, "type": told.type, "code": told.code, "anthropic type": anthropic}
             current[f"{code.value} {reason}{' with a path' if where else ''}"] = as_http
     check("errors", current)

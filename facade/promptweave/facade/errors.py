@@ -1,5 +1,7 @@
 """The only mapping: a promptweave error → HTTP status and OpenAI's error body.
 
+Other APIs have bodies of their own: see `ErrorFormat`.
+
 | error                | HTTP | type                  | code                                                         |
 |----------------------|------|-----------------------|--------------------------------------------------------------|
 | INVALID_ARGUMENT     | 400  | invalid_request_error | the reason's own, such as `schema_unsupported`               |
@@ -22,9 +24,12 @@ retry after 408, 409, 429 and 500 or more, so no error that the user can fix has
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from promptweave.errors import Code, PromptweaveError
 
@@ -71,6 +76,21 @@ class PreviousResponseError(RequestError):
     reason = "ERROR_REASON_PREVIOUS_RESPONSE_NOT_FOUND"
 
 
+class ErrorObject(TypedDict):
+    """What is wrong with a request, in OpenAI's form."""
+
+    message: Annotated[str, Field(description="What is wrong, and what to do about it")]
+    type: Annotated[str, Field(description="`invalid_request_error`, `rate_limit_error` or `server_error`")]
+    param: Annotated[str | None, Field(description="The field that is wrong, such as `tools[3].function.name`")]
+    code: Annotated[str | None, Field(description="A code for programs, such as `model_not_found`")]
+
+
+class ErrorResponse(TypedDict):
+    """An error, in OpenAI's form."""
+
+    error: Annotated[ErrorObject, Field(description="The error")]
+
+
 @dataclass(frozen=True, slots=True)
 class HttpError:
     """An error response. `param` uses OpenAI's notation: `tools[3].function.name`."""
@@ -82,16 +102,9 @@ class HttpError:
     param: str | None = None
     retry_after_s: float | None = None
 
-    def body(self) -> dict[str, Any]:
+    def body(self) -> ErrorResponse:
         """Return OpenAI's error object."""
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
-
-    def anthropic_body(self, request_id: str) -> dict[str, Any]:
-        """Return Anthropic's error object. It has no field for the position, so the text names it."""
-        kind = _ANTHROPIC_TYPES.get(self.status, "api_error" if self.status >= 500 else "invalid_request_error")
-        named = self.param is None or self.message.startswith(f"{self.param}: ")
-        message = self.message if named else f"{self.param}: {self.message}"
-        return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
 
     def headers(self) -> dict[str, str]:
         """Return the headers that say when to retry."""
@@ -103,17 +116,19 @@ class HttpError:
         }
 
 
-INVALID, SERVER = "invalid_request_error", "server_error"
+@dataclass(frozen=True)
+class ErrorFormat:
+    """The form of an API's errors."""
 
-_ANTHROPIC_TYPES = {
-    401: "authentication_error",
-    403: "permission_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-    504: "timeout_error",
-}
+    schema: type[Any]
+    """The TypedDict that `body` returns."""
+    body: Callable[[HttpError, str], Mapping[str, Any]]
+    """Converts an error, and the id of the request that it answers, to JSON."""
+
+
+OPENAI_ERRORS = ErrorFormat(ErrorResponse, lambda error, request_id: error.body())
+
+INVALID, SERVER = "invalid_request_error", "server_error"
 
 _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.INVALID_ARGUMENT: (400, INVALID, None),

@@ -8,18 +8,13 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import httpx
-import jsonschema
 import pytest
-import referencing
-from referencing.jsonschema import DRAFT202012
 
-from promptweave.facade.openapi.document import openapi_document
-from promptweave.facade.openapi.responses import ANSWERS, error_schema
 from tests.support.facade.openai_spec import DESCRIPTION, check, check_event
+from tests.support.facade.openapi_operations import EVENTS, operation_at
 
 _ANSWERS = {
     ("POST", "/v1/chat/completions"): "CreateChatCompletionResponse",
@@ -46,14 +41,13 @@ class Answer:
         """Raises jsonschema.ValidationError and AssertionError."""
         path, status = self.request.url.path, self.response.status_code
         is_json = self.response.headers.get("content-type") == "application/json" and status != 499
-        if self.whole and self.data and is_json and (name := _own_kind(self.request.method, path, status)):
-            _own(name).validate(json.loads(self.data))
+        self._check_by_our_document(path, status, is_json=is_json)
         if not DESCRIPTION.exists() or not path.startswith("/v1/") or path.startswith("/v1/messages") or status == 499:
             return
         media = self.response.headers.get("content-type", "")
         if path.startswith("/v1/audio/") and self.response.is_success and media != "application/json":
             return  # A transcript as text.
-        if media.startswith("text/event-stream"):
+        if media.startswith(EVENTS):
             for event in _events(bytes(self.data)):
                 _check_event(path, event)
         elif self.whole and self.data and is_json:
@@ -66,6 +60,18 @@ class Answer:
             elif kind := _kind(self.request.method, path):
                 check(kind, _as_numbers(value) if kind == "CreateEmbeddingResponse" else value)
 
+    def _check_by_our_document(self, path: str, status: int, *, is_json: bool) -> None:
+        operation = operation_at(self.request.method, path)
+        if operation is None:
+            return
+        if str(status) not in operation.described["responses"]:
+            status = 400  # All errors of a route have one form.
+        if self.response.headers.get("content-type", "").startswith(EVENTS):
+            for event in _events(bytes(self.data)):
+                operation.check(status, EVENTS, event)
+        elif self.whole and self.data and is_json:
+            operation.check(status, "application/json", json.loads(self.data))
+
 
 def _kind(method: str, path: str) -> str | None:
     for (known, pattern), kind in _ANSWERS.items():
@@ -73,25 +79,6 @@ def _kind(method: str, path: str) -> str | None:
         if known == method and re.fullmatch(pattern.replace("*", ".+" if "models" in pattern else "[^/]+"), path):
             return kind
     return None
-
-
-def _own_kind(method: str, path: str, status: int) -> str | None:
-    """The schema in our document."""
-    if status >= 400:
-        return error_schema(path, status)
-    for known, name in ANSWERS.items():
-        pattern = re.escape(known).replace(r"\{name\}", ".+").replace(r"\{id\}", "[^/]+").replace(r"\ ", " ")
-        if re.fullmatch(pattern, f"{method.lower()} {path}"):
-            return name
-    return None
-
-
-@cache
-def _own(name: str) -> jsonschema.Draft202012Validator:
-    document = DRAFT202012.create_resource(openapi_document("0"))
-    registry: referencing.Registry[Any] = referencing.Registry().with_resource("urn:promptweave", document)
-    reference = {"$ref": f"urn:promptweave#/components/schemas/{name}"}
-    return jsonschema.Draft202012Validator(reference, registry=registry)
 
 
 def _events(data: bytes) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Self, TypeAlias
+from typing import Self, TypeAlias
 from weakref import WeakValueDictionary
 
 from promptweave.errors import Code
@@ -231,26 +231,6 @@ class ModelRegistry:
             if self._stopping:
                 found.stop()
         return found
-
-
-def model_object(name: str, model: inference_pb2.ModelInfo) -> dict[str, Any]:
-    """Return OpenAI's model object, which also reports whether the model accepts images."""
-    # llama.cpp and OpenRouter have this field.
-    seeing = {"architecture": {"input_modalities": ["text", "image"], "output_modalities": ["text"]}} if model.images else {}
-    return {"id": name, "object": "model", "created": model.created.seconds, "owned_by": "promptweave", **seeing}
-
-
-def model_list(models: Sequence[tuple[Model, inference_pb2.ModelInfo]]) -> dict[str, Any]:
-    """Return the list of models, including aliases that are names and not patterns."""
-    listed: dict[str, dict[str, Any]] = {}
-    for model, info in models:
-        for name in (info.id, *filter(_is_plain, model.aliases)):
-            listed.setdefault(name, model_object(name, info))
-    return {"object": "list", "data": [*listed.values()]}
-
-
-def _is_plain(alias: str) -> bool:
-    return not set(alias) & set("*?[")
 
 
 def _is_called(name: str, id: str, aliases: Sequence[str]) -> bool:

@@ -15,12 +15,17 @@ class Body(BaseModel):
     """A JSON object in a request."""
 
     # Strict: "0.5" is not a number. Fields that the model does not declare stay in `model_extra`.
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
     def _drop_nulls(cls, value: Any) -> Any:
         return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
+def example(value: Mapping[str, Any]) -> ConfigDict:
+    """Return the `model_config` of a body with an example for the OpenAPI document."""
+    return ConfigDict(json_schema_extra={"examples": [dict(value)]})
 
 
 Kind = TypeVar("Kind", bound=Body)

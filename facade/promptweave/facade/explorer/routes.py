@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from fastapi import FastAPI
 from fastapi.responses import Response
+
+from promptweave.facade.http.router import ApiRouter
 
 _FOLDER = Path(__file__).parent
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -23,10 +24,12 @@ _CSP = (
 """Nothing from other origins, and nothing inline."""
 
 
-def add_explorer(app: FastAPI) -> None:
-    """Add the routes."""
+def explorer_router() -> ApiRouter:
+    """Return the routes. They are parts of a page, and not of the API: the OpenAPI document does not have them."""
+    router = ApiRouter()
     for path, file in EXPLORER_FILES.items():
-        app.add_api_route(path, _sending(file), methods=["GET", "HEAD"])
+        router.add_api_route(path, _sending(file), methods=["GET", "HEAD"], include_in_schema=False)
+    return router
 
 
 def _sending(file: Path) -> Callable[[], Awaitable[Response]]:

@@ -3,16 +3,16 @@
 import logging
 import secrets
 import time
-from collections.abc import Set
+from collections.abc import Callable, Set
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from promptweave.facade.errors import UNAUTHENTICATED, to_http
+from promptweave.facade.errors import UNAUTHENTICATED, ErrorFormat, to_http
 from promptweave.facade.http.api_keys import Keys, presented_key
+from promptweave.facade.http.error_responses import error_response
 from promptweave.facade.http.rate_limits import RateLimits, TooManyError
-from promptweave.facade.http.request import answer
 from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.logs import FIELDS, REQUEST_ID
 from promptweave.rpc.request_context import REQUEST_ID_HEADER
@@ -34,7 +34,13 @@ EXPOSED = (REQUEST_ID_HEADER, "retry-after", "retry-after-ms", "x-promptweave-wa
 """Headers that scripts of other origins may read, if they are permitted."""
 
 
-def in_envelope(app: ASGIApp, options: FacadeOptions, public_paths: Set[str] = frozenset()) -> ASGIApp:
+ErrorFormatOf = Callable[[str], ErrorFormat]
+"""Returns the form of errors at a path."""
+
+
+def in_envelope(
+    app: ASGIApp, options: FacadeOptions, error_format: ErrorFormatOf, public_paths: Set[str] = frozenset()
+) -> ASGIApp:
     """Wrap the application in its middleware. `public_paths`: further paths that need no key. Raises KeyFileError."""
     keys = Keys(options.api_keys, options.api_keys_file) if options.asks_for_keys else None
     opened = OPEN_PATHS | public_paths
@@ -44,17 +50,18 @@ def in_envelope(app: ASGIApp, options: FacadeOptions, public_paths: Set[str] = f
         app = CORSMiddleware(
             app, allow_origins=options.cors_origins, allow_methods=["*"], allow_headers=["*"], expose_headers=EXPOSED
         )
-    return RequestContextMiddleware(app, access_log=options.access_log)
+    return RequestContextMiddleware(app, error_format, access_log=options.access_log)
 
 
 class RequestContextMiddleware:
-    """The outermost layer: request ids, security headers, the access log, and the log of failures.
+    """The outermost layer: request ids, the form of errors, security headers, the access log, and the log of failures.
 
     A line of the access log has the request's id, method, path, status, duration and client; nothing of its contents.
     """
 
-    def __init__(self, app: ASGIApp, *, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, error_format: ErrorFormatOf, *, access_log: bool) -> None:
         self._app = app
+        self._error_format = error_format
         self._access_log = access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,7 +70,9 @@ class RequestContextMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = f"req_{secrets.token_hex(12)}"
-        scope["state"] = {**scope.get("state", {}), "request_id": request_id, "owner": None}
+        error_format = self._error_format(scope["path"])
+        own = {"request_id": request_id, "owner": None, "error_format": error_format}
+        scope["state"] = {**scope.get("state", {}), **own}
         before = REQUEST_ID.set(request_id)
         began, status = time.monotonic(), 499
 
@@ -120,7 +129,7 @@ class AuthMiddleware:
         else:
             owner = self._keys.owner(presented_key(dict(scope["headers"])))
             if owner is None:
-                await answer(UNAUTHENTICATED, scope["path"], scope["state"]["request_id"])(scope, receive, send)
+                await error_response(UNAUTHENTICATED, scope)(scope, receive, send)
                 return
             scope["state"]["owner"] = client = owner
         try:
@@ -128,8 +137,7 @@ class AuthMiddleware:
             with self._limits.running(client):
                 await self._app(scope, receive, _with_headers(send, told))
         except TooManyError as error:
-            request_id = scope["state"]["request_id"]
-            await answer(to_http(error, request_id), scope["path"], request_id)(scope, receive, send)
+            await error_response(to_http(error, scope["state"]["request_id"]), scope)(scope, receive, send)
 
 
 def _address(scope: Scope) -> str:

@@ -10,12 +10,13 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 
 from promptweave.facade.bodies.body import Body
 from promptweave.facade.errors import RequestError
-from promptweave.facade.http.request import read_bytes
+from promptweave.facade.http.json_body import read_bytes
 
 FILE = "file"
 """The only field that is a file."""
 
-_FORM = "multipart/form-data"
+FORM = "multipart/form-data"
+"""The media type of a form."""
 _MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 64 * 1024
 """For text fields; files are limited by the size of the body alone."""
@@ -24,7 +25,7 @@ _MAX_FIELD_BYTES = 64 * 1024
 class FormBody(Body):
     """The fields of a form. All of them are text, so "0.5" is a number."""
 
-    model_config = ConfigDict(strict=False, extra="allow", frozen=True)
+    model_config = ConfigDict(strict=False)
 
 
 async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
@@ -33,8 +34,8 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
     Raises RequestError and TooLargeError.
     """
     data = await read_bytes(request, max_bytes)
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != _FORM:
-        raise RequestError(f"request body: not {_FORM}; send a form with the file", path="")
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise RequestError(f"request body: not {FORM}; send a form with the file", path="")
 
     async def whole() -> AsyncGenerator[bytes, None]:
         yield data
@@ -43,10 +44,10 @@ async def read_form(request: Request, max_bytes: int) -> dict[str, Any]:
     try:
         form = await parser.parse()
     except MultiPartException as error:
-        raise RequestError(f"request body: not valid {_FORM}: {error.message}", path="") from None
+        raise RequestError(f"request body: not valid {FORM}: {error.message}", path="") from None
     except (KeyError, ValueError, LookupError):
         # No boundary; or a charset that does not exist, or that the text is not valid in.
-        raise RequestError(f"request body: not valid {_FORM}", path="") from None
+        raise RequestError(f"request body: not valid {FORM}", path="") from None
     fields: dict[str, Any] = {}
     try:
         for name, given in form.multi_items():

@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
-DONE = b"data: [DONE]\n\n"
+END = "[DONE]"
+"""The data of the last event of OpenAI's completions."""
+DONE = f"data: {END}\n\n".encode()
 
 
 _LINE_ENDS = {ord(char): f"\\u{ord(char):04x}" for char in "\x85\u2028\u2029"}

@@ -4,136 +4,193 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from promptweave.facade.bodies.body import Body, read_body
+from promptweave.facade.bodies.body import Body, example, read_body
+from promptweave.facade.bodies.examples import MESSAGES, TOOL, TOOL_DESCRIPTION, TRIP
+
+CHAT_EXAMPLE = {
+    "model": "gpt-4o",
+    "messages": MESSAGES,
+    "tools": [{"type": "function", "function": {"name": TOOL, "description": TOOL_DESCRIPTION, "parameters": TRIP}}],
+    "tool_choice": {"type": "function", "function": {"name": TOOL}},
+}
 
 
 class FunctionCall(Body):
     """A function call. Some clients send the arguments as an object; "" is a call without arguments."""
 
     name: str
+    """The name of the function."""
     arguments: str | dict[str, Any] = ""
+    """The arguments, as JSON text."""
 
 
 class CustomCall(Body):
     """A call of a custom tool."""
 
     name: str
+    """The name of the tool."""
     input: str = ""
+    """The input."""
 
 
 class ToolCall(Body):
     """A tool call in the history."""
 
     id: str = ""
+    """The id of the call."""
     type: Literal["function", "custom"] = "function"
+    """The kind of tool."""
     function: FunctionCall | None = None
+    """The function that was called."""
     custom: CustomCall | None = None
+    """The custom tool that was called."""
 
 
 class ImageUrl(Body):
     """The location of an image: a data URL."""
 
     url: str
+    """The location of the image: a data URL."""
 
 
 class ContentPart(Body):
     """A part of a message's content."""
 
     type: str
+    """The kind of part: `text`, `image_url` or `refusal`."""
     text: str = ""
+    """The text."""
     refusal: str = ""
+    """The text of a refusal."""
     image_url: ImageUrl | None = None
+    """The image."""
 
 
 class Message(Body):
     """A message of any role."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
+    """The author."""
     content: str | list[ContentPart] | None = None
+    """The text, or parts of text and images."""
     name: str | None = None
+    """The name of the function, with the role `function` (deprecated)."""
     tool_calls: list[ToolCall] = []
+    """The calls in a message of the model."""
     tool_call_id: str | None = None
+    """The id of the call whose result this is, with the role `tool`."""
     function_call: FunctionCall | None = None
+    """The call in a message of the model (deprecated: use `tool_calls`)."""
     refusal: str | None = None
+    """The refusal in a message of the model."""
     reasoning_content: str | None = None
+    """The reasoning in a message of the model."""
 
 
 class Function(Body):
     """A function that the model may call."""
 
     name: str
+    """The name of the function."""
     description: str = ""
+    """What the function does, for the model."""
     parameters: dict[str, Any] | bool | None = None
+    """The JSON Schema of the arguments."""
     strict: bool | None = None
+    """Reject a schema that cannot be enforced completely, instead of returning a warning."""
 
 
 class GrammarDefinition(Body):
     """A grammar for texts. OpenAI has two notations; `gbnf`, llama.cpp's, is promptweave's addition."""
 
     syntax: Literal["lark", "regex", "gbnf"]
+    """The notation."""
     definition: str
+    """The grammar."""
 
 
 class CustomFormat(Body):
     """The format of a custom tool's input."""
 
     type: Literal["text", "grammar"]
+    """The kind of format."""
     grammar: GrammarDefinition | None = None
+    """The grammar of the input."""
 
 
 class Custom(Body):
     """A tool whose input is text."""
 
     name: str
+    """The name of the tool."""
     description: str = ""
+    """What the tool does, for the model."""
     format: CustomFormat | None = None
+    """The format of the input; by default any text."""
 
 
 class Tool(Body):
     """A tool that the model may call."""
 
     type: Literal["function", "custom"]
+    """The kind of tool."""
     function: Function | None = None
+    """The function."""
     custom: Custom | None = None
+    """The custom tool."""
 
 
 class Named(Body):
     """A tool's name, in a tool choice."""
 
     name: str
+    """The name of the tool."""
 
 
 class ToolName(Body):
     """A tool, in a tool choice."""
 
     type: Literal["function", "custom"]
+    """The kind of tool."""
     function: Named | None = None
+    """The function."""
     custom: Named | None = None
+    """The custom tool."""
 
 
 class AllowedTools(Body):
     """The tools that may be called."""
 
     mode: Literal["auto", "required"]
+    """`required`: at least one call."""
     tools: list[ToolName]
+    """The tools that may be called."""
 
 
 class ToolChoiceObject(Body):
     """A tool choice that names tools."""
 
     type: Literal["function", "custom", "allowed_tools"]
+    """`allowed_tools`: only some of the tools; else: a call of this tool."""
     function: Named | None = None
+    """The function to call."""
     custom: Named | None = None
+    """The custom tool to call."""
     allowed_tools: AllowedTools | None = None
+    """The tools that may be called."""
 
 
 class JsonSchema(Body):
     """The schema of an answer."""
 
     name: str = ""
+    """A name for the answer, for the model."""
     description: str = ""
+    """What the answer is, for the model."""
     schema_: dict[str, Any] | bool | None = Field(None, alias="schema")
+    """The JSON Schema of the answer."""
     strict: bool | None = None
+    """Reject a schema that cannot be enforced completely, instead of returning a warning."""
 
 
 class ResponseFormat(JsonSchema):
@@ -143,22 +200,29 @@ class ResponseFormat(JsonSchema):
     """
 
     type: Literal["text", "json_object", "json_schema", "grammar", "regex"]
+    """The kind of format."""
     json_schema: JsonSchema | None = None
+    """The schema, with `json_schema`."""
     grammar: GrammarDefinition | str | None = None
+    """The grammar, with `grammar`."""
     pattern: str | None = None
+    """The regular expression, with `regex`."""
 
 
 class Reasoning(Body):
     """The reasoning budget, as some clients send it."""
 
     max_tokens: int | None = Field(None, ge=0, lt=2**32)
+    """Tokens of reasoning, at most."""
 
 
 class StreamOptions(Body):
     """Options of the stream."""
 
     include_usage: bool = False
+    """Whether the last chunk has the token counts."""
     include_obfuscation: bool = False
+    """Must be false: streams are not padded."""
 
 
 def _one_as_list(value: Any) -> Any:
@@ -168,41 +232,76 @@ def _one_as_list(value: Any) -> Any:
 class ChatBody(Body):
     """The request. Fields that only other servers of OpenAI's API know (`user`, `store`, ...) are tolerated."""
 
+    model_config = example(CHAT_EXAMPLE)
+
     messages: list[Message]
+    """The conversation."""
     model: str | None = None
+    """The model; by default the one that is loaded."""
     tools: list[Tool] = []
+    """The tools that the model may call."""
     tool_choice: Literal["none", "auto", "required"] | ToolChoiceObject | None = None
+    """Which tools the model may or must call; by default any or none."""
     parallel_tool_calls: bool | None = None
+    """Whether a message may have several calls; by default it may."""
     functions: list[Function] = []
+    """The functions that the model may call (deprecated: use `tools`)."""
     function_call: Literal["none", "auto"] | Named | None = None
+    """Which function to call (deprecated: use `tool_choice`)."""
     response_format: ResponseFormat | None = None
+    """The format of the answer; by default text."""
     stream: bool = False
-    stream_options: StreamOptions = StreamOptions()
+    """Whether to send the response as server-sent events, while it is generated."""
+    stream_options: StreamOptions = Field(StreamOptions(), description="Options of the stream")
     stop: Annotated[list[str], BeforeValidator(_one_as_list)] = []
+    """Texts that end the answer; they are not part of it."""
     max_tokens: int | None = Field(None, ge=1)
+    """An older name of `max_completion_tokens`."""
     max_completion_tokens: int | None = Field(None, ge=1)
+    """Generated tokens of each choice, at most; by default up to the end of the context."""
     n: int = Field(1, ge=1, le=128)
+    """The number of choices."""
     seed: int | None = None
+    """The seed of the sampler: the same request with the same seed has the same answer."""
     logprobs: bool = False
+    """Whether to return log-probabilities of the content."""
     top_logprobs: int | None = Field(None, ge=0, le=20)
+    """The number of most likely tokens to return at each position."""
     logit_bias: dict[str, float] = {}
+    """Token, as id or text → what is added to its logit, from -100 to 100."""
     service_tier: str | None = None
+    """`auto` or `default`; there is one tier."""
     verbosity: str | None = None
+    """Must be `medium`."""
     reasoning_effort: str | None = None
+    """How much to reason, for chat templates that support it; `none`: not at all."""
     reasoning: Reasoning | None = None
+    """Limits of the reasoning."""
     prompt_cache_key: str | None = None
+    """The same key for conversations that begin alike: they share an engine's cache."""
     # promptweave's additions.
     grammar: str | None = None
+    """A GBNF grammar of the answer, as llama.cpp's clients send it."""
     thinking_budget_tokens: int | None = Field(None, ge=-1, lt=2**32)
+    """Tokens of reasoning, at most; -1: no limit."""
     chat_template_kwargs: dict[str, Any] = {}
+    """Variables for the chat template, such as `enable_thinking`."""
     tool_style: str = ""
+    """The syntax of calls, such as `hermes`; by default the chat template's own."""
     parse_special_in_content: bool = False
+    """Whether texts of special tokens in messages become those tokens. Only for trusted messages."""
     continue_final_message: bool = False
+    """Whether the answer continues the last message, which must be the model's."""
     schema_style: Literal["json", "typescript"] | None = None
+    """How schemas are written in the prompt, if the chat template does not write them."""
     explain: bool = False
+    """Whether to return all tokens, with their regions, and timings."""
     session_id: str | None = None
+    """The session to continue, or to create: its end of the cache is kept for the next request."""
     parent_session_id: str | None = None
+    """The session that a new session starts from."""
     fast_forward: bool | None = None
+    """Whether text that the grammar forces may be appended instead of sampled; by default as the service does."""
 
 
 def read_chat_body(body: Any) -> ChatBody:

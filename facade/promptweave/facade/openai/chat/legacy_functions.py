@@ -4,11 +4,14 @@ A request in that form becomes one with tools, with at most one call; the choice
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
+from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
+
+Part = TypeVar("Part", ChatCompletion, ChatCompletionChunk)
 
 
 def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
@@ -58,9 +61,9 @@ def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
     return made
 
 
-def with_function_call(part: dict[str, Any]) -> dict[str, Any]:
+def with_function_call(part: Part) -> Part:
     """Convert a chat completion, or a chunk of one, to the older form: `function_call` in each choice that calls."""
-    return {**part, "choices": [_choice(choice) for choice in part["choices"]]}
+    return cast("Part", {**part, "choices": [_choice({**choice}) for choice in part["choices"]]})
 
 
 def _choice(choice: dict[str, Any]) -> dict[str, Any]:

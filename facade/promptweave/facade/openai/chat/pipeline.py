@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from promptweave.facade.backend.lookup import model_of
-from promptweave.facade.http.request import owner
+from promptweave.facade.http.request import options_of, owner
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.telemetry import chat
 from promptweave.facade.openai.chat.to_grpc import check_pictures, to_compile_request, to_generate_request
-from promptweave.facade.options import FacadeOptions
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 GenerateStream = AsyncGenerator[inference_pb2.GenerateResponse, None]
@@ -25,7 +24,7 @@ class PreparedChat:
     answers: GenerateStream
 
 
-async def prepare_chat(request: Request, options: FacadeOptions, body: ChatBody) -> PreparedChat:
+async def prepare_chat(request: Request, body: ChatBody) -> PreparedChat:
     """Compile the request. Raises PromptweaveError; paths are positions in the services' requests: see `body_path`."""
     compile_request, generate_request = to_compile_request(body), to_generate_request(body, owner(request))
     model = await model_of(request, body.model)
@@ -33,7 +32,7 @@ async def prepare_chat(request: Request, options: FacadeOptions, body: ChatBody)
     compiled = await model.services.compile(compile_request, model.info)
     generate_request.prompt.CopyFrom(compiled.prompt)
     operation = chat(body, model.info.id)
-    answers = model.services.generate(generate_request, options.request_timeout_s, operation)
+    answers = model.services.generate(generate_request, options_of(request).request_timeout_s, operation)
     return PreparedChat(model.info, compiled.warnings, answers)
 
 

@@ -3,66 +3,35 @@
 import base64
 import struct
 from collections.abc import Sequence
-from typing import Any, Literal
 
-from fastapi import FastAPI
-from pydantic import Field
+from fastapi import Request
+from fastapi.responses import JSONResponse
 
-from promptweave.facade.bodies.body import Body
-from promptweave.facade.bodies.text_or_tokens import Texts, as_list, is_several
+from promptweave.facade.backend.lookup import model_of
+from promptweave.facade.bodies.error_paths import error_paths
+from promptweave.facade.bodies.text_or_tokens import as_list, is_several
 from promptweave.facade.bodies.unsupported import EMBEDDINGS, refuse_unserved
-from promptweave.facade.endpoint import ParsedRequest, route
 from promptweave.facade.errors import RequestError
-from promptweave.facade.options import FacadeOptions
+from promptweave.facade.http.router import ApiRouter, Options
+from promptweave.facade.openai.embeddings.body import EmbeddingsBody, RerankBody
+from promptweave.facade.openai.embeddings.objects import EmbeddingList, RankedDocument, Ranking
 from promptweave.v1 import inference_pb2
 
 _MAX_INPUTS = 2048
 """OpenAI's limit."""
 
-_RERANK_PATHS = ("/v1/rerank", "/v1/reranking", "/rerank", "/reranking")
-"""llama.cpp's paths."""
+router = ApiRouter()
 
 
-class EmbeddingsBody(Body):
-    """A request for embeddings."""
-
-    input: Texts
-    model: str | None = None
-    encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1, lt=2**31)
-
-
-class TextDocument(Body):
-    """A document, in the form that Cohere's clients may send."""
-
-    text: str
-
-
-class RerankBody(Body):
-    """A request to rank documents."""
-
-    query: str
-    documents: list[str | TextDocument]
-    model: str | None = None
-    top_n: int | None = Field(None, ge=1, lt=2**31)
-    return_documents: bool = False
-
-
-def add_vector_routes(app: FastAPI, options: FacadeOptions) -> None:
-    """Add the routes."""
-    app.add_api_route("/v1/embeddings", route(EmbeddingsBody, _embeddings, options, _place), methods=["POST"])
-    for path in _RERANK_PATHS:
-        app.add_api_route(path, route(RerankBody, _rerank, options), methods=["POST"])
-
-
-async def _embeddings(asked: ParsedRequest[EmbeddingsBody]) -> dict[str, Any]:
-    body = asked.body
+@router.post("/v1/embeddings", response_model=EmbeddingList, summary="Create embeddings (OpenAI)")
+async def create_embeddings(request: Request, body: EmbeddingsBody, options: Options) -> JSONResponse:
+    """Return the vector of each input. The service must have an embedding model."""
     refuse_unserved(body, EMBEDDINGS)
-    inputs = inputs_of(body)
-    model = await asked.model(body.model, inference_pb2.MODEL_ROLE_EMBEDDING)
-    request = inference_pb2.EmbedRequest(inputs=inputs, dimensions=body.dimensions)
-    found = await model.services.embed(request, asked.options.request_timeout_s)
-    return {
+    embed = inference_pb2.EmbedRequest(inputs=inputs_of(body), dimensions=body.dimensions)
+    with error_paths(lambda path: _place(path, body)):
+        model = await model_of(request, body.model, inference_pb2.MODEL_ROLE_EMBEDDING)
+        found = await model.services.embed(embed, options.request_timeout_s)
+    embeddings: EmbeddingList = {
         "object": "list",
         "data": [
             {"object": "embedding", "index": place, "embedding": _written(item.values, body.encoding_format)}
@@ -71,6 +40,7 @@ async def _embeddings(asked: ParsedRequest[EmbeddingsBody]) -> dict[str, Any]:
         "model": model.info.id,
         "usage": {"prompt_tokens": found.prompt_tokens, "total_tokens": found.prompt_tokens},
     }
+    return JSONResponse(embeddings)
 
 
 def inputs_of(body: EmbeddingsBody) -> list[inference_pb2.EmbedRequest.Input]:
@@ -88,10 +58,10 @@ def inputs_of(body: EmbeddingsBody) -> list[inference_pb2.EmbedRequest.Input]:
     ]
 
 
-def _place(path: str, raw: dict[str, Any]) -> str:
+def _place(path: str, body: EmbeddingsBody) -> str:
     if not path.startswith("/inputs"):
         return path
-    return "/input" + (path.removeprefix("/inputs") if is_several(raw["input"]) else "")
+    return "/input" + (path.removeprefix("/inputs") if is_several(body.input) else "")
 
 
 def _written(values: Sequence[float], encoding: str) -> list[float] | str:
@@ -101,20 +71,27 @@ def _written(values: Sequence[float], encoding: str) -> list[float] | str:
     return base64.b64encode(struct.pack(f"<{len(values)}f", *values)).decode()
 
 
-async def _rerank(asked: ParsedRequest[RerankBody]) -> dict[str, Any]:
-    body = asked.body
-    model = await asked.model(body.model, inference_pb2.MODEL_ROLE_RERANK)
+@router.post("/v1/rerank", response_model=Ranking, summary="Rerank documents (Jina, Cohere, llama.cpp)")
+@router.post("/v1/reranking", response_model=Ranking, summary="Alias of `/v1/rerank`")
+@router.post("/rerank", response_model=Ranking, summary="Alias of `/v1/rerank`")
+@router.post("/reranking", response_model=Ranking, summary="Alias of `/v1/rerank`")
+async def rerank(request: Request, body: RerankBody, options: Options) -> JSONResponse:
+    """Return documents by their relevance to a query. The service must have a reranking model."""
+    model = await model_of(request, body.model, inference_pb2.MODEL_ROLE_RERANK)
     documents = [item if isinstance(item, str) else item.text for item in body.documents]
-    request = inference_pb2.RerankRequest(query=body.query, documents=documents, top_n=body.top_n)
-    found = await model.services.rerank(request, asked.options.request_timeout_s)
-    results = [
-        {"index": item.index, "relevance_score": item.relevance_score}
-        | ({"document": {"text": documents[item.index]}} if body.return_documents else {})
-        for item in found.results
+    found = await model.services.rerank(
+        inference_pb2.RerankRequest(query=body.query, documents=documents, top_n=body.top_n), options.request_timeout_s
+    )
+    results: list[RankedDocument] = [
+        {"index": item.index, "relevance_score": item.relevance_score} for item in found.results
     ]
-    return {
+    if body.return_documents:
+        for result in results:
+            result["document"] = {"text": documents[result["index"]]}
+    ranking: Ranking = {
         "object": "list",
         "model": model.info.id,
         "usage": {"prompt_tokens": found.prompt_tokens, "total_tokens": found.prompt_tokens},
         "results": results,
     }
+    return JSONResponse(ranking)

@@ -4,9 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from promptweave.facade.openai.chat.from_grpc import warning_object
+from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.items import new_id
+from promptweave.facade.openai.responses.objects import ResponseObject
 from promptweave.v1 import prompt_compiler_pb2
 
 JsonObject = dict[str, Any]
@@ -14,10 +15,10 @@ JsonObject = dict[str, Any]
 
 def new_response(
     raw: Mapping[str, Any], body: ResponsesBody, model: str, warnings: Sequence[prompt_compiler_pb2.Warning]
-) -> JsonObject:
+) -> ResponseObject:
     """Return a response to the request, with a new id. Fields that are neither requested nor have a default here are
     null."""
-    response: JsonObject = {
+    response: ResponseObject = {
         "id": new_id("response"),
         "object": "response",
         "created_at": int(time.time()),
@@ -50,7 +51,7 @@ def new_response(
     if body.user is not None:
         response["user"] = body.user
     if warnings:
-        response["warnings"] = [warning_object(warning) for warning in warnings]
+        response["warnings"] = warning_objects(warnings)
     return response
 
 

@@ -13,7 +13,9 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from promptweave.facade.openai.responses.objects import ResponseObject
 
 JsonObject = dict[str, Any]
 Result = TypeVar("Result")
@@ -70,13 +72,13 @@ class StoreLimits:
 class StoredResponse:
     """A response, and all items before its output, oldest first."""
 
-    response: JsonObject
+    response: ResponseObject
     items: list[JsonObject]
 
     @property
     def conversation(self) -> list[JsonObject]:
         """Return all items, including those of the output."""
-        return [*self.items, *self.response["output"]]
+        return [*self.items, *cast("list[JsonObject]", self.response["output"])]
 
 
 class ResponseStore:

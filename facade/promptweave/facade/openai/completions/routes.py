@@ -6,24 +6,29 @@ import time
 from collections.abc import Iterable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
+from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.backend.clients import ServiceClients
+from promptweave.facade.backend.lookup import model_of
 from promptweave.facade.backend.models import ResolvedModel
+from promptweave.facade.bodies.error_paths import at_path, error_paths
 from promptweave.facade.bodies.text_or_tokens import as_list
 from promptweave.facade.bodies.unsupported import COMPLETIONS, refuse_unserved
-from promptweave.facade.endpoint import ParsedRequest
-from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.errors import ErrorResponse, RequestError, UnsupportedError
 from promptweave.facade.http import sse
+from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
-from promptweave.facade.http.request import http_error, request_id
-from promptweave.facade.openai.chat.from_grpc import Head, JsonObject, usage_object
-from promptweave.facade.openai.chat.logprobs import TextLogprobs
+from promptweave.facade.http.request import options_of, request_id
+from promptweave.facade.http.router import ApiRouter, streamed
+from promptweave.facade.openai.chat.from_grpc import usage_object
 from promptweave.facade.openai.chat.pipeline import GenerateStream
 from promptweave.facade.openai.completions.body import CompletionBody
+from promptweave.facade.openai.completions.logprobs import TextLogprobs
+from promptweave.facade.openai.completions.objects import PlainChoice, PlainCompletion, PlainLogprobs
 from promptweave.facade.openai.sampling import sampling_of
 from promptweave.facade.telemetry.gen_ai_spans import Operation
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
@@ -52,21 +57,51 @@ class _Choice:
         return "".join(segment.text for segment in self.request.prompt.segments)
 
 
-async def complete(asked: ParsedRequest[CompletionBody]) -> Response:
-    """Return the response, complete or as a stream."""
-    body = asked.body
+class _Turn:
+    """A request and the model that it selects."""
+
+    def __init__(self, body: CompletionBody, model: ResolvedModel, timeout_s: float) -> None:
+        self.body, self.model, self._timeout_s = body, model, timeout_s
+        self.empty: PlainCompletion = {
+            "id": f"cmpl-{secrets.token_hex(12)}",
+            "object": "text_completion",
+            "created": int(time.time()),
+            "model": model.info.id,
+            "choices": [],
+        }
+        """The fields that all parts of the response have in common."""
+
+    def generate(self, choice: _Choice) -> GenerateStream:
+        """Generate a text."""
+        content = {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": choice.text}]}]}
+        name = self.model.info.id
+        operation = Operation("text_completion", self.body.model or name, name, content=lambda: content)
+        return self.model.services.generate(choice.request, self._timeout_s, operation)
+
+
+router = ApiRouter()
+
+
+@router.post(
+    "/v1/completions",
+    response_model=PlainCompletion,
+    responses=streamed(PlainCompletion | ErrorResponse, sse.END),
+    summary="Complete a plain prompt (OpenAI)",
+)
+async def create_completion(request: Request, body: CompletionBody) -> Response:
+    """Continue a prompt as it is, without a chat template; complete or as a stream."""
     check_served(body)
-    model = await asked.model(body.model)
-    choices = await _choices(body, model.services)
-    head = Head(model.info.id, int(time.time()), id=f"cmpl-{secrets.token_hex(12)}")
-    if not body.stream:
-        return JSONResponse(await _whole(asked, choices, head, model))
+    with error_paths(completion_place):
+        model = await model_of(request, body.model)
+        turn = _Turn(body, model, options_of(request).request_timeout_s)
+        choices = await _choices(body, model.services)
+        if not body.stream:
+            return JSONResponse(await _whole(turn, choices))
 
-    async def failed(error: PromptweaveError) -> bytes:
-        error.path = None if error.path is None else completion_place(error.path, {})
-        return sse.event(http_error(error, request_id(asked.request)).body())
+        async def failed(error: PromptweaveError) -> bytes:
+            return sse.event(http_error(at_path(error, completion_place), request_id(request)).body())
 
-    return await event_stream(_stream(asked, choices, head, model), failed)
+        return await event_stream(_stream(turn, choices), failed)
 
 
 def check_served(body: CompletionBody) -> None:
@@ -78,7 +113,7 @@ def check_served(body: CompletionBody) -> None:
         raise UnsupportedError("best_of must be equal to n", path="/best_of")
 
 
-def completion_place(path: str, raw: dict[str, Any]) -> str:
+def completion_place(path: str) -> str:
     """Map a position in a GenerateRequest to the one in the body."""
     if path.startswith("/prompt"):
         return "/prompt"
@@ -115,21 +150,12 @@ def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:
     return prompt_compiler_pb2.PromptSegment(tokens=prompt_compiler_pb2.PromptSegment.Tokens(ids=prompt))
 
 
-def _generated(asked: ParsedRequest[CompletionBody], choice: _Choice, model: ResolvedModel) -> GenerateStream:
-    content = {"gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": choice.text}]}]}
-    name = model.info.id
-    operation = Operation("text_completion", asked.body.model or name, name, content=lambda: content)
-    return model.services.generate(choice.request, asked.options.request_timeout_s, operation)
-
-
-async def _whole(
-    asked: ParsedRequest[CompletionBody], choices: list[_Choice], head: Head, model: ResolvedModel
-) -> JsonObject:
+async def _whole(turn: _Turn, choices: list[_Choice]) -> PlainCompletion:
     """Generate the choices, at most as many at once as the engine has slots, so that the others do not fill its queue."""
-    turns = asyncio.Semaphore(max(model.info.slots, 1))
+    slots = asyncio.Semaphore(max(turn.model.info.slots, 1))
 
-    async def write(choice: _Choice) -> tuple[JsonObject, inference_pb2.Usage]:
-        async with turns, aclosing(_generated(asked, choice, model)) as answers:
+    async def write(choice: _Choice) -> tuple[PlainChoice, inference_pb2.Usage]:
+        async with slots, aclosing(turn.generate(choice)) as answers:
             texts, finish = [choice.echo], inference_pb2.Finish()
             positions: list[inference_pb2.Logprobs.Position] = []
             async for answer in answers:
@@ -137,7 +163,7 @@ async def _whole(
                     texts.append(event.delta.content)
                     positions += event.logprobs.positions
                     finish = event.finish if event.HasField("finish") else finish
-        scores = None if asked.body.logprobs is None else TextLogprobs().of(positions)
+        scores = None if turn.body.logprobs is None else TextLogprobs().of(positions)
         return _choice_object(choice, "".join(texts), finish, scores), finish.usage
 
     tasks = [asyncio.ensure_future(write(choice)) for choice in choices]
@@ -149,21 +175,16 @@ async def _whole(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     usage = _sum(choices, (counts for _, counts in written))
-    return {**head.of("text_completion"), "choices": [item for item, _ in written], "usage": usage_object(usage)}
+    return {**turn.empty, "choices": [item for item, _ in written], "usage": usage_object(usage)}
 
 
-async def _stream(asked: ParsedRequest[CompletionBody], choices: list[_Choice], head: Head, model: ResolvedModel) -> Pieces:
+async def _stream(turn: _Turn, choices: list[_Choice]) -> Pieces:
     """Yield the events, one choice after the other."""
-    with_usage = asked.body.stream_options.include_usage
+    with_usage = turn.body.stream_options.include_usage
     usages = []
-
-    def chunk(choice: _Choice, text: str, finish: inference_pb2.Finish | None, scores: JsonObject | None) -> bytes:
-        usage = {"usage": None} if with_usage else {}
-        written = _choice_object(choice, text, finish, scores)
-        return sse.event({**head.of("text_completion"), "choices": [written], **usage})
-
+    empty: PlainCompletion = {**turn.empty, "usage": None} if with_usage else turn.empty
     for choice in choices:
-        async with aclosing(_generated(asked, choice, model)) as answers:
+        async with aclosing(turn.generate(choice)) as answers:
             echo, scored = choice.echo, TextLogprobs()
             async for answer in answers:
                 text = echo + "".join(event.delta.content for event in answer.events)
@@ -173,17 +194,20 @@ async def _stream(asked: ParsedRequest[CompletionBody], choices: list[_Choice], 
                 positions = [one for event in answer.events for one in event.logprobs.positions]
                 scores = scored.of(positions) if positions else None
                 if text or finish is not None or scores:
-                    yield chunk(choice, text, finish, scores)
+                    yield sse.event({**empty, "choices": [_choice_object(choice, text, finish, scores)]})
                     echo = ""
     if with_usage:
-        usage = usage_object(_sum(choices, usages))
-        yield sse.event({**head.of("text_completion"), "choices": [], "usage": usage})
+        yield sse.event({**empty, "usage": usage_object(_sum(choices, usages))})
     yield sse.DONE
 
 
-def _choice_object(choice: _Choice, text: str, finish: inference_pb2.Finish | None, scores: JsonObject | None) -> JsonObject:
-    reason = "length" if finish and finish.reason == output_pb2.FINISH_REASON_LENGTH else "stop"
-    return {"text": text, "index": choice.index, "logprobs": scores, "finish_reason": reason if finish else None}
+def _choice_object(
+    choice: _Choice, text: str, finish: inference_pb2.Finish | None, scores: PlainLogprobs | None
+) -> PlainChoice:
+    if finish is None:
+        return {"text": text, "index": choice.index, "logprobs": scores, "finish_reason": None}
+    reason: Literal["stop", "length"] = "length" if finish.reason == output_pb2.FINISH_REASON_LENGTH else "stop"
+    return {"text": text, "index": choice.index, "logprobs": scores, "finish_reason": reason}
 
 
 def _sum(choices: Iterable[_Choice], usages: Iterable[inference_pb2.Usage]) -> inference_pb2.Usage:

@@ -1,0 +1,155 @@
+"""Objects and events of the responses of `/v1/messages`."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from promptweave.facade.openai.chat.objects import WarningObject
+
+_INDEX = Field(ge=0, description="The index of the block in the message's `content`")
+_WARNINGS = Field(description="Warnings, if there are any. promptweave's addition")
+
+StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
+_STOP_REASON = Field(description="Why generation ended; null in `message_start`. `refusal`: the answer broke its schema")
+_STOP_SEQUENCE = Field(description="The stop sequence that ended the message, if one did")
+
+
+class TextContent(TypedDict):
+    """Text that the model generated."""
+
+    type: Annotated[Literal["text"], Field(description="The kind of block")]
+    text: Annotated[str, Field(description="The text")]
+    citations: Annotated[None, Field(description="Always null")]
+
+
+class ThinkingContent(TypedDict):
+    """The model's reasoning."""
+
+    type: Annotated[Literal["thinking"], Field(description="The kind of block")]
+    thinking: Annotated[str, Field(description="The reasoning")]
+    signature: Annotated[str, Field(description="Always empty: reasoning is not signed")]
+
+
+class ToolUseContent(TypedDict):
+    """A tool call."""
+
+    type: Annotated[Literal["tool_use"], Field(description="The kind of block")]
+    id: Annotated[str, Field(description="The id of the call, for the block with its result")]
+    name: Annotated[str, Field(description="The name of the tool")]
+    input: Annotated[dict[str, Any], Field(description="The arguments, which comply with the tool's `input_schema`")]
+
+
+ContentBlock = Annotated[
+    TextContent | ThinkingContent | ToolUseContent, Field(discriminator="type", description="A part of the message")
+]
+
+
+class MessageUsage(TypedDict):
+    """Token counts."""
+
+    input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt that were not cached")]
+    cache_creation_input_tokens: Annotated[int, Field(ge=0, description="Always 0: caching is free, and not counted")]
+    cache_read_input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt that were in the engine's cache")]
+    output_tokens: Annotated[int, Field(ge=0, description="Generated tokens")]
+
+
+class MessageObject(TypedDict):
+    """A message that the model generated."""
+
+    id: Annotated[str, Field(description="The id of the message")]
+    type: Annotated[Literal["message"], Field(description="The kind of object")]
+    role: Annotated[Literal["assistant"], Field(description="The author")]
+    model: Annotated[str, Field(description="The id of the model that generated the message")]
+    content: Annotated[list[ContentBlock], Field(description="The parts of the message")]
+    stop_reason: Annotated[StopReason | None, _STOP_REASON]
+    stop_sequence: Annotated[str | None, _STOP_SEQUENCE]
+    usage: Annotated[MessageUsage, Field(description="Token counts")]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
+
+
+class TokenCount(TypedDict):
+    """The size of a prompt."""
+
+    input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt")]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
+
+
+class MessageStart(TypedDict):
+    """The first event."""
+
+    type: Annotated[Literal["message_start"], Field(description="The kind of event")]
+    message: Annotated[MessageObject, Field(description="The message, still without content")]
+
+
+class ContentBlockStart(TypedDict):
+    """A block of the message begins."""
+
+    type: Annotated[Literal["content_block_start"], Field(description="The kind of event")]
+    index: Annotated[int, _INDEX]
+    content_block: Annotated[ContentBlock, Field(description="The block, still empty")]
+
+
+class TextDelta(TypedDict):
+    """More text."""
+
+    type: Annotated[Literal["text_delta"], Field(description="The kind of delta")]
+    text: Annotated[str, Field(description="Text to append")]
+
+
+class ThinkingDelta(TypedDict):
+    """More reasoning."""
+
+    type: Annotated[Literal["thinking_delta"], Field(description="The kind of delta")]
+    thinking: Annotated[str, Field(description="Text to append")]
+
+
+class InputJsonDelta(TypedDict):
+    """More arguments of a call."""
+
+    type: Annotated[Literal["input_json_delta"], Field(description="The kind of delta")]
+    partial_json: Annotated[str, Field(description="Text to append; all of it together is a JSON object")]
+
+
+BlockDelta = Annotated[
+    TextDelta | ThinkingDelta | InputJsonDelta, Field(discriminator="type", description="More of the block")
+]
+
+
+class ContentBlockDelta(TypedDict):
+    """A block of the message grows."""
+
+    type: Annotated[Literal["content_block_delta"], Field(description="The kind of event")]
+    index: Annotated[int, _INDEX]
+    delta: Annotated[BlockDelta, Field(description="More of the block")]
+
+
+class ContentBlockStop(TypedDict):
+    """A block of the message is complete."""
+
+    type: Annotated[Literal["content_block_stop"], Field(description="The kind of event")]
+    index: Annotated[int, _INDEX]
+
+
+class StopDelta(TypedDict):
+    """Why generation ended."""
+
+    stop_reason: Annotated[StopReason | None, _STOP_REASON]
+    stop_sequence: Annotated[str | None, _STOP_SEQUENCE]
+
+
+class MessageDeltaEvent(TypedDict):
+    """The message is complete."""
+
+    type: Annotated[Literal["message_delta"], Field(description="The kind of event")]
+    delta: Annotated[StopDelta, Field(description="Why generation ended")]
+    usage: Annotated[MessageUsage, Field(description="Token counts")]
+
+
+class MessageStop(TypedDict):
+    """The last event."""
+
+    type: Annotated[Literal["message_stop"], Field(description="The kind of event")]
+
+
+MessageEvent = MessageStart | ContentBlockStart | ContentBlockDelta | ContentBlockStop | MessageDeltaEvent | MessageStop
