@@ -16,14 +16,15 @@ SHARED = {f"promptweave.{name}" for name in _SHARED}
 BASE = SHARED | {"promptweave.v1", "promptweave.output"}
 MAY_IMPORT = {
     # Package → what of ours it may import besides itself.
-    "output": {"promptweave.v1", "promptweave.common.cpu_limit"},
+    "output": {"promptweave.v1", "promptweave.common.cpu_limit", "promptweave.common.json_pointer"},
     "compiler": BASE | {"promptweave.rpc"},
     "inference": BASE | {"promptweave.rpc"},
     "rpc": {"promptweave.errors", "promptweave.common.tasks", "promptweave.common.tracing", "promptweave.v1"},
     "demo": SHARED,
     "common": SHARED,
     "gguf": SHARED,
-    "facade": {"promptweave.v1", "promptweave.rpc", "promptweave.errors", "promptweave.common.tracing"},
+    "facade": {"promptweave.v1", "promptweave.rpc", "promptweave.errors"}
+    | {f"promptweave.common.{name}" for name in ("json_object", "json_pointer", "tracing")},
 }
 """The command line is not here: it puts everything together."""
 

@@ -31,6 +31,7 @@ from typing import Annotated, Any
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from promptweave.common.json_pointer import pointer_keys
 from promptweave.errors import Code, PromptweaveError
 
 
@@ -181,9 +182,8 @@ def to_param(path: str | None) -> str | None:
     """Convert a JSON pointer to OpenAI's notation. A key that is not a plain name is quoted."""
     if not path:
         return None
-    steps = [step.replace("~1", "/").replace("~0", "~") for step in path.split("/")[1:]]
     written = ""
-    for step in steps:
+    for step in pointer_keys(path):
         if step.isdecimal() and written:
             written += f"[{step}]"
         elif re.fullmatch(r"[^.\[\]'\s]+", step):

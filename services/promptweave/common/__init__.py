@@ -1,1 +1,1 @@
-"""Helpers that every package may use: CPU limits, images, parent death, tasks, tracing."""
+"""Helpers that every package may use: CPU limits, images, JSON pointers, parent death, tasks, tracing."""

@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+from promptweave.common.json_pointer import pointer_token
+
 Json = Any
 """A JSON value as returned by Python's json module: dict, list, str, int, float, bool, None."""
 
@@ -89,8 +91,3 @@ def _finite(text: str) -> float:
     if number in (float("inf"), float("-inf")):
         raise ValueError(f"number {text} is too large")
     return number
-
-
-def pointer_token(key: str | int) -> str:
-    """Return a key as a JSON pointer token (RFC 6901), with its slash."""
-    return "/" + str(key).replace("~", "~0").replace("/", "~1")

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.facade.errors import RequestError, to_param
 
 
@@ -55,6 +56,6 @@ def _place(steps: Sequence[int | str], body: Any) -> str:
         )
         # A step that does not exist is a missing key, if it is the last one.
         if there or (last and isinstance(value, Mapping) and isinstance(step, str) and "[" not in step):
-            path += "/" + str(step).replace("~", "~0").replace("/", "~1")
+            path += pointer_token(step)
             value = value[step] if there else None
     return path

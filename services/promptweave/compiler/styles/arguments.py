@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from promptweave.common.json_pointer import pointer_keys, pointer_token
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.compile import compile_limits
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_schema.keywords import assertions
-from promptweave.compiler.json_text import TYPES, dumps, pointer_token
+from promptweave.compiler.json_text import TYPES, dumps
 from promptweave.compiler.styles.argument_values import Form, NotExactError, implied_text, value_node
 from promptweave.output.grammar.expr import Rules
 from promptweave.output.tree import EMPTY, ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
@@ -214,8 +215,8 @@ def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Ma
     rest = assertions(schema)
     if rest == {"$ref"}:
         found: Any = document
-        for token in schema["$ref"].removeprefix("#").split("/")[1:]:
-            found = found.get(token.replace("~1", "/").replace("~0", "~")) if isinstance(found, dict) else None
+        for key in pointer_keys(schema["$ref"]):
+            found = found.get(key) if isinstance(found, dict) else None
         return options(found, document, depth + 1)
     for key in ("anyOf", "oneOf", "allOf"):
         if rest == {key} and (key != "allOf" or len(schema[key]) == 1):

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from promptweave.common.json_pointer import pointer_keys
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.request import SchemaStyle, Tool
 
@@ -108,8 +109,7 @@ class _Types:
         if target not in self._names:
             name = self._names[target] = self._new_name(target)
             schema = self._document
-            for token in target.lstrip("#").split("/")[1:]:
-                key = token.replace("~1", "/").replace("~0", "~")
+            for key in pointer_keys(target):
                 schema = schema.get(key, True) if isinstance(schema, dict) else True
             self.named[name] = self.write(schema, "")
         return self._names[target]

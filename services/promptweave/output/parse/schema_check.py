@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any
 
 from promptweave.common.cpu_limit import TimeIsUp, bounded
+from promptweave.common.json_pointer import pointer_token
 
 CHECK_S = 1.0
 """CPU seconds per validation: a pattern or a recursion may not terminate, and the process also parses other outputs."""
@@ -30,8 +31,7 @@ def find_violation(text: str, schema: str) -> tuple[str, str] | None:
         return "", f"the value cannot be validated: {problem}"[:_MAX_LENGTH]
     if error is None:
         return None
-    pointer = "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in error.absolute_path)
-    return pointer, error.message[:_MAX_LENGTH]
+    return "".join(map(pointer_token, error.absolute_path)), error.message[:_MAX_LENGTH]
 
 
 @lru_cache(maxsize=256)

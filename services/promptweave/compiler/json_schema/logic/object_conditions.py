@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.logic import string_atoms
 from promptweave.compiler.json_schema.logic.expander import Expander, Names, in_place
 from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
 from promptweave.compiler.json_schema.logic.object_atoms import Count, Declared, Free, Has, Others, value
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Node
-from promptweave.compiler.json_text import pointer_token
 from promptweave.compiler.regex import dfa
 from promptweave.compiler.regex.dfa import Dfa, TooManyStatesError
 from promptweave.compiler.regex.ecma_parser import PatternError

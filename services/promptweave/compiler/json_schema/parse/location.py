@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from promptweave.compiler.json_schema.keywords import SchemaDraft
 from promptweave.compiler.json_schema.parse.references import Resolver
-from promptweave.compiler.json_text import pointer_token
 
 
 @dataclass(frozen=True, slots=True)

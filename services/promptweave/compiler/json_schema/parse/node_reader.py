@@ -4,6 +4,7 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Protocol
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.keywords import DRAFT_4, DRAFT_2019_09, DRAFT_2020_12, OBJECT_KEYWORDS, TYPES
 from promptweave.compiler.json_schema.parse.json_values import exact, is_names, is_number, is_whole, kind, unspeakable
@@ -18,7 +19,7 @@ from promptweave.compiler.json_schema.parse.node import (
     Node,
     ObjectPart,
 )
-from promptweave.compiler.json_text import Json, pointer_token
+from promptweave.compiler.json_text import Json
 from promptweave.compiler.regex.formats import FORMATS
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.keywords import ANNOTATIONS, DRAFT_2020_12, DRAFTS, REPLACEMENTS, SchemaDraft
 from promptweave.compiler.json_schema.parse.json_values import kind
@@ -10,7 +11,7 @@ from promptweave.compiler.json_schema.parse.location import Location, SchemaWarn
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId, Members, Node, complement
 from promptweave.compiler.json_schema.parse.node_reader import NodeReader
 from promptweave.compiler.json_schema.parse.references import References
-from promptweave.compiler.json_text import Json, pointer_token
+from promptweave.compiler.json_text import Json
 
 MAX_SCHEMA_DEPTH = 100
 """Maximum nesting depth of schemas. Deeper schemas are rejected."""

@@ -8,10 +8,11 @@ from jsonschema_specifications import REGISTRY
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT4, DRAFT6, DRAFT7, DRAFT201909, DRAFT202012
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema import keywords
 from promptweave.compiler.json_schema.keywords import SchemaDraft
-from promptweave.compiler.json_text import Json, pointer_token
+from promptweave.compiler.json_text import Json
 
 Resolver = Any
 """referencing's resolver, which knows the base URI."""
