@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from google.protobuf.json_format import MessageToDict
 
+from promptweave.facade.finish_reasons import FINISH_REASONS
 from promptweave.facade.native.objects import (
     CompiledPrompt,
     ImageSegment,
@@ -15,7 +16,7 @@ from promptweave.facade.native.objects import (
     TextSegment,
     TokenPiece,
 )
-from promptweave.facade.openai.chat.from_grpc import FINISH_REASONS, warning_objects
+from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.chat.objects import CalledCustomTool, CalledFunction
 from promptweave.v1 import output_pb2, prompt_compiler_pb2
 

@@ -9,16 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.common.tracing import AttributeValue, Span, begin_span, captures_content, kind_of, tracing_on
+from promptweave.facade.finish_reasons import FINISH_REASONS
 from promptweave.v1 import inference_pb2, output_pb2
 
 JsonObject = dict[str, Any]
 
 _SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
-_REASONS = {
-    output_pb2.FINISH_REASON_STOP: "stop",
-    output_pb2.FINISH_REASON_LENGTH: "length",
-    output_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +72,7 @@ class OperationSpan:
             usages = [finish.usage for finish in finished]
             self.span.set(
                 {
-                    "gen_ai.response.finish_reasons": [_REASONS.get(finish.reason, "") for finish in finished],
+                    "gen_ai.response.finish_reasons": [*map(self._finish_reason, sorted(self._finished))],
                     # All answers share one prompt.
                     "gen_ai.usage.input_tokens": max(usage.prompt_tokens for usage in usages),
                     "gen_ai.usage.cache_read.input_tokens": max(usage.cached_tokens for usage in usages),
@@ -89,12 +85,16 @@ class OperationSpan:
                 {
                     "role": "assistant",
                     "parts": parts,
-                    "finish_reason": _REASONS.get(self._finished[index].reason, "") if index in self._finished else "error",
+                    "finish_reason": self._finish_reason(index),
                 }
                 for index, parts in sorted(self._messages.items())
             ]
             self.span.set({"gen_ai.output.messages": _json(written)})
         self.span.end()
+
+    def _finish_reason(self, index: int) -> str:
+        """Return why the answer ended: an error, if it did not finish."""
+        return FINISH_REASONS.get(self._finished[index].reason, "") if index in self._finished else "error"
 
 
 def _request_attributes(

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+from promptweave.facade.finish_reasons import FINISH_REASONS, FinishReason
 from promptweave.facade.openai.chat.from_grpc import (
-    FINISH_REASONS,
     Head,
     refusal_text,
     timings_object,
@@ -15,7 +15,6 @@ from promptweave.facade.openai.chat.logprobs import all_tokens, content_tokens, 
 from promptweave.facade.openai.chat.objects import (
     ChatCompletionChunk,
     ChunkChoice,
-    FinishReason,
     MessageDelta,
     TokenLogprob,
     ToolCallDelta,

@@ -1,9 +1,10 @@
 """The services' responses → OpenAI's chat completion. `chunks.py` makes a stream of it."""
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from promptweave.facade.finish_reasons import FINISH_REASONS
 from promptweave.facade.openai.chat.logprobs import all_tokens, content_tokens, logprobs_object
 from promptweave.facade.openai.chat.objects import (
     CalledTool,
@@ -11,19 +12,12 @@ from promptweave.facade.openai.chat.objects import (
     ChatCompletion,
     ChatMessage,
     ExplainedToken,
-    FinishReason,
     Timings,
     TokenLogprob,
     Usage,
     WarningObject,
 )
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
-
-FINISH_REASONS: Mapping[output_pb2.FinishReason.ValueType, FinishReason] = {
-    output_pb2.FINISH_REASON_STOP: "stop",
-    output_pb2.FINISH_REASON_LENGTH: "length",
-    output_pb2.FINISH_REASON_TOOL_CALLS: "tool_calls",
-}
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from promptweave.facade.finish_reasons import FinishReason
+
 _ID = Field(description="The id of the response, the same in all chunks of a stream")
 _CREATED = Field(ge=0, description="When the response was created, in seconds of the UNIX epoch")
 _MODEL = Field(description="The id of the model that generated the response")
@@ -12,7 +14,6 @@ _TIER = Field(description="Always `default`; present if the request has `service
 _INDEX = Field(ge=0, description="The index of the choice, from 0 to `n` - 1")
 _CALL_ID = Field(description="The id of the call, for the message with its result")
 
-FinishReason = Literal["stop", "length", "tool_calls"]
 LegacyFinishReason = Literal["function_call"]
 _FINISH = "Why generation ended: at a stop, at `max_completion_tokens` or the end of the context, or with calls"
 
