@@ -14,11 +14,11 @@ import trustme
 
 from promptweave.facade.app import create_app
 from promptweave.facade.errors import OPENAI_ERRORS, KeyFileError
-from promptweave.facade.http import api_keys as keys_module
 from promptweave.facade.http.api_keys import Keys
 from promptweave.facade.http.middleware import AuthMiddleware
 from promptweave.facade.http.rate_limits import RateLimits
 from promptweave.facade.options import FacadeOptions
+from promptweave.rpc import reloading_file
 from tests.support.facade.openai_errors import check
 from tests.support.serving import Serving, running, serving
 
@@ -41,7 +41,7 @@ async def status(client: httpx.AsyncClient, **headers: str) -> int:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys_module, "_LOOK_AGAIN_S", 0.0)
+    monkeypatch.setattr(reloading_file, "_LOOK_AGAIN_S", 0.0)
 
 
 async def test_each_of_several_keys_is_taken() -> None:
@@ -71,7 +71,7 @@ async def test_keys_in_a_file_are_read_again_when_it_changes(tmp_path: Path, cap
         file.unlink()
         for _ in range(3):
             assert await status(client, authorization="Bearer second") == LET_IN
-        assert sum("keeping the previous keys" in record.message for record in caplog.records) == 1
+        assert sum("keeping the previous contents" in record.message for record in caplog.records) == 1
         file.write_text("third")
         assert await status(client, authorization="Bearer third") == LET_IN
 
