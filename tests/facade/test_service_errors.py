@@ -83,7 +83,7 @@ TABLE: dict[str, tuple[Failure, Told]] = {
     "a-field": (UnsupportedError("not here", path="/x"), Told(400, "unsupported_parameter", param="x")),
     "a-call": (UnsupportedError("not here"), Told(501, "unsupported", anthropic="api_error")),
     "not-found": (SessionNotFoundError("none"), Told(404, "session_not_found", anthropic="not_found_error")),
-    "conflict": (RemoteError(Code.ABORTED, "ERROR_REASON_UNSPECIFIED", "again"), Told(409, None)),
+    "conflict": (grpc.StatusCode.ABORTED, FAULT),
     "queue-full": (
         OverloadedError("come again", retry_after_s=2.0),
         Told(429, "rate_limit_exceeded", "rate_limit_error", None, "rate_limit_error"),

@@ -11,7 +11,6 @@ Other APIs have bodies of their own: see `ErrorFormat`.
 | UNIMPLEMENTED        | 501  | invalid_request_error | `unsupported`                                                |
 | UNAUTHENTICATED      | 401  | invalid_request_error | `invalid_api_key`                                            |
 | NOT_FOUND            | 404  | invalid_request_error | `model_not_found`; none for responses                        |
-| ABORTED              | 409  | invalid_request_error | the reason's own: a conflict with another request            |
 | too large            | 413  | invalid_request_error | `request_too_large`                                          |
 | RESOURCE_EXHAUSTED   | 429  | rate_limit_error      | `rate_limit_exceeded`, with Retry-After                      |
 | UNAVAILABLE          | 503  | server_error          | `engine_unavailable`, with Retry-After                       |
@@ -137,7 +136,6 @@ _TABLE: Mapping[Code, tuple[int, str, str | None]] = {
     Code.OUT_OF_RANGE: (400, INVALID, "context_length_exceeded"),
     Code.UNIMPLEMENTED: (400, INVALID, "unsupported_parameter"),
     Code.NOT_FOUND: (404, INVALID, None),
-    Code.ABORTED: (409, INVALID, None),
     Code.RESOURCE_EXHAUSTED: (429, "rate_limit_error", "rate_limit_exceeded"),
     Code.UNAVAILABLE: (503, SERVER, None),
     Code.DEADLINE_EXCEEDED: (504, SERVER, "timeout"),
@@ -161,8 +159,7 @@ def internal(request_id: str) -> HttpError:
 
 
 def to_http(error: PromptweaveError, request_id: str) -> HttpError:
-    """Convert an error to what the client gets. Positions are still those of the services' requests: see `body_path` in
-    `openai/chat/to_grpc.py`."""
+    """Convert an error to what the client gets. Its position must be one in the client's request: see `SourceMap`."""
     if error.code is Code.INTERNAL:
         return internal(request_id)
     status, kind, code = _TABLE[error.code]
