@@ -89,7 +89,7 @@ def requests(template: str, body: Body) -> Iterator[bytes]:
     """Yield the same request with a different text each time, as messages on the wire."""
     rest = {key: value for key, value in body.items() if key != "size"}
     for number in count():
-        wire = compile_request_from_openai({"messages": conversation(body["size"], number), **rest})
+        wire, _ = compile_request_from_openai({"messages": conversation(body["size"], number), **rest})
         wire.template.inline.source = template
         yield wire.SerializeToString()
 

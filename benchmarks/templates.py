@@ -104,7 +104,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else CORPUS if CORPUS.is_dir() else OWN
     paths = sorted(folder.glob("*.jinja"))
     templates = [ChatTemplate(path.read_text(), "<s>", "</s>") for path in paths]
-    wire = compile_request_from_openai(readme_request())
+    wire, _ = compile_request_from_openai(readme_request())
     request = chat_request_from_wire(wire)
     grpc = asyncio.run(over_grpc(templates, wire))
     print(f"{'template':46} {'profile':>8} {'compile':>8} {'again':>8} | gRPC {'first':>8} {'again':>8}   (ms)")

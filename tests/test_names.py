@@ -53,7 +53,6 @@ RETIRED = {
 """Names of before issue 17, and bare participles and adverbs: as whole names, without regard to case and leading `_`."""
 STILL_THERE = {
     # "package/module.py name" → why it may stay, or what to make of it.
-    "facade/anthropic/to_chat.py _asked": "rename: adds a block of a user message",
     "facade/backend/fan_out.py together": "rename: the fan-out",
     "facade/backend/models.py _meant": "rename: the models that a name matches",
     "facade/telemetry/metrics.py shown": "rename: the metrics as a response",

@@ -67,7 +67,7 @@ def outcome(request: prompt_compiler_pb2.CompileRequest) -> Any:
 
 
 def request_of(template: str, messages: list[dict[str, str]], tools: list[Any]) -> prompt_compiler_pb2.CompileRequest:
-    wire = compile_request_from_openai({"messages": messages, **({"tools": tools} if tools else {})})
+    wire, _ = compile_request_from_openai({"messages": messages, **({"tools": tools} if tools else {})})
     wire.template.inline.source = template
     wire.now.FromSeconds(0)
     return wire

@@ -38,7 +38,8 @@ def test_a_prompt_is_what_the_compiler_makes_of_the_request(category: str, evalu
     for _ in range(12):
         conversation = CATEGORIES[category][0](words)
         body = {**conversation, "messages": conversation["messages"][:-1]}
-        compiled = compile_prompt(chat_request_from_wire(compile_request_from_openai(body)), TEMPLATE)
+        wire, _ = compile_request_from_openai(body)
+        compiled = compile_prompt(chat_request_from_wire(wire), TEMPLATE)
         assert not compiled.warnings
         # Without the answer and what ends its line.
         assert compiled.prompt == "".join(text for text, _ in pieces(conversation)[:-2])

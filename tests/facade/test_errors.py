@@ -6,7 +6,9 @@ import pytest
 
 from promptweave.errors import Code, PromptweaveError
 from promptweave.facade.errors import to_http, to_param
-from promptweave.facade.openai.chat.to_grpc import chat_path
+from promptweave.facade.openai.chat.body import read_chat_body
+from promptweave.facade.openai.chat.legacy_functions import with_tools
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_generate_request
 from promptweave.rpc.status import RemoteError
 
 TABLE = {
@@ -15,7 +17,6 @@ TABLE = {
     Code.OUT_OF_RANGE: (400, "invalid_request_error", "context_length_exceeded"),
     Code.UNIMPLEMENTED: (400, "invalid_request_error", "unsupported_parameter"),
     Code.NOT_FOUND: (404, "invalid_request_error", "schema_unsupported"),
-    Code.ABORTED: (409, "invalid_request_error", "schema_unsupported"),
     Code.RESOURCE_EXHAUSTED: (429, "rate_limit_error", "rate_limit_exceeded"),
     Code.UNAVAILABLE: (503, "server_error", "schema_unsupported"),
     Code.DEADLINE_EXCEEDED: (504, "server_error", "timeout"),
@@ -69,26 +70,62 @@ def test_places_are_written_as_openai_writes_them(pointer: str | None, param: st
     assert to_param(pointer) == param
 
 
-NESTED: dict[str, Any] = {"response_format": {"type": "json_schema", "json_schema": {"schema": {}}}}
+SCHEMA: dict[str, Any] = {"type": "json_schema", "schema": {}}
+NESTED: dict[str, Any] = {"type": "json_schema", "json_schema": {"schema": {}}}
+IMAGE: dict[str, Any] = {
+    "role": "user",
+    "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}],
+}
+CUSTOM: dict[str, Any] = {
+    "type": "custom",
+    "custom": {"name": "c", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "x"}}},
+}
+ALLOWED: dict[str, Any] = {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}
 
 
 @pytest.mark.parametrize(
     ("path", "body", "place"),
     [
         ("/tools/1/function/name", {}, "/tools/1/function/name"),
-        ("/sampling/top_p", {}, "/top_p"),
-        ("/max_tokens", {}, "/max_tokens"),
-        ("/max_tokens", {"max_completion_tokens": 1}, "/max_completion_tokens"),
-        ("/prompt/segments", {}, "/messages"),
-        ("/prompt/gbnf", {"grammar": "x"}, "/grammar"),
-        ("/prompt/gbnf", {}, ""),
+        ("/tools/0/custom/grammar/definition", {"tools": [CUSTOM]}, "/tools/0/custom/format/grammar/definition"),
+        ("/messages/0/content/0/image", {"messages": [IMAGE]}, "/messages/0/content/0/image_url/url"),
+        ("/messages/0/content/0", {"messages": [IMAGE]}, "/messages/0/content/0"),
         ("/style", {}, "/tool_style"),
-        ("/reasoning/effort", {}, "/reasoning_effort"),
-        ("/response_format/json_schema/schema/type", NESTED, "/response_format/json_schema/schema/type"),
-        ("/response_format/json_schema/schema/type", {"response_format": {}}, "/response_format/schema/type"),
+        ("/reasoning/effort", {"reasoning_effort": "low"}, "/reasoning_effort"),
+        ("/reasoning/budget_tokens", {"thinking_budget_tokens": 5}, "/thinking_budget_tokens"),
+        ("/reasoning/budget_tokens", {"reasoning": {"max_tokens": 5}}, "/reasoning/max_tokens"),
+        (
+            "/response_format/json_schema/schema/type",
+            {"response_format": NESTED},
+            "/response_format/json_schema/schema/type",
+        ),
+        ("/response_format/json_schema/schema/type", {"response_format": SCHEMA}, "/response_format/schema/type"),
         ("/response_format/grammar", {"grammar": "x"}, "/grammar"),
-        ("/tool_choice/allowed/names", {}, "/tool_choice/allowed_tools/names"),
+        ("/response_format/grammar/definition", {"grammar": "x"}, "/grammar"),
+        ("/tool_choice/allowed/names", {"tool_choice": ALLOWED}, "/tool_choice/allowed_tools/names"),
     ],
 )
-def test_places_in_the_services_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:
-    assert chat_path(path, body) == place
+def test_places_in_compile_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:
+    _, places = compile_request_from_openai({"messages": [], **body})
+    assert places.original(path) == place
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "place"),
+    [
+        ("/sampling/top_p", {}, "/top_p"),
+        ("/sampling/logit_bias/1/bias", {"logit_bias": {"7": 1, "a/b": 1}}, "/logit_bias/a~1b"),
+        ("/max_tokens", {}, "/max_tokens"),
+        ("/max_tokens", {"max_completion_tokens": 1}, "/max_completion_tokens"),
+        ("/top_logprobs", {"logprobs": True}, "/logprobs"),
+        ("/top_logprobs", {"logprobs": True, "top_logprobs": 1}, "/top_logprobs"),
+        ("/prompt/segments", {}, "/messages"),
+        ("/prompt/gbnf", {"grammar": "x"}, "/grammar"),
+        ("/prompt/gbnf_after_reasoning", {"grammar": "x"}, "/grammar"),
+        ("/prompt/gbnf", {}, ""),
+        ("/stop/0", {}, "/stop/0"),
+    ],
+)
+def test_places_in_generate_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:
+    _, places = to_generate_request(with_tools(read_chat_body({"messages": [], **body})))
+    assert places.original(path) == place

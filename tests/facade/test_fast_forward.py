@@ -8,6 +8,7 @@ from promptweave.facade.anthropic.body import MessagesBody
 from promptweave.facade.anthropic.to_chat import to_chat
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.openai.chat.body import read_chat_body
+from promptweave.facade.openai.chat.legacy_functions import with_tools
 from promptweave.facade.openai.chat.to_grpc import to_generate_request
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.to_chat import to_chat as from_responses
@@ -16,21 +17,23 @@ USER = [{"role": "user", "content": "hi"}]
 
 
 def chat(**fields: Any) -> Any:
-    return read_chat_body({"messages": USER, **fields})
+    return with_tools(read_chat_body({"messages": USER, **fields}))
 
 
 def messages(**fields: Any) -> Any:
     raw = {"messages": USER, "model": "m", "max_tokens": 5, **fields}
-    return to_chat(raw, read_body(MessagesBody, raw)).body
+    return to_chat(raw, read_body(MessagesBody, raw))
 
 
 def responses(**fields: Any) -> Any:
     raw = {"input": "hi", **fields}
-    return from_responses(raw, read_body(ResponsesBody, raw), []).body
+    return from_responses(raw, read_body(ResponsesBody, raw), [])
 
 
 @pytest.mark.parametrize("api", [chat, messages, responses])
 def test_it_is_passed_on(api: Any) -> None:
-    assert to_generate_request(api(fast_forward=False)).fast_forward is False
-    assert to_generate_request(api(fast_forward=True)).fast_forward is True
-    assert not to_generate_request(api()).HasField("fast_forward")
+    for wanted in (False, True):
+        request, _ = to_generate_request(api(fast_forward=wanted))
+        assert request.fast_forward is wanted
+    request, _ = to_generate_request(api())
+    assert not request.HasField("fast_forward")

@@ -199,15 +199,11 @@ def completions(body: dict[str, Any]) -> None:
 def responses(body: dict[str, Any]) -> None:
     read = read_body(ResponsesBody, body)
     check_response(read)
-    asked = from_responses(body, read, [])
-    try:
-        to_compile_request(asked.body)
-    except UnsupportedError as error:
-        raise asked.placed(error) from None
+    to_compile_request(from_responses(body, read, []))
 
 
 def messages(body: dict[str, Any]) -> None:
-    to_compile_request(from_messages(body, read_body(MessagesBody, body)).body)
+    to_compile_request(from_messages(body, read_body(MessagesBody, body)))
 
 
 USER = {"role": "user", "content": [{"type": "text", "text": "hi"}]}

@@ -57,7 +57,7 @@ def test_the_result_of_a_function(served: Serving) -> None:
 
 
 def test_a_call_and_its_result_are_those_of_a_tool() -> None:
-    body, _ = with_tools(read_chat_body({**BODY, "messages": HISTORY}))
+    body = with_tools(read_chat_body({**BODY, "messages": HISTORY})).body
     call, result = body.messages[1:]
     assert (result.role, result.tool_call_id) == ("tool", call.tool_calls[0].id)
     assert body.parallel_tool_calls is False

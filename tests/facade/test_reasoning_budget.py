@@ -22,7 +22,8 @@ USER = [{"role": "user", "content": "Think."}]
     ],
 )
 def test_a_budget_reaches_the_compiler(fields: dict[str, Any], budget: int | None) -> None:
-    reasoning = compile_request_from_openai({"messages": USER, **fields}).reasoning
+    request, _ = compile_request_from_openai({"messages": USER, **fields})
+    reasoning = request.reasoning
     assert (reasoning.budget_tokens if reasoning.HasField("budget_tokens") else None) == budget
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.source_map import Origin, SourceMap
+from promptweave.facade.errors import UnsupportedError
 from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
@@ -102,7 +103,7 @@ def test_fields_mean_what_they_mean_in_chat() -> None:
         reasoning={"effort": "none"}, prompt_cache_key="k", chat_template_kwargs={"a": 1},
         text={"format": {"type": "json_schema", "name": "n", "schema": schema, "strict": True}},
     )  # fmt: skip
-    compile_request, generate_request = to_compile_request(found.body), to_generate_request(found.body)
+    (compile_request, _), (generate_request, _) = to_compile_request(found), to_generate_request(found)
     assert compile_request.messages[0].content[0].image.mime_type == "image/png"
     function, custom = compile_request.tools
     assert (function.function.name, function.function.strict) == ("f", True)
@@ -151,6 +152,7 @@ ITEMS = [said("a", "user"), thought("r"), said("b"), call("1"), output("1")]
     ],
 )
 def test_places_come_from_the_request(made: str, given_: str) -> None:
+    of_generation = made.startswith(("/prompt", "/max_tokens", "/sampling"))
     grammar = {"type": "grammar", "syntax": "lark", "definition": "x"}
     found = asked(
         [kept_item(said("x", "user"))],
@@ -159,9 +161,19 @@ def test_places_come_from_the_request(made: str, given_: str) -> None:
         tools=[{"type": "function", "name": "f"}, {"type": "custom", "name": "c", "format": grammar}],
         tool_choice={"type": "function", "name": "f"},
         text={"format": {"type": "json_schema", "schema": {}}},
+        reasoning={"effort": "low"},
         max_output_tokens=1,
     )
-    assert found.given(made) == given_
+    _, places = to_generate_request(found) if of_generation else to_compile_request(found)
+    assert places.original(made) == given_
+
+
+def test_a_map_goes_on_with_the_one_around_it() -> None:
+    outer = SourceMap()
+    outer.add("/b", Origin("/c", whole=True))
+    inner = SourceMap(outer)
+    inner.add("/a", Origin("/b/x"))
+    assert [inner.original(path) for path in ("/a/1", "/b/2", "/d")] == ["/c", "/c", "/d"]
 
 
 @given(steps=st.lists(st.sampled_from(["a", "b", "0"]), max_size=4))
@@ -170,3 +182,12 @@ def test_what_nobody_moved_stays(steps: list[str]) -> None:
     places.add("/a/b", Origin("/x"))
     path = "".join(f"/{step}" for step in steps)
     assert places.original(path) == ("/x" + path[4:] if steps[:2] == ["a", "b"] else path)
+
+
+def test_every_supported_type_of_item_is_translated() -> None:
+    with pytest.raises(UnsupportedError) as refused:
+        asked(input=[{"type": "nothing"}])
+    *kinds, reference = refused.value.message.partition("supported types: ")[2].split(", ")
+    assert reference == "item_reference"  # It is replaced by the item before.
+    for kind in kinds:
+        asked(input=[{"type": kind, "role": "user", "content": [], "call_id": "1", "name": "f", "output": "x"}])

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from promptweave.inference.client.llama_client import JsonObject
+from promptweave.common.json_object import JsonObject
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.generation.sampling import RANGES
 from promptweave.inference.service.generate_request import sampling_from_wire

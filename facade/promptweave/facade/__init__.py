@@ -4,16 +4,17 @@ and keeps no state except the store of responses.
     main.py ── app.py               the process; its routes
     endpoint.py                     what routes other than chat share
     errors.py                       the only mapping: error → HTTP status and OpenAI's error body
+    finish_reasons.py               OpenAI's names of finish reasons
     openai/chat/                    `/v1/chat/completions`
         route.py, pipeline.py       the steps of one request
         body.py                     the shape of the request that clients send
-        to_grpc.py                  request → CompileRequest, GenerateRequest
+        to_grpc.py, *_to_grpc.py    request → CompileRequest, GenerateRequest, and the origins of their parts
         from_grpc.py                events → completion, or chunks of a stream
-        translated.py               requests of other APIs as chat requests, and error positions back
+        translated.py               requests of other APIs as chat requests, and the origins of their parts
     openai/responses/               `/v1/responses`
-        to_chat.py, items.py        request and items → chat request and messages
+        to_chat.py                  request → chat request; with tools.py, conversation.py
         events.py, response.py      events → events of a response, and the response
-        store.py                    stored responses, in SQLite
+        items.py, store.py          items, and stored responses, in SQLite
     openai/completions/, openai/embeddings/, openai/audio/
     anthropic/                      `/v1/messages`, Anthropic's API
     native/                         llama.cpp's own routes; those of the prompt compiler

@@ -111,7 +111,7 @@ class Thinking(Body):
 
     type: Literal["enabled", "disabled", "adaptive"]
     """`adaptive`: the chat template's default."""
-    budget_tokens: int | None = Field(None, ge=1)
+    budget_tokens: int | None = Field(None, ge=1, lt=2**32)
     """Tokens of reasoning, at most."""
 
 

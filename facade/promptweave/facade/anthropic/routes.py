@@ -13,7 +13,6 @@ from promptweave.facade.anthropic.errors import ANTHROPIC_ERRORS, AnthropicError
 from promptweave.facade.anthropic.events import MessageEvents
 from promptweave.facade.anthropic.objects import MessageEvent, MessageObject, TokenCount
 from promptweave.facade.anthropic.to_chat import to_chat
-from promptweave.facade.backend.lookup import model_of
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
@@ -21,8 +20,7 @@ from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import request_id
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
 from promptweave.facade.openai.chat.from_grpc import warning_objects
-from promptweave.facade.openai.chat.pipeline import PreparedChat, prepare_chat, warning_headers
-from promptweave.facade.openai.chat.to_grpc import check_pictures, to_compile_request
+from promptweave.facade.openai.chat.pipeline import PreparedChat, compile_chat, prepare_chat, warning_headers
 
 router = ApiRouter("/v1/messages", ANTHROPIC_ERRORS)
 
@@ -36,19 +34,17 @@ router = ApiRouter("/v1/messages", ANTHROPIC_ERRORS)
 async def create_message(request: Request, body: MessagesBody, raw: RawBody) -> Response:
     """Create a message, complete or as a stream."""
     asked = to_chat(raw, body)
-    with error_paths(asked.given):
-        turn = await prepare_chat(request, asked.body)
-        warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
-        events = MessageEvents(turn.model.id, warnings)
-        headers = warning_headers(warnings)
-        if not body.stream:
-            return JSONResponse(await _complete(turn, events), headers=headers)
+    turn = await prepare_chat(request, asked)
+    events = MessageEvents(turn.model.id, turn.warnings)
+    headers = warning_headers(turn.warnings)
+    if not body.stream:
+        return JSONResponse(await _complete(turn, events), headers=headers)
 
-        async def failed(error: PromptweaveError) -> bytes:
-            id = request_id(request)
-            return _written([anthropic_error(http_error(asked.placed(error), id), id)])
+    async def failed(error: PromptweaveError) -> bytes:
+        id = request_id(request)
+        return _written([anthropic_error(http_error(error, id), id)])
 
-        return await event_stream(_stream(turn, events), failed, headers)
+    return await event_stream(_stream(turn, events), failed, headers)
 
 
 @router.post(
@@ -60,16 +56,12 @@ async def create_message(request: Request, body: MessagesBody, raw: RawBody) -> 
 async def count_tokens(request: Request, body: CountBody, raw: RawBody) -> JSONResponse:
     """Count the tokens of a message's prompt."""
     asked = to_chat(raw, body)
-    with error_paths(asked.given):
-        model = await model_of(request, asked.body.model)
-        compile_request = to_compile_request(asked.body)
-        check_pictures(compile_request, model.info)
-        compiled = await model.services.compile(compile_request, model.info)
-        count: TokenCount = {"input_tokens": await model.services.count_tokens(compiled.prompt)}
-    warnings = [*asked.warnings, *asked.placed_warnings(compiled.warnings)]
-    if warnings:
-        count["warnings"] = warning_objects(warnings)
-    return JSONResponse(count, headers=warning_headers(warnings))
+    compiled = await compile_chat(request, asked)
+    with error_paths(asked.places.original):
+        count: TokenCount = {"input_tokens": await compiled.model.services.count_tokens(compiled.prompt)}
+    if compiled.warnings:
+        count["warnings"] = warning_objects(compiled.warnings)
+    return JSONResponse(count, headers=warning_headers(compiled.warnings))
 
 
 async def _complete(turn: PreparedChat, events: MessageEvents) -> MessageObject:

@@ -1,4 +1,4 @@
-"""The origins of a chat request's parts, if it was translated from another request."""
+"""The origins of a request's parts, if it was translated from another request."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,14 @@ class Origin:
 
 
 class SourceMap:
-    """Maps positions in the chat request to their origins. The longest known prefix decides."""
+    """Maps positions in a translated request to their origins. The longest known prefix decides.
 
-    def __init__(self) -> None:
+    Maps compose: with `outer`, origins are positions in a request that is a translation as well, and `outer` maps them on.
+    """
+
+    def __init__(self, outer: "SourceMap | None" = None) -> None:
         self._origins: dict[str, Origin] = {}
+        self._outer = outer
 
     def add(self, made: str, origin: Origin) -> None:
         """Record the origin of the value at `made`."""
@@ -27,6 +31,10 @@ class SourceMap:
 
     def original(self, made: str) -> str:
         """Return the position in the original request. Positions that are not mapped are the same in both."""
+        path = self._origin(made)
+        return path if self._outer is None else self._outer.original(path)
+
+    def _origin(self, made: str) -> str:
         known = made
         while known:
             if known in self._origins:

@@ -7,7 +7,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from promptweave.facade.backend.lookup import model_of, models_of
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import RequestError
-from promptweave.facade.http.router import WARNED, ApiRouter, RawBody
+from promptweave.facade.http.router import WARNED, ApiRouter
 from promptweave.facade.native.body import ApplyTemplateBody, DetokenizeBody, ParseBody, TemplateBody, TokenizeBody
 from promptweave.facade.native.from_grpc import compiled_object, parsed_object, template_description, token_pieces
 from promptweave.facade.native.objects import (
@@ -17,8 +17,10 @@ from promptweave.facade.native.objects import (
     TemplateDescription,
     TokenList,
 )
-from promptweave.facade.openai.chat.pipeline import placed_warnings, warning_headers
-from promptweave.facade.openai.chat.to_grpc import body_path, to_compile_request
+from promptweave.facade.openai.chat.legacy_functions import with_tools
+from promptweave.facade.openai.chat.pipeline import warning_headers
+from promptweave.facade.openai.chat.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.translated import located_warnings
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 router = ApiRouter()
@@ -54,18 +56,18 @@ async def detokenize(request: Request, body: DetokenizeBody) -> JSONResponse:
     responses=WARNED,
     summary="Compile a prompt (llama.cpp, extended)",
 )
-async def apply_template(request: Request, body: ApplyTemplateBody, raw: RawBody) -> JSONResponse:
+async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONResponse:
     """Return the complete compiled prompt, with the field names of `promptweave compile`."""
-    with error_paths(lambda path: body_path(path, raw)):
-        compile_request = to_compile_request(body)
-        compile_request.explain = body.explain
+    compile_request, places = to_compile_request(with_tools(body))
+    compile_request.explain = body.explain
+    with error_paths(places.original):
         if body.template is not None:
             template = _inline_template(body.template, body.bos_token, body.eos_token)
             compiled = await models_of(request).any_services().compile_with(compile_request, template)
         else:
             model = await model_of(request, body.model)
             compiled = await model.services.compile(compile_request, model.info)
-    warnings = [*placed_warnings(compiled.warnings, lambda path: body_path(path, raw))]
+    warnings = [*located_warnings(compiled.warnings, places)]
     del compiled.warnings[:]
     compiled.warnings.extend(warnings)
     return JSONResponse(compiled_object(compiled), headers=warning_headers(compiled.warnings))

@@ -3,6 +3,8 @@
 import json
 from typing import Any, Protocol
 
+from promptweave.common.json_pointer import pointer_token
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.v1 import inference_pb2
 
@@ -27,8 +29,9 @@ class SamplingParameters(Protocol):
     def model_extra(self) -> dict[str, Any] | None: ...
 
 
-def sampling_of(body: SamplingParameters) -> inference_pb2.Sampling:
-    """Return the sampling parameters. Raises RequestError."""
+def sampling_of(body: SamplingParameters, places: SourceMap) -> inference_pb2.Sampling:
+    """Return the sampling parameters; `places` records their origins. Raises RequestError."""
+    places.add("/sampling", Origin(""))
     sampling = inference_pb2.Sampling()
     extra = body.model_extra or {}
     for name, field in _SAMPLING.items():
@@ -46,7 +49,8 @@ def sampling_of(body: SamplingParameters) -> inference_pb2.Sampling:
             raise RequestError(f"{name}: {value} is out of range", path=f"/{name}") from None
     if body.seed is not None:
         sampling.seed = body.seed % _RANDOM_SEED
-    for token, bias in body.logit_bias.items():
+    for number, (token, bias) in enumerate(body.logit_bias.items()):
+        places.add(f"/sampling/logit_bias/{number}", Origin(f"/logit_bias{pointer_token(token)}", whole=True))
         item = sampling.logit_bias.add(bias=bias)
         if token.lstrip("-").isdecimal() and abs(int(token)) < 2**31:
             item.token = int(token)

@@ -18,7 +18,8 @@ from promptweave.compiler.service.convert import chat_request_from_wire
 from promptweave.compiler.styles.registry import STYLES
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.errors import PromptweaveError
-from promptweave.facade.openai.chat.to_grpc import body_path, compile_request_from_openai
+from promptweave.facade.bodies.error_paths import error_paths
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.output.wire import syntax_to_wire
 
 _TEMPLATE_KEYS = {"template": "source", "bos_token": "bos_token", "eos_token": "eos_token"}
@@ -85,20 +86,16 @@ def _compile(
         raise RequestError("a chat request must be a JSON object", path="")
     template = _template(body, given)
     try:
-        wire = compile_request_from_openai({key: value for key, value in body.items() if key not in _TEMPLATE_KEYS})
+        wire, places = compile_request_from_openai({key: value for key, value in body.items() if key not in _TEMPLATE_KEYS})
     except UnicodeEncodeError:
         raise RequestError(
             "the request contains a lone surrogate (\\ud800 to \\udfff), which is not valid text", path=""
         ) from None
-    try:
+    with error_paths(places.original):
         request = chat_request_from_wire(wire)
         # The request's own settings override the options.
         request = replace(request, style=request.style or style or "", schema_style=request.schema_style or shown_as)
         return request, compile_prompt(request, template), template
-    except PromptweaveError as error:
-        # These paths refer to the compiler's request; the user sent an OpenAI request.
-        error.path = None if error.path is None else body_path(error.path, body)
-        raise
 
 
 def _template(body: dict[str, Any], given: ChatTemplate | None) -> ChatTemplate:

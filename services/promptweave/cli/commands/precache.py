@@ -16,7 +16,8 @@ from promptweave.cli.options.security import client_security_options, to_client_
 from promptweave.compiler.json_text import loads
 from promptweave.errors import PromptweaveError
 from promptweave.facade.backend.clients import ServiceClients
-from promptweave.facade.openai.chat.to_grpc import body_path, compile_request_from_openai
+from promptweave.facade.bodies.error_paths import error_paths
+from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
 from promptweave.rpc.security import Security, SecurityError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
@@ -96,7 +97,7 @@ async def _prompt(
     try:
         segments = await _segments(body, services, model)
     except PromptweaveError as error:
-        give_up(f"{place}: {body_path(error.path, body) if error.path else ''}: {error.message}")
+        give_up(f"{place}: {error.path or ''}: {error.message}")
     return prompt_compiler_pb2.CompiledPrompt(version=1, segments=segments, syntax=_ANY_TEXT)
 
 
@@ -114,7 +115,10 @@ async def _segments(
 async def _compiled(
     body: dict[str, Any], services: ServiceClients, model: inference_pb2.ModelInfo
 ) -> list[prompt_compiler_pb2.PromptSegment]:
-    return list((await services.compile(compile_request_from_openai(body), model)).prompt.segments)
+    compile_request, places = compile_request_from_openai(body)
+    with error_paths(places.original):
+        compiled = await services.compile(compile_request, model)
+    return list(compiled.prompt.segments)
 
 
 def _common(prompts: list[list[prompt_compiler_pb2.PromptSegment]]) -> list[prompt_compiler_pb2.PromptSegment]:

@@ -10,18 +10,19 @@ from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
+from promptweave.facade.openai.chat.translated import Translation
 
 Part = TypeVar("Part", ChatCompletion, ChatCompletionChunk)
 
 
-def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
-    """Return the request with tools alone, and the origins of its parts. Raises RequestError."""
+def with_tools(body: ChatBody) -> Translation:
+    """Return the request with tools alone. Raises RequestError."""
     places = SourceMap()
     messages = _messages(body.messages, places)
     if not body.functions:
         if body.function_call not in (None, "none", "auto"):
             raise RequestError("function_call requires functions; use tool_choice with tools", path="/function_call")
-        return body.model_copy(update={"messages": messages}), places
+        return Translation(body.model_copy(update={"messages": messages}), places)
     for name in ("tools", "tool_choice"):
         if getattr(body, name):
             raise RequestError(f"{name} cannot be combined with functions (deprecated); send tools only", path=f"/{name}")
@@ -35,7 +36,7 @@ def with_tools(body: ChatBody) -> tuple[ChatBody, SourceMap]:
         "tool_choice": ToolChoiceObject(type="function", function=choice) if isinstance(choice, Named) else choice,
         "parallel_tool_calls": False,
     }
-    return body.model_copy(update={"messages": messages, **tools}), places
+    return Translation(body.model_copy(update={"messages": messages, **tools}), places)
 
 
 def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:

@@ -9,20 +9,18 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.bodies.error_paths import at_path, error_paths
 from promptweave.facade.errors import ErrorResponse
 from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import request_id
-from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
+from promptweave.facade.http.router import WARNED, ApiRouter, streamed
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.chunks import Chunks
 from promptweave.facade.openai.chat.from_grpc import Completion, Head
-from promptweave.facade.openai.chat.legacy_functions import with_function_call
+from promptweave.facade.openai.chat.legacy_functions import with_function_call, with_tools
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
-from promptweave.facade.openai.chat.pipeline import GenerateStream, placed_warnings, prepare_chat, warning_headers
-from promptweave.facade.openai.chat.to_grpc import body_path
+from promptweave.facade.openai.chat.pipeline import GenerateStream, prepare_chat, warning_headers
 
 router = ApiRouter()
 
@@ -33,27 +31,22 @@ router = ApiRouter()
     responses={**streamed(ChatCompletionChunk | ErrorResponse, sse.END), **WARNED},
     summary="Create a chat completion (OpenAI)",
 )
-async def create_chat_completion(request: Request, body: ChatBody, raw: RawBody) -> Response:
+async def create_chat_completion(request: Request, body: ChatBody) -> Response:
     """Create a chat completion, complete or as a stream."""
+    turn = await prepare_chat(request, with_tools(body))
+    warnings = turn.warnings
+    head = Head(turn.model.id, int(time.time()), warnings, "default" if body.service_tier else None)
+    headers, is_legacy = warning_headers(warnings), bool(body.functions)
+    if not body.stream:
+        completion = await _complete(turn.answers, head, body)
+        return JSONResponse(with_function_call(completion) if is_legacy else completion, headers=headers)
 
-    def place(path: str) -> str:
-        return body_path(path, raw)
+    async def failed(error: PromptweaveError) -> bytes:
+        return sse.event(http_error(error, request_id(request)).body())
 
-    with error_paths(place):
-        turn = await prepare_chat(request, body)
-        warnings = [*placed_warnings(turn.warnings, place)]
-        head = Head(turn.model.id, int(time.time()), warnings, "default" if body.service_tier else None)
-        headers, is_legacy = warning_headers(warnings), bool(body.functions)
-        if not body.stream:
-            completion = await _complete(turn.answers, head, body)
-            return JSONResponse(with_function_call(completion) if is_legacy else completion, headers=headers)
-
-        async def failed(error: PromptweaveError) -> bytes:
-            return sse.event(http_error(at_path(error, place), request_id(request)).body())
-
-        usage = body.stream_options.include_usage
-        chunks = Chunks(head, include_usage=usage, n=body.n, logprobs=body.logprobs, explain=body.explain)
-        return await event_stream(_stream(turn.answers, chunks, is_legacy=is_legacy), failed, headers)
+    usage = body.stream_options.include_usage
+    chunks = Chunks(head, include_usage=usage, n=body.n, logprobs=body.logprobs, explain=body.explain)
+    return await event_stream(_stream(turn.answers, chunks, is_legacy=is_legacy), failed, headers)
 
 
 async def _complete(answers: GenerateStream, head: Head, body: ChatBody) -> ChatCompletion:

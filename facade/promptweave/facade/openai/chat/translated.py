@@ -1,15 +1,41 @@
-"""A request of another API as a chat request; positions of errors and warnings are mapped back."""
+"""A request of any API as a chat request with tools; positions of errors and warnings are mapped back."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from promptweave.errors import PromptweaveError
-from promptweave.facade.bodies.source_map import SourceMap
+from promptweave.common.json_object import JsonObject
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.body import ChatBody
-from promptweave.facade.openai.chat.pipeline import placed_warnings
-from promptweave.facade.openai.chat.to_grpc import chat_path
 from promptweave.v1 import prompt_compiler_pb2
+
+
+class Notes:
+    """What a translation records while it makes the chat request: the origins of the parts, and warnings."""
+
+    def __init__(self) -> None:
+        self.places = SourceMap()
+        self.warnings: list[prompt_compiler_pb2.Warning] = []
+
+    def warn(self, code: str, path: str, message: str) -> None:
+        """Add a warning about a part of the request that is not applied. `path`: its position in that request."""
+        self.warnings.append(prompt_compiler_pb2.Warning(code=code, path=path, message=message))
+
+
+class ChatTools:
+    """Builds the tools of a chat request from those of an API whose tools have all fields in one object."""
+
+    def __init__(self, notes: Notes) -> None:
+        self.tools: list[JsonObject] = []
+        self._places = notes.places
+
+    def add(self, kind: str, fields: JsonObject, path: str, renamed: Mapping[str, str] | None = None) -> None:
+        """Add a tool, made from the one at `path`. `renamed`: pointers of fields → theirs in that tool, if they differ."""
+        place = f"/tools/{len(self.tools)}"
+        self.tools.append({"type": kind, kind: fields})
+        self._places.add(place, Origin(path))
+        self._places.add(f"{place}/{kind}", Origin(path))
+        for made, given in (renamed or {}).items():
+            self._places.add(f"{place}/{kind}{made}", Origin(path + given))
 
 
 @dataclass(frozen=True)
@@ -17,21 +43,14 @@ class Translation:
     """A chat request that was translated from another request. Positions in `warnings` are those of the other one."""
 
     body: ChatBody
-    raw: dict[str, Any]
-    places: SourceMap
+    places: SourceMap = field(default_factory=SourceMap)
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
     """Parts of the request that are not applied."""
 
-    def given(self, path: str) -> str:
-        """Map a position in a service's request to the one in the other request that it came from."""
-        return self.places.original(chat_path(path, self.raw))
 
-    def placed(self, error: PromptweaveError) -> PromptweaveError:
-        """Return an error of the services with its position in the other request."""
-        if error.path is not None:
-            error.path = self.given(error.path)
-        return error
-
-    def placed_warnings(self, warnings: Iterable[prompt_compiler_pb2.Warning]) -> Iterator[prompt_compiler_pb2.Warning]:
-        """Return warnings of the services with their positions in the other request."""
-        return placed_warnings(warnings, self.given)
+def located_warnings(
+    warnings: Iterable[prompt_compiler_pb2.Warning], places: SourceMap
+) -> Iterator[prompt_compiler_pb2.Warning]:
+    """Yield the warnings of a service, with the positions of their origins."""
+    for warning in warnings:
+        yield prompt_compiler_pb2.Warning(code=warning.code, path=places.original(warning.path), message=warning.message)

@@ -16,6 +16,7 @@ from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.backend.lookup import model_of
 from promptweave.facade.backend.models import ResolvedModel
 from promptweave.facade.bodies.error_paths import at_path, error_paths
+from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.bodies.text_or_tokens import as_list
 from promptweave.facade.bodies.unsupported import COMPLETIONS, refuse_unserved
 from promptweave.facade.errors import ErrorResponse, RequestError, UnsupportedError
@@ -91,15 +92,18 @@ router = ApiRouter()
 async def create_completion(request: Request, body: CompletionBody) -> Response:
     """Continue a prompt as it is, without a chat template; complete or as a stream."""
     check_served(body)
-    with error_paths(completion_place):
+    places = SourceMap()
+    places.add("/prompt", Origin("/prompt", whole=True))
+    places.add("/top_logprobs", Origin("/logprobs"))
+    with error_paths(places.original):
         model = await model_of(request, body.model)
         turn = _Turn(body, model, options_of(request).request_timeout_s)
-        choices = await _choices(body, model.services)
+        choices = await _choices(body, model.services, places)
         if not body.stream:
             return JSONResponse(await _whole(turn, choices))
 
         async def failed(error: PromptweaveError) -> bytes:
-            return sse.event(http_error(at_path(error, completion_place), request_id(request)).body())
+            return sse.event(http_error(at_path(error, places.original), request_id(request)).body())
 
         return await event_stream(_stream(turn, choices), failed)
 
@@ -113,16 +117,7 @@ def check_served(body: CompletionBody) -> None:
         raise UnsupportedError("best_of must be equal to n", path="/best_of")
 
 
-def completion_place(path: str) -> str:
-    """Map a position in a GenerateRequest to the one in the body."""
-    if path.startswith("/prompt"):
-        return "/prompt"
-    if path == "/top_logprobs":
-        return "/logprobs"
-    return path.removeprefix("/sampling")
-
-
-async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choice]:
+async def _choices(body: CompletionBody, services: ServiceClients, places: SourceMap) -> list[_Choice]:
     choices = []
     for place, prompt in enumerate(as_list(body.prompt)):
         echo = ""
@@ -131,8 +126,7 @@ async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choi
         for number in range(body.n):
             request = inference_pb2.GenerateRequest(
                 prompt=prompt_compiler_pb2.CompiledPrompt(version=1, segments=[_segment(prompt)], syntax=_PLAIN),
-                # With one seed, all would be the same.
-                sampling=sampling_of(body if body.seed is None else body.model_copy(update={"seed": body.seed + number})),
+                sampling=sampling_of(_seeded(body, number), places),
                 max_tokens=body.max_tokens,
                 stop=[body.stop] if isinstance(body.stop, str) else body.stop,
                 top_logprobs=body.logprobs,
@@ -141,6 +135,11 @@ async def _choices(body: CompletionBody, services: ServiceClients) -> list[_Choi
     if not choices:
         raise RequestError("prompt: must contain at least one prompt", path="/prompt")
     return choices
+
+
+def _seeded(body: CompletionBody, number: int) -> CompletionBody:
+    """Return the body for one of several choices: with one seed, all would be the same."""
+    return body if body.seed is None else body.model_copy(update={"seed": body.seed + number})
 
 
 def _segment(prompt: str | list[int]) -> prompt_compiler_pb2.PromptSegment:

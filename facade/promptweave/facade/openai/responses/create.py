@@ -9,14 +9,12 @@ from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import NotFoundError, PreviousResponseError
 from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import request_id
 from promptweave.facade.openai.chat.pipeline import PreparedChat, prepare_chat, warning_headers
-from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.event_objects import ResponseEvent
 from promptweave.facade.openai.responses.events import ResponseEvents
@@ -51,17 +49,15 @@ class CreateResponse:
         body = body.model_copy(update={"input": await self._input(body.input), "model": model})
         asked = to_chat(raw, body, history)
         given = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
-        with error_paths(asked.given):
-            turn = await prepare_chat(self._request, asked.body)
-            warnings = [*asked.warnings, *asked.placed_warnings(turn.warnings)]
-            response = new_response(raw, body, turn.model.id, warnings)
-            events = ResponseEvents(response, encrypt_reasoning="reasoning.encrypted_content" in body.include)
-            items = [*history, *map(kept_item, given)]
-            headers = warning_headers(warnings)
-            if not body.stream:
-                return JSONResponse(await self._whole(turn, events, items), headers=headers)
-            stream = self._stream(turn, events, items)
-            return await event_stream(stream, lambda error: self._failed(error, events, items, asked), headers)
+        turn = await prepare_chat(self._request, asked)
+        response = new_response(raw, body, turn.model.id, turn.warnings)
+        events = ResponseEvents(response, encrypt_reasoning="reasoning.encrypted_content" in body.include)
+        items = [*history, *map(kept_item, given)]
+        headers = warning_headers(turn.warnings)
+        if not body.stream:
+            return JSONResponse(await self._whole(turn, events, items), headers=headers)
+        stream = self._stream(turn, events, items)
+        return await event_stream(stream, lambda error: self._failed(error, events, items), headers)
 
     async def _previous(self, id: str | None) -> StoredResponse | None:
         if id is None:
@@ -107,10 +103,8 @@ class CreateResponse:
         finally:
             self._responses.end_stream(self._owner, events.response["id"])
 
-    async def _failed(
-        self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject], asked: Translation
-    ) -> bytes:
-        failure = http_error(asked.placed(error), request_id(self._request))
+    async def _failed(self, error: PromptweaveError, events: ResponseEvents, items: list[JsonObject]) -> bytes:
+        failure = http_error(error, request_id(self._request))
         first = b"" if self._begun else _written(events.first())
         failed = _written(events.fail(_FAILURES.get(failure.status, "server_error"), failure.message))
         return first + failed + await self._last(events, items)

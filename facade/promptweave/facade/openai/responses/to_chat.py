@@ -6,17 +6,16 @@ Responses support everything that chat completions support; `SourceMap` maps the
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.source_map import Origin, SourceMap
+from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.bodies.unsupported import RESPONSES, refuse_unserved
-from promptweave.facade.errors import RequestError, UnsupportedError
-from promptweave.facade.openai.chat.body import ChatBody, GrammarDefinition
-from promptweave.facade.openai.chat.translated import Translation
-from promptweave.facade.openai.responses.body import CustomTool, FunctionTool, ResponsesBody, ToolChoice
-from promptweave.facade.openai.responses.items import Conversation
-from promptweave.v1 import prompt_compiler_pb2
-
-JsonObject = dict[str, Any]
+from promptweave.facade.errors import UnsupportedError
+from promptweave.facade.openai.chat.body import ChatBody
+from promptweave.facade.openai.chat.translated import Notes, Translation
+from promptweave.facade.openai.responses.body import ResponsesBody
+from promptweave.facade.openai.responses.conversation import ItemConversation
+from promptweave.facade.openai.responses.tools import tool_choice_to_chat, tools_to_chat
 
 _AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
 """OpenAI's fields that are the same in both."""
@@ -30,6 +29,14 @@ _INCLUDED = (
     *("computer_call_output.output.image_url", "code_interpreter_call.outputs", "message.input_image.image_url"),
 )
 
+_ORIGINS: Mapping[str, Origin] = {
+    "/messages": Origin("/input", whole=True),
+    "/max_completion_tokens": Origin("/max_output_tokens"),
+    "/reasoning_effort": Origin("/reasoning/effort"),
+    "/response_format": Origin("/text/format"),
+}
+"""Fields of the chat request that have another name in the request for a response."""
+
 
 def check_served(body: ResponsesBody) -> None:
     """Refuse unsupported fields by name. Raises UnsupportedError."""
@@ -41,12 +48,12 @@ def check_served(body: ResponsesBody) -> None:
 
 def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translation:
     """Return the chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
-    places = SourceMap()
+    notes = Notes()
     # Fields that OpenAI's description lacks are promptweave's or the engine's: chat completions check them.
     chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
-    chat["messages"] = _messages(body, history, places)
-    chat["tools"] = [_tool(tool, f"/tools/{place}", places) for place, tool in enumerate(body.tools)]
-    chat["tool_choice"] = _tool_choice(body.tool_choice, places)
+    chat["messages"] = _messages(body, history, notes)
+    chat["tools"] = tools_to_chat(body.tools, notes)
+    chat["tool_choice"] = tool_choice_to_chat(body.tool_choice, notes)
     chat["max_completion_tokens"] = body.max_output_tokens
     if body.top_logprobs or _LOGPROBS in body.include:
         chat |= {"logprobs": True, "top_logprobs": body.top_logprobs or 0}
@@ -55,15 +62,14 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     if body.text.format is not None:
         # It is flat, which chat completions accept as well.
         chat["response_format"] = raw["text"]["format"]
-    places.add("/messages", Origin("/input", whole=True))
-    places.add("/max_completion_tokens", Origin("/max_output_tokens"))
-    places.add("/reasoning_effort", Origin("/reasoning/effort"))
-    places.add("/response_format", Origin("/text/format"))
-    return Translation(read_body(ChatBody, chat), chat, places, _warnings(body, history))
+    for made, origin in _ORIGINS.items():
+        notes.places.add(made, origin)
+    _warn_of_unapplied(body, history, notes)
+    return Translation(read_body(ChatBody, chat), notes.places, notes.warnings)
 
 
-def _messages(body: ResponsesBody, history: Sequence[JsonObject], places: SourceMap) -> list[JsonObject]:
-    conversation = Conversation(places)
+def _messages(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) -> list[JsonObject]:
+    conversation = ItemConversation(notes)
     if body.instructions is not None:
         conversation.add({"role": "system", "content": body.instructions}, Origin("/instructions", whole=True))
     for item in history:
@@ -82,61 +88,18 @@ def _is_cut_call(item: JsonObject) -> bool:
     return item["type"] in ("function_call", "custom_tool_call") and item["status"] == "incomplete"
 
 
-def _tool(tool: JsonObject, path: str, places: SourceMap) -> JsonObject:
-    kind = tool.get("type")
-    if kind not in ("function", "custom"):
-        what = f"tools of type {kind!r} are" if isinstance(kind, str) else "a tool without a type is"
-        raise UnsupportedError(f"{what} not supported; supported types: function, custom", path=f"{path}/type")
-    places.add(f"{path}/{kind}", Origin(path))
-    if kind == "function":
-        function = read_body(FunctionTool, tool, path)
-        return {"type": kind, kind: function.model_dump(include=set(FunctionTool.model_fields), exclude_none=True)}
-    custom = read_body(CustomTool, tool, path)
-    made: JsonObject = {"name": custom.name, "description": custom.description}
-    if custom.format is not None and custom.format.type == "grammar":
-        grammar = read_body(GrammarDefinition, tool["format"], f"{path}/format")
-        made["format"] = {"type": "grammar", "grammar": {"syntax": grammar.syntax, "definition": grammar.definition}}
-        places.add(f"{path}/custom/format/grammar", Origin(f"{path}/format"))
-    return {"type": kind, kind: made}
-
-
-def _tool_choice(choice: str | ToolChoice | None, places: SourceMap) -> Any:
-    if not isinstance(choice, ToolChoice):
-        return choice
-    if choice.type == "allowed_tools":
-        tools = [_chosen(tool.type, tool.name, f"/tool_choice/tools/{place}") for place, tool in enumerate(choice.tools)]
-        places.add("/tool_choice/allowed_tools", Origin("/tool_choice"))
-        places.add("/tool_choice/allowed_tools/names", Origin("/tool_choice/tools", whole=True))
-        return {"type": choice.type, choice.type: {"mode": choice.mode, "tools": tools}}
-    places.add(f"/tool_choice/{choice.type}", Origin("/tool_choice"))
-    return _chosen(choice.type, choice.name, "/tool_choice")
-
-
-def _chosen(kind: str, name: str, path: str) -> JsonObject:
-    if kind not in ("function", "custom"):
-        raise UnsupportedError(
-            f"tools of type {kind!r} are not supported; supported types: function, custom", path=f"{path}/type"
-        )
-    if not name:
-        raise RequestError("tool_choice requires a tool name", path=f"{path}/name")
-    return {"type": kind, kind: {"name": name}}
-
-
-def _warnings(body: ResponsesBody, history: Sequence[JsonObject]) -> list[prompt_compiler_pb2.Warning]:
-    """Return warnings for fields that are accepted, since clients always send them, but have no effect; and for items
-    that are left out."""
-    told = []
+def _warn_of_unapplied(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) -> None:
+    """Warn of fields that are accepted, since clients always send them, but have no effect; and of items that are left
+    out."""
     if body.truncation == "auto":
-        told.append(
-            ("not_applied", "/truncation", "truncation is not applied; a conversation that exceeds the context is rejected")
-        )
+        why = "truncation is not applied; a conversation that exceeds the context is rejected"
+        notes.warn("not_applied", "/truncation", why)
     if body.reasoning.summary or body.reasoning.generate_summary:
-        told.append(("not_applied", "/reasoning/summary", "reasoning is not summarized; reasoning items contain all of it"))
+        why = "reasoning is not summarized; reasoning items contain all of it"
+        notes.warn("not_applied", "/reasoning/summary", why)
     for place, tool in enumerate(body.tools):
         if tool.get("output_schema") is not None:
-            told.append(
-                ("not_applied", f"/tools/{place}/output_schema", "tool output is not validated against output_schema")
-            )
+            why = "tool output is not validated against output_schema"
+            notes.warn("not_applied", f"/tools/{place}/output_schema", why)
     if any(map(_is_cut_call, history)):
-        told.append(("call_left_out", "/previous_response_id", "a truncated call is omitted from the conversation"))
-    return [prompt_compiler_pb2.Warning(code=code, path=path, message=message) for code, path, message in told]
+        notes.warn("call_left_out", "/previous_response_id", "a truncated call is omitted from the conversation")

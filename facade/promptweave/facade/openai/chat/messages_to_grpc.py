@@ -1,0 +1,128 @@
+"""Messages of a chat request → the contract's messages."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+from promptweave.facade.bodies.json_field import json_text
+from promptweave.facade.bodies.source_map import Origin, SourceMap
+from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.openai.chat.body import ContentPart, Message, ToolCall
+from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
+
+
+def messages_to_grpc(messages: Sequence[Message], places: SourceMap) -> Iterator[chat_pb2.Message]:
+    """Yield the messages, one for each. Raises RequestError and UnsupportedError."""
+    for number, message in enumerate(messages):
+        yield _message(message, f"/messages/{number}", places)
+
+
+def _message(body: Message, path: str, places: SourceMap) -> chat_pb2.Message:
+    if body.role == "tool" and body.tool_call_id is None:
+        raise RequestError(
+            "a tool message requires tool_call_id, the id of the call that it responds to", path=f"{path}/tool_call_id"
+        )
+    content = [*_content(body.content, f"{path}/content", places)]
+    if body.refusal:  # It is sent instead of the content, or after it.
+        places.add(f"{path}/content/{len(content)}", Origin(f"{path}/refusal", whole=True))
+        content.append(chat_pb2.ContentPart(text=body.refusal))
+    return chat_pb2.Message(
+        role=chat_pb2.Role.Value(f"ROLE_{body.role.upper()}"),
+        content=content,
+        name=body.name,
+        tool_calls=[_call(call, f"{path}/tool_calls/{number}") for number, call in enumerate(body.tool_calls)],
+        tool_call_id=body.tool_call_id,
+        reasoning_content=body.reasoning_content or (body.model_extra or {}).get("reasoning"),
+    )
+
+
+# -- content --
+
+
+def _content(content: str | list[ContentPart] | None, path: str, places: SourceMap) -> Iterable[chat_pb2.ContentPart]:
+    if isinstance(content, str):
+        yield chat_pb2.ContentPart(text=content)
+        return
+    for number, part in enumerate(content or ()):
+        translate = _PARTS.get(part.type)
+        if translate is None:
+            raise UnsupportedError(
+                f"content parts of type {part.type!r} are not supported; send text", path=f"{path}/{number}"
+            )
+        yield translate(part, f"{path}/{number}", places)
+
+
+def _text(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
+    return chat_pb2.ContentPart(text=part.text)
+
+
+def _refusal(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
+    return chat_pb2.ContentPart(text=part.refusal)
+
+
+def _image(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
+    at = f"{path}/image_url/url"
+    places.add(f"{path}/image", Origin(at))
+    head, comma, data = (part.image_url.url if part.image_url else "").partition(",")
+    if not (head.startswith("data:image/") and head.endswith(";base64") and comma):
+        raise RequestError(
+            "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched", path=at
+        )
+    try:
+        decoded = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise RequestError(f"the data URL is not valid base64: {error}", path=at) from None
+    mime_type = head.removeprefix("data:").partition(";")[0]
+    return chat_pb2.ContentPart(image=chat_pb2.Image(data=decoded, mime_type=mime_type))
+
+
+_PARTS: Mapping[str, Callable[[ContentPart, str, SourceMap], chat_pb2.ContentPart]] = {
+    "text": _text,
+    "refusal": _refusal,
+    "image_url": _image,
+}
+"""Type of a content part → its translation, with the part's position."""
+
+
+def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo) -> None:
+    """Raise UnsupportedError, with a position in `request`, for the first image if the model accepts none."""
+    if model.images:
+        return
+    for number, message in enumerate(request.messages):
+        for place, part in enumerate(message.content):
+            if part.HasField("image"):
+                raise UnsupportedError(
+                    f"the model {model.id!r} does not accept images; load its projector with --mmproj FILE",
+                    path=f"/messages/{number}/content/{place}",
+                )
+
+
+# -- calls --
+
+
+def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
+    # Some clients leave out the type of a custom call, which is otherwise "function".
+    return _CALLS["custom" if call.custom is not None else call.type](call, path)
+
+
+def _custom_call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
+    if call.custom is None:
+        raise RequestError("a call of a custom tool requires a 'custom' object", path=f"{path}/custom")
+    return chat_pb2.ToolCall(id=call.id, custom=chat_pb2.CustomCall(name=call.custom.name, input=call.custom.input))
+
+
+def _function_call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
+    if call.function is None:
+        raise RequestError("a tool call requires a 'function' object", path=f"{path}/function")
+    arguments = call.function.arguments
+    text = arguments if isinstance(arguments, str) else json_text(arguments, f"{path}/function/arguments")
+    # Clients send "" back for a call without arguments.
+    function = chat_pb2.FunctionCall(name=call.function.name, arguments=text if text.strip() else "{}")
+    return chat_pb2.ToolCall(id=call.id, function=function)
+
+
+_CALLS: Mapping[str, Callable[[ToolCall, str], chat_pb2.ToolCall]] = {
+    "function": _function_call,
+    "custom": _custom_call,
+}
+"""Type of a call → its translation, with the call's position."""
