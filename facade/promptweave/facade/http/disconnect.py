@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Coroutine
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from fastapi import Request
+
+from promptweave.common.task_scope import task_scope
 
 Result = TypeVar("Result")
 
@@ -19,18 +20,11 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, Result]) -> Re
 
     The request's body must have been read: what still arrives from the client is discarded.
     """
-    task = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_gone(request))
-    try:
+    async with task_scope(work) as [task], task_scope(_gone(request)) as [watching]:
         await asyncio.wait({task, watching}, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         raise ClientGoneError
-    finally:
-        for one in (task, watching):
-            one.cancel()
-            with suppress(asyncio.CancelledError, Exception):
-                await one
 
 
 async def _gone(request: Request) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from promptweave.common.task_scope import task_scope
 from promptweave.errors import PromptweaveError
 from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.backend.lookup import model_of
@@ -165,14 +166,8 @@ async def _whole(turn: _Turn, choices: list[_Choice]) -> PlainCompletion:
         scores = None if turn.body.logprobs is None else TextLogprobs().of(positions)
         return _choice_object(choice, "".join(texts), finish, scores), finish.usage
 
-    tasks = [asyncio.ensure_future(write(choice)) for choice in choices]
-    try:
-        written = await asyncio.gather(*tasks)
-    finally:
-        # If one fails, the others are cancelled.
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with task_scope(*map(write, choices)) as tasks:
+        written = await asyncio.gather(*tasks)  # If one fails, the others are cancelled.
     usage = _sum(choices, (counts for _, counts in written))
     return {**turn.empty, "choices": [item for item, _ in written], "usage": usage_object(usage)}
 
