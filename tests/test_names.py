@@ -23,13 +23,10 @@ PACKAGES = {
 }
 SERVICES = ("compiler", "inference", "output", "facade", "rpc", "cli")
 
-JSON_OBJECT = "`dict[str, Any]`, the same each time; issue 17 wants one definition"
 DEFINED_TWICE = {
     # (service, type) → the number of modules, and the reason.
         2,
     ),
-    ("facade", "Reasoning"): (2, "`reasoning` of a chat request, and of a Responses request: different objects of the wire"),
-    ("facade", "StreamOptions"): (2, "`stream_options` of a chat request, and of a Responses request: different objects"),
 }
 
 STANDARD = {
@@ -39,7 +36,6 @@ STANDARD = {
 }
 HIDING = {
     # "package/module.py name" → the reason.
-    "facade/openai/responses/body.py Text": "OpenAI's object `text` of a Responses request",
 }
 
 RETIRED = {
@@ -53,9 +49,6 @@ RETIRED = {
 """Names of before issue 17, and bare participles and adverbs: as whole names, without regard to case and leading `_`."""
 STILL_THERE = {
     # "package/module.py name" → why it may stay, or what to make of it.
-    "facade/backend/fan_out.py together": "rename: the fan-out",
-    "facade/backend/models.py _meant": "rename: the models that a name matches",
-    "facade/telemetry/metrics.py shown": "rename: the metrics as a response",
 }
 
 

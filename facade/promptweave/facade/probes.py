@@ -9,7 +9,7 @@ from typing_extensions import TypedDict
 
 from promptweave.facade.backend.lookup import models_of
 from promptweave.facade.http.router import ApiRouter
-from promptweave.facade.telemetry.metrics import shown
+from promptweave.facade.telemetry.metrics import metrics_response
 
 router = ApiRouter()
 
@@ -49,4 +49,4 @@ async def get_readiness(request: Request) -> JSONResponse:
 @router.get("/metrics", response_class=PlainTextResponse, summary="Prometheus metrics of the facade")
 async def get_metrics(request: Request) -> Response:
     """Return the facade's metrics, for Prometheus."""
-    return shown(request.app.state.metrics)
+    return metrics_response(request.app.state.metrics)

@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from promptweave.errors import Code
 from promptweave.facade.backend.clients import ServiceClients
-from promptweave.facade.backend.fan_out import together
+from promptweave.facade.backend.fan_out import fan_out
 from promptweave.facade.backend.routes_file import ModelRoute
 from promptweave.facade.errors import ModelNotFoundError, RequestError, UnsupportedError
 from promptweave.facade.options import FacadeOptions
@@ -147,7 +147,7 @@ class ModelRegistry:
             if len(models) > 1:
                 raise RequestError(f"model: field is required; available models: {_listed(models)}", path="/model")
             return ResolvedModel(models[0].services, await models[0].info())
-        model = next(_meant(asked, models), models[0])
+        model = next(_matching(asked, models), models[0])
         if model.name is not None and not _is_called(asked, model.name, model.aliases):
             raise _not_found(asked, models, model.name)
         info = await model.info()  # If the routes do not contain its name, its service reports it.
@@ -157,7 +157,7 @@ class ModelRegistry:
 
     async def describe(self, asked: str) -> inference_pb2.ModelInfo:
         """Return a model by any of its names, whatever its role. Raises ModelNotFoundError and RemoteError."""
-        for model in _meant(asked, [model for model in self.all if model.name is not None]):
+        for model in _matching(asked, [model for model in self.all if model.name is not None]):
             return await model.info()
         if self._routes is not None:
             raise _not_found(asked, self.all, "")
@@ -174,7 +174,7 @@ class ModelRegistry:
     async def listed(self) -> list[tuple[Model, inference_pb2.ModelInfo]]:
         """Return the available models. Raises RemoteError if none is available, not counting optional ones."""
         models, infos, away = self.all, [], None
-        answers = await together([model.info() for model in models], lambda place: models[place].expected)
+        answers = await fan_out([model.info() for model in models], lambda place: models[place].expected)
         for model, answer in zip(models, answers, strict=True):
             if isinstance(answer, inference_pb2.ModelInfo):
                 infos.append((model, answer))
@@ -189,7 +189,7 @@ class ModelRegistry:
     async def readiness(self) -> tuple[bool, list[str]]:
         """Return whether any model that is known to exist is ready, and the names of everything that is not."""
         models, waiting, ready = self.all, list[str](), False
-        answers = await together([model.waiting_for() for model in models], lambda place: models[place].expected)
+        answers = await fan_out([model.waiting_for() for model in models], lambda place: models[place].expected)
         for model, answer in zip(models, answers, strict=True):
             if isinstance(answer, list):
                 waiting += answer
@@ -237,7 +237,7 @@ def _is_called(name: str, id: str, aliases: Sequence[str]) -> bool:
     return name == id or any(fnmatchcase(name, alias) for alias in aliases)
 
 
-def _meant(name: str, models: Sequence[Model]) -> Iterator[Model]:
+def _matching(name: str, models: Sequence[Model]) -> Iterator[Model]:
     """Yield the models that a name matches, the best match first: names precede patterns."""
     yield from (model for model in models if name == model.name or name in model.aliases)
     yield from (model for model in models if any(fnmatchcase(name, alias) for alias in model.aliases))

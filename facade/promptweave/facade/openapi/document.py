@@ -1,12 +1,9 @@
 """The OpenAPI document. FastAPI makes it from the routes and their types; here is what it cannot know."""
 
-from typing import Any
-
 from fastapi import FastAPI
 
+from promptweave.common.json_object import JsonObject
 from promptweave.facade.http.router import STREAM
-
-JsonObject = dict[str, Any]
 
 DESCRIPTION = (
     "Tool calls and structured output that comply with their schemas, with any model. "

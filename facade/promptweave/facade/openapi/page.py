@@ -2,9 +2,8 @@
 
 import json
 from html import escape
-from typing import Any
 
-JsonObject = dict[str, Any]
+from promptweave.common.json_object import JsonObject
 
 _STYLE = (
     "body{font:16px/1.5 sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"

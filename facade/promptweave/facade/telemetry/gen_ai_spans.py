@@ -8,11 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from promptweave.common.json_object import JsonObject
 from promptweave.common.tracing import AttributeValue, Span, begin_span, captures_content, kind_of, tracing_on
 from promptweave.facade.finish_reasons import FINISH_REASONS
 from promptweave.v1 import inference_pb2, output_pb2
-
-JsonObject = dict[str, Any]
 
 _SAMPLING = ("temperature", "top_p", "top_k", "seed", "presence_penalty", "frequency_penalty")
 

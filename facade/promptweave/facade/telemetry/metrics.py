@@ -69,6 +69,6 @@ class HttpMetrics:
                 self._of_models.labels(model, status).inc()
 
 
-def shown(registry: CollectorRegistry) -> Response:
+def metrics_response(registry: CollectorRegistry) -> Response:
     """Return the metrics as a response."""
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -16,12 +16,11 @@ from typing import Any
 from aiohttp import ClientResponse
 from yarl import URL
 
+from promptweave.common.json_object import JsonObject
 from promptweave.inference.client.counts import Counts
 from promptweave.inference.client.error_mapping import from_response, unexpected_response, unreachable
 from promptweave.inference.client.http_client import BROKEN, SMALL_CALL_S, HttpClient
 from promptweave.inference.errors import EngineAwayError, EngineFailedError, EngineUnavailableError
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

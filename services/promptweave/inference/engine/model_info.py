@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from promptweave.common.json_object import JsonObject
 from promptweave.gguf.tokenizer import TextFacts
 from promptweave.inference.client.error_mapping import unexpected_response
-from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.llguidance import HEADER
 from promptweave.inference.engine.model_file import read_model_file
 from promptweave.inference.engine.vocabulary import Vocabulary, learn_vocabulary

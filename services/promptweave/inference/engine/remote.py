@@ -5,8 +5,9 @@ import logging
 
 from yarl import URL
 
+from promptweave.common.json_object import JsonObject
 from promptweave.errors import PromptweaveError
-from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.engine.model_identity import SameModelGuard

@@ -10,7 +10,8 @@ import base64
 from collections.abc import Sequence
 
 from promptweave.common.images import PictureError, for_engine
-from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.common.json_object import JsonObject
+from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.errors import RequestError, UnsupportedError
 from promptweave.inference.generation.request import Ids, Picture, PlainText, PromptSegment, TemplateText

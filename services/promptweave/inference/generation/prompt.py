@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from promptweave.inference.client.llama_client import EngineClient, JsonObject
+from promptweave.common.json_object import JsonObject
+from promptweave.inference.client.llama_client import EngineClient
 from promptweave.inference.engine.model_info import SEPARATOR, ModelInfo
 from promptweave.inference.errors import RequestError
 from promptweave.inference.generation.image_prompt import picture_prompt

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from aiohttp import FormData
 
+from promptweave.common.json_object import JsonObject
 from promptweave.inference.client.http_client import HttpClient
 from promptweave.inference.client.llama_client import JsonObject, Slot
 from promptweave.inference.errors import EngineFailedError, RequestError

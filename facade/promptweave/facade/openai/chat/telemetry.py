@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from promptweave.common.json_object import JsonObject
 from promptweave.facade.openai.chat.body import ChatBody, Message
-from promptweave.facade.telemetry.gen_ai_spans import JsonObject, Operation
+from promptweave.facade.telemetry.gen_ai_spans import Operation
 
 
 def chat(body: ChatBody, model: str) -> Operation:

@@ -141,7 +141,7 @@ class ToolChoice(ChosenTool):
     """The tools that may be called, with `allowed_tools`."""
 
 
-class Text(Body):
+class TextOptions(Body):
     """Options for the answer's text."""
 
     format: ResponseFormat | None = None
@@ -150,7 +150,7 @@ class Text(Body):
     """Must be `medium`."""
 
 
-class Reasoning(Body):
+class ResponsesReasoning(Body):
     """Options for the reasoning."""
 
     effort: str | None = None
@@ -161,7 +161,7 @@ class Reasoning(Body):
     """An older name of `summary`."""
 
 
-class StreamOptions(Body):
+class ResponsesStreamOptions(Body):
     """Options of the stream."""
 
     include_obfuscation: bool = False
@@ -193,8 +193,8 @@ class ResponsesBody(Body):
     """Which tools the model may or must call; by default any or none."""
     parallel_tool_calls: bool | None = None
     """Whether a response may have several calls; by default it may."""
-    text: Text = Field(Text(), description="Options for the answer's text")
-    reasoning: Reasoning = Field(Reasoning(), description="Options for the reasoning")
+    text: TextOptions = Field(TextOptions(), description="Options for the answer's text")
+    reasoning: ResponsesReasoning = Field(ResponsesReasoning(), description="Options for the reasoning")
     max_output_tokens: int | None = Field(None, ge=1)
     """Generated tokens, at most; by default up to the end of the context."""
     max_tool_calls: int | None = None
@@ -213,7 +213,7 @@ class ResponsesBody(Body):
     """Whether to store the response, so that it can be retrieved and continued."""
     stream: bool = False
     """Whether to send the response as server-sent events, while it is generated."""
-    stream_options: StreamOptions = Field(StreamOptions(), description="Options of the stream")
+    stream_options: ResponsesStreamOptions = Field(ResponsesStreamOptions(), description="Options of the stream")
     truncation: Literal["auto", "disabled"] = "disabled"
     """Has no effect: a conversation that exceeds the context is rejected."""
     background: bool = False

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from contextlib import aclosing
 from itertools import chain
-from typing import Any
 
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
+from promptweave.common.json_object import JsonObject
 from promptweave.errors import PromptweaveError
 from promptweave.facade.errors import NotFoundError, PreviousResponseError
 from promptweave.facade.http import sse
@@ -24,8 +24,6 @@ from promptweave.facade.openai.responses.response import new_response
 from promptweave.facade.openai.responses.store import StoredResponse
 from promptweave.facade.openai.responses.stored import owner_of, responses_of
 from promptweave.facade.openai.responses.to_chat import to_chat
-
-JsonObject = dict[str, Any]
 
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 """HTTP status → the code of a failed response; for others it is `server_error`."""

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, cast
 
+from promptweave.common.json_object import JsonObject
 from promptweave.facade.openai.chat.from_grpc import refusal_text
 from promptweave.facade.openai.chat.logprobs import content_tokens
 from promptweave.facade.openai.chat.objects import TokenLogprob
@@ -24,7 +25,6 @@ from promptweave.facade.openai.responses.items import encrypted, new_id
 from promptweave.facade.openai.responses.objects import ResponseObject, ResponseUsage
 from promptweave.v1 import inference_pb2, output_pb2
 
-JsonObject = dict[str, Any]
 _ItemEvent = tuple[str, JsonObject]
 """The type of an event of an item, without `response.`, and its own fields."""
 

@@ -4,13 +4,12 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from promptweave.common.json_object import JsonObject
 from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.items import new_id
 from promptweave.facade.openai.responses.objects import ResponseObject
 from promptweave.v1 import prompt_compiler_pb2
-
-JsonObject = dict[str, Any]
 
 
 def new_response(

@@ -13,11 +13,11 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import TypeVar, cast
 
+from promptweave.common.json_object import JsonObject
 from promptweave.facade.openai.responses.objects import ResponseObject
 
-JsonObject = dict[str, Any]
 Result = TypeVar("Result")
 
 logger = logging.getLogger(__name__)
