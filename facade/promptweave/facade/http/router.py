@@ -22,7 +22,6 @@ from promptweave.facade.http.disconnect import unless_gone
 from promptweave.facade.http.json_body import read_json
 from promptweave.facade.http.multipart import FormBody, read_form
 from promptweave.facade.http.request import options_of
-from promptweave.facade.options import FacadeOptions
 
 _ERRORS: Mapping[int, str] = {
     400: "The request is invalid or uses an unsupported feature; see `code` and `param`",
@@ -116,11 +115,5 @@ async def _raw_body(request: Request) -> Any:
     return request.state.raw_body
 
 
-async def _options(request: Request) -> FacadeOptions:
-    return options_of(request)
-
-
 RawBody = Annotated[dict[str, Any], Depends(_raw_body)]
 """A parameter: the body as it was received, before defaults were added and nulls dropped."""
-Options = Annotated[FacadeOptions, Depends(_options)]
-"""A parameter: the options of the application."""

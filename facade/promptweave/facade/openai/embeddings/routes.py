@@ -12,7 +12,8 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.text_or_tokens import as_list, is_several
 from promptweave.facade.bodies.unsupported import EMBEDDINGS, refuse_unserved
 from promptweave.facade.errors import RequestError
-from promptweave.facade.http.router import ApiRouter, Options
+from promptweave.facade.http.request import options_of
+from promptweave.facade.http.router import ApiRouter
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody, RerankBody
 from promptweave.facade.openai.embeddings.objects import EmbeddingList, RankedDocument, Ranking
 from promptweave.v1 import inference_pb2
@@ -24,13 +25,13 @@ router = ApiRouter()
 
 
 @router.post("/v1/embeddings", response_model=EmbeddingList, summary="Create embeddings (OpenAI)")
-async def create_embeddings(request: Request, body: EmbeddingsBody, options: Options) -> JSONResponse:
+async def create_embeddings(request: Request, body: EmbeddingsBody) -> JSONResponse:
     """Return the vector of each input. The service must have an embedding model."""
     refuse_unserved(body, EMBEDDINGS)
     embed = inference_pb2.EmbedRequest(inputs=inputs_of(body), dimensions=body.dimensions)
     with error_paths(lambda path: _place(path, body)):
         model = await model_of(request, body.model, inference_pb2.MODEL_ROLE_EMBEDDING)
-        found = await model.services.embed(embed, options.request_timeout_s)
+        found = await model.services.embed(embed, options_of(request).request_timeout_s)
     embeddings: EmbeddingList = {
         "object": "list",
         "data": [
@@ -75,12 +76,13 @@ def _written(values: Sequence[float], encoding: str) -> list[float] | str:
 @router.post("/v1/reranking", response_model=Ranking, summary="Alias of `/v1/rerank`")
 @router.post("/rerank", response_model=Ranking, summary="Alias of `/v1/rerank`")
 @router.post("/reranking", response_model=Ranking, summary="Alias of `/v1/rerank`")
-async def rerank(request: Request, body: RerankBody, options: Options) -> JSONResponse:
+async def rerank(request: Request, body: RerankBody) -> JSONResponse:
     """Return documents by their relevance to a query. The service must have a reranking model."""
     model = await model_of(request, body.model, inference_pb2.MODEL_ROLE_RERANK)
     documents = [item if isinstance(item, str) else item.text for item in body.documents]
     found = await model.services.rerank(
-        inference_pb2.RerankRequest(query=body.query, documents=documents, top_n=body.top_n), options.request_timeout_s
+        inference_pb2.RerankRequest(query=body.query, documents=documents, top_n=body.top_n),
+        options_of(request).request_timeout_s,
     )
     results: list[RankedDocument] = [
         {"index": item.index, "relevance_score": item.relevance_score} for item in found.results
