@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "common": SHARED,
     "gguf": SHARED,
     "facade": {"promptweave.v1", "promptweave.rpc", "promptweave.errors"}
-    | {f"promptweave.common.{name}" for name in ("json_object", "json_pointer", "task_scope", "tracing")},
+    | {f"promptweave.common.{name}" for name in ("json_object", "json_pointer", "tasks", "tracing")},
 }
 """The command line is not here: it puts everything together."""
 

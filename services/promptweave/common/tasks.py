@@ -1,7 +1,8 @@
 """Concurrent work, whose exceptions are raised as they are: `asyncio.TaskGroup` raises them in groups."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
@@ -28,6 +29,21 @@ async def first_of(*work: Coroutine[Any, Any, Result]) -> Result:
         for task in running:
             task.cancel()
     return next(task for task in tasks if task in ended).result()
+
+
+@asynccontextmanager
+async def task_scope(*work: Coroutine[Any, Any, Result]) -> AsyncIterator[list["asyncio.Task[Result]"]]:
+    """Run the coroutines as tasks during the block. At its end those that still run are cancelled, and all are awaited.
+
+    Unlike `asyncio.TaskGroup`, the block decides which tasks it waits for, and raises what it wants of their exceptions.
+    """
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        yield tasks
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class _Group(asyncio.TaskGroup):

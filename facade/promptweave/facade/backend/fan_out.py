@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, TypeVar
 
-from promptweave.common.task_scope import task_scope
+from promptweave.common.tasks import task_scope
 
 Answer = TypeVar("Answer")
 

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 
-from promptweave.common.task_scope import task_scope
+from promptweave.common.tasks import task_scope
 
 Result = TypeVar("Result")
 

@@ -17,7 +17,7 @@ from aiohttp import FormData
 
 from promptweave.common.json_object import JsonObject
 from promptweave.inference.client.http_client import HttpClient
-from promptweave.inference.client.llama_client import JsonObject, Slot
+from promptweave.inference.client.llama_client import Slot
 from promptweave.inference.errors import EngineFailedError, RequestError
 
 _UNREADABLE = "the audio file could not be decoded; whisper.cpp supports WAV, MP3, FLAC and Ogg Vorbis"

@@ -11,7 +11,7 @@ from typing import Literal
 from fastapi import Request
 from fastapi.responses import JSONResponse, Response
 
-from promptweave.common.task_scope import task_scope
+from promptweave.common.tasks import task_scope
 from promptweave.errors import PromptweaveError
 from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.backend.lookup import model_of

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.compiler.json_schema.keywords import SchemaDraft
 from promptweave.compiler.json_schema.parse.references import Resolver
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from promptweave.common.task_scope import task_scope
+from promptweave.common.tasks import task_scope
 
 pytestmark = pytest.mark.anyio
 
