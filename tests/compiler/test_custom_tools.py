@@ -100,5 +100,5 @@ def test_a_grammar_is_refused_where_it_stands() -> None:
 
 def test_names_are_checked_as_those_of_functions() -> None:
     with pytest.raises(RequestError) as raised:
-        compile_prompt(replace(QUESTION, tools=(FORECAST, custom("a b"))), template("tagged"))
+        compile_prompt(replace(QUESTION, tools=(FORECAST, custom(""))), template("tagged"))
     assert raised.value.path == "/tools/1/custom/name"

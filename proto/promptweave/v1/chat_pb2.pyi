@@ -71,6 +71,7 @@ class Message(_message.Message):
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
     TOOL_CALL_ID_FIELD_NUMBER: _builtins.int
     REASONING_CONTENT_FIELD_NUMBER: _builtins.int
+    TOOLS_FIELD_NUMBER: _builtins.int
     role: Global___Role.ValueType
     """The author."""
     name: _builtins.str
@@ -87,6 +88,13 @@ class Message(_message.Message):
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolCall]:
         """The tool calls of an assistant message, in order."""
 
+    @_builtins.property
+    def tools(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tool]:
+        """Tools that become available with this message (OpenAI's `additional_tools`). Before the first user, assistant or tool
+        message they are rendered like CompileRequest.tools; later they are rendered as text in this message, so that the prompt
+        before it stays the same. A tool with the name of an earlier one replaces it.
+        """
+
     def __init__(
         self,
         *,
@@ -96,10 +104,11 @@ class Message(_message.Message):
         tool_calls: _abc.Iterable[Global___ToolCall] | None = ...,
         tool_call_id: _builtins.str | None = ...,
         reasoning_content: _builtins.str | None = ...,
+        tools: _abc.Iterable[Global___Tool] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_reasoning_content", b"_reasoning_content", "_tool_call_id", b"_tool_call_id", "name", b"name", "reasoning_content", b"reasoning_content", "tool_call_id", b"tool_call_id"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_reasoning_content", b"_reasoning_content", "_tool_call_id", b"_tool_call_id", "content", b"content", "name", b"name", "reasoning_content", b"reasoning_content", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_name", b"_name", "_reasoning_content", b"_reasoning_content", "_tool_call_id", b"_tool_call_id", "content", b"content", "name", b"name", "reasoning_content", b"reasoning_content", "role", b"role", "tool_call_id", b"tool_call_id", "tool_calls", b"tool_calls", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__name: _TypeAlias = _typing.Literal["name"]  # noqa: Y015
     _WhichOneofArgType__name: _TypeAlias = _typing.Literal["_name", b"_name"]  # noqa: Y015
@@ -124,27 +133,59 @@ class ContentPart(_message.Message):
 
     TEXT_FIELD_NUMBER: _builtins.int
     IMAGE_FIELD_NUMBER: _builtins.int
+    TOOL_REFERENCE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Plain text."""
     @_builtins.property
     def image(self) -> Global___Image:
         """An image, for models with a multimodal projector."""
 
+    @_builtins.property
+    def tool_reference(self) -> Global___ToolReference:
+        """A tool that is available from here on, usually in the result of a tool search. Rendered as the tool's definition."""
+
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
         image: Global___Image | None = ...,
+        tool_reference: Global___ToolReference | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "part", b"part", "text", b"text"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "part", b"part", "text", b"text", "tool_reference", b"tool_reference"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "part", b"part", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "part", b"part", "text", b"text", "tool_reference", b"tool_reference"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["text", "image"]  # noqa: Y015
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["text", "image", "tool_reference"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
 
 Global___ContentPart: _TypeAlias = ContentPart  # noqa: Y015
+
+@_typing.final
+class ToolReference(_message.Message):
+    """A reference to one of the request's tools with `defer_loading`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The tool's name."""
+    namespace: _builtins.str
+    """The tool's namespace, if it has one. Absent: the first tool of this name."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolReference: _TypeAlias = ToolReference  # noqa: Y015
 
 @_typing.final
 class Image(_message.Message):
@@ -180,6 +221,14 @@ class Tool(_message.Message):
 
     FUNCTION_FIELD_NUMBER: _builtins.int
     CUSTOM_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    DEFER_LOADING_FIELD_NUMBER: _builtins.int
+    namespace: _builtins.str
+    """The namespace that the tool belongs to, such as an MCP server. The model sees `namespace__name`; calls are returned with
+    the name and the namespace. Two tools may have the same name in different namespaces.
+    """
+    defer_loading: _builtins.bool
+    """True: the tool is neither rendered nor callable before a ToolReference names it, or the tool choice does."""
     @_builtins.property
     def function(self) -> Global___FunctionTool:
         """A function whose arguments are a JSON object."""
@@ -193,10 +242,12 @@ class Tool(_message.Message):
         *,
         function: Global___FunctionTool | None = ...,
         custom: Global___CustomTool | None = ...,
+        namespace: _builtins.str = ...,
+        defer_loading: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "function", b"function", "kind", b"kind"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "function", b"function", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "defer_loading", b"defer_loading", "function", b"function", "kind", b"kind", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["function", "custom"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
@@ -215,7 +266,7 @@ class FunctionTool(_message.Message):
     PARAMETERS_FIELD_NUMBER: _builtins.int
     STRICT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The name: 1 to 64 characters of [a-zA-Z0-9_-]."""
+    """The name. One that is not 1 to 128 characters of [a-zA-Z0-9_-] is rendered as an alias, and calls return it unchanged."""
     description: _builtins.str
     """A description for the model."""
     parameters: _builtins.str
@@ -258,7 +309,7 @@ class CustomTool(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     GRAMMAR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """The name: 1 to 64 characters of [a-zA-Z0-9_-]."""
+    """The name. One that is not 1 to 128 characters of [a-zA-Z0-9_-] is rendered as an alias, and calls return it unchanged."""
     description: _builtins.str
     """A description for the model."""
     @_builtins.property
@@ -344,8 +395,11 @@ class ToolCall(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     FUNCTION_FIELD_NUMBER: _builtins.int
     CUSTOM_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """The call's id, as sent to the client; a tool message refers to it."""
+    namespace: _builtins.str
+    """The called tool's namespace, if it has one."""
     @_builtins.property
     def function(self) -> Global___FunctionCall:
         """A function call."""
@@ -360,10 +414,11 @@ class ToolCall(_message.Message):
         id: _builtins.str = ...,
         function: Global___FunctionCall | None = ...,
         custom: Global___CustomCall | None = ...,
+        namespace: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "function", b"function", "kind", b"kind"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "function", b"function", "id", b"id", "kind", b"kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "function", b"function", "id", b"id", "kind", b"kind", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_kind: _TypeAlias = _typing.Literal["function", "custom"]  # noqa: Y015
     _WhichOneofArgType_kind: _TypeAlias = _typing.Literal["kind", b"kind"]  # noqa: Y015
@@ -382,7 +437,9 @@ class FunctionCall(_message.Message):
     name: _builtins.str
     """The function's name."""
     arguments: _builtins.str
-    """The arguments: the text of a JSON object, or a prefix of one if the call was truncated."""
+    """The arguments: the text of a JSON object, or a prefix of one if the call was truncated. In a request, other text is
+    rendered as text in the call's place, with a warning.
+    """
     def __init__(
         self,
         *,
@@ -481,16 +538,20 @@ class ToolChoice(_message.Message):
         DESCRIPTOR: _descriptor.Descriptor
 
         NAME_FIELD_NUMBER: _builtins.int
+        NAMESPACE_FIELD_NUMBER: _builtins.int
         name: _builtins.str
         """The tool's name."""
+        namespace: _builtins.str
+        """The tool's namespace, if it has one. Absent: the first tool of this name."""
         def __init__(
             self,
             *,
             name: _builtins.str = ...,
+            namespace: _builtins.str = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "namespace", b"namespace"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -506,7 +567,7 @@ class ToolChoice(_message.Message):
         """True: at least one call."""
         @_builtins.property
         def names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-            """The names of the tools that may be called."""
+            """The names of the tools that may be called: `name`, or `namespace__name`."""
 
         def __init__(
             self,

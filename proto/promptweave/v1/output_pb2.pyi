@@ -136,6 +136,7 @@ class OutputSyntax(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     PREFIX_FIELD_NUMBER: _builtins.int
     ROOT_FIELD_NUMBER: _builtins.int
+    TOOL_ALIASES_FIELD_NUMBER: _builtins.int
     version: _builtins.int
     """The version of this tree's semantics. A parser rejects versions that it does not know."""
     prefix: _builtins.str
@@ -144,20 +145,55 @@ class OutputSyntax(_message.Message):
     def root(self) -> Global___OutputNode:
         """The output, from its first character to its last."""
 
+    @_builtins.property
+    def tool_aliases(self) -> _containers.RepeatedCompositeFieldContainer[Global___ToolAlias]:
+        """Tools whose names in the output differ from the request's: the parser returns the request's names."""
+
     def __init__(
         self,
         *,
         version: _builtins.int = ...,
         prefix: _builtins.str = ...,
         root: Global___OutputNode | None = ...,
+        tool_aliases: _abc.Iterable[Global___ToolAlias] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["root", b"root"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["prefix", b"prefix", "root", b"root", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["prefix", b"prefix", "root", b"root", "tool_aliases", b"tool_aliases", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OutputSyntax: _TypeAlias = OutputSyntax  # noqa: Y015
+
+@_typing.final
+class ToolAlias(_message.Message):
+    """A tool that the model knows by another name than the caller."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALIAS_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
+    alias: _builtins.str
+    """The name in the prompt and the output."""
+    name: _builtins.str
+    """The name in the request."""
+    namespace: _builtins.str
+    """The namespace in the request; empty if the tool has none."""
+    def __init__(
+        self,
+        *,
+        alias: _builtins.str = ...,
+        name: _builtins.str = ...,
+        namespace: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alias", b"alias", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ToolAlias: _TypeAlias = ToolAlias  # noqa: Y015
 
 @_typing.final
 class OutputNode(_message.Message):
@@ -555,6 +591,7 @@ class ToolCallHeader(_message.Message):
     ID_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     CUSTOM_FIELD_NUMBER: _builtins.int
+    NAMESPACE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """The index of the call in the message, from 0."""
     id: _builtins.str
@@ -563,6 +600,8 @@ class ToolCallHeader(_message.Message):
     """The tool's name."""
     custom: _builtins.bool
     """True: a custom tool, whose fragments are input text."""
+    namespace: _builtins.str
+    """The tool's namespace; empty if it has none."""
     def __init__(
         self,
         *,
@@ -570,10 +609,11 @@ class ToolCallHeader(_message.Message):
         id: _builtins.str = ...,
         name: _builtins.str = ...,
         custom: _builtins.bool = ...,
+        namespace: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "id", b"id", "index", b"index", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["custom", b"custom", "id", b"id", "index", b"index", "name", b"name", "namespace", b"namespace"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,5 +1,6 @@
 """Compile a chat request and a chat template into a prompt: the main path. The passes, each in its own module:
 
+prepare      calls are repaired, tools are loaded and named      prepare.py, tools/loading.py, tools/aliases.py
 profile      what the template does                              profile/profile.py, profile/call_syntax.py
 plan         the answer: its tree, grammar and syntax            plan/plan.py, plan/output.py, plan_cache.py
 images       replaced by placeholder characters                  messages/images.py
@@ -9,18 +10,16 @@ render       the prompt                                          render/prompt.p
 """
 
 import hashlib
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from promptweave.compiler.errors import RequestError, TemplateError, TemplateLimitError
-from promptweave.compiler.messages.images import Pictures, check_pictures
-from promptweave.compiler.messages.normalize import check_history
-from promptweave.compiler.messages.prefill import check_continuation
+from promptweave.compiler.errors import CompilerError, TemplateError, TemplateLimitError
+from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.special_token_marks import Segment, SpecialTokenMarks
 from promptweave.compiler.plan.output import ReasoningBudget
 from promptweave.compiler.plan.plan import PlanSpec
 from promptweave.compiler.plan_cache import cached_plan
+from promptweave.compiler.prepare import prepare
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
@@ -31,8 +30,6 @@ from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.grammar.dialects import Dialect
 from promptweave.output.tree import Syntax
-
-_TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,17 @@ class Compiled:
 
 def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
     """Compile a request. Raises CompilerError; paths are JSON pointers into the request."""
-    _check(request)
+    prepared = prepare(request)
+    try:
+        compiled = _compile_or_fall_back(prepared.request, template)
+    except CompilerError as error:
+        error.path = None if error.path is None else prepared.original(error.path)
+        raise
+    warnings = [replace(warning, path=prepared.original(warning.path)) for warning in compiled.warnings]
+    return replace(compiled, syntax=prepared.syntax(compiled.syntax), warnings=(*prepared.warnings, *warnings))
+
+
+def _compile_or_fall_back(request: ChatRequest, template: ChatTemplate) -> Compiled:
     found = profile(template)
     try:
         return _compile(request, template, found)
@@ -110,29 +117,6 @@ def marks_of(request: ChatRequest, template: ChatTemplate, pictures: Pictures) -
     """Return the marks of a request, including the template's text for an image when it appears in a message."""
     able = template_capabilities(template) if pictures else None
     return SpecialTokenMarks(template, request, (able.picture.written,) if able and able.picture else ())
-
-
-def _check(request: ChatRequest) -> None:
-    check_history(request.messages)
-    check_pictures(request)
-    if request.continue_final_message:
-        check_continuation(request)
-    names = dict[str, None]()
-    for place, tool in enumerate(request.tools):
-        name = tool.name
-        path = f"{tool.pointer(place)}/name"
-        if not _TOOL_NAME.fullmatch(name):
-            raise RequestError(f"invalid tool name {name!r}; use 1 to 64 characters of a-z, A-Z, 0-9, _ and -", path=path)
-        if name in names:
-            raise RequestError(f"duplicate tool name {name!r}; tool names must be unique", path=path)
-        names[name] = None
-    choice = request.tool_choice
-    for name in choice.names or ():
-        if name not in names:
-            there = f"available: {', '.join(names)}" if names else "the request has no tools"
-            raise RequestError(f"unknown tool {name!r}; {there}", path="/tool_choice")
-    if choice.required and not names:
-        raise RequestError("a tool call is required, but the request has no tools", path="/tool_choice")
 
 
 def _followed_by(segments: list[Segment], text: str) -> list[Segment]:

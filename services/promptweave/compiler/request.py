@@ -28,6 +28,17 @@ class ToolCall:
     id: str
     name: str
     arguments: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReference:
+    """A reference to a deferred tool, before the character at `place` of a content. `pointer` is its path in the request."""
+
+    place: int
+    name: str
+    namespace: str
+    pointer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +62,10 @@ class Message:
     tool_call_id: str | None = None
     reasoning_content: str | None = None
     pictures: tuple[Picture, ...] = ()
+    references: tuple[ToolReference, ...] = ()
+    """Deferred tools that are available from here on."""
+    tools: "tuple[Tool, ...]" = ()
+    """Tools that become available with this message."""
 
 
 class GrammarSyntax(Enum):
@@ -95,6 +110,11 @@ class Tool:
     """Its input is text. The model sees a function whose one argument is the string `input`."""
     grammar: TextGrammar | None = None
     """The grammar of a custom tool's input; None: any text."""
+    namespace: str = ""
+    defer_loading: bool = False
+    """Not available before a message refers to it."""
+    in_message: bool = False
+    """It became available later than the first turn: a message shows it, not the list of tools."""
 
     @cached_property
     def key(self) -> str:
@@ -125,12 +145,14 @@ class Tool:
 class ToolChoice:
     """Which tools may be called. `required`: at least one call and no text; `names`: only these (None: all).
 
-    `once`: a single call regardless of `parallel_tool_calls`, for example when a tool is named.
+    `once`: a single call regardless of `parallel_tool_calls`, for example when a tool is named. `namespace`: that of a
+    named tool.
     """
 
     required: bool = False
     names: tuple[str, ...] | None = None
     once: bool = False
+    namespace: str = ""
 
     @property
     def none(self) -> bool:

@@ -26,6 +26,7 @@ class CallHeader:
     id: str
     name: str
     custom: bool = False
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ class ParsedCall:
     arguments: str = ""
     custom: bool = False
     complete: bool = False
+    namespace: str = ""
 
 
 @dataclass
@@ -53,8 +54,8 @@ class ParsedMessage:
                     self.content = (self.content or "") + text
                 case ReasoningDelta(text):
                     self.reasoning_content = (self.reasoning_content or "") + text
-                case CallHeader(_, call_id, name, custom):
-                    self.tool_calls.append(ParsedCall(call_id, name, custom=custom))
+                case CallHeader(_, call_id, name, custom, namespace):
+                    self.tool_calls.append(ParsedCall(call_id, name, custom=custom, namespace=namespace))
                 case CallFragment(index, text):
                     self.tool_calls[index].arguments += text
                 case CallEnd(index):

@@ -183,11 +183,21 @@ def begins_with_grammar(node: Node) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolAlias:
+    """A tool that the model knows by another name than the caller: `alias` in the output, and the request's names."""
+
+    alias: str
+    name: str
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Syntax:
     """How to parse one output. `prefix` is already at the end of the prompt; the parser reads it first."""
 
     root: Node
     prefix: str = ""
+    aliases: tuple[ToolAlias, ...] = ()
 
 
 JSON_FIRST = '{["-0123456789tfn'

@@ -33,7 +33,14 @@ class SyntaxUnreadableError(ValueError):
 
 def syntax_to_wire(syntax: Syntax) -> output_pb2.OutputSyntax:
     """Convert a syntax to a message."""
-    return output_pb2.OutputSyntax(version=tree.VERSION, prefix=syntax.prefix, root=_node_to_wire(syntax.root))
+    return output_pb2.OutputSyntax(
+        version=tree.VERSION,
+        prefix=syntax.prefix,
+        root=_node_to_wire(syntax.root),
+        tool_aliases=[
+            output_pb2.ToolAlias(alias=alias.alias, name=alias.name, namespace=alias.namespace) for alias in syntax.aliases
+        ],
+    )
 
 
 def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
@@ -45,7 +52,8 @@ def syntax_from_wire(message: output_pb2.OutputSyntax) -> Syntax:
     try:
         root = _node_from_wire(message.root)
         check_calls(root)
-        return Syntax(root, message.prefix)
+        aliases = tuple(tree.ToolAlias(alias.alias, alias.name, alias.namespace) for alias in message.tool_aliases)
+        return Syntax(root, message.prefix, aliases)
     except KeyError as error:
         raise SyntaxUnreadableError(f"invalid output syntax: unknown number {error}") from None
     except ValueError as error:
@@ -59,8 +67,8 @@ def delta_to_wire(delta: Delta) -> output_pb2.OutputDelta:
             return output_pb2.OutputDelta(content=text)
         case ReasoningDelta(text):
             return output_pb2.OutputDelta(reasoning=text)
-        case CallHeader(index, call_id, name, custom):
-            header = output_pb2.ToolCallHeader(index=index, id=call_id, name=name, custom=custom)
+        case CallHeader(index, call_id, name, custom, namespace):
+            header = output_pb2.ToolCallHeader(index=index, id=call_id, name=name, custom=custom, namespace=namespace)
             return output_pb2.OutputDelta(tool_call=header)
         case CallFragment(index, text):
             return output_pb2.OutputDelta(tool_call_fragment=output_pb2.ToolCallFragment(index=index, text=text))
@@ -86,7 +94,7 @@ def message_to_wire(message: ParsedMessage, *, ended: bool, complete: bool) -> o
     """Convert a message. `ended`: the engine ended the turn by itself; `complete`: the output reached its syntax's end."""
     calls = []
     for call in message.tool_calls:
-        wire = chat_pb2.ToolCall(id=call.id)
+        wire = chat_pb2.ToolCall(id=call.id, namespace=call.namespace)
         if call.custom:
             wire.custom.name, wire.custom.input = call.name, call.arguments
         else:

@@ -1,12 +1,13 @@
 """The origin of a compiled prompt: which text came from the request, and which schema each grammar rule belongs to."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptweave.compiler.compile import Compiled, marks_of
 from promptweave.compiler.errors import CompilerError
 from promptweave.compiler.explain.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.messages.images import Pictures
+from promptweave.compiler.prepare import prepare
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.styles.registry import style_named
@@ -29,9 +30,15 @@ class Explanation:
 
 def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) -> Explanation:
     """Explain a request that was compiled for a template."""
+    prepared = prepare(request)
+    request = prepared.request
     tools = {style: tools_as_text(request.tools, style) if request.tools else "" for style in SchemaStyle}
     parts = _parts(request, template, compiled, tools[SchemaStyle.TYPESCRIPT])
-    return Explanation(tuple(parts), compiled.rule_sources(), tools)
+    return Explanation(
+        tuple(replace(part, path=prepared.original(part.path)) for part in parts),
+        {name: prepared.original(path) for name, path in compiled.rule_sources().items()},
+        tools,
+    )
 
 
 def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, signatures: str) -> list[PromptPart]:

@@ -18,8 +18,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from promptweave.compiler.errors import RequestError
-from promptweave.compiler.json_text import dumps, loads
+from promptweave.compiler.json_text import loads
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.tool_history import exchange, ids
 from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, joined, paragraphs, replaced
@@ -28,25 +27,7 @@ from promptweave.compiler.request import Message, Role
 from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
 from promptweave.compiler.warnings import CompileWarning
 
-__all__ = ["CompileWarning", "as_template_messages", "check_history", "normalize"]
-
-
-def check_history(messages: Sequence[Message]) -> None:
-    """Raise RequestError for an invalid history."""
-    if not messages:
-        raise RequestError("at least one message is required", path="/messages")
-    for place, message in enumerate(messages):
-        for number, call in enumerate(message.tool_calls):
-            path = f"/messages/{place}/tool_calls/{number}/function/arguments"
-            try:
-                arguments = loads(call.arguments)
-                dumps(arguments).encode()
-            except UnicodeEncodeError:
-                raise RequestError("arguments must not contain a lone surrogate", path=path) from None
-            except ValueError as error:
-                raise RequestError(f"arguments must be valid JSON: {error}", path=path) from None
-            if not isinstance(arguments, dict):
-                raise RequestError("arguments must be a JSON object", path=path)
+__all__ = ["CompileWarning", "as_template_messages", "normalize"]
 
 
 def normalize(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed:

@@ -69,8 +69,10 @@ class _RequestRenderer:
 
     @property
     def tools(self) -> Sequence[Tool]:
-        """The tools that the prompt shows."""
-        return () if self.request.tool_choice.none else self.request.tools
+        """The tools that the prompt shows at its beginning."""
+        if self.request.tool_choice.none:
+            return ()
+        return tuple(tool for tool in self.request.tools if not tool.in_message)
 
     @property
     def by_template(self) -> bool:

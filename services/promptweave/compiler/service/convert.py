@@ -4,6 +4,7 @@ Parts of the contract that this version does not support are rejected by name.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,7 @@ from promptweave.compiler.request import (
     Tool,
     ToolCall,
     ToolChoice,
+    ToolReference,
 )
 from promptweave.compiler.styles.custom_tools import input_arguments, input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
@@ -85,11 +87,13 @@ def _message(wire: chat_pb2.Message, path: str) -> Message:
     role = _ROLES.get(wire.role)
     if role is None:
         raise RequestError("role is required", path=f"{path}/role")
-    content, pictures = _content(wire, path)
+    content = _content(wire, path)
     return Message(
         role,
-        content=content if wire.content else None,
-        pictures=pictures,
+        content=content.text if wire.content else None,
+        pictures=tuple(content.pictures),
+        references=tuple(content.references),
+        tools=tuple(_tool(tool, f"{path}/tools/{place}") for place, tool in enumerate(wire.tools)),
         name=wire.name if wire.HasField("name") else None,
         tool_calls=tuple(_call(call, f"{path}/tool_calls/{place}") for place, call in enumerate(wire.tool_calls)),
         tool_call_id=wire.tool_call_id if wire.HasField("tool_call_id") else None,
@@ -97,19 +101,32 @@ def _message(wire: chat_pb2.Message, path: str) -> Message:
     )
 
 
-def _content(wire: chat_pb2.Message, path: str) -> tuple[str, tuple[Picture, ...]]:
-    """Return the text, and the images in it."""
-    text, pictures = "", list[Picture]()
+@dataclass
+class _Content:
+    """A message's text, and what is at positions in it."""
+
+    text: str = ""
+    pictures: list[Picture] = field(default_factory=list)
+    references: list[ToolReference] = field(default_factory=list)
+
+
+def _content(wire: chat_pb2.Message, path: str) -> _Content:
+    content = _Content()
     for place, part in enumerate(wire.content):
+        pointer = f"{path}/content/{place}"
         match part.WhichOneof("part"):
             case "text":
-                text += part.text
+                content.text += part.text
             case "image":
-                pointer = f"{path}/content/{place}/image"
-                pictures.append(Picture(len(text), part.image.data, part.image.mime_type, pointer))
+                image = Picture(len(content.text), part.image.data, part.image.mime_type, f"{pointer}/image")
+                content.pictures.append(image)
+            case "tool_reference":
+                tool = part.tool_reference
+                pointer += "/tool_reference"
+                content.references.append(ToolReference(len(content.text), tool.name, tool.namespace, pointer))
             case _:
-                raise RequestError("a content part must be text or an image", path=f"{path}/content/{place}")
-    return text, tuple(pictures)
+                raise RequestError("a content part must be text, an image or a tool reference", path=pointer)
+    return content
 
 
 def _call(wire: chat_pb2.ToolCall, path: str) -> ToolCall:
@@ -117,8 +134,8 @@ def _call(wire: chat_pb2.ToolCall, path: str) -> ToolCall:
     if kind is None:
         raise RequestError("a tool call must be a function call or a custom tool call", path=path)
     if kind == "custom":
-        return ToolCall(wire.id, wire.custom.name, input_arguments(wire.custom.input))
-    return ToolCall(wire.id, wire.function.name, wire.function.arguments)
+        return ToolCall(wire.id, wire.custom.name, input_arguments(wire.custom.input), wire.namespace)
+    return ToolCall(wire.id, wire.function.name, wire.function.arguments, wire.namespace)
 
 
 def _tool(wire: chat_pb2.Tool, path: str) -> Tool:
@@ -139,12 +156,20 @@ def _new_tool(wire: chat_pb2.Tool, path: str) -> Tool:
     if kind == "custom":
         custom = wire.custom
         grammar = _text_grammar(custom.grammar, f"{path}/custom/grammar") if custom.HasField("grammar") else None
-        return Tool(custom.name, custom.description, input_parameters(grammar), custom=True, grammar=grammar)
+        tool = Tool(custom.name, custom.description, input_parameters(grammar), custom=True, grammar=grammar)
+        return replace(tool, namespace=wire.namespace, defer_loading=wire.defer_loading)
     function = wire.function
+    tool = Tool(
+        function.name,
+        function.description,
+        strict=function.strict,
+        namespace=wire.namespace,
+        defer_loading=wire.defer_loading,
+    )
     if not function.HasField("parameters"):
-        return Tool(function.name, function.description, strict=function.strict)
+        return tool
     try:
-        return Tool(function.name, function.description, load_schema(function.parameters), function.strict)
+        return replace(tool, parameters=load_schema(function.parameters))
     except SchemaError as error:
         raise error.below(f"{path}/function/parameters") from None
 
@@ -160,7 +185,7 @@ def _tool_choice(wire: chat_pb2.ToolChoice) -> ToolChoice:
         case "required":
             return ToolChoice(required=True)
         case "named":
-            return ToolChoice(required=True, names=(wire.named.name,), once=True)
+            return ToolChoice(required=True, names=(wire.named.name,), once=True, namespace=wire.named.namespace)
         case "allowed":
             if not wire.allowed.names:
                 raise RequestError(

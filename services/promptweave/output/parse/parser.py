@@ -56,7 +56,7 @@ class OutputParser:
     def __init__(self, syntax: Syntax, *, new_id: Callable[[], str] = new_call_id) -> None:
         self._syntax = syntax
         self._deltas: list[Delta] = []
-        self._calls = Calls(self._put, new_id)
+        self._calls = Calls(self._put, new_id, syntax.aliases)
         # Text before `_place` has been read, and is dropped on the next feed.
         self._buffer = ""
         self._place = 0

@@ -1,10 +1,10 @@
 """Convert the text of regions into deltas."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta
-from promptweave.output.tree import Region
+from promptweave.output.tree import Region, ToolAlias
 
 CALL_PARTS = {
     Region.TOOL_NAME,
@@ -24,9 +24,10 @@ def new_call_id() -> str:
 class Calls:
     """The tool calls of a message, read incrementally. `put` receives their deltas."""
 
-    def __init__(self, put: Callable[[Delta], None], new_id: Callable[[], str]) -> None:
+    def __init__(self, put: Callable[[Delta], None], new_id: Callable[[], str], aliases: Iterable[ToolAlias] = ()) -> None:
         self._put = put
         self._new_id = new_id
+        self._aliases = {alias.alias: alias for alias in aliases}
         self._index = -1
         self._given: set[str] = set()
         self._reset()
@@ -48,9 +49,13 @@ class Calls:
         self._put(CallEnd(self._index))
 
     def take_back(self) -> str:
-        """Discard the call, none of whose deltas were emitted; return its name."""
+        """Discard the call, none of whose deltas were emitted; return the tool's name in the request."""
         self._index -= 1
-        return self._name
+        return self._tool.name
+
+    @property
+    def _tool(self) -> ToolAlias:
+        return self._aliases.get(self._name) or ToolAlias(self._name, self._name)
 
     @property
     def name(self) -> str:
@@ -79,7 +84,8 @@ class Calls:
             # A model that generates ids may repeat one, and results would be ambiguous.
             call_id = self._id if self._id and self._id not in self._given else self._new_id()
             self._given.add(call_id)
-            self._put(CallHeader(self._index, call_id, self._name, self._custom))
+            tool = self._tool
+            self._put(CallHeader(self._index, call_id, tool.name, self._custom, tool.namespace))
             if self._waiting:
                 self._put(CallFragment(self._index, self._waiting))
 

@@ -1,0 +1,55 @@
+"""The first pass: makes calls well-formed, and tools those that may be called, with the names that the model sees."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from promptweave.compiler.errors import RequestError
+from promptweave.compiler.identity_key import IdentityKey
+from promptweave.compiler.messages.broken_calls import repair_calls
+from promptweave.compiler.messages.images import check_pictures
+from promptweave.compiler.messages.prefill import check_continuation
+from promptweave.compiler.request import ChatRequest
+from promptweave.compiler.tools.loading import load_tools
+from promptweave.compiler.warnings import CompileWarning
+from promptweave.output.tree import Syntax, ToolAlias
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRequest:
+    """A request for the other passes, and what leads back to the original one."""
+
+    request: ChatRequest
+    aliases: tuple[ToolAlias, ...]
+    warnings: tuple[CompileWarning, ...]
+    pointers: Mapping[str, Sequence[str]]
+    """JSON pointers in the original request, by index: of `messages` and of `tools`."""
+
+    def original(self, path: str) -> str:
+        """Return the position in the original request of a position in `request`."""
+        match path.split("/", 3):
+            case ["", kind, index, *rest] if kind in self.pointers:
+                return "/".join([self.pointers[kind][int(index)], *rest])
+        return path
+
+    def syntax(self, syntax: Syntax) -> Syntax:
+        """Return the syntax whose parser returns the original names of tools."""
+        return _with_aliases(IdentityKey(syntax), self.aliases) if self.aliases else syntax
+
+
+def prepare(request: ChatRequest) -> PreparedRequest:
+    """Return the request for the other passes. Raises RequestError and UnsupportedError with the original positions."""
+    if not request.messages:
+        raise RequestError("at least one message is required", path="/messages")
+    check_pictures(request)
+    if request.continue_final_message:
+        check_continuation(request)
+    request, repairs = repair_calls(request)
+    loaded = load_tools(request)
+    return PreparedRequest(loaded.request, loaded.aliases, (*repairs, *loaded.warnings), loaded.pointers)
+
+
+@lru_cache(maxsize=256)
+def _with_aliases(syntax: IdentityKey[Syntax], aliases: tuple[ToolAlias, ...]) -> Syntax:
+    """Return one syntax for all requests with the same plan: it is cached by its identity."""
+    return Syntax(syntax.value.root, syntax.value.prefix, aliases)
