@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from promptweave.compiler.compile import Compiled, compile_prompt
-from promptweave.compiler.request import ToolCall, ChatRequest, Message, Role, Tool
+from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolCall
 from promptweave.compiler.template.chat_template import ChatTemplate
 
 HERE = Path(__file__).parent

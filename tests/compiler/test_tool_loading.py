@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError, SchemaError
 from promptweave.compiler.explain.explain import explain
-from promptweave.compiler.request import ToolCall, ChatRequest, Message, Role, Tool, ToolChoice, ToolReference
+from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolCall, ToolChoice, ToolReference
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.tools.aliases import MAX_NAME_LENGTH, aliases_of
 from promptweave.output.message import ParsedCall, ParsedMessage

@@ -22,6 +22,7 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import to_param
 from promptweave.facade.openai.chat.body import read_chat_body
 from promptweave.facade.openai.chat.legacy_functions import with_tools
+from promptweave.facade.openai.chat.messages_to_grpc import check_pictures
 from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
@@ -29,7 +30,7 @@ from promptweave.facade.openai.responses.items import kept_item
 from promptweave.facade.openai.responses.to_chat import to_chat as from_response_request
 from promptweave.inference.generation.message import check
 from promptweave.inference.service.generate_request import request_from_wire
-from promptweave.v1 import output_pb2
+from promptweave.v1 import inference_pb2, output_pb2
 
 JsonObject = dict[str, Any]
 Fault = Callable[[JsonObject, int], str]
@@ -44,12 +45,13 @@ REMOTE = "https://example.org/a.png"
 DAMAGED = "data:image/png;base64,AAAA"
 
 
-def refusal(asked: Translation) -> PromptweaveError | None:
-    """Return the error of a request, if it has one."""
+def refusal(asked: Translation, *, images: bool = True) -> PromptweaveError | None:
+    """Return the error of a request, if it has one. `images`: whether the model accepts images."""
     try:
         compile_request, compile_places = to_compile_request(asked)
         generate_request, places = to_generate_request(asked)
         with error_paths(compile_places.original):
+            check_pictures(compile_request, inference_pb2.ModelInfo(id="m", images=images))
             compile_prompt(chat_request_from_wire(compile_request), TEMPLATE)
         text = output_pb2.OutputNode(text=output_pb2.TextNode(kind=output_pb2.REGION_KIND_CONTENT, may_end=True))
         generate_request.prompt.version = generate_request.prompt.syntax.version = 1
@@ -156,10 +158,10 @@ def user(*content: JsonObject) -> JsonObject:
     return {"role": "user", "content": [*content]}
 
 
-def chat_image(url: str) -> Fault:
+def chat_image(url: str, inside: str = ".image_url.url") -> Fault:
     def fault(body: JsonObject, at: int) -> str:
         image = {"type": "image_url", "image_url": {"url": url}}
-        return f"messages[{put(body, 'messages', at, user(text('see'), image))}].content[1].image_url.url"
+        return f"messages[{put(body, 'messages', at, user(text('see'), image))}].content[1]{inside}"
 
     return fault
 
@@ -254,6 +256,7 @@ OF_CHAT: Mapping[str, Fault] = {
     "logprobs": fields("top_logprobs", top_logprobs=1),
     "image-remote": chat_image(REMOTE),
     "image-damaged": chat_image(DAMAGED),
+    "unaccepted-image": chat_image(DAMAGED, ""),
     "part": chat_unknown_part,
 }
 
@@ -306,7 +309,7 @@ def response_call(arguments: str) -> JsonObject:
 def message(role: str, block: JsonObject, inside: str) -> Fault:
     def fault(body: JsonObject, at: int) -> str:
         at = put(body, "messages", at, {"role": role, "content": [text("so"), block]}, user(text("and?")))
-        return f"messages[{at}].content[1].{inside}"
+        return f"messages[{at}].content[1].{inside}".removesuffix(".")
 
     return fault
 
@@ -334,6 +337,7 @@ FAULTS: Mapping[str, Mapping[str, Fault]] = {
         "format-gbnf": fields("text.format.grammar", text={"format": {"type": "grammar", "grammar": "root ::= <a>"}}),
         "image-remote": response_item(response_image(REMOTE), "content[1].image_url"),
         "image-damaged": response_item(response_image(DAMAGED), "content[1].image_url"),
+        "unaccepted-image": response_item(response_image(DAMAGED), "content[1]"),
         "part": response_item(user(text("see", "input_text"), {"type": "input_audio"}), "content[1]"),
         "item": response_item({"type": "mcp_call"}, "type"),
         "arguments-cut": response_item(response_call("{"), "arguments"),
@@ -354,6 +358,7 @@ FAULTS: Mapping[str, Mapping[str, Fault]] = {
         "format-without-schema": fields("output_config.format.schema", output_config={"format": json_schema()}),
         "image-remote": message("user", image_block(REMOTE), "source"),
         "image-damaged": message("user", image_block(DAMAGED), "source"),
+        "unaccepted-image": message("user", image_block(DAMAGED), ""),
         "image-of-a-result": message(
             "user",
             {"type": "tool_result", "tool_use_id": "1", "content": [text("see"), image_block(DAMAGED)]},
@@ -415,7 +420,7 @@ def test_the_error_names_the_position_of_the_fault(wire: str, kind: str, data: s
     body = data.draw(requests(wire))
     position = FAULTS[wire][kind](body, data.draw(st.integers(0, 8)))
     try:
-        error = refusal(WIRES[wire][0](body))
+        error = refusal(WIRES[wire][0](body), images=not kind.startswith("unaccepted"))
     except PromptweaveError as refused:
         error = refused
     assert error is not None

@@ -1,0 +1,16 @@
+"""Fields of completions, which continue a text."""
+
+from collections.abc import Sequence
+
+from promptweave.facade.policy import llama_cpp
+from promptweave.facade.policy.chat import NO_PADDING
+from promptweave.facade.policy.rules import FieldRule, refused
+
+FIELDS: Sequence[FieldRule] = (
+    refused("suffix", "only text after the prompt is generated; there is no fill-in-the-middle"),
+    refused("grammar", "use chat completions instead"),
+    refused("response_format", "use chat completions instead", ({}, {"type": "text"})),
+    *(refused(name, "only available in chat completions", ([],)) for name in ("messages", "tools", "functions")),
+    NO_PADDING,
+    *llama_cpp.FIELDS,
+)

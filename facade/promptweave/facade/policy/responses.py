@@ -1,0 +1,69 @@
+"""Fields of the Responses API, in addition to those of chat completions; and its types of tools and items."""
+
+from collections.abc import Mapping, Sequence
+
+from promptweave.facade.policy.chat import HOUSEKEEPING as CHAT_HOUSEKEEPING
+from promptweave.facade.policy.chat import NO_MODERATION, NO_PADDING, ONE_TIER
+from promptweave.facade.policy.rules import Decision, FieldRule, TypeRule, left_out, refused
+
+_DIRECT = "only the model calls tools, not code that it runs"
+
+FIELDS: Sequence[FieldRule] = (
+    refused("prompt", "prompts are not stored; send instructions and input instead"),
+    left_out("context_management", "a conversation that exceeds the context is rejected"),
+    NO_MODERATION,
+    ONE_TIER,
+    NO_PADDING,
+    left_out("text.verbosity", "only 'medium' is available; request the length in the input instead", ("medium",)),
+    left_out("reasoning.context", "the chat template selects which earlier reasoning is in the prompt", ("auto",)),
+    left_out("reasoning.mode", "the only reasoning mode is 'standard'", ("standard",)),
+    left_out("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
+    left_out("input[].caller", _DIRECT, ({"type": "direct"},)),
+    left_out("image", "images are not generated"),
+    refused("n", "a response contains a single answer", (1,)),
+    *(
+        refused(name, f"a chat completions field; use {here!r} instead", ())
+        for name, here in {
+            "messages": "input",
+            "functions": "tools",
+            "function_call": "tool_choice",
+            "max_tokens": "max_output_tokens",
+            "max_completion_tokens": "max_output_tokens",
+            "response_format": "text.format",
+            "reasoning_effort": "reasoning.effort",
+            "verbosity": "text.verbosity",
+            "logprobs": "top_logprobs",
+        }.items()
+    ),
+)
+
+HOUSEKEEPING = CHAT_HOUSEKEEPING | {"background_options", "client_metadata"}
+
+_HOSTED = "the server has no such tool; provide a function instead"
+
+TOOLS: Mapping[str, TypeRule] = {
+    **dict.fromkeys(
+        (
+            *("web_search", "web_search_preview", "file_search", "image_generation", "code_interpreter", "mcp"),
+            *("computer", "computer_use", "computer_use_preview", "programmatic_tool_calling"),
+        ),
+        TypeRule(Decision.LEFT_OUT, _HOSTED),
+    ),
+    **dict.fromkeys(
+        ("local_shell", "shell", "apply_patch"),
+        TypeRule(Decision.LEFT_OUT, "only models that were trained for it know this tool; provide a function instead"),
+    ),
+}
+"""Types of tools that are not served. A version, such as `_2025_08_26`, may follow. Other types are left out, too."""
+
+ITEMS: Mapping[str, TypeRule] = {
+    **dict.fromkeys(
+        (
+            *("web_search_call", "file_search_call", "image_generation_call", "code_interpreter_call"),
+            *("computer_call", "computer_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
+            *("compaction", "compaction_trigger", "configuration_update", "program", "program_output"),
+        ),
+        TypeRule(Decision.LEFT_OUT, "it has no text that the model could read"),
+    ),
+}
+"""Types of items that are left out of the conversation. Other types that are not served become text."""
