@@ -145,7 +145,7 @@ class _FastForward:
             before, current = current, current.read(chunk, self._model_info, self._vocabulary)
             if before.message.pending:
                 chunks.append(Chunk(before.message.pending, current.message.counts))
-            # A chunk that only ends a round is none of the message.
+            # A chunk that only ends a round is not one of the message's.
             if not current.continues:
                 chunks.append(replace(chunk, text=current.text[len(before.text) :], counts=current.total))
         return current, chunks
@@ -179,7 +179,7 @@ class _FastForward:
         """Return the message with the text and the tokens of a round."""
         ids = [*last.message.ids]
         # The stop string is missing if the token that contains it was not reported.
-        for token in (*last.tokens, *([last.missing] if last.missing else [])):
+        for token in [*last.tokens, last.missing] if last.missing else last.tokens:
             ids += [token] if isinstance(token, int) else await inner_tokens(self._client, self._model_info, token)
         return Message(
             follow(last.following, last.missing),
