@@ -11,16 +11,13 @@ from pydantic import BaseModel
 from promptweave.facade.anthropic.body import MessagesBody
 from promptweave.facade.anthropic.to_chat import to_chat as from_messages
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.bodies.unsupported import (
-    CHAT,
-    COMPLETIONS,
-    EMBEDDINGS,
-    MESSAGES,
-    NOTHING,
-    RESPONSES,
-    UnsupportedParam,
-)
 from promptweave.facade.errors import RequestError, UnsupportedError, to_param
+from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.policy import chat, embeddings
+from promptweave.facade.policy import completions as completions_policy
+from promptweave.facade.policy import messages as messages_policy
+from promptweave.facade.policy import responses as responses_policy
+from promptweave.facade.policy.rules import NOTHING, Decision, FieldRule
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_compile_request
 from promptweave.facade.openai.completions.body import CompletionBody

@@ -12,9 +12,10 @@ from promptweave.facade.anthropic.conversation import BlockConversation
 from promptweave.facade.anthropic.tools import tool_choice_to_chat, tools_to_chat
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.source_map import Origin
-from promptweave.facade.bodies.unsupported import MESSAGES, refuse_unserved
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.translated import Notes, Translation
+from promptweave.facade.policy import messages
+from promptweave.facade.policy.rules import apply_field_rules
 from promptweave.v1 import inference_pb2
 
 _AS_IN_CHAT = (
@@ -36,8 +37,8 @@ _ORIGINS: Mapping[str, str] = {
 
 def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
     """Return the chat request. Raises RequestError and UnsupportedError."""
-    refuse_unserved(raw, MESSAGES)
     notes = Notes()
+    apply_field_rules(raw, messages.FIELDS, notes.warn)
     chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
     conversation = BlockConversation(notes)
     conversation.system(body.system)
@@ -57,7 +58,7 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
         chat["max_completion_tokens"], chat["stop"] = body.max_tokens, body.stop_sequences
     for made, given in _ORIGINS.items():
         notes.places.add(made, Origin(given))
-    return Translation(read_body(ChatBody, chat), notes.places, notes.warnings)
+    return notes.translation(read_body(ChatBody, chat))
 
 
 def _reasoning(body: CountBody) -> JsonObject:

@@ -10,19 +10,20 @@ from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
-from promptweave.facade.openai.chat.translated import Translation
+from promptweave.facade.openai.chat.translated import Notes, Translation
 
 Part = TypeVar("Part", ChatCompletion, ChatCompletionChunk)
 
 
 def with_tools(body: ChatBody) -> Translation:
     """Return the request with tools alone. Raises RequestError."""
-    places = SourceMap()
+    notes = Notes()
+    places = notes.places
     messages = _messages(body.messages, places)
     if not body.functions:
         if body.function_call not in (None, "none", "auto"):
             raise RequestError("function_call requires functions; use tool_choice with tools", path="/function_call")
-        return Translation(body.model_copy(update={"messages": messages}), places)
+        return notes.translation(body.model_copy(update={"messages": messages}))
     for name in ("tools", "tool_choice"):
         if getattr(body, name):
             raise RequestError(f"{name} cannot be combined with functions (deprecated); send tools only", path=f"/{name}")
@@ -36,7 +37,7 @@ def with_tools(body: ChatBody) -> Translation:
         "tool_choice": ToolChoiceObject(type="function", function=choice) if isinstance(choice, Named) else choice,
         "parallel_tool_calls": False,
     }
-    return Translation(body.model_copy(update={"messages": messages, **tools}), places)
+    return notes.translation(body.model_copy(update={"messages": messages, **tools}))
 
 
 def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:

@@ -8,7 +8,6 @@ from typing import Any
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin, SourceMap
-from promptweave.facade.bodies.unsupported import CHAT, refuse_unserved
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, read_chat_body
 from promptweave.facade.openai.chat.format_to_grpc import format_to_grpc
@@ -44,7 +43,6 @@ def to_compile_request(asked: Translation) -> tuple[prompt_compiler_pb2.CompileR
     """
     places = SourceMap(asked.places)
     with error_paths(asked.places.original):
-        refuse_unserved(asked.body, CHAT)
         return _compile_request(asked.body, places), places
 
 

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from promptweave.common.json_object import JsonObject
+from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.body import ChatBody
+from promptweave.facade.policy import chat
+from promptweave.facade.policy.rules import apply_field_rules
 from promptweave.v1 import prompt_compiler_pb2
 
 
@@ -19,6 +22,16 @@ class Notes:
     def warn(self, code: str, path: str, message: str) -> None:
         """Add a warning about a part of the request that is not applied. `path`: its position in that request."""
         self.warnings.append(prompt_compiler_pb2.Warning(code=code, path=path, message=message))
+
+    def translation(self, body: ChatBody) -> "Translation":
+        """Return the finished translation. Raises UnsupportedError for fields of chat completions that are refused."""
+
+        def warn(code: str, path: str, message: str) -> None:
+            self.warn(code, self.places.original(path), message)
+
+        with error_paths(self.places.original):
+            apply_field_rules(body, chat.FIELDS, warn)
+        return Translation(body, self.places, self.warnings)
 
 
 class ChatTools:

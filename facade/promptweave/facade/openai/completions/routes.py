@@ -19,7 +19,6 @@ from promptweave.facade.backend.models import ResolvedModel
 from promptweave.facade.bodies.error_paths import at_path, error_paths
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.bodies.text_or_tokens import as_list
-from promptweave.facade.bodies.unsupported import COMPLETIONS, refuse_unserved
 from promptweave.facade.errors import ErrorResponse, RequestError, UnsupportedError
 from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
@@ -28,10 +27,13 @@ from promptweave.facade.http.request import options_of, request_id
 from promptweave.facade.http.router import ApiRouter, streamed
 from promptweave.facade.openai.chat.from_grpc import usage_object
 from promptweave.facade.openai.chat.pipeline import GenerateStream
+from promptweave.facade.openai.chat.translated import Notes
 from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.completions.logprobs import TextLogprobs
 from promptweave.facade.openai.completions.objects import PlainChoice, PlainCompletion, PlainLogprobs
 from promptweave.facade.openai.sampling import sampling_of
+from promptweave.facade.policy import completions as policy
+from promptweave.facade.policy.rules import apply_field_rules
 from promptweave.facade.telemetry.gen_ai_spans import Operation
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
@@ -111,7 +113,7 @@ async def create_completion(request: Request, body: CompletionBody) -> Response:
 
 def check_served(body: CompletionBody) -> None:
     """Refuse unsupported fields. Raises UnsupportedError."""
-    refuse_unserved(body, COMPLETIONS)
+    apply_field_rules(body, policy.FIELDS, Notes().warn)
     if body.echo and body.logprobs is not None:
         raise UnsupportedError("logprobs cannot be combined with echo: prompt tokens have no logprobs", path="/logprobs")
     if body.best_of not in (None, body.n):

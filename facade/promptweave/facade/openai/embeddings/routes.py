@@ -10,12 +10,14 @@ from fastapi.responses import JSONResponse
 from promptweave.facade.backend.lookup import model_of
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.text_or_tokens import as_list, is_several
-from promptweave.facade.bodies.unsupported import EMBEDDINGS, refuse_unserved
 from promptweave.facade.errors import RequestError
 from promptweave.facade.http.request import options_of
 from promptweave.facade.http.router import ApiRouter
+from promptweave.facade.openai.chat.translated import Notes
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody, RerankBody
 from promptweave.facade.openai.embeddings.objects import EmbeddingList, RankedDocument, Ranking
+from promptweave.facade.policy import embeddings as policy
+from promptweave.facade.policy.rules import apply_field_rules
 from promptweave.v1 import inference_pb2
 
 _MAX_INPUTS = 2048
@@ -27,7 +29,7 @@ router = ApiRouter()
 @router.post("/v1/embeddings", response_model=EmbeddingList, summary="Create embeddings (OpenAI)")
 async def create_embeddings(request: Request, body: EmbeddingsBody) -> JSONResponse:
     """Return the vector of each input. The service must have an embedding model."""
-    refuse_unserved(body, EMBEDDINGS)
+    apply_field_rules(body, policy.FIELDS, Notes().warn)
     embed = inference_pb2.EmbedRequest(inputs=inputs_of(body), dimensions=body.dimensions)
     with error_paths(lambda path: _place(path, body)):
         model = await model_of(request, body.model, inference_pb2.MODEL_ROLE_EMBEDDING)

@@ -14,7 +14,6 @@ from promptweave.facade.openai.responses.event_objects import ResponseEvent
 from promptweave.facade.openai.responses.objects import DeletedResponse, ItemList, ResponseObject
 from promptweave.facade.openai.responses.pages import MAX_LISTED, page_of
 from promptweave.facade.openai.responses.stored import not_found, owner_of, responses_of
-from promptweave.facade.openai.responses.to_chat import check_served
 
 router = ApiRouter()
 
@@ -29,7 +28,6 @@ ResponseId = Annotated[str, Path(description="The id of a response")]
 )
 async def create_response(request: Request, body: ResponsesBody, raw: RawBody) -> Response:
     """Create a response, complete or as a stream."""
-    check_served(body)
     return await CreateResponse(request).create(raw, body)
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.source_map import Origin
-from promptweave.facade.bodies.unsupported import RESPONSES, refuse_unserved
-from promptweave.facade.errors import UnsupportedError
 from promptweave.facade.openai.chat.body import ChatBody
 from promptweave.facade.openai.chat.translated import Notes, Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.conversation import ItemConversation
 from promptweave.facade.openai.responses.tools import tool_choice_to_chat, tools_to_chat
+from promptweave.facade.policy import responses
+from promptweave.facade.policy.rules import apply_field_rules
 
 _AS_IN_CHAT = ("model", "parallel_tool_calls", "prompt_cache_key", "temperature", "top_p")
 """OpenAI's fields that are the same in both."""
@@ -38,17 +38,18 @@ _ORIGINS: Mapping[str, Origin] = {
 """Fields of the chat request that have another name in the request for a response."""
 
 
-def check_served(body: ResponsesBody) -> None:
-    """Refuse unsupported fields by name. Raises UnsupportedError."""
-    refuse_unserved(body, RESPONSES)
+def check_served(body: ResponsesBody, notes: Notes) -> None:
+    """Warn of fields that are left out. Raises UnsupportedError for those that are refused."""
+    apply_field_rules(body, responses.FIELDS, notes.warn)
     for place, name in enumerate(body.include):
         if name not in _INCLUDED:
-            raise UnsupportedError(f"{name!r} is not a supported value of include; remove it", path=f"/include/{place}")
+            notes.warn("not_applied", f"/include/{place}", f"{name!r} is not a supported value of include")
 
 
 def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonObject]) -> Translation:
     """Return the chat request. `history` holds the items before the input. Raises RequestError and UnsupportedError."""
     notes = Notes()
+    check_served(body, notes)
     # Fields that OpenAI's description lacks are promptweave's or the engine's: chat completions check them.
     chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
     chat["messages"] = _messages(body, history, notes)
@@ -65,7 +66,7 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     for made, origin in _ORIGINS.items():
         notes.places.add(made, origin)
     _warn_of_unapplied(body, history, notes)
-    return Translation(read_body(ChatBody, chat), notes.places, notes.warnings)
+    return notes.translation(read_body(ChatBody, chat))
 
 
 def _messages(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) -> list[JsonObject]:
