@@ -17,6 +17,7 @@ import pytest
 from promptweave.demo.model import write_demo_model
 from promptweave.errors import Code
 from promptweave.inference.engine.llama_server import Supervisor
+from promptweave.inference.sessions.store import SavedSession, SessionFiles
 from promptweave.rpc.client_errors import from_rpc_error
 from promptweave.rpc.status import RemoteError
 from promptweave.v1 import inference_pb2 as pb
@@ -288,6 +289,27 @@ async def test_a_parent_that_is_written_meanwhile_stays_whole(stub: InferenceSer
         for found in await asyncio.gather(answer(stub, speak(words, "a")), *(answer(stub, each) for each in branches)):
             assert evaluated(found) <= 60
         await stub.RestoreSession(pb.RestoreSessionRequest(id="a"))
+
+
+async def test_a_parent_that_is_replaced_while_it_is_read_is_read_to_its_end(
+    stub: InferenceServiceStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await answer(stub, speak(LONG, "a"))
+    check = SessionFiles.check
+    replaced_files = []
+
+    def replaced(files: SessionFiles, session: SavedSession) -> None:
+        check(files, session)
+        replaced_files.append(files.find("a").file)
+        files.drop_file(replaced_files[0])  # As the session's own message does that is saved now.
+
+    monkeypatch.setattr(SessionFiles, "check", replaced)
+    # The other slots hold something else, so that the state is read.
+    for name in ("x", "y"):
+        await answer(stub, request(program(text(name + LONG), gbnf='root ::= "yes"')))
+    branch = await answer(stub, speak(LONG + "yes more", "b", parent_session_id="a"))
+    assert len(replaced_files) == 1
+    assert evaluated(branch) <= 10
 
 
 async def test_restoring_and_writing_at_the_same_time_wait_for_each_other_in_turn(demo_model: Path, tmp_path: Path) -> None:

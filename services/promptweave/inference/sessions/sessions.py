@@ -212,10 +212,30 @@ class Sessions:
         return await self._on_disk(lambda: self._files.find(session_id))
 
     async def _restore(self, saved: SavedSession, slot: Slot) -> None:
-        await self._on_disk(lambda: self._files.check(saved))
-        self._residents.pop(slot.id, None)
+        """Load a state into a slot. Raises SessionUnusableError."""
+        held = await self._hold(saved)
         try:
-            await self._client.restore_slot(slot.id, saved.file)
+            await self._on_disk(lambda: self._files.check(held))
+            self._residents.pop(slot.id, None)
+            await self._load(saved, held.file, slot)
+        finally:
+            await self._on_disk(lambda: self._files.drop_file(held.file))
+        self._residents[slot.id] = (saved.id, slot.task)
+        await self._on_disk(lambda: self._files.touch(saved))
+
+    async def _hold(self, saved: SavedSession) -> SavedSession:
+        """Return the session with a state that stays. A message of the session itself may have replaced the one found."""
+        try:
+            return await self._on_disk(lambda: self._files.hold(saved))
+        except SessionUnusableError:
+            found = await self._find(saved.id)
+            if found.file == saved.file:
+                raise
+            return await self._on_disk(lambda: self._files.hold(found))
+
+    async def _load(self, saved: SavedSession, file: str, slot: Slot) -> None:
+        try:
+            await self._client.restore_slot(slot.id, file)
         except RequestError as error:
             raise SessionUnusableError(f"the engine cannot load the session {saved.id!r}: {error.message}") from None
         except EngineAwayError:
@@ -224,8 +244,6 @@ class Sessions:
             # Loading may have crashed it, and would again for each message.
             await self._on_disk(lambda: self._files.disown(saved))
             raise
-        self._residents[slot.id] = (saved.id, slot.task)
-        await self._on_disk(lambda: self._files.touch(saved))
 
     async def _on_disk(self, work: Callable[[], Result]) -> Result:
         try:

@@ -82,6 +82,24 @@ class SessionFiles:
         if digest != session.sha256:
             raise SessionUnusableError(f"the file of the session {session.id!r} is corrupted")
 
+    def hold(self, session: SavedSession) -> SavedSession:
+        """Return the session with a second name for its state, which stays when another message replaces the session.
+
+        The caller drops that file. Raises SessionUnusableError if the state no longer exists, and OSError.
+        """
+        file = self.new_file(session.id)
+        self._link(session, file)
+        return replace(session, file=file)
+
+    def _link(self, session: SavedSession, file: str) -> None:
+        """Give a state another name. State files are never modified, so a link suffices."""
+        try:
+            os.link(self.folder / session.file, self.folder / file)
+        except FileNotFoundError:
+            raise SessionUnusableError(f"the file of the session {session.id!r} no longer exists") from None
+        except OSError:  # A file system without links.
+            shutil.copyfile(self.folder / session.file, self.folder / file)
+
     def new_file(self, session_id: str) -> str:
         """Return the name of a file for the engine to save into. Raises OSError if it cannot be created."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)  # It may have been removed.
@@ -120,21 +138,13 @@ class SessionFiles:
         self.drop_file(session.file)
 
     def fork(self, parent_id: str, session_id: str) -> SavedSession:
-        """Create a session as a copy of another. State files are never modified, so a link to the same file suffices.
-
-        Raises SessionNotFoundError and OSError.
-        """
+        """Create a session as a copy of another. Raises SessionNotFoundError and OSError."""
         parent = self.find(parent_id)
         file = self.new_file(session_id)
         old = _read(self._note(session_id))
         forked = replace(parent, id=session_id, parent_id=parent_id, file=file, last_used=time.time())
         try:
-            try:
-                os.link(self.folder / parent.file, self.folder / file)
-            except FileNotFoundError:
-                raise SessionUnusableError(f"the file of the session {parent_id!r} no longer exists") from None
-            except OSError:  # A file system without links.
-                shutil.copyfile(self.folder / parent.file, self.folder / file)
+            self._link(parent, file)
             self._write(forked)
         except OSError:
             self.drop_file(file)
