@@ -100,14 +100,14 @@ class SideEngines:
         """
         was_ready = False
 
-        async def hear(ready: bool) -> None:
+        async def on_engine_ready(ready: bool) -> None:
             nonlocal was_ready
             was_ready = was_ready or ready
             await on_ready(ready)
 
         while True:
             try:
-                await self.engines[role].run(hear)
+                await self.engines[role].run(on_engine_ready)
             except StartError as error:
                 if not was_ready:
                     raise StartError(f"--{role.value}-model: {error}") from None

@@ -65,7 +65,7 @@ class LlamaServer:
                 args=options.engine_args,
                 pooling=options.pooling,
             )
-            yield Launch(order.to_line(), self._life(socket, api_key))
+            yield Launch(order.to_line(), self._run(socket, api_key))
 
     def log(self) -> EngineLog:
         """Return the log of one run; its lines have levels."""
@@ -83,7 +83,7 @@ class LlamaServer:
         )
 
     @asynccontextmanager
-    async def _life(self, socket: str, api_key: str) -> AsyncIterator["_ProcessRun"]:
+    async def _run(self, socket: str, api_key: str) -> AsyncIterator["_ProcessRun"]:
         async with EngineClient("http://engine", api_key=api_key, socket=socket) as client:
             yield _ProcessRun(self, client)
 
@@ -121,24 +121,24 @@ class _ProcessRun:
     def __init__(self, server: LlamaServer, client: EngineClient) -> None:
         self._server = server
         self._client = client
-        self._met: ReadyEngine | None = None
+        self._ready: ReadyEngine | None = None
 
     async def healthy(self) -> bool:
         return await self._client.healthy()
 
     async def handshake(self) -> ReadyEngine:
-        self._met = await self._server.handshake(self._client)
-        return self._met
+        self._ready = await self._server.handshake(self._client)
+        return self._ready
 
     async def check(self) -> str | None:
-        assert self._met is not None
-        watchdog, quarantine = self._met.watchdog, self._met.quarantine
+        assert self._ready is not None
+        watchdog, quarantine = self._ready.watchdog, self._ready.quarantine
         await watchdog.poll()
         if watchdog.made_progress:
             quarantine.on_progress()
-        if trouble := watchdog.hang:
-            quarantine.on_hang(self._met.since, at_work=trouble.at_work)
-            return trouble.what
+        if hang := watchdog.hang:
+            quarantine.on_hang(self._ready.since, at_work=hang.at_work)
+            return hang.what
         return None
 
 

@@ -8,6 +8,7 @@ import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
 from promptweave.common.tasks import run_all
@@ -74,15 +75,15 @@ class EngineBalancer:
         joins moves only its own share, and messages that find their engine full always go to the same next one. An engine
         has room while it has a free slot, and beyond that up to `_FACTOR` times its share of all calls.
         """
-        there = self.ready_engines()
+        ready = self.ready_engines()
         if len(self.engines) == 1:
-            return next(iter(there.values()), None) or next(iter(self.engines.values())).ready()
+            return next(iter(ready.values()), None) or next(iter(self.engines.values())).ready()
         # An engine that failed to respond is skipped until it responds, if there is another one.
-        there = {name: engine for name, engine in there.items() if engine.client.answers} or there
-        if not there:
+        ready = {name: engine for name, engine in ready.items() if engine.client.answers} or ready
+        if not ready:
             raise EngineUnavailableError("; ".join(self._problems()))
-        share = _FACTOR * (1 + sum(map(_load, there.values()))) / sum(engine.model_info.slots for engine in there.values())
-        room = {name: engine for name, engine in there.items() if _load(engine) < max(share, 1) * engine.model_info.slots}
+        share = _FACTOR * (1 + sum(map(_load, ready.values()))) / sum(engine.model_info.slots for engine in ready.values())
+        room = {name: engine for name, engine in ready.items() if _load(engine) < max(share, 1) * engine.model_info.slots}
         if not key:
             return min(room.values(), key=lambda engine: _load(engine) / engine.model_info.slots)
         return room[max(room, key=lambda name: _score(key, name, room[name].model_info.slots))]
@@ -100,19 +101,16 @@ class EngineBalancer:
     async def run(self, on_ready: OnReady) -> None:
         """Supervise all of them until cancelled. Raises StartError."""
         up: set[str] = set()
-        telling = asyncio.Lock()
+        lock = asyncio.Lock()
 
-        def hearing(name: str) -> OnReady:
-            async def hear(ready: bool) -> None:
-                async with telling:
-                    before = bool(up)
-                    (up.add if ready else up.discard)(name)
-                    if bool(up) != before:
-                        await on_ready(bool(up))
+        async def on_engine_ready(name: str, ready: bool) -> None:
+            async with lock:
+                before = bool(up)
+                (up.add if ready else up.discard)(name)
+                if bool(up) != before:
+                    await on_ready(bool(up))
 
-            return hear
-
-        await run_all(*(engine.run(hearing(name)) for name, engine in self.engines.items()))
+        await run_all(*(engine.run(partial(on_engine_ready, name)) for name, engine in self.engines.items()))
 
     def _problems(self) -> Sequence[str]:
         problems = []

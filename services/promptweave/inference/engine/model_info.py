@@ -56,7 +56,7 @@ class ModelInfo:
     separator: tuple[int, ...] = ()
     """The tokens of `SEPARATOR` at the start of a text, if the vocabulary puts a space before every text; else empty."""
     hidden: tuple[str, ...] = ()
-    """Special tokens that the engine omits from its output unless told to preserve them, as far as they are known."""
+    """Special tokens that the engine omits from its output unless reported to preserve them, as far as they are known."""
     vocabulary: int | None = None
     """Number of tokens. None: not reported."""
     token_texts: Vocabulary | None = field(default=None, compare=False, repr=False)
@@ -85,7 +85,7 @@ async def _query_model_info(client: EngineClient, model: Path | None, model_id: 
     props = await client.props()
     listed = ((await client.models()).get("data") or [{}])[0]
     bare = await client.tokenize("a", parse_special=True, add_special=False)
-    whole = await client.tokenize("a", parse_special=True, add_special=True)
+    with_special = await client.tokenize("a", parse_special=True, add_special=True)
     if model is not None:
         # Takes about ten milliseconds for a large vocabulary.
         file = await asyncio.to_thread(read_model_file, model)
@@ -105,7 +105,7 @@ async def _query_model_info(client: EngineClient, model: Path | None, model_id: 
         bos=file.bos,
         eos=file.eos,
         # An engine may add EOS as well, so only the beginning of the tokens counts.
-        adds_bos=whole[: len(bare)] != bare,
+        adds_bos=with_special[: len(bare)] != bare,
         template=file.templates.get(""),
         named_templates={name: text for name, text in file.templates.items() if name},
         special_tokens=file.special_tokens,
@@ -120,14 +120,14 @@ async def _query_model_info(client: EngineClient, model: Path | None, model_id: 
 
 async def _identity(client: EngineClient, meta: JsonObject, props: JsonObject) -> Mapping[str, object]:
     """Return the model's traits, without file names, which differ between machines, and without the server's capacity."""
-    told = {
+    reported = {
         "vocabularies": [meta.get("vocab_type"), meta.get("n_vocab")],
         "sizes": [meta.get("n_params"), meta.get("size"), meta.get("n_embd"), meta.get("n_ctx_train")],
         "chat templates": [props.get(name) for name in ("chat_template", "chat_template_tool_use")],
         "special tokens": [props.get(name) for name in ("bos_token", "eos_token")],
         "projectors": bool((props.get("modalities") or {}).get("vision")),
     }
-    return {**told, "tokens of a text": await client.tokenize(_PROBE, parse_special=False, add_special=True)}
+    return {**reported, "tokens of a text": await client.tokenize(_PROBE, parse_special=False, add_special=True)}
 
 
 def _media_marker(props: JsonObject) -> str | None:

@@ -68,7 +68,7 @@ async def _keeps_to_tokens(client: EngineClient, tokens: list[int]) -> bool:
 
 async def _against(client: EngineClient, tokens: list[int]) -> str | None:
     """Return why the engine cannot continue from a prompt with the tokens that it generated. None: it can."""
-    cached, told = 0, True
+    cached, reported = 0, True
     # Another client's request may interfere if the server is shared.
     for _ in range(_TRIES):
         for prompt in (tokens, tokens * 2):
@@ -76,14 +76,14 @@ async def _against(client: EngineClient, tokens: list[int]) -> str | None:
                 async with client.complete({"prompt": prompt, "n_predict": 1, "cache_prompt": True}) as batches:
                     async for batch in batches:
                         cached = max([cached, *(chunk.counts.cached_tokens for chunk in batch)])
-                        told &= all(chunk.token is not None for chunk in batch if chunk.stop_type is None)
+                        reported &= all(chunk.token is not None for chunk in batch if chunk.stop_type is None)
             except EngineUnavailableError:
                 raise
             except InferenceError as error:
                 return f"the engine refused to continue from token ids ({error.message})"
         if cached >= len(tokens) - 1:
             break
-    if not told:
+    if not reported:
         return "the engine does not report the tokens that it generates"
     return None if cached >= len(tokens) - 1 else "the engine reevaluates the complete prompt in each round"
 

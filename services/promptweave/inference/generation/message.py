@@ -1,22 +1,23 @@
 """Generates one message: drives the engine and reads its output. Independent of gRPC."""
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Any
 
 from promptweave.common.tracing import begin_span
 from promptweave.inference.client.counts import NOTHING, Counts
-from promptweave.inference.client.llama_client import Chunk
+from promptweave.inference.client.llama_client import Batches, Chunk, EngineClient
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llguidance import LlguidanceGuard
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.rounds import Rounds
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
 from promptweave.inference.generation.events import Event
+from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.grammar_guard import GrammarGuard, gbnf_guard
 from promptweave.inference.generation.output_reader import MessageReader
 from promptweave.inference.generation.prompt import EnginePrompt, engine_prompt, inner_tokens
-from promptweave.inference.generation.reasoning_budget import open_completion
+from promptweave.inference.generation.reasoning_budget import complete_within_budget
 from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.inference.scheduling.slot_queue import Caller
 
@@ -79,6 +80,24 @@ async def _read(
         progress.record(chunk.counts)
         events += reader.read(chunk, ids)
     return events
+
+
+@asynccontextmanager
+async def open_completion(
+    client: EngineClient, model_info: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, *, append: bool | None
+) -> AsyncIterator[Batches]:
+    """Open a completion; its chunks come as if from one `/completion`. Raises InferenceError.
+
+    `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled freely.
+    """
+    state = await fast_forward_state(program, body, model_info) if append is not None else None
+    if state and append is not None:
+        yield complete_in_rounds(client, model_info, body, program, state, append=append)
+    elif program.budget is None:
+        async with client.complete(body) as batches:
+            yield batches
+    else:
+        yield complete_within_budget(client, model_info, body, program, program.budget)
 
 
 class _Progress:

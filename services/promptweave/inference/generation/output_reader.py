@@ -22,14 +22,14 @@ class MessageReader:
     def __init__(self, request: Request, eos: str, guard: GrammarGuard | None = None) -> None:
         """Start before the first chunk. `guard`: checks the output first. None: no grammar, or none that can be followed."""
         self._guard = guard
-        self._turn_end = EosFilter(eos)
+        self._eos_filter = EosFilter(eos)
         self._parser = OutputParser(request.program.syntax)
         self._stops = StopFilter(request.program.stop, request.stop)
         self._regions = TokenRegions(request.program.syntax.prefix)
         self._top = request.top_logprobs
         self._started = False
         self._written = 0
-        self._whole_calls = False
+        self._has_calls = False
         # A call or a value was emitted in part, and may never end.
         self._open = False
         self._value_begun = False
@@ -50,7 +50,7 @@ class MessageReader:
             scores = replace(chunk.scores, top=()) if chunk.scores and not self._top else chunk.scores
             self._regions.write(chunk.text, chunk.counts.completion_tokens - self._written, scores)
             self._written = chunk.counts.completion_tokens
-        text = self._turn_end.feed(chunk)
+        text = self._eos_filter.feed(chunk)
         if self._guard:
             self._guard.read(text)
             if chunk.stop_type == "eos":
@@ -94,7 +94,7 @@ class MessageReader:
         ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
         reason = FinishReason.LENGTH
         if ended and not self._open:
-            reason = FinishReason.TOOL_CALLS if self._whole_calls else FinishReason.STOP
+            reason = FinishReason.TOOL_CALLS if self._has_calls else FinishReason.STOP
         return Finish(
             reason,
             ended and self._parser.complete,
@@ -108,7 +108,7 @@ class MessageReader:
         for delta in passed:
             match delta:
                 case CallEnd():
-                    self._whole_calls, self._open = True, False
+                    self._has_calls, self._open = True, False
                 case CallHeader():
                     self._open = True
                 case SchemaViolation(name):
@@ -126,14 +126,14 @@ def _left_out(positions: Iterable[Position]) -> list[Position]:
 
 def joined(deltas: Iterable[Event]) -> list[Event]:
     """Return the events, with consecutive deltas of the same text merged."""
-    whole: list[Event] = []
+    merged: list[Event] = []
     for delta in deltas:
-        both = _both(whole[-1], delta) if whole else None
+        both = _both(merged[-1], delta) if merged else None
         if both:
-            whole[-1] = both
+            merged[-1] = both
         else:
-            whole.append(delta)
-    return whole
+            merged.append(delta)
+    return merged
 
 
 def _both(first: Event, second: Event) -> Event | None:

@@ -6,67 +6,49 @@ marker, which is inserted: another completion, of the same prompt with the reaso
 follows.
 """
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
 from promptweave.inference.client.counts import NOTHING
 from promptweave.inference.client.llama_client import Batches, Chunk, EngineClient
 from promptweave.inference.engine.model_info import ModelInfo
-from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.prompt import engine_prompt
 from promptweave.inference.generation.request import CompiledPrompt, PlainText, ReasoningBudget, TemplateText
 from promptweave.output.parse.parser import OutputParser
 
 
-@asynccontextmanager
-async def open_completion(
-    client: EngineClient, model_info: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, *, append: bool | None
-) -> AsyncIterator[Batches]:
-    """Open a completion; its chunks come as if from one `/completion`. Raises InferenceError.
-
-    `append`: whether forced text is appended or sampled by its token ids; None: neither, it is sampled freely.
-    """
-    state = await fast_forward_state(program, body, model_info) if append is not None else None
-    if state and append is not None:
-        yield complete_in_rounds(client, model_info, body, program, state, append=append)
-    elif program.budget is None:
-        async with client.complete(body) as batches:
-            yield batches
-    else:
-        yield _bounded(client, model_info, body, program, program.budget)
-
-
-async def _bounded(
+async def complete_within_budget(
     client: EngineClient, model_info: ModelInfo, body: Mapping[str, Any], program: CompiledPrompt, budget: ReasoningBudget
 ) -> Batches:
+    """Yield the chunks of a completion whose reasoning is cut, as if of one `/completion`. Raises InferenceError."""
     meter = _BudgetMeter(program, budget)
     counts = NOTHING
     if not meter.spent:
         async with client.complete(body) as batches, aclosing(batches):
             async for batch in batches:
-                kept = [chunk for chunk in batch if meter.takes(chunk)]
-                if kept:
-                    yield kept
-                    counts = kept[-1].counts
+                chunks = [chunk for chunk in batch if meter.takes(chunk)]
+                if chunks:
+                    yield chunks
+                    counts = chunks[-1].counts
                 if meter.spent:
                     break
             else:
                 return
     thought = [PlainText(meter.text)] if meter.text else []
     segments = [*program.segments, *thought, TemplateText(budget.closing)]
-    rest = {**body, "prompt": await engine_prompt(client, model_info, segments)}
-    rest.pop("grammar", None)
+    next_body = {**body, "prompt": await engine_prompt(client, model_info, segments)}
+    next_body.pop("grammar", None)
     if (grammar := program.engine_grammar_after_reasoning) is not None:
-        rest["grammar"] = grammar
-    if rest["n_predict"] >= 0:
-        rest["n_predict"] -= counts.completion_tokens
-        if rest["n_predict"] <= 0:
+        next_body["grammar"] = grammar
+    if next_body["n_predict"] >= 0:
+        next_body["n_predict"] -= counts.completion_tokens
+        if next_body["n_predict"] <= 0:
             yield [Chunk("", counts, "limit")]
             return
     yield [Chunk(budget.closing, counts)]
-    async with client.complete(rest) as batches, aclosing(batches):
+    async with client.complete(next_body) as batches, aclosing(batches):
         async for batch in batches:
             yield [replace(chunk, counts=counts + chunk.counts) for chunk in batch]
 

@@ -45,7 +45,7 @@ class Launch(Generic[Ready]):
 
     order: bytes
     """The launcher's line of stdin."""
-    life: AbstractAsyncContextManager[ProcessRun[Ready]]
+    run: AbstractAsyncContextManager[ProcessRun[Ready]]
     """To be entered when the process has started."""
 
 

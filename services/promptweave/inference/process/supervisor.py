@@ -110,18 +110,18 @@ class Supervision(Generic[Ready]):
             running = Child.running(launch.order, self._program.log(), grace_s=self._grace_s)
             child = await stack.enter_async_context(running)
             self.pid = child.pid
-            life = await stack.enter_async_context(launch.life)
+            run = await stack.enter_async_context(launch.run)
             # Not in a TaskGroup: its end is no failure by itself, and is polled for along with the program's health.
             death = asyncio.create_task(child.wait())
             stack.callback(death.cancel)
-            ready = await self._wait_until_ready(child, life, death)
+            ready = await self._wait_until_ready(child, run, death)
             child.log.quiet = False
             self._become(State.READY, ready)
             logger.info("%s is ready: %s", self._name, self._program.describe(ready))
             since = time.monotonic()
             try:
                 await on_ready(True)
-                ending = await self._until_it_dies(child, life, death)
+                ending = await self._until_it_dies(child, run, death)
             finally:
                 self._ready = None
                 await asyncio.shield(on_ready(False))
@@ -131,21 +131,21 @@ class Supervision(Generic[Ready]):
             logger.error("%s exited (%s); its last error: %s", self._name, ending, child.log.cause() or "none")
             return time.monotonic() - since
 
-    async def _until_it_dies(self, child: Child, life: ProcessRun[Ready], death: "asyncio.Task[str]") -> str:
+    async def _until_it_dies(self, child: Child, run: ProcessRun[Ready], death: "asyncio.Task[str]") -> str:
         """Monitor the program; return how it ended. One that hangs is killed, so that its calls end as in any crash."""
         while not death.done():
-            if trouble := await life.check():
-                logger.error("%s hangs: %s; replacing it", self._name, trouble)
+            if hang := await run.check():
+                logger.error("%s hangs: %s; replacing it", self._name, hang)
                 child.kill()
                 await death
-                return f"killed by promptweave: {trouble}"
+                return f"killed by promptweave: {hang}"
             await asyncio.wait([death], timeout=PERIOD_S)
         return death.result()
 
-    async def _wait_until_ready(self, child: Child, life: ProcessRun[Ready], death: "asyncio.Task[str]") -> Ready:
+    async def _wait_until_ready(self, child: Child, run: ProcessRun[Ready], death: "asyncio.Task[str]") -> Ready:
         start = time.monotonic()
         report = start + _REPORT_S
-        while not await life.healthy():
+        while not await run.healthy():
             await asyncio.wait([death], timeout=_POLL_S)
             now = time.monotonic()
             if death.done():
@@ -158,7 +158,7 @@ class Supervision(Generic[Ready]):
                 logger.info("%s is loading the model (%s%.0f s)", self._name, self._progress(), now - start)
                 report = now + _REPORT_S
         try:
-            return await life.handshake()
+            return await run.handshake()
         except EngineUnavailableError:
             raise StartError(f"{self._name} exited just after startup: {child.log.cause() or 'no error output'}") from None
         except PromptweaveError as error:

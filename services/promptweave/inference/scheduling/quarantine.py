@@ -54,11 +54,11 @@ class Quarantine:
     @property
     def size(self) -> int:
         """Return the number of refused grammars."""
-        return sum(len(lives) >= _ENOUGH for lives in list(self._downs.values()))
+        return sum(len(runs) >= _ENOUGH for runs in list(self._downs.values()))
 
     @contextmanager
-    def track(self, grammar: str | None, life: float) -> Iterator[None]:
-        """Track the use of a grammar in the engine run that began at `life`. Raises GrammarQuarantinedError."""
+    def track(self, grammar: str | None, since: float) -> Iterator[None]:
+        """Track the use of a grammar in the engine run that began at `since`. Raises GrammarQuarantinedError."""
         if grammar is None:
             yield
             return
@@ -69,8 +69,8 @@ class Quarantine:
         try:
             yield
         except EngineUnavailableError as error:
-            if not isinstance(error, EngineAwayError) and life != self._judged:
-                self._downs.setdefault(key, set()).add(life)
+            if not isinstance(error, EngineAwayError) and since != self._judged:
+                self._downs.setdefault(key, set()).add(since)
             raise
         except BaseException:
             self._given_up.add(key)
@@ -86,18 +86,18 @@ class Quarantine:
         self._at_work = {*self._in_use, *self._given_up}
         self._given_up = set()
 
-    def on_hang(self, life: float, *, at_work: bool) -> None:
+    def on_hang(self, since: float, *, at_work: bool) -> None:
         """Record that the engine is about to be killed because it hangs. `at_work`: it responds, but makes no progress."""
-        self._judged = life
+        self._judged = since
         for key in self._at_work if at_work else ():
-            self._downs.setdefault(key, set()).add(life)
+            self._downs.setdefault(key, set()).add(since)
 
-    def clear(self, life: float) -> None:
+    def clear(self, since: float) -> None:
         """Record that the engine was killed from outside, not crashed by a grammar."""
-        self._judged = life
-        for lives in self._downs.values():
-            lives.discard(life)
-        self._downs = {key: lives for key, lives in self._downs.items() if lives}
+        self._judged = since
+        for runs in self._downs.values():
+            runs.discard(since)
+        self._downs = {key: runs for key, runs in self._downs.items() if runs}
 
 
 def _key(grammar: str) -> str:

@@ -67,7 +67,7 @@ class WhisperServer:
                 *("--request-path", path, "--public", os.devnull),
                 *self._options.whisper_args,
             )
-            yield Launch(Command(os.getpid(), argv).to_line(), self._life(f"http://{LOOPBACK}:{port}{path}"))
+            yield Launch(Command(os.getpid(), argv).to_line(), self._run(f"http://{LOOPBACK}:{port}{path}"))
 
     def log(self) -> EngineLog:
         """Return the log of one run; its lines have no levels."""
@@ -82,7 +82,7 @@ class WhisperServer:
         return ready.model_id
 
     @asynccontextmanager
-    async def _life(self, url: str) -> AsyncIterator["_ProcessRun"]:
+    async def _run(self, url: str) -> AsyncIterator["_ProcessRun"]:
         async with WhisperClient(url) as client:
             yield _ProcessRun(client, self._model, self._options)
 
