@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 
+from promptweave.common.tasks import task_scope
 from promptweave.common.tracing import span
 from promptweave.inference.client.counts import Counts
 from promptweave.inference.engine.engine import ReadyEngine, Source
@@ -57,15 +58,9 @@ async def generate(
             buffer.close()
 
     # Not a TaskGroup: closing this generator raises GeneratorExit at its `yield`, which the group would wrap (PEP 789).
-    writers = [asyncio.create_task(write(index)) for index in range(request.n)]
-    try:
-        async with aclosing(buffer.read()) as batches:
-            async for batch in batches:
-                yield _by_message(batch)
-    finally:
-        for writer in writers:
-            writer.cancel()
-        await asyncio.gather(*writers, return_exceptions=True)
+    async with task_scope(*map(write, range(request.n))), aclosing(buffer.read()) as batches:
+        async for batch in batches:
+            yield _by_message(batch)
 
 
 async def _write(
@@ -94,7 +89,7 @@ async def _write(
                 while events:
                     begun = True
                     await buffer.put((index, events), sum(map(_size, events)))
-                    events = await anext(batches, [])
+                    events = await _next(batches)
             return
         except EngineUnavailableError as error:
             # An engine that could not be reached does not count as a try.
@@ -109,16 +104,16 @@ async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: 
 
     An engine that is stopped, or that packets no longer reach, closes no connection. If there is no other, it may recover.
     """
-    # A single task, so that what it raises is raised here, without a TaskGroup around it.
-    first = asyncio.ensure_future(anext(batches, list[Event]()))
-    try:
+    async with task_scope(_next(batches)) as (first,):
         while not (await asyncio.wait([first], timeout=_LOOK_S))[0]:
             if not ready.client.answers and _other(engine, ready):
                 raise EngineUnavailableError("the engine does not respond")
         return first.result()
-    finally:
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
+
+
+async def _next(batches: AsyncGenerator[list[Event], None]) -> list[Event]:
+    """Return the next events; none at the end."""
+    return await anext(batches, [])
 
 
 def _other(engine: Source, ready: ReadyEngine) -> bool:

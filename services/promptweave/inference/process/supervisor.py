@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from enum import Enum
 from typing import Generic
 
+from promptweave.common.tasks import task_scope
 from promptweave.errors import PromptweaveError
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.process.child import Child
@@ -111,9 +112,7 @@ class Supervision(Generic[Ready]):
             child = await stack.enter_async_context(running)
             self.pid = child.pid
             run = await stack.enter_async_context(launch.run)
-            # Not in a TaskGroup: its end is no failure by itself, and is polled for along with the program's health.
-            death = asyncio.create_task(child.wait())
-            stack.callback(death.cancel)
+            (death,) = await stack.enter_async_context(task_scope(child.wait()))
             ready = await self._wait_until_ready(child, run, death)
             child.log.quiet = False
             self._become(State.READY, ready)
