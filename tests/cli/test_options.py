@@ -30,7 +30,9 @@ def parsed(name: str, *args: str) -> dict[str, Any]:
     """Return the values of a command's parameters."""
     command = main.get_command(click.Context(main), name)
     assert command
-    return command.make_context(name, [*args]).params
+    # With its group, as on the command line: click keeps the help option that the first context gives a command.
+    group = click.Context(main, info_name="promptweave", **main.context_settings)
+    return command.make_context(name, [*args], parent=group).params
 
 
 def inference(*args: str) -> InferenceOptions:
