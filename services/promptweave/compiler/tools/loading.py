@@ -116,6 +116,10 @@ class _Offers:
         style = request.schema_style or SchemaStyle.JSON
         messages, places = [], []
         for place, given in enumerate(request.messages):
+            if not (given.tools or given.tool_calls or given.references):
+                messages.append(given)
+                places.append(f"/messages/{place}")
+                continue
             message = self._with_aliases(given, aliases)
             new = [offer for offer in available if offer.since == place]
             texts = {offer.pointer: tools_as_text([_as_shown(offer, aliases)], style) for offer in new}
