@@ -180,10 +180,6 @@ def chat_arguments(arguments: str) -> Fault:
     return fault
 
 
-def chat_result_without_id(body: JsonObject, at: int) -> str:
-    return f"messages[{put(body, 'messages', at, {'role': 'tool', 'content': 'x'})}].tool_call_id"
-
-
 def chat_custom(**fields: Any) -> JsonObject:
     return {"type": "custom", "custom": {"name": "c", **fields}}
 
@@ -265,7 +261,6 @@ CHAT_FAULTS: Mapping[str, Mapping[str, Fault]] = {
         **OF_CHAT,
         "arguments-cut": chat_arguments("{"),
         "arguments-a-list": chat_arguments("[]"),
-        "result": chat_result_without_id,
         "tool-name": tool(chat_tool("a b"), "function.name"),
         "tool-schema": tool(chat_tool("w", parameters=SCHEMA, strict=True), f"function.parameters.{IN_SCHEMA}"),
         "tool-empty": tool({"type": "function"}, "function"),
@@ -338,7 +333,6 @@ FAULTS: Mapping[str, Mapping[str, Fault]] = {
         "image-remote": response_item(response_image(REMOTE), "content[1].image_url"),
         "image-damaged": response_item(response_image(DAMAGED), "content[1].image_url"),
         "unaccepted-image": response_item(response_image(DAMAGED), "content[1]"),
-        "part": response_item(user(text("see", "input_text"), {"type": "input_audio"}), "content[1]"),
         "item": response_item({"type": "mcp_call"}, "type"),
         "arguments-cut": response_item(response_call("{"), "arguments"),
         "arguments-a-list": response_item(response_call("[]"), "arguments"),

@@ -39,12 +39,6 @@ REFUSED = [
         id="part-a-number",
     ),
     pytest.param(
-        {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
-        "messages[0].content[0]",
-        "unsupported_parameter",
-        id="audio",
-    ),
-    pytest.param(
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x/y.png"}}]}]},
         "messages[0].content[0].image_url.url",
         None,
@@ -60,7 +54,6 @@ REFUSED = [
         "unsupported_parameter",
         id="image",
     ),
-    pytest.param({"messages": [*USER, {"role": "tool", "content": "x"}]}, "messages[1].tool_call_id", None, id="no-call-id"),
     pytest.param(
         {
             "messages": [

@@ -44,6 +44,8 @@ class ToolCall(Body):
     """The function that was called."""
     custom: CustomCall | None = None
     """The custom tool that was called."""
+    namespace: str = ""
+    """The namespace of the tool, if it has one."""
 
 
 class ImageUrl(Body):
@@ -57,13 +59,17 @@ class ContentPart(Body):
     """A part of a message's content."""
 
     type: str
-    """The kind of part: `text`, `image_url` or `refusal`."""
+    """The kind of part: `text`, `image_url`, `refusal` or `tool_reference`. Others are left out, with a warning."""
     text: str = ""
     """The text."""
     refusal: str = ""
     """The text of a refusal."""
     image_url: ImageUrl | None = None
     """The image."""
+    tool_name: str = ""
+    """The name of a tool with `defer_loading`, which is available from here on, with `tool_reference`."""
+    namespace: str = ""
+    """The namespace of that tool, if it has one."""
 
 
 class Message(Body):
@@ -78,13 +84,15 @@ class Message(Body):
     tool_calls: list[ToolCall] = []
     """The calls in a message of the model."""
     tool_call_id: str | None = None
-    """The id of the call whose result this is, with the role `tool`."""
+    """The id of the call whose result this is, with the role `tool`; by default the first call without a result."""
     function_call: FunctionCall | None = None
     """The call in a message of the model (deprecated: use `tool_calls`)."""
     refusal: str | None = None
     """The refusal in a message of the model."""
     reasoning_content: str | None = None
     """The reasoning in a message of the model."""
+    tools: list["Tool"] = []
+    """Tools that are available from this message on. promptweave's addition."""
 
 
 class Function(Body):
@@ -138,6 +146,10 @@ class Tool(Body):
     """The function."""
     custom: Custom | None = None
     """The custom tool."""
+    namespace: str = ""
+    """What the tool belongs to, such as an MCP server: the model sees `namespace__name`, and calls have both."""
+    defer_loading: bool = False
+    """Whether to show the tool to the model only after a `tool_reference` to it."""
 
 
 class Named(Body):
@@ -156,6 +168,8 @@ class ToolName(Body):
     """The function."""
     custom: Named | None = None
     """The custom tool."""
+    namespace: str = ""
+    """The namespace of the tool, if it has one."""
 
 
 class AllowedTools(Body):
@@ -176,6 +190,8 @@ class ToolChoiceObject(Body):
     """The function to call."""
     custom: Named | None = None
     """The custom tool to call."""
+    namespace: str = ""
+    """The namespace of that tool, if it has one."""
     allowed_tools: AllowedTools | None = None
     """The tools that may be called."""
 

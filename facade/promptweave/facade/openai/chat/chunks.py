@@ -122,16 +122,11 @@ def _delta_object(delta: output_pb2.OutputDelta) -> MessageDelta | None:
 
 
 def _call_delta(header: output_pb2.ToolCallHeader) -> ToolCallDelta:
+    call: ToolCallDelta = {"index": header.index, "id": header.id}
     if header.custom:
-        return {
-            "index": header.index,
-            "id": header.id,
-            "type": "custom",
-            "custom": {"name": header.name, "input": ""},
-        }
-    return {
-        "index": header.index,
-        "id": header.id,
-        "type": "function",
-        "function": {"name": header.name, "arguments": ""},
-    }
+        call["type"], call["custom"] = "custom", {"name": header.name, "input": ""}
+    else:
+        call["type"], call["function"] = "function", {"name": header.name, "arguments": ""}
+    if header.namespace:
+        call["namespace"] = header.namespace
+    return call

@@ -184,6 +184,9 @@ def refusal_text(violation: output_pb2.SchemaViolation) -> str:
 
 def _header_object(header: output_pb2.ToolCallHeader, text: str) -> CalledTool:
     """Return a call. `text`: its arguments, or the input of a custom tool."""
+    call: CalledTool = {"id": header.id, "type": "function", "function": {"name": header.name, "arguments": text}}
     if header.custom:
-        return {"id": header.id, "type": "custom", "custom": {"name": header.name, "input": text}}
-    return {"id": header.id, "type": "function", "function": {"name": header.name, "arguments": text}}
+        call = {"id": header.id, "type": "custom", "custom": {"name": header.name, "input": text}}
+    if header.namespace:
+        call["namespace"] = header.namespace
+    return call

@@ -8,6 +8,7 @@ from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.chat.body import ContentPart, Message, ToolCall
+from promptweave.facade.openai.chat.tools_to_grpc import tools_to_grpc
 from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
 
 
@@ -18,10 +19,6 @@ def messages_to_grpc(messages: Sequence[Message], places: SourceMap) -> Iterator
 
 
 def _message(body: Message, path: str, places: SourceMap) -> chat_pb2.Message:
-    if body.role == "tool" and body.tool_call_id is None:
-        raise RequestError(
-            "a tool message requires tool_call_id, the id of the call that it responds to", path=f"{path}/tool_call_id"
-        )
     content = [*_content(body.content, f"{path}/content", places)]
     if body.refusal:  # It is sent instead of the content, or after it.
         places.add(f"{path}/content/{len(content)}", Origin(f"{path}/refusal", whole=True))
@@ -33,6 +30,7 @@ def _message(body: Message, path: str, places: SourceMap) -> chat_pb2.Message:
         tool_calls=[_call(call, f"{path}/tool_calls/{number}") for number, call in enumerate(body.tool_calls)],
         tool_call_id=body.tool_call_id,
         reasoning_content=body.reasoning_content or (body.model_extra or {}).get("reasoning"),
+        tools=tools_to_grpc(body.tools, places, path),
     )
 
 
@@ -44,12 +42,7 @@ def _content(content: str | list[ContentPart] | None, path: str, places: SourceM
         yield chat_pb2.ContentPart(text=content)
         return
     for number, part in enumerate(content or ()):
-        translate = _PARTS.get(part.type)
-        if translate is None:
-            raise UnsupportedError(
-                f"content parts of type {part.type!r} are not supported; send text", path=f"{path}/{number}"
-            )
-        yield translate(part, f"{path}/{number}", places)
+        yield _PARTS[part.type](part, f"{path}/{number}", places)
 
 
 def _text(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
@@ -76,12 +69,19 @@ def _image(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentP
     return chat_pb2.ContentPart(image=chat_pb2.Image(data=decoded, mime_type=mime_type))
 
 
+def _tool_reference(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
+    places.add(f"{path}/tool_reference", Origin(path))
+    places.add(f"{path}/tool_reference/name", Origin(f"{path}/tool_name"))
+    return chat_pb2.ContentPart(tool_reference=chat_pb2.ToolReference(name=part.tool_name, namespace=part.namespace))
+
+
 _PARTS: Mapping[str, Callable[[ContentPart, str, SourceMap], chat_pb2.ContentPart]] = {
     "text": _text,
     "refusal": _refusal,
     "image_url": _image,
+    "tool_reference": _tool_reference,
 }
-"""Type of a content part → its translation, with the part's position."""
+"""Type of a content part → its translation, with the part's position. `unserved_parts.py` has replaced the others."""
 
 
 def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo) -> None:
@@ -102,7 +102,9 @@ def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference
 
 def _call(call: ToolCall, path: str) -> chat_pb2.ToolCall:
     # Some clients leave out the type of a custom call, which is otherwise "function".
-    return _CALLS["custom" if call.custom is not None else call.type](call, path)
+    made = _CALLS["custom" if call.custom is not None else call.type](call, path)
+    made.namespace = call.namespace
+    return made
 
 
 def _custom_call(call: ToolCall, path: str) -> chat_pb2.ToolCall:

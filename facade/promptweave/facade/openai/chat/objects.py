@@ -13,6 +13,7 @@ _MODEL = Field(description="The id of the model that generated the response")
 _TIER = Field(description="Always `default`; present if the request has `service_tier`")
 _INDEX = Field(ge=0, description="The index of the choice, from 0 to `n` - 1")
 _CALL_ID = Field(description="The id of the call, for the message with its result")
+_NAMESPACE = Field(description="The namespace of the tool, if it has one. promptweave's addition")
 
 LegacyFinishReason = Literal["function_call"]
 _FINISH = "Why generation ended: at a stop, at `max_completion_tokens` or the end of the context, or with calls"
@@ -119,6 +120,7 @@ class FunctionToolCall(TypedDict):
     id: Annotated[str, _CALL_ID]
     type: Annotated[Literal["function"], Field(description="The kind of tool")]
     function: Annotated[CalledFunction, Field(description="The function that is called")]
+    namespace: NotRequired[Annotated[str, _NAMESPACE]]
 
 
 class CustomToolCall(TypedDict):
@@ -127,6 +129,7 @@ class CustomToolCall(TypedDict):
     id: Annotated[str, _CALL_ID]
     type: Annotated[Literal["custom"], Field(description="The kind of tool")]
     custom: Annotated[CalledCustomTool, Field(description="The tool that is called")]
+    namespace: NotRequired[Annotated[str, _NAMESPACE]]
 
 
 CalledTool = FunctionToolCall | CustomToolCall
@@ -191,6 +194,7 @@ class ToolCallDelta(TypedDict):
     type: NotRequired[Annotated[Literal["function", "custom"], Field(description="The kind of tool, once")]]
     function: NotRequired[Annotated[FunctionDelta, Field(description="A part of a function call")]]
     custom: NotRequired[Annotated[CustomToolDelta, Field(description="A part of a call of a custom tool")]]
+    namespace: NotRequired[Annotated[str, _NAMESPACE]]
 
 
 class MessageDelta(TypedDict, total=False):

@@ -5,15 +5,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
-from promptweave.facade.openai.chat.body import AllowedTools, Tool, ToolChoiceObject
+from promptweave.facade.openai.chat.body import AllowedTools, Tool, ToolChoiceObject, ToolName
 from promptweave.facade.openai.chat.format_to_grpc import text_grammar
 from promptweave.v1 import chat_pb2
 
 
-def tools_to_grpc(tools: Sequence[Tool], places: SourceMap) -> Iterator[chat_pb2.Tool]:
-    """Yield the tools, one for each. Raises RequestError."""
+def tools_to_grpc(tools: Sequence[Tool], places: SourceMap, path: str = "") -> Iterator[chat_pb2.Tool]:
+    """Yield the tools, one for each. `path`: the position of what has them. Raises RequestError."""
     for number, tool in enumerate(tools):
-        yield _TOOLS[tool.type](tool, f"/tools/{number}", places)
+        made = _TOOLS[tool.type](tool, f"{path}/tools/{number}", places)
+        made.namespace, made.defer_loading = tool.namespace, tool.defer_loading
+        yield made
 
 
 def _function(tool: Tool, path: str, places: SourceMap) -> chat_pb2.Tool:
@@ -65,17 +67,23 @@ def tool_choice_to_grpc(choice: str | ToolChoiceObject | None, places: SourceMap
     named = choice.function or choice.custom
     if named is None:
         raise RequestError("tool_choice does not name a tool; name one, or use none, auto or required", path="/tool_choice")
-    return chat_pb2.ToolChoice(named=chat_pb2.ToolChoice.Named(name=named.name))
+    return chat_pb2.ToolChoice(named=chat_pb2.ToolChoice.Named(name=named.name, namespace=choice.namespace))
 
 
 def _allowed(allowed: AllowedTools, places: SourceMap) -> chat_pb2.ToolChoice:
     path = "/tool_choice/allowed_tools"
     places.add("/tool_choice/allowed", Origin(path))
-    named = [tool.function or tool.custom for tool in allowed.tools]
-    names = [name.name for name in named if name]
-    if len(names) < len(named):
+    names = [_joined_name(tool) for tool in allowed.tools]
+    if not all(names):
         raise RequestError("each allowed tool requires a name", path=f"{path}/tools")
     return chat_pb2.ToolChoice(allowed=chat_pb2.ToolChoice.Allowed(required=allowed.mode == "required", names=names))
+
+
+def _joined_name(tool: ToolName) -> str:
+    """Return the name of a tool, with its namespace; empty if it has none."""
+    named = tool.function or tool.custom
+    name = named.name if named else ""
+    return f"{tool.namespace.removesuffix('__')}__{name}" if tool.namespace and name else name
 
 
 def _none() -> chat_pb2.ToolChoice:

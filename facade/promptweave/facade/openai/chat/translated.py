@@ -7,6 +7,7 @@ from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.body import ChatBody
+from promptweave.facade.openai.chat.unserved_parts import without_unserved_parts
 from promptweave.facade.policy import chat
 from promptweave.facade.policy.rules import apply_field_rules
 from promptweave.v1 import prompt_compiler_pb2
@@ -31,6 +32,7 @@ class Notes:
 
         with error_paths(self.places.original):
             apply_field_rules(body, chat.FIELDS, warn)
+        body = without_unserved_parts(body, warn)
         return Translation(body, self.places, self.warnings)
 
 
