@@ -92,6 +92,22 @@ class ErrorResponse(TypedDict):
 
 
 @dataclass(frozen=True, slots=True)
+class ContextOverflow:
+    """A prompt that exceeds the context, in tokens. Clients recognize the words of each API, and shorten the conversation."""
+
+    prompt_tokens: int
+    context_size: int
+
+    def __str__(self) -> str:
+        """Return the words of OpenAI's API, with those of Anthropic's, which some clients look for on every API."""
+        return (
+            f"This model's maximum context length is {self.context_size} tokens. However, your messages resulted in"
+            f" {self.prompt_tokens} tokens. Please reduce the length of the messages."
+            f" (prompt is too long: {self.prompt_tokens} tokens > {self.context_size} maximum)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class HttpError:
     """An error response. `param` uses OpenAI's notation: `tools[3].function.name`."""
 
@@ -101,6 +117,8 @@ class HttpError:
     message: str
     param: str | None = None
     retry_after_s: float | None = None
+    overflow: ContextOverflow | None = None
+    """The sizes, if the prompt exceeds the context; other APIs have other words for it than `message`."""
 
     def body(self) -> ErrorResponse:
         """Return OpenAI's error object."""
@@ -150,6 +168,9 @@ _GENERAL = {"ERROR_REASON_REQUEST_INVALID", "ERROR_REASON_UNSPECIFIED", "ERROR_R
 UNAUTHENTICATED = HttpError(
     401, INVALID, "invalid_api_key", "a valid API key is required; send it in the header 'Authorization: Bearer KEY'"
 )
+WRONG_KEY = HttpError(
+    401, INVALID, "invalid_api_key", "Incorrect API key provided; send a valid key in the header 'Authorization: Bearer KEY'"
+)
 TOO_LARGE = HttpError(413, INVALID, "request_too_large", "request body: too large; --max-body-mib sets the limit")
 
 
@@ -172,7 +193,16 @@ def to_http(error: PromptweaveError, request_id: str) -> HttpError:
     retry = error.retry_after_s
     if status in (429, 503) and retry is None:
         retry = 1.0
-    return HttpError(status, kind, code, error.message, to_param(error.path), retry)
+    overflow = _overflow(error)
+    return HttpError(status, kind, code, str(overflow or error.message), to_param(error.path), retry, overflow)
+
+
+def _overflow(error: PromptweaveError) -> ContextOverflow | None:
+    """Return the sizes that the inference service attached to its error; None for other errors."""
+    sizes = [error.metadata.get(name, "") for name in ("prompt_tokens", "context_size")]
+    if error.code is not Code.OUT_OF_RANGE or not all(size.isdecimal() for size in sizes):
+        return None
+    return ContextOverflow(*map(int, sizes))
 
 
 def to_param(path: str | None) -> str | None:

@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from promptweave.facade.errors import UNAUTHENTICATED, ErrorFormat, to_http
+from promptweave.facade.errors import UNAUTHENTICATED, WRONG_KEY, ErrorFormat, to_http
 from promptweave.facade.http.api_keys import Keys, presented_key
 from promptweave.facade.http.error_responses import error_response
 from promptweave.facade.http.rate_limits import RateLimits, TooManyError
@@ -127,9 +127,10 @@ class AuthMiddleware:
         if self._keys is None:
             client = _address(scope)
         else:
-            owner = self._keys.owner(presented_key(dict(scope["headers"])))
+            key = presented_key(dict(scope["headers"]))
+            owner = self._keys.owner(key)
             if owner is None:
-                await error_response(UNAUTHENTICATED, scope)(scope, receive, send)
+                await error_response(UNAUTHENTICATED if key is None else WRONG_KEY, scope)(scope, receive, send)
                 return
             scope["state"]["owner"] = client = owner
         try:
