@@ -93,7 +93,7 @@ class ErrorResponse(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class ContextOverflow:
-    """A prompt that exceeds the context, in tokens. Clients recognize the words of each API, and shorten the conversation."""
+    """A prompt that exceeds the context, in tokens. Clients recognize each API's words and shorten the conversation."""
 
     prompt_tokens: int
     context_size: int

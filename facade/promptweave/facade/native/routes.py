@@ -58,7 +58,8 @@ async def detokenize(request: Request, body: DetokenizeBody) -> JSONResponse:
 )
 async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONResponse:
     """Return the complete compiled prompt, with the field names of `promptweave compile`."""
-    compile_request, places = to_compile_request(with_tools(body))
+    asked = with_tools(body)
+    compile_request, places = to_compile_request(asked)
     compile_request.explain = body.explain
     with error_paths(places.original):
         if body.template is not None:
@@ -67,7 +68,7 @@ async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONRespo
         else:
             model = await model_of(request, body.model)
             compiled = await model.services.compile(compile_request, model.info)
-    warnings = [*located_warnings(compiled.warnings, places)]
+    warnings = [*asked.warnings, *located_warnings(compiled.warnings, places)]
     del compiled.warnings[:]
     compiled.warnings.extend(warnings)
     return JSONResponse(compiled_object(compiled), headers=warning_headers(compiled.warnings))

@@ -13,6 +13,8 @@ _SAMPLING = {
 }
 """The sampling parameters of the contract that are plain numbers; their names are llama.cpp's and OpenAI's."""
 
+SAMPLING_FIELDS = frozenset({*_SAMPLING, "samplers", "dry_sequence_breakers"})
+"""The names of the fields that are read here and that the bodies do not declare."""
 
 _RANDOM_SEED = 2**32 - 1
 """To the engine, this seed means a random one."""

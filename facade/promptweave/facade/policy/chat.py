@@ -5,18 +5,25 @@ from collections.abc import Sequence
 from promptweave.facade.policy import llama_cpp
 from promptweave.facade.policy.rules import FieldRule, left_out, refused
 
-ONE_TIER = left_out("service_tier", "the only service tier is 'default'", ("auto", "default"))
 NO_PADDING = left_out("stream_options.include_obfuscation", "streams are not padded")
 NO_MODERATION = left_out("moderation", "moderation is not available")
+
+_NO_TAGS = "tags within free text are not constrained; use a json_schema, grammar or regex for the complete answer, or tools"
 
 FIELDS: Sequence[FieldRule] = (
     refused("audio", "only text output is available"),
     refused("modalities", "only text output is available", ([], ["text"])),
-    refused("messages[].audio", "audio is not stored; send its transcript as the message's content"),
+    refused("response_format.type", _NO_TAGS, ("text", "json_object", "json_schema", "grammar", "regex")),
+    refused("structured_outputs.structural_tag", _NO_TAGS),
+    *(
+        left_out(f"structured_outputs.{name}", "the compiler sets the whitespace of JSON, and the schema its properties")
+        for name in ("whitespace_pattern", "disable_any_whitespace", "disable_additional_properties")
+    ),
+    left_out("guided_whitespace_pattern", "the compiler sets the whitespace of JSON"),
+    left_out("messages[].audio", "audio is not stored; send its transcript as the message's content"),
+    left_out("verbosity", "it is 'low', 'medium' or 'high'", ("low", "medium", "high")),
     left_out("web_search_options", "there is no built-in web search; provide a search tool instead"),
     NO_MODERATION,
-    ONE_TIER,
-    left_out("verbosity", "only 'medium' is available; request the length in the messages instead", ("medium",)),
     NO_PADDING,
     *llama_cpp.FIELDS,
 )
@@ -24,6 +31,7 @@ FIELDS: Sequence[FieldRule] = (
 HOUSEKEEPING = frozenset(
     {
         *("metadata", "prediction", "prompt_cache_options", "prompt_cache_retention", "safety_identifier", "store", "user"),
+        *("guided_decoding_backend", "keep_alive", "service_tier"),
         *("access_programs", "extra_headers", "extra_query", "extra_body", "timeout"),
     }
 )

@@ -6,6 +6,11 @@ from promptweave.facade.policy import llama_cpp
 from promptweave.facade.policy.chat import NO_PADDING
 from promptweave.facade.policy.rules import FieldRule, refused
 
+HOUSEKEEPING = frozenset(
+    {"user", "metadata", "store", "service_tier", "extra_headers", "extra_query", "extra_body", "timeout"}
+)
+"""Fields that ask for nothing that the answer could show: taken without a warning."""
+
 FIELDS: Sequence[FieldRule] = (
     refused("suffix", "only text after the prompt is generated; there is no fill-in-the-middle"),
     refused("grammar", "use chat completions instead"),

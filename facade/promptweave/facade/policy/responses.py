@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from promptweave.facade.policy.chat import HOUSEKEEPING as CHAT_HOUSEKEEPING
-from promptweave.facade.policy.chat import NO_MODERATION, NO_PADDING, ONE_TIER
+from promptweave.facade.policy.chat import NO_MODERATION, NO_PADDING
 from promptweave.facade.policy.rules import Decision, FieldRule, TypeRule, left_out, refused
 
 _DIRECT = "only the model calls tools, not code that it runs"
@@ -12,7 +12,6 @@ FIELDS: Sequence[FieldRule] = (
     refused("prompt", "prompts are not stored; send instructions and input instead"),
     left_out("context_management", "a conversation that exceeds the context is rejected"),
     NO_MODERATION,
-    ONE_TIER,
     NO_PADDING,
     left_out("text.verbosity", "only 'medium' is available; request the length in the input instead", ("medium",)),
     left_out("reasoning.context", "the chat template selects which earlier reasoning is in the prompt", ("auto",)),

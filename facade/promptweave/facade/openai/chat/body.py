@@ -215,8 +215,8 @@ class ResponseFormat(JsonSchema):
     promptweave adds `grammar`, whose `grammar` is GBNF or an object with a syntax, and `regex` with a `pattern`.
     """
 
-    type: Literal["text", "json_object", "json_schema", "grammar", "regex"]
-    """The kind of format."""
+    type: Literal["text", "json_object", "json_schema", "grammar", "regex", "structural_tag"]
+    """The kind of format; `structural_tag` is refused."""
     json_schema: JsonSchema | None = None
     """The schema, with `json_schema`."""
     grammar: GrammarDefinition | str | None = None
@@ -226,8 +226,12 @@ class ResponseFormat(JsonSchema):
 
 
 class Reasoning(Body):
-    """The reasoning budget, as some clients send it."""
+    """The reasoning, as some clients send it."""
 
+    enabled: bool | None = None
+    """Whether to reason, for chat templates that support both."""
+    effort: str | None = None
+    """The same as `reasoning_effort`."""
     max_tokens: int | None = Field(None, ge=0, lt=2**32)
     """Tokens of reasoning, at most."""
 
@@ -286,9 +290,9 @@ class ChatBody(Body):
     logit_bias: dict[str, float] = {}
     """Token, as id or text → what is added to its logit, from -100 to 100."""
     service_tier: str | None = None
-    """`auto` or `default`; there is one tier."""
+    """Any tier; there is one, and the response says `default`."""
     verbosity: str | None = None
-    """Must be `medium`."""
+    """`low` or `high`: the prompt asks for a short or a detailed answer; `medium`, the default, for neither."""
     reasoning_effort: str | None = None
     """How much to reason, for chat templates that support it; `none`: not at all."""
     reasoning: Reasoning | None = None

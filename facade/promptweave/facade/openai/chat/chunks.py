@@ -34,6 +34,7 @@ class Chunks:
             "object": "chat.completion.chunk",
             "created": head.created,
             "model": head.model,
+            "system_fingerprint": head.fingerprint,
             "choices": [],
         }
         if head.service_tier is not None:
@@ -47,9 +48,10 @@ class Chunks:
         self._custom: set[tuple[int, int]] = set()
 
     def first(self) -> Iterator[ChatCompletionChunk]:
-        """Yield the role for each choice. Clients concatenate repeated fields, so it is sent once."""
+        """Yield the role for each choice. Clients concatenate repeated fields, so it is sent once. To some of them, empty
+        text is a part of the answer: the content is null."""
         for index in range(len(self._tokens)):
-            chunk = self._chunk(_choice(index, {"role": "assistant", "content": "", "refusal": None}))
+            chunk = self._chunk(_choice(index, {"role": "assistant", "content": None, "refusal": None}))
             if self._warnings and index == 0:
                 chunk["warnings"] = self._warnings
             yield chunk

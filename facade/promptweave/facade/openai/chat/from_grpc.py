@@ -27,6 +27,8 @@ class Head:
     model: str
     created: int
     """Seconds of the UNIX epoch."""
+    fingerprint: str
+    """The field `system_fingerprint`."""
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
     service_tier: str | None = None
     """The field `service_tier`; None: the request does not have it."""
@@ -162,6 +164,7 @@ class Completion:
             "object": "chat.completion",
             "created": head.created,
             "model": head.model,
+            "system_fingerprint": head.fingerprint,
             "choices": [
                 choice.object(index, logprobs=self._logprobs, explain=self._explain)
                 for index, choice in enumerate(self._choices)

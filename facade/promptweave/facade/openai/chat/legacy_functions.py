@@ -9,21 +9,35 @@ from typing import Any, TypeVar, cast
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
+from promptweave.facade.openai.chat.foreign_fields import FOREIGN_FIELDS
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
 from promptweave.facade.openai.chat.translated import Notes, Translation
+from promptweave.facade.openai.sampling import SAMPLING_FIELDS
+from promptweave.facade.policy.chat import FIELDS, HOUSEKEEPING
+from promptweave.facade.policy.rules import first_steps, warn_of_unknown_fields
 
 Part = TypeVar("Part", ChatCompletion, ChatCompletionChunk)
 
+_FIELDS = SAMPLING_FIELDS | FOREIGN_FIELDS | first_steps(FIELDS) | HOUSEKEEPING
+"""The fields of a chat completion that its body does not declare."""
+
 
 def with_tools(body: ChatBody) -> Translation:
-    """Return the request with tools alone. Raises RequestError."""
+    """Return the request with tools alone, and warnings about its fields. Raises RequestError and UnsupportedError."""
     notes = Notes()
-    places = notes.places
-    messages = _messages(body.messages, places)
+    messages = _messages(body.messages, notes.places)
+    asked = notes.translation(body.model_copy(update={"messages": messages, **_tools(body, notes.places)}))
+    known = _FIELDS | type(body).model_fields.keys()
+    warn_of_unknown_fields(asked.body.model_extra or {}, known, notes.warn_at_origin)
+    return asked
+
+
+def _tools(body: ChatBody, places: SourceMap) -> dict[str, Any]:
+    """Return the fields of the request that `functions` change. Raises RequestError."""
     if not body.functions:
         if body.function_call not in (None, "none", "auto"):
             raise RequestError("function_call requires functions; use tool_choice with tools", path="/function_call")
-        return notes.translation(body.model_copy(update={"messages": messages}))
+        return {}
     for name in ("tools", "tool_choice"):
         if getattr(body, name):
             raise RequestError(f"{name} cannot be combined with functions (deprecated); send tools only", path=f"/{name}")
@@ -32,33 +46,30 @@ def with_tools(body: ChatBody) -> Translation:
     places.add("/tools", Origin("/functions"))
     places.add("/tool_choice", Origin("/function_call", whole=True))
     choice = body.function_call
-    tools = {
+    return {
         "tools": [Tool(type="function", function=function) for function in body.functions],
         "tool_choice": ToolChoiceObject(type="function", function=choice) if isinstance(choice, Named) else choice,
         "parallel_tool_calls": False,
     }
-    return notes.translation(body.model_copy(update={"messages": messages, **tools}))
 
 
 def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
-    """Return the messages, adding the ids to calls that results need."""
+    """Return the messages, with `function_call` among the calls, and the ids that results need.
+
+    A result belongs to the last call of its function. One without a call has no id: the compiler adds one.
+    """
     made, ids = [], dict[str | None, str]()
     for place, message in enumerate(messages):
-        if call := message.function_call:
-            if message.tool_calls:
-                raise RequestError(
-                    "tool_calls and function_call are mutually exclusive; send one of them",
-                    path=f"/messages/{place}/function_call",
-                )
-            ids[call.name] = f"call_{place}"
-            message = message.model_copy(update={"tool_calls": [ToolCall(id=ids[call.name], function=call)]})
-            places.add(f"/messages/{place}/tool_calls/0/function", Origin(f"/messages/{place}/function_call"))
-            places.add(f"/messages/{place}/tool_calls", Origin(f"/messages/{place}/function_call", whole=True))
+        if message.function_call:
+            number = len(message.tool_calls)
+            call = ToolCall(id=f"call_{place}", function=message.function_call)
+            ids[message.function_call.name] = call.id
+            message = message.model_copy(update={"tool_calls": [*message.tool_calls, call]})
+            origin = f"/messages/{place}/function_call"
+            places.add(f"/messages/{place}/tool_calls/{number}/function", Origin(origin))
+            places.add(f"/messages/{place}/tool_calls/{number}", Origin(origin, whole=True))
         elif message.role == "function":
-            if message.name not in ids:
-                said = f"this result has no preceding function_call of {message.name!r}"
-                raise RequestError(said, path=f"/messages/{place}/name")
-            message = message.model_copy(update={"role": "tool", "tool_call_id": ids[message.name]})
+            message = message.model_copy(update={"role": "tool", "tool_call_id": ids.get(message.name)})
         made.append(message)
     return made
 

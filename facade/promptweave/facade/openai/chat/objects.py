@@ -10,6 +10,7 @@ from promptweave.facade.finish_reasons import FinishReason
 _ID = Field(description="The id of the response, the same in all chunks of a stream")
 _CREATED = Field(ge=0, description="When the response was created, in seconds of the UNIX epoch")
 _MODEL = Field(description="The id of the model that generated the response")
+FINGERPRINT = Field(description="The same for the same model and build of the engine")
 _TIER = Field(description="Always `default`; present if the request has `service_tier`")
 _INDEX = Field(ge=0, description="The index of the choice, from 0 to `n` - 1")
 _CALL_ID = Field(description="The id of the call, for the message with its result")
@@ -27,7 +28,7 @@ class WarningObject(TypedDict):
     message: Annotated[str, Field(description="What is not enforced, or was adapted")]
 
 
-_WARNINGS = Field(description="Warnings, if there are any. promptweave's addition")
+WARNINGS = Field(description="Warnings, if there are any. promptweave's addition")
 
 
 class PromptTokensDetails(TypedDict):
@@ -166,10 +167,11 @@ class ChatCompletion(TypedDict):
     object: Annotated[Literal["chat.completion"], Field(description="The kind of object")]
     created: Annotated[int, _CREATED]
     model: Annotated[str, _MODEL]
+    system_fingerprint: Annotated[str, FINGERPRINT]
     service_tier: NotRequired[Annotated[str, _TIER]]
     choices: Annotated[list[ChatChoice], Field(description="The `n` answers")]
     usage: Annotated[Usage, Field(description="Token counts of all choices; their prompt counts once")]
-    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
+    warnings: NotRequired[Annotated[list[WarningObject], WARNINGS]]
 
 
 class FunctionDelta(TypedDict, total=False):
@@ -201,7 +203,7 @@ class MessageDelta(TypedDict, total=False):
     """A part of a message. Texts are to be concatenated."""
 
     role: Annotated[Literal["assistant"], Field(description="The author, once")]
-    content: Annotated[str, Field(description="More text of the content")]
+    content: Annotated[str | None, Field(description="More text of the content; null with the role")]
     refusal: Annotated[str | None, Field(description="Why the answer or a call is to be dropped: it broke its schema")]
     reasoning_content: Annotated[str, Field(description="More text of the reasoning")]
     tool_calls: Annotated[list[ToolCallDelta], Field(description="Parts of calls")]
@@ -228,9 +230,10 @@ class ChatCompletionChunk(TypedDict):
     object: Annotated[Literal["chat.completion.chunk"], Field(description="The kind of object")]
     created: Annotated[int, _CREATED]
     model: Annotated[str, _MODEL]
+    system_fingerprint: Annotated[str, FINGERPRINT]
     service_tier: NotRequired[Annotated[str, _TIER]]
     choices: Annotated[list[ChunkChoice], Field(description="A part of one answer; empty in the chunk with the usage")]
     usage: NotRequired[
         Annotated[Usage | None, Field(description="Token counts, in the last chunk with `stream_options.include_usage`")]
     ]
-    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
+    warnings: NotRequired[Annotated[list[WarningObject], WARNINGS]]

@@ -21,6 +21,7 @@ from promptweave.facade.openai.chat.from_grpc import Completion, Head
 from promptweave.facade.openai.chat.legacy_functions import with_function_call, with_tools
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
 from promptweave.facade.openai.chat.pipeline import GenerateStream, prepare_chat, warning_headers
+from promptweave.facade.openai.fingerprint import system_fingerprint
 
 router = ApiRouter()
 
@@ -33,10 +34,13 @@ router = ApiRouter()
 )
 async def create_chat_completion(request: Request, body: ChatBody) -> Response:
     """Create a chat completion, complete or as a stream."""
-    turn = await prepare_chat(request, with_tools(body))
+    is_legacy = bool(body.functions)
+    asked = with_tools(body)
+    turn, body = await prepare_chat(request, asked), asked.body
     warnings = turn.warnings
-    head = Head(turn.model.id, int(time.time()), warnings, "default" if body.service_tier else None)
-    headers, is_legacy = warning_headers(warnings), bool(body.functions)
+    tier = "default" if body.service_tier else None
+    head = Head(turn.model.id, int(time.time()), system_fingerprint(turn.model), warnings, tier)
+    headers = warning_headers(warnings)
     if not body.stream:
         completion = await _complete(turn.answers, head, body)
         return JSONResponse(with_function_call(completion) if is_legacy else completion, headers=headers)

@@ -15,6 +15,7 @@ from promptweave.facade.openai.chat.legacy_functions import with_tools
 from promptweave.facade.openai.chat.messages_to_grpc import messages_to_grpc
 from promptweave.facade.openai.chat.tools_to_grpc import tool_choice_to_grpc, tools_to_grpc
 from promptweave.facade.openai.chat.translated import Translation
+from promptweave.facade.openai.chat.verbosity import add_verbosity
 from promptweave.facade.openai.sampling import sampling_of
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
@@ -43,7 +44,8 @@ def to_compile_request(asked: Translation) -> tuple[prompt_compiler_pb2.CompileR
     """
     places = SourceMap(asked.places)
     with error_paths(asked.places.original):
-        return _compile_request(asked.body, places), places
+        request = _compile_request(asked.body, places)
+    return request, add_verbosity(request, asked.body.verbosity, places)
 
 
 def _compile_request(body: ChatBody, places: SourceMap) -> prompt_compiler_pb2.CompileRequest:
@@ -70,10 +72,15 @@ def _kwargs(body: ChatBody) -> str:
 
 
 def _add_reasoning(request: prompt_compiler_pb2.CompileRequest, body: ChatBody, places: SourceMap) -> None:
-    if body.reasoning_effort is not None:
-        places.add("/reasoning/effort", Origin("/reasoning_effort"))
-        request.reasoning.effort = body.reasoning_effort
-        if body.reasoning_effort == "none":
+    effort, path = body.reasoning_effort, "/reasoning_effort"
+    if effort is None and body.reasoning:
+        effort, path = body.reasoning.effort, "/reasoning/effort"
+    if body.reasoning and body.reasoning.enabled is not None:
+        request.reasoning.enabled = body.reasoning.enabled
+    if effort is not None:
+        places.add("/reasoning/effort", Origin(path))
+        request.reasoning.effort = effort
+        if effort == "none":
             request.reasoning.enabled = False
     budget, path = body.thinking_budget_tokens, "/thinking_budget_tokens"
     if budget is None and body.reasoning:

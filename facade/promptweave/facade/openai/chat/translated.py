@@ -7,6 +7,7 @@ from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.body import ChatBody
+from promptweave.facade.openai.chat.foreign_fields import with_own_fields
 from promptweave.facade.openai.chat.unserved_parts import without_unserved_parts
 from promptweave.facade.policy import chat
 from promptweave.facade.policy.rules import apply_field_rules
@@ -25,15 +26,16 @@ class Notes:
         self.warnings.append(prompt_compiler_pb2.Warning(code=code, path=path, message=message))
 
     def translation(self, body: ChatBody) -> "Translation":
-        """Return the finished translation. Raises UnsupportedError for fields of chat completions that are refused."""
-
-        def warn(code: str, path: str, message: str) -> None:
-            self.warn(code, self.places.original(path), message)
-
+        """Return the finished translation. Raises RequestError, and UnsupportedError for fields that are refused."""
+        body = with_own_fields(body, self.places)
         with error_paths(self.places.original):
-            apply_field_rules(body, chat.FIELDS, warn)
-        body = without_unserved_parts(body, warn)
+            apply_field_rules(body, chat.FIELDS, self.warn_at_origin)
+        body = without_unserved_parts(body, self.warn_at_origin)
         return Translation(body, self.places, self.warnings)
+
+    def warn_at_origin(self, code: str, path: str, message: str) -> None:
+        """Add a warning like `warn`. `path`: a position in the chat request."""
+        self.warn(code, self.places.original(path), message)
 
 
 class ChatTools:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from promptweave.facade.openai.chat.objects import Usage
+from promptweave.facade.openai.chat.objects import FINGERPRINT, WARNINGS, Usage, WarningObject
 
 
 class PlainLogprobs(TypedDict):
@@ -39,9 +39,11 @@ class PlainCompletion(TypedDict):
     created: Annotated[int, Field(ge=0, description="When the response was created, in seconds of the UNIX epoch")]
     model: Annotated[str, Field(description="The id of the model that generated the response")]
     choices: Annotated[list[PlainChoice], Field(description="The texts; one of them in a chunk")]
+    system_fingerprint: Annotated[str, FINGERPRINT]
     usage: NotRequired[
         Annotated[
             Usage | None,
             Field(description="Token counts; of a stream in the last chunk, if `stream_options.include_usage` is set"),
         ]
     ]
+    warnings: NotRequired[Annotated[list[WarningObject], WARNINGS]]

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Literal
@@ -24,16 +24,17 @@ from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import options_of, request_id
-from promptweave.facade.http.router import ApiRouter, streamed
-from promptweave.facade.openai.chat.from_grpc import usage_object
-from promptweave.facade.openai.chat.pipeline import GenerateStream
+from promptweave.facade.http.router import WARNED, ApiRouter, streamed
+from promptweave.facade.openai.chat.from_grpc import usage_object, warning_objects
+from promptweave.facade.openai.chat.pipeline import GenerateStream, warning_headers
 from promptweave.facade.openai.chat.translated import Notes
 from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.completions.logprobs import TextLogprobs
 from promptweave.facade.openai.completions.objects import PlainChoice, PlainCompletion, PlainLogprobs
-from promptweave.facade.openai.sampling import sampling_of
+from promptweave.facade.openai.fingerprint import system_fingerprint
+from promptweave.facade.openai.sampling import SAMPLING_FIELDS, sampling_of
 from promptweave.facade.policy import completions as policy
-from promptweave.facade.policy.rules import apply_field_rules
+from promptweave.facade.policy.rules import apply_field_rules, first_steps, warn_of_unknown_fields
 from promptweave.facade.telemetry.gen_ai_spans import Operation
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
@@ -64,13 +65,17 @@ class _Choice:
 class _Turn:
     """A request and the model that it selects."""
 
-    def __init__(self, body: CompletionBody, model: ResolvedModel, timeout_s: float) -> None:
+    def __init__(
+        self, body: CompletionBody, model: ResolvedModel, timeout_s: float, warnings: Sequence[prompt_compiler_pb2.Warning]
+    ) -> None:
+        self.warnings = warning_objects(warnings)
         self.body, self.model, self._timeout_s = body, model, timeout_s
         self.empty: PlainCompletion = {
             "id": f"cmpl-{secrets.token_hex(12)}",
             "object": "text_completion",
             "created": int(time.time()),
             "model": model.info.id,
+            "system_fingerprint": system_fingerprint(model.info),
             "choices": [],
         }
         """The fields that all parts of the response have in common."""
@@ -89,31 +94,35 @@ router = ApiRouter()
 @router.post(
     "/v1/completions",
     response_model=PlainCompletion,
-    responses=streamed(PlainCompletion | ErrorResponse, sse.END),
+    responses={**streamed(PlainCompletion | ErrorResponse, sse.END), **WARNED},
     summary="Complete a plain prompt (OpenAI)",
 )
 async def create_completion(request: Request, body: CompletionBody) -> Response:
     """Continue a prompt as it is, without a chat template; complete or as a stream."""
-    check_served(body)
+    notes = Notes()
+    check_served(body, notes)
     places = SourceMap()
     places.add("/prompt", Origin("/prompt", whole=True))
     places.add("/top_logprobs", Origin("/logprobs"))
     with error_paths(places.original):
         model = await model_of(request, body.model)
-        turn = _Turn(body, model, options_of(request).request_timeout_s)
+        turn = _Turn(body, model, options_of(request).request_timeout_s, notes.warnings)
+        headers = warning_headers(notes.warnings)
         choices = await _choices(body, model.services, places)
         if not body.stream:
-            return JSONResponse(await _whole(turn, choices))
+            return JSONResponse(await _whole(turn, choices), headers=headers)
 
         async def failed(error: PromptweaveError) -> bytes:
             return sse.event(http_error(at_path(error, places.original), request_id(request)).body())
 
-        return await event_stream(_stream(turn, choices), failed)
+        return await event_stream(_stream(turn, choices), failed, headers)
 
 
-def check_served(body: CompletionBody) -> None:
-    """Refuse unsupported fields. Raises UnsupportedError."""
-    apply_field_rules(body, policy.FIELDS, Notes().warn)
+def check_served(body: CompletionBody, notes: Notes) -> None:
+    """Warn of fields that are left out or unknown. Raises UnsupportedError for those that are refused."""
+    apply_field_rules(body, policy.FIELDS, notes.warn)
+    known = CompletionBody.model_fields.keys() | SAMPLING_FIELDS | first_steps(policy.FIELDS) | policy.HOUSEKEEPING
+    warn_of_unknown_fields(body.model_extra or {}, known, notes.warn)
     if body.echo and body.logprobs is not None:
         raise UnsupportedError("logprobs cannot be combined with echo: prompt tokens have no logprobs", path="/logprobs")
     if body.best_of not in (None, body.n):
@@ -171,13 +180,16 @@ async def _whole(turn: _Turn, choices: list[_Choice]) -> PlainCompletion:
     async with task_scope(*map(write, choices)) as tasks:
         written = await asyncio.gather(*tasks)  # If one fails, the others are cancelled.
     usage = _sum(choices, (counts for _, counts in written))
-    return {**turn.empty, "choices": [item for item, _ in written], "usage": usage_object(usage)}
+    completion: PlainCompletion = {**turn.empty, "choices": [item for item, _ in written], "usage": usage_object(usage)}
+    if turn.warnings:
+        completion["warnings"] = turn.warnings
+    return completion
 
 
 async def _stream(turn: _Turn, choices: list[_Choice]) -> Pieces:
     """Yield the events, one choice after the other."""
     with_usage = turn.body.stream_options.include_usage
-    usages = []
+    usages, warnings = [], turn.warnings
     empty: PlainCompletion = {**turn.empty, "usage": None} if with_usage else turn.empty
     for choice in choices:
         async with aclosing(turn.generate(choice)) as answers:
@@ -190,7 +202,10 @@ async def _stream(turn: _Turn, choices: list[_Choice]) -> Pieces:
                 positions = [one for event in answer.events for one in event.logprobs.positions]
                 scores = scored.of(positions) if positions else None
                 if text or finish is not None or scores:
-                    yield sse.event({**empty, "choices": [_choice_object(choice, text, finish, scores)]})
+                    chunk: PlainCompletion = {**empty, "choices": [_choice_object(choice, text, finish, scores)]}
+                    if warnings:
+                        chunk["warnings"], warnings = warnings, []
+                    yield sse.event(chunk)
                     echo = ""
     if with_usage:
         yield sse.event({**empty, "usage": usage_object(_sum(choices, usages))})

@@ -5,6 +5,8 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
+from promptweave.facade.openai.chat.objects import WARNINGS, WarningObject
+
 _LIST = Field(description="The kind of object")
 _MODEL = Field(description="The id of the model that was used")
 
@@ -37,6 +39,7 @@ class EmbeddingList(TypedDict):
     data: Annotated[list[Embedding], Field(description="A vector for each input")]
     model: Annotated[str, _MODEL]
     usage: Annotated[InputUsage, Field(description="Token counts")]
+    warnings: NotRequired[Annotated[list[WarningObject], WARNINGS]]
 
 
 class RankedText(TypedDict):

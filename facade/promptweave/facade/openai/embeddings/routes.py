@@ -12,12 +12,14 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.text_or_tokens import as_list, is_several
 from promptweave.facade.errors import RequestError
 from promptweave.facade.http.request import options_of
-from promptweave.facade.http.router import ApiRouter
+from promptweave.facade.http.router import WARNED, ApiRouter
+from promptweave.facade.openai.chat.from_grpc import warning_objects
+from promptweave.facade.openai.chat.pipeline import warning_headers
 from promptweave.facade.openai.chat.translated import Notes
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody, RerankBody
 from promptweave.facade.openai.embeddings.objects import EmbeddingList, RankedDocument, Ranking
 from promptweave.facade.policy import embeddings as policy
-from promptweave.facade.policy.rules import apply_field_rules
+from promptweave.facade.policy.rules import apply_field_rules, first_steps, warn_of_unknown_fields
 from promptweave.v1 import inference_pb2
 
 _MAX_INPUTS = 2048
@@ -26,10 +28,11 @@ _MAX_INPUTS = 2048
 router = ApiRouter()
 
 
-@router.post("/v1/embeddings", response_model=EmbeddingList, summary="Create embeddings (OpenAI)")
+@router.post("/v1/embeddings", response_model=EmbeddingList, responses=WARNED, summary="Create embeddings (OpenAI)")
 async def create_embeddings(request: Request, body: EmbeddingsBody) -> JSONResponse:
     """Return the vector of each input. The service must have an embedding model."""
-    apply_field_rules(body, policy.FIELDS, Notes().warn)
+    notes = Notes()
+    check_served(body, notes)
     embed = inference_pb2.EmbedRequest(inputs=inputs_of(body), dimensions=body.dimensions)
     with error_paths(lambda path: _place(path, body)):
         model = await model_of(request, body.model, inference_pb2.MODEL_ROLE_EMBEDDING)
@@ -43,7 +46,16 @@ async def create_embeddings(request: Request, body: EmbeddingsBody) -> JSONRespo
         "model": model.info.id,
         "usage": {"prompt_tokens": found.prompt_tokens, "total_tokens": found.prompt_tokens},
     }
-    return JSONResponse(embeddings)
+    if notes.warnings:
+        embeddings["warnings"] = warning_objects(notes.warnings)
+    return JSONResponse(embeddings, headers=warning_headers(notes.warnings))
+
+
+def check_served(body: EmbeddingsBody, notes: Notes) -> None:
+    """Warn of fields that are left out or unknown. Raises UnsupportedError for those that are refused."""
+    apply_field_rules(body, policy.FIELDS, notes.warn)
+    known = EmbeddingsBody.model_fields.keys() | first_steps(policy.FIELDS) | policy.HOUSEKEEPING
+    warn_of_unknown_fields(body.model_extra or {}, known, notes.warn)
 
 
 def inputs_of(body: EmbeddingsBody) -> list[inference_pb2.EmbedRequest.Input]:
