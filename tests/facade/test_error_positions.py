@@ -22,7 +22,7 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import to_param
 from promptweave.facade.openai.chat.body import read_chat_body
 from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.messages_to_grpc import check_pictures
+from promptweave.facade.openai.chat.pictures import check_pictures
 from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
@@ -51,7 +51,7 @@ def refusal(asked: Translation, *, images: bool = True) -> PromptweaveError | No
         compile_request, compile_places = to_compile_request(asked)
         generate_request, places = to_generate_request(asked)
         with error_paths(compile_places.original):
-            check_pictures(compile_request, inference_pb2.ModelInfo(id="m", images=images))
+            check_pictures(compile_request, inference_pb2.ModelInfo(id="m", images=images), leave_out=False)
             compile_prompt(chat_request_from_wire(compile_request), TEMPLATE)
         text = output_pb2.OutputNode(text=output_pb2.TextNode(kind=output_pb2.REGION_KIND_CONTENT, may_end=True))
         generate_request.prompt.version = generate_request.prompt.syntax.version = 1

@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
+from starlette.routing import Route
 from starlette.types import ASGIApp, Lifespan
 
 from promptweave.facade import probes
@@ -19,6 +20,7 @@ from promptweave.facade.explorer.routes import EXPLORER_FILES, explorer_router
 from promptweave.facade.http.error_responses import handle_errors
 from promptweave.facade.http.middleware import in_envelope
 from promptweave.facade.http.router import ApiRouter, error_format
+from promptweave.facade.http.unprefixed import UnprefixedPaths
 from promptweave.facade.native import routes as native
 from promptweave.facade.openai.audio import routes as audio
 from promptweave.facade.openai.chat import routes as chat
@@ -57,7 +59,8 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     registry = CollectorRegistry()
     public_paths = EXPLORER_FILES.keys() if options.explorer else frozenset()
     app = in_envelope(create_routes(options, stop, registry), options, partial(error_format, ROUTERS), public_paths)
-    return HttpTraces(HttpMetrics(app, registry))
+    paths = [route.path for router in ROUTERS for route in router.routes if isinstance(route, Route)]
+    return UnprefixedPaths(HttpTraces(HttpMetrics(app, registry)), paths)
 
 
 def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: CollectorRegistry) -> FastAPI:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from promptweave.rpc.security import NO_SECURITY, Security
 
-DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "claude-*")
+DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "codex-*", "claude-*")
 """OpenAI's and Anthropic's own model names, which are built into clients."""
 
 
@@ -39,6 +40,8 @@ class FacadeOptions:
     """One line per request, without its contents."""
     aliases: tuple[str, ...] = DEFAULT_ALIASES
     """Additional names of the loaded model, with shell wildcards."""
+    images_without_projector: Literal["refuse", "placeholder"] = "refuse"
+    """Images for a model that accepts none: the request is refused, or a text in their place says that they are left out."""
     request_timeout_s: float = 600.0
     """The deadline of a complete request."""
     max_body_bytes: int = 32 * 1024 * 1024

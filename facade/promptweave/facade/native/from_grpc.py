@@ -12,13 +12,14 @@ from promptweave.facade.native.objects import (
     ParsedFunctionCall,
     ParsedOutput,
     PromptExplanation,
+    ServerProperties,
     TemplateDescription,
     TextSegment,
     TokenPiece,
 )
 from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.chat.objects import CalledCustomTool, CalledFunction
-from promptweave.v1 import output_pb2, prompt_compiler_pb2
+from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 _PICTURE = "\ufffc"
 """The Unicode Standard's character for an object that is not text."""
@@ -34,6 +35,21 @@ def _piece(piece: bytes) -> str | list[int]:
         return piece.decode()
     except UnicodeDecodeError:
         return [*piece]
+
+
+def server_properties(model: inference_pb2.ModelInfo) -> ServerProperties:
+    """Return the properties of a model, in llama.cpp's form."""
+    return {
+        "default_generation_settings": {"n_ctx": model.context_size},
+        "total_slots": model.slots,
+        "model_alias": model.id,
+        "model_path": model.id,
+        "modalities": {"vision": model.images, "audio": False},
+        "chat_template": model.template.source,
+        "bos_token": model.template.bos_token,
+        "eos_token": model.template.eos_token,
+        "build_info": model.engine,
+    }
 
 
 def template_description(

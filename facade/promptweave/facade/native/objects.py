@@ -27,6 +27,33 @@ class DetokenizedText(TypedDict):
     content: Annotated[str, Field(description="The text")]
 
 
+class GenerationSettings(TypedDict):
+    """Settings of each request."""
+
+    n_ctx: Annotated[int, Field(ge=0, description="The context of a request, in tokens")]
+
+
+class Modalities(TypedDict):
+    """What the model accepts besides text."""
+
+    vision: Annotated[bool, Field(description="Whether it accepts images")]
+    audio: Annotated[bool, Field(description="Always false")]
+
+
+class ServerProperties(TypedDict):
+    """Properties of the loaded model, in llama.cpp's form."""
+
+    default_generation_settings: Annotated[GenerationSettings, Field(description="Settings of each request")]
+    total_slots: Annotated[int, Field(ge=0, description="The number of requests that run concurrently")]
+    model_alias: Annotated[str, Field(description="The id of the model")]
+    model_path: Annotated[str, Field(description="The same: paths of the server are not shown")]
+    modalities: Annotated[Modalities, Field(description="What the model accepts besides text")]
+    chat_template: Annotated[str, Field(description="The Jinja source of the chat template")]
+    bos_token: Annotated[str, Field(description="The text of the token that begins a prompt")]
+    eos_token: Annotated[str, Field(description="The text of the token that ends an answer")]
+    build_info: Annotated[str, Field(description="The name and version of the engine")]
+
+
 class TextSegment(TypedDict):
     """A part of a prompt."""
 

@@ -1,6 +1,8 @@
 """Routes that are not OpenAI's: llama.cpp's `/tokenize`, `/detokenize`, `/apply-template`; the compiler's own."""
 
-from fastapi import Request
+from typing import Annotated
+
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse
 from google.protobuf.json_format import ParseDict, ParseError
 
@@ -9,11 +11,18 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import RequestError
 from promptweave.facade.http.router import WARNED, ApiRouter
 from promptweave.facade.native.body import ApplyTemplateBody, DetokenizeBody, ParseBody, TemplateBody, TokenizeBody
-from promptweave.facade.native.from_grpc import compiled_object, parsed_object, template_description, token_pieces
+from promptweave.facade.native.from_grpc import (
+    compiled_object,
+    parsed_object,
+    server_properties,
+    template_description,
+    token_pieces,
+)
 from promptweave.facade.native.objects import (
     CompiledPrompt,
     DetokenizedText,
     ParsedOutput,
+    ServerProperties,
     TemplateDescription,
     TokenList,
 )
@@ -48,6 +57,14 @@ async def detokenize(request: Request, body: DetokenizeBody) -> JSONResponse:
     model = await model_of(request, body.model)
     text: DetokenizedText = {"content": await model.services.detokenize(body.tokens)}
     return JSONResponse(text)
+
+
+@router.get("/props", response_model=ServerProperties, summary="Get the properties of the loaded model (llama.cpp)")
+async def get_properties(
+    request: Request, model: Annotated[str | None, Query(description="The model, if there are several")] = None
+) -> JSONResponse:
+    """Return the context size, the number of slots and the chat template of a model."""
+    return JSONResponse(server_properties((await model_of(request, model)).info))
 
 
 @router.post(

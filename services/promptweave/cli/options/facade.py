@@ -84,6 +84,12 @@ facade_options: Decorator[Any] = all_of(
         help="Additional name of the model; wildcards are allowed. Repeatable; replaces the defaults.",
     ),
     api_option(
+        "--images-without-projector",
+        type=click.Choice(["refuse", "placeholder"]),
+        default=FacadeOptions.images_without_projector,
+        help="Images for a model without a projector: refuse the request, or put '[image left out]' in their place.",
+    ),
+    api_option(
         "--routes",
         type=FILE,
         metavar="FILE",

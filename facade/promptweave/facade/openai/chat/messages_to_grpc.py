@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin, SourceMap
-from promptweave.facade.errors import RequestError, UnsupportedError
+from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ContentPart, Message, ToolCall
 from promptweave.facade.openai.chat.tools_to_grpc import tools_to_grpc
-from promptweave.v1 import chat_pb2, inference_pb2, prompt_compiler_pb2
+from promptweave.v1 import chat_pb2
 
 
 def messages_to_grpc(messages: Sequence[Message], places: SourceMap) -> Iterator[chat_pb2.Message]:
@@ -82,19 +82,6 @@ _PARTS: Mapping[str, Callable[[ContentPart, str, SourceMap], chat_pb2.ContentPar
     "tool_reference": _tool_reference,
 }
 """Type of a content part → its translation, with the part's position. `unserved_parts.py` has replaced the others."""
-
-
-def check_pictures(request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo) -> None:
-    """Raise UnsupportedError, with a position in `request`, for the first image if the model accepts none."""
-    if model.images:
-        return
-    for number, message in enumerate(request.messages):
-        for place, part in enumerate(message.content):
-            if part.HasField("image"):
-                raise UnsupportedError(
-                    f"the model {model.id!r} does not accept images; load its projector with --mmproj FILE",
-                    path=f"/messages/{number}/content/{place}",
-                )
 
 
 # -- calls --

@@ -11,7 +11,7 @@ from promptweave.facade.backend.models import ResolvedModel
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import SourceMap
 from promptweave.facade.http.request import options_of, owner
-from promptweave.facade.openai.chat.messages_to_grpc import check_pictures
+from promptweave.facade.openai.chat.pictures import check_pictures
 from promptweave.facade.openai.chat.telemetry import chat
 from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.translated import Translation, located_warnings
@@ -51,9 +51,12 @@ async def _compile(
 ) -> CompiledChat:
     with error_paths(places.original):
         model = await model_of(request, asked.body.model)
-        check_pictures(compile_request, model.info)
+        leave_out = options_of(request).images_without_projector == "placeholder"
+        left_out = check_pictures(compile_request, model.info, leave_out=leave_out)
         compiled = await model.services.compile(compile_request, model.info)
-    return CompiledChat(model, compiled.prompt, [*asked.warnings, *located_warnings(compiled.warnings, places)])
+    return CompiledChat(
+        model, compiled.prompt, [*asked.warnings, *located_warnings([*left_out, *compiled.warnings], places)]
+    )
 
 
 async def prepare_chat(request: Request, asked: Translation) -> PreparedChat:

@@ -17,6 +17,13 @@ class ModelArchitecture(TypedDict):
     output_modalities: Annotated[list[str], Field(description="What the model generates: `text`")]
 
 
+class ModelMeta(TypedDict):
+    """Sizes of a model, with llama.cpp's names. Clients shorten conversations by them, so they are what requests can use."""
+
+    n_ctx: Annotated[int, Field(ge=0, description="The context of a request, in tokens")]
+    n_ctx_train: Annotated[int, Field(ge=0, description="The same: a larger context that the model knows cannot be used")]
+
+
 class ModelObject(TypedDict):
     """A loaded model."""
 
@@ -24,6 +31,10 @@ class ModelObject(TypedDict):
     object: Annotated[Literal["model"], Field(description="The kind of object")]
     created: Annotated[int, Field(ge=0, description="When the model was loaded, in seconds of the UNIX epoch")]
     owned_by: Annotated[str, Field(description="Always `promptweave`")]
+    max_model_len: NotRequired[
+        Annotated[int, Field(ge=1, description="The context of a request, in tokens: prompt and answer. vLLM's name")]
+    ]
+    meta: NotRequired[Annotated[ModelMeta, Field(description="The same, with llama.cpp's names")]]
     architecture: NotRequired[Annotated[ModelArchitecture, Field(description="Present if the model accepts images")]]
 
 
@@ -35,13 +46,16 @@ class ModelList(TypedDict):
 
 
 def model_object(name: str, model: inference_pb2.ModelInfo) -> ModelObject:
-    """Return OpenAI's model object, which also reports whether the model accepts images."""
+    """Return OpenAI's model object, with the context size, and whether the model accepts images."""
     described: ModelObject = {
         "id": name,
         "object": "model",
         "created": model.created.seconds,
         "owned_by": "promptweave",
     }
+    if model.context_size:
+        described["max_model_len"] = model.context_size
+        described["meta"] = {"n_ctx": model.context_size, "n_ctx_train": model.context_size}
     if model.images:
         described["architecture"] = {"input_modalities": ["text", "image"], "output_modalities": ["text"]}
     return described
