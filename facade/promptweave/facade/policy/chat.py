@@ -8,6 +8,12 @@ from promptweave.facade.policy.rules import FieldRule, left_out, refused
 NO_PADDING = left_out("stream_options.include_obfuscation", "streams are not padded")
 NO_MODERATION = left_out("moderation", "moderation is not available")
 
+HOSTED_TOOL = "the server has no such tool; provide a function instead"
+"""Why tools of other types than `function` and `custom` are left out, and a choice that names one is refused."""
+
+REMOTE_IMAGE = "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched"
+"""Why images in other URLs are refused: the answer would be about something else."""
+
 _NO_TAGS = "tags within free text are not constrained; use a json_schema, grammar or regex for the complete answer, or tools"
 
 FIELDS: Sequence[FieldRule] = (

@@ -15,19 +15,24 @@ CHAT_EXAMPLE = {
 }
 
 
-class FunctionCall(Body):
-    """A function call. Some clients send the arguments as an object; "" is a call without arguments."""
+def _without_nulls(value: Any) -> Any:
+    """Return a list with an empty object for each null: positions stay the same."""
+    return [{} if item is None else item for item in value] if isinstance(value, list) else value
 
-    name: str
+
+class FunctionCall(Body):
+    """A function call. Some clients send the arguments as a JSON value; "" is a call without arguments."""
+
+    name: str = ""
     """The name of the function."""
-    arguments: str | dict[str, Any] = ""
-    """The arguments, as JSON text."""
+    arguments: Any = ""
+    """The arguments, as JSON text. Others than an object are shown to the model as text, with a warning."""
 
 
 class CustomCall(Body):
     """A call of a custom tool."""
 
-    name: str
+    name: str = ""
     """The name of the tool."""
     input: str = ""
     """The input."""
@@ -38,8 +43,8 @@ class ToolCall(Body):
 
     id: str = ""
     """The id of the call."""
-    type: Literal["function", "custom"] = "function"
-    """The kind of tool."""
+    type: str = "function"
+    """The kind of tool: `function` or `custom`. Other calls are shown to the model as text, with a warning."""
     function: FunctionCall | None = None
     """The function that was called."""
     custom: CustomCall | None = None
@@ -55,16 +60,20 @@ class ImageUrl(Body):
     """The location of the image: a data URL."""
 
 
+def _as_url(value: Any) -> Any:
+    return {"url": value} if isinstance(value, str) else value
+
+
 class ContentPart(Body):
     """A part of a message's content."""
 
-    type: str
+    type: str = "text"
     """The kind of part: `text`, `image_url`, `refusal` or `tool_reference`. Others are left out, with a warning."""
     text: str = ""
     """The text."""
     refusal: str = ""
     """The text of a refusal."""
-    image_url: ImageUrl | None = None
+    image_url: Annotated[ImageUrl | None, BeforeValidator(_as_url)] = None
     """The image."""
     tool_name: str = ""
     """The name of a tool with `defer_loading`, which is available from here on, with `tool_reference`."""
@@ -72,16 +81,23 @@ class ContentPart(Body):
     """The namespace of that tool, if it has one."""
 
 
+def _as_parts(value: Any) -> Any:
+    """Return the parts of a content; some clients send texts among them."""
+    if not isinstance(value, list):
+        return value
+    return [{"text": part} if isinstance(part, str) else part for part in _without_nulls(value)]
+
+
 class Message(Body):
     """A message of any role."""
 
     role: Literal["system", "developer", "user", "assistant", "tool", "function"]
     """The author."""
-    content: str | list[ContentPart] | None = None
+    content: str | Annotated[list[ContentPart], BeforeValidator(_as_parts)] | None = None
     """The text, or parts of text and images."""
     name: str | None = None
     """The name of the function, with the role `function` (deprecated)."""
-    tool_calls: list[ToolCall] = []
+    tool_calls: Annotated[list[ToolCall], BeforeValidator(_without_nulls)] = []
     """The calls in a message of the model."""
     tool_call_id: str | None = None
     """The id of the call whose result this is, with the role `tool`; by default the first call without a result."""
@@ -140,8 +156,8 @@ class Custom(Body):
 class Tool(Body):
     """A tool that the model may call."""
 
-    type: Literal["function", "custom"]
-    """The kind of tool."""
+    type: str = "function"
+    """The kind of tool: `function` or `custom`. Others are left out, with a warning."""
     function: Function | None = None
     """The function."""
     custom: Custom | None = None
@@ -162,8 +178,8 @@ class Named(Body):
 class ToolName(Body):
     """A tool, in a tool choice."""
 
-    type: Literal["function", "custom"]
-    """The kind of tool."""
+    type: str = "function"
+    """The kind of tool: `function` or `custom`. Others are left out, with a warning."""
     function: Named | None = None
     """The function."""
     custom: Named | None = None
@@ -184,8 +200,8 @@ class AllowedTools(Body):
 class ToolChoiceObject(Body):
     """A tool choice that names tools."""
 
-    type: Literal["function", "custom", "allowed_tools"]
-    """`allowed_tools`: only some of the tools; else: a call of this tool."""
+    type: str = "function"
+    """`function` or `custom`: a call of this tool; `allowed_tools`: only some of the tools."""
     function: Named | None = None
     """The function to call."""
     custom: Named | None = None
@@ -260,8 +276,8 @@ class ChatBody(Body):
     """The model; by default the one that is loaded."""
     tools: list[Tool] = []
     """The tools that the model may call."""
-    tool_choice: Literal["none", "auto", "required"] | ToolChoiceObject | None = None
-    """Which tools the model may or must call; by default any or none."""
+    tool_choice: Literal["none", "auto", "required", "any"] | ToolChoiceObject | None = None
+    """Which tools the model may or must call; by default any or none. `any`: the same as `required`."""
     parallel_tool_calls: bool | None = None
     """Whether a message may have several calls; by default it may."""
     functions: list[Function] = []

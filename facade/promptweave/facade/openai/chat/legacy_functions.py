@@ -11,6 +11,8 @@ from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
 from promptweave.facade.openai.chat.foreign_fields import FOREIGN_FIELDS
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
+from promptweave.facade.openai.chat.other_calls import with_own_calls
+from promptweave.facade.openai.chat.other_tools import with_own_tools
 from promptweave.facade.openai.chat.translated import Notes, Translation
 from promptweave.facade.openai.sampling import SAMPLING_FIELDS
 from promptweave.facade.policy.chat import FIELDS, HOUSEKEEPING
@@ -25,7 +27,8 @@ _FIELDS = SAMPLING_FIELDS | FOREIGN_FIELDS | first_steps(FIELDS) | HOUSEKEEPING
 def with_tools(body: ChatBody) -> Translation:
     """Return the request with tools alone, and warnings about its fields. Raises RequestError and UnsupportedError."""
     notes = Notes()
-    messages = _messages(body.messages, notes.places)
+    body = with_own_tools(body, notes.places, notes.warn)
+    messages = _messages(with_own_calls(body.messages, notes.places, notes.warn), notes.places)
     asked = notes.translation(body.model_copy(update={"messages": messages, **_tools(body, notes.places)}))
     known = _FIELDS | type(body).model_fields.keys()
     warn_of_unknown_fields(asked.body.model_extra or {}, known, notes.warn_at_origin)

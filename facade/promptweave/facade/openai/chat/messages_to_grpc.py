@@ -9,6 +9,7 @@ from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import ContentPart, Message, ToolCall
 from promptweave.facade.openai.chat.tools_to_grpc import tools_to_grpc
+from promptweave.facade.policy.chat import REMOTE_IMAGE
 from promptweave.v1 import chat_pb2
 
 
@@ -58,9 +59,7 @@ def _image(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentP
     places.add(f"{path}/image", Origin(at))
     head, comma, data = (part.image_url.url if part.image_url else "").partition(",")
     if not (head.startswith("data:image/") and head.endswith(";base64") and comma):
-        raise RequestError(
-            "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched", path=at
-        )
+        raise RequestError(REMOTE_IMAGE, path=at)
     try:
         decoded = base64.b64decode(data, validate=True)
     except binascii.Error as error:

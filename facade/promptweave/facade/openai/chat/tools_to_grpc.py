@@ -22,12 +22,7 @@ def _function(tool: Tool, path: str, places: SourceMap) -> chat_pb2.Tool:
     path = f"{path}/function"
     function = tool.function
     if function is None:
-        # The Responses API's flat form, which some clients send here, too.
-        if "name" not in (tool.model_extra or {}):
-            raise RequestError("a function tool requires a 'function' object", path=path)
-        raise RequestError(
-            "function fields must be nested under 'function' (the Responses API's flat form is not accepted here)", path=path
-        )
+        raise RequestError("a function tool requires a 'function' object", path=path)
     made = chat_pb2.FunctionTool(
         name=function.name,
         description=function.description,
@@ -50,7 +45,7 @@ def _custom(tool: Tool, path: str, places: SourceMap) -> chat_pb2.Tool:
 
 
 _TOOLS: Mapping[str, Callable[[Tool, str, SourceMap], chat_pb2.Tool]] = {"function": _function, "custom": _custom}
-"""Type of a tool → its translation, with the tool's position."""
+"""Type of a tool → its translation, with the tool's position. Tools of other types are left out before."""
 
 
 # -- the choice --
