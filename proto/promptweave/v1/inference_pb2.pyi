@@ -528,7 +528,8 @@ class Logprobs(_message.Message):
     that the grammar forced may be unlikely.
 
     A character that consists of several tokens has one position: its complete text with the id and log probability of the
-    last token. The engine does not report the others.
+    last token. The engine does not report the others. Tokens of an incomplete character, at the end of truncated output, have
+    one without text, with the id -1.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -542,10 +543,13 @@ class Logprobs(_message.Message):
         CHOSEN_FIELD_NUMBER: _builtins.int
         TOP_FIELD_NUMBER: _builtins.int
         REGION_FIELD_NUMBER: _builtins.int
+        TOKENS_FIELD_NUMBER: _builtins.int
         region: _output_pb2.RegionKind.ValueType
         """The region that its text belongs to; the first one if there are several. Not set: syntax between regions, or the end
         of turn.
         """
+        tokens: _builtins.int
+        """The number of tokens that the text consists of."""
         @_builtins.property
         def chosen(self) -> Global___TokenLogprob:
             """The chosen token."""
@@ -560,10 +564,11 @@ class Logprobs(_message.Message):
             chosen: Global___TokenLogprob | None = ...,
             top: _abc.Iterable[Global___TokenLogprob] | None = ...,
             region: _output_pb2.RegionKind.ValueType = ...,
+            tokens: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "region", b"region", "top", b"top"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "region", b"region", "tokens", b"tokens", "top", b"top"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -38,6 +38,8 @@ class Scores:
 
     chosen: Candidate
     top: tuple[Candidate, ...]
+    tokens: int = 1
+    """The number of tokens that the text of `chosen` consists of."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,8 @@ class MessageReader:
             scores = replace(chunk.scores, top=()) if chunk.scores and not self._top else chunk.scores
             self._regions.write(chunk.text, chunk.counts.completion_tokens - self._written, scores)
             self._written = chunk.counts.completion_tokens
+        elif chunk.stop_type == "limit" and (incomplete := chunk.counts.completion_tokens - self._written) > 0:
+            self._regions.write_incomplete(incomplete)
         text = self._eos_filter.feed(chunk)
         if self._guard:
             self._guard.read(text)

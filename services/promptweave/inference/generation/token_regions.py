@@ -2,12 +2,15 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from promptweave.inference.client.llama_client import Scores
+from promptweave.inference.client.llama_client import Candidate, Scores
 from promptweave.inference.generation.events import Position
 from promptweave.output.parse.parser import RegionSpan
 from promptweave.output.tree import Region
+
+_UNREPORTED = Scores(Candidate(-1, b"", 0.0), ())
+"""Tokens without text: the engine reports nothing of them."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,8 @@ class TokenRegions:
         """Start at the beginning of the output. `prefix`: what the parser reads first, which has no tokens."""
         self._written: deque[_Written] = deque()
         self._end = 0
+        self._region: Region | None = None
+        """The region of the last token."""
         self._read = -len(prefix)
         self.reasoning = 0
         """Number of tokens that contain reasoning text."""
@@ -34,6 +39,11 @@ class TokenRegions:
         """Add the next text, which consists of `count` tokens."""
         self._written.append(_Written(self._end, self._end + len(text), count, scores))
         self._end += len(text)
+
+    def write_incomplete(self, count: int) -> None:
+        """Add tokens at the end of a truncated output, whose character is incomplete: they have no text."""
+        last = self._written[-1].region if self._written else self._region
+        self._written.append(_Written(self._end, self._end, count, _UNREPORTED, last))
 
     def read(self, spans: Iterable[RegionSpan], held: int, *, withheld: bool) -> list[Position]:
         """Return the tokens that are known now, except those of the last `held` characters; `withheld`: none yet."""
@@ -65,5 +75,6 @@ class TokenRegions:
         for written in all_written:
             if written.region is Region.REASONING:
                 self.reasoning += written.count
+            self._region = written.region
             if written.scores is not None:
-                yield written.scores, written.region
+                yield replace(written.scores, tokens=written.count), written.region

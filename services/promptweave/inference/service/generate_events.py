@@ -42,7 +42,10 @@ def _finish(finish: Finish) -> inference_pb2.Finish:
 def _position(position: Position) -> inference_pb2.Logprobs.Position:
     scores, region = position
     return inference_pb2.Logprobs.Position(
-        chosen=_candidate(scores.chosen), top=map(_candidate, scores.top), region=region_to_wire(region)
+        chosen=_candidate(scores.chosen),
+        top=map(_candidate, scores.top),
+        region=region_to_wire(region),
+        tokens=scores.tokens,
     )
 
 

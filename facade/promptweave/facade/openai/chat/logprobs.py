@@ -1,6 +1,6 @@
 """Conversion of log-probabilities to OpenAI's format."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from promptweave.facade.openai.chat.objects import CandidateLogprob, ChoiceLogprobs, ExplainedToken, TokenLogprob
 from promptweave.v1 import inference_pb2, output_pb2
@@ -15,12 +15,32 @@ def logprobs_object(tokens: list[TokenLogprob]) -> ChoiceLogprobs:
 
 
 def content_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list[TokenLogprob]:
-    """Return the tokens of the content. OpenAI's response has no field for those of reasoning, calls and syntax."""
+    """Return the tokens of the content. OpenAI's response has no field for those of reasoning, calls and syntax.
+
+    There is one for each token, though the engine reports only the last one of each character.
+    """
     return [
-        {**_candidate(position.chosen), "top_logprobs": [_candidate(candidate) for candidate in position.top]}
+        token
         for position in positions
         if position.region == output_pb2.REGION_KIND_CONTENT
+        for token in (*_unreported(position), *map(_scored, reported([position])))
     ]
+
+
+def reported(positions: Iterable[inference_pb2.Logprobs.Position]) -> Iterator[inference_pb2.Logprobs.Position]:
+    """Yield the positions of tokens that the engine reports: not those of an incomplete character."""
+    return (position for position in positions if position.chosen.token >= 0)
+
+
+def _unreported(position: inference_pb2.Logprobs.Position) -> list[TokenLogprob]:
+    """Return the tokens before the last one of a character, and those of an incomplete one: they have neither text nor
+    score."""
+    count = position.tokens - (position.chosen.token >= 0)
+    return [{"token": "", "logprob": 0.0, "bytes": [], "top_logprobs": []} for _ in range(count)]
+
+
+def _scored(position: inference_pb2.Logprobs.Position) -> TokenLogprob:
+    return {**_candidate(position.chosen), "top_logprobs": [_candidate(candidate) for candidate in position.top]}
 
 
 def all_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list[ExplainedToken]:
@@ -34,7 +54,7 @@ def all_tokens(positions: Iterable[inference_pb2.Logprobs.Position]) -> list[Exp
             **_candidate(position.chosen),
             "top_logprobs": [{"id": candidate.token, **_candidate(candidate)} for candidate in position.top],
         }
-        for position in positions
+        for position in reported(positions)
     ]
 
 

@@ -59,7 +59,13 @@ class CandidateLogprob(TypedDict):
     """A token and its log-probability."""
 
     token: Annotated[str, Field(description="The text of the token; parts of a character are U+FFFD")]
-    logprob: Annotated[float, Field(description="The natural logarithm of its probability, at least -9999")]
+    logprob: Annotated[
+        float,
+        Field(
+            description="The natural logarithm of its probability, at least -9999; 0, without text, for tokens within a "
+            "character before its last one, which the engine does not report"
+        ),
+    ]
     bytes: Annotated[list[int], Field(description="The UTF-8 bytes of the token")]
 
 

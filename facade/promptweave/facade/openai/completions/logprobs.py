@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from promptweave.facade.openai.chat.logprobs import UNLIKELY
+from promptweave.facade.openai.chat.logprobs import UNLIKELY, reported
 from promptweave.facade.openai.completions.objects import PlainLogprobs
 from promptweave.v1 import inference_pb2, output_pb2
 
@@ -17,7 +17,7 @@ class TextLogprobs:
     def of(self, positions: Iterable[inference_pb2.Logprobs.Position]) -> PlainLogprobs:
         """Return those of the next piece."""
         scored: PlainLogprobs = {"tokens": [], "token_logprobs": [], "top_logprobs": [], "text_offset": []}
-        for position in positions:
+        for position in reported(positions):
             if position.region != output_pb2.REGION_KIND_CONTENT:
                 continue
             scored["tokens"].append(_spelled(position.chosen.text))
