@@ -66,8 +66,8 @@ def test_every_call_is_valid_streamed_or_not(client: openai.OpenAI, kind: str, s
 def test_a_stream_has_openais_form(client: openai.OpenAI) -> None:
     _, chunks = ask_streamed(client, tool_choice="required", seed=1)
     first, *middle, finish, usage = chunks
-    assert first["choices"][0]["delta"] == {"role": "assistant", "content": "", "refusal": None}
-    assert len({(chunk["id"], chunk["created"], chunk["model"]) for chunk in chunks}) == 1
+    assert first["choices"][0]["delta"] == {"role": "assistant", "content": None, "refusal": None}
+    assert len({tuple(chunk[name] for name in ("id", "created", "model", "system_fingerprint")) for chunk in chunks}) == 1
     assert all(chunk["choices"][0]["finish_reason"] is None and chunk["usage"] is None for chunk in [first, *middle])
     assert (finish["choices"][0]["delta"], finish["choices"][0]["finish_reason"] is None) == ({}, False)
     assert usage["choices"] == []

@@ -147,12 +147,6 @@ def test_streams_say_the_same(client: openai.OpenAI) -> None:
         pytest.param({"prompt": "a", "logprobs": 6}, "logprobs", None, id="logprobs"),
         pytest.param({"prompt": "a", "logprobs": True}, "logprobs", None, id="logprobs-as-in-chat"),
         pytest.param({"prompt": "a", "logprobs": 1, "echo": True}, "logprobs", "unsupported_parameter", id="echo"),
-        pytest.param(
-            {"prompt": "a", "stream_options": {"include_obfuscation": True}},
-            "stream_options.include_obfuscation",
-            "unsupported_parameter",
-            id="padding",
-        ),
         pytest.param({"prompt": "a", "grammar": "root ::= 'a'"}, "grammar", "unsupported_parameter", id="grammar"),
         pytest.param({"prompt": "a", "n": 2, "best_of": 3}, "best_of", "unsupported_parameter", id="best-of"),
     ],

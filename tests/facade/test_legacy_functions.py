@@ -6,7 +6,6 @@ import httpx
 import openai
 import pytest
 
-from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.body import read_chat_body
 from promptweave.facade.openai.chat.legacy_functions import with_tools
 from tests.support.serving import Serving
@@ -68,12 +67,6 @@ WRONG = [
     pytest.param({"function_call": {"name": "other"}}, "function_call", id="choice"),
     pytest.param({"tools": [{"type": "function", "function": FUNCTION}]}, "tools", id="both"),
     pytest.param({"functions": None}, "function_call", id="choice alone"),
-    pytest.param({"messages": [HISTORY[0], HISTORY[2]]}, "messages[1].name", id="no call"),
-    pytest.param(
-        {"messages": [HISTORY[0], {**HISTORY[1], "function_call": {"name": "pick", "arguments": "{"}}, HISTORY[2]]},
-        "messages[1].function_call.arguments",
-        id="arguments",
-    ),
 ]
 
 
@@ -84,8 +77,23 @@ def test_errors_name_the_older_fields(served: Serving, change: dict[str, Any], p
     assert response.json()["error"]["param"].startswith(place)
 
 
+def test_broken_arguments_are_a_warning_about_the_older_field(served: Serving) -> None:
+    call = {**HISTORY[1], "function_call": {"name": "pick", "arguments": "{"}}
+    body = {**BODY, "messages": [HISTORY[0], call, HISTORY[2]]}
+    answer = httpx.post(f"{served.url}/chat/completions", json=body, timeout=60).json()
+    assert [warning["path"] for warning in answer["warnings"]] == ["/messages/1/function_call/arguments"]
+
+
+def test_a_result_without_a_call(served: Serving) -> None:
+    body = {**BODY, "messages": [HISTORY[0], HISTORY[2]]}
+    assert httpx.post(f"{served.url}/chat/completions", json=body, timeout=60).status_code == 200
+
+
 def test_tool_calls_beside_a_function_call() -> None:
     both = {**HISTORY[1], "tool_calls": [{"id": "a", "function": {"name": "pick"}}]}
-    with pytest.raises(RequestError) as refused:
-        with_tools(read_chat_body({**BODY, "messages": [both]}))
-    assert refused.value.path == "/messages/0/function_call"
+    asked = with_tools(read_chat_body({**BODY, "messages": [both, HISTORY[2]]}))
+    calls = asked.body.messages[0].tool_calls
+    assert [call.id for call in calls] == ["a", "call_0"]
+    assert asked.body.messages[1].tool_call_id == "call_0"
+    assert asked.places.original("/messages/0/tool_calls/1/function/name") == "/messages/0/function_call/name"
+    assert asked.places.original("/messages/0/tool_calls/0/function/name") == "/messages/0/tool_calls/0/function/name"
