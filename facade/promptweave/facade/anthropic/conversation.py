@@ -1,26 +1,29 @@
 """Messages of Anthropic's API, with their blocks, as messages of a chat request."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from promptweave.common.json_object import JsonObject
+from promptweave.facade.anthropic.block_parts import block_kind, is_known, leave_out, parts_of, read_block
 from promptweave.facade.anthropic.body import (
-    ImageBlock,
+    ChangedTool,
     MessageBody,
-    TextBlock,
     ThinkingBlock,
+    ToolBody,
+    ToolChangeBlock,
     ToolResultBlock,
     ToolUseBlock,
 )
+from promptweave.facade.anthropic.signatures import omitted_thinking
+from promptweave.facade.anthropic.tools import add_tool
 from promptweave.facade.bodies.body import read_body
+from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin
-from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.policy import messages
 
 
 class BlockConversation:
-    """Builds chat messages from messages with blocks."""
+    """Builds chat messages from messages with blocks. A block may be in a message of any role."""
 
     def __init__(self, notes: Notes) -> None:
         self.messages: list[JsonObject] = []
@@ -29,95 +32,126 @@ class BlockConversation:
         """Whether the last chat message takes further blocks of the message that it is built from."""
 
     def system(self, given: str | Sequence[JsonObject]) -> None:
-        """Add the system prompt."""
-        if not given:
-            return
-        message = self._begin("system", Origin("/system", whole=True))
+        """Add the system prompt. Raises RequestError."""
         if isinstance(given, str):
-            message["content"] = given
-        else:
-            self._add_parts(given, "/system")
+            if prompt := _without_changing_header(given):
+                self._begin("system", Origin("/system", whole=True))["content"] = prompt
+            return
+        self._open = False
+        for number, block in enumerate(given):
+            if number == 0 and isinstance(text := block.get("text"), str) and text.startswith(messages.CHANGING_HEADERS):
+                if not (stable := _without_changing_header(text)):
+                    continue
+                block = {**block, "text": stable}
+            self._add_block("system", block, f"/system/{number}")
 
     def add(self, message: MessageBody, path: str) -> None:
         """Add a message. Raises RequestError and UnsupportedError."""
-        if not message.content or isinstance(message.content, str):
-            self._begin(message.role, Origin(path))["content"] = message.content or ""
+        if isinstance(message.content, str):
+            self._begin(message.role, Origin(path))["content"] = message.content
             return
-        blocks, other = _BLOCKS[message.role]
+        self._open = False
+        before = len(self.messages)
         for number, block in enumerate(message.content):
-            place = f"{path}/content/{number}"
-            blocks.get(_kind(block, place), other)(self, block, place)
-        self._open = False
+            self._add_block(message.role, block, f"{path}/content/{number}")
+        if len(self.messages) == before:
+            self._begin(message.role, Origin(path))["content"] = ""
 
-    # -- blocks of the user --
-
-    def _add_user_part(self, block: JsonObject, path: str) -> None:
-        if not self._open:
-            self._begin("user", Origin(path, whole=True))["content"] = []
-        self._open = True
-        self._add_part(block, path)
-
-    def _add_tool_result(self, block: JsonObject, path: str) -> None:
-        self._open = False
-        result = read_body(ToolResultBlock, block, path)
-        # Chat messages have no other way to mark an error.
-        begun: list[JsonObject] = [{"type": "text", "text": "Error: "}] if result.is_error else []
-        self._begin("tool", Origin(path)).update(tool_call_id=result.tool_use_id, content=begun)
-        if isinstance(result.content, str):
-            begun.append({"type": "text", "text": result.content})
+    def _add_block(self, role: str, block: JsonObject, path: str) -> None:
+        kind = block_kind(block, path)
+        if (add := _BLOCKS.get(kind)) is not None:
+            add(self, role, block, path)
+        elif role != "assistant" or is_known(kind):
+            self._add_parts(role, block, path)
         else:
-            self._add_parts(result.content, f"{path}/content")
-        self._notes.places.add(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
+            leave_out(kind, path, self._notes, "this type is unknown")
 
-    # -- blocks of the assistant: reasoning and text precede the calls; whatever follows a call begins a new message --
+    # -- the model's blocks: reasoning and text precede the calls; whatever follows a call begins a new message --
 
-    def _continue_assistant(self, path: str, *, call: bool = False) -> JsonObject:
-        """Return the message that takes the block at `path`."""
-        if not self._open or (not call and self.messages[-1].get("tool_calls")):
-            self._begin("assistant", Origin(path, whole=True))
-        self._open = True
-        return self.messages[-1]
+    def _add_thinking(self, role: str, block: JsonObject, path: str) -> None:
+        message = self._message("assistant", path)
+        body = read_block(ThinkingBlock, block, path, self._notes.warn)
+        thinking = body.thinking or omitted_thinking(body.signature)
+        if thinking is None and body.signature:
+            leave_out("thinking", path, self._notes, "the answer of another server omitted it")
+        message["reasoning_content"] = message.get("reasoning_content", "") + (thinking or "")
 
-    def _add_assistant_part(self, block: JsonObject, path: str) -> None:
-        self._continue_assistant(path)
-        self._add_part(block, path)
-
-    def _add_thinking(self, block: JsonObject, path: str) -> None:
-        message = self._continue_assistant(path)
-        thought = read_body(ThinkingBlock, block, path).thinking
-        message["reasoning_content"] = message.get("reasoning_content", "") + thought
-
-    def _add_redacted_thinking(self, block: JsonObject, path: str) -> None:
-        self._continue_assistant(path)
-        self._notes.warn("not_applied", path, "redacted thinking is omitted, because it cannot be decrypted here")
-
-    def _add_tool_use(self, block: JsonObject, path: str) -> None:
-        calls = self._continue_assistant(path, call=True).setdefault("tool_calls", [])
-        call = read_body(ToolUseBlock, block, path)
+    def _add_call(self, role: str, block: JsonObject, path: str) -> None:
+        calls = self._message("assistant", path, call=True).setdefault("tool_calls", [])
+        call = read_block(ToolUseBlock, block, path, self._notes.warn)
         place, places = f"{self._last()}/tool_calls/{len(calls)}", self._notes.places
-        arguments = json.dumps(call.input, ensure_ascii=False)
-        calls.append({"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}})
+        # Text is what was left of truncated arguments.
+        arguments = call.input if isinstance(call.input, str) else json_text(call.input, f"{path}/input")
+        function = {"name": call.name, "arguments": arguments}
+        calls.append({"id": call.id, "type": "function", "function": function, "namespace": call.server_name})
         places.add(place, Origin(path))
         places.add(f"{place}/function", Origin(path))
         places.add(f"{place}/function/arguments", Origin(f"{path}/input", whole=True))
 
+    # -- results --
+
+    def _add_result(self, role: str, block: JsonObject, path: str) -> None:
+        result = read_block(ToolResultBlock, block, path, self._notes.warn)
+        # Chat messages have no other way to mark an error.
+        content: list[JsonObject] = [{"type": "text", "text": "Error: "}] if result.is_error else []
+        self._begin("tool", Origin(path)).update(tool_call_id=result.tool_use_id, content=content)
+        self._notes.places.add(f"{self._last()}/tool_call_id", Origin(f"{path}/tool_use_id"))
+        if isinstance(result.content, str):
+            content.append({"type": "text", "text": result.content})
+        elif isinstance(result.content, dict):
+            self._append_parts(result.content, f"{path}/content")
+        else:
+            for number, part in enumerate(result.content):
+                self._append_parts(part, f"{path}/content/{number}")
+
+    # -- changes of the tools --
+
+    def _add_tool_change(self, role: str, block: JsonObject, path: str) -> None:
+        changed, place = read_block(ToolChangeBlock, block, path, self._notes.warn).tool, f"{path}/tool"
+        if block["type"] == "tool_removal":
+            leave_out("tool_removal", path, self._notes, "tools remain available; leave the tool out of 'tools' instead")
+        elif changed.type == "tool_reference":
+            # Not the model's own words.
+            message = self._message("system" if role == "assistant" else role, path)
+            self._append(message, {"type": "tool_reference", "tool_name": changed.name}, place)
+        elif changed.type == "tool_definition":
+            self._define_tool(role, changed, path)
+        else:
+            leave_out(changed.type, place, self._notes, "tools of MCP servers are called by the client; send a definition")
+
+    def _define_tool(self, role: str, changed: ChangedTool, path: str) -> None:
+        message = self._message("system" if role == "assistant" else role, path)
+        place = f"{path}/tool/definition"
+        tool = read_body(ToolBody, changed.definition, place)
+        add_tool(message.setdefault("tools", []), self._last(), tool, place, self._notes)
+
     # -- parts of a content --
 
-    def _add_parts(self, blocks: Sequence[JsonObject], path: str) -> None:
-        for number, block in enumerate(blocks):
-            self._add_part(block, f"{path}/{number}")
+    def _add_parts(self, role: str, block: JsonObject, path: str) -> None:
+        self._message(role, path)
+        self._append_parts(block, path)
 
-    def _add_part(self, block: JsonObject, path: str) -> None:
-        """Append a part to the last message's content."""
-        kind = _kind(block, path)
-        if kind not in _PARTS:
-            raise UnsupportedError(f"blocks of type {kind!r} are not supported here", path=f"{path}/type")
-        content = self.messages[-1].setdefault("content", [])
+    def _append_parts(self, block: JsonObject, path: str) -> None:
+        """Append the parts of a block to the last message's content."""
+        for part in parts_of(block, path, self._notes):
+            self._append(self.messages[-1], part.value, part.path)
+
+    def _append(self, message: JsonObject, part: JsonObject, path: str) -> None:
+        content = message.setdefault("content", [])
         place, places = f"{self._last()}/content/{len(content)}", self._notes.places
-        content.append(_PARTS[kind](block, path))
+        content.append(part)
         places.add(place, Origin(path, whole=True))
-        if kind == "image":
+        if part["type"] == "image_url":
             places.add(f"{place}/image_url", Origin(f"{path}/source", whole=True))
+
+    # -- messages --
+
+    def _message(self, role: str, path: str, *, call: bool = False) -> JsonObject:
+        """Return the message of a role that takes the block at `path`. `call`: the block is a call."""
+        if not self._open or self.messages[-1]["role"] != role or (not call and self.messages[-1].get("tool_calls")):
+            self._begin(role, Origin(path, whole=True))
+        self._open = True
+        return self.messages[-1]
 
     def _begin(self, role: str, origin: Origin) -> JsonObject:
         self.messages.append({"role": role})
@@ -128,38 +162,17 @@ class BlockConversation:
         return f"/messages/{len(self.messages) - 1}"
 
 
-AddBlock = Callable[[BlockConversation, JsonObject, str], None]
+def _without_changing_header(text: str) -> str:
+    """Return the system prompt without a line at its beginning that changes with each request."""
+    return text.partition("\n")[2].lstrip("\n") if text.startswith(messages.CHANGING_HEADERS) else text
 
-_BLOCKS: Mapping[str, tuple[Mapping[str, AddBlock], AddBlock]] = {
-    "user": ({"tool_result": BlockConversation._add_tool_result}, BlockConversation._add_user_part),
-    "assistant": (
-        {
-            "thinking": BlockConversation._add_thinking,
-            "redacted_thinking": BlockConversation._add_redacted_thinking,
-            "tool_use": BlockConversation._add_tool_use,
-        },
-        BlockConversation._add_assistant_part,
-    ),
+
+AddBlock = Callable[[BlockConversation, str, JsonObject, str], None]
+
+_BLOCKS: Mapping[str, AddBlock] = {
+    "thinking": BlockConversation._add_thinking,
+    **dict.fromkeys(messages.CALLS, BlockConversation._add_call),
+    **dict.fromkeys(messages.RESULTS, BlockConversation._add_result),
+    **dict.fromkeys(("tool_addition", "tool_removal"), BlockConversation._add_tool_change),
 }
-"""Role → what adds a block, by its type; and what adds one of any other type, as a part of the content."""
-
-
-def _kind(block: Mapping[str, Any], path: str) -> str:
-    kind = block.get("type")
-    if not isinstance(kind, str):
-        raise RequestError("a block requires a type, which must be a string", path=f"{path}/type")
-    return kind
-
-
-def _text(block: JsonObject, path: str) -> JsonObject:
-    return {"type": "text", "text": read_body(TextBlock, block, path).text}
-
-
-def _image(block: JsonObject, path: str) -> JsonObject:
-    source = read_body(ImageBlock, block, path).source
-    url = source.url if source.type == "url" else f"data:{source.media_type};base64,{source.data}"
-    return {"type": "image_url", "image_url": {"url": url}}
-
-
-_PARTS: Mapping[str, Callable[[JsonObject, str], JsonObject]] = {"text": _text, "image": _image}
-"""Type of a block → the part of a chat message's content."""
+"""Type of a block → what adds it, with the role of its message. Others are parts of the content."""

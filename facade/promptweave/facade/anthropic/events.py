@@ -3,24 +3,28 @@
 Complete messages are built from the same events, so both forms agree. The order, as in Anthropic's API:
 
     message_start
-    for each block: content_block_start, content_block_delta*, content_block_stop
+    for each block: content_block_start, content_block_delta*, content_block_stop (before it, of thinking: signature_delta)
     message_delta (stop reason, usage), message_stop
 """
 
 import json
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from promptweave.facade.anthropic.objects import (
+    AppliedContextManagement,
+    AppliedEdit,
     BlockDelta,
     ContentBlock,
-    ContentBlockDelta,
+    MessageDeltaEvent,
     MessageEvent,
     MessageObject,
     MessageUsage,
     StopDelta,
     StopReason,
 )
+from promptweave.facade.anthropic.signatures import signature_of
 from promptweave.facade.openai.chat.from_grpc import refusal_text, warning_objects
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
@@ -32,22 +36,28 @@ _STOP_REASONS: Mapping[output_pb2.FinishReason.ValueType, StopReason] = {
 
 
 class _Block:
-    """A content block that is being generated."""
+    """A content block that is being generated. `omitted`: the client does not get its text."""
 
-    def __init__(self, start: ContentBlock) -> None:
+    def __init__(self, start: ContentBlock, *, omitted: bool = False) -> None:
         self.start = start
+        self._omitted = omitted
         self._texts: list[str] = []
 
-    def write(self, text: str) -> BlockDelta:
-        """Append text; returns the delta."""
+    def write(self, text: str) -> Iterator[BlockDelta]:
+        """Append text; yields the delta."""
         self._texts.append(text)
         match self.start["type"]:
             case "text":
-                return {"type": "text_delta", "text": text}
-            case "thinking":
-                return {"type": "thinking_delta", "thinking": text}
+                yield {"type": "text_delta", "text": text}
+            case "thinking" if not self._omitted:
+                yield {"type": "thinking_delta", "thinking": text}
             case "tool_use":
-                return {"type": "input_json_delta", "partial_json": text}
+                yield {"type": "input_json_delta", "partial_json": text}
+
+    def end(self) -> Iterator[BlockDelta]:
+        """Yield the last delta."""
+        if self.start["type"] == "thinking":
+            yield {"type": "signature_delta", "signature": self._signature()}
 
     def whole(self) -> ContentBlock | None:
         """Return the finished block; None for a truncated call, whose input is not an object."""
@@ -55,30 +65,46 @@ class _Block:
         if start["type"] == "text":
             return {**start, "text": text}
         if start["type"] == "thinking":
-            return {**start, "thinking": text}
+            return {**start, "thinking": "" if self._omitted else text, "signature": self._signature()}
         try:
             return {**start, "input": json.loads(text or "{}")}
         except ValueError:
             return None
+
+    def _signature(self) -> str:
+        return signature_of("".join(self._texts), omitted=self._omitted)
 
 
 def _text() -> _Block:
     return _Block({"type": "text", "text": "", "citations": None})
 
 
-def _thinking() -> _Block:
-    # Nothing is signed here; clients expect a string.
-    return _Block({"type": "thinking", "thinking": "", "signature": ""})
+def _thinking(*, omitted: bool) -> _Block:
+    return _Block({"type": "thinking", "thinking": "", "signature": ""}, omitted=omitted)
 
 
 def _call(header: output_pb2.ToolCallHeader) -> _Block:
     return _Block({"type": "tool_use", "id": header.id, "name": header.name, "input": {}})
 
 
+@dataclass(frozen=True)
+class AnswerOptions:
+    """What a request wants of the answer's form."""
+
+    thinking_omitted: bool = False
+    """Whether thinking has a signature in place of its text."""
+    content_omitted: bool = False
+    """Whether the message has no content: the prompt was to be evaluated only."""
+    edits: Sequence[AppliedEdit] | None = None
+    """The context edits that were applied; None: the request has no `context_management`."""
+
+
 class MessageEvents:
     """One message that is being generated. `message` is its state after the events so far."""
 
-    def __init__(self, model: str, warnings: Sequence[prompt_compiler_pb2.Warning]) -> None:
+    def __init__(
+        self, model: str, warnings: Sequence[prompt_compiler_pb2.Warning], options: AnswerOptions = AnswerOptions()
+    ) -> None:
         self.message: MessageObject = {
             "id": f"msg_{secrets.token_hex(12)}",
             "type": "message",
@@ -91,6 +117,7 @@ class MessageEvents:
         }
         if warnings:
             self.message["warnings"] = warning_objects(warnings)
+        self._options = options
         self._block: _Block | None = None
         self._index = -1
         self._refused = False
@@ -104,7 +131,7 @@ class MessageEvents:
         for event in events:
             if event.HasField("finish"):
                 yield from self._finish(event.finish)
-            else:
+            elif not self._options.content_omitted:
                 yield from self._written(event.delta)
 
     def _written(self, delta: output_pb2.OutputDelta) -> Iterator[MessageEvent]:
@@ -112,12 +139,12 @@ class MessageEvents:
             case "content":
                 yield from self._write(_text(), delta.content)
             case "reasoning":
-                yield from self._write(_thinking(), delta.reasoning)
+                yield from self._write(_thinking(omitted=self._options.thinking_omitted), delta.reasoning)
             case "tool_call":
                 yield from self._begin(_call(delta.tool_call))
             case "tool_call_fragment":
                 assert self._block is not None
-                yield self._delta(self._block.write(delta.tool_call_fragment.text))
+                yield from self._deltas(self._block.write(delta.tool_call_fragment.text))
             case "tool_call_end":
                 yield from self._end()
             case "violation":
@@ -131,7 +158,7 @@ class MessageEvents:
         if self._block is None or self._block.start["type"] != block.start["type"]:
             yield from self._begin(block)
         assert self._block is not None
-        yield self._delta(self._block.write(text))
+        yield from self._deltas(self._block.write(text))
 
     def _begin(self, block: _Block) -> Iterator[MessageEvent]:
         yield from self._end()
@@ -139,12 +166,14 @@ class MessageEvents:
         self._index += 1
         yield {"type": "content_block_start", "index": self._index, "content_block": block.start}
 
-    def _delta(self, delta: BlockDelta) -> ContentBlockDelta:
-        return {"type": "content_block_delta", "index": self._index, "delta": delta}
+    def _deltas(self, deltas: Iterable[BlockDelta]) -> Iterator[MessageEvent]:
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": self._index, "delta": delta}
 
     def _end(self, *, kept: bool = True) -> Iterator[MessageEvent]:
         if self._block is None:
             return
+        yield from self._deltas(self._block.end())
         whole = self._block.whole()
         if kept and whole is not None:
             self.message["content"].append(whole)
@@ -164,15 +193,22 @@ class MessageEvents:
             "stop_sequence": finish.matched_stop if finish.HasField("matched_stop") else None,
         }
         self.message = {**self.message, **stopped, "usage": message_usage(finish.usage)}
-        yield {"type": "message_delta", "delta": stopped, "usage": self.message["usage"]}
+        last: MessageDeltaEvent = {"type": "message_delta", "delta": stopped, "usage": self.message["usage"]}
+        if self._options.edits is not None:
+            applied: AppliedContextManagement = {"applied_edits": [*self._options.edits]}
+            self.message["context_management"] = last["context_management"] = applied
+        yield last
         yield {"type": "message_stop"}
 
 
 def message_usage(usage: inference_pb2.Usage) -> MessageUsage:
     """Return the token counts. Cached tokens do not count as `input_tokens`."""
-    return {
+    counts: MessageUsage = {
         "input_tokens": usage.prompt_tokens - usage.cached_tokens,
         "cache_creation_input_tokens": 0,
         "cache_read_input_tokens": usage.cached_tokens,
         "output_tokens": usage.completion_tokens,
     }
+    if usage.HasField("reasoning_tokens"):
+        counts["output_tokens_details"] = {"thinking_tokens": usage.reasoning_tokens}
+    return counts

@@ -9,6 +9,8 @@ from promptweave.facade.openai.chat.objects import WarningObject
 
 _INDEX = Field(ge=0, description="The index of the block in the message's `content`")
 _WARNINGS = Field(description="Warnings, if there are any. promptweave's addition")
+_CONTEXT_MANAGEMENT = Field(description="What was removed, if the request has `context_management`")
+_CLEARED_TOKENS = Field(ge=0, description="Tokens that the prompt has less, apart from images")
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal"]
 _STOP_REASON = Field(description="Why generation ended; null in `message_start`. `refusal`: the answer broke its schema")
@@ -28,7 +30,7 @@ class ThinkingContent(TypedDict):
 
     type: Annotated[Literal["thinking"], Field(description="The kind of block")]
     thinking: Annotated[str, Field(description="The reasoning")]
-    signature: Annotated[str, Field(description="Always empty: reasoning is not signed")]
+    signature: Annotated[str, Field(description="A text to send back with the block. It contains omitted reasoning")]
 
 
 class ToolUseContent(TypedDict):
@@ -45,6 +47,12 @@ ContentBlock = Annotated[
 ]
 
 
+class OutputTokensDetails(TypedDict):
+    """Details of `output_tokens`."""
+
+    thinking_tokens: Annotated[int, Field(ge=0, description="Tokens of the reasoning")]
+
+
 class MessageUsage(TypedDict):
     """Token counts."""
 
@@ -52,6 +60,40 @@ class MessageUsage(TypedDict):
     cache_creation_input_tokens: Annotated[int, Field(ge=0, description="Always 0: caching is free, and not counted")]
     cache_read_input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt that were in the engine's cache")]
     output_tokens: Annotated[int, Field(ge=0, description="Generated tokens")]
+    output_tokens_details: NotRequired[
+        Annotated[OutputTokensDetails, Field(description="Details of `output_tokens`, if the model can reason")]
+    ]
+
+
+class ClearedThinking(TypedDict):
+    """Thinking that was removed from the conversation."""
+
+    type: Annotated[str, Field(description="The type of the edit in the request: `clear_thinking_20251015`")]
+    cleared_thinking_turns: Annotated[int, Field(ge=0, description="The number of turns without their thinking")]
+    cleared_input_tokens: Annotated[int, _CLEARED_TOKENS]
+
+
+class ClearedToolUses(TypedDict):
+    """Results of tool calls that were removed from the conversation."""
+
+    type: Annotated[str, Field(description="The type of the edit in the request: `clear_tool_uses_20250919`")]
+    cleared_tool_uses: Annotated[int, Field(ge=0, description="The number of calls without their result")]
+    cleared_input_tokens: Annotated[int, _CLEARED_TOKENS]
+
+
+AppliedEdit = ClearedThinking | ClearedToolUses
+
+
+class AppliedContextManagement(TypedDict):
+    """What was removed from the conversation."""
+
+    applied_edits: Annotated[list[AppliedEdit], Field(description="The edits that removed something")]
+
+
+class CountContextManagement(TypedDict):
+    """What was removed from the conversation before its tokens were counted."""
+
+    original_input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt without the edits")]
 
 
 class MessageObject(TypedDict):
@@ -65,6 +107,7 @@ class MessageObject(TypedDict):
     stop_reason: Annotated[StopReason | None, _STOP_REASON]
     stop_sequence: Annotated[str | None, _STOP_SEQUENCE]
     usage: Annotated[MessageUsage, Field(description="Token counts")]
+    context_management: NotRequired[Annotated[AppliedContextManagement, _CONTEXT_MANAGEMENT]]
     warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
@@ -72,6 +115,7 @@ class TokenCount(TypedDict):
     """The size of a prompt."""
 
     input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt")]
+    context_management: NotRequired[Annotated[CountContextManagement, _CONTEXT_MANAGEMENT]]
     warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
@@ -111,8 +155,15 @@ class InputJsonDelta(TypedDict):
     partial_json: Annotated[str, Field(description="Text to append; all of it together is a JSON object")]
 
 
+class SignatureDelta(TypedDict):
+    """The signature of the reasoning, at its end."""
+
+    type: Annotated[Literal["signature_delta"], Field(description="The kind of delta")]
+    signature: Annotated[str, Field(description="The block's signature")]
+
+
 BlockDelta = Annotated[
-    TextDelta | ThinkingDelta | InputJsonDelta, Field(discriminator="type", description="More of the block")
+    TextDelta | ThinkingDelta | InputJsonDelta | SignatureDelta, Field(discriminator="type", description="More of the block")
 ]
 
 
@@ -144,6 +195,7 @@ class MessageDeltaEvent(TypedDict):
     type: Annotated[Literal["message_delta"], Field(description="The kind of event")]
     delta: Annotated[StopDelta, Field(description="Why generation ended")]
     usage: Annotated[MessageUsage, Field(description="Token counts")]
+    context_management: NotRequired[Annotated[AppliedContextManagement, _CONTEXT_MANAGEMENT]]
 
 
 class MessageStop(TypedDict):

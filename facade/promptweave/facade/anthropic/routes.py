@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse, Response
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.anthropic.body import CountBody, MessagesBody
+from promptweave.facade.anthropic.context_management import manage_context
 from promptweave.facade.anthropic.errors import ANTHROPIC_ERRORS, AnthropicErrorResponse, anthropic_error
-from promptweave.facade.anthropic.events import MessageEvents
+from promptweave.facade.anthropic.events import AnswerOptions, MessageEvents
 from promptweave.facade.anthropic.objects import MessageEvent, MessageObject, TokenCount
-from promptweave.facade.anthropic.to_chat import to_chat
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
@@ -33,9 +33,14 @@ router = ApiRouter("/v1/messages", ANTHROPIC_ERRORS)
 )
 async def create_message(request: Request, body: MessagesBody, raw: RawBody) -> Response:
     """Create a message, complete or as a stream."""
-    asked = to_chat(raw, body)
-    turn = await prepare_chat(request, asked)
-    events = MessageEvents(turn.model.id, turn.warnings)
+    context = await manage_context(request, raw, body)
+    turn = await prepare_chat(request, context.translation)
+    options = AnswerOptions(
+        thinking_omitted=body.thinking is not None and body.thinking.display == "omitted",
+        content_omitted=body.max_tokens == 0,
+        edits=context.edits,
+    )
+    events = MessageEvents(turn.model.id, turn.warnings, options)
     headers = warning_headers(turn.warnings)
     if not body.stream:
         return JSONResponse(await _complete(turn, events), headers=headers)
@@ -55,10 +60,13 @@ async def create_message(request: Request, body: MessagesBody, raw: RawBody) -> 
 )
 async def count_tokens(request: Request, body: CountBody, raw: RawBody) -> JSONResponse:
     """Count the tokens of a message's prompt."""
-    asked = to_chat(raw, body)
-    compiled = await compile_chat(request, asked)
-    with error_paths(asked.places.original):
+    context = await manage_context(request, raw, body)
+    compiled = await compile_chat(request, context.translation)
+    with error_paths(context.translation.places.original):
         count: TokenCount = {"input_tokens": await compiled.model.services.count_tokens(compiled.prompt)}
+    if context.edits is not None:
+        original = count["input_tokens"] if context.original_tokens is None else context.original_tokens
+        count["context_management"] = {"original_input_tokens": original}
     if compiled.warnings:
         count["warnings"] = warning_objects(compiled.warnings)
     return JSONResponse(count, headers=warning_headers(compiled.warnings))

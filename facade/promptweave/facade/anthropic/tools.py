@@ -1,52 +1,77 @@
 """Tools and the tool choice of Anthropic's API as those of a chat request."""
 
-from collections.abc import Callable, Mapping, Sequence
+import json
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from promptweave.common.json_object import JsonObject
+from promptweave.facade.anthropic.block_parts import warn_of_unknown_part_fields
 from promptweave.facade.anthropic.body import ToolBody, ToolChoiceBody
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.errors import RequestError, UnsupportedError
-from promptweave.facade.openai.chat.translated import ChatTools, Notes
+from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.policy import messages
+
+_UNKNOWN = "this type is unknown; provide a tool with an input_schema instead"
 
 
 def tools_to_chat(tools: Sequence[ToolBody], notes: Notes) -> list[JsonObject]:
-    """Return the tools of the chat request. Raises UnsupportedError."""
-    made = ChatTools(notes)
+    """Return the tools of the chat request. Tools that cannot be served are left out, with a warning."""
+    made: list[JsonObject] = []
     for number, tool in enumerate(tools):
-        path = f"/tools/{number}"
-        add = _TOOLS.get(tool.type)
-        if add is None:
-            raise UnsupportedError(
-                f"server tools of type {tool.type!r} are not supported; send a tool with an input_schema",
-                path=f"{path}/type",
-            )
-        add(made, tool, path)
-    return made.tools
+        add_tool(made, "", tool, f"/tools/{number}", notes)
+    return made
 
 
-def _add_client_tool(made: ChatTools, tool: ToolBody, path: str) -> None:
+def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, notes: Notes) -> None:
+    """Add the tool at `path` to those of the chat request, or of its message at `owner`."""
+    if not _is_served(tool):
+        rule = messages.TOOLS.get(messages.without_version(tool.type))
+        notes.warn("tool_left_out", path, f"tool {tool.type!r} is left out: {rule.why if rule else _UNKNOWN}")
+        return
+    warn_of_unknown_part_fields(tool, notes.warn, path)
     function = {
         "name": tool.name,
-        "description": tool.description,
+        "description": _description(tool),
         "strict": tool.strict,
         "parameters": tool.input_schema,
     }
-    made.add("function", function, path, {"/parameters": "/input_schema"})
+    place = f"{owner}/tools/{len(made)}"
+    made.append({"type": "function", "function": function, "defer_loading": tool.defer_loading})
+    notes.places.add(place, Origin(path))
+    notes.places.add(f"{place}/function", Origin(path))
+    notes.places.add(f"{place}/function/parameters", Origin(f"{path}/input_schema"))
 
 
-_TOOLS: Mapping[str, Callable[[ChatTools, ToolBody, str], None]] = {"custom": _add_client_tool}
-"""Type of a tool → what adds it to the chat request."""
+def _is_served(tool: ToolBody) -> bool:
+    return tool.type == "custom" or tool.input_schema is not None
+
+
+def _description(tool: ToolBody) -> str:
+    """Return the description, with the examples of arguments."""
+    if not tool.input_examples:
+        return tool.description
+    examples = (json.dumps(each, ensure_ascii=False) for each in tool.input_examples)
+    return "\n".join([*filter(None, [tool.description]), "Examples of arguments:", *examples])
+
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}
 """The choices that name no tool → those of a chat request."""
 
 
-def tool_choice_to_chat(choice: ToolChoiceBody, notes: Notes) -> Any:
-    """Return the tool choice of the chat request. Raises RequestError."""
+def tool_choice_to_chat(choice: ToolChoiceBody, tools: Collection[ToolBody], notes: Notes) -> Any:
+    """Return the tool choice of the chat request. Raises RequestError, and UnsupportedError for a tool that is left out."""
+    warn_of_unknown_part_fields(choice, notes.warn, "/tool_choice")
     if choice.type in _CHOICES:
         return _CHOICES[choice.type]
+    if choice.type != "tool":
+        notes.warn("not_applied", "/tool_choice/type", f"tool_choice of type {choice.type!r} is unknown; 'auto' is used")
+        return "auto"
     if not choice.name:
         raise RequestError("tool_choice of type 'tool' requires a tool name", path="/tool_choice/name")
+    for tool in tools:
+        if not _is_served(tool) and choice.name in (tool.name, tool.type):
+            why = f"the tool {choice.name!r} is not available here; provide a tool with an input_schema instead"
+            raise UnsupportedError(why, path="/tool_choice/name")
     notes.places.add("/tool_choice/function", Origin("/tool_choice"))
     return {"type": "function", "function": {"name": choice.name}}

@@ -1,5 +1,6 @@
-"""Fields of Anthropic's Messages API, in addition to those of chat completions; and its types of tools and blocks."""
+"""Fields of Anthropic's Messages API, in addition to those of chat completions; and its types of tools, blocks and edits."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from promptweave.facade.policy import llama_cpp
@@ -11,7 +12,9 @@ FIELDS: Sequence[FieldRule] = (
     left_out("container", "code is not executed"),
     left_out("mcp_servers", "tools are called by the client"),
     left_out("inference_geo", "inference runs on this server only"),
-    refused("output_format", "use output_config.format instead"),
+    left_out("thread", "conversations are not stored; send all messages with each request"),
+    refused("thread.previous_message_id", "conversations are not stored; send all messages instead"),
+    left_out("output_config.task_budget", "the tokens of a task are not counted; max_tokens limits a message"),
     left_out("service_tier", "there is a single service tier", ("auto", "standard_only")),
     left_out("speed", "there is a single speed", ("standard",)),
     left_out("compaction", "the conversation is not compacted; a conversation that exceeds the context is rejected"),
@@ -38,11 +41,23 @@ FIELDS: Sequence[FieldRule] = (
 
 HOUSEKEEPING = frozenset(
     {
-        *("metadata", "billing_policy", "cache_control", "diagnostics", "fallback_credit_token", "thread", "betas"),
+        *("metadata", "billing_policy", "cache_control", "diagnostics", "fallback_credit_token", "betas"),
         *("user_profile_id", "workspace_id"),
     }
 )
 """Fields that ask for nothing that the answer could show: taken without a warning."""
+
+PART_HOUSEKEEPING = frozenset(
+    {
+        *("type", "cache_control", "citations", "caller", "toolset_name", "signature", "allowed_callers"),
+        *("eager_input_streaming", "block_binding", "task_budget"),
+    }
+)
+"""The same for fields of tools, blocks and other parts of a request."""
+
+CHANGING_HEADERS = ("x-anthropic-billing-header:",)
+"""Beginnings of a line at the beginning of `system` that clients change with each request. The line is not in the prompt,
+because it would make the cache of the prompt useless."""
 
 _HOSTED = "the server has no such tool; provide a tool with an input_schema instead"
 
@@ -56,4 +71,56 @@ TOOLS: Mapping[str, TypeRule] = {
         TypeRule(Decision.LEFT_OUT, "only models that were trained for it know this tool; provide one with an input_schema"),
     ),
 }
-"""Types of tools that are not served, without the version. Other types are left out, too."""
+"""Types of tools that are not served, without the version. Other types are left out, too, unless they have a schema."""
+
+SEARCH_TOOLS = frozenset({"tool_search_tool_bm25", "tool_search_tool_regex"})
+"""Types of tools, without the version, that search the tools with `defer_loading`."""
+
+_ENCRYPTED = "it is encrypted, and only its provider can read it"
+
+BLOCKS: Mapping[str, TypeRule] = {
+    "redacted_thinking": TypeRule(Decision.LEFT_OUT, _ENCRYPTED),
+    "container_upload": TypeRule(Decision.LEFT_OUT, "code is not executed, so files are not available to it"),
+    "mcp_tool_listing": TypeRule(Decision.LEFT_OUT, "tools are called by the client, which lists them in 'tools'"),
+    "browser_state": TypeRule(Decision.LEFT_OUT, "there is no browser tool; describe the state as text"),
+}
+"""Types of blocks that are left out of the conversation."""
+
+SILENT_BLOCKS = frozenset({"fallback"})
+"""Types of blocks that are left out without a warning, because they are never in a prompt."""
+
+SERVER_TOOLS = ("advisor", "bash_code_execution", "code_execution", "text_editor_code_execution", "web_fetch", "web_search")
+"""Tools that the provider of the API runs. Conversations that began there have their calls and results."""
+
+CALLS = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+"""Types of blocks with a call."""
+
+RESULTS = frozenset({"tool_result", "mcp_tool_result", *(f"{name}_tool_result" for name in (*SERVER_TOOLS, "tool_search"))})
+"""Types of blocks with the result of a call."""
+
+RESULT_FIELDS: Mapping[str, Sequence[str]] = {
+    "web_search_result": ("title", "url", "page_age"),
+    "web_fetch_result": ("url", "content"),
+    **dict.fromkeys(("code_execution_result", "bash_code_execution_result"), ("stdout", "stderr")),
+    "encrypted_code_execution_result": ("stderr",),
+    "text_editor_code_execution_view_result": ("content",),
+    "text_editor_code_execution_str_replace_result": ("lines",),
+    "advisor_result": ("text",),
+    **dict.fromkeys(("advisor_redacted_result", "text_editor_code_execution_create_result"), ()),
+}
+"""Types of blocks in the results of server tools → their fields with text."""
+
+RESULT_ERRORS = frozenset({f"{name}_tool_result_error" for name in (*SERVER_TOOLS, "tool_search")})
+"""Types of blocks, in the results of server tools, that say why a call failed."""
+
+EDITS: Mapping[str, TypeRule] = {
+    "compact": TypeRule(Decision.LEFT_OUT, "the conversation is not compacted; shorten it when the prompt is too long"),
+}
+"""Types of context edits that are not applied, without the version."""
+
+_VERSION = re.compile(r"_\d{8}$")
+
+
+def without_version(kind: str) -> str:
+    """Return a type without the date at its end: `web_search_20250305` is `web_search`."""
+    return _VERSION.sub("", kind)

@@ -87,6 +87,11 @@ def warn_of_unknown_fields(body: Mapping[str, Any], known: Collection[str], warn
         warn("unknown_field", f"{path}/{pointer}", f"unknown field {name!r} has no effect{hint}")
 
 
+def known_fields(kind: type[Body]) -> frozenset[str]:
+    """Return the names of the fields that a body has."""
+    return frozenset(field.alias or name for name, field in kind.model_fields.items())
+
+
 def first_steps(rules: Sequence[FieldRule]) -> frozenset[str]:
     """Return the names of the fields, at the top of a request, that rules are about."""
     return frozenset(rule.steps[0].removesuffix("[]") for rule in rules)
