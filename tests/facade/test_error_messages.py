@@ -28,10 +28,21 @@ TEXTS: dict[str, tuple[dict[str, Any], str, str]] = {
         "messages[0].content[0].image_url.url",
         "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched",
     ),
-    "flat tool": (
-        {"messages": [USER], "tools": [{"type": "function", "name": "f"}]},
-        "tools[0].function",
-        "function fields must be nested under 'function' (the Responses API's flat form is not accepted here)",
+    "hosted tool": (
+        {"messages": [USER], "tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}},
+        "tool_choice",
+        "tool_choice: tools of type 'web_search' are not served: the server has no such tool; provide a function instead",
+    ),
+    "two constraints": (
+        {"messages": [USER], "guided_regex": "a", "structured_outputs": {"json": {}}},
+        "structured_outputs.json",
+        "structured_outputs.json: cannot be combined with guided_regex; send one of them",
+    ),
+    "structural tag": (
+        {"messages": [USER], "response_format": {"type": "structural_tag", "structures": [], "triggers": []}},
+        "response_format.type",
+        "'type' is not supported: tags within free text are not constrained; use a json_schema, grammar or regex for the"
+        " complete answer, or tools",
     ),
     "two formats": (
         {"messages": [USER], "grammar": 'root ::= "a"', "response_format": {"type": "json_object"}},

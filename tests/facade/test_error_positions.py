@@ -166,20 +166,6 @@ def chat_image(url: str, inside: str = ".image_url.url") -> Fault:
     return fault
 
 
-def chat_unknown_part(body: JsonObject, at: int) -> str:
-    return f"messages[{put(body, 'messages', at, user(text('see'), {'type': 'video'}))}].content[1]"
-
-
-def chat_arguments(arguments: str) -> Fault:
-    def fault(body: JsonObject, at: int) -> str:
-        calls = [{"id": id, "function": {"name": "t0", "arguments": text}} for id, text in (("8", "{}"), ("9", arguments))]
-        results = [{"role": "tool", "tool_call_id": call["id"], "content": "x"} for call in calls]
-        at = put(body, "messages", at, {"role": "assistant", "tool_calls": calls}, *results)
-        return f"messages[{at}].tool_calls[1].function.arguments"
-
-    return fault
-
-
 def chat_custom(**fields: Any) -> JsonObject:
     return {"type": "custom", "custom": {"name": "c", **fields}}
 
@@ -193,6 +179,15 @@ def tool(made: JsonObject, inside: str, field: str = "tools") -> Fault:
 
     def fault(body: JsonObject, at: int) -> str:
         return f"{field}[{put(body, field, at, made)}].{inside}"
+
+    return fault
+
+
+def hosted_before(made: JsonObject) -> Fault:
+    """Add a tool with a fault in its schema after one that is left out."""
+
+    def fault(body: JsonObject, at: int) -> str:
+        return f"tools[{put(body, 'tools', at, {'type': 'web_search'}, made) + 1}].function.parameters.{IN_SCHEMA}"
 
     return fault
 
@@ -211,11 +206,6 @@ def call_of_nobody(body: JsonObject, at: int) -> str:
     body["function_call"] = {"name": "nobody"}
     body["functions"] = body.get("functions") or [{"name": "t0"}]
     return "function_call"
-
-
-def legacy_arguments(body: JsonObject, at: int) -> str:
-    call = {"role": "assistant", "function_call": {"name": "t0", "arguments": "{"}}
-    return f"messages[{put(body, 'messages', at, call)}].function_call.arguments"
 
 
 def json_schema(**more: Any) -> JsonObject:
@@ -248,23 +238,24 @@ OF_CHAT: Mapping[str, Fault] = {
         "response_format.grammar.definition", response_format={"type": "grammar", "grammar": grammar('start: "a', "lark")}
     ),
     "grammar": fields("grammar", grammar="root ::= <a>"),
+    "guided-schema": fields(f"guided_json.{IN_SCHEMA}", guided_json=SCHEMA),
+    "structured-regex": fields("structured_outputs.regex", structured_outputs={"regex": "(a"}),
+    "extra-body": fields("extra_body.ebnf", extra_body={"ebnf": "root ::= <a>"}),
+    "two-constraints": fields("regex", regex="a", response_format={"type": "json_object"}),
     "format-and-grammar": fields("grammar", grammar='root ::= "a"', response_format={"type": "json_object"}),
     "logprobs": fields("top_logprobs", top_logprobs=1),
     "image-remote": chat_image(REMOTE),
     "image-damaged": chat_image(DAMAGED),
     "unaccepted-image": chat_image(DAMAGED, ""),
-    "part": chat_unknown_part,
 }
 
 CHAT_FAULTS: Mapping[str, Mapping[str, Fault]] = {
     "chat": {
         **OF_CHAT,
-        "arguments-cut": chat_arguments("{"),
-        "arguments-a-list": chat_arguments("[]"),
-        "tool-name": tool(chat_tool("a b"), "function.name"),
         "tool-schema": tool(chat_tool("w", parameters=SCHEMA, strict=True), f"function.parameters.{IN_SCHEMA}"),
+        "tool-flat-schema": tool(flat_tool("w", parameters=SCHEMA, strict=True), f"parameters.{IN_SCHEMA}"),
+        "tool-after-hosted-ones": hosted_before(chat_tool("w", parameters=SCHEMA, strict=True)),
         "tool-empty": tool({"type": "function"}, "function"),
-        "custom-name": tool(chat_custom(name="a b"), "custom.name"),
         "custom-empty": tool({"type": "custom"}, "custom"),
         "custom-grammar": tool(
             chat_custom(format={"type": "grammar", "grammar": grammar("(a")}), "custom.format.grammar.definition"
@@ -278,10 +269,8 @@ CHAT_FAULTS: Mapping[str, Mapping[str, Fault]] = {
     },
     "functions": {
         **OF_CHAT,
-        "name": tool(named_tool("a b"), "name", "functions"),
         "schema": tool(named_tool("w", parameters=SCHEMA, strict=True), f"parameters.{IN_SCHEMA}", "functions"),
         "choice": call_of_nobody,
-        "arguments": legacy_arguments,
     },
 }
 
