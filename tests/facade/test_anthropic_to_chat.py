@@ -67,7 +67,6 @@ def warned(translation: Translation) -> list[tuple[str, str]]:
             {"type": "search_result", "title": "T", "source": "http://a", "content": [{"type": "text", "text": "abc"}]},
             "T\nhttp://a\nabc",
         ),
-        ({"type": "compaction", "content": "before: abc", "encrypted_content": "x"}, "before: abc"),
     ],
 )
 @pytest.mark.parametrize("role", ["user", "assistant", "system", "result"])
@@ -90,6 +89,8 @@ def test_blocks_with_text_are_text(block: JsonObject, text: str, role: str) -> N
         ({"type": "document", "source": {"type": "url", "url": "https://example.org/a.pdf"}}, "document"),
         ({"type": "document", "source": {"type": "file", "file_id": "f"}}, "document"),
         ({"type": "image", "source": {"type": "file", "file_id": "f"}}, "image"),
+        ({"type": "image"}, "image"),
+        ({"type": "document"}, "document"),
         ({"type": "video", "source": {}}, "video"),
     ],
 )
@@ -107,7 +108,7 @@ def test_blocks_of_the_model_that_cannot_be_read_are_left_out(kind: str) -> None
     assert warned(made) == [("part_left_out", "/messages/1/content/1")]
 
 
-@pytest.mark.parametrize("content", [[], "", None, [{"type": "fallback", "from": {"model": "a"}, "to": {"model": "b"}}]])
+@pytest.mark.parametrize("content", [[], "", None])
 @pytest.mark.parametrize("role", ["user", "assistant", "system"])
 def test_empty_messages_keep_their_turn(content: Any, role: str) -> None:
     made = translated([USER, {"role": role, "content": content}, USER])
@@ -120,6 +121,30 @@ def test_an_unknown_block_with_text_is_text() -> None:
     made = translated([{"role": "user", "content": [{"type": "shout", "text": "HI"}]}])
     assert chat_messages(made) == [{"role": "user", "content": "HI"}]
     assert warned(made) == [("part_as_text", "/messages/0/content/0")]
+
+
+@pytest.mark.parametrize("role", ["user", "assistant", "system"])
+def test_the_summary_of_a_compaction_is_text(role: str) -> None:
+    change = {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "look"}}
+    block = {"type": "compaction", "content": "before: abc", "encrypted_content": "x", "tool_changes": [change]}
+    made = translated([{"role": role, "content": [block]}, USER], tools=[{**TOOL, "defer_loading": True}])
+    parts = [part for message in chat_messages(made)[:-1] for part in [message["content"]]]
+    assert "before: abc" in str(parts)
+    assert "tool_reference" in str(parts)
+    assert not made.warnings
+    failed = translated([{"role": role, "content": [{"type": "compaction", "content": None}]}, USER])
+    assert warned(failed) == [("part_left_out", "/messages/0/content/0")]
+
+
+@pytest.mark.parametrize("kind", ["document", "search_result"])
+def test_citations_are_not_available(kind: str) -> None:
+    block = {"type": kind, "source": {"type": "text", "data": "x"} if kind == "document" else "x"}
+    for citations, count in (({"enabled": True}, 1), ({"enabled": False}, 0), (None, 0)):
+        result = {"type": "tool_result", "tool_use_id": "c1", "content": [{**block, "citations": citations}]}
+        made = translated([USER, {"role": "user", "content": [result]}])
+        assert warned(made) == [("not_applied", "/messages/1/content/0/content/0/citations")] * count
+    cited = {"type": "text", "text": "x", "citations": [{"type": "char_location", "cited_text": "x"}]}
+    assert not translated([USER, {"role": "assistant", "content": [cited]}, USER]).warnings
 
 
 def test_images_of_documents_are_images() -> None:
@@ -185,6 +210,12 @@ def test_arguments_are_sent_as_they_are(given: Any, arguments: str) -> None:
     assert made.places.original("/messages/1/tool_calls/0/function/arguments") == "/messages/1/content/0/input"
 
 
+def test_a_call_without_a_name_is_left_out() -> None:
+    made = translated([USER, {"role": "assistant", "content": [{"type": "tool_use", "id": "c1"}, CALL]}, USER])
+    assert [call.function.name for call in made.body.messages[1].tool_calls if call.function] == ["look"]
+    assert warned(made) == [("part_left_out", "/messages/1/content/0")]
+
+
 def test_calls_of_mcp_servers_have_a_namespace() -> None:
     call = {"type": "mcp_tool_use", "id": "m1", "name": "add", "server_name": "calc", "input": {}}
     result = {"type": "mcp_tool_result", "tool_use_id": "m1", "content": [{"type": "text", "text": "3"}], "is_error": False}
@@ -217,13 +248,13 @@ SERVER_RESULTS: list[tuple[str, Any, str, bool]] = [
     (
         "code_execution",
         {"type": "code_execution_result", "stdout": "1", "stderr": "2", "return_code": 0, "content": []},
-        "1\n2\n",
+        "1\n2\nreturn_code: 0\n",
         False,
     ),
     (
         "bash_code_execution",
         {"type": "bash_code_execution_result", "stdout": "1", "stderr": "", "return_code": 0, "content": []},
-        "1\n",
+        "1\nreturn_code: 0\n",
         False,
     ),
     (

@@ -348,7 +348,7 @@ FAULTS: Mapping[str, Mapping[str, Fault]] = {
             "content[1].source",
         ),
         "block": message("user", {"text": "so"}, "type"),
-        "block-of-the-model": message("assistant", {"type": "server_tool_use"}, "name"),
+        "block-of-the-model": message("assistant", {"type": "server_tool_use", "name": 5}, "name"),
         "tool-name": tool(named_tool(""), "name"),
         "tool-schema": tool(named_tool("w", input_schema=SCHEMA, strict=True), f"input_schema.{IN_SCHEMA}"),
         "budget": fields("thinking.budget_tokens", thinking={"type": "enabled", "budget_tokens": 2**32}),

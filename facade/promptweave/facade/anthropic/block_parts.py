@@ -8,7 +8,6 @@ from typing import Any
 
 from promptweave.common.json_object import JsonObject
 from promptweave.facade.anthropic.body import (
-    CompactionBlock,
     DocumentBlock,
     ImageBlock,
     SearchResultBlock,
@@ -20,7 +19,7 @@ from promptweave.facade.bodies.body import Body, Kind, read_body
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.translated import Notes
 from promptweave.facade.policy import messages
-from promptweave.facade.policy.rules import Warn, known_fields, warn_of_unknown_fields
+from promptweave.facade.policy.rules import Warn, apply_field_rules, known_fields, warn_of_unknown_fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +57,6 @@ def parts_of(block: JsonObject, path: str, notes: Notes) -> Iterable[Part]:
     A text says what was left out, if the user or a tool sent something that cannot be read.
     """
     kind = block_kind(block, path)
-    if kind in messages.SILENT_BLOCKS:
-        return ()
     if kind in messages.BLOCKS:
         leave_out(kind, path, notes, messages.BLOCKS[kind].why)
         return ()
@@ -68,7 +65,7 @@ def parts_of(block: JsonObject, path: str, notes: Notes) -> Iterable[Part]:
 
 def is_known(kind: str) -> bool:
     """Return whether the type of a block is known."""
-    return kind in messages.SILENT_BLOCKS or kind in messages.BLOCKS or kind in _PARTS
+    return kind in messages.BLOCKS or kind in _PARTS
 
 
 def leave_out(kind: str, path: str, notes: Notes, why: str) -> None:
@@ -99,7 +96,7 @@ def _text(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
 
 def _image(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
     source = read_block(ImageBlock, block, path, notes.warn).source
-    if source.type == "file":
+    if source.type not in ("url", "base64"):
         yield _left_out_part(block, path, notes, "files are not stored; send the image as base64")
         return
     url = source.url if source.type == "url" else f"data:{source.media_type};base64,{source.data}"
@@ -108,6 +105,7 @@ def _image(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
 
 def _document(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
     document = read_block(DocumentBlock, block, path, notes.warn)
+    _warn_of_citations(block, path, notes)
     for text in (document.title, document.context):
         if text:
             yield _text_part(f"{text}\n", path)
@@ -148,21 +146,23 @@ def _all_parts(blocks: object, path: str, notes: Notes) -> Iterator[Part]:
 
 def _search_result(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
     result = read_block(SearchResultBlock, block, path, notes.warn)
+    _warn_of_citations(block, path, notes)
     for text in (result.title, result.source):
         if text:
             yield _text_part(f"{text}\n", path)
     yield from _all_parts(result.content, f"{path}/content", notes)
 
 
-def _compaction(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
-    # A failed compaction has no content, and is not in the prompt.
-    if content := read_block(CompactionBlock, block, path, notes.warn).content:
-        yield _text_part(content, path)
-
-
 def _tool_reference(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
     name = read_block(ToolReferenceBlock, block, path, notes.warn).tool_name
     yield Part({"type": "tool_reference", "tool_name": name}, path)
+
+
+def _warn_of_citations(block: JsonObject, path: str, notes: Notes) -> None:
+    def warn(code: str, place: str, message: str) -> None:
+        notes.warn(code, f"{path}{place}", message)
+
+    apply_field_rules(block, [messages.NO_CITATIONS], warn)
 
 
 def _found_tools(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
@@ -174,6 +174,8 @@ def _fields(block: JsonObject, path: str, notes: Notes, names: Sequence[str]) ->
     is_empty = True
     for name in names:
         value = block.get(name)
+        if isinstance(value, int):
+            value = f"{name}: {value}"
         lines = value if isinstance(value, list) else [value]
         parts = [_text_part(f"{line}\n", f"{path}/{name}") for line in lines if isinstance(line, str) and line]
         parts += _all_parts(value, f"{path}/{name}", notes)
@@ -184,7 +186,8 @@ def _fields(block: JsonObject, path: str, notes: Notes, names: Sequence[str]) ->
 
 
 def _error(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
-    yield _text_part(f"Error: {block.get('error_code') or block.get('error_message') or 'unknown'}", path)
+    reasons = [reason for name in ("error_code", "error_message") if isinstance(reason := block.get(name), str)]
+    yield _text_part(": ".join(["Error", *reasons]), path)
 
 
 MakeParts = Callable[[JsonObject, str, Notes], Iterable[Part]]
@@ -194,7 +197,6 @@ _PARTS: Mapping[str, MakeParts] = {
     "image": _image,
     "document": _document,
     "search_result": _search_result,
-    "compaction": _compaction,
     "tool_reference": _tool_reference,
     "tool_search_tool_search_result": _found_tools,
     **{kind: partial(_fields, names=names) for kind, names in messages.RESULT_FIELDS.items()},

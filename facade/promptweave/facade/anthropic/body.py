@@ -37,24 +37,28 @@ class TextBlock(Body):
 
     text: str
     """The text."""
+    citations: Any = None
+    """What is cited, which is in the text as well."""
 
 
 class ImageBlock(Body):
     """An image."""
 
-    source: Source
-    """The image."""
+    source: Source = Source(type="none")
+    """The image. Without one, the block is left out, with a warning."""
 
 
 class DocumentBlock(Body):
     """A document. Only text is read."""
 
-    source: Source
-    """The document."""
+    source: Source = Source(type="none")
+    """The document. Without one, the block is left out, with a warning."""
     title: str = ""
     """The title, for the model."""
     context: str = ""
     """More about the document, for the model."""
+    citations: Any = None
+    """Not available."""
 
 
 class SearchResultBlock(Body):
@@ -66,6 +70,8 @@ class SearchResultBlock(Body):
     """Where it was found, such as a URL."""
     title: str = ""
     """The title."""
+    citations: Any = None
+    """Not available."""
 
 
 class ThinkingBlock(Body):
@@ -81,11 +87,9 @@ class CompactionBlock(Body):
     """A summary of earlier messages."""
 
     content: str = ""
-    """The summary."""
-    encrypted_content: str = ""
-    """Ignored."""
+    """The summary; empty if none could be made."""
     tool_changes: list[dict[str, Any]] = []
-    """Ignored."""
+    """Blocks of the types `tool_addition` and `tool_removal`."""
 
 
 class ToolUseBlock(Body):
@@ -93,8 +97,8 @@ class ToolUseBlock(Body):
 
     id: str | None = None
     """The id of the call."""
-    name: str
-    """The name of the tool."""
+    name: str = ""
+    """The name of the tool. A call without one is left out, with a warning."""
     input: Any = {}
     """The arguments. Agents send back whatever a truncated call had."""
     server_name: str = ""

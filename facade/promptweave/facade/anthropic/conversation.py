@@ -6,6 +6,7 @@ from promptweave.common.json_object import JsonObject
 from promptweave.facade.anthropic.block_parts import block_kind, is_known, leave_out, parts_of, read_block
 from promptweave.facade.anthropic.body import (
     ChangedTool,
+    CompactionBlock,
     MessageBody,
     ThinkingBlock,
     ToolBody,
@@ -77,8 +78,12 @@ class BlockConversation:
         message["reasoning_content"] = message.get("reasoning_content", "") + (thinking or "")
 
     def _add_call(self, role: str, block: JsonObject, path: str) -> None:
-        calls = self._message("assistant", path, call=True).setdefault("tool_calls", [])
         call = read_block(ToolUseBlock, block, path, self._notes.warn)
+        message = self._message("assistant", path, call=True)
+        if not call.name:
+            leave_out(block_kind(block, path), path, self._notes, "it has no name")
+            return
+        calls = message.setdefault("tool_calls", [])
         place, places = f"{self._last()}/tool_calls/{len(calls)}", self._notes.places
         # Text is what was left of truncated arguments.
         arguments = call.input if isinstance(call.input, str) else json_text(call.input, f"{path}/input")
@@ -106,9 +111,19 @@ class BlockConversation:
 
     # -- changes of the tools --
 
+    def _add_compaction(self, role: str, block: JsonObject, path: str) -> None:
+        summary = read_block(CompactionBlock, block, path, self._notes.warn)
+        message = self._message(role, path)
+        if summary.content:
+            self._append(message, {"type": "text", "text": summary.content}, path)
+        elif not summary.tool_changes:
+            leave_out("compaction", path, self._notes, "it has no content, because no summary could be made")
+        for number, change in enumerate(summary.tool_changes):
+            self._add_tool_change(role, change, f"{path}/tool_changes/{number}")
+
     def _add_tool_change(self, role: str, block: JsonObject, path: str) -> None:
         changed, place = read_block(ToolChangeBlock, block, path, self._notes.warn).tool, f"{path}/tool"
-        if block["type"] == "tool_removal":
+        if block_kind(block, path) == "tool_removal":
             leave_out("tool_removal", path, self._notes, "tools remain available; leave the tool out of 'tools' instead")
         elif changed.type == "tool_reference":
             # Not the model's own words.
@@ -173,6 +188,7 @@ _BLOCKS: Mapping[str, AddBlock] = {
     "thinking": BlockConversation._add_thinking,
     **dict.fromkeys(messages.CALLS, BlockConversation._add_call),
     **dict.fromkeys(messages.RESULTS, BlockConversation._add_result),
+    "compaction": BlockConversation._add_compaction,
     **dict.fromkeys(("tool_addition", "tool_removal"), BlockConversation._add_tool_change),
 }
 """Type of a block → what adds it, with the role of its message. Others are parts of the content."""

@@ -21,7 +21,6 @@ FIELDS: Sequence[FieldRule] = (
     left_out("fallbacks", "one model answers"),
     left_out("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
     left_out("messages[].content[].caller", _DIRECT, ({"type": "direct"},)),
-    left_out("messages[].content[].citations", "citations are not available", ([], {"enabled": False})),
     *(
         refused(name, f"a chat completions field; use {here!r} instead", ())
         for name, here in {
@@ -49,11 +48,16 @@ HOUSEKEEPING = frozenset(
 
 PART_HOUSEKEEPING = frozenset(
     {
-        *("type", "cache_control", "citations", "caller", "toolset_name", "signature", "allowed_callers"),
-        *("eager_input_streaming", "block_binding", "task_budget"),
+        *("type", "cache_control", "caller", "toolset_name", "signature", "allowed_callers", "eager_input_streaming"),
+        *("block_binding", "task_budget", "encrypted_content", "encrypted_stdout", "retrieved_at", "stop_reason"),
+        *("num_lines", "start_line", "total_lines"),
     }
 )
-"""The same for fields of tools, blocks and other parts of a request."""
+"""The same for fields of tools, blocks and other parts of a request. Whether and how `citations` are applied is in
+`NO_CITATIONS`."""
+
+NO_CITATIONS = left_out("citations", "citations are not available", ([], {"enabled": False}))
+"""The rule for documents and search results. Citations of texts in the conversation are in the text as well."""
 
 CHANGING_HEADERS = ("x-anthropic-billing-header:",)
 """Beginnings of a line at the beginning of `system` that clients change with each request. The line is not in the prompt,
@@ -80,14 +84,12 @@ _ENCRYPTED = "it is encrypted, and only its provider can read it"
 
 BLOCKS: Mapping[str, TypeRule] = {
     "redacted_thinking": TypeRule(Decision.LEFT_OUT, _ENCRYPTED),
+    "fallback": TypeRule(Decision.LEFT_OUT, "it marks where another model took over, which no prompt shows"),
     "container_upload": TypeRule(Decision.LEFT_OUT, "code is not executed, so files are not available to it"),
     "mcp_tool_listing": TypeRule(Decision.LEFT_OUT, "tools are called by the client, which lists them in 'tools'"),
     "browser_state": TypeRule(Decision.LEFT_OUT, "there is no browser tool; describe the state as text"),
 }
 """Types of blocks that are left out of the conversation."""
-
-SILENT_BLOCKS = frozenset({"fallback"})
-"""Types of blocks that are left out without a warning, because they are never in a prompt."""
 
 SERVER_TOOLS = ("advisor", "bash_code_execution", "code_execution", "text_editor_code_execution", "web_fetch", "web_search")
 """Tools that the provider of the API runs. Conversations that began there have their calls and results."""
@@ -101,12 +103,13 @@ RESULTS = frozenset({"tool_result", "mcp_tool_result", *(f"{name}_tool_result" f
 RESULT_FIELDS: Mapping[str, Sequence[str]] = {
     "web_search_result": ("title", "url", "page_age"),
     "web_fetch_result": ("url", "content"),
-    **dict.fromkeys(("code_execution_result", "bash_code_execution_result"), ("stdout", "stderr")),
-    "encrypted_code_execution_result": ("stderr",),
+    **dict.fromkeys(("code_execution_result", "bash_code_execution_result"), ("stdout", "stderr", "return_code", "content")),
+    "encrypted_code_execution_result": ("stderr", "return_code", "content"),
     "text_editor_code_execution_view_result": ("content",),
     "text_editor_code_execution_str_replace_result": ("lines",),
     "advisor_result": ("text",),
     **dict.fromkeys(("advisor_redacted_result", "text_editor_code_execution_create_result"), ()),
+    **dict.fromkeys(("code_execution_output", "bash_code_execution_output"), ()),
 }
 """Types of blocks in the results of server tools → their fields with text."""
 
