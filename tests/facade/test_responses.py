@@ -310,6 +310,10 @@ def test_reasoning(tmp_path: Path) -> None:
         (item,) = heard.response["output"]
         assert (item["type"], item["status"]) == ("reasoning", "incomplete")
         assert item["content"][0]["text"]
+        summarized = streamed(http, {**request, "reasoning": {"summary": "auto"}})
+        (told,) = summarized.response["output"]
+        assert [part["text"] for part in told["summary"]] == [part["text"] for part in told["content"]]
+        assert "warnings" not in summarized.response
         # It comes back in each of the ways that clients have.
         bare = {key: value for key, value in item.items() if key != "content"}
         usages = []

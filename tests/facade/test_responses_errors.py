@@ -30,43 +30,27 @@ def http(served: Serving) -> Iterator[httpx.Client]:
 
 REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     # The input.
-    ({"input": []}, "input", None),
     ({"input": 3}, "input", None),
     ({"input": ["hi"]}, "input[0]", None),
     ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role", None),
-    ({"input": [USER, {"role": "user"}]}, "input[1].content", None),
     ({"input": [USER, {"role": "user", "content": [{"type": "input_text", "text": 3}]}]}, "input[1].content[0].text", None),
-    ({"input": [{"role": "user", "content": [{"type": "input_file"}]}]}, "input[0].content[0]", UNSUPPORTED),
-    (
-        {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "x"}]}]},
-        "input[0].content[0]",
-        UNSUPPORTED,
-    ),
     (
         {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://x/y.png"}]}]},
         "input[0].content[0].image_url",
         None,
     ),
-    ({"input": [USER, {"type": "web_search_call", "id": "x"}]}, "input[1].type", UNSUPPORTED),
     ({"input": [{"type": 3}]}, "input[0].type", None),
-    ({"input": [USER, call(), call(arguments='{"a')]}, "input[2].arguments", None),
-    ({"input": [USER, {"type": "function_call", "name": "f"}]}, "input[1].call_id", None),
-    ({"input": [USER, {"type": "function_call_output", "output": "x"}]}, "input[1].call_id", None),
     ({"input": [USER, call(), {"type": "function_call_output", "call_id": "c", "output": 3}]}, "input[2].output", None),
-    ({"input": [{"type": "reasoning", "encrypted_content": "gAAAA_"}]}, "input[0].encrypted_content", None),
     ({"input": [{**USER, "id": 3}]}, "input[0].id", None),
-    ({"input": [call(status="lost")]}, "input[0].status", None),
     ({"input": [{"type": "item_reference"}]}, "input[0].id", None),
     ({"input": "word " * 5000}, "input", "context_length_exceeded"),
     ({"input": "x", "instructions": 3}, "instructions", None),
     ({"input": "x", "previous_response_id": "resp_none"}, "previous_response_id", "previous_response_not_found"),
     # Tools.
-    ({"input": "x", "tools": [{"type": "web_search"}]}, "tools[0].type", UNSUPPORTED),
-    ({"input": "x", "tools": [{"name": "f"}]}, "tools[0].type", UNSUPPORTED),
+    ({"input": "x", "tools": [{"name": "f"}]}, "tools[0].type", None),
     ({"input": "x", "tools": [{"type": "function"}]}, "tools[0].name", None),
     ({"input": "x", "tools": [{"type": "function", "function": {"name": "f"}}]}, "tools[0].name", None),
-    ({"input": "x", "tools": [function(name="a b")]}, "tools[0].name", None),
-    ({"input": "x", "tools": [function(), function()]}, "tools[1].name", None),
+    ({"input": "x", "tools": [function(), function(description="other")]}, "tools[1].name", None),
     (
         {"input": "x", "tools": [function(), function(name="g", parameters={"properties": {"a": {"type": "x"}}})]},
         "tools[1].parameters.properties.a.type",
@@ -111,13 +95,9 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({"input": "x", "top_k": "x"}, "top_k", None),
     ({"input": "x", "max_output_tokens": 0}, "max_output_tokens", None),
     ({"input": "x", "top_logprobs": 21}, "top_logprobs", None),
-    ({"input": "x", "include": ["all"]}, "include[0]", UNSUPPORTED),
     ({"input": "x", "metadata": {"a": 1}}, "metadata.a", None),
     ({"input": "x", "truncation": "some"}, "truncation", None),
     ({"input": "x", "store": "yes"}, "store", None),
-    ({"input": "x", "service_tier": "priority"}, "service_tier", UNSUPPORTED),
-    ({"input": "x", "text": {"verbosity": "low"}}, "text.verbosity", UNSUPPORTED),
-    ({"input": "x", "stream_options": {"include_obfuscation": True}}, "stream_options.include_obfuscation", UNSUPPORTED),
     # What is chat's.
     ({"messages": [USER]}, "messages", UNSUPPORTED),
     ({"input": "x", "max_tokens": 3}, "max_tokens", UNSUPPORTED),
@@ -126,8 +106,8 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     ({"input": "x", "functions": [{"name": "f"}]}, "functions", UNSUPPORTED),
     ({"input": "x", "tool_style": "none"}, "tool_style", UNSUPPORTED),
     # What is not there at all.
-    ({"input": "x", "background": True}, "background", UNSUPPORTED),
-    ({"input": "x", "conversation": "conv_1"}, "conversation", UNSUPPORTED),
+    ({"input": "x", "background": True, "store": False}, "background", None),
+    ({"input": "x", "conversation": "conv_1", "previous_response_id": "resp_1"}, "conversation", None),
     ({"input": "x", "prompt": {"id": "pmpt_1"}}, "prompt", UNSUPPORTED),
 ]
 
@@ -152,15 +132,95 @@ def test_ids_that_are_not_there(http: httpx.Client) -> None:
         assert check(http.request(method, f"/responses/resp_none{path}"), 404, None, None).endswith("not found.")
     check(http.post("/responses", json={"model": "other", "input": "x"}), 404, "model", "model_not_found")
     check(http.post("/responses", json={"input": [{"type": "item_reference", "id": "x"}]}), 404, "input[0].id", None)
+    check(http.post("/responses", json={"input": "x", "conversation": "conv_1"}), 404, "conversation", None)
     check(http.get("/responses/resp_none", params={"stream": "true"}), 400, "stream", UNSUPPORTED)
 
 
-def test_nulls_and_unknown_fields_mean_nothing(http: httpx.Client) -> None:
+LEFT_OUT: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
+    "no-input": ({}, [("input_empty", "/input")]),
+    "empty-input": ({"input": []}, [("input_empty", "/input")]),
+    "empty-content": ({"input": [USER, {"role": "assistant"}]}, []),
+    "file": (
+        {"input": [{"role": "user", "content": [{"type": "input_file", "file_id": "x"}]}]},
+        [("part_left_out", "/input/0/content/0")],
+    ),
+    "image-by-id": (
+        {"input": [{"role": "user", "content": [{"type": "input_image", "file_id": "x"}]}]},
+        [("part_left_out", "/input/0/content/0")],
+    ),
+    "hosted-item": ({"input": [USER, {"type": "web_search_call", "id": "x"}]}, [("item_left_out", "/input/1")]),
+    "unknown-item": ({"input": [USER, {"type": "dream", "id": "x"}]}, [("item_left_out", "/input/1")]),
+    "cut-call": (
+        {"input": [USER, call(arguments='{"a'), {"type": "function_call_output", "output": "x"}]},
+        [("arguments_invalid", "/input/1/arguments")],
+    ),
+    "ids-and-status": (
+        {"input": [USER, {"type": "function_call", "name": "f", "status": "lost"}, {"type": "function_call_output"}]},
+        [],
+    ),
+    "foreign-reasoning": (
+        {"input": [USER, {"type": "reasoning", "encrypted_content": "gAAAA_"}]},
+        [("item_left_out", "/input/1/encrypted_content")],
+    ),
+    "foreign-compaction": (
+        {"input": [{"type": "compaction", "encrypted_content": "gAAAA_"}]},
+        [("item_left_out", "/input/0"), ("input_empty", "/input")],
+    ),
+    "hosted-tool": ({"input": "x", "tools": [{"type": "web_search_2025_08_26"}]}, [("tool_left_out", "/tools/0")]),
+    "unknown-tool": ({"input": "x", "tools": [{"type": "dream"}]}, [("tool_left_out", "/tools/0")]),
+    "hosted-tool-allowed": (
+        {
+            "input": "x",
+            "tools": [function()],
+            "tool_choice": {
+                "type": "allowed_tools",
+                "mode": "auto",
+                "tools": [{"type": "mcp"}, {"type": "function", "name": "f"}],
+            },
+        },
+        [("tool_left_out", "/tool_choice/tools/0")],
+    ),
+    "tool-name": ({"input": "x", "tools": [function(name="a b")]}, []),
+    "tool-twice": ({"input": "x", "tools": [function(), function()]}, [("tool_duplicate", "/tools/1")]),
+    "include": ({"input": "x", "include": ["all"]}, [("not_applied", "/include/0")]),
+    "tier": ({"input": "x", "service_tier": "priority"}, []),
+    "verbosity": ({"input": "x", "text": {"verbosity": "low"}}, []),
+    "unknown-verbosity": ({"input": "x", "text": {"verbosity": "loud"}}, [("not_applied", "/text/verbosity")]),
+    "reasoning": (
+        {"input": "x", "reasoning": {"context": "all_turns", "mode": "pro"}},
+        [("not_applied", "/reasoning/context"), ("not_applied", "/reasoning/mode")],
+    ),
+    "padding": (
+        {"input": "x", "stream_options": {"include_obfuscation": True}},
+        [("not_applied", "/stream_options/include_obfuscation")],
+    ),
+    "unknown-field": ({"input": "x", "tools_choice": "auto"}, [("unknown_field", "/tools_choice")]),
+}
+
+
+@pytest.mark.parametrize("kind", LEFT_OUT)
+def test_what_is_not_served_is_left_out_with_a_warning(http: httpx.Client, kind: str) -> None:
+    body, warnings = LEFT_OUT[kind]
+    answer = http.post("/responses", json={**body, "max_output_tokens": 2, "store": False})
+    assert answer.status_code == 200, answer.text
+    response = answer.json()
+    assert [(warning["code"], warning["path"]) for warning in response.get("warnings", [])] == warnings
+    assert response["service_tier"] == "default"
+
+
+def test_nulls_mean_nothing(http: httpx.Client) -> None:
     nulls = (
         "instructions previous_response_id tools tool_choice text reasoning temperature top_p metadata store stream include"
         " truncation background conversation prompt max_tool_calls top_logprobs stream_options parallel_tool_calls user"
     )
-    body = {"input": "x", **dict.fromkeys(nulls.split()), "max_output_tokens": 2, "x_y": {}, "service_tier": "auto", "n": 1}
+    body = {
+        "input": "x",
+        **dict.fromkeys(nulls.split()),
+        "max_output_tokens": 2,
+        "x_y": None,
+        "service_tier": "auto",
+        "n": 1,
+    }
     answer = http.post("/responses", json=body)
     assert answer.status_code == 200, answer.text
     assert answer.json()["usage"]["output_tokens"] == 2

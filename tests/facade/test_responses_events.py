@@ -4,8 +4,10 @@ import copy
 from typing import Any
 
 import pytest
+from openai import omit
+from openai.lib.streaming.responses._responses import ResponseStreamState
 
-from promptweave.facade.openai.responses.events import ResponseEvents
+from promptweave.facade.openai.responses.events import OutputOptions, ResponseEvents
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2 import Finish, GenerateEvent, Usage
 from promptweave.v1.output_pb2 import (
@@ -18,7 +20,7 @@ from promptweave.v1.output_pb2 import (
     ToolCallFragment,
     ToolCallHeader,
 )
-from tests.support.facade.responses_events import CheckedEvents
+from tests.support.facade.responses_events import EVENT, CheckedEvents
 
 RESPONSE: dict[str, Any] = {
     "id": "resp_1", "object": "response", "created_at": 1, "error": None, "incomplete_details": None, "instructions": None,
@@ -58,7 +60,7 @@ def heard(*deltas: OutputDelta, reason: Any = FINISH_REASON_STOP, **options: Any
     given = [*(GenerateEvent(delta=delta) for delta in deltas), finish]
 
     def told(batches: list[list[inference_pb2.GenerateEvent]]) -> list[dict[str, Any]]:
-        events = ResponseEvents(RESPONSE, **options)
+        events = ResponseEvents(RESPONSE, OutputOptions(**options))
         # They are written at once, and not kept: so does a copy.
         written = [copy.deepcopy(event) for event in events.first()]
         for batch in batches:
@@ -160,6 +162,50 @@ def test_a_call_that_violates_its_schema_is_not_in_the_response() -> None:
 def test_reasoning_for_clients_that_keep_no_content() -> None:
     thought = heard(reasoning("hm"), content("x"), encrypt_reasoning=True).response["output"][0]
     assert thought["encrypted_content"] == "aG0="
+
+
+def test_a_summary_of_the_reasoning_is_its_text() -> None:
+    told = heard(reasoning("hm"), reasoning(", so"), content("x"), summarize_reasoning=True)
+    thought = told.response["output"][0]
+    assert thought["summary"] == [{"type": "summary_text", "text": "hm, so"}]
+    assert thought["content"] == [{"type": "reasoning_text", "text": "hm, so"}]
+    assert heard(reasoning("hm")).response["output"][0]["summary"] == []
+
+
+def test_openais_accumulator_makes_the_same_response() -> None:
+    told = heard(
+        *(reasoning("hm"), reasoning(", so"), content("Let me"), content(" see.")),
+        *(header(0, namespace="mcp__calc"), fragment(0, '{"x": '), fragment(0, "1}"), end(0)),
+        *(header(1, custom=True), fragment(1, "SELECT"), end(1)),
+        *(OutputDelta(tool_call=ToolCallHeader(index=2, id="call_2", name="tool_search")), fragment(2, "{}"), end(2)),
+        reason=FINISH_REASON_TOOL_CALLS,
+        summarize_reasoning=True,
+        client_searches=True,
+    )
+    state: ResponseStreamState[Any] = ResponseStreamState(input_tools=omit, text_format=omit)
+    kinds = [event.type for raw in told.all_events for event in state.handle_event(EVENT.validate_python(raw))]
+    assert kinds == [event["type"] for event in told.all_events]
+    made = state._completed_response
+    assert made
+    assert [item.to_dict() for item in made.output] == told.response["output"]
+
+
+def test_calls_of_a_namespace_have_both_names() -> None:
+    told = heard(header(0, namespace="mcp__calc"), fragment(0, "{}"), end(0))
+    (called,) = told.response["output"]
+    assert (called["name"], called["namespace"]) == ("f", "mcp__calc")
+
+
+@pytest.mark.parametrize(("text", "arguments"), [('{"query": "x"}', {"query": "x"}), ('{"quer', '{"quer')])
+def test_a_search_of_the_client_is_an_item_of_its_own(text: str, arguments: Any) -> None:
+    search = OutputDelta(tool_call=ToolCallHeader(index=0, id="call_0", name="tool_search"))
+    told = heard(search, fragment(0, text), *([end(0)] if text.endswith("}") else []), client_searches=True)
+    (called,) = told.response["output"]
+    assert (called["type"], called["execution"], called["call_id"]) == ("tool_search_call", "client", "call_0")
+    assert called["arguments"] == arguments
+    assert called["status"] == ("completed" if text.endswith("}") else "incomplete")
+    # A function of that name is a function.
+    assert heard(search, fragment(0, text), end(0)).response["output"][0]["type"] == "function_call"
 
 
 def test_a_response_that_fails_keeps_what_was_written() -> None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptweave.facade.openai.responses.store import ResponseStore, StoredResponse, StoreError, StoreLimits
+from promptweave.facade.openai.responses.database import StoreError, StoreLimits
+from promptweave.facade.openai.responses.store import ResponseStore, StoredResponse
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.source_map import Origin, SourceMap
-from promptweave.facade.errors import UnsupportedError
 from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.responses.body import ResponsesBody
@@ -76,17 +75,9 @@ def test_reasoning_comes_back_from_clients_that_kept_no_content() -> None:
     assert asked(input=[item, said("x")]).body.messages[0].reasoning_content == "hmé"
 
 
-def test_a_call_that_was_cut_is_left_out_of_the_history_and_said() -> None:
-    cut = {**kept_item(call("1")), "status": "incomplete", "arguments": '{"a'}
-    found = asked([kept_item(said("x")), cut], input="go on")
-    assert [message.role for message in found.body.messages] == ["assistant", "user"]
-    assert not found.body.messages[0].tool_calls
-    assert [(warning.code, warning.path) for warning in found.warnings] == [("call_left_out", "/previous_response_id")]
-
-
 def test_what_is_not_done_is_said() -> None:
-    found = asked(input="x", truncation="auto", reasoning={"summary": "auto"})
-    assert [warning.path for warning in found.warnings] == ["/truncation", "/reasoning/summary"]
+    found = asked(input="x", truncation="auto")
+    assert [warning.path for warning in found.warnings] == ["/truncation"]
     assert asked(input="x", truncation="disabled", text={}, reasoning={"effort": "low"}).warnings == []
 
 
@@ -184,10 +175,112 @@ def test_what_nobody_moved_stays(steps: list[str]) -> None:
     assert places.original(path) == ("/x" + path[4:] if steps[:2] == ["a", "b"] else path)
 
 
-def test_every_supported_type_of_item_is_translated() -> None:
-    with pytest.raises(UnsupportedError) as refused:
-        asked(input=[{"type": "nothing"}])
-    *kinds, reference = refused.value.message.partition("supported types: ")[2].split(", ")
-    assert reference == "item_reference"  # It is replaced by the item before.
-    for kind in kinds:
-        asked(input=[{"type": kind, "role": "user", "content": [], "call_id": "1", "name": "f", "output": "x"}])
+# -- tools --
+
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
+ADD = {"type": "function", "name": "add", "description": "Adds", "parameters": CITY}
+CALC = {"type": "namespace", "name": "mcp__calc", "description": "A calculator", "tools": [ADD, {**ADD, "name": "sub"}]}
+SEARCH = {"type": "tool_search", "execution": "client", "description": "Finds tools", "parameters": CITY}
+
+
+def test_tools_of_a_namespace_are_tools_with_a_namespace() -> None:
+    add, sub = asked(input="x", tools=[CALC]).body.tools
+    assert add.function
+    assert sub.function
+    assert [(tool.function.name, tool.namespace) for tool in (add, sub) if tool.function] == [
+        ("add", "mcp__calc"),
+        ("sub", "mcp__calc"),
+    ]
+    assert (add.function.description, sub.function.description) == ("mcp__calc: A calculator\n\nAdds", "Adds")
+
+
+def test_calls_and_choices_of_a_namespace() -> None:
+    item = {**call("1"), "name": "add", "namespace": "mcp__calc"}
+    choice = {"type": "function", "name": "add", "namespace": "mcp__calc"}
+    found = asked(input=[said("x", "user"), item, output("1")], tools=[CALC], tool_choice=choice)
+    (request, _) = to_compile_request(found)
+    assert request.messages[1].tool_calls[0].namespace == "mcp__calc"
+    assert (request.tool_choice.named.name, request.tool_choice.named.namespace) == ("add", "mcp__calc")
+    allowed = {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "namespace", "name": "mcp__calc"}]}
+    (request, _) = to_compile_request(asked(input="x", tools=[CALC], tool_choice=allowed))
+    assert list(request.tool_choice.allowed.names) == ["mcp__calc__add", "mcp__calc__sub"]
+
+
+def test_a_search_of_the_client_is_a_function_and_its_output_brings_tools() -> None:
+    items = [
+        said("x", "user"),
+        {"type": "tool_search_call", "call_id": "1", "execution": "client", "arguments": {"city": "Oslo"}},
+        {"type": "tool_search_output", "call_id": "1", "execution": "client", "tools": [CALC, {**ADD, "name": "see"}]},
+    ]
+    found = asked(input=items, tools=[SEARCH])
+    (request, places) = to_compile_request(found)
+    assert [(tool.function.name, tool.function.description) for tool in request.tools] == [("tool_search", "Finds tools")]
+    called = request.messages[1].tool_calls[0]
+    assert (called.id, called.function.name, called.function.arguments) == ("1", "tool_search", '{"city": "Oslo"}')
+    result = request.messages[2]
+    assert result.tool_call_id == "1"
+    assert [(part.tool_reference.namespace, part.tool_reference.name) for part in result.content] == [
+        ("mcp__calc", "add"),
+        ("mcp__calc", "sub"),
+        ("", "see"),
+    ]
+    assert all(tool.defer_loading for tool in result.tools)
+    assert places.original("/messages/2/tools/2/function/parameters") == "/input/2/tools/1/parameters"
+    (request, _) = to_compile_request(asked(input=[*items[:2], {**items[2], "tools": []}], tools=[SEARCH]))
+    assert request.messages[2].content[0].text == "No tool was found."
+
+
+def test_additional_tools_are_tools_of_a_message() -> None:
+    more = {"type": "additional_tools", "role": "developer", "tools": [CALC, {"type": "web_search"}]}
+    found = asked(input=[said("x", "user"), more, said("y", "user")])
+    (request, places) = to_compile_request(found)
+    assert [tool.namespace for tool in request.messages[1].tools] == ["mcp__calc", "mcp__calc"]
+    assert [(warning.code, warning.path) for warning in found.warnings] == [("tool_left_out", "/input/1/tools/1")]
+    assert places.original("/messages/1/tools/1/function/parameters") == "/input/1/tools/0/tools/1/parameters"
+    (_, places) = to_compile_request(asked([kept_item(more)], input="x"))
+    assert places.original("/messages/0/tools/1/function/parameters") == "/previous_response_id"
+
+
+HOSTED = {
+    "local_shell": (
+        [
+            {"type": "local_shell_call", "id": "i", "call_id": "1", "action": {"type": "exec", "command": ["ls"]}},
+            {"type": "local_shell_call_output", "id": "1", "output": "a.txt"},
+        ],
+        ("", "local_shell", '{"type": "exec", "command": ["ls"]}', "a.txt"),
+    ),
+    "shell": (
+        [
+            {"type": "shell_call", "call_id": "1", "action": {"commands": ["ls"]}},
+            {"type": "shell_call_output", "call_id": "1", "output": [{"stdout": "a.txt"}]},
+        ],
+        ("", "shell", '{"commands": ["ls"]}', '[{"stdout": "a.txt"}]'),
+    ),
+    "apply_patch": (
+        [
+            {"type": "apply_patch_call", "call_id": "1", "operation": {"type": "delete_file", "path": "a"}},
+            {"type": "apply_patch_call_output", "call_id": "1", "status": "completed"},
+        ],
+        ("", "apply_patch", '{"type": "delete_file", "path": "a"}', "completed"),
+    ),
+    "mcp": (
+        [{"type": "mcp_call", "id": "1", "name": "add", "server_label": "calc", "arguments": "{}", "output": "3"}],
+        ("calc", "add", "{}", "3"),
+    ),
+    "code_interpreter": (
+        [{"type": "code_interpreter_call", "id": "1", "code": "1+1", "outputs": [{"type": "logs", "logs": "2"}]}],
+        ("", "code_interpreter", '{"code": "1+1"}', "2"),
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTED)
+def test_calls_of_hosted_tools_are_calls_of_functions(kind: str) -> None:
+    items, (namespace, name, arguments, result) = HOSTED[kind]
+    found = asked(input=[said("x", "user"), *items])
+    (request, _) = to_compile_request(found)
+    assert not found.warnings
+    (made,) = request.messages[1].tool_calls
+    assert (made.namespace, made.function.name, made.function.arguments) == (namespace, name, arguments)
+    assert (made.id, request.messages[2].tool_call_id) == ("1", "1")
+    assert request.messages[2].content[0].text == result

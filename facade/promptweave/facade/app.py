@@ -27,8 +27,11 @@ from promptweave.facade.openai.chat import routes as chat
 from promptweave.facade.openai.completions import routes as completions
 from promptweave.facade.openai.embeddings import routes as embeddings
 from promptweave.facade.openai.models import routes as models
+from promptweave.facade.openai.responses import conversation_routes as conversations
 from promptweave.facade.openai.responses import routes as responses
-from promptweave.facade.openai.responses.store import ResponseStore, StoreLimits
+from promptweave.facade.openai.responses.background import BackgroundResponses
+from promptweave.facade.openai.responses.database import StoreLimits
+from promptweave.facade.openai.responses.store import ResponseStore
 from promptweave.facade.openai.responses.stored import Responses
 from promptweave.facade.openapi import routes as openapi
 from promptweave.facade.openapi.document import DESCRIPTION, DescribedApp
@@ -39,6 +42,7 @@ from promptweave.facade.telemetry.metrics import HttpMetrics
 ROUTERS: Sequence[ApiRouter] = (
     chat.router,
     responses.router,
+    conversations.router,
     anthropic.router,
     completions.router,
     embeddings.router,
@@ -76,6 +80,7 @@ def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: Collect
             app.state.models = registered
             with closing(store):
                 yield
+                await app.state.background.close()
             ending.cancel()
 
     app = _routed_app(lifespan)
@@ -84,6 +89,7 @@ def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: Collect
     app.state.options = options
     app.state.metrics = registry
     app.state.responses = Responses(store)
+    app.state.background = BackgroundResponses(app.state.responses)
     return app
 
 

@@ -33,6 +33,33 @@ _CALLS = {
 }
 
 
+_SUMMARY = "response.reasoning_summary_"
+
+
+def _summaries(events: list[dict[str, Any]]) -> dict[tuple[str, int], list[dict[str, Any]]]:
+    """The parts of the summary of each item, by its id and place. Their events are among those of the content."""
+    parts: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    open_parts: dict[tuple[str, int], str] = {}
+    for event in events:
+        kind = event["type"].removeprefix(_SUMMARY)
+        if kind == event["type"]:
+            continue
+        where = event["item_id"], event["output_index"]
+        assert event["summary_index"] == len(parts.get(where, []))
+        if kind == "part.added":
+            assert (where in open_parts, event["part"]) == (False, {"type": "summary_text", "text": ""})
+            open_parts[where] = ""
+        elif kind == "text.delta":
+            open_parts[where] += event["delta"]
+        elif kind == "text.done":
+            assert event["text"] == open_parts[where]
+        else:
+            assert (kind, event["part"]["text"]) == ("part.done", open_parts.pop(where))
+            parts.setdefault(where, []).append(event["part"])
+    assert not open_parts
+    return parts
+
+
 class CheckedEvents:
     """The events of a stream, in the order that OpenAI documents; anything else is an AssertionError."""
 
@@ -42,6 +69,9 @@ class CheckedEvents:
             assert event["sequence_number"] == number
             EVENT.validate_python(event)
         self._at = 0
+        self.all_events = self.events
+        self._summaries = _summaries(self.events)
+        self.events = [event for event in self.events if not event["type"].startswith(_SUMMARY)]
         self._scores: list[Any] = []
         self.begun = self._next("response.created")["response"]
         assert (self.begun["status"], self.begun["output"]) == ("in_progress", [])
@@ -70,7 +100,10 @@ class CheckedEvents:
         item = added["item"]
         assert (added["output_index"], item["status"]) == (place, "in_progress")
         of_item = {"item_id": item["id"], "output_index": place}
-        if item["type"] in _CALLS:
+        if item["type"] == "tool_search_call":
+            assert item["arguments"] == {}
+            field, text, parts = "arguments", self.events[self._at]["item"]["arguments"], None
+        elif item["type"] in _CALLS:
             events, field = _CALLS[item["type"]]
             assert item[field] == ""
             text = self._text(events, field, of_item)
@@ -83,6 +116,8 @@ class CheckedEvents:
         done = self._next("response.output_item.done")
         assert done["output_index"] == place
         told = {"content": parts} if parts is not None else {field: text}
+        if item["type"] == "reasoning":
+            told["summary"] = self._summaries.get((item["id"], place), [])
         assert {**item, **told}.items() <= {**done["item"], "status": "in_progress"}.items()
         assert done["item"]["status"] in ("completed", "incomplete")
         self.items.append(done["item"])

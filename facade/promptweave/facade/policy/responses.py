@@ -13,7 +13,6 @@ FIELDS: Sequence[FieldRule] = (
     left_out("context_management", "a conversation that exceeds the context is rejected"),
     NO_MODERATION,
     NO_PADDING,
-    left_out("text.verbosity", "only 'medium' is available; request the length in the input instead", ("medium",)),
     left_out("reasoning.context", "the chat template selects which earlier reasoning is in the prompt", ("auto",)),
     left_out("reasoning.mode", "the only reasoning mode is 'standard'", ("standard",)),
     left_out("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
@@ -58,11 +57,11 @@ TOOLS: Mapping[str, TypeRule] = {
 ITEMS: Mapping[str, TypeRule] = {
     **dict.fromkeys(
         (
-            *("web_search_call", "file_search_call", "image_generation_call", "code_interpreter_call"),
+            *("web_search_call", "file_search_call", "image_generation_call"),
             *("computer_call", "computer_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
-            *("compaction", "compaction_trigger", "configuration_update", "program", "program_output"),
+            *("compaction_trigger", "configuration_update", "program", "program_output"),
         ),
         TypeRule(Decision.LEFT_OUT, "it has no text that the model could read"),
     ),
 }
-"""Types of items that are left out of the conversation. Other types that are not served become text."""
+"""Types of items that are left out of the conversation. Unknown types are left out, too."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.error_paths import error_paths
@@ -39,20 +40,28 @@ class Notes:
 
 
 class ChatTools:
-    """Builds the tools of a chat request from those of an API whose tools have all fields in one object."""
+    """Builds the tools of a chat request, or of a message in it, from those of an API that have all fields in one object.
 
-    def __init__(self, notes: Notes) -> None:
+    `path`: the position of that message. `whole`: the positions of parts of a tool are that of the tool.
+    """
+
+    def __init__(self, notes: Notes, path: str = "", *, whole: bool = False) -> None:
         self.tools: list[JsonObject] = []
         self._places = notes.places
+        self._path = path
+        self._whole = whole
 
-    def add(self, kind: str, fields: JsonObject, path: str, renamed: Mapping[str, str] | None = None) -> None:
-        """Add a tool, made from the one at `path`. `renamed`: pointers of fields → theirs in that tool, if they differ."""
-        place = f"/tools/{len(self.tools)}"
-        self.tools.append({"type": kind, kind: fields})
-        self._places.add(place, Origin(path))
-        self._places.add(f"{place}/{kind}", Origin(path))
+    def add(
+        self, kind: str, fields: JsonObject, path: str, renamed: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
+        """Add a tool, made from the one at `path`. `renamed`: pointers of fields → theirs in that tool, if they differ.
+        `options`: fields of a chat request's tool, such as `namespace`."""
+        place = f"{self._path}/tools/{len(self.tools)}"
+        self.tools.append({"type": kind, kind: fields, **options})
+        self._places.add(place, Origin(path, self._whole))
+        self._places.add(f"{place}/{kind}", Origin(path, self._whole))
         for made, given in (renamed or {}).items():
-            self._places.add(f"{place}/{kind}{made}", Origin(path + given))
+            self._places.add(f"{place}/{kind}{made}", Origin(path + given, self._whole))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The body of a request to `/v1/responses`, and the items of conversations, as OpenAI's clients send them."""
+"""The body of a request to `/v1/responses`, as OpenAI's clients send it."""
 
 from typing import Any, Literal
 
@@ -9,120 +9,6 @@ from promptweave.facade.bodies.examples import QUESTION, TRIP
 from promptweave.facade.openai.chat.body import ResponseFormat
 
 
-class Part(Body):
-    """A part of a message's content, of a tool's output, or of reasoning."""
-
-    type: str
-    """The kind of part."""
-    text: str = ""
-    """The text."""
-    refusal: str = ""
-    """The text of a refusal."""
-    image_url: str | None = None
-    """The location of an image: a data URL."""
-
-
-Content = str | list[Part]
-
-
-class Item(Body):
-    """Fields that any item may have, since clients send generated items back."""
-
-    id: str | None = None
-    """The id of the item."""
-    status: Literal["in_progress", "completed", "incomplete"] | None = None
-    """Whether the item is complete."""
-
-
-class MessageItem(Item):
-    """A message from any role except a tool."""
-
-    role: Literal["user", "assistant", "system", "developer"]
-    """The author."""
-    content: Content
-    """The text, or parts of text and images."""
-
-
-class FunctionCallItem(Item):
-    """A function call; "" is a call without arguments."""
-
-    call_id: str
-    """The id of the call."""
-    name: str
-    """The name of the function."""
-    arguments: str = ""
-    """The arguments, as JSON text."""
-
-
-class CustomCallItem(Item):
-    """A call of a custom tool."""
-
-    call_id: str
-    """The id of the call."""
-    name: str
-    """The name of the tool."""
-    input: str = ""
-    """The input."""
-
-
-class CallOutputItem(Item):
-    """The output of a call."""
-
-    call_id: str
-    """The id of the call."""
-    output: Content
-    """The output: text, or parts of text and images."""
-
-
-class ReasoningItem(Item):
-    """The model's reasoning; `encrypted_content` replaces `content` if a client has dropped that."""
-
-    content: list[Part] = []
-    """The reasoning."""
-    summary: list[Part] = []
-    """A summary of it, which is used if there is no content."""
-    encrypted_content: str | None = None
-    """The reasoning, as a response had it."""
-
-
-class ItemReference(Body):
-    """A reference to an item that is stored here."""
-
-    id: str
-    """The id of the item."""
-
-
-class FunctionTool(Body):
-    """A function that the model may call."""
-
-    name: str
-    """The name of the function."""
-    description: str = ""
-    """What the function does, for the model."""
-    parameters: dict[str, Any] | bool | None = None
-    """The JSON Schema of the arguments."""
-    strict: bool | None = None
-    """Reject a schema that cannot be enforced completely, instead of returning a warning."""
-
-
-class ToolFormat(Body):
-    """The format of a custom tool's input; with a grammar it is a `GrammarDefinition` as well."""
-
-    type: Literal["text", "grammar"]
-    """The kind of format."""
-
-
-class CustomTool(Body):
-    """A tool whose input is text."""
-
-    name: str
-    """The name of the tool."""
-    description: str = ""
-    """What the tool does, for the model."""
-    format: ToolFormat | None = None
-    """The format of the input; by default any text."""
-
-
 class ChosenTool(Body):
     """A tool, in a tool choice."""
 
@@ -130,6 +16,8 @@ class ChosenTool(Body):
     """The kind of tool, or `allowed_tools`."""
     name: str = ""
     """The name of the tool."""
+    namespace: str = ""
+    """The namespace of the tool, if it has one."""
 
 
 class ToolChoice(ChosenTool):
@@ -147,7 +35,7 @@ class TextOptions(Body):
     format: ResponseFormat | None = None
     """The format of the answer; by default text."""
     verbosity: str | None = None
-    """Must be `medium`."""
+    """`low` and `high` add a sentence to the instructions."""
 
 
 class ResponsesReasoning(Body):
@@ -156,7 +44,7 @@ class ResponsesReasoning(Body):
     effort: str | None = None
     """How much to reason, for chat templates that support it; `none`: not at all."""
     summary: str | None = None
-    """Has no effect: reasoning is not summarized."""
+    """Any value: reasoning items have their text as a summary, too."""
     generate_summary: str | None = None
     """An older name of `summary`."""
 
@@ -168,8 +56,15 @@ class ResponsesStreamOptions(Body):
     """Must be false: streams are not padded."""
 
 
+class ConversationReference(Body):
+    """A conversation."""
+
+    id: str
+    """The id of the conversation."""
+
+
 class ResponsesBody(Body):
-    """The request. Items and tools are parsed by their types, in `to_chat.py`."""
+    """The request. Items and tools are parsed by their types: `item_body.py`, `tool_body.py`."""
 
     model_config = example(
         {
@@ -180,15 +75,17 @@ class ResponsesBody(Body):
     )
 
     input: str | list[dict[str, Any]] = []
-    """A question, or items: messages, calls, outputs, reasoning, references to stored items."""
+    """A question, or items: messages, calls, outputs, reasoning, tools, references to stored items."""
     model: str | None = None
     """The model; by default that of the previous response, or the one that is loaded."""
     instructions: str | None = None
     """A system message, which is not kept for the next response."""
     previous_response_id: str | None = None
     """The stored response whose conversation this continues."""
+    conversation: str | ConversationReference | None = None
+    """The conversation that this continues: its items come before the input, and the input and output are added to it."""
     tools: list[dict[str, Any]] = []
-    """The tools that the model may call: functions and custom tools."""
+    """The tools that the model may call: functions, custom tools, namespaces, a tool search of the client."""
     tool_choice: Literal["none", "auto", "required"] | ToolChoice | None = None
     """Which tools the model may or must call; by default any or none."""
     parallel_tool_calls: bool | None = None
@@ -217,12 +114,17 @@ class ResponsesBody(Body):
     truncation: Literal["auto", "disabled"] = "disabled"
     """Has no effect: a conversation that exceeds the context is rejected."""
     background: bool = False
-    """Must be false: responses are generated while the client is connected."""
+    """Whether to return at once; the response is generated while the client polls for it. Requires `store`."""
     prompt_cache_key: str | None = None
     """The same key for conversations that begin alike: they share an engine's cache."""
     safety_identifier: str | None = None
     """Returned with the response; it has no effect."""
     service_tier: str | None = None
-    """`auto` or `default`; there is one tier."""
+    """Has no effect: there is one tier."""
     user: str | None = None
     """Returned with the response; it has no effect."""
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The id of the conversation."""
+        return self.conversation.id if isinstance(self.conversation, ConversationReference) else self.conversation

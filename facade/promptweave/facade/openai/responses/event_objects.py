@@ -12,6 +12,7 @@ from promptweave.facade.openai.responses.objects import (
     OutputText,
     ReasoningText,
     ResponseObject,
+    SummaryText,
 )
 
 _TYPE = Field(description="The kind of event")
@@ -35,7 +36,14 @@ class ResponseStateEvent(_Event):
     """The response begins, or ends."""
 
     type: Annotated[
-        Literal["response.created", "response.in_progress", "response.completed", "response.incomplete", "response.failed"],
+        Literal[
+            "response.created",
+            "response.queued",
+            "response.in_progress",
+            "response.completed",
+            "response.incomplete",
+            "response.failed",
+        ],
         _TYPE,
     ]
     response: Annotated[ResponseObject, Field(description="The response so far")]
@@ -100,6 +108,31 @@ class ReasoningTextDone(_PartEvent):
     text: Annotated[str, Field(description="The complete text")]
 
 
+class _SummaryEvent(_ItemEvent):
+    summary_index: Annotated[int, Field(ge=0, description="The index of the part in the item's `summary`")]
+
+
+class SummaryPartEvent(_SummaryEvent):
+    """A part of a summary begins, or ends."""
+
+    type: Annotated[Literal["response.reasoning_summary_part.added", "response.reasoning_summary_part.done"], _TYPE]
+    part: Annotated[SummaryText, Field(description="The part so far")]
+
+
+class SummaryTextDelta(_SummaryEvent):
+    """More text of a summary."""
+
+    type: Annotated[Literal["response.reasoning_summary_text.delta"], _TYPE]
+    delta: Annotated[str, _DELTA]
+
+
+class SummaryTextDone(_SummaryEvent):
+    """The text of a part of a summary is complete."""
+
+    type: Annotated[Literal["response.reasoning_summary_text.done"], _TYPE]
+    text: Annotated[str, Field(description="The complete text")]
+
+
 class CallTextDelta(_ItemEvent):
     """More arguments of a function, or more input of a custom tool."""
 
@@ -132,6 +165,9 @@ ResponseEvent = (
     | RefusalDone
     | ReasoningTextDelta
     | ReasoningTextDone
+    | SummaryPartEvent
+    | SummaryTextDelta
+    | SummaryTextDone
     | CallTextDelta
     | FunctionArgumentsDone
     | CustomInputDone

@@ -9,6 +9,7 @@ from promptweave.facade.openai.chat.objects import TokenLogprob, WarningObject
 
 _ID = Field(description="The id of the item, for references to it")
 _STATUS = Field(description="`incomplete`: the item was truncated")
+_NAMESPACE = Field(description="The namespace of the tool, if it has one")
 _CALL_ID = Field(description="The id of the call, for the item with its output")
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -37,6 +38,13 @@ class ReasoningText(TypedDict):
     text: Annotated[str, Field(description="The reasoning")]
 
 
+class SummaryText(TypedDict):
+    """Reasoning of the model, as its summary."""
+
+    type: Annotated[Literal["summary_text"], Field(description="The kind of part")]
+    text: Annotated[str, Field(description="The reasoning")]
+
+
 class OutputMessage(TypedDict):
     """A message of the model."""
 
@@ -53,7 +61,7 @@ class OutputReasoning(TypedDict):
     id: Annotated[str, _ID]
     type: Annotated[Literal["reasoning"], Field(description="The kind of item")]
     status: Annotated[ItemStatus, _STATUS]
-    summary: Annotated[list[dict[str, Any]], Field(description="Always empty: reasoning is not summarized")]
+    summary: Annotated[list[SummaryText], Field(description="The reasoning, if the request has `reasoning.summary`")]
     content: Annotated[list[ReasoningText], Field(description="The reasoning")]
     encrypted_content: NotRequired[
         Annotated[str, Field(description="The reasoning in base64, if `include` has `reasoning.encrypted_content`")]
@@ -69,6 +77,7 @@ class OutputFunctionCall(TypedDict):
     call_id: Annotated[str, _CALL_ID]
     name: Annotated[str, Field(description="The name of the function")]
     arguments: Annotated[str, Field(description="The arguments: JSON that complies with the function's `parameters`")]
+    namespace: NotRequired[Annotated[str, _NAMESPACE]]
 
 
 class OutputCustomCall(TypedDict):
@@ -80,10 +89,22 @@ class OutputCustomCall(TypedDict):
     call_id: Annotated[str, _CALL_ID]
     name: Annotated[str, Field(description="The name of the tool")]
     input: Annotated[str, Field(description="The input: text that complies with the tool's `format`")]
+    namespace: NotRequired[Annotated[str, _NAMESPACE]]
+
+
+class OutputToolSearch(TypedDict):
+    """A search for tools, which the client runs."""
+
+    id: Annotated[str, _ID]
+    type: Annotated[Literal["tool_search_call"], Field(description="The kind of item")]
+    status: Annotated[ItemStatus, _STATUS]
+    call_id: Annotated[str, _CALL_ID]
+    execution: Annotated[Literal["client"], Field(description="Who searches")]
+    arguments: Annotated[Any, Field(description="The arguments: JSON that complies with the tool's `parameters`")]
 
 
 OutputItem = Annotated[
-    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall,
+    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | OutputToolSearch,
     Field(discriminator="type", description="An item of the output"),
 ]
 
@@ -131,6 +152,27 @@ class ReasoningOptions(TypedDict):
     summary: Annotated[str | None, Field(description="As in the request")]
 
 
+class ConversationId(TypedDict):
+    """A conversation."""
+
+    id: Annotated[str, Field(description="The id of the conversation")]
+
+
+class ConversationObject(ConversationId):
+    """A conversation, without its items."""
+
+    object: Annotated[Literal["conversation"], Field(description="The kind of object")]
+    created_at: Annotated[int, Field(ge=0, description="When it was created, in seconds of the UNIX epoch")]
+    metadata: Annotated[dict[str, str], Field(description="As in the request")]
+
+
+class DeletedConversation(ConversationId):
+    """A conversation that was deleted."""
+
+    object: Annotated[Literal["conversation.deleted"], Field(description="The kind of object")]
+    deleted: Annotated[Literal[True], Field(description="Always true")]
+
+
 class ResponseObject(TypedDict):
     """A response. Fields that OpenAI repeats from the request have the values of the request, or their defaults."""
 
@@ -139,10 +181,16 @@ class ResponseObject(TypedDict):
     created_at: Annotated[int, Field(ge=0, description="When the response was created, in seconds of the UNIX epoch")]
     completed_at: Annotated[int | None, Field(description="When it was completed, in seconds of the UNIX epoch")]
     status: Annotated[
-        Literal["in_progress", "completed", "incomplete", "failed"],
+        Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"],
         Field(description="`incomplete`: truncated, see `incomplete_details`; `failed`: see `error`"),
     ]
-    background: Annotated[bool, Field(description="Always false")]
+    background: Annotated[bool, Field(description="As in the request")]
+    conversation: NotRequired[
+        Annotated[
+            ConversationId | None,
+            Field(description="The conversation that it was added to; null if it could not be added"),
+        ]
+    ]
     error: Annotated[ResponseFailure | None, Field(description="Why it failed, if it did")]
     incomplete_details: Annotated[IncompleteDetails | None, Field(description="Why it is incomplete, if it is")]
     instructions: Annotated[str | None, Field(description="As in the request")]
@@ -180,8 +228,34 @@ class DeletedResponse(TypedDict):
     deleted: Annotated[Literal[True], Field(description="Always true")]
 
 
+class InputTokenCount(TypedDict):
+    """The tokens of a prompt."""
+
+    object: Annotated[Literal["response.input_tokens"], Field(description="The kind of object")]
+    input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt")]
+    warnings: NotRequired[
+        Annotated[list[WarningObject], Field(description="Warnings, if there are any. promptweave's addition")]
+    ]
+
+
+class CompactedConversation(TypedDict):
+    """A shorter form of a conversation."""
+
+    id: Annotated[str, Field(description="The id of the compaction")]
+    object: Annotated[Literal["response.compaction"], Field(description="The kind of object")]
+    created_at: Annotated[int, Field(ge=0, description="When it was created, in seconds of the UNIX epoch")]
+    output: Annotated[
+        list[dict[str, Any]],
+        Field(description="The messages of users and developers, tools that were added, and an item with a summary"),
+    ]
+    usage: Annotated[ResponseUsage, Field(description="Token counts of the summary")]
+    warnings: NotRequired[
+        Annotated[list[WarningObject], Field(description="Warnings, if there are any. promptweave's addition")]
+    ]
+
+
 class ItemList(TypedDict):
-    """A page of the items that a response was generated from."""
+    """A page of the items that a response was generated from, or of those of a conversation."""
 
     object: Annotated[Literal["list"], Field(description="The kind of object")]
     data: Annotated[list[dict[str, Any]], Field(description="Items, as they were sent, with ids")]

@@ -1,13 +1,26 @@
 """Pages of a list of items."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import WithJsonSchema
 
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.responses.objects import ItemList
 
 MAX_LISTED = 100
 """Items of a page, at most."""
+
+Limit = Annotated[
+    str,
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LISTED}),
+    Query(description="The number of items to list"),
+]
+Order = Annotated[
+    str, WithJsonSchema({"enum": ["asc", "desc"]}), Query(description="`asc`: oldest first; `desc`: newest first")
+]
+After = Annotated[str | None, Query(description="The id of an item: list those that follow it")]
 
 
 def page_of(items: Sequence[dict[str, Any]], *, limit: str, order: str, after: str | None) -> ItemList:

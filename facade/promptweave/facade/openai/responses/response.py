@@ -9,7 +9,10 @@ from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.items import new_id
 from promptweave.facade.openai.responses.objects import ResponseObject
+from promptweave.facade.openai.responses.tools import is_known_type
 from promptweave.v1 import prompt_compiler_pb2
+
+_VERBOSITIES = ("low", "medium", "high")
 
 
 def new_response(
@@ -22,8 +25,8 @@ def new_response(
         "object": "response",
         "created_at": int(time.time()),
         "completed_at": None,
-        "status": "in_progress",
-        "background": False,
+        "status": "queued" if body.background else "in_progress",
+        "background": body.background,
         "error": None,
         "incomplete_details": None,
         "instructions": body.instructions,
@@ -40,18 +43,27 @@ def new_response(
         "service_tier": "default",
         "store": body.store,
         "temperature": body.temperature,
-        "text": {"format": {"type": "text"}, **_without_nulls(raw.get("text"))},
+        "text": _text(raw, body),
         "tool_choice": raw.get("tool_choice") or "auto",
-        "tools": [_tool(tool) for tool in body.tools],
+        "tools": [_tool(tool) for tool in body.tools if is_known_type(tool.get("type"))],
         "top_logprobs": body.top_logprobs or 0,
         "top_p": body.top_p,
         "truncation": body.truncation,
     }
+    if body.conversation_id is not None:
+        response["conversation"] = {"id": body.conversation_id}
     if body.user is not None:
         response["user"] = body.user
     if warnings:
         response["warnings"] = warning_objects(warnings)
     return response
+
+
+def _text(raw: Mapping[str, Any], body: ResponsesBody) -> JsonObject:
+    text = {"format": {"type": "text"}, **_without_nulls(raw.get("text"))}
+    if body.text.verbosity not in _VERBOSITIES:
+        text.pop("verbosity", None)
+    return text
 
 
 def _tool(tool: JsonObject) -> JsonObject:

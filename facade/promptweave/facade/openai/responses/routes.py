@@ -1,4 +1,4 @@
-"""`/v1/responses`: create (complete or as a stream), get, delete, list input items, cancel."""
+"""`/v1/responses`: create, count the tokens of the input, compact, get, delete, list input items, cancel."""
 
 from typing import Annotated
 
@@ -6,13 +6,25 @@ from fastapi import Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import WithJsonSchema
 
+from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import ErrorResponse, RequestError, UnsupportedError
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
+from promptweave.facade.openai.chat.from_grpc import warning_objects
+from promptweave.facade.openai.chat.pipeline import compile_chat, warning_headers
+from promptweave.facade.openai.responses.background import background_of
 from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.create import CreateResponse
+from promptweave.facade.openai.responses.compact import compact
+from promptweave.facade.openai.responses.create import create
 from promptweave.facade.openai.responses.event_objects import ResponseEvent
-from promptweave.facade.openai.responses.objects import DeletedResponse, ItemList, ResponseObject
-from promptweave.facade.openai.responses.pages import MAX_LISTED, page_of
+from promptweave.facade.openai.responses.objects import (
+    CompactedConversation,
+    DeletedResponse,
+    InputTokenCount,
+    ItemList,
+    ResponseObject,
+)
+from promptweave.facade.openai.responses.pages import After, Limit, Order, page_of
+from promptweave.facade.openai.responses.resolve import resolve
 from promptweave.facade.openai.responses.stored import not_found, owner_of, responses_of
 
 router = ApiRouter()
@@ -27,8 +39,32 @@ ResponseId = Annotated[str, Path(description="The id of a response")]
     summary="Create a response (OpenAI)",
 )
 async def create_response(request: Request, body: ResponsesBody, raw: RawBody) -> Response:
-    """Create a response, complete or as a stream."""
-    return await CreateResponse(request).create(raw, body)
+    """Create a response: complete, as a stream, or in the background."""
+    return await create(request, raw, body)
+
+
+@router.post(
+    "/v1/responses/input_tokens", response_model=InputTokenCount, responses=WARNED, summary="Count the tokens of the input"
+)
+async def count_input_tokens(request: Request, body: ResponsesBody, raw: RawBody) -> JSONResponse:
+    """Count the tokens of the prompt that a request would have."""
+    resolved = await resolve(responses_of(request), owner_of(request), body)
+    asked = resolved.translation(raw)
+    compiled = await compile_chat(request, asked)
+    with error_paths(asked.places.original):
+        tokens = await compiled.model.services.count_tokens(compiled.prompt)
+    count: InputTokenCount = {"object": "response.input_tokens", "input_tokens": tokens}
+    if compiled.warnings:
+        count["warnings"] = warning_objects(compiled.warnings)
+    return JSONResponse(count, headers=warning_headers(compiled.warnings))
+
+
+@router.post(
+    "/v1/responses/compact", response_model=CompactedConversation, responses=WARNED, summary="Summarize a conversation"
+)
+async def compact_conversation(request: Request, body: ResponsesBody, raw: RawBody) -> JSONResponse:
+    """Return a shorter form of a conversation, with which a later request can continue it."""
+    return await compact(request, raw, body)
 
 
 @router.get("/v1/responses/{id}", response_model=ResponseObject, summary="Retrieve a stored response")
@@ -39,7 +75,7 @@ async def get_response(
         str, WithJsonSchema({"type": "boolean"}), Query(description="Must be false: events are not stored")
     ] = "false",
 ) -> JSONResponse:
-    """Return a response that is stored, or being streamed."""
+    """Return a response that is stored, or being generated as a stream or in the background."""
     if stream != "false":
         raise UnsupportedError("events are not stored; retrieve the response without stream", path="/stream")
     return JSONResponse((await responses_of(request).find(owner_of(request), id)).response)
@@ -58,23 +94,21 @@ async def delete_response(request: Request, id: ResponseId) -> JSONResponse:
 async def list_input_items(
     request: Request,
     id: ResponseId,
-    limit: Annotated[
-        str,
-        WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_LISTED}),
-        Query(description="The number of items to list"),
-    ] = "20",
-    order: Annotated[
-        str, WithJsonSchema({"enum": ["asc", "desc"]}), Query(description="`asc`: oldest first; `desc`: newest first")
-    ] = "desc",
-    after: Annotated[str | None, Query(description="The id of an item: list those that follow it")] = None,
+    limit: Limit = "20",
+    order: Order = "desc",
+    after: After = None,
 ) -> JSONResponse:
     """List the items that a response was generated from, including those of the responses before it."""
     found = await responses_of(request).find(owner_of(request), id)
     return JSONResponse(page_of(found.items, limit=limit, order=order, after=after))
 
 
-@router.post("/v1/responses/{id}/cancel", summary="Always rejected: background responses are not supported")
-async def cancel_response(request: Request, id: ResponseId) -> Response:
-    """Refuse: only background responses could be cancelled this way."""
-    await responses_of(request).find(owner_of(request), id)
-    raise RequestError("this response does not run in the background; close the connection to cancel a response in progress")
+@router.post("/v1/responses/{id}/cancel", response_model=ResponseObject, summary="Cancel a response in the background")
+async def cancel_response(request: Request, id: ResponseId) -> JSONResponse:
+    """Cancel a response that is generated in the background. One that has ended is returned as it is."""
+    responses, owner = responses_of(request), owner_of(request)
+    if not (await responses.find(owner, id)).response["background"]:
+        message = "this response does not run in the background; close the connection to cancel a response in progress"
+        raise RequestError(message)
+    await background_of(request).cancel(owner, id)
+    return JSONResponse((await responses.find(owner, id)).response)

@@ -1,17 +1,19 @@
-"""The responses that a client can refer to: those that are stored, and those that are being streamed."""
+"""The responses and conversations that a client can refer to."""
 
 from fastapi import Request
 
 from promptweave.facade.errors import NotFoundError
 from promptweave.facade.http.request import owner
+from promptweave.facade.openai.responses.conversation_store import ConversationStore
 from promptweave.facade.openai.responses.store import ResponseStore, StoredResponse
 
 
 class Responses:
-    """The store of responses, and the responses that this process is streaming."""
+    """The stores, and the responses that this process is generating."""
 
     def __init__(self, store: ResponseStore) -> None:
         self.store = store
+        self.conversations = ConversationStore(store.database)
         self._streamed: dict[tuple[str, str], StoredResponse] = {}
 
     async def find(self, owner: str, id: str) -> StoredResponse:
@@ -22,11 +24,11 @@ class Responses:
         return found
 
     def begin_stream(self, owner: str, response: StoredResponse) -> None:
-        """Make a response that is being streamed visible."""
+        """Make a response that is being generated visible."""
         self._streamed[owner, response.response["id"]] = response
 
     def end_stream(self, owner: str, id: str) -> None:
-        """Forget a response that is no longer being streamed."""
+        """Forget a response that is no longer being generated."""
         self._streamed.pop((owner, id), None)
 
 
@@ -44,3 +46,8 @@ def owner_of(request: Request) -> str:
 def not_found(id: str) -> NotFoundError:
     """Return the error for an id that no response has."""
     return NotFoundError(f"Response with id {id!r} not found.")
+
+
+def conversation_not_found(id: str, path: str | None = None) -> NotFoundError:
+    """Return the error for an id that no conversation has."""
+    return NotFoundError(f"Conversation with id {id!r} not found.", path=path)

@@ -1,0 +1,136 @@
+"""`/v1/conversations`: create, get, update, delete; and their items: add, list, get, delete."""
+
+import time
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from fastapi import Path, Request
+from fastapi.responses import JSONResponse
+
+from promptweave.common.json_object import JsonObject
+from promptweave.facade.bodies.source_map import Origin
+from promptweave.facade.errors import NotFoundError, RequestError
+from promptweave.facade.http.router import ApiRouter
+from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.responses.conversation import ItemConversation
+from promptweave.facade.openai.responses.conversation_body import ConversationBody, ConversationUpdate, ItemsBody
+from promptweave.facade.openai.responses.conversation_store import StoredConversation
+from promptweave.facade.openai.responses.items import kept_item, new_id, reference
+from promptweave.facade.openai.responses.objects import ConversationObject, DeletedConversation, ItemList
+from promptweave.facade.openai.responses.pages import MAX_LISTED, After, Limit, Order, page_of
+from promptweave.facade.openai.responses.stored import conversation_not_found, owner_of, responses_of
+
+router = ApiRouter()
+
+ConversationPath = Annotated[str, Path(description="The id of a conversation")]
+ItemPath = Annotated[str, Path(description="The id of an item")]
+
+
+@router.post("/v1/conversations", response_model=ConversationObject, summary="Create a conversation (OpenAI)")
+async def create_conversation(request: Request, body: ConversationBody) -> JSONResponse:
+    """Create a conversation, which responses continue with `conversation`."""
+    items = await _stored_items(request, body.items)
+    conversation: ConversationObject = {
+        "id": new_id("conversation"),
+        "object": "conversation",
+        "created_at": int(time.time()),
+        "metadata": body.metadata,
+    }
+    store = responses_of(request).conversations
+    if not await store.create(owner_of(request), StoredConversation(conversation, items)):
+        raise _too_large()
+    return JSONResponse(conversation)
+
+
+@router.get("/v1/conversations/{id}", response_model=ConversationObject, summary="Retrieve a conversation")
+async def get_conversation(request: Request, id: ConversationPath) -> JSONResponse:
+    """Return a conversation, without its items."""
+    return JSONResponse((await _find(request, id)).conversation)
+
+
+@router.post("/v1/conversations/{id}", response_model=ConversationObject, summary="Change a conversation's metadata")
+async def update_conversation(request: Request, id: ConversationPath, body: ConversationUpdate) -> JSONResponse:
+    """Replace the metadata of a conversation."""
+    found = await _find(request, id)
+    changed: ConversationObject = {**found.conversation, "metadata": body.metadata}
+    if not await responses_of(request).conversations.update(owner_of(request), changed):
+        raise conversation_not_found(id)
+    return JSONResponse(changed)
+
+
+@router.delete("/v1/conversations/{id}", response_model=DeletedConversation, summary="Delete a conversation")
+async def delete_conversation(request: Request, id: ConversationPath) -> JSONResponse:
+    """Delete a conversation and its items. Responses that were added to it are not affected."""
+    if not await responses_of(request).conversations.delete(owner_of(request), id):
+        raise conversation_not_found(id)
+    deleted: DeletedConversation = {"id": id, "object": "conversation.deleted", "deleted": True}
+    return JSONResponse(deleted)
+
+
+@router.post("/v1/conversations/{id}/items", response_model=ItemList, summary="Add items to a conversation")
+async def create_items(request: Request, id: ConversationPath, body: ItemsBody) -> JSONResponse:
+    """Add items at the end of a conversation."""
+    await _find(request, id)
+    items = await _stored_items(request, body.items)
+    if not await responses_of(request).conversations.append(owner_of(request), id, items):
+        raise _too_large()
+    return JSONResponse(page_of(items, limit=str(MAX_LISTED), order="asc", after=None))
+
+
+@router.get("/v1/conversations/{id}/items", response_model=ItemList, summary="List a conversation's items")
+async def list_items(
+    request: Request, id: ConversationPath, limit: Limit = "20", order: Order = "desc", after: After = None
+) -> JSONResponse:
+    """List the items of a conversation."""
+    found = await _find(request, id)
+    return JSONResponse(page_of(found.items, limit=limit, order=order, after=after))
+
+
+@router.get("/v1/conversations/{id}/items/{item}", response_model=dict[str, Any], summary="Retrieve an item")
+async def get_item(request: Request, id: ConversationPath, item: ItemPath) -> JSONResponse:
+    """Return an item of a conversation."""
+    found = await _find(request, id)
+    one = next((kept for kept in reversed(found.items) if kept["id"] == item), None)
+    if one is None:
+        raise _item_not_found(item)
+    return JSONResponse(one)
+
+
+@router.delete("/v1/conversations/{id}/items/{item}", response_model=ConversationObject, summary="Delete an item")
+async def delete_item(request: Request, id: ConversationPath, item: ItemPath) -> JSONResponse:
+    """Delete an item of a conversation; returns the conversation."""
+    found = await _find(request, id)
+    if not await responses_of(request).conversations.delete_item(owner_of(request), id, item):
+        raise _item_not_found(item)
+    return JSONResponse(found.conversation)
+
+
+async def _find(request: Request, id: str) -> StoredConversation:
+    found = await responses_of(request).conversations.get(owner_of(request), id)
+    if found is None:
+        raise conversation_not_found(id)
+    return found
+
+
+async def _stored_items(request: Request, given: Sequence[JsonObject]) -> list[JsonObject]:
+    """Return items as they are stored, with references replaced. Raises RequestError and NotFoundError."""
+    items = []
+    checked = ItemConversation(Notes())
+    for place, item in enumerate(given):
+        path = f"/items/{place}"
+        if (id := reference(item, path)) is not None:
+            found = await responses_of(request).store.item(owner_of(request), id)
+            if found is None:
+                raise NotFoundError(f"Item with id {id!r} not found.", path=f"{path}/id")
+            item = found
+        checked.add(item, Origin(path))
+        items.append(kept_item(item))
+    return items
+
+
+def _item_not_found(id: str) -> NotFoundError:
+    return NotFoundError(f"Item with id {id!r} not found.")
+
+
+def _too_large() -> RequestError:
+    return RequestError("items: the conversation is larger than what the server stores; send less", path="/items")
