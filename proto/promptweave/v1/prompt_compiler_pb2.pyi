@@ -70,6 +70,36 @@ GRAMMAR_DIALECT_LLGUIDANCE: GrammarDialect.ValueType  # 2
 """The Lark dialect of llguidance."""
 Global___GrammarDialect: _TypeAlias = GrammarDialect  # noqa: Y015
 
+class _RepeatedCalls:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RepeatedCallsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RepeatedCalls.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    REPEATED_CALLS_UNSPECIFIED: _RepeatedCalls.ValueType  # 0
+    """The same as WARN."""
+    REPEATED_CALLS_WARN: _RepeatedCalls.ValueType  # 1
+    """The warning `repeated_call` for each call of the loop."""
+    REPEATED_CALLS_PREVENT: _RepeatedCalls.ValueType  # 2
+    """The warning, and the tools of the loop cannot be called in this response, unless the tool choice requires a call and no
+    other tool can be called. The prompt still shows them. Another call, or an answer, ends the loop.
+    """
+
+class RepeatedCalls(_RepeatedCalls, metaclass=_RepeatedCallsEnumTypeWrapper):
+    """What happens if a conversation ends with a loop: three equal calls (same tool, same arguments as JSON values) with equal
+    results in a row.
+    """
+
+REPEATED_CALLS_UNSPECIFIED: RepeatedCalls.ValueType  # 0
+"""The same as WARN."""
+REPEATED_CALLS_WARN: RepeatedCalls.ValueType  # 1
+"""The warning `repeated_call` for each call of the loop."""
+REPEATED_CALLS_PREVENT: RepeatedCalls.ValueType  # 2
+"""The warning, and the tools of the loop cannot be called in this response, unless the tool choice requires a call and no
+other tool can be called. The prompt still shows them. Another call, or an answer, ends the loop.
+"""
+Global___RepeatedCalls: _TypeAlias = RepeatedCalls  # noqa: Y015
+
 @_typing.final
 class Template(_message.Message):
     """A chat template with the model properties that it needs."""
@@ -229,6 +259,7 @@ class CompileRequest(_message.Message):
     PARSE_SPECIAL_IN_CONTENT_FIELD_NUMBER: _builtins.int
     PROMPT_CACHE_KEY_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
+    REPEATED_CALLS_FIELD_NUMBER: _builtins.int
     parallel_tool_calls: _builtins.bool
     """Whether one response may contain several tool calls. Absent: true."""
     style: _builtins.str
@@ -245,6 +276,8 @@ class CompileRequest(_message.Message):
     """Groups conversations for replica affinity (OpenAI's `prompt_cache_key`); becomes CompiledPrompt.prefix_key."""
     explain: _builtins.bool
     """True: return CompileResponse.explanation. It costs another rendering and changes nothing else."""
+    repeated_calls: Global___RepeatedCalls.ValueType
+    """What happens if the conversation ends with the same call three times."""
     @_builtins.property
     def template(self) -> Global___TemplateRef:
         """The template."""
@@ -298,10 +331,11 @@ class CompileRequest(_message.Message):
         parse_special_in_content: _builtins.bool = ...,
         prompt_cache_key: _builtins.str = ...,
         explain: _builtins.bool = ...,
+        repeated_calls: Global___RepeatedCalls.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "response_format", b"response_format", "template", b"template", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "repeated_calls", b"repeated_calls", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015

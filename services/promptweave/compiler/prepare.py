@@ -9,8 +9,10 @@ from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.messages.broken_calls import repair_calls
 from promptweave.compiler.messages.images import check_pictures
 from promptweave.compiler.messages.prefill import check_continuation
+from promptweave.compiler.messages.repeated_calls import RepeatedCall, repeated_calls
 from promptweave.compiler.request import ChatRequest
-from promptweave.compiler.tools.loading import load_tools
+from promptweave.compiler.tools.loading import LoadedTools, load_tools
+from promptweave.compiler.tools.loop_prevention import loop_warnings, without_tools
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.tree import Syntax, ToolAlias
 
@@ -44,9 +46,19 @@ def prepare(request: ChatRequest) -> PreparedRequest:
     check_pictures(request)
     if request.continue_final_message:
         check_continuation(request)
-    request, repairs = repair_calls(request)
-    loaded = load_tools(request)
-    return PreparedRequest(loaded.request, loaded.aliases, (*repairs, *loaded.warnings), loaded.pointers)
+    repaired, repairs = repair_calls(request)
+    loaded = load_tools(repaired)
+    prepared, loops = _without_loop(loaded, repeated_calls(request.messages), prevent=request.prevent_repeated_calls)
+    return PreparedRequest(prepared, loaded.aliases, (*repairs, *loaded.warnings, *loops), loaded.pointers)
+
+
+def _without_loop(
+    loaded: LoadedTools, loop: Sequence[RepeatedCall], *, prevent: bool
+) -> tuple[ChatRequest, list[CompileWarning]]:
+    """Return the request, in which the tools of a loop cannot be called if that is requested, and warnings of the loop."""
+    names = {loaded.name_of(repeated.call) for repeated in loop} if prevent else set()
+    limited = without_tools(loaded.request, names) if names else None
+    return limited or loaded.request, loop_warnings(loop, prevent=prevent, excluded=limited is not None)
 
 
 @lru_cache(maxsize=256)

@@ -146,13 +146,14 @@ class ToolChoice:
     """Which tools may be called. `required`: at least one call and no text; `names`: only these (None: all).
 
     `once`: a single call regardless of `parallel_tool_calls`, for example when a tool is named. `namespace`: that of a
-    named tool.
+    named tool. `excluded`: tools that the prompt shows but that may not be called in this answer.
     """
 
     required: bool = False
     names: tuple[str, ...] | None = None
     once: bool = False
     namespace: str = ""
+    excluded: tuple[str, ...] = ()
 
     @property
     def none(self) -> bool:
@@ -202,6 +203,8 @@ class ChatRequest:
     """The answer continues the last message, which must be the assistant's."""
     dialect: Dialect = "gbnf"
     """The notation of the grammar."""
+    prevent_repeated_calls: bool = False
+    """The tools of a loop that the conversation ends with cannot be called in this answer."""
 
     @property
     def tool_notation(self) -> SchemaStyle:

@@ -39,7 +39,9 @@ class PlanSpec:
     @classmethod
     def of(cls, request: ChatRequest, template: ChatTemplate, profile: Profile) -> "PlanSpec":
         """Return the inputs for a request and a template with its profile."""
-        common = replace(request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="")
+        common = replace(
+            request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="", prevent_repeated_calls=False
+        )
         tools = "".join(tool.key for tool in common.tools)
         return cls(template.content_hash + repr(replace(common, tools=())) + tools, common, profile, template)
 
@@ -70,7 +72,10 @@ def plan(spec: PlanSpec) -> AnswerPlan:
     request, profile, rules = spec.request, spec.profile, Rules()
     style, tools, warnings = _style_and_tools(request, profile, rules)
     syntax = style.syntax(profile)
-    in_envelope = bool(tools) and syntax.calls is None
+    excluded = request.tool_choice.excluded
+    tools = [tool for tool in tools if tool.name not in excluded]
+    has_calls = bool(tools or excluded)
+    in_envelope = has_calls and syntax.calls is None
     content, content_warnings = answer_value(request.response_format, rules, in_envelope=in_envelope)
     parts = AnswerParts(
         syntax=syntax.continued() if request.continue_final_message else syntax,
@@ -81,14 +86,14 @@ def plan(spec: PlanSpec) -> AnswerPlan:
         continued=request.continue_final_message,
         rules=rules,
     )
-    constrained = bool(tools) or content is not None
+    constrained = has_calls or content is not None
     reasoning = (profile.reasoning.opening, profile.reasoning.closing) if profile.reasoning else ()
     texts = (*style.texts(profile), *reasoning)
     preserved_tokens = tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))
     return AnswerPlan(
         spec=spec,
-        style=style if tools else NATIVE,
-        answer=style.tree(parts) if tools else parts.syntax.without_calls(content),
+        style=style if has_calls else NATIVE,
+        answer=style.tree(parts) if has_calls else parts.syntax.without_calls(content),
         rules=rules,
         constrained=constrained,
         in_envelope=in_envelope,

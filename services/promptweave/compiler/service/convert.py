@@ -75,6 +75,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         parse_special_in_content=wire.parse_special_in_content,
         continue_final_message=wire.continue_final_message,
         dialect=_dialect(wire.dialects),
+        prevent_repeated_calls=wire.repeated_calls == prompt_compiler_pb2.REPEATED_CALLS_PREVENT,
     )
 
 

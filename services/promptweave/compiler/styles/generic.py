@@ -98,10 +98,14 @@ def _envelope_node(parts: AnswerParts, string: Expr) -> Node:
             LiteralNode(f'{{"{THOUGHT}": '),
             RegionNode(Region.REASONING, JsonNode('"', string), Transform.JSON_STRING_DECODE),
             LiteralNode(f', "{STEP}": {{'),
-            several if parts.required else ChoiceNode((several, result)),
+            _one_of([*([several] if parts.tools else []), *([] if parts.required else [result])]),
             LiteralNode("}}"),
         )
     )
+
+
+def _one_of(nodes: list[Node]) -> Node:
+    return nodes[0] if len(nodes) == 1 else ChoiceNode(tuple(nodes))
 
 
 def _call_node(tool: CallableTool) -> Node:

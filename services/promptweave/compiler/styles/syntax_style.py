@@ -36,9 +36,11 @@ class SyntaxStyle(ABC):
         return self.syntax(template).texts()
 
     def tree(self, parts: AnswerParts) -> Node:
-        """Return the tree of calls, of content, or of content and then calls."""
+        """Return the tree of calls, of content, or of content and then calls; of content alone if no tool may be called."""
         syntax, answer = parts.syntax.calls, parts.syntax.answer
         assert syntax, "a style of this kind has calls"
+        if not parts.tools:
+            return parts.syntax.without_calls(parts.content)
         if parts.required:
             return calls(syntax, parts.tools, parallel=parts.parallel)
         if parts.content:

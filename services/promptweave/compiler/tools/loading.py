@@ -12,7 +12,16 @@ from functools import lru_cache
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.messages.turns import SYSTEM_ROLES, paragraphs
-from promptweave.compiler.request import MAX_KNOWN_TOOLS, ChatRequest, Message, SchemaStyle, Tool, ToolChoice, ToolReference
+from promptweave.compiler.request import (
+    MAX_KNOWN_TOOLS,
+    ChatRequest,
+    Message,
+    SchemaStyle,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolReference,
+)
 from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.compiler.tools.aliases import ToolKey, aliases_of, find_tool, key_of, renamed
 from promptweave.compiler.warnings import CompileWarning
@@ -33,6 +42,12 @@ class LoadedTools:
     warnings: tuple[CompileWarning, ...]
     pointers: Mapping[str, Sequence[str]]
     """Where each of its messages and tools is in the original request."""
+    names: Mapping[ToolKey, str]
+    """The names by which the model knows the tools of the original request."""
+
+    def name_of(self, call: ToolCall) -> str:
+        """Return the name by which the model knows a call's tool, which may be gone."""
+        return _name_of(call, self.names)
 
 
 @dataclass(slots=True)
@@ -52,7 +67,6 @@ def load_tools(request: ChatRequest) -> LoadedTools:
     offers = _Offers()
     for place, tool in enumerate(request.tools):
         offers.add(tool, f"/tools/{place}")
-    offers.load_chosen(request.tool_choice)
     begun = False
     for place, message in enumerate(request.messages):
         begun = begun or message.role not in SYSTEM_ROLES
@@ -60,6 +74,7 @@ def load_tools(request: ChatRequest) -> LoadedTools:
             offers.add_later(tool, f"/messages/{place}/tools/{number}", place if begun else _BEGINNING)
         for reference in message.references:
             offers.load(reference, place)
+    offers.load_chosen(request.tool_choice)
     return offers.loaded(request)
 
 
@@ -90,7 +105,7 @@ class _Offers:
             self._by_key[key_of(tool)] = _Offer(tool, pointer, None if tool.defer_loading else since)
 
     def load_chosen(self, choice: ToolChoice) -> None:
-        """Make the tools available that the tool choice names."""
+        """Make the tools available that the tool choice names, if no message does."""
         for name in choice.names or ():
             if (offer := self._find(name, choice.namespace)) and offer.since is None:
                 offer.since = _BEGINNING
@@ -137,6 +152,7 @@ class _Offers:
             renamed(aliases),
             tuple(self._warnings),
             {"messages": places, "tools": [offer.pointer for offer in available]},
+            aliases,
         )
 
     def _find(self, name: str, namespace: str) -> _Offer | None:
@@ -151,15 +167,8 @@ class _Offers:
         return replace(
             message,
             tools=(),
-            tool_calls=tuple(
-                replace(call, name=self._alias(call.name, call.namespace, aliases), namespace="")
-                for call in message.tool_calls
-            ),
+            tool_calls=tuple(replace(call, name=_name_of(call, aliases), namespace="") for call in message.tool_calls),
         )
-
-    def _alias(self, name: str, namespace: str, aliases: Mapping[ToolKey, str]) -> str:
-        key = find_tool(self._by_key, name, namespace) or (namespace, name)
-        return aliases.get(key) or aliases_of([key])[key]
 
     def _choice(self, choice: ToolChoice, available: set[str], aliases: Mapping[ToolKey, str]) -> ToolChoice:
         names = []
@@ -172,6 +181,11 @@ class _Offers:
         if choice.required and not available:
             raise RequestError("a tool call is required, but the request has no tools", path="/tool_choice")
         return choice if choice.names is None else replace(choice, names=tuple(names), namespace="")
+
+
+def _name_of(call: ToolCall, aliases: Mapping[ToolKey, str]) -> str:
+    key = find_tool(aliases, call.name, call.namespace) or (call.namespace, call.name)
+    return aliases.get(key) or aliases_of([key])[key]
 
 
 def _name_pointer(tool: Tool, pointer: str) -> str:
