@@ -10,6 +10,9 @@ DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "codex-*", "claude-*")
 """OpenAI's and Anthropic's own model names, which are built into clients."""
 
 
+RepeatedCalls = Literal["warn", "prevent"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class FacadeOptions:
     """Addresses of the services are `host:port` or `unix:/path`. Times in seconds, sizes in bytes."""
@@ -42,6 +45,8 @@ class FacadeOptions:
     """Additional names of the loaded model, with shell wildcards."""
     images_without_projector: Literal["refuse", "placeholder"] = "refuse"
     """Images for a model that accepts none: the request is refused, or a text in their place says that they are left out."""
+    repeated_calls: RepeatedCalls = "warn"
+    """What happens if a conversation ends with the same call and result three times, unless the request says it."""
     request_timeout_s: float = 600.0
     """The deadline of a complete request."""
     max_body_bytes: int = 32 * 1024 * 1024

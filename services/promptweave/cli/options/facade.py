@@ -1,12 +1,12 @@
 """Options of the facade, shared by `serve` and `facade`."""
 
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from promptweave.cli.options.topics import Decorator, all_of, api_option, log_option, security_option, storage_option
 from promptweave.cli.options.values import DAY_S, FILE, MIB, fields_of, in_bytes, in_seconds
-from promptweave.facade.options import FacadeOptions
+from promptweave.facade.options import FacadeOptions, RepeatedCalls
 from promptweave.rpc.security import NO_SECURITY, Security
 
 facade_options: Decorator[Any] = all_of(
@@ -94,6 +94,12 @@ facade_options: Decorator[Any] = all_of(
         type=FILE,
         metavar="FILE",
         help="TOML file with the names and addresses of several models; reloaded when it changes. See docs/deploy.md.",
+    ),
+    api_option(
+        "--repeated-calls",
+        type=click.Choice(get_args(RepeatedCalls)),
+        default=FacadeOptions.repeated_calls,
+        help="If a conversation ends with the same call and result three times: warn, or prevent that call in the answer.",
     ),
     security_option(
         "--request-timeout",
