@@ -98,6 +98,16 @@ def test_the_tool_choice_makes_it_callable() -> None:
     assert call_of(compiled, "see_stars")
 
 
+@pytest.mark.parametrize(
+    "choice", [ToolChoice(True, ("see_stars",), once=True), ToolChoice(False, ("get_weather", "see_stars"))]
+)
+def test_the_tool_choice_does_not_move_a_tool_that_a_message_has_loaded(choice: ToolChoice) -> None:
+    tools = (SEARCH, WEATHER, STARS)
+    assert compiled_with(*ASKED, FOUND, tools=tools, choice=choice).prompt.startswith(
+        compiled_with(*ASKED, FOUND, tools=tools).prompt.rstrip()
+    )
+
+
 def test_if_no_tool_is_there_from_the_beginning_all_are_shown_there() -> None:
     compiled = compiled_with(*ASKED, FOUND, tools=(STARS,))
     assert compiled.prompt.index("The stars of tonight") < compiled.prompt.index("Are there stars?")

@@ -17,6 +17,7 @@ and keeps no state except the store of responses.
         items.py, store.py          items, and stored responses, in SQLite
     openai/completions/, openai/embeddings/, openai/audio/
     anthropic/                      `/v1/messages`, Anthropic's API
+    tool_search/                    the search for deferred tools: offered to the model, and run here
     native/                         llama.cpp's own routes; those of the prompt compiler
     backend/                        the calls to the two services; model names and addresses
     bodies/                         request bodies; `source_map.py`: the origin of each part of a translated request

@@ -16,7 +16,7 @@ from promptweave.facade.anthropic.objects import (
     AppliedContextManagement,
     AppliedEdit,
     BlockDelta,
-    ContentBlock,
+    GeneratedBlock,
     MessageDeltaEvent,
     MessageEvent,
     MessageObject,
@@ -24,8 +24,10 @@ from promptweave.facade.anthropic.objects import (
     StopDelta,
     StopReason,
 )
+from promptweave.facade.anthropic.search_blocks import block_events, search_blocks
 from promptweave.facade.anthropic.signatures import signature_of
 from promptweave.facade.openai.chat.from_grpc import refusal_text, warning_objects
+from promptweave.facade.tool_search.history import SearchRound
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 _STOP_REASONS: Mapping[output_pb2.FinishReason.ValueType, StopReason] = {
@@ -38,7 +40,7 @@ _STOP_REASONS: Mapping[output_pb2.FinishReason.ValueType, StopReason] = {
 class _Block:
     """A content block that is being generated. `omitted`: the client does not get its text."""
 
-    def __init__(self, start: ContentBlock, *, omitted: bool = False) -> None:
+    def __init__(self, start: GeneratedBlock, *, omitted: bool = False) -> None:
         self.start = start
         self._omitted = omitted
         self._texts: list[str] = []
@@ -59,7 +61,7 @@ class _Block:
         if self.start["type"] == "thinking":
             yield {"type": "signature_delta", "signature": self._signature()}
 
-    def whole(self) -> ContentBlock | None:
+    def whole(self) -> GeneratedBlock | None:
         """Return the finished block; None for a truncated call, whose input is not an object."""
         text, start = "".join(self._texts), self.start
         if start["type"] == "text":
@@ -133,6 +135,20 @@ class MessageEvents:
                 yield from self._finish(event.finish)
             elif not self._options.content_omitted:
                 yield from self._written(event.delta)
+
+    def of_answer(self, answer: inference_pb2.GenerateResponse | SearchRound) -> Iterator[MessageEvent]:
+        """Yield the events that a part of the answer, or searches within it, results in."""
+        if isinstance(answer, SearchRound):
+            yield from self._searched(answer)
+        else:
+            yield from self.of(answer.events)
+
+    def _searched(self, done: SearchRound) -> Iterator[MessageEvent]:
+        yield from self._end()
+        for block in search_blocks(done.searches):
+            self._index += 1
+            self.message["content"].append(block)
+            yield from block_events(block, self._index)
 
     def _written(self, delta: output_pb2.OutputDelta) -> Iterator[MessageEvent]:
         match delta.WhichOneof("delta"):

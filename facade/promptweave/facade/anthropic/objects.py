@@ -42,8 +42,43 @@ class ToolUseContent(TypedDict):
     input: Annotated[dict[str, Any], Field(description="The arguments, which comply with the tool's `input_schema`")]
 
 
+class ServerToolUseContent(TypedDict):
+    """A search for tools, which the server ran."""
+
+    type: Annotated[Literal["server_tool_use"], Field(description="The kind of block")]
+    id: Annotated[str, Field(description="The id of the search, for the block with its result")]
+    name: Annotated[Literal["tool_search_tool_bm25"], Field(description="The name of the search")]
+    input: Annotated[dict[str, Any], Field(description="What was searched for: `query`")]
+
+
+class FoundTool(TypedDict):
+    """A tool that a search found."""
+
+    type: Annotated[Literal["tool_reference"], Field(description="The kind of object")]
+    tool_name: Annotated[str, Field(description="The name of the tool")]
+
+
+class FoundTools(TypedDict):
+    """The tools that a search found."""
+
+    type: Annotated[Literal["tool_search_tool_search_result"], Field(description="The kind of object")]
+    tool_references: Annotated[list[FoundTool], Field(description="The tools, best first")]
+
+
+class ToolSearchResultContent(TypedDict):
+    """The result of a search for tools."""
+
+    type: Annotated[Literal["tool_search_tool_result"], Field(description="The kind of block")]
+    tool_use_id: Annotated[str, Field(description="The id of the search")]
+    content: Annotated[FoundTools, Field(description="What was found")]
+
+
+GeneratedBlock = TextContent | ThinkingContent | ToolUseContent
+"""A block that the model generates."""
+
 ContentBlock = Annotated[
-    TextContent | ThinkingContent | ToolUseContent, Field(discriminator="type", description="A part of the message")
+    GeneratedBlock | ServerToolUseContent | ToolSearchResultContent,
+    Field(discriminator="type", description="A part of the message"),
 ]
 
 

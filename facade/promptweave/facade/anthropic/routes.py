@@ -75,7 +75,7 @@ async def count_tokens(request: Request, body: CountBody, raw: RawBody) -> JSONR
 async def _complete(turn: PreparedChat, events: MessageEvents) -> MessageObject:
     async with aclosing(turn.answers):
         async for answer in turn.answers:
-            for _ in events.of(answer.events):
+            for _ in events.of_answer(answer):
                 pass
     return events.message
 
@@ -87,7 +87,7 @@ async def _stream(turn: PreparedChat, events: MessageEvents) -> Pieces:
         async for answer in turn.answers:
             first = () if begun else events.first()
             begun = True
-            if data := _written(chain(first, events.of(answer.events))):
+            if data := _written(chain(first, events.of_answer(answer))):
                 yield data
 
 

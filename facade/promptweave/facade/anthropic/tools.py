@@ -24,7 +24,12 @@ def tools_to_chat(tools: Sequence[ToolBody], notes: Notes) -> list[JsonObject]:
 
 
 def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, notes: Notes) -> None:
-    """Add the tool at `path` to those of the chat request, or of its message at `owner`."""
+    """Add the tool at `path` to those of the chat request, or of its message at `owner`.
+
+    Searches for tools are not among them: one is offered to the model if there are deferred tools (`tool_search/`).
+    """
+    if _is_search(tool):
+        return
     if not _is_served(tool):
         rule = messages.TOOLS.get(messages.without_version(tool.type))
         notes.warn("tool_left_out", path, f"tool {tool.type!r} is left out: {rule.why if rule else _UNKNOWN}")
@@ -45,6 +50,10 @@ def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, note
 
 def _is_served(tool: ToolBody) -> bool:
     return tool.type == "custom" or tool.input_schema is not None
+
+
+def _is_search(tool: ToolBody) -> bool:
+    return messages.without_version(tool.type) in messages.SEARCH_TOOLS
 
 
 def _description(tool: ToolBody) -> str:
@@ -70,7 +79,7 @@ def tool_choice_to_chat(choice: ToolChoiceBody, tools: Collection[ToolBody], not
     if not choice.name:
         raise RequestError("tool_choice of type 'tool' requires a tool name", path="/tool_choice/name")
     for tool in tools:
-        if not _is_served(tool) and choice.name in (tool.name, tool.type):
+        if not (_is_served(tool) or _is_search(tool)) and choice.name in (tool.name, tool.type):
             why = f"the tool {choice.name!r} is not available here; provide a tool with an input_schema instead"
             raise UnsupportedError(why, path="/tool_choice/name")
     notes.places.add("/tool_choice/function", Origin("/tool_choice"))

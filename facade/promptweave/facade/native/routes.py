@@ -30,6 +30,7 @@ from promptweave.facade.openai.chat.legacy_functions import with_tools
 from promptweave.facade.openai.chat.pipeline import warning_headers
 from promptweave.facade.openai.chat.to_grpc import to_compile_request
 from promptweave.facade.openai.chat.translated import located_warnings
+from promptweave.facade.tool_search.searchable import SearchableRequest
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 router = ApiRouter()
@@ -78,14 +79,19 @@ async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONRespo
     asked = with_tools(body)
     compile_request, places = to_compile_request(asked)
     compile_request.explain = body.explain
-    with error_paths(places.original):
+    search = SearchableRequest(compile_request)
+
+    def original(path: str) -> str:
+        return places.original(search.original(path))
+
+    with error_paths(original):
         if body.template is not None:
             template = _inline_template(body.template, body.bos_token, body.eos_token)
-            compiled = await models_of(request).any_services().compile_with(compile_request, template)
+            compiled = await models_of(request).any_services().compile_with(search.request, template)
         else:
             model = await model_of(request, body.model)
-            compiled = await model.services.compile(compile_request, model.info)
-    warnings = [*asked.warnings, *located_warnings(compiled.warnings, places)]
+            compiled = await model.services.compile(search.request, model.info)
+    warnings = [*asked.warnings, *located_warnings(compiled.warnings, original)]
     del compiled.warnings[:]
     compiled.warnings.extend(warnings)
     return JSONResponse(compiled_object(compiled), headers=warning_headers(compiled.warnings))

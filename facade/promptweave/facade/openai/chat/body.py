@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field
 
 from promptweave.facade.bodies.body import Body, example, read_body
 from promptweave.facade.bodies.examples import MESSAGES, TOOL, TOOL_DESCRIPTION, TRIP
+from promptweave.facade.options import RepeatedCalls
 
 CHAT_EXAMPLE = {
     "model": "gpt-4o",
@@ -330,6 +331,8 @@ class ChatBody(Body):
     """Whether the answer continues the last message, which must be the model's."""
     schema_style: Literal["json", "typescript"] | None = None
     """How schemas are written in the prompt, if the chat template does not write them."""
+    repeated_calls: RepeatedCalls | None = None
+    """If the conversation ends with the same call and result three times: `warn`, or `prevent` that call in this answer."""
     explain: bool = False
     """Whether to return all tokens, with their regions, and timings."""
     session_id: str | None = None

@@ -1,6 +1,7 @@
 """The steps of a chat request that all routes share in which the model generates a message."""
 
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from promptweave.facade.bodies.source_map import SourceMap
 from promptweave.facade.http.request import options_of, owner
 from promptweave.facade.openai.chat.pictures import check_pictures
 from promptweave.facade.openai.chat.telemetry import chat
-from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.to_grpc import REPEATED_CALLS, to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.translated import Translation, located_warnings
+from promptweave.facade.tool_search.rounds import Answers, answer_in_rounds
+from promptweave.facade.tool_search.searchable import SearchableRequest
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 GenerateStream = AsyncGenerator[inference_pb2.GenerateResponse, None]
@@ -38,43 +41,76 @@ class PreparedChat:
 
     model: inference_pb2.ModelInfo
     warnings: Sequence[prompt_compiler_pb2.Warning]
-    answers: GenerateStream
+    answers: Answers
 
 
 async def compile_chat(request: Request, asked: Translation) -> CompiledChat:
     """Compile the request. Raises PromptweaveError; paths are positions in the client's request."""
-    return await _compile(request, asked, *to_compile_request(asked))
-
-
-async def _compile(
-    request: Request, asked: Translation, compile_request: prompt_compiler_pb2.CompileRequest, places: SourceMap
-) -> CompiledChat:
-    with error_paths(places.original):
-        model = await model_of(request, asked.body.model)
-        leave_out = options_of(request).images_without_projector == "placeholder"
-        left_out = check_pictures(compile_request, model.info, leave_out=leave_out)
-        compiled = await model.services.compile(compile_request, model.info)
-    return CompiledChat(
-        model, compiled.prompt, [*asked.warnings, *located_warnings([*left_out, *compiled.warnings], places)]
-    )
+    return await _ChatRun(request, asked).compile()
 
 
 async def prepare_chat(request: Request, asked: Translation) -> PreparedChat:
     """Compile the request and prepare the call that answers it. Raises PromptweaveError; paths are positions in the
     client's request."""
-    compile_request, compile_places = to_compile_request(asked)
+    run = _ChatRun(request, asked)
     generate_request, places = to_generate_request(asked, owner(request))
-    compiled = await _compile(request, asked, compile_request, compile_places)
-    generate_request.prompt.CopyFrom(compiled.prompt)
-    model = compiled.model
-    operation = chat(asked.body, model.info.id)
-    answers = model.services.generate(generate_request, options_of(request).request_timeout_s, operation)
-    return PreparedChat(model.info, compiled.warnings, _with_located_errors(answers, places))
+    compiled = await run.compile()
+    return PreparedChat(compiled.model.info, compiled.warnings, run.answers(compiled, generate_request, places))
 
 
-async def _with_located_errors(answers: GenerateStream, places: SourceMap) -> GenerateStream:
+class _ChatRun:
+    """One request, with the search for tools if it is offered."""
+
+    def __init__(self, request: Request, asked: Translation) -> None:
+        self._request = request
+        self._asked = asked
+        compile_request, self._places = to_compile_request(asked)
+        if not compile_request.repeated_calls:
+            compile_request.repeated_calls = REPEATED_CALLS[options_of(request).repeated_calls]
+        self._search = SearchableRequest(compile_request, asked.body.n)
+
+    async def compile(self) -> CompiledChat:
+        """Compile the request."""
+        with error_paths(self._original):
+            model = await model_of(self._request, self._asked.body.model)
+            leave_out = options_of(self._request).images_without_projector == "placeholder"
+            left_out = check_pictures(self._search.request, model.info, leave_out=leave_out)
+            compiled = await model.services.compile(self._search.request, model.info)
+        located = located_warnings([*left_out, *compiled.warnings], self._original)
+        warnings = [*self._asked.warnings, *self._search.warnings, *located]
+        return CompiledChat(model, compiled.prompt, warnings)
+
+    def answers(self, compiled: CompiledChat, generate_request: inference_pb2.GenerateRequest, places: SourceMap) -> Answers:
+        """Return the answers to the compiled request."""
+        limit = generate_request.max_tokens if generate_request.HasField("max_tokens") else None
+        operation = chat(self._asked.body, compiled.model.info.id)
+        ends_at: float | None = None
+
+        async def compile_again(request: prompt_compiler_pb2.CompileRequest) -> prompt_compiler_pb2.CompiledPrompt:
+            with error_paths(self._original):
+                return (await compiled.model.services.compile(request, compiled.model.info)).prompt
+
+        def generate(prompt: prompt_compiler_pb2.CompiledPrompt, used: int) -> GenerateStream:
+            nonlocal ends_at
+            now, timeout_s = time.monotonic(), options_of(self._request).request_timeout_s
+            ends_at = ends_at or now + timeout_s
+            generate_request.prompt.CopyFrom(prompt)
+            if limit is not None:
+                generate_request.max_tokens = limit - used
+            answers = compiled.model.services.generate(generate_request, max(ends_at - now, 0), operation)
+            return _with_located_errors(answers, places.original)
+
+        if not self._search.is_searchable:
+            return generate(compiled.prompt, 0)
+        return answer_in_rounds(self._search.request, compiled.prompt, compile_again, generate, limit)
+
+    def _original(self, path: str) -> str:
+        return self._places.original(self._search.original(path))
+
+
+async def _with_located_errors(answers: GenerateStream, original: Callable[[str], str]) -> GenerateStream:
     async with aclosing(answers):
-        with error_paths(places.original):
+        with error_paths(original):
             async for answer in answers:
                 yield answer
 

@@ -22,6 +22,7 @@ from promptweave.facade.openai.chat.legacy_functions import with_function_call, 
 from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
 from promptweave.facade.openai.chat.pipeline import GenerateStream, prepare_chat, warning_headers
 from promptweave.facade.openai.fingerprint import system_fingerprint
+from promptweave.facade.tool_search.plain import without_searches
 
 router = ApiRouter()
 
@@ -42,7 +43,7 @@ async def create_chat_completion(request: Request, body: ChatBody) -> Response:
     head = Head(turn.model.id, int(time.time()), system_fingerprint(turn.model), warnings, tier)
     headers = warning_headers(warnings)
     if not body.stream:
-        completion = await _complete(turn.answers, head, body)
+        completion = await _complete(without_searches(turn.answers), head, body)
         return JSONResponse(with_function_call(completion) if is_legacy else completion, headers=headers)
 
     async def failed(error: PromptweaveError) -> bytes:
@@ -50,7 +51,7 @@ async def create_chat_completion(request: Request, body: ChatBody) -> Response:
 
     usage = body.stream_options.include_usage
     chunks = Chunks(head, include_usage=usage, n=body.n, logprobs=body.logprobs, explain=body.explain)
-    return await event_stream(_stream(turn.answers, chunks, is_legacy=is_legacy), failed, headers)
+    return await event_stream(_stream(without_searches(turn.answers), chunks, is_legacy=is_legacy), failed, headers)
 
 
 async def _complete(answers: GenerateStream, head: Head, body: ChatBody) -> ChatCompletion:

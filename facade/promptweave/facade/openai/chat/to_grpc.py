@@ -3,6 +3,7 @@
 Each comes with a SourceMap, built while it is made, from positions in it to positions in the request that the client sent.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from promptweave.facade.bodies.error_paths import error_paths
@@ -17,11 +18,16 @@ from promptweave.facade.openai.chat.tools_to_grpc import tool_choice_to_grpc, to
 from promptweave.facade.openai.chat.translated import Translation
 from promptweave.facade.openai.chat.verbosity import add_verbosity
 from promptweave.facade.openai.sampling import sampling_of
+from promptweave.facade.options import RepeatedCalls
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 
 _MAX_TOKENS = 2**31 - 1
 """More than any context holds."""
 
+REPEATED_CALLS: Mapping[RepeatedCalls, prompt_compiler_pb2.RepeatedCalls.ValueType] = {
+    "warn": prompt_compiler_pb2.REPEATED_CALLS_WARN,
+    "prevent": prompt_compiler_pb2.REPEATED_CALLS_PREVENT,
+}
 _SCHEMA_STYLES = {
     None: prompt_compiler_pb2.SCHEMA_STYLE_UNSPECIFIED,
     "json": prompt_compiler_pb2.SCHEMA_STYLE_JSON,
@@ -62,9 +68,14 @@ def _compile_request(body: ChatBody, places: SourceMap) -> prompt_compiler_pb2.C
         prompt_cache_key=body.prompt_cache_key or "",
         parse_special_in_content=body.parse_special_in_content,
         continue_final_message=body.continue_final_message,
+        repeated_calls=_repeated_calls(body),
     )
     _add_reasoning(request, body, places)
     return request
+
+
+def _repeated_calls(body: ChatBody) -> prompt_compiler_pb2.RepeatedCalls.ValueType:
+    return REPEATED_CALLS[body.repeated_calls] if body.repeated_calls else prompt_compiler_pb2.REPEATED_CALLS_UNSPECIFIED
 
 
 def _kwargs(body: ChatBody) -> str:

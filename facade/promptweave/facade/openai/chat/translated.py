@@ -1,6 +1,6 @@
 """A request of any API as a chat request with tools; positions of errors and warnings are mapped back."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,8 +75,8 @@ class Translation:
 
 
 def located_warnings(
-    warnings: Iterable[prompt_compiler_pb2.Warning], places: SourceMap
+    warnings: Iterable[prompt_compiler_pb2.Warning], original: Callable[[str], str]
 ) -> Iterator[prompt_compiler_pb2.Warning]:
-    """Yield the warnings of a service, with the positions of their origins."""
+    """Yield the warnings of a service, with the positions in the client's request that `original` returns."""
     for warning in warnings:
-        yield prompt_compiler_pb2.Warning(code=warning.code, path=places.original(warning.path), message=warning.message)
+        yield prompt_compiler_pb2.Warning(code=warning.code, path=original(warning.path), message=warning.message)

@@ -24,7 +24,9 @@ from promptweave.facade.openai.responses.event_items import CallItem, GeneratedI
 from promptweave.facade.openai.responses.event_objects import ResponseEvent
 from promptweave.facade.openai.responses.items import encrypted
 from promptweave.facade.openai.responses.objects import ResponseObject, ResponseUsage
+from promptweave.facade.openai.responses.search_items import search_items
 from promptweave.facade.openai.responses.tools import TOOL_SEARCH
+from promptweave.facade.tool_search.history import SearchRound
 from promptweave.v1 import inference_pb2, output_pb2
 
 
@@ -88,6 +90,21 @@ class ResponseEvents:
                     yield from self._numbered(self._open, self._open.write(delta.tool_call_fragment.text))
                 case "tool_call_end":
                     yield from self._end("completed")
+
+    def of_answer(self, answer: inference_pb2.GenerateResponse | SearchRound) -> Iterator[ResponseEvent]:
+        """Yield the events that a part of the answer, or searches within it, results in."""
+        if isinstance(answer, SearchRound):
+            yield from self._searched(answer)
+        else:
+            yield from self.of(answer.events)
+
+    def _searched(self, done: SearchRound) -> Iterator[ResponseEvent]:
+        yield from self._end("completed")
+        for item in search_items(done.searches):
+            place = next(self._places)
+            self._output.append(item)
+            yield self._event("response.output_item.added", output_index=place, item={**item, "status": "in_progress"})
+            yield self._event("response.output_item.done", output_index=place, item=item)
 
     def last(self) -> ResponseEvent:
         """Return the event that ends the response."""

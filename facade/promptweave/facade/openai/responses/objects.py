@@ -99,12 +99,23 @@ class OutputToolSearch(TypedDict):
     type: Annotated[Literal["tool_search_call"], Field(description="The kind of item")]
     status: Annotated[ItemStatus, _STATUS]
     call_id: Annotated[str, _CALL_ID]
-    execution: Annotated[Literal["client"], Field(description="Who searches")]
+    execution: Annotated[Literal["server", "client"], Field(description="Who searches")]
     arguments: Annotated[Any, Field(description="The arguments: JSON that complies with the tool's `parameters`")]
 
 
+class OutputFoundTools(TypedDict):
+    """The tools that a search on the server found."""
+
+    id: Annotated[str, _ID]
+    type: Annotated[Literal["tool_search_output"], Field(description="The kind of item")]
+    status: Annotated[ItemStatus, _STATUS]
+    call_id: Annotated[str, Field(description="The id of the call")]
+    execution: Annotated[Literal["server"], Field(description="Who searched")]
+    tools: Annotated[list[dict[str, Any]], Field(description="The tools, best first, as in a request")]
+
+
 OutputItem = Annotated[
-    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | OutputToolSearch,
+    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | OutputToolSearch | OutputFoundTools,
     Field(discriminator="type", description="An item of the output"),
 ]
 

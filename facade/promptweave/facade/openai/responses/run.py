@@ -50,7 +50,7 @@ class ResponseRun:
         """Return the response when it is complete. Raises PromptweaveError."""
         async with aclosing(self._turn.answers):
             async for answer in self._turn.answers:
-                for _ in self._events.of(answer.events):
+                for _ in self._events.of_answer(answer):
                     pass
         return await self._keep()
 
@@ -71,7 +71,7 @@ class ResponseRun:
             async for answer in self._turn.answers:
                 first = () if self._begun else self._events.first()
                 self._begun = True
-                if data := _written(chain(first, self._events.of(answer.events))):
+                if data := _written(chain(first, self._events.of_answer(answer))):
                     yield data
         yield await self._last()
 
