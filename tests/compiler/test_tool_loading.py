@@ -133,6 +133,14 @@ def test_tools_of_later_messages_are_shown_there() -> None:
     assert call_of(after, "see_stars")
 
 
+def test_a_later_tool_replaces_one_of_the_same_name() -> None:
+    brings = Message(Role.DEVELOPER, tools=(replace(WEATHER, description="Now with wind"),))
+    compiled = compiled_with(ASKED[0], brings, brings, ASKED[0], tools=(STARS, WEATHER))
+    assert "Now with wind" in compiled.prompt
+    assert WEATHER.description not in compiled.prompt
+    assert [(warning.code, warning.path) for warning in compiled.warnings] == [("tool_replaced", "/tools/1")]
+
+
 def test_positions_are_those_of_the_request() -> None:
     bad = Tool("bad", "", {"properties": {"a": {"uniqueItems": True}}}, strict=True)
     with pytest.raises(SchemaError) as raised:

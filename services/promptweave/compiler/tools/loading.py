@@ -101,8 +101,12 @@ class _Offers:
         if not tool.name:
             raise RequestError("a tool name is required", path=_name_pointer(tool, pointer))
         other = self._by_key.get(key_of(tool))
-        if other is None or other.tool != tool:
-            self._by_key[key_of(tool)] = _Offer(tool, pointer, None if tool.defer_loading else since)
+        if other is not None and other.tool == tool:
+            return
+        if other is not None:
+            message = f"{tool.name!r} is replaced by a later tool of the same name"
+            self._warnings.append(CompileWarning("tool_replaced", other.pointer, message))
+        self._by_key[key_of(tool)] = _Offer(tool, pointer, None if tool.defer_loading else since)
 
     def load_chosen(self, choice: ToolChoice) -> None:
         """Make the tools available that the tool choice names, if no message does."""
