@@ -1,13 +1,15 @@
 """Calls of the history whose arguments are not a JSON object: nothing is refused, and nothing is lost."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from promptweave.compiler.compile import Compiled, compile_prompt
-from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolCall
+from promptweave.compiler.request import ChatRequest, Message, Picture, Role, Tool, ToolCall, ToolReference
 from promptweave.compiler.template.chat_template import ChatTemplate
+from tests.support.images import image_file
 
 HERE = Path(__file__).parent
 TEMPLATES = sorted((HERE / "templates").glob("*.jinja"))
@@ -56,3 +58,34 @@ def test_the_call_beside_it_stays_a_call() -> None:
     assert '<call>\n{"name": "write_file", "arguments": {"path": "first"}}\n</call>' in prompt
     assert "[called write_file with {]" in prompt
     assert "[result of write_file]\nresult 2" in prompt
+
+
+def test_images_and_references_of_its_result_stay() -> None:
+    call = ToolCall("c1", "write_file", "{")
+    result = Message(
+        Role.TOOL,
+        "before after",
+        tool_call_id="c1",
+        pictures=(Picture(7, image_file(), "image/png", "/messages/2/content/1/image"),),
+        references=(ToolReference(7, "deferred", "", "/messages/2/content/2/tool_reference"),),
+    )
+    tools = (TOOL, Tool("deferred", "Found later", defer_loading=True))
+    request = ChatRequest((Message(Role.USER, "Write"), Message(Role.ASSISTANT, tool_calls=(call,)), result), tools)
+    template = ChatTemplate((HERE / "templates" / "tagged.jinja").read_text(), "<s>", "</s>")
+    compiled = compile_prompt(request, template)
+    assert re.search("before .*Found later.*after", compiled.prompt, re.DOTALL)
+    assert [segment.picture for segment in compiled.segments if segment.picture]
+
+
+def test_reasoning_of_the_current_turn_is_not_lost_in_silence() -> None:
+    """The result of a broken call is a user message, before which templates drop reasoning."""
+    call = ToolCall("c1", "write_file", "{")
+    messages = (
+        Message(Role.USER, "Write"),
+        Message(Role.ASSISTANT, tool_calls=(call,), reasoning_content="It needs a file."),
+        Message(Role.TOOL, "cut", tool_call_id="c1"),
+    )
+    for path in TEMPLATES:
+        compiled = compile_prompt(ChatRequest(messages, (TOOL,)), ChatTemplate(path.read_text(), "<s>", "</s>"))
+        dropped = [warning.path for warning in compiled.warnings if warning.code == "reasoning_dropped"]
+        assert dropped == ([] if "It needs a file." in compiled.prompt else ["/messages/1/reasoning_content"])

@@ -14,6 +14,7 @@ from typing import Any
 
 from promptweave.compiler.json_text import dumps, loads
 from promptweave.compiler.request import Message, Role, Tool, ToolCall
+from promptweave.compiler.warnings import CompileWarning
 
 _CERTAIN = 16
 """Minimum length, in characters, of a text that is not found by chance."""
@@ -133,6 +134,14 @@ def last_reasoning(messages: Sequence[Message]) -> ExpectedText | None:
         if message.reasoning_content and message.reasoning_content.strip():
             return ExpectedText(f"/messages/{place}/reasoning_content", message.reasoning_content)
     return None
+
+
+def lost_reasoning(messages: Sequence[Message], prompt: str) -> list[CompileWarning]:
+    """Return a warning if the prompt lacks the reasoning of the current turn."""
+    thought = last_reasoning(messages)
+    if thought is None or not ContentCheck(prompt).missing([thought]):
+        return []
+    return [CompileWarning("reasoning_dropped", thought.path, "the template omits the reasoning of the current turn")]
 
 
 def placeholder_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:

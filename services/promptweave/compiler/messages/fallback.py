@@ -14,7 +14,7 @@ from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.messages.content_check import (
     ContentCheck,
     ExpectedText,
-    last_reasoning,
+    lost_reasoning,
     pieces,
     placeholder_conversation,
 )
@@ -97,7 +97,7 @@ class Conversation:
                 failed = failed or error
                 continue
             if best is None or len(lost) < best[0]:
-                told = [*warnings, *map(_loss, lost), *self._reasoning_lost(prompt)]
+                told = [*warnings, *map(_loss, lost), *lost_reasoning(self.messages, prompt)]
                 best = len(lost), Fitted(prompt, turns, tuple(told))
             if not lost:
                 break
@@ -129,13 +129,6 @@ class Conversation:
         of = (self.variables, others, able, as_text)
         paths = missing() if self.pictures else self.stand_ins.missing(of, missing)
         return [piece for piece in wanted if piece.path in paths]
-
-    def _reasoning_lost(self, prompt: str) -> list[CompileWarning]:
-        thought = last_reasoning(self.messages)
-        if thought is None or not ContentCheck(prompt).missing([thought]):
-            return []
-        sentence = "the template omits the reasoning of the current turn"
-        return [CompileWarning("reasoning_dropped", thought.path, sentence)]
 
 
 def _loss(piece: ExpectedText) -> CompileWarning:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import chain, count
 
 from promptweave.compiler.json_text import dumps, loads
-from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, paragraphs, replaced
+from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, paragraphs, replaced, with_beginning
 from promptweave.compiler.profile.capabilities import AcceptedIds, TemplateCapabilities
 from promptweave.compiler.request import Message, Role, ToolCall
 from promptweave.compiler.warnings import CompileWarning
@@ -266,4 +266,4 @@ def result_as_text(turn: Turn, names: Mapping[str, str]) -> Turn:
     """Return a result as a user turn with the tool's name, from `names` by the call's id."""
     message = turn.message
     name = names.get(message.tool_call_id or "") or message.name or "a call"
-    return replace(turn, message=Message(Role.USER, f"[result of {name}]\n{message.content or ''}"))
+    return replaced(with_beginning(turn, f"[result of {name}]\n"), role=Role.USER, name=None, tool_call_id=None)

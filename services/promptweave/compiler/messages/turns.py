@@ -42,6 +42,17 @@ def replaced(turn: Turn, **fields: Any) -> Turn:
     return replace(turn, message=replace(turn.message, **fields))
 
 
+def with_beginning(turn: Turn, text: str) -> Turn:
+    """Return the turn with a text before its content; what is at positions in the content moves."""
+    message = turn.message
+    return replaced(
+        turn,
+        content=text + (message.content or ""),
+        pictures=tuple(replace(picture, place=picture.place + len(text)) for picture in message.pictures),
+        references=tuple(replace(reference, place=reference.place + len(text)) for reference in message.references),
+    )
+
+
 def joined(first: Turn, *others: Turn) -> Turn:
     """Join several messages at the first one's position, with a blank line between their texts."""
     for other in others:
