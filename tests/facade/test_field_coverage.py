@@ -1,4 +1,4 @@
-"""Every field of OpenAI's description, at any depth, is read, rejected by name, or ignored for a reason listed here."""
+"""Every field of OpenAI's description, at any depth, is read, subject to a rule, or ignored for a reason listed here."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -8,21 +8,14 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from promptweave.facade.anthropic.body import MessagesBody
-from promptweave.facade.anthropic.to_chat import to_chat as from_messages
-from promptweave.facade.bodies.body import read_body
+from promptweave.facade.bodies.body import Body, read_body
 from promptweave.facade.errors import RequestError, UnsupportedError, to_param
-from promptweave.facade.openai.chat.translated import Notes
-from promptweave.facade.policy import chat, embeddings
-from promptweave.facade.policy import completions as completions_policy
-from promptweave.facade.policy import messages as messages_policy
-from promptweave.facade.policy import responses as responses_policy
-from promptweave.facade.policy.rules import NOTHING, Decision, FieldRule
 from promptweave.facade.openai.chat.body import ChatBody
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_compile_request
+from promptweave.facade.openai.chat.translated import Notes
 from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.completions.routes import check_served as check_completion
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody
+from promptweave.facade.openai.embeddings.routes import check_served as check_embeddings
 from promptweave.facade.openai.responses.body import (
     CallOutputItem,
     CustomCallItem,
@@ -35,35 +28,38 @@ from promptweave.facade.openai.responses.body import (
     ResponsesBody,
     ToolFormat,
 )
-from promptweave.facade.openai.responses.to_chat import check_served as check_response
-from promptweave.facade.openai.responses.to_chat import to_chat as from_responses
-from promptweave.v1 import inference_pb2
+from promptweave.facade.policy import chat
+from promptweave.facade.policy import completions as completions_policy
+from promptweave.facade.policy import embeddings as embeddings_policy
+from promptweave.facade.policy import messages as messages_policy
+from promptweave.facade.policy import responses as responses_policy
+from promptweave.facade.policy.rules import NOTHING, Decision, FieldRule
+from promptweave.v1 import inference_pb2, prompt_compiler_pb2
 from tests.support.facade.openai_fields import fields
 from tests.support.facade.openai_spec import described, document
+from tests.support.facade.translations import TRANSLATIONS, translate
 
-_RECORDS = "for the provider's records, of which there are none"
 _SPEED = "asks for speed, not for another answer"
+_LOOK = "how closely it looks at a picture is the model's own"
+_NO_FILES = "a picture without an image_url is left out, with a warning"
 _SAMPLERS = {field.name for field in inference_pb2.Sampling.DESCRIPTOR.fields}
 
 TOLERATED: dict[str, dict[str, str]] = {
     "chat": {
-        **dict.fromkeys(("metadata", "store", "user", "safety_identifier"), _RECORDS),
-        **dict.fromkeys(("prediction", "prompt_cache_retention", "prompt_cache_options"), _SPEED),
         "messages[].content[].prompt_cache_breakpoint": _SPEED,
-        "messages[].content[].image_url.detail": "how closely it looks at a picture is the model's own",
+        "messages[].content[].image_url.detail": _LOOK,
     },
-    "completions": {"user": _RECORDS},
-    "embeddings": {"user": _RECORDS},
+    "completions": {},
+    "embeddings": {},
     "responses": {
-        **dict.fromkeys(("prompt_cache_retention", "prompt_cache_options"), _SPEED),
         "input[].content[].prompt_cache_breakpoint": _SPEED,
         "input[].output[].prompt_cache_breakpoint": _SPEED,
         "input[].content[].annotations": "what is cited is said in the text as well",
         "input[].content[].logprobs": "of an answer that comes back",
-        "input[].content[].detail": "how closely it looks at a picture is the model's own",
-        "input[].output[].detail": "how closely it looks at a picture is the model's own",
-        "input[].content[].file_id": "a picture without an image_url is refused, and its place is told",
-        "input[].output[].file_id": "a picture without an image_url is refused, and its place is told",
+        "input[].content[].detail": _LOOK,
+        "input[].output[].detail": _LOOK,
+        "input[].content[].file_id": _NO_FILES,
+        "input[].output[].file_id": _NO_FILES,
         "input[].phase": "a label, which no template has",
         "input[].name": "of a call's output: the call says it",
         "tools[].output_schema": "the answer's warnings tell of it",
@@ -102,50 +98,19 @@ def read(route: str) -> set[str]:
     return of_model(ResponsesBody) | items | tools | grammar
 
 
-REFUSED_TYPES: dict[str, Sequence[tuple[str, Sequence[str]]]] = {
-    "chat": [("messages[].content[]", ("file", "input_audio"))],
-    "completions": [],
-    "embeddings": [],
-    "responses": [
-        (
-            "input[]",
-            (
-                *("additional_tools", "apply_patch_call", "apply_patch_call_output", "code_interpreter_call", "compaction"),
-                *(
-                    "compaction_trigger",
-                    "computer_call",
-                    "computer_call_output",
-                    "file_search_call",
-                    "image_generation_call",
-                ),
-                *(
-                    "local_shell_call",
-                    "local_shell_call_output",
-                    "mcp_approval_request",
-                    "mcp_approval_response",
-                    "mcp_call",
-                ),
-                *("mcp_list_tools", "program", "program_output", "shell_call", "shell_call_output", "tool_search_call"),
-                *("tool_search_output", "web_search_call"),
-            ),
-        ),
-        ("input[]<message>.content[]", ("input_file",)),
-        ("input[]<function_call_output>.output[]", ("input_file",)),
-        ("input[]<custom_tool_call_output>.output[]", ("input_file",)),
-        (
-            "tools[]",
-            (
-                *("apply_patch", "code_interpreter", "computer", "computer_use_preview", "file_search", "image_generation"),
-                *("local_shell", "mcp", "namespace", "programmatic_tool_calling", "shell", "tool_search", "web_search"),
-                *("web_search_preview",),
-            ),
-        ),
-        ("tool_choice", ("mcp", "shell", "apply_patch", "file_search", "code_interpreter")),
-    ],
+RULES: Mapping[str, Sequence[FieldRule]] = {
+    "chat": chat.FIELDS,
+    "completions": completions_policy.FIELDS,
+    "embeddings": embeddings_policy.FIELDS,
+    "responses": responses_policy.FIELDS,
+    "messages": messages_policy.FIELDS,
 }
-"""What has one of these types is refused, whatever its other fields say."""
-
-TABLES = {"chat": CHAT, "completions": COMPLETIONS, "embeddings": EMBEDDINGS, "responses": RESPONSES, "messages": MESSAGES}
+HOUSEKEEPING = {
+    "chat": chat.HOUSEKEEPING,
+    "completions": completions_policy.HOUSEKEEPING,
+    "embeddings": embeddings_policy.HOUSEKEEPING,
+    "responses": responses_policy.HOUSEKEEPING,
+}
 SCHEMAS = {
     "chat": "CreateChatCompletionRequest",
     "completions": "CreateCompletionRequest",
@@ -162,6 +127,21 @@ def is_below(place: str, known: set[str]) -> bool:
     return any(place == one or place.startswith((f"{one}.", f"{one}[]")) for one in known)
 
 
+def is_of_unread_type(route: str, place: str) -> bool:
+    """Whether the place is in an item, a tool or a part of a type that is left out, or becomes text, as a whole."""
+    if route == "chat":
+        return bool(re.match(r"messages\[\].content\[\]<(file|input_audio)>", place))
+    if route != "responses":
+        return False
+    item, tool = re.match(r"input\[\]<(\w+)>", place), re.match(r"tools\[\]<(\w+)>", place)
+    return bool(
+        (item and item[1] not in ITEMS)
+        or (tool and tool[1] not in TOOLS)
+        or re.match(r"input\[\].*<input_(file|audio)>", place)
+        or re.match(r"tool_choice<(?!allowed_tools|function|custom)\w+>", place)
+    )
+
+
 # The description gives the search tools two names each, so their types are not told apart by one value.
 WEB_SEARCH = {"external_web_access", "filters", "search_content_types", "search_context_size", "user_location"}
 
@@ -170,17 +150,16 @@ WEB_SEARCH = {"external_web_access", "filters", "search_content_types", "search_
 @pytest.mark.parametrize("route", SCHEMAS)
 def test_no_field_is_dropped_in_silence(route: str) -> None:
     theirs = fields(document()["components"]["schemas"], SCHEMAS[route])
-    typed = {f"{place}<{kind}>" for place, kinds in REFUSED_TYPES[route] for kind in kinds}
     answered = {plain(place) for place in read(route)}
-    refused = {field.path for field in TABLES[route]}
+    ruled = {rule.path for rule in RULES[route]} | HOUSEKEEPING[route]
     if route == "responses":
-        refused |= {f"tools[].{name}" for name in WEB_SEARCH}
+        ruled |= {f"tools[].{name}" for name in WEB_SEARCH}
     left = {
         place
         for place in theirs
         if plain(place) not in answered
-        and not is_below(plain(place), refused | TOLERATED[route].keys())
-        and not is_below(place, typed)
+        and not is_below(plain(place), ruled | TOLERATED[route].keys())
+        and not is_of_unread_type(route, place)
     }
     assert not left
     assert {plain(place) for place in theirs} >= TOLERATED[route].keys(), "a reason without a field"
@@ -189,29 +168,36 @@ def test_no_field_is_dropped_in_silence(route: str) -> None:
 # -- what the tables say, with requests of our own --
 
 
-def completions(body: dict[str, Any]) -> None:
-    check_completion(read_body(CompletionBody, body))
+def _checked(kind: type[Body], check: Callable[[Any, Notes], None]) -> Callable[[dict[str, Any]], Notes]:
+    def warnings_of(body: dict[str, Any]) -> Notes:
+        notes = Notes()
+        check(read_body(kind, body), notes)
+        return notes
+
+    return warnings_of
 
 
-def responses(body: dict[str, Any]) -> None:
-    read = read_body(ResponsesBody, body)
-    check_response(read)
-    to_compile_request(from_responses(body, read, []))
+_CHECKS = {
+    "completions": _checked(CompletionBody, check_completion),
+    "embeddings": _checked(EmbeddingsBody, check_embeddings),
+}
 
 
-def messages(body: dict[str, Any]) -> None:
-    to_compile_request(from_messages(body, read_body(MessagesBody, body)))
+def warned(route: str, body: dict[str, Any]) -> Sequence[prompt_compiler_pb2.Warning]:
+    """The warnings about a request. Raises RequestError and UnsupportedError."""
+    return translate(route, body).warnings if route in TRANSLATIONS else _CHECKS[route](body).warnings
 
 
 USER = {"role": "user", "content": [{"type": "text", "text": "hi"}]}
 FUNCTION = {"type": "function", "name": "f"}
-ROUTES: dict[str, tuple[Callable[[dict[str, Any]], Any], dict[str, Any]]] = {
-    "chat": (compile_request_from_openai, {"messages": [USER]}),
-    "completions": (completions, {"prompt": "hi"}),
-    "responses": (responses, {"input": [{"role": "user", "content": "hi"}], "tools": [FUNCTION]}),
-    "messages": (messages, {"max_tokens": 5, "messages": [USER], "tools": [{"name": "f"}], "thinking": {"type": "enabled"}}),
+REQUESTS: Mapping[str, dict[str, Any]] = {
+    "chat": {"messages": [USER]},
+    "completions": {"prompt": "hi"},
+    "embeddings": {"input": "hi"},
+    "responses": {"input": [{"role": "user", "content": "hi"}], "tools": [FUNCTION]},
+    "messages": {"max_tokens": 5, "messages": [USER], "tools": [{"name": "f"}], "thinking": {"type": "enabled"}},
 }
-SAMPLES: Sequence[Any] = ("x", True, 5, {"x": "y"}, ["x"])
+SAMPLES: Sequence[Any] = ("x", True, 5, {"x": "y"}, ["x"], "structural_tag")
 
 
 def with_field(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -226,52 +212,63 @@ def with_field(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     return result
 
 
-CASES = [pytest.param(route, field, id=f"{route}-{field.path}") for route in ROUTES for field in TABLES[route]]
+CASES = [pytest.param(route, rule, id=f"{route}-{rule.path}") for route in REQUESTS for rule in RULES[route]]
 
 
-@pytest.mark.parametrize(("route", "field"), CASES)
-def test_it_is_refused_by_its_name_and_what_asks_for_nothing_is_taken(route: str, field: UnsupportedParam) -> None:
-    ask, body = ROUTES[route]
-    refusals = []
-    for value in (value for value in SAMPLES if not field.takes(value)):
-        # Some are of no type that the field can have.
-        with pytest.raises((RequestError, UnsupportedError)) as refused:
-            ask(with_field(body, field.path, value))
-        if isinstance(refused.value, UnsupportedError):
-            refusals.append(to_param(refused.value.path))
-    assert refusals
-    assert set(refusals) == {field.path.replace("[]", "[0]")}
-    for value in (None, *field.allowed):
-        if field.allowed != NOTHING or value is False:
-            ask(with_field(body, field.path, value))
+def treated(route: str, rule: FieldRule, value: Any) -> str:
+    """What becomes of a request with the field: `refused` or `left out`, by its position; `taken`; or `invalid`."""
+    path = rule.path.replace("[]", "[0]")
+    try:
+        warnings = warned(route, with_field(REQUESTS[route], rule.path, value))
+    except UnsupportedError as error:
+        assert to_param(error.path) == path
+        assert rule.why in error.message
+        return "refused"
+    except RequestError:
+        return "invalid"
+    return "left out" if any(to_param(one.path) == path and rule.why in one.message for one in warnings) else "taken"
 
 
-TYPED: dict[str, dict[str, Any]] = {
-    "messages[].content[]": {"messages": [{"role": "user", "content": [{}]}]},
-    "input[]": {"input": [{}]},
-    "input[]<message>.content[]": {"input": [{"role": "user", "content": [{}]}]},
-    "input[]<function_call_output>.output[]": {"input": [{"type": "function_call_output", "call_id": "c", "output": [{}]}]},
-    "input[]<custom_tool_call_output>.output[]": {
-        "input": [{"type": "custom_tool_call_output", "call_id": "c", "output": [{}]}]
-    },
-    "tools[]": {"input": "hi", "tools": [{}]},
-    "tool_choice": {"input": "hi", "tools": [FUNCTION], "tool_choice": {}},
-}
+@pytest.mark.parametrize(("route", "rule"), CASES)
+def test_rules_hold_and_what_asks_for_nothing_is_taken(route: str, rule: FieldRule) -> None:
+    # Some samples have a type that the field cannot have.
+    found = {treated(route, rule, value) for value in SAMPLES if not rule.allows(value)} - {"invalid"}
+    assert found == {"refused" if rule.decision is Decision.REFUSED else "left out"}
+    for value in (None, *rule.allowed):
+        if rule.allowed != NOTHING or value is False:
+            assert treated(route, rule, value) == "taken"
+
+
+@pytest.mark.parametrize("kind", ["file", "input_audio", "x_unknown"])
+def test_content_parts_that_are_not_served_are_left_out(kind: str) -> None:
+    parts = [{"type": "text", "text": "hi"}, {"type": kind, kind: {}}]
+    translated = translate("chat", {"messages": [{"role": "user", "content": parts}]})
+    assert [(one.code, one.path) for one in translated.warnings] == [("part_left_out", "/messages/0/content/1")]
+    assert kind in translated.compile_request.messages[0].content[1].text
 
 
 @pytest.mark.parametrize(
-    ("route", "place", "kind"),
-    [(route, place, kind) for route, table in REFUSED_TYPES.items() for place, kinds in table for kind in kinds],
+    ("route", "typo", "meant"),
+    [
+        ("chat", "tools_choice", "tool_choice"),
+        ("completions", "max_token", "max_tokens"),
+        ("embeddings", "dimension", "dimensions"),
+        ("responses", "instruction", "instructions"),
+        ("messages", "stop_sequence", "stop_sequences"),
+    ],
 )
-def test_types_that_are_not_served_are_refused_by_name(route: str, place: str, kind: str) -> None:
-    path = plain(place)
-    with pytest.raises(UnsupportedError, match=kind) as refused:
-        ROUTES[route][0](with_field(TYPED[place], f"{path}.type", kind))
-    param = to_param(refused.value.path) or ""
-    assert param.removesuffix(".type") == path.replace("[]", "[0]")
+def test_fields_that_nobody_knows_are_warnings(route: str, typo: str, meant: str) -> None:
+    given = {**REQUESTS[route], "x_unknown_field": {"a": 1}, typo: "x"}
+    found = {one.path: one.message for one in warned(route, given) if one.code == "unknown_field"}
+    assert found.keys() == {"/x_unknown_field", f"/{typo}"}
+    assert meant in found[f"/{typo}"]
 
 
-def test_what_nobody_knows_is_tolerated() -> None:
-    for ask, body in ROUTES.values():
-        ask({**body, "x_unknown": {"a": 1}})
-    compile_request_from_openai({"messages": [{**USER, "x_unknown": 1}]})
+@pytest.mark.parametrize("route", HOUSEKEEPING)
+def test_housekeeping_is_taken_without_a_warning(route: str) -> None:
+    for name in HOUSEKEEPING[route]:
+        for value in ("x", {"user": "x"}):
+            try:
+                assert warned(route, {**REQUESTS[route], name: value}) == [], name
+            except RequestError:
+                continue
