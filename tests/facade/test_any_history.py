@@ -7,7 +7,7 @@ arguments and ids, empty contents, unknown types, tools that are gone. Each is t
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from random import Random
@@ -97,6 +97,9 @@ def lost_by_the_compiler(
         old_reasoning = pointer.endswith("/reasoning_content") and (shown is None or pointer != shown.path)
         if not old_reasoning and not is_deferred(pointer, wire):
             yield f"lost by the compiler: {pointer}"
+    images = [part.HasField("image") for message in wire.messages for part in message.content]
+    if sum(segment.picture is not None for segment in compiled.segments) < sum(images):
+        yield "an image was lost by the compiler"
 
 
 def is_deferred(pointer: str, wire: prompt_compiler_pb2.CompileRequest) -> bool:
@@ -131,7 +134,9 @@ def other_structure(api: str, body: JsonObject, template: ChatTemplate, compiled
 def check(api: str, seed: int, template: ChatTemplate) -> None:
     body = body_of(api, seed)
     if found := faults(api, body, template):
-        smallest = simplest(body, lambda less: set(map(kind_of, faults(api, less, template))) & set(map(kind_of, found)) != set())
+        smallest = simplest(
+            body, lambda less: set(map(kind_of, faults(api, less, template))) & set(map(kind_of, found)) != set()
+        )
         pytest.fail(f"{found}\nfor example: {smallest}\n{faults(api, smallest, template)}")
 
 

@@ -1,7 +1,7 @@
 """Faults of transcripts, as clients, proxies and cut answers cause them: none is a reason to refuse a conversation."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from random import Random
 from typing import Any
@@ -40,7 +40,8 @@ def items_key(api: str) -> str:
 def _lists(body: JsonObject, api: str) -> list[list[Any]]:
     """Return the lists whose items have an order: messages, contents, calls."""
     items = body[items_key(api)]
-    nested = [value for item in items for key in ("content", "tool_calls", "output") if isinstance(value := item.get(key), list)]
+    keys = ("content", "tool_calls", "output")
+    nested = [value for item in items for key in keys if isinstance(value := item.get(key), list)]
     return [items, items, *(one for one in nested if one)]
 
 
@@ -145,8 +146,9 @@ def _id(body: JsonObject, api: str, random: Random, words: Words) -> None:
 
 def _name(body: JsonObject, api: str, random: Random, words: Words) -> None:
     calls = [one for one in _objects(body[items_key(api)], "name") if "arguments" in one or "input" in one]
+    names = ("", "gone", "read_file", "a.b", "calc__add", "ü", "y" * 300, "two words")
     if calls:
-        random.choice(calls)["name"] = random.choice(("", "gone", "read_file", "a.b", "calc__add", "ü", "y" * 300, "two words"))
+        random.choice(calls)["name"] = random.choice(names)
 
 
 def _part(kind: str, random: Random, words: Words) -> JsonObject:

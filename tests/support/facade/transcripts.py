@@ -108,7 +108,8 @@ def _events(random: Random, words: Words, names: Sequence[str]) -> Iterator[Even
 
 def _arguments(random: Random, words: Words) -> Mapping[str, Any]:
     values: Sequence[Callable[[], Any]] = (words.text, lambda: 7, lambda: True, lambda: None, lambda: [words.word()], dict)
-    return {words.word() if random.random() < 0.2 else f"key{place}": random.choice(values)() for place in range(random.randint(0, 3))}
+    keys = [words.word() if random.random() < 0.2 else f"key{place}" for place in range(random.randint(0, 3))]
+    return {key: random.choice(values)() for key in keys}
 
 
 def with_other_words(value: Any) -> Any:
@@ -175,10 +176,11 @@ def as_responses(given: Transcript, random: Random) -> dict[str, Any]:
             case "thinking" if random.random() < 0.5:
                 items.append({"type": "reasoning", "summary": [{"type": "summary_text", "text": event.text}]})
             case "thinking":
-                content = [{"type": "reasoning_text", "text": event.text}]
-                items.append({"type": "reasoning", "id": "rs_1", "summary": [], "content": content})
+                thought = [{"type": "reasoning_text", "text": event.text}]
+                items.append({"type": "reasoning", "id": "rs_1", "summary": [], "content": thought})
             case "text":
-                items.append({"type": "message", "role": "assistant", "content": _content(event.text, random, "output_text")})
+                content = _content(event.text, random, "output_text")
+                items.append({"type": "message", "role": "assistant", "content": content})
             case "call" if event.name == "shell":
                 item = {"type": "custom_tool_call", "call_id": event.id, "name": event.name}
                 items.append({**item, "input": json.dumps(event.arguments)})

@@ -31,7 +31,6 @@ class Translated:
         return frozenset(warning.path for warning in self.warnings)
 
 
-
 def _chat(body: Mapping[str, Any]) -> Translation:
     return with_tools(read_chat_body(dict(body)))
 

@@ -13,7 +13,7 @@ HOUSEKEEPING = frozenset(
 
 FIELDS: Sequence[FieldRule] = (
     refused("suffix", "only text after the prompt is generated; there is no fill-in-the-middle"),
-    refused("grammar", "use chat completions instead"),
+    *(refused(name, "use chat completions instead") for name in ("grammar", "json_schema")),
     refused("response_format", "use chat completions instead", ({}, {"type": "text"})),
     *(refused(name, "only available in chat completions", ([],)) for name in ("messages", "tools", "functions")),
     NO_PADDING,

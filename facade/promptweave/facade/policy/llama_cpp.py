@@ -8,7 +8,6 @@ FIELDS: Sequence[FieldRule] = (
     left_out("cache_prompt", "prompts are always cached", (True,)),
     refused("n_predict", "use max_completion_tokens instead", (-1,)),
     refused("n_probs", "use top_logprobs instead", (0,)),
-    refused("json_schema", "use response_format instead"),
     refused("reasoning_budget_tokens", "use thinking_budget_tokens instead", (-1,)),
     left_out("id_slot", "the service assigns slots", (-1,)),
     left_out("priority", "requests are queued in order", (0,)),

@@ -28,6 +28,7 @@ FIELDS: Sequence[FieldRule] = (
             "stop": "stop_sequences",
             "thinking_budget_tokens": "thinking.budget_tokens",
             "response_format": "output_config.format",
+            "json_schema": "output_config.format",
             "reasoning_effort": "output_config.effort",
             "functions": "tools",
             "function_call": "tool_choice",
