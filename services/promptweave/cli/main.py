@@ -4,6 +4,10 @@ from promptweave.cli.lazy_group import LazyGroup
 
 COMMANDS = {
     "serve": ("promptweave.cli.commands.serve:command", "Run everything on one machine: http://localhost:8080."),
+    "launch": (
+        "promptweave.cli.commands.launch:command",
+        "Run a coding agent, such as Codex, with a local model.",
+    ),
     "compiler": ("promptweave.cli.commands.services:compiler", "Run only the prompt compiler (gRPC)."),
     "inference": ("promptweave.cli.commands.services:inference", "Run only the inference service (gRPC) with its engine."),
     "facade": ("promptweave.cli.commands.services:facade", "Run only the OpenAI API (HTTP)."),

@@ -1,0 +1,1 @@
+"""Coding agents, and how `promptweave launch` points them at a server."""
