@@ -35,11 +35,11 @@ def to_serve(given: Mapping[str, Any], explicit: Set[str]) -> list[str]:
     """
     sources = [name for name in _SOURCES if name in explicit] or [name for name in _SOURCES if given[name]]
     if len(sources) > 1:
-        options = " and ".join(SERVER_OPTIONS[name] for name in sources)
-        raise LaunchError(f"{options} exclude each other; pass one of them")
+        named = " and ".join(SERVER_OPTIONS[name] for name in sources)
+        raise LaunchError(f"{named} exclude each other; pass one of them")
     if given["hf_file"] and sources != ["hf_repo"]:
         raise LaunchError("--hf-file: requires --hf-repo; pass both")
-    options: list[str] = []
+    options = list[str]()
     for option, value in _values(given, *sources):
         options += [option, str(value)]
     return options

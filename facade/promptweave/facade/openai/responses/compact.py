@@ -30,7 +30,7 @@ async def compact(request: Request, raw: JsonObject, body: ResponsesBody) -> JSO
     events = ResponseEvents(new_response(raw, body, turn.model.id, turn.warnings))
     async with aclosing(turn.answers):
         async for answer in turn.answers:
-            for _ in events.of(answer.events):
+            for _ in events.of_answer(answer):
                 pass
     response = events.response
     compacted: CompactedConversation = {
