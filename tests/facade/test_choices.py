@@ -115,6 +115,31 @@ def test_logprobs_of_a_stream(client: openai.OpenAI, n: int) -> None:
     assert len(final.choices) == n
 
 
+@pytest.mark.parametrize("tokens", [6, 20])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+def test_logprobs_add_up_to_the_tokens_of_the_answer(client: openai.OpenAI, tokens: int, seed: int, stream: bool) -> None:
+    """Here most characters beyond ASCII are several tokens, and the limit cuts some: the engine reports none of those."""
+    given: dict[str, Any] = {
+        "model": "demo", "messages": [{"role": "user", "content": "hi"}], "max_tokens": tokens, "seed": seed, "logprobs": True
+    }  # fmt: skip
+    if stream:
+        chunks = [*client.chat.completions.create(**given, stream=True, stream_options={"include_usage": True})]
+        choices = [choice for chunk in chunks for choice in chunk.choices]
+        scored = [token for choice in choices if choice.logprobs for token in choice.logprobs.content or []]
+        content, usage = "".join(choice.delta.content or "" for choice in choices), chunks[-1].usage
+    else:
+        answer = client.chat.completions.create(**given)
+        choice = answer.choices[0]
+        assert choice.logprobs
+        scored, content, usage = choice.logprobs.content or [], choice.message.content or "", answer.usage
+    assert usage
+    assert len(scored) == usage.completion_tokens == tokens
+    assert b"".join(bytes(token.bytes or []) for token in scored).decode(errors="replace") == content
+    for token in scored:
+        assert (token.logprob < 0) == bool(token.token)
+
+
 def test_logprobs_are_those_of_content(client: openai.OpenAI) -> None:
     """A call's arguments have no place in OpenAI's answer."""
     given = {**PLAIN, **TOOL, "logprobs": True}

@@ -160,6 +160,23 @@ def test_words_of_the_user_are_no_special_tokens(client: openai.OpenAI) -> None:
     assert told - bare >= len(said)
 
 
+def test_images_for_a_model_without_a_projector(demo_model: Any) -> None:
+    """They end the turn of an agent for good, unless the option leaves a text in their place."""
+    env = {"PROMPTWEAVE_IMAGES_WITHOUT_PROJECTOR": "placeholder"}
+    with serving("--model", str(demo_model), "--ctx-size", "2048", env=env) as blind:
+        body = {"messages": look("see", shown(image_file())), "max_tokens": 2}
+        answer = httpx.post(f"{blind.url}/chat/completions", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
+        (warning,) = answer.json()["warnings"]
+        assert (warning["code"], warning["path"]) == ("image_left_out", "/messages/0/content/1")
+        assert "--mmproj" in warning["message"]
+        source = {"type": "base64", "media_type": "image/png", "data": data_url(image_file()).partition(",")[2]}
+        blocks = [{"type": "image", "source": source}, {"type": "text", "text": "see"}]
+        counting = {"messages": [{"role": "user", "content": blocks}]}
+        counted = httpx.post(f"{blind.url}/messages/count_tokens", json=counting, timeout=60).json()
+        assert counted["input_tokens"] >= len("[image left out]see")
+
+
 def test_the_model_is_listed_with_what_it_takes(http: httpx.Client, served: Serving) -> None:
     listed = http.get("/models").json()["data"][0]
     assert listed["architecture"]["input_modalities"] == ["text", "image"]
