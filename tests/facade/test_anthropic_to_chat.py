@@ -32,7 +32,7 @@ def chat_messages(translation: Translation) -> list[JsonObject]:
     for message in translation.body.messages:
         fields = message.model_dump(exclude_defaults=True, exclude_unset=True)
         content = fields.get("content")
-        if isinstance(content, list) and all(part["type"] == "text" for part in content):
+        if isinstance(content, list) and all(part.get("type", "text") == "text" for part in content):
             fields["content"] = "".join(part.get("text", "") for part in content)
         made.append(fields)
     return made
@@ -151,7 +151,7 @@ def test_images_of_documents_are_images() -> None:
     source = {"type": "content", "content": [{"type": "text", "text": "a"}, {"type": "image", "source": PNG}]}
     made = translated([{"role": "user", "content": [{"type": "document", "source": source}]}])
     (message,) = chat_messages(made)
-    assert [part["type"] for part in message["content"]] == ["text", "image_url"]
+    assert [part.get("type", "text") for part in message["content"]] == ["text", "image_url"]
     path = made.places.original("/messages/0/content/1/image_url/url")
     assert path == "/messages/0/content/0/source/content/1/source"
 

@@ -23,7 +23,7 @@ from promptweave.facade.policy.rules import Warn, apply_field_rules, known_field
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BlockPart:
     """A content part of a chat message, and the position of the block that it is made from."""
 
     value: JsonObject
@@ -51,7 +51,7 @@ def warn_of_unknown_part_fields(body: Body, warn: Warn, path: str) -> None:
     warn_of_unknown_fields(body.model_extra or {}, known, warn, path)
 
 
-def parts_of(block: JsonObject, path: str, notes: Notes) -> Iterable[Part]:
+def parts_of(block: JsonObject, path: str, notes: Notes) -> Iterable[BlockPart]:
     """Return the parts that a block becomes, which may be none. Raises RequestError.
 
     A text says what was left out, if the user or a tool sent something that cannot be read.
@@ -73,16 +73,16 @@ def leave_out(kind: str, path: str, notes: Notes, why: str) -> None:
     notes.warn("part_left_out", path, f"a block of type {kind!r} is left out: {why}")
 
 
-def _left_out_part(block: JsonObject, path: str, notes: Notes, why: str) -> Part:
+def _left_out_part(block: JsonObject, path: str, notes: Notes, why: str) -> BlockPart:
     leave_out(block["type"], path, notes, why)
     return _text_part(f"[{block['type']} left out]", path)
 
 
-def _text_part(text: str, path: str) -> Part:
-    return Part({"type": "text", "text": text}, path)
+def _text_part(text: str, path: str) -> BlockPart:
+    return BlockPart({"type": "text", "text": text}, path)
 
 
-def _unknown(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _unknown(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     if isinstance(text := block.get("text"), str) and text:
         notes.warn("part_as_text", path, f"blocks of type {block['type']!r} are unknown; its text is used")
         yield _text_part(text, path)
@@ -90,20 +90,20 @@ def _unknown(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
         yield _left_out_part(block, path, notes, "this type is unknown")
 
 
-def _text(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _text(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     yield _text_part(read_block(TextBlock, block, path, notes.warn).text, path)
 
 
-def _image(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _image(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     source = read_block(ImageBlock, block, path, notes.warn).source
     if source.type not in ("url", "base64"):
         yield _left_out_part(block, path, notes, "files are not stored; send the image as base64")
         return
     url = source.url if source.type == "url" else f"data:{source.media_type};base64,{source.data}"
-    yield Part({"type": "image_url", "image_url": {"url": url}}, path)
+    yield BlockPart({"type": "image_url", "image_url": {"url": url}}, path)
 
 
-def _document(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _document(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     document = read_block(DocumentBlock, block, path, notes.warn)
     _warn_of_citations(block, path, notes)
     for text in (document.title, document.context):
@@ -116,7 +116,7 @@ def _document(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
         yield from parts
 
 
-def _document_parts(source: Source, path: str, notes: Notes) -> Iterable[Part] | None:
+def _document_parts(source: Source, path: str, notes: Notes) -> Iterable[BlockPart] | None:
     """Return the parts of a document; None if it is not text."""
     match source.type:
         case "text":
@@ -138,13 +138,13 @@ def _decoded(data: str) -> str | None:
         return None
 
 
-def _all_parts(blocks: object, path: str, notes: Notes) -> Iterator[Part]:
+def _all_parts(blocks: object, path: str, notes: Notes) -> Iterator[BlockPart]:
     for number, block in enumerate(blocks if isinstance(blocks, list) else [blocks]):
         if isinstance(block, dict):
             yield from parts_of(block, f"{path}/{number}" if isinstance(blocks, list) else path, notes)
 
 
-def _search_result(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _search_result(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     result = read_block(SearchResultBlock, block, path, notes.warn)
     _warn_of_citations(block, path, notes)
     for text in (result.title, result.source):
@@ -153,9 +153,9 @@ def _search_result(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]
     yield from _all_parts(result.content, f"{path}/content", notes)
 
 
-def _tool_reference(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _tool_reference(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     name = read_block(ToolReferenceBlock, block, path, notes.warn).tool_name
-    yield Part({"type": "tool_reference", "tool_name": name}, path)
+    yield BlockPart({"type": "tool_reference", "tool_name": name}, path)
 
 
 def _warn_of_citations(block: JsonObject, path: str, notes: Notes) -> None:
@@ -165,11 +165,11 @@ def _warn_of_citations(block: JsonObject, path: str, notes: Notes) -> None:
     apply_field_rules(block, [messages.NO_CITATIONS], warn)
 
 
-def _found_tools(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _found_tools(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     return _all_parts(block.get("tool_references", []), f"{path}/tool_references", notes)
 
 
-def _fields(block: JsonObject, path: str, notes: Notes, names: Sequence[str]) -> Iterator[Part]:
+def _fields(block: JsonObject, path: str, notes: Notes, names: Sequence[str]) -> Iterator[BlockPart]:
     """Yield the texts of fields, each on a line of its own; values that are blocks are parts as usual."""
     is_empty = True
     for name in names:
@@ -185,12 +185,12 @@ def _fields(block: JsonObject, path: str, notes: Notes, names: Sequence[str]) ->
         yield _left_out_part(block, path, notes, "it has no text")
 
 
-def _error(block: JsonObject, path: str, notes: Notes) -> Iterator[Part]:
+def _error(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     reasons = [reason for name in ("error_code", "error_message") if isinstance(reason := block.get(name), str)]
     yield _text_part(": ".join(["Error", *reasons]), path)
 
 
-MakeParts = Callable[[JsonObject, str, Notes], Iterable[Part]]
+MakeParts = Callable[[JsonObject, str, Notes], Iterable[BlockPart]]
 
 _PARTS: Mapping[str, MakeParts] = {
     "text": _text,

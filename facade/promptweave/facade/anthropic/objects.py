@@ -82,7 +82,7 @@ ContentBlock = Annotated[
 ]
 
 
-class OutputTokensDetails(TypedDict):
+class GeneratedTokensDetails(TypedDict):
     """Details of `output_tokens`."""
 
     thinking_tokens: Annotated[int, Field(ge=0, description="Tokens of the reasoning")]
@@ -96,7 +96,7 @@ class MessageUsage(TypedDict):
     cache_read_input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt that were in the engine's cache")]
     output_tokens: Annotated[int, Field(ge=0, description="Generated tokens")]
     output_tokens_details: NotRequired[
-        Annotated[OutputTokensDetails, Field(description="Details of `output_tokens`, if the model can reason")]
+        Annotated[GeneratedTokensDetails, Field(description="Details of `output_tokens`, if the model can reason")]
     ]
 
 
