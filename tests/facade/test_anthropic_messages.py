@@ -325,6 +325,25 @@ def test_thinking(tmp_path: Path) -> None:
         assert prompts[0] == prompts[1] > len(texts[0].encode())
 
 
+def test_an_image_in_a_result_for_a_model_without_a_projector(served: Serving) -> None:
+    image = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AAAA"}}
+    blocks = [{"type": "text", "text": "a screenshot: "}, image]
+    call = {"type": "tool_use", "id": "c1", "name": TOOLS[0]["name"], "input": {"location": "Oslo"}}
+    messages: list[Any] = [
+        *USER,
+        {"role": "assistant", "content": [call]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": blocks}]},
+    ]
+    body = {"messages": messages, "tools": TOOLS, "max_tokens": 5}
+    refused = httpx.post(f"{served.url}/messages", json=body, timeout=60).json()
+    assert refused["error"]["message"].startswith("messages[2].content[0].content[1]")
+    services = ("--port", "0", "--compiler", served.compiler, "--inference", served.inference)
+    with running("facade", *services, "--images-without-projector", "placeholder", until="listening") as (_, screen):
+        answer = httpx.post(f"http://{screen.split()[-1]}/v1/messages", json=body, timeout=60).json()
+    paths = [warning["path"] for warning in answer["warnings"] if warning["code"] == "image_left_out"]
+    assert paths == ["/messages/2/content/0/content/1"]
+
+
 # -- context edits --
 
 LONG = "a result " * 12
