@@ -20,7 +20,7 @@ from promptweave.facade.openai.responses.item_body import (
     CustomCallItem,
     FunctionCallItem,
     MessageItem,
-    Part,
+    ItemPart,
     ReasoningItem,
     ToolSearchCallItem,
     ToolSearchOutputItem,
@@ -192,28 +192,28 @@ def _content(content: Content) -> str | list[JsonObject]:
     return content if isinstance(content, str) else [_part(part) for part in content]
 
 
-def _part(part: Part) -> JsonObject:
+def _part(part: ItemPart) -> JsonObject:
     # Chat requests leave out parts of other types, with a warning.
     return _PARTS.get(part.type, _other)(part)
 
 
-def _text(part: Part) -> JsonObject:
+def _text(part: ItemPart) -> JsonObject:
     return {"type": "text", "text": part.text}
 
 
-def _refusal(part: Part) -> JsonObject:
+def _refusal(part: ItemPart) -> JsonObject:
     return {"type": "refusal", "refusal": part.refusal}
 
 
-def _image(part: Part) -> JsonObject:
+def _image(part: ItemPart) -> JsonObject:
     return _other(part) if part.image_url is None else {"type": "image_url", "image_url": {"url": part.image_url}}
 
 
-def _other(part: Part) -> JsonObject:
+def _other(part: ItemPart) -> JsonObject:
     return {"type": part.type, "text": part.text}
 
 
-_PARTS: Mapping[str, Callable[[Part], JsonObject]] = {
+_PARTS: Mapping[str, Callable[[ItemPart], JsonObject]] = {
     **dict.fromkeys(("input_text", "output_text", "text", "summary_text", "reasoning_text"), _text),
     "refusal": _refusal,
     "input_image": _image,

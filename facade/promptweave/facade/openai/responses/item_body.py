@@ -5,7 +5,7 @@ from typing import Any, Literal
 from promptweave.facade.bodies.body import Body
 
 
-class Part(Body):
+class ItemPart(Body):
     """A part of a message's content, of a tool's output, or of reasoning."""
 
     type: str
@@ -18,7 +18,7 @@ class Part(Body):
     """The location of an image: a data URL."""
 
 
-Content = str | list[Part]
+Content = str | list[ItemPart]
 
 
 class Item(Body):
@@ -77,9 +77,9 @@ class CallOutputItem(Item):
 class ReasoningItem(Item):
     """The model's reasoning; `encrypted_content` replaces `content` if a client has dropped that."""
 
-    content: list[Part] = []
+    content: list[ItemPart] = []
     """The reasoning."""
-    summary: list[Part] = []
+    summary: list[ItemPart] = []
     """A summary of it, which is used if there is no content."""
     encrypted_content: str | None = None
     """The reasoning, as a response had it."""
