@@ -121,8 +121,12 @@ def test_logprobs_of_a_stream(client: openai.OpenAI, n: int) -> None:
 def test_logprobs_add_up_to_the_tokens_of_the_answer(client: openai.OpenAI, tokens: int, seed: int, stream: bool) -> None:
     """Here most characters beyond ASCII are several tokens, and the limit cuts some: the engine reports none of those."""
     given: dict[str, Any] = {
-        "model": "demo", "messages": [{"role": "user", "content": "hi"}], "max_tokens": tokens, "seed": seed, "logprobs": True
-    }  # fmt: skip
+        "model": "demo",
+        "messages": [{"role": "user", "content": "hi"}],
+        "max_tokens": tokens,
+        "seed": seed,
+        "logprobs": True,
+    }
     if stream:
         chunks = [*client.chat.completions.create(**given, stream=True, stream_options={"include_usage": True})]
         choices = [choice for chunk in chunks for choice in chunk.choices]

@@ -284,3 +284,16 @@ def test_calls_of_hosted_tools_are_calls_of_functions(kind: str) -> None:
     assert (made.namespace, made.function.name, made.function.arguments) == (namespace, name, arguments)
     assert (made.id, request.messages[2].tool_call_id) == ("1", "1")
     assert request.messages[2].content[0].text == result
+
+
+def test_arguments_outputs_and_reasoning_in_forms_that_some_clients_send() -> None:
+    items = [
+        said("x", "user"),
+        {"type": "reasoning", "content": "hm"},
+        {**call("1"), "arguments": {"a": 1}},
+        {**output("1"), "output": {"b": 2}},
+    ]
+    (request, _) = to_compile_request(asked(input=items))
+    assert request.messages[1].reasoning_content == "hm"
+    assert request.messages[1].tool_calls[0].function.arguments == '{"a": 1}'
+    assert request.messages[2].content[0].text == '{"b": 2}'

@@ -99,6 +99,11 @@ RESPONSES_NO_EFFECT = {
     "reasoning.generate_summary": _ANSWER,
     "reasoning.summary": _ANSWER,
     "agent": "a label: one agent is in the prompt",
+    "tools[]<tool_search>.description": "the server's own search has its own",
+    "tools[]<tool_search>.parameters": "the server's own search has its own",
+    "input[]<tool_search_output>.tools[].defer_loading": "what was found is loaded",
+    "input[]<tool_search_output>.tools[].tools[].defer_loading": "what was found is loaded",
+    "input[].tools[]<tool_search>": "a search finds no searches",
     "input[].async": "the results of calls are in the items",
     "input[]<function_call_output>.namespace": "the call has it",
     "input[]<function_call_output>.name": "the call has it",
@@ -113,6 +118,7 @@ DEFAULTS: Mapping[str, Any] = {
     "truncation": "disabled",
     "input[].type": "message",
     "format": {"type": "text"},
+    "verbosity": "medium",
     "thinking": {"type": "adaptive"},
     "tools[].type": "custom",
     "definition.type": "custom",
@@ -218,30 +224,31 @@ def differ(api: str, translated: Translated, body: Mapping[str, Any]) -> bool:
 
 def is_tolerated(surface: Surface, pointer: str, name: str, variant: Variant) -> bool:
     """Whether the tables of this test or the policy say that the value has no effect."""
-    path = (to_param(pointer) or "").replace("[0]", "[]")
-    names = path.replace("[]", "").split(".")
+    paths = list(paths_of({name: variant.value}, pointer))
+    names = paths[0].replace("[]", "").split(".")
     ignored = surface.no_effect.keys()
-    paths = (path, with_types({name: variant.value}, pointer))
-    if ignored & set(names) or any(f"{each}.".startswith(f"{one}.") for one in ignored for each in paths):
+    if ignored & set(names) or any(f"{path}.".startswith(f"{one}.") for one in ignored for path in paths):
         return True
     value = at(variant.value, variant.pointer)
     if name in surface.policy.HOUSEKEEPING:
         return True
-    if value in (DEFAULTS.get(path), DEFAULTS.get(names[-1]), DEFAULTS.get(".".join(names[-2:]))):
+    if value in (DEFAULTS.get(paths[0]), DEFAULTS.get(names[-1]), DEFAULTS.get(".".join(names[-2:]))):
         return True
-    allowed = [rule for rule in RULES if isinstance(rule, FieldRule) and rule.path == path and rule.allows(value)]
+    allowed = [rule for rule in RULES if isinstance(rule, FieldRule) and rule.path == paths[0] and rule.allows(value)]
     return bool(allowed) or value is None or value == [] or value == {} or value is False
 
 
-def with_types(value: Any, pointer: str) -> str:
-    """`/input/0/content` as `input[]<message>.content`."""
+def paths_of(value: Any, pointer: str) -> Iterator[str]:
+    """Yield `/input/0/content/0` as `input[].content[]`, and as `input[]<message>.content[]` with each of the types."""
     path = ""
+    typed: list[str] = []
     for step in filter(None, pointer.split("/")):
         value = value[int(step)] if isinstance(value, list) else value[step]
-        path += "[]" if step.isdecimal() else f".{step}"
+        more = "[]" if step.isdecimal() else f".{step}"
+        path, typed = path + more, [one + more for one in typed]
         if isinstance(value, dict) and isinstance(value.get("type"), str):
-            path += f"<{value['type']}>"
-    return path.removeprefix(".")
+            typed.append(f"{path}<{value['type']}>")
+    yield from (one.removeprefix(".") for one in (path, *typed))
 
 
 def at(value: Any, pointer: str) -> Any:

@@ -19,8 +19,8 @@ from promptweave.facade.openai.responses.item_body import (
     Content,
     CustomCallItem,
     FunctionCallItem,
-    MessageItem,
     ItemPart,
+    MessageItem,
     ReasoningItem,
     ToolSearchCallItem,
     ToolSearchOutputItem,
@@ -77,11 +77,12 @@ class ItemConversation:
             except (binascii.Error, UnicodeDecodeError):
                 why = "another provider encrypted this reasoning; it is left out"
                 self._notes.warn("item_left_out", origin.below("/encrypted_content").path, why)
-        return "\n\n".join(part.text for part in item.content or item.summary)
+        content = item.content or item.summary
+        return content if isinstance(content, str) else "\n\n".join(part.text for part in content)
 
     def _add_function_call(self, item: JsonObject, origin: Origin) -> None:
         call = read_body(FunctionCallItem, item, origin.path)
-        called = {"name": call.name, "arguments": call.arguments}
+        called = {"name": call.name, "arguments": _json(call.arguments, origin)}
         self._call(call.call_id, "function", called, origin, call.namespace)
 
     def _add_custom_call(self, item: JsonObject, origin: Origin) -> None:
@@ -128,7 +129,9 @@ class ItemConversation:
 
     def _add_call_output(self, item: JsonObject, origin: Origin) -> None:
         output = read_body(CallOutputItem, item, origin.path)
-        self._output(output.call_id, _content(output.output), origin, "/output")
+        content = output.output
+        made = json_text(content, origin.path) if isinstance(content, dict) else _content(content)
+        self._output(output.call_id, made, origin, "/output")
 
     def _output(self, id: str | None, content: str | list[JsonObject], origin: Origin, field: str) -> None:
         place = self._speaker("tool", _SPEAKS, origin)

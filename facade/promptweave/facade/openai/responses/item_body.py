@@ -48,8 +48,8 @@ class FunctionCallItem(Item):
     """The name of the function."""
     namespace: str = ""
     """The namespace of the function, if it has one."""
-    arguments: str | dict[str, Any] = ""
-    """The arguments, as JSON text."""
+    arguments: Any = ""
+    """The arguments, as JSON text. Some clients send JSON."""
 
 
 class CustomCallItem(Item):
@@ -70,14 +70,14 @@ class CallOutputItem(Item):
 
     call_id: str | None = None
     """The id of the call; by default that of the first call without an output."""
-    output: Content = ""
-    """The output: text, or parts of text and images."""
+    output: Content | dict[str, Any] = ""
+    """The output: text, or parts of text and images. Some clients send JSON."""
 
 
 class ReasoningItem(Item):
     """The model's reasoning; `encrypted_content` replaces `content` if a client has dropped that."""
 
-    content: list[ItemPart] = []
+    content: Content = []
     """The reasoning."""
     summary: list[ItemPart] = []
     """A summary of it, which is used if there is no content."""
