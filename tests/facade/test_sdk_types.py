@@ -147,6 +147,13 @@ MESSAGES_NO_EFFECT = {
     "context_management": "tests/facade/test_anthropic_context_edits.py: there is nothing to remove here",
 }
 
+MESSAGES_NO_EFFECT |= {
+    f"{place}<tool_search_tool_{kind}_20251119>.{name}": "the server's own search has its own"
+    for place in ("tools[]", "messages[].content[].tool.definition", "messages[].content[].tool_changes[].tool.definition")
+    for kind in ("bm25", "regex")
+    for name in ("defer_loading", "strict")
+}
+
 USER = {"role": "user", "content": "hi"}
 FUNCTION = {"type": "function", "name": "x", "parameters": SCHEMA}
 SURFACES = {

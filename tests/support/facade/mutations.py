@@ -110,6 +110,8 @@ def _content(body: JsonObject, api: str, random: Random, words: Words) -> None:
     if found is None:
         return
     item, key = found
+    if key == "summary" and item.get("content"):
+        return
     kinds = ("text", "input_text", "output_text", "refusal", "mystery", "input_audio", "document")
     part = _part(random.choice(kinds), random, words)
     choices: Sequence[Any] = (None, "", [], [part], [part, part], [{"type": "text", "text": ""}])

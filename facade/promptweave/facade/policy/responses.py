@@ -16,7 +16,10 @@ FIELDS: Sequence[FieldRule] = (
     left_out("reasoning.context", "the chat template selects which earlier reasoning is in the prompt", ("auto",)),
     left_out("reasoning.mode", "the only reasoning mode is 'standard'", ("standard",)),
     left_out("tools[].allowed_callers", _DIRECT, ([], ["direct"])),
-    left_out("tools[].async", "the output of a call comes with the next request"),
+    *(
+        left_out(f"{tools}[].async", "the output of a call comes with the next request")
+        for tools in ("tools", "tools[].tools", "input[].tools", "input[].tools[].tools")
+    ),
     left_out("input[].caller", _DIRECT, ({"type": "direct"},)),
     left_out("image", "images are not generated"),
     refused("n", "a response contains a single answer", (1,)),

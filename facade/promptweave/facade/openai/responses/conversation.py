@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from promptweave.common.json_object import JsonObject
@@ -77,8 +77,20 @@ class ItemConversation:
             except (binascii.Error, UnicodeDecodeError):
                 why = "another provider encrypted this reasoning; it is left out"
                 self._notes.warn("item_left_out", origin.below("/encrypted_content").path, why)
-        content = item.content or item.summary
-        return content if isinstance(content, str) else "\n\n".join(part.text for part in content)
+        field = "content" if item.content else "summary"
+        return "\n\n".join(self._thoughts(getattr(item, field), origin.below(f"/{field}")))
+
+    def _thoughts(self, content: Content, origin: Origin) -> Iterator[str]:
+        """Yield the texts of reasoning. Other parts are left out, with a warning."""
+        if isinstance(content, str):
+            yield content
+            return
+        for place, part in enumerate(content):
+            if part.text:
+                yield part.text
+            elif part.type not in _TEXTS:
+                why = f"content parts of type {part.type!r} are not supported in reasoning"
+                self._notes.warn("part_left_out", origin.below(f"/{place}").path, why)
 
     def _add_function_call(self, item: JsonObject, origin: Origin) -> None:
         call = read_body(FunctionCallItem, item, origin.path)
@@ -110,7 +122,7 @@ class ItemConversation:
         found = read_body(ToolSearchOutputItem, item, origin.path)
         place = self._speaker("tool", _SPEAKS, origin)
         tools = message_tools_to_chat(found.tools, self._notes, place, origin, found=True)
-        content = [_reference(tool) for tool in tools] or [{"type": "text", "text": "No tool was found."}]
+        content = [*_namespaces(found.tools), *map(_reference, tools)] or [{"type": "text", "text": "No tool was found."}]
         self.messages[-1].update(tool_call_id=found.call_id, content=content, tools=tools)
 
     def _add_tools(self, item: JsonObject, origin: Origin) -> None:
@@ -186,6 +198,13 @@ def _json(arguments: Any, origin: Origin) -> str:
     return arguments if isinstance(arguments, str) else json_text({} if arguments is None else arguments, origin.path)
 
 
+def _namespaces(tools: Iterable[JsonObject]) -> Iterator[JsonObject]:
+    """Yield content parts with the descriptions of namespaces."""
+    for tool in tools:
+        if tool.get("type") == "namespace" and tool.get("description"):
+            yield {"type": "text", "text": f"{tool['name']}: {tool['description']}\n"}
+
+
 def _reference(tool: JsonObject) -> JsonObject:
     """Return the part of a message's content that shows a tool to the model."""
     return {"type": "tool_reference", "tool_name": tool[tool["type"]]["name"], "namespace": tool.get("namespace", "")}
@@ -216,8 +235,11 @@ def _other(part: ItemPart) -> JsonObject:
     return {"type": part.type, "text": part.text}
 
 
+_TEXTS = ("input_text", "output_text", "text", "summary_text", "reasoning_text")
+"""Types of parts that are text."""
+
 _PARTS: Mapping[str, Callable[[ItemPart], JsonObject]] = {
-    **dict.fromkeys(("input_text", "output_text", "text", "summary_text", "reasoning_text"), _text),
+    **dict.fromkeys(_TEXTS, _text),
     "refusal": _refusal,
     "input_image": _image,
 }

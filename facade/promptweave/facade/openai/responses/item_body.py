@@ -79,7 +79,7 @@ class ReasoningItem(Item):
 
     content: Content = []
     """The reasoning."""
-    summary: list[ItemPart] = []
+    summary: Content = []
     """A summary of it, which is used if there is no content."""
     encrypted_content: str | None = None
     """The reasoning, as a response had it."""
