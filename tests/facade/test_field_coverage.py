@@ -16,18 +16,16 @@ from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.completions.routes import check_served as check_completion
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody
 from promptweave.facade.openai.embeddings.routes import check_served as check_embeddings
-from promptweave.facade.openai.responses.body import (
+from promptweave.facade.openai.responses.body import ResponsesBody
+from promptweave.facade.openai.responses.item_body import (
     CallOutputItem,
     CustomCallItem,
-    CustomTool,
     FunctionCallItem,
-    FunctionTool,
     ItemReference,
     MessageItem,
     ReasoningItem,
-    ResponsesBody,
-    ToolFormat,
 )
+from promptweave.facade.openai.responses.tool_body import CustomTool, FunctionTool, ToolFormat
 from promptweave.facade.policy import chat
 from promptweave.facade.policy import completions as completions_policy
 from promptweave.facade.policy import embeddings as embeddings_policy

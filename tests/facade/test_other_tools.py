@@ -157,9 +157,7 @@ HISTORIES: dict[str, list[Any]] = {
     ],
     "arguments-of-any-type": [
         USER,
-        assistant(
-            tool_calls=[{"id": str(value), "function": {"name": "f", "arguments": value}} for value in ([1], 5, True)]
-        ),
+        assistant(tool_calls=[{"function": {"name": "f", "arguments": value}} for value in ([1], 5, True)]),
     ],
     "audio": [USER, assistant(audio={"id": "a"}), {"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}],
     "empty-parts": [{"role": "user", "content": []}, {"role": "user", "content": [{"type": "image_url"}, {}]}],

@@ -60,8 +60,8 @@ def test_the_sizes_are_those_of_the_services_error() -> None:
     assert (http.status, http.type, http.code) == (400, "invalid_request_error", "context_length_exceeded")
     assert http.overflow == ContextOverflow(5030, 4096)
     assert http.message == (
-        "This model's maximum context length is 4096 tokens. However, your messages resulted in 5030 tokens. Please reduce the"
-        " length of the messages. (prompt is too long: 5030 tokens > 4096 maximum)"
+        "This model's maximum context length is 4096 tokens. However, your messages resulted in 5030 tokens."
+        " Please reduce the length of the messages. (prompt is too long: 5030 tokens > 4096 maximum)"
     )
 
 
