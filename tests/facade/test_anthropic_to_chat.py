@@ -373,6 +373,13 @@ def test_server_tools_are_left_out(kind: str) -> None:
     assert raised.value.path == "/tool_choice/name"
 
 
+@pytest.mark.parametrize("kind", [*policy.SEARCH_TOOLS, "tool_search_tool_bm25_20251119"])
+def test_a_search_without_deferred_tools_is_left_out(kind: str) -> None:
+    search = {"type": kind, "name": "tool_search_tool_bm25"}
+    assert warned(translated(tools=[search, TOOL])) == [("tool_left_out", "/tools/0")]
+    assert not translated(tools=[search, {**TOOL, "defer_loading": True}]).warnings
+
+
 def test_a_tool_with_a_schema_is_served_whatever_its_type() -> None:
     made = translated(tools=[{**TOOL, "type": "of_next_year"}])
     assert len(made.body.tools) == 1

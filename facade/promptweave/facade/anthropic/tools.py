@@ -18,20 +18,19 @@ _UNKNOWN = "this type is unknown; provide a tool with an input_schema instead"
 def tools_to_chat(tools: Sequence[ToolBody], notes: Notes) -> list[JsonObject]:
     """Return the tools of the chat request. Tools that cannot be served are left out, with a warning."""
     made: list[JsonObject] = []
+    is_searchable = any(tool.defer_loading for tool in tools if not _is_search(tool))
     for number, tool in enumerate(tools):
-        add_tool(made, "", tool, f"/tools/{number}", notes)
+        # The model is offered a search by `tool_search/`, whether the client lists one or not.
+        if not (is_searchable and _is_search(tool)):
+            add_tool(made, "", tool, f"/tools/{number}", notes)
     return made
 
 
 def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, notes: Notes) -> None:
-    """Add the tool at `path` to those of the chat request, or of its message at `owner`.
-
-    Searches for tools are not among them: one is offered to the model if there are deferred tools (`tool_search/`).
-    """
-    if _is_search(tool):
-        return
+    """Add the tool at `path` to those of the chat request, or of its message at `owner`."""
     if not _is_served(tool):
-        rule = messages.TOOLS.get(messages.without_version(tool.type))
+        kind = messages.without_version(tool.type)
+        rule = messages.TOOLS.get(kind) or messages.SEARCH_TOOLS.get(kind)
         notes.warn("tool_left_out", path, f"tool {tool.type!r} is left out: {rule.why if rule else _UNKNOWN}")
         return
     warn_of_unknown_part_fields(tool, notes.warn, path)

@@ -78,8 +78,13 @@ TOOLS: Mapping[str, TypeRule] = {
 }
 """Types of tools that are not served, without the version. Other types are left out, too, unless they have a schema."""
 
-SEARCH_TOOLS = frozenset({"tool_search_tool_bm25", "tool_search_tool_regex"})
-"""Types of tools, without the version, that search the tools with `defer_loading`."""
+SEARCH_TOOLS: Mapping[str, TypeRule] = dict.fromkeys(
+    ("tool_search_tool_bm25", "tool_search_tool_regex"),
+    TypeRule(
+        Decision.LEFT_OUT, "there is nothing to search; the model can search the tools of the request with defer_loading"
+    ),
+)
+"""Types of tools, without the version, that search the deferred tools. They are left out if there are none."""
 
 _ENCRYPTED = "it is encrypted, and only its provider can read it"
 
