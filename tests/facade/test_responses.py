@@ -121,7 +121,8 @@ def test_log_probabilities_go_with_their_text(http: httpx.Client, top: int | Non
     told = [token for event in heard.events if event["type"].endswith("text.delta") for token in event["logprobs"]]
     assert told == part["logprobs"]
     assert bytes(byte for token in told for byte in token["bytes"]).decode(errors="replace") == part["text"]
-    assert {len(token["top_logprobs"]) for token in told} == {top or 0}
+    # Of a character of several tokens the engine reports the last one: the others have no candidates.
+    assert {0, top or 0} >= {len(token["top_logprobs"]) for token in told} >= {top or 0}
     # What is not asked for is not told.
     assert (
         http.post("/responses", json={"input": "hi", "max_output_tokens": 3}).json()["output"][0]["content"][0]["logprobs"]

@@ -219,7 +219,9 @@ def test_a_search_of_the_client_is_a_function_and_its_output_brings_tools() -> N
     assert (called.id, called.function.name, called.function.arguments) == ("1", "tool_search", '{"city": "Oslo"}')
     result = request.messages[2]
     assert result.tool_call_id == "1"
-    assert [(part.tool_reference.namespace, part.tool_reference.name) for part in result.content] == [
+    description, *references = result.content
+    assert "A calculator" in description.text
+    assert [(part.tool_reference.namespace, part.tool_reference.name) for part in references] == [
         ("mcp__calc", "add"),
         ("mcp__calc", "sub"),
         ("", "see"),
