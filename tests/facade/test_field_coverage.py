@@ -18,14 +18,24 @@ from promptweave.facade.openai.embeddings.body import EmbeddingsBody
 from promptweave.facade.openai.embeddings.routes import check_served as check_embeddings
 from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.item_body import (
+    AdditionalToolsItem,
     CallOutputItem,
+    CompactionItem,
     CustomCallItem,
     FunctionCallItem,
     ItemReference,
     MessageItem,
     ReasoningItem,
+    ToolSearchCallItem,
+    ToolSearchOutputItem,
 )
-from promptweave.facade.openai.responses.tool_body import CustomTool, FunctionTool, ToolFormat
+from promptweave.facade.openai.responses.tool_body import (
+    CustomTool,
+    FunctionTool,
+    NamespaceTool,
+    ToolFormat,
+    ToolSearchTool,
+)
 from promptweave.facade.policy import chat
 from promptweave.facade.policy import completions as completions_policy
 from promptweave.facade.policy import embeddings as embeddings_policy
@@ -58,6 +68,7 @@ TOLERATED: dict[str, dict[str, str]] = {
         "input[].output[].detail": _LOOK,
         "input[].content[].file_id": _NO_FILES,
         "input[].output[].file_id": _NO_FILES,
+        "input[].execution": "who ran a search is not in the prompt",
         "input[].phase": "a label, which no template has",
         "input[].name": "of a call's output: the call says it",
         "tools[].output_schema": "the answer's warnings tell of it",
@@ -71,8 +82,18 @@ ITEMS: dict[str, type[BaseModel]] = {
     "custom_tool_call": CustomCallItem,
     "custom_tool_call_output": CallOutputItem,
     "reasoning": ReasoningItem,
+    "tool_search_call": ToolSearchCallItem,
+    "tool_search_output": ToolSearchOutputItem,
+    "additional_tools": AdditionalToolsItem,
+    "compaction": CompactionItem,
 }
-TOOLS = ("function", "custom")
+"""Types of items that are read field by field. For the others, `test_sdk_types.py` looks at each value."""
+TOOLS: dict[str, type[BaseModel]] = {
+    "function": FunctionTool,
+    "custom": CustomTool,
+    "namespace": NamespaceTool,
+    "tool_search": ToolSearchTool,
+}
 
 
 def of_model(kind: type[BaseModel]) -> set[str]:
@@ -91,7 +112,7 @@ def read(route: str) -> set[str]:
         case "embeddings":
             return of_model(EmbeddingsBody)
     items = {f"input[].{place}" for kind in (ItemReference, *ITEMS.values()) for place in (*of_model(kind), "type")}
-    tools = {f"tools[].{place}" for kind in (FunctionTool, CustomTool) for place in (*of_model(kind), "type")}
+    tools = {f"tools[].{place}" for kind in TOOLS.values() for place in (*of_model(kind), "type")}
     grammar = {f"tools[].format.{place}" for place in (*of_model(ToolFormat), "syntax", "definition")}
     return of_model(ResponsesBody) | items | tools | grammar
 
@@ -136,6 +157,7 @@ def is_of_unread_type(route: str, place: str) -> bool:
         (item and item[1] not in ITEMS)
         or (tool and tool[1] not in TOOLS)
         or re.match(r"input\[\].*<input_(file|audio)>", place)
+        or re.match(r"input\[\]<(additional_tools|tool_search_output)>\.tools\[\]", place)  # as the request's tools
         or re.match(r"tool_choice<(?!allowed_tools|function|custom)\w+>", place)
     )
 
@@ -147,7 +169,9 @@ WEB_SEARCH = {"external_web_access", "filters", "search_content_types", "search_
 @described
 @pytest.mark.parametrize("route", SCHEMAS)
 def test_no_field_is_dropped_in_silence(route: str) -> None:
-    theirs = fields(document()["components"]["schemas"], SCHEMAS[route])
+    # Tools of a namespace are read as those of the request.
+    found = fields(document()["components"]["schemas"], SCHEMAS[route])
+    theirs = {place.replace("tools[]<namespace>.tools[]", "tools[]") for place in found}
     answered = {plain(place) for place in read(route)}
     ruled = {rule.path for rule in RULES[route]} | HOUSEKEEPING[route]
     if route == "responses":
@@ -202,9 +226,10 @@ def with_field(body: Mapping[str, Any], path: str, value: Any) -> dict[str, Any]
     """The body, with the value at the path, in the first of each list."""
     made: Any = deepcopy({**body})
     at = made
-    *steps, last = path.replace("[]", ".0").split(".")
+    *steps, last = path.split(".")
     for step in steps:
-        at = at[int(step)] if step.isdecimal() else at.setdefault(step, {})
+        name = step.removesuffix("[]")
+        at = at.setdefault(name, [{}])[0] if step != name else at.setdefault(name, {})
     at[last] = value
     result: dict[str, Any] = made
     return result
