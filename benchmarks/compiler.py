@@ -29,7 +29,7 @@ from promptweave.compiler.service.servicer import PromptCompiler, register
 from promptweave.compiler.service.worker import compile_message
 from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.demo.model import demo_template
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import prompt_compiler_pb2

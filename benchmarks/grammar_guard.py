@@ -1,4 +1,4 @@
-"""Checking an answer against its grammar (`inference/generation/grammar_guard.py`): CPU time per token, on one core.
+"""Checking an answer against its grammar (`inference/grammar/grammar_guard.py`): CPU time per token, on one core.
 
     python benchmarks/grammar_guard.py
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from promptweave.compiler import json_schema_to_gbnf
-from promptweave.inference.generation.grammar_guard import GbnfGuard
+from promptweave.inference.grammar.grammar_guard import GbnfGuard
 from promptweave.output.grammar.derivative import DerivativeCache
 from promptweave.output.grammar.gbnf_reader import read_printed
 

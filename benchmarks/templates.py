@@ -24,7 +24,7 @@ from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.service.convert import chat_request_from_wire
 from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.compiler.template.chat_template import ChatTemplate
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 from promptweave.rpc.channel import channel
 from promptweave.rpc.server import RpcServer
 from promptweave.v1 import prompt_compiler_pb2

@@ -12,7 +12,7 @@ from promptweave.compiler.plan_cache import cached_plan
 from promptweave.compiler.service import convert
 from promptweave.compiler.service.worker import compile_message
 from promptweave.demo.model import demo_template
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 from promptweave.v1 import prompt_compiler_pb2
 
 # It drops tools without a description, and the beginning of conversations of three messages.

@@ -12,7 +12,7 @@ from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.service.convert import chat_request_from_wire
 from promptweave.compiler.template.chat_template import ChatTemplate
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 
 DEMO = Path(__file__).parents[2] / "demo"
 sys.path.insert(0, str(DEMO))

@@ -10,7 +10,7 @@ from promptweave.facade.anthropic.signatures import signature_of
 from promptweave.facade.anthropic.to_chat import to_chat
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.errors import RequestError, UnsupportedError
-from promptweave.facade.openai.chat.translated import Translation
+from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.facade.policy import messages as policy
 
 JsonObject = dict[str, Any]

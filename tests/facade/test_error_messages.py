@@ -7,7 +7,7 @@ import pytest
 from promptweave.errors import PromptweaveError
 from promptweave.facade.anthropic.errors import anthropic_error
 from promptweave.facade.errors import HttpError, to_http
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 
 USER = {"role": "user", "content": "hi"}
 TEXTS: dict[str, tuple[dict[str, Any], str, str]] = {

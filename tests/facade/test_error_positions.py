@@ -20,14 +20,14 @@ from promptweave.facade.anthropic.to_chat import to_chat as from_messages
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import to_param
-from promptweave.facade.openai.chat.body import read_chat_body
-from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.pictures import check_pictures
-from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
-from promptweave.facade.openai.chat.translated import Translation
-from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.items import kept_item
-from promptweave.facade.openai.responses.to_chat import to_chat as from_response_request
+from promptweave.facade.openai.chat.request.body import read_chat_body
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.pictures import check_pictures
+from promptweave.facade.openai.chat.request.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.request.translated import Translation
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.request.items import kept_item
+from promptweave.facade.openai.responses.request.to_chat import to_chat as from_response_request
 from promptweave.inference.generation.message import check
 from promptweave.inference.service.generate_request import request_from_wire
 from promptweave.v1 import inference_pb2, output_pb2

@@ -6,9 +6,9 @@ import pytest
 
 from promptweave.errors import Code, PromptweaveError
 from promptweave.facade.errors import to_http, to_param
-from promptweave.facade.openai.chat.body import read_chat_body
-from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai, to_generate_request
+from promptweave.facade.openai.chat.request.body import read_chat_body
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai, to_generate_request
 from promptweave.rpc.status import RemoteError
 
 TABLE = {

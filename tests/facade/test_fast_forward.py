@@ -7,11 +7,11 @@ import pytest
 from promptweave.facade.anthropic.body import MessagesBody
 from promptweave.facade.anthropic.to_chat import to_chat
 from promptweave.facade.bodies.body import read_body
-from promptweave.facade.openai.chat.body import read_chat_body
-from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.to_grpc import to_generate_request
-from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.to_chat import to_chat as from_responses
+from promptweave.facade.openai.chat.request.body import read_chat_body
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.to_grpc import to_generate_request
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.request.to_chat import to_chat as from_responses
 
 USER = [{"role": "user", "content": "hi"}]
 

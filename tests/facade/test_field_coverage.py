@@ -10,14 +10,14 @@ from pydantic import BaseModel
 
 from promptweave.facade.bodies.body import Body, read_body
 from promptweave.facade.errors import RequestError, UnsupportedError, to_param
-from promptweave.facade.openai.chat.body import ChatBody
-from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.chat.request.body import ChatBody
+from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.completions.routes import check_served as check_completion
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody
 from promptweave.facade.openai.embeddings.routes import check_served as check_embeddings
-from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.item_body import (
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.request.item_body import (
     AdditionalToolsItem,
     CallOutputItem,
     CompactionItem,
@@ -29,7 +29,7 @@ from promptweave.facade.openai.responses.item_body import (
     ToolSearchCallItem,
     ToolSearchOutputItem,
 )
-from promptweave.facade.openai.responses.tool_body import (
+from promptweave.facade.openai.responses.request.tool_body import (
     CustomTool,
     FunctionTool,
     NamespaceTool,

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from promptweave.errors import PromptweaveError
-from promptweave.facade.openai.chat.body import read_chat_body
-from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.to_grpc import to_compile_request
-from promptweave.facade.openai.chat.translated import Translation
+from promptweave.facade.openai.chat.request.body import read_chat_body
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.v1 import prompt_compiler_pb2
 from tests.support.serving import Serving
 

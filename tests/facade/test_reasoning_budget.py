@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from promptweave.facade.errors import RequestError
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 
 USER = [{"role": "user", "content": "Think."}]
 

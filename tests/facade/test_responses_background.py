@@ -9,7 +9,7 @@ import httpx
 import openai
 import pytest
 
-from promptweave.facade.openai.responses.database import Database, StoreLimits
+from promptweave.facade.openai.responses.storage.database import Database, StoreLimits
 from tests.support.facade.openai_errors import check
 from tests.support.serving import Serving, serving
 

@@ -7,7 +7,7 @@ from typing import Any
 import openai
 import pytest
 
-from promptweave.facade.openai.responses.compaction import compaction_item, summary_message
+from promptweave.facade.openai.responses.request.compaction import compaction_item, summary_message
 from tests.support.facade.responses_events import WEATHER
 from tests.support.serving import Serving
 

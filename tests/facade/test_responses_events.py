@@ -7,7 +7,7 @@ import pytest
 from openai import omit
 from openai.lib.streaming.responses._responses import ResponseStreamState
 
-from promptweave.facade.openai.responses.events import OutputOptions, ResponseEvents
+from promptweave.facade.openai.responses.response.events import OutputOptions, ResponseEvents
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2 import Finish, GenerateEvent, Usage
 from promptweave.v1.output_pb2 import (

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptweave.facade.openai.responses.database import StoreError, StoreLimits
-from promptweave.facade.openai.responses.store import ResponseStore, StoredResponse
+from promptweave.facade.openai.responses.storage.database import StoreError, StoreLimits
+from promptweave.facade.openai.responses.storage.store import ResponseStore, StoredResponse
 
 pytestmark = pytest.mark.anyio
 

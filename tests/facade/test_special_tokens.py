@@ -10,9 +10,9 @@ from promptweave.compiler.request import ChatRequest, Message, Role
 from promptweave.compiler.template.from_gguf import template_from_gguf
 from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import PlainText, TemplateText
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.prompt.prompt import engine_prompt
+from promptweave.inference.prompt.request import PlainText, TemplateText
 from tests.support.inference.in_process import watched
 
 pytestmark = pytest.mark.anyio

@@ -5,9 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
-from promptweave.facade.openai.chat.body import read_chat_body
-from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.body import read_chat_body
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 from promptweave.v1 import chat_pb2
 from tests.support.serving import Serving
 

@@ -6,7 +6,7 @@ from typing import Any
 import openai
 import pytest
 
-from promptweave.facade.openai.responses.search_items import search_items
+from promptweave.facade.openai.responses.response.search_items import search_items
 from promptweave.facade.tool_search.history import Search
 from promptweave.v1 import chat_pb2
 from tests.support.facade.many_tools import deferred, many_functions

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from promptweave.facade.openai.chat.body import read_chat_body
-from promptweave.facade.openai.chat.legacy_functions import with_tools
-from promptweave.facade.openai.chat.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.body import read_chat_body
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
 from promptweave.v1 import chat_pb2
 
 USER = {"role": "user", "content": "hi"}

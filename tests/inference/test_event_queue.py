@@ -8,7 +8,7 @@ import pytest
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import OverloadedError
 from promptweave.inference.generation.generate import Numbered, generate
-from promptweave.inference.generation.request import CompiledPrompt, PlainText, Request
+from promptweave.inference.prompt.request import CompiledPrompt, PlainText, Request
 from promptweave.inference.scheduling import event_queue as module
 from promptweave.inference.scheduling.event_queue import EventQueue
 from promptweave.output.deltas import ContentDelta

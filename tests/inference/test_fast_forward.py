@@ -15,10 +15,10 @@ from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolC
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.demo import shipped_model
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.generation.forced_text import appendable
-from promptweave.inference.generation.grammar_cache import derivative_of
-from promptweave.inference.generation.round_stops import MIN_CHARACTERS, round_stops
-from promptweave.inference.generation.seams import inside_special
+from promptweave.inference.fast_forward.forced_text import appendable
+from promptweave.inference.fast_forward.round_stops import MIN_CHARACTERS, round_stops
+from promptweave.inference.fast_forward.seams import inside_special
+from promptweave.inference.grammar.grammar_cache import derivative_of
 from promptweave.output.grammar.derivative import Derivative
 from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.output.wire import syntax_to_wire

@@ -8,8 +8,8 @@ import pytest
 from promptweave.errors import Code
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.generation.generate import _choice
-from promptweave.inference.generation.request import CompiledPrompt, Request
-from promptweave.inference.generation.sampling import Sampling
+from promptweave.inference.prompt.request import CompiledPrompt, Request
+from promptweave.inference.prompt.sampling import Sampling
 from promptweave.output.tree import Region, Syntax, TextNode
 from promptweave.v1 import inference_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub

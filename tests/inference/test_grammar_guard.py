@@ -11,8 +11,8 @@ from promptweave.compiler.json_schema.compile import compile_schema
 from promptweave.inference.client.llama_client import Chunk, EngineClient
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import GrammarViolationError
-from promptweave.inference.generation.grammar_cache import derivative_of
-from promptweave.inference.generation.grammar_guard import GbnfGuard, gbnf_guard
+from promptweave.inference.grammar.grammar_cache import derivative_of
+from promptweave.inference.grammar.grammar_guard import GbnfGuard, gbnf_guard
 from promptweave.output.tree import JsonNode, Region, RegionNode
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.support.inference.in_process import calling

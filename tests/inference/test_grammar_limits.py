@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.compiler import json_schema_to_gbnf
 from promptweave.inference.errors import RequestError
-from promptweave.inference.generation.grammar_limits import GBNF, LARK, Notation, check_grammar
+from promptweave.inference.prompt.grammar_limits import GBNF, LARK, Notation, check_grammar
 
 
 def nested(depth: int) -> str:

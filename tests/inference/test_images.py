@@ -15,9 +15,9 @@ from promptweave.errors import Code
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
-from promptweave.inference.generation.image_prompt import JOINER, picture_prompt
-from promptweave.inference.generation.request import Picture, PlainText, TemplateText
 from promptweave.inference.options import InferenceOptions
+from promptweave.inference.prompt.image_prompt import JOINER, picture_prompt
+from promptweave.inference.prompt.request import Picture, PlainText, TemplateText
 from promptweave.v1 import chat_pb2, inference_pb2, output_pb2, prompt_compiler_pb2
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.inference.test_reasoning_budget import CALLED, POSSIBLE, SCHEMA

@@ -10,7 +10,7 @@ from promptweave.inference.client.counts import Counts
 from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.generation.events import Finish, Logprobs, Tokens
 from promptweave.inference.generation.output_reader import MessageReader
-from promptweave.inference.generation.request import CompiledPrompt, Request
+from promptweave.inference.prompt.request import CompiledPrompt, Request
 from promptweave.output.deltas import SyntaxMismatch
 from promptweave.output.message import FinishReason, ParsedMessage
 from promptweave.output.tree import Node, Region, Syntax, TextNode

@@ -9,8 +9,8 @@ import pytest
 from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import RequestError
-from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import Ids, PlainText, PromptSegment, TemplateText
+from promptweave.inference.prompt.prompt import engine_prompt
+from promptweave.inference.prompt.request import Ids, PlainText, PromptSegment, TemplateText
 from promptweave.v1.inference_pb2_grpc import InferenceServiceStub
 from tests.support.inference.in_process import calling, options, watched
 from tests.support.inference.requests import answer, plain, program, request, text

@@ -18,9 +18,9 @@ from promptweave.inference.engine.watchdog import Watchdog
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError
 from promptweave.inference.generation import generate
 from promptweave.inference.generation.events import Event
-from promptweave.inference.generation.request import CompiledPrompt, Request
 from promptweave.inference.process import supervisor
 from promptweave.inference.process.managed_process import OnReady
+from promptweave.inference.prompt.request import CompiledPrompt, Request
 from promptweave.inference.scheduling.quarantine import Quarantine
 from promptweave.inference.scheduling.slot_queue import SlotQueue
 from promptweave.output.deltas import ContentDelta

@@ -6,8 +6,8 @@ from promptweave.inference.client.counts import NOTHING, Counts
 from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.vocabulary import Vocabulary
-from promptweave.inference.generation.forced_text import ForcedText
-from promptweave.inference.generation.round import Message, Round
+from promptweave.inference.fast_forward.forced_text import ForcedText
+from promptweave.inference.fast_forward.round import Message, Round
 from promptweave.output.grammar.derivative import Derivative, DerivativeCache
 from promptweave.output.grammar.expr import Chars, Rep
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from promptweave.inference.errors import RequestError
-from promptweave.inference.generation.sampling import RANGES, LogitBias, Sampling
+from promptweave.inference.prompt.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.service.generate_request import sampling_from_wire
 from promptweave.v1 import inference_pb2
 

@@ -6,7 +6,7 @@ import pytest
 
 from promptweave.common.json_object import JsonObject
 from promptweave.inference.engine.llama_server import Supervisor
-from promptweave.inference.generation.sampling import RANGES
+from promptweave.inference.prompt.sampling import RANGES
 from promptweave.inference.service.generate_request import sampling_from_wire
 from promptweave.v1 import inference_pb2
 

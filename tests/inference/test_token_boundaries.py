@@ -13,9 +13,9 @@ from promptweave.demo.model import write_demo_model
 from promptweave.inference.engine.engine import ReadyEngine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.vocabulary import Vocabulary
-from promptweave.inference.generation.grammar_cache import derivative_of
-from promptweave.inference.generation.prompt import inner_tokens
-from promptweave.inference.generation.seams import Seams
+from promptweave.inference.fast_forward.seams import Seams
+from promptweave.inference.grammar.grammar_cache import derivative_of
+from promptweave.inference.prompt.prompt import inner_tokens
 from promptweave.output.grammar.derivative import Derivative, DerivativeCache
 from promptweave.output.grammar.expr import Chars, Expr, Lit, Rep, Seq
 from tests.support.inference.in_process import options, watched

@@ -10,7 +10,7 @@ from promptweave.inference.client.counts import Counts
 from promptweave.inference.client.llama_client import Candidate, Chunk, Scores
 from promptweave.inference.generation.events import Event, Finish, Logprobs, Tokens
 from promptweave.inference.generation.output_reader import MessageReader
-from promptweave.inference.generation.request import CompiledPrompt, Request
+from promptweave.inference.prompt.request import CompiledPrompt, Request
 from promptweave.output.deltas import ContentDelta, ReasoningDelta, SchemaViolation
 from promptweave.output.tree import JsonNode, Node, Region, RegionNode, Syntax, TextNode
 from tests.support.output.sample_trees import ENVELOPE, TAGGED, THINKING

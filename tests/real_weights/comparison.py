@@ -14,12 +14,12 @@ from promptweave.compiler.service.convert import compiled_to_wire
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.inference.client.llama_client import Chunk, EngineClient
 from promptweave.inference.engine.engine import ReadyEngine
-from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
+from promptweave.inference.fast_forward.fast_forward import complete_in_rounds, fast_forward_state
+from promptweave.inference.fast_forward.round_stops import MIN_CHARACTERS
+from promptweave.inference.fast_forward.seams import Seams
 from promptweave.inference.generation.message import engine_body
-from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import CompiledPrompt, Request
-from promptweave.inference.generation.round_stops import MIN_CHARACTERS
-from promptweave.inference.generation.seams import Seams
+from promptweave.inference.prompt.prompt import engine_prompt
+from promptweave.inference.prompt.request import CompiledPrompt, Request
 from promptweave.inference.service.generate_request import program_from_wire
 from promptweave.output.grammar.derivative import Derivative
 from promptweave.v1 import prompt_compiler_pb2

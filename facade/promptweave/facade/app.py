@@ -30,9 +30,9 @@ from promptweave.facade.openai.models import routes as models
 from promptweave.facade.openai.responses import conversation_routes as conversations
 from promptweave.facade.openai.responses import routes as responses
 from promptweave.facade.openai.responses.background import BackgroundResponses
-from promptweave.facade.openai.responses.database import StoreLimits
-from promptweave.facade.openai.responses.store import ResponseStore
-from promptweave.facade.openai.responses.stored import Responses
+from promptweave.facade.openai.responses.storage.database import StoreLimits
+from promptweave.facade.openai.responses.storage.store import ResponseStore
+from promptweave.facade.openai.responses.storage.stored import Responses
 from promptweave.facade.openapi import routes as openapi
 from promptweave.facade.openapi.document import DESCRIPTION, DescribedApp
 from promptweave.facade.options import FacadeOptions

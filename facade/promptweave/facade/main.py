@@ -11,7 +11,7 @@ import uvicorn
 from promptweave.common.tracing import stop_tracing, tracing
 from promptweave.facade.app import create_app
 from promptweave.facade.errors import KeyFileError, RoutesFileError
-from promptweave.facade.openai.responses.database import StoreError
+from promptweave.facade.openai.responses.storage.database import StoreError
 from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.address import can_be_called
 from promptweave.rpc.credentials import check_files

@@ -17,7 +17,7 @@ from promptweave.facade.anthropic.body import (
 )
 from promptweave.facade.bodies.body import Body, Kind, read_body
 from promptweave.facade.errors import RequestError
-from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.policy import messages
 from promptweave.facade.policy.rules import Warn, apply_field_rules, known_fields, warn_of_unknown_fields
 

@@ -11,7 +11,7 @@ from promptweave.facade.anthropic.context_edits import EDITS, count_calls
 from promptweave.facade.anthropic.objects import AppliedEdit
 from promptweave.facade.anthropic.to_chat import to_chat
 from promptweave.facade.openai.chat.pipeline import compile_chat
-from promptweave.facade.openai.chat.translated import Translation
+from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.facade.policy.messages import without_version
 from promptweave.v1 import prompt_compiler_pb2
 

@@ -19,7 +19,7 @@ from promptweave.facade.anthropic.tools import add_tool
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin
-from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.policy import messages
 
 

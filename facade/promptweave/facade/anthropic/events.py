@@ -26,7 +26,7 @@ from promptweave.facade.anthropic.objects import (
 )
 from promptweave.facade.anthropic.search_blocks import block_events, search_blocks
 from promptweave.facade.anthropic.signatures import signature_of
-from promptweave.facade.openai.chat.from_grpc import refusal_text, warning_objects
+from promptweave.facade.openai.chat.response.from_grpc import refusal_text, warning_objects
 from promptweave.facade.tool_search.history import SearchRound
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from promptweave.facade.openai.chat.objects import WarningObject
+from promptweave.facade.openai.chat.response.objects import WarningObject
 
 _INDEX = Field(ge=0, description="The index of the block in the message's `content`")
 _WARNINGS = Field(description="Warnings, if there are any. promptweave's addition")

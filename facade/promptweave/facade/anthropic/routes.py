@@ -19,8 +19,8 @@ from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import request_id
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
-from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.chat.pipeline import PreparedChat, compile_chat, prepare_chat, warning_headers
+from promptweave.facade.openai.chat.response.from_grpc import warning_objects
 
 router = ApiRouter("/v1/messages", ANTHROPIC_ERRORS)
 

@@ -14,8 +14,8 @@ from promptweave.facade.anthropic.conversation import BlockConversation
 from promptweave.facade.anthropic.tools import tool_choice_to_chat, tools_to_chat
 from promptweave.facade.bodies.body import Body, read_body
 from promptweave.facade.bodies.source_map import Origin
-from promptweave.facade.openai.chat.body import ChatBody
-from promptweave.facade.openai.chat.translated import Notes, Translation
+from promptweave.facade.openai.chat.request.body import ChatBody
+from promptweave.facade.openai.chat.request.translated import Notes, Translation
 from promptweave.facade.policy import messages
 from promptweave.facade.policy.rules import apply_field_rules, first_steps, known_fields, warn_of_unknown_fields
 from promptweave.v1 import inference_pb2

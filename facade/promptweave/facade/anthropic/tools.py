@@ -9,7 +9,7 @@ from promptweave.facade.anthropic.block_parts import warn_of_unknown_part_fields
 from promptweave.facade.anthropic.body import ToolBody, ToolChoiceBody
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.errors import RequestError, UnsupportedError
-from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.policy import messages
 
 _UNKNOWN = "this type is unknown; provide a tool with an input_schema instead"

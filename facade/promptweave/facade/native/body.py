@@ -4,7 +4,7 @@ from typing import Any
 
 from promptweave.facade.bodies.body import Body, example
 from promptweave.facade.bodies.text_or_tokens import Token
-from promptweave.facade.openai.chat.body import CHAT_EXAMPLE, ChatBody
+from promptweave.facade.openai.chat.request.body import CHAT_EXAMPLE, ChatBody
 
 
 class TokenizeBody(Body):

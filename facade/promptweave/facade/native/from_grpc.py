@@ -17,8 +17,8 @@ from promptweave.facade.native.objects import (
     TextSegment,
     TokenPiece,
 )
-from promptweave.facade.openai.chat.from_grpc import warning_objects
-from promptweave.facade.openai.chat.objects import CalledCustomTool, CalledFunction
+from promptweave.facade.openai.chat.response.from_grpc import warning_objects
+from promptweave.facade.openai.chat.response.objects import CalledCustomTool, CalledFunction
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 _PICTURE = "\ufffc"

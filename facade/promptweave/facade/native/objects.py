@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from promptweave.facade.openai.chat.objects import CalledCustomTool, CalledFunction, WarningObject
+from promptweave.facade.openai.chat.response.objects import CalledCustomTool, CalledFunction, WarningObject
 
 
 class TokenPiece(TypedDict):

@@ -26,10 +26,10 @@ from promptweave.facade.native.objects import (
     TemplateDescription,
     TokenList,
 )
-from promptweave.facade.openai.chat.legacy_functions import with_tools
 from promptweave.facade.openai.chat.pipeline import warning_headers
-from promptweave.facade.openai.chat.to_grpc import to_compile_request
-from promptweave.facade.openai.chat.translated import located_warnings
+from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.translated import located_warnings
 from promptweave.facade.tool_search.searchable import SearchableRequest
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 

@@ -19,7 +19,7 @@ from promptweave.compiler.styles.registry import STYLES
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.errors import PromptweaveError
 from promptweave.facade.bodies.error_paths import error_paths
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 from promptweave.output.wire import syntax_to_wire
 
 _TEMPLATE_KEYS = {"template": "source", "bos_token": "bos_token", "eos_token": "eos_token"}

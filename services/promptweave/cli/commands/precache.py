@@ -17,7 +17,7 @@ from promptweave.compiler.json_text import loads
 from promptweave.errors import PromptweaveError
 from promptweave.facade.backend.clients import ServiceClients
 from promptweave.facade.bodies.error_paths import error_paths
-from promptweave.facade.openai.chat.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
 from promptweave.rpc.security import Security, SecurityError
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 

@@ -11,10 +11,10 @@ from promptweave.inference.client.counts import Counts
 from promptweave.inference.engine.engine import ReadyEngine, Source
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
 from promptweave.inference.generation.events import Event, Logprobs
-from promptweave.inference.generation.image_prompt import pictures_refused
 from promptweave.inference.generation.message import check, write_message
 from promptweave.inference.generation.output_reader import joined
-from promptweave.inference.generation.request import Request
+from promptweave.inference.prompt.image_prompt import pictures_refused
+from promptweave.inference.prompt.request import Request
 from promptweave.inference.scheduling.event_queue import EventQueue
 from promptweave.inference.scheduling.slot_queue import Caller
 

@@ -12,13 +12,13 @@ from promptweave.inference.engine.llguidance import LlguidanceGuard
 from promptweave.inference.engine.model_info import ModelInfo
 from promptweave.inference.engine.rounds import Rounds
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, RequestError
+from promptweave.inference.fast_forward.fast_forward import complete_in_rounds, fast_forward_state
 from promptweave.inference.generation.events import Event
-from promptweave.inference.generation.fast_forward import complete_in_rounds, fast_forward_state
-from promptweave.inference.generation.grammar_guard import GrammarGuard, gbnf_guard
 from promptweave.inference.generation.output_reader import MessageReader
-from promptweave.inference.generation.prompt import EnginePrompt, engine_prompt, inner_tokens
 from promptweave.inference.generation.reasoning_budget import complete_within_budget
-from promptweave.inference.generation.request import CompiledPrompt, Request
+from promptweave.inference.grammar.grammar_guard import GrammarGuard, gbnf_guard
+from promptweave.inference.prompt.prompt import EnginePrompt, engine_prompt, inner_tokens
+from promptweave.inference.prompt.request import CompiledPrompt, Request
 from promptweave.inference.scheduling.slot_queue import Caller
 
 _MAX_COUNT = 2**31 - 1

@@ -6,10 +6,10 @@ from dataclasses import replace
 from promptweave.inference.client.llama_client import Chunk
 from promptweave.inference.generation.eos_filter import EosFilter
 from promptweave.inference.generation.events import Event, Finish, Logprobs, Position, Tokens
-from promptweave.inference.generation.grammar_guard import GrammarGuard
-from promptweave.inference.generation.request import Request
 from promptweave.inference.generation.stop_strings import StopFilter
 from promptweave.inference.generation.token_regions import TokenRegions
+from promptweave.inference.grammar.grammar_guard import GrammarGuard
+from promptweave.inference.prompt.request import Request
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SchemaViolation
 from promptweave.output.message import FinishReason
 from promptweave.output.parse.parser import OutputParser

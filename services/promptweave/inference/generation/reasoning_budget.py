@@ -14,8 +14,8 @@ from typing import Any
 from promptweave.inference.client.counts import NOTHING
 from promptweave.inference.client.llama_client import Batches, Chunk, EngineClient
 from promptweave.inference.engine.model_info import ModelInfo
-from promptweave.inference.generation.prompt import engine_prompt
-from promptweave.inference.generation.request import CompiledPrompt, PlainText, ReasoningBudget, TemplateText
+from promptweave.inference.prompt.prompt import engine_prompt
+from promptweave.inference.prompt.request import CompiledPrompt, PlainText, ReasoningBudget, TemplateText
 from promptweave.output.parse.parser import OutputParser
 
 

@@ -4,7 +4,7 @@ from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from promptweave.inference.errors import RequestError, UnsupportedError
-from promptweave.inference.generation.request import (
+from promptweave.inference.prompt.request import (
     CompiledPrompt,
     Ids,
     Picture,
@@ -14,7 +14,7 @@ from promptweave.inference.generation.request import (
     Request,
     TemplateText,
 )
-from promptweave.inference.generation.sampling import RANGES, LogitBias, Sampling
+from promptweave.inference.prompt.sampling import RANGES, LogitBias, Sampling
 from promptweave.inference.sessions.sessions import SessionRef
 from promptweave.output.wire import SyntaxUnreadableError, syntax_from_wire
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2

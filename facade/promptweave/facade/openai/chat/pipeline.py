@@ -12,10 +12,10 @@ from promptweave.facade.backend.models import ResolvedModel
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import SourceMap
 from promptweave.facade.http.request import options_of, owner
-from promptweave.facade.openai.chat.pictures import check_pictures
+from promptweave.facade.openai.chat.request.pictures import check_pictures
+from promptweave.facade.openai.chat.request.to_grpc import REPEATED_CALLS, to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.request.translated import Translation, located_warnings
 from promptweave.facade.openai.chat.telemetry import chat
-from promptweave.facade.openai.chat.to_grpc import REPEATED_CALLS, to_compile_request, to_generate_request
-from promptweave.facade.openai.chat.translated import Translation, located_warnings
 from promptweave.facade.tool_search.rounds import Answers, answer_in_rounds
 from promptweave.facade.tool_search.searchable import SearchableRequest
 from promptweave.v1 import inference_pb2, prompt_compiler_pb2

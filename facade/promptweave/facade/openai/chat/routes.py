@@ -15,12 +15,12 @@ from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import request_id
 from promptweave.facade.http.router import WARNED, ApiRouter, streamed
-from promptweave.facade.openai.chat.body import ChatBody
-from promptweave.facade.openai.chat.chunks import Chunks
-from promptweave.facade.openai.chat.from_grpc import Completion, Head
-from promptweave.facade.openai.chat.legacy_functions import with_function_call, with_tools
-from promptweave.facade.openai.chat.objects import ChatCompletion, ChatCompletionChunk
 from promptweave.facade.openai.chat.pipeline import GenerateStream, prepare_chat, warning_headers
+from promptweave.facade.openai.chat.request.body import ChatBody
+from promptweave.facade.openai.chat.request.legacy_functions import with_function_call, with_tools
+from promptweave.facade.openai.chat.response.chunks import Chunks
+from promptweave.facade.openai.chat.response.from_grpc import Completion, Head
+from promptweave.facade.openai.chat.response.objects import ChatCompletion, ChatCompletionChunk
 from promptweave.facade.openai.fingerprint import system_fingerprint
 from promptweave.facade.tool_search.plain import without_searches
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from promptweave.common.json_object import JsonObject
-from promptweave.facade.openai.chat.body import ChatBody, Message
+from promptweave.facade.openai.chat.request.body import ChatBody, Message
 from promptweave.facade.telemetry.gen_ai_spans import Operation
 
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from promptweave.facade.bodies.body import Body, example
 from promptweave.facade.bodies.text_or_tokens import Texts
-from promptweave.facade.openai.chat.body import StreamOptions
+from promptweave.facade.openai.chat.request.body import StreamOptions
 
 
 class CompletionBody(Body):

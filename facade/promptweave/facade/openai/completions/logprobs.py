@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from promptweave.facade.openai.chat.logprobs import UNLIKELY, reported
+from promptweave.facade.openai.chat.response.logprobs import UNLIKELY, reported
 from promptweave.facade.openai.completions.objects import PlainLogprobs
 from promptweave.v1 import inference_pb2, output_pb2
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from promptweave.facade.openai.chat.objects import FINGERPRINT, WARNINGS, Usage, WarningObject
+from promptweave.facade.openai.chat.response.objects import FINGERPRINT, WARNINGS, Usage, WarningObject
 
 
 class PlainLogprobs(TypedDict):

@@ -25,9 +25,9 @@ from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
 from promptweave.facade.http.request import options_of, request_id
 from promptweave.facade.http.router import WARNED, ApiRouter, streamed
-from promptweave.facade.openai.chat.from_grpc import usage_object, warning_objects
 from promptweave.facade.openai.chat.pipeline import GenerateStream, warning_headers
-from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.chat.request.translated import Notes
+from promptweave.facade.openai.chat.response.from_grpc import usage_object, warning_objects
 from promptweave.facade.openai.completions.body import CompletionBody
 from promptweave.facade.openai.completions.logprobs import TextLogprobs
 from promptweave.facade.openai.completions.objects import PlainChoice, PlainCompletion, PlainLogprobs

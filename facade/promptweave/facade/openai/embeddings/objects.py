@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 from typing_extensions import TypedDict
 
-from promptweave.facade.openai.chat.objects import WARNINGS, WarningObject
+from promptweave.facade.openai.chat.response.objects import WARNINGS, WarningObject
 
 _LIST = Field(description="The kind of object")
 _MODEL = Field(description="The id of the model that was used")

@@ -13,9 +13,9 @@ from promptweave.facade.bodies.text_or_tokens import as_list, is_several
 from promptweave.facade.errors import RequestError
 from promptweave.facade.http.request import options_of
 from promptweave.facade.http.router import WARNED, ApiRouter
-from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.chat.pipeline import warning_headers
-from promptweave.facade.openai.chat.translated import Notes
+from promptweave.facade.openai.chat.request.translated import Notes
+from promptweave.facade.openai.chat.response.from_grpc import warning_objects
 from promptweave.facade.openai.embeddings.body import EmbeddingsBody, RerankBody
 from promptweave.facade.openai.embeddings.objects import EmbeddingList, RankedDocument, Ranking
 from promptweave.facade.policy import embeddings as policy

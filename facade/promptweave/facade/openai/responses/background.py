@@ -9,7 +9,7 @@ from fastapi import Request
 from promptweave.errors import PromptweaveError
 from promptweave.facade.http.event_stream import Pieces
 from promptweave.facade.openai.responses.run import ResponseRun
-from promptweave.facade.openai.responses.stored import Responses
+from promptweave.facade.openai.responses.storage.stored import Responses
 
 logger = logging.getLogger(__name__)
 

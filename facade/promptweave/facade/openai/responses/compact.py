@@ -8,16 +8,16 @@ from fastapi.responses import JSONResponse
 
 from promptweave.common.json_object import JsonObject
 from promptweave.facade.openai.chat.pipeline import prepare_chat, warning_headers
-from promptweave.facade.openai.chat.translated import Translation
-from promptweave.facade.openai.responses.body import ResponsesBody, ResponsesReasoning, TextOptions
-from promptweave.facade.openai.responses.compaction import REQUEST, compaction_item
-from promptweave.facade.openai.responses.events import ResponseEvents
-from promptweave.facade.openai.responses.items import new_id
-from promptweave.facade.openai.responses.objects import CompactedConversation, ResponseObject
+from promptweave.facade.openai.chat.request.translated import Translation
+from promptweave.facade.openai.responses.request.body import ResponsesBody, ResponsesReasoning, TextOptions
+from promptweave.facade.openai.responses.request.compaction import REQUEST, compaction_item
+from promptweave.facade.openai.responses.request.items import new_id
+from promptweave.facade.openai.responses.request.to_chat import to_chat
 from promptweave.facade.openai.responses.resolve import ResolvedRequest, resolve
-from promptweave.facade.openai.responses.response import new_response
-from promptweave.facade.openai.responses.stored import owner_of, responses_of
-from promptweave.facade.openai.responses.to_chat import to_chat
+from promptweave.facade.openai.responses.response.events import ResponseEvents
+from promptweave.facade.openai.responses.response.objects import CompactedConversation, ResponseObject
+from promptweave.facade.openai.responses.response.response import new_response
+from promptweave.facade.openai.responses.storage.stored import owner_of, responses_of
 
 _SUMMARY_TOKENS = 1024
 """The length of a summary, at most, if the request has no `max_output_tokens`."""

@@ -11,14 +11,14 @@ from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.errors import NotFoundError, RequestError
 from promptweave.facade.http.router import ApiRouter
-from promptweave.facade.openai.chat.translated import Notes
-from promptweave.facade.openai.responses.conversation import ItemConversation
+from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.openai.responses.conversation_body import ConversationBody, ConversationUpdate, ItemsBody
-from promptweave.facade.openai.responses.conversation_store import StoredConversation
-from promptweave.facade.openai.responses.items import kept_item, new_id, reference
-from promptweave.facade.openai.responses.objects import ConversationObject, DeletedConversation, ItemList
-from promptweave.facade.openai.responses.pages import MAX_LISTED, After, Limit, Order, page_of
-from promptweave.facade.openai.responses.stored import conversation_not_found, owner_of, responses_of
+from promptweave.facade.openai.responses.request.conversation import ItemConversation
+from promptweave.facade.openai.responses.request.items import kept_item, new_id, reference
+from promptweave.facade.openai.responses.response.objects import ConversationObject, DeletedConversation, ItemList
+from promptweave.facade.openai.responses.storage.conversation_store import StoredConversation
+from promptweave.facade.openai.responses.storage.pages import MAX_LISTED, After, Limit, Order, page_of
+from promptweave.facade.openai.responses.storage.stored import conversation_not_found, owner_of, responses_of
 
 router = ApiRouter()
 

@@ -11,13 +11,13 @@ from promptweave.facade.http.event_stream import event_stream
 from promptweave.facade.http.request import request_id
 from promptweave.facade.openai.chat.pipeline import prepare_chat, warning_headers
 from promptweave.facade.openai.responses.background import background_of, pieces_of
-from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.events import OutputOptions, ResponseEvents
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.request.tools import searches_for_tools
 from promptweave.facade.openai.responses.resolve import ResolvedRequest, resolve
-from promptweave.facade.openai.responses.response import new_response
+from promptweave.facade.openai.responses.response.events import OutputOptions, ResponseEvents
+from promptweave.facade.openai.responses.response.response import new_response
 from promptweave.facade.openai.responses.run import ResponseRun
-from promptweave.facade.openai.responses.stored import owner_of, responses_of
-from promptweave.facade.openai.responses.tools import searches_for_tools
+from promptweave.facade.openai.responses.storage.stored import owner_of, responses_of
 
 
 async def create(request: Request, raw: JsonObject, body: ResponsesBody) -> Response:

@@ -6,12 +6,12 @@ from typing import Any
 
 from promptweave.common.json_object import JsonObject
 from promptweave.facade.errors import NotFoundError, PreviousResponseError, RequestError
-from promptweave.facade.openai.chat.translated import Translation
-from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.items import kept_item, reference
-from promptweave.facade.openai.responses.store import StoredResponse
-from promptweave.facade.openai.responses.stored import Responses, conversation_not_found
-from promptweave.facade.openai.responses.to_chat import to_chat
+from promptweave.facade.openai.chat.request.translated import Translation
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.request.items import kept_item, reference
+from promptweave.facade.openai.responses.request.to_chat import to_chat
+from promptweave.facade.openai.responses.storage.store import StoredResponse
+from promptweave.facade.openai.responses.storage.stored import Responses, conversation_not_found
 
 
 @dataclass(frozen=True)

@@ -9,23 +9,23 @@ from pydantic import WithJsonSchema
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import ErrorResponse, RequestError, UnsupportedError
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
-from promptweave.facade.openai.chat.from_grpc import warning_objects
 from promptweave.facade.openai.chat.pipeline import compile_chat, warning_headers
+from promptweave.facade.openai.chat.response.from_grpc import warning_objects
 from promptweave.facade.openai.responses.background import background_of
-from promptweave.facade.openai.responses.body import ResponsesBody
 from promptweave.facade.openai.responses.compact import compact
 from promptweave.facade.openai.responses.create import create
-from promptweave.facade.openai.responses.event_objects import ResponseEvent
-from promptweave.facade.openai.responses.objects import (
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.resolve import resolve
+from promptweave.facade.openai.responses.response.event_objects import ResponseEvent
+from promptweave.facade.openai.responses.response.objects import (
     CompactedConversation,
     DeletedResponse,
     InputTokenCount,
     ItemList,
     ResponseObject,
 )
-from promptweave.facade.openai.responses.pages import After, Limit, Order, page_of
-from promptweave.facade.openai.responses.resolve import resolve
-from promptweave.facade.openai.responses.stored import not_found, owner_of, responses_of
+from promptweave.facade.openai.responses.storage.pages import After, Limit, Order, page_of
+from promptweave.facade.openai.responses.storage.stored import not_found, owner_of, responses_of
 
 router = ApiRouter()
 

@@ -10,12 +10,12 @@ from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces
 from promptweave.facade.openai.chat.pipeline import PreparedChat
-from promptweave.facade.openai.responses.event_objects import ResponseEvent
-from promptweave.facade.openai.responses.events import ResponseEvents
-from promptweave.facade.openai.responses.objects import ResponseObject
 from promptweave.facade.openai.responses.resolve import ResolvedRequest
-from promptweave.facade.openai.responses.store import StoredResponse
-from promptweave.facade.openai.responses.stored import Responses
+from promptweave.facade.openai.responses.response.event_objects import ResponseEvent
+from promptweave.facade.openai.responses.response.events import ResponseEvents
+from promptweave.facade.openai.responses.response.objects import ResponseObject
+from promptweave.facade.openai.responses.storage.store import StoredResponse
+from promptweave.facade.openai.responses.storage.stored import Responses
 
 _FAILURES = {400: "invalid_prompt", 429: "rate_limit_exceeded"}
 """HTTP status → the code of a failed response; for others it is `server_error`."""

@@ -1,0 +1,1 @@
+"""The services' responses as a chat completion, complete or in chunks."""

@@ -1,0 +1,1 @@
+"""A request for a response: its body, items and tools, as a chat request."""

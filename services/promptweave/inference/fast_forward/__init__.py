@@ -1,0 +1,1 @@
+"""Fast-forwarding: text that the grammar forces is appended instead of sampled."""

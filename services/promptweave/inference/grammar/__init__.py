@@ -1,0 +1,1 @@
+"""Grammars of the output: cached, and followed along the text that the engine generates."""

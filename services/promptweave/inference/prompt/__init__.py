@@ -1,0 +1,1 @@
+"""The prompt and the parameters of a generation, as the engine receives them."""
