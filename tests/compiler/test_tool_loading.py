@@ -141,6 +141,20 @@ def test_a_later_tool_replaces_one_of_the_same_name() -> None:
     assert [(warning.code, warning.path) for warning in compiled.warnings] == [("tool_replaced", "/tools/1")]
 
 
+def test_a_message_that_brings_tools_keeps_what_else_it_has() -> None:
+    brings = Message(Role.ASSISTANT, reasoning_content="It shines.", tools=(WEATHER,), tool_calls=ASKED[1].tool_calls)
+    compiled = compiled_with(ASKED[0], brings, replace(FOUND, references=(), tools=(MOON,)), tools=(SEARCH,))
+    assert '"query": "stars"' in compiled.prompt
+    assert "It shines." in compiled.prompt
+
+
+@pytest.mark.parametrize("path", sorted((HERE / "templates").glob("*.jinja")), ids=lambda path: path.stem)
+def test_messages_that_only_bring_tools_are_a_conversation(path: Path) -> None:
+    messages = (Message(Role.DEVELOPER, tools=(WEATHER,)), Message(Role.DEVELOPER, tools=(SEARCH,)))
+    compiled = compile_prompt(ChatRequest(messages), ChatTemplate(path.read_text(), "<s>", "</s>"))
+    assert "The weather of today" in compiled.prompt
+
+
 def test_positions_are_those_of_the_request() -> None:
     bad = Tool("bad", "", {"properties": {"a": {"uniqueItems": True}}}, strict=True)
     with pytest.raises(SchemaError) as raised:

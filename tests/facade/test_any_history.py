@@ -71,6 +71,8 @@ def outcome(api: str, body: JsonObject, template: ChatTemplate, *, structure: bo
         compiled = compile_prompt(request, template)
     except CompilerError as error:
         return Outcome([*lost, f"refused by the compiler at {error.path}: {error.message}"])
+    except Exception as error:
+        return Outcome([*lost, f"the compiler failed: {error!r}"])
     lost += lost_by_the_compiler(translated.compile_request, request, compiled)
     if structure:
         lost += other_structure(api, body, template, compiled)

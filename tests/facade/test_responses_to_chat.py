@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.source_map import Origin, SourceMap
-from promptweave.facade.openai.chat.request.to_grpc import to_compile_request, to_generate_request
-from promptweave.facade.openai.chat.request.translated import Translation
-from promptweave.facade.openai.responses.request.body import ResponsesBody
-from promptweave.facade.openai.responses.request.items import encrypted, kept_item
-from promptweave.facade.openai.responses.request.to_chat import to_chat
+from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.translated import Translation
+from promptweave.facade.openai.responses.body import ResponsesBody
+from promptweave.facade.openai.responses.items import encrypted, kept_item
+from promptweave.facade.openai.responses.to_chat import to_chat
 
 
 def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Translation:
@@ -219,8 +219,8 @@ def test_a_search_of_the_client_is_a_function_and_its_output_brings_tools() -> N
     assert (called.id, called.function.name, called.function.arguments) == ("1", "tool_search", '{"city": "Oslo"}')
     result = request.messages[2]
     assert result.tool_call_id == "1"
-    description, *references = result.content
-    assert "A calculator" in description.text
+    described, *references = result.content
+    assert described.text == f"mcp__calc: {CALC['description']}\n"
     assert [(part.tool_reference.namespace, part.tool_reference.name) for part in references] == [
         ("mcp__calc", "add"),
         ("mcp__calc", "sub"),
@@ -230,6 +230,13 @@ def test_a_search_of_the_client_is_a_function_and_its_output_brings_tools() -> N
     assert places.original("/messages/2/tools/2/function/parameters") == "/input/2/tools/1/parameters"
     (request, _) = to_compile_request(asked(input=[*items[:2], {**items[2], "tools": []}], tools=[SEARCH]))
     assert request.messages[2].content[0].text == "No tool was found."
+
+
+def test_parts_of_reasoning_that_are_not_text_are_left_out_with_a_warning() -> None:
+    parts = [{"type": "reasoning_text", "text": "a"}, {"type": "mystery"}, {"type": "reasoning_text", "text": "b"}]
+    found = asked(input=[{"type": "reasoning", "content": parts}, said("x", "user")])
+    assert found.body.messages[0].reasoning_content == "a\n\nb"
+    assert [(warning.code, warning.path) for warning in found.warnings] == [("part_left_out", "/input/0/content/1")]
 
 
 def test_additional_tools_are_tools_of_a_message() -> None:

@@ -16,6 +16,7 @@ from promptweave.compiler.request import (
     MAX_KNOWN_TOOLS,
     ChatRequest,
     Message,
+    Role,
     SchemaStyle,
     Tool,
     ToolCall,
@@ -147,7 +148,8 @@ class _Offers:
             )
             if texts:
                 message = replace(message, content=paragraphs([message.content, "\n".join([_HEADING, *texts.values()])]))
-            if message.content or not given.tools:
+            is_last_chance = place == len(request.messages) - 1 and not messages
+            if not _only_brings_tools(given, message) or is_last_chance:
                 messages.append(message)
                 places.append(f"/messages/{place}")
         choice = self._choice(request.tool_choice, {tool.name for tool in tools}, aliases)
@@ -190,6 +192,12 @@ class _Offers:
 def _name_of(call: ToolCall, aliases: Mapping[ToolKey, str]) -> str:
     key = find_tool(aliases, call.name, call.namespace) or (call.namespace, call.name)
     return aliases.get(key) or aliases_of([key])[key]
+
+
+def _only_brings_tools(given: Message, message: Message) -> bool:
+    """Return whether nothing of a message is left that the prompt could show, since its tools are shown elsewhere."""
+    says = message.content or message.pictures or message.tool_calls or message.reasoning_content
+    return bool(given.tools) and not says and message.role is not Role.TOOL
 
 
 def _name_pointer(tool: Tool, pointer: str) -> str:
