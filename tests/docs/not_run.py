@@ -21,6 +21,13 @@ RUN_BY: dict[str, list[str]] = {
     "tests/cli/test_demo_model.py::test_writes_a_model_and_says_how_to_serve_it": [
         "promptweave demo-model demo.gguf && promptweave serve --model demo.gguf",
     ],
+    "tests/cli/test_launch.py": [  # with a program that stands for the agent
+        "promptweave launch --list...",
+        "promptweave launch claude",
+        'promptweave launch codex exec "Fix the failing test"',
+        "promptweave launch --print opencode...",
+    ],
+    "tests/agents/test_clients.py": ["pytest -m slow tests/agents"],
     "tests/cli/test_huggingface.py::test_downloads_once": [  # from a hub of its own
         "promptweave serve --hf-repo Qwen/Qwen2.5-1.5B-Instruct-GGUF",
     ],
