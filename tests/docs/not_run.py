@@ -85,6 +85,8 @@ RUN_BY: dict[str, list[str]] = {
 NOT_RUN: dict[str, list[str]] = {
     "it only installs packages, from the network": [
         "pip install openai",
+        "npm install -g...",
+        "pip install aider-chat",
         "pip install -e '.[browser]'",
         "pip install -e '.[clients]'",
         "pip install 'promptweave[otel]'",
