@@ -1,8 +1,8 @@
 """Base class of all errors that promptweave reports to its callers.
 
     PromptweaveError                    code, reason, message, path, metadata, retry_after_s
-    ├── compiler/errors.py: CompilerError   RequestError, UnsupportedError, TemplateUnknown, TemplateError, SchemaError
-    └── inference/errors.py: InferenceError EngineUnavailable, EngineFailed, ContextOverflow, Overloaded, ...
+    ├── compiler/errors.py: CompilerError   RequestError, UnsupportedError, TemplateError, SchemaError, ...
+    └── inference/errors.py: InferenceError EngineUnavailableError, ContextOverflowError, OverloadedError, ...
 
 These classes are independent of gRPC and HTTP: `rpc/status.py` holds the only mapping to gRPC status, `facade/errors.py` the
 only one to HTTP. Any other exception is an internal fault; callers see a fixed text instead of it.

@@ -21,9 +21,9 @@ from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import to_param
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.pictures import check_pictures
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.facade.openai.responses.request.body import ResponsesBody
 from promptweave.facade.openai.responses.request.items import kept_item
@@ -64,7 +64,7 @@ def refusal(asked: Translation, *, images: bool = True) -> PromptweaveError | No
 
 
 def chat(body: JsonObject) -> Translation:
-    return with_tools(read_chat_body(body))
+    return translate_chat(read_chat_body(body))
 
 
 def responses(body: JsonObject) -> Translation:

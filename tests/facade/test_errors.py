@@ -7,8 +7,8 @@ import pytest
 from promptweave.errors import Code, PromptweaveError
 from promptweave.facade.errors import to_http, to_param
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai, to_generate_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.rpc.status import RemoteError
 
 TABLE = {
@@ -127,5 +127,5 @@ def test_places_in_compile_requests_are_places_in_openais(path: str, body: dict[
     ],
 )
 def test_places_in_generate_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:
-    _, places = to_generate_request(with_tools(read_chat_body({"messages": [], **body})))
+    _, places = to_generate_request(translate_chat(read_chat_body({"messages": [], **body})))
     assert places.original(path) == place

@@ -8,8 +8,8 @@ from promptweave.facade.anthropic.body import MessagesBody
 from promptweave.facade.anthropic.to_chat import to_chat
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import to_generate_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.responses.request.body import ResponsesBody
 from promptweave.facade.openai.responses.request.to_chat import to_chat as from_responses
 
@@ -17,7 +17,7 @@ USER = [{"role": "user", "content": "hi"}]
 
 
 def chat(**fields: Any) -> Any:
-    return with_tools(read_chat_body({"messages": USER, **fields}))
+    return translate_chat(read_chat_body({"messages": USER, **fields}))
 
 
 def messages(**fields: Any) -> Any:

@@ -10,8 +10,8 @@ import pytest
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.v1 import chat_pb2, prompt_compiler_pb2
 from tests.support.serving import Serving
 
@@ -23,7 +23,7 @@ LARK = "start: /x[0-9]/"
 
 
 def compiled(**fields: Any) -> prompt_compiler_pb2.CompileRequest:
-    return to_compile_request(with_tools(read_chat_body({"messages": ASKED, **fields})))[0]
+    return to_compile_request(translate_chat(read_chat_body({"messages": ASKED, **fields})))[0]
 
 
 def grammar(syntax: str, definition: str) -> chat_pb2.ResponseFormat:
@@ -112,7 +112,7 @@ def test_conflicts_and_wrong_types_name_the_field(fields: dict[str, Any], path: 
 
 def test_what_is_left_out_of_structured_outputs_is_said() -> None:
     fields = {"structured_outputs": {"json": SCHEMA, "whitespace_pattern": " "}, "guided_decoding_backend": "auto"}
-    warnings = with_tools(read_chat_body({"messages": ASKED, **fields})).warnings
+    warnings = translate_chat(read_chat_body({"messages": ASKED, **fields})).warnings
     assert [(each.code, each.path) for each in warnings] == [("not_applied", "/structured_outputs/whitespace_pattern")]
 
 

@@ -7,7 +7,7 @@ import openai
 import pytest
 
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from tests.support.serving import Serving
 
 FUNCTION = {"name": "pick", "parameters": {"type": "object", "properties": {"a": {"enum": ["x"]}}, "required": ["a"]}}
@@ -56,7 +56,7 @@ def test_the_result_of_a_function(served: Serving) -> None:
 
 
 def test_a_call_and_its_result_are_those_of_a_tool() -> None:
-    body = with_tools(read_chat_body({**BODY, "messages": HISTORY})).body
+    body = translate_chat(read_chat_body({**BODY, "messages": HISTORY})).body
     call, result = body.messages[1:]
     assert (result.role, result.tool_call_id) == ("tool", call.tool_calls[0].id)
     assert body.parallel_tool_calls is False
@@ -91,7 +91,7 @@ def test_a_result_without_a_call(served: Serving) -> None:
 
 def test_tool_calls_beside_a_function_call() -> None:
     both = {**HISTORY[1], "tool_calls": [{"id": "a", "function": {"name": "pick"}}]}
-    asked = with_tools(read_chat_body({**BODY, "messages": [both, HISTORY[2]]}))
+    asked = translate_chat(read_chat_body({**BODY, "messages": [both, HISTORY[2]]}))
     calls = asked.body.messages[0].tool_calls
     assert [call.id for call in calls] == ["a", "call_0"]
     assert asked.body.messages[1].tool_call_id == "call_0"

@@ -8,8 +8,8 @@ import pytest
 
 from promptweave.errors import PromptweaveError
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.v1 import prompt_compiler_pb2
 from tests.support.serving import Serving
@@ -24,7 +24,7 @@ SEARCH = {"type": "web_search", "filters": {}}
 
 
 def translated(**fields: Any) -> tuple[Translation, prompt_compiler_pb2.CompileRequest]:
-    asked = with_tools(read_chat_body({"messages": [USER], **fields}))
+    asked = translate_chat(read_chat_body({"messages": [USER], **fields}))
     return asked, to_compile_request(asked)[0]
 
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import compile_request_from_openai
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.v1 import chat_pb2
 from tests.support.serving import Serving
 
@@ -85,7 +85,7 @@ LEFT_OUT = {
 def test_content_of_other_types_is_left_out_with_a_warning(kind: str) -> None:
     part, text, code = LEFT_OUT[kind]
     content = [{"type": "text", "text": "see"}, part]
-    request = with_tools(read_chat_body({"messages": [USER, {"role": "user", "content": content}]}))
+    request = translate_chat(read_chat_body({"messages": [USER, {"role": "user", "content": content}]}))
     assert [(warning.code, warning.path) for warning in request.warnings] == [(code, "/messages/1/content/1")]
     (_, made) = compiled(messages=[USER, {"role": "user", "content": content}]).messages
     assert [part.text for part in made.content] == ["see", text]

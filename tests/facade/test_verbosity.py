@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.v1 import chat_pb2
 
 USER = {"role": "user", "content": "hi"}
 
 
 def texts(messages: list[Any], verbosity: str | None) -> list[tuple[chat_pb2.Role.ValueType, str]]:
-    request, _ = to_compile_request(with_tools(read_chat_body({"messages": messages, "verbosity": verbosity})))
+    request, _ = to_compile_request(translate_chat(read_chat_body({"messages": messages, "verbosity": verbosity})))
     return [(message.role, "".join(part.text for part in message.content)) for message in request.messages]
 
 
@@ -35,14 +35,14 @@ def test_no_sentence(verbosity: str | None) -> None:
 
 
 def test_another_value_is_a_warning() -> None:
-    asked = with_tools(read_chat_body({"messages": [USER], "verbosity": "chatty"}))
+    asked = translate_chat(read_chat_body({"messages": [USER], "verbosity": "chatty"}))
     assert [(warning.code, warning.path) for warning in asked.warnings] == [("not_applied", "/verbosity")]
     assert len(to_compile_request(asked)[0].messages) == 1
 
 
 def test_positions_stay_those_of_the_request() -> None:
     body = {"messages": [USER, {"role": "assistant", "refusal": "no"}], "verbosity": "low"}
-    _, places = to_compile_request(with_tools(read_chat_body(body)))
+    _, places = to_compile_request(translate_chat(read_chat_body(body)))
     assert places.original("/messages/0/content/0") == "/verbosity"
     assert places.original("/messages/1/content/0") == "/messages/0/content/0"
     assert places.original("/messages/2/content/0") == "/messages/1/refusal"

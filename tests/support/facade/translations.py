@@ -8,8 +8,8 @@ from promptweave.facade.anthropic.body import CountBody, MessagesBody
 from promptweave.facade.anthropic.to_chat import to_chat as from_messages
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.openai.chat.request.body import read_chat_body
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.facade.openai.responses.request.body import ResponsesBody
 from promptweave.facade.openai.responses.request.to_chat import to_chat as from_responses
@@ -32,7 +32,7 @@ class Translated:
 
 
 def _chat(body: Mapping[str, Any]) -> Translation:
-    return with_tools(read_chat_body(dict(body)))
+    return translate_chat(read_chat_body(dict(body)))
 
 
 def _responses(body: Mapping[str, Any]) -> Translation:

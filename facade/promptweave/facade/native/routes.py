@@ -27,8 +27,8 @@ from promptweave.facade.native.objects import (
     TokenList,
 )
 from promptweave.facade.openai.chat.pipeline import warning_headers
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import located_warnings
 from promptweave.facade.tool_search.searchable import SearchableRequest
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
@@ -76,7 +76,7 @@ async def get_properties(
 )
 async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONResponse:
     """Return the complete compiled prompt, with the field names of `promptweave compile`."""
-    asked = with_tools(body)
+    asked = translate_chat(body)
     compile_request, places = to_compile_request(asked)
     compile_request.explain = body.explain
     search = SearchableRequest(compile_request)

@@ -17,7 +17,8 @@ from promptweave.facade.http.request import request_id
 from promptweave.facade.http.router import WARNED, ApiRouter, streamed
 from promptweave.facade.openai.chat.pipeline import GenerateStream, prepare_chat, warning_headers
 from promptweave.facade.openai.chat.request.body import ChatBody
-from promptweave.facade.openai.chat.request.legacy_functions import with_function_call, with_tools
+from promptweave.facade.openai.chat.request.legacy_functions import with_function_call
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.response.chunks import Chunks
 from promptweave.facade.openai.chat.response.from_grpc import Completion, Head
 from promptweave.facade.openai.chat.response.objects import ChatCompletion, ChatCompletionChunk
@@ -36,7 +37,7 @@ router = ApiRouter()
 async def create_chat_completion(request: Request, body: ChatBody) -> Response:
     """Create a chat completion, complete or as a stream."""
     is_legacy = bool(body.functions)
-    asked = with_tools(body)
+    asked = translate_chat(body)
     turn, body = await prepare_chat(request, asked), asked.body
     warnings = turn.warnings
     tier = "default" if body.service_tier else None

@@ -9,33 +9,12 @@ from typing import Any, TypeVar, cast
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.request.body import ChatBody, Message, Named, Tool, ToolCall, ToolChoiceObject
-from promptweave.facade.openai.chat.request.foreign_fields import FOREIGN_FIELDS
-from promptweave.facade.openai.chat.request.other_calls import with_own_calls
-from promptweave.facade.openai.chat.request.other_tools import with_own_tools
-from promptweave.facade.openai.chat.request.translated import Notes, Translation
 from promptweave.facade.openai.chat.response.objects import ChatCompletion, ChatCompletionChunk
-from promptweave.facade.openai.sampling import SAMPLING_FIELDS
-from promptweave.facade.policy.chat import FIELDS, HOUSEKEEPING
-from promptweave.facade.policy.rules import first_steps, warn_of_unknown_fields
 
 Part = TypeVar("Part", ChatCompletion, ChatCompletionChunk)
 
-_FIELDS = SAMPLING_FIELDS | FOREIGN_FIELDS | first_steps(FIELDS) | HOUSEKEEPING
-"""The fields of a chat completion that its body does not declare."""
 
-
-def with_tools(body: ChatBody) -> Translation:
-    """Return the request with tools alone, and warnings about its fields. Raises RequestError and UnsupportedError."""
-    notes = Notes()
-    body = with_own_tools(body, notes.places, notes.warn)
-    messages = _messages(with_own_calls(body.messages, notes.places, notes.warn), notes.places)
-    asked = notes.translation(body.model_copy(update={"messages": messages, **_tools(body, notes.places)}))
-    known = _FIELDS | type(body).model_fields.keys()
-    warn_of_unknown_fields(asked.body.model_extra or {}, known, notes.warn_at_origin)
-    return asked
-
-
-def _tools(body: ChatBody, places: SourceMap) -> dict[str, Any]:
+def functions_as_tools(body: ChatBody, places: SourceMap) -> dict[str, Any]:
     """Return the fields of the request that `functions` change. Raises RequestError."""
     if not body.functions:
         if body.function_call not in (None, "none", "auto"):
@@ -56,7 +35,7 @@ def _tools(body: ChatBody, places: SourceMap) -> dict[str, Any]:
     }
 
 
-def _messages(messages: Sequence[Message], places: SourceMap) -> list[Message]:
+def calls_of_functions(messages: Sequence[Message], places: SourceMap) -> list[Message]:
     """Return the messages, with `function_call` among the calls, and the ids that results need.
 
     A result belongs to the last call of its function. One without a call has no id: the compiler adds one.

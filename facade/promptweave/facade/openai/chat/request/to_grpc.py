@@ -12,9 +12,9 @@ from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.request.body import ChatBody, read_chat_body
 from promptweave.facade.openai.chat.request.format_to_grpc import format_to_grpc
-from promptweave.facade.openai.chat.request.legacy_functions import with_tools
 from promptweave.facade.openai.chat.request.messages_to_grpc import messages_to_grpc
 from promptweave.facade.openai.chat.request.tools_to_grpc import tool_choice_to_grpc, tools_to_grpc
+from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import Translation
 from promptweave.facade.openai.chat.request.verbosity import add_verbosity
 from promptweave.facade.openai.sampling import sampling_of
@@ -40,7 +40,7 @@ def compile_request_from_openai(body: dict[str, Any]) -> tuple[prompt_compiler_p
 
     Raises RequestError and UnsupportedError; paths are pointers into `body`.
     """
-    return to_compile_request(with_tools(read_chat_body(body)))
+    return to_compile_request(translate_chat(read_chat_body(body)))
 
 
 def to_compile_request(asked: Translation) -> tuple[prompt_compiler_pb2.CompileRequest, SourceMap]:

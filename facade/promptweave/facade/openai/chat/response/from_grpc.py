@@ -54,7 +54,7 @@ def usage_object(usage: inference_pb2.Usage) -> Usage:
 
 
 def timings_object(finish: inference_pb2.Finish) -> Timings:
-    """Return a message's timings, in milliseconds; the names are llama.cpp's."""
+    """Return a message's token counts (`*_n`) and times in milliseconds (`*_ms`), under llama.cpp's names."""
     return {
         "cache_n": finish.usage.cached_tokens,
         "prompt_n": finish.usage.prompt_tokens - finish.usage.cached_tokens,
@@ -65,8 +65,8 @@ def timings_object(finish: inference_pb2.Finish) -> Timings:
 
 
 def total_usage(usages: Sequence[inference_pb2.Usage]) -> inference_pb2.Usage:
-    """Add up the usage of all choices: their prompt is the same, and counts once. Its cached tokens are those of the
-    first choice that was generated."""
+    """Add up the usage of all choices. They share one prompt, which counts once, with the smallest number of cached tokens:
+    the first choice evaluates the prompt, and the others find it in the cache."""
     total = inference_pb2.Usage()
     if usages:
         total.CopyFrom(min(usages, key=lambda usage: usage.cached_tokens))
