@@ -177,7 +177,7 @@ def test_a_bad_request_is_a_400_that_names_the_place(
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b'{"messages": NaN}', b"[" * 100_000, b"\xff", b'{"messages": [{"role": "user", "content": "\\ud800"}]}'],
+    [b"", b"{", b'{"messages": NaN}', b"[" * 100_000, b"\xff", b'{"messages": [], "stop": "\\ud800"}'],
     ids=["empty", "cut", "nan", "too-deep", "not-utf-8", "lone-surrogate"],
 )
 def test_a_body_that_is_no_json(http: httpx.Client, data: bytes) -> None:

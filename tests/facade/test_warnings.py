@@ -78,3 +78,27 @@ def test_without_any_there_is_no_header(served: Serving) -> None:
     answer = httpx.post(f"{served.url}/chat/completions", json={"messages": ASKED, "max_tokens": 2}, timeout=120)
     assert "x-promptweave-warnings" not in answer.headers
     assert "warnings" not in answer.json()
+
+
+HALF = "cut \ud83d here"
+"""A text that was cut between the halves of an emoji, as agents do; it is in all their requests from then on."""
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "position"),
+    [
+        ("/v1/chat/completions", {"messages": [{"role": "user", "content": HALF}], **BRIEF}, "/messages/0/content"),
+        ("/v1/responses", {"input": [{"role": "user", "content": HALF}], "max_output_tokens": 16}, "/input/0/content"),
+        ("/v1/messages", {"system": HALF, "messages": ASKED, **BRIEF}, "/system"),
+        ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": HALF}]}, "/messages/0/content"),
+        ("/apply-template", {"messages": [{"role": "user", "content": HALF}]}, "/messages/0/content"),
+    ],
+)
+def test_half_of_a_character_in_a_history_is_a_warning(
+    served: Serving, path: str, body: dict[str, Any], position: str
+) -> None:
+    answer = httpx.post(served.url.removesuffix("/v1") + path, content=json.dumps(body).encode(), timeout=60)
+    assert answer.status_code == 200, answer.text
+    assert ("text_repaired", position) in [(one["code"], one["path"]) for one in answer.json()["warnings"]]
+    if path == "/apply-template":
+        assert "cut \ufffd here" in answer.json()["prompt"]

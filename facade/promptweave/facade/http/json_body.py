@@ -1,12 +1,24 @@
-"""Request bodies of bounded size, and JSON in them."""
+"""Request bodies of bounded size, and JSON in them.
+
+Agents cut texts between the halves of a surrogate pair, and send the half in all requests that follow. It becomes U+FFFD in
+messages; anywhere else, such as in a schema, it is an error.
+"""
 
 import json
 import math
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import Request
 
+from promptweave.common.json_pointer import pointer_token
 from promptweave.facade.errors import RequestError
+
+_CONVERSATION = ("messages", "input", "system", "instructions")
+"""Fields whose texts come from earlier requests."""
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 class TooLargeError(Exception):
@@ -26,11 +38,15 @@ async def read_bytes(request: Request, max_bytes: int) -> bytes:
 
 
 async def read_json(request: Request, max_bytes: int) -> Any:
-    """Read the request's body as JSON, whatever its content type is. Raises RequestError and TooLargeError."""
+    """Read the request's body as JSON, whatever its content type is. Raises RequestError and TooLargeError.
+
+    `repaired_texts` returns the positions of texts that were changed.
+    """
     data = await read_bytes(request, max_bytes)
     try:
         value = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
-        if b"\\u" in data:
+        if b"\\u" in data and not _is_text(value):
+            request.state.repaired_texts = _repair(value)
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         raise RequestError(
@@ -38,6 +54,46 @@ async def read_json(request: Request, max_bytes: int) -> Any:
         ) from None
     except (ValueError, RecursionError) as error:
         raise RequestError(f"request body: not valid JSON: {error or 'nested too deeply'}", path="") from None
+    return value
+
+
+def repaired_texts(request: Request) -> Sequence[str]:
+    """Return the positions of texts in the body in which half of a surrogate pair was replaced, as JSON pointers."""
+    found: Sequence[str] = getattr(request.state, "repaired_texts", ())
+    return found
+
+
+def _is_text(value: Any) -> bool:
+    """Return whether a JSON value can be written as UTF-8."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _repair(body: Any) -> Sequence[str]:
+    """Replace halves of surrogate pairs in the conversation. Returns the positions of the texts."""
+    repaired: list[str] = []
+    for name in _CONVERSATION if isinstance(body, dict) else ():
+        if name in body:
+            body[name] = _without_halves(body[name], f"/{name}", repaired)
+    return repaired
+
+
+def _without_halves(value: Any, path: str, repaired: list[str]) -> Any:
+    if isinstance(value, str):
+        if not _HALF.search(value):
+            return value
+        repaired.append(path)
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_halves(item, f"{path}/{place}", repaired) for place, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {
+            _HALF.sub("\ufffd", key): _without_halves(item, path + pointer_token(key), repaired)
+            for key, item in value.items()
+        }
     return value
 
 

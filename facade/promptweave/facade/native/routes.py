@@ -26,7 +26,7 @@ from promptweave.facade.native.objects import (
     TemplateDescription,
     TokenList,
 )
-from promptweave.facade.openai.chat.pipeline import warning_headers
+from promptweave.facade.openai.chat.pipeline import repair_warnings, warning_headers
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
 from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import located_warnings
@@ -91,7 +91,7 @@ async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONRespo
         else:
             model = await model_of(request, body.model)
             compiled = await model.services.compile(search.request, model.info)
-    warnings = [*asked.warnings, *located_warnings(compiled.warnings, original)]
+    warnings = [*repair_warnings(request), *asked.warnings, *located_warnings(compiled.warnings, original)]
     del compiled.warnings[:]
     compiled.warnings.extend(warnings)
     return JSONResponse(compiled_object(compiled), headers=warning_headers(compiled.warnings))

@@ -1,7 +1,7 @@
 """The steps of a chat request that all routes share in which the model generates a message."""
 
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -11,6 +11,7 @@ from promptweave.facade.backend.lookup import model_of
 from promptweave.facade.backend.models import ResolvedModel
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import SourceMap
+from promptweave.facade.http.json_body import repaired_texts
 from promptweave.facade.http.request import options_of, owner
 from promptweave.facade.openai.chat.request.pictures import check_pictures
 from promptweave.facade.openai.chat.request.to_grpc import REPEATED_CALLS, to_compile_request, to_generate_request
@@ -77,7 +78,7 @@ class _ChatRun:
             left_out = check_pictures(self._search.request, model.info, leave_out=leave_out)
             compiled = await model.services.compile(self._search.request, model.info)
         located = located_warnings([*left_out, *compiled.warnings], self._original)
-        warnings = [*self._asked.warnings, *self._search.warnings, *located]
+        warnings = [*repair_warnings(self._request), *self._asked.warnings, *self._search.warnings, *located]
         return CompiledChat(model, compiled.prompt, warnings)
 
     def answers(self, compiled: CompiledChat, generate_request: inference_pb2.GenerateRequest, places: SourceMap) -> Answers:
@@ -113,6 +114,13 @@ async def _with_located_errors(answers: GenerateStream, original: Callable[[str]
         with error_paths(original):
             async for answer in answers:
                 yield answer
+
+
+def repair_warnings(request: Request) -> Iterator[prompt_compiler_pb2.Warning]:
+    """Yield warnings about texts of the request's body that were changed when it was read."""
+    for path in repaired_texts(request):
+        message = "half of a surrogate pair was replaced by U+FFFD; cut texts between characters"
+        yield prompt_compiler_pb2.Warning(code="text_repaired", path=path, message=message)
 
 
 def warning_headers(warnings: Sequence[prompt_compiler_pb2.Warning]) -> dict[str, str]:
