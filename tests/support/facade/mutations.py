@@ -149,8 +149,12 @@ def _id(body: JsonObject, api: str, random: Random, words: Words) -> None:
 def _name(body: JsonObject, api: str, random: Random, words: Words) -> None:
     calls = [one for one in _objects(body[items_key(api)], "name") if "arguments" in one or "input" in one]
     names = ("", "gone", "read_file", "a.b", "calc__add", "ü", "y" * 300, "two words")
-    if calls:
-        random.choice(calls)["name"] = random.choice(names)
+    if not calls:
+        return
+    call = random.choice(calls)
+    call["name"] = random.choice(names)
+    if random.random() < 0.1:
+        del call["name"]
 
 
 def _part(kind: str, random: Random, words: Words) -> JsonObject:
@@ -261,7 +265,7 @@ MUTATIONS: Sequence[Mutation] = (
     *(_tools_gone, _tools_deferred, _tools_deferred, _tools_in_namespace, _tools_later),
 )
 
-TYPE_ERRORS: Sequence[tuple[str, Any]] = (("content", 7), ("role", 7), ("role", "critic"))
+TYPE_ERRORS: Sequence[tuple[str, Any]] = (("content", 7), ("content", {"text": "x"}), ("role", 7), ("role", "critic"))
 """Fields of messages, with values that no API takes: only these are refused."""
 
 

@@ -40,22 +40,27 @@ def read_body(kind: type[Kind], value: Any, path: str = "") -> Kind:
         return kind.model_validate(value)
     except ValidationError as error:
         # If alternatives fail, each reports a reason; the one that got furthest was meant.
-        reasons = [(_place(item["loc"], value), item["msg"]) for item in error.errors(include_url=False)]
+        reasons = [
+            (_place(item["loc"], value, is_missing=item["type"] == "missing"), item["msg"])
+            for item in error.errors(include_url=False)
+        ]
         place, message = max(reasons, key=lambda reason: reason[0].count("/"))
         place, message = path + place, message[:1].lower() + message[1:]
         raise RequestError(f"{to_param(place) or 'request body'}: {message}", path=place) from None
 
 
-def _place(steps: Sequence[int | str], body: Any) -> str:
-    """Return the JSON pointer of a validation error, without pydantic's own steps, such as the names of alternatives."""
+def _place(steps: Sequence[int | str], body: Any, *, is_missing: bool) -> str:
+    """Return the JSON pointer of a validation error, without pydantic's own steps, such as the names of alternatives.
+
+    `is_missing`: the last step is a key that does not exist.
+    """
     path, value = "", body
     for number, step in enumerate(steps):
-        last = number == len(steps) - 1
+        last = is_missing and number == len(steps) - 1
         there = (isinstance(value, Mapping) and step in value) or (
             isinstance(value, list) and isinstance(step, int) and step < len(value)
         )
-        # A step that does not exist is a missing key, if it is the last one.
-        if there or (last and isinstance(value, Mapping) and isinstance(step, str) and "[" not in step):
+        if there or (last and isinstance(value, Mapping)):
             path += pointer_token(step)
             value = value[step] if there else None
     return path

@@ -44,7 +44,7 @@ class FunctionCallItem(Item):
 
     call_id: str = ""
     """The id of the call."""
-    name: str
+    name: str = ""
     """The name of the function."""
     namespace: str = ""
     """The namespace of the function, if it has one."""
@@ -57,7 +57,7 @@ class CustomCallItem(Item):
 
     call_id: str = ""
     """The id of the call."""
-    name: str
+    name: str = ""
     """The name of the tool."""
     namespace: str = ""
     """The namespace of the tool, if it has one."""
