@@ -32,9 +32,9 @@ from tests.support.agents.proxy import ScriptedProxy
 from tests.support.agents.script import DONE, Script
 from tests.support.serving import COMMAND, Serving, serving
 
-CONTEXT = 65_536
-"""In tokens: what Qwen Code sends takes most of 32,768."""
-CLIENT_S = 240.0
+CONTEXT = 131_072
+"""In tokens. The prompts have up to 40,000 with this small vocabulary, and agents compact a conversation early."""
+CLIENT_S = 600.0
 PORT = 8080
 PROGRAMS = Path(__file__).parent / "programs"
 
@@ -48,9 +48,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A server with a model that has random weights, and a vocabulary in which the clients' prompts are not too long."""
+    """A server whose model has random weights, and is small and has many words: the clients' prompts are long."""
     folder = tmp_path_factory.mktemp("agents")
-    with mock.patch.object(random_model, "CONTEXT", CONTEXT):
+    with mock.patch.multiple(random_model, CONTEXT=CONTEXT, LAYERS=1):
         random_model.write_demo_model(folder / "random.gguf", vocab=shipped_model())
     options = ("--ctx-size", str(CONTEXT), "--parallel", "2", "--session-dir", str(folder / "sessions"))
     with serving("--model", str(folder / "random.gguf"), *options) as running:

@@ -129,6 +129,11 @@ def model_of(served: Serving) -> str:
     return str(httpx.get(f"{served.url}/models").json()["data"][0]["id"])
 
 
+def variables_of_aider(stub: Stub) -> dict[str, str]:
+    lines = (line.split("=", 1) for line in stub.record["files"]["env"].splitlines())
+    return {name: json.loads(value) for name, value in lines}
+
+
 # -- what an agent gets --
 
 
@@ -164,13 +169,17 @@ def test_codex(served: Serving, stub: Stub) -> None:
 
 
 def test_claude_uses_the_server_for_all_its_models(served: Serving, stub: Stub) -> None:
-    stub.run("--url", served.url, "--api-key", "sk-test", "claude")
+    assert stub.run("--url", served.url, "--api-key", "sk-test", "claude", "hi").returncode == 0
     environment = stub.record["environment"]
     assert environment["ANTHROPIC_BASE_URL"] == root(served)
     assert environment["ANTHROPIC_AUTH_TOKEN"] == "sk-test"
     models = {value for name, value in environment.items() if name.endswith("_MODEL")}
     assert models == {model_of(served)}
-    assert "CLAUDE_CODE_USE_BEDROCK" not in environment
+    assert environment["CLAUDE_CODE_USE_BEDROCK"] == ""
+    # The variables in ~/.claude/settings.json override the environment, but not this file.
+    settings = json.loads(stub.record["files"]["settings.json"])
+    assert settings["env"].items() <= environment.items()
+    assert (settings["model"], settings["apiKeyHelper"]) == (model_of(served), "")
 
 
 def test_a_model_can_have_another_name(served: Serving, stub: Stub) -> None:
@@ -181,8 +190,8 @@ def test_a_model_can_have_another_name(served: Serving, stub: Stub) -> None:
 def test_variables_set_options(served: Serving, stub: Stub) -> None:
     done = stub.run("aider", PROMPTWEAVE_URL=root(served), PROMPTWEAVE_API_KEY="first second")
     assert done.returncode == 0, done.stderr
-    assert stub.record["environment"]["OPENAI_API_BASE"] == served.url
-    assert stub.record["environment"]["OPENAI_API_KEY"] == "first"
+    assert variables_of_aider(stub)["OPENAI_API_KEY"] == "first"
+    assert variables_of_aider(stub)["OPENAI_API_BASE"] == root(served) + "/v1"
 
 
 def test_a_server_is_reached_without_the_users_proxy(served: Serving, stub: Stub) -> None:
@@ -227,23 +236,23 @@ def test_an_agent_that_stops_itself_stops_launch(served: Serving, stub: Stub) ->
 # -- a server of its own --
 
 ASKS_THE_SERVER = """
-key = {"Authorization": "Bearer " + os.environ["OPENAI_API_KEY"]}
-urllib.request.urlopen(urllib.request.Request(os.environ["OPENAI_API_BASE"] + "/models", headers=key)).read()
+key = {"Authorization": "Bearer " + os.environ["ANTHROPIC_AUTH_TOKEN"]}
+urllib.request.urlopen(urllib.request.Request(os.environ["ANTHROPIC_BASE_URL"] + "/v1/models", headers=key)).read()
 """
 
 
 def test_a_server_is_started_and_ends_with_the_agent(demo_model: Path, stub: Stub) -> None:
     options = ("--model", demo_model, "--ctx-size", "20480", "--api-key", "sk-own", "--model-id", "mine")
-    with stub.started(*options, "aider", code=ASKS_THE_SERVER + "time.sleep(1)") as process:
+    with stub.started(*options, "claude", code=ASKS_THE_SERVER + "time.sleep(1)") as process:
         family = psutil.Process(process.pid).children(recursive=True)
         assert len(family) > 5
         assert process.wait(STOP_S) == 0
         assert gone(family)
-    base, environment = stub.record["environment"]["OPENAI_API_BASE"], stub.record["environment"]
-    assert environment["OPENAI_API_KEY"] == "sk-own"
-    assert "openai/mine" in stub.record["args"]
+    environment = stub.record["environment"]
+    assert environment["ANTHROPIC_AUTH_TOKEN"] == "sk-own"
+    assert environment["ANTHROPIC_MODEL"] == "mine"
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{base}/models")
+        httpx.get(environment["ANTHROPIC_BASE_URL"])
     assert not [path for path in stub.temporary.iterdir() if path.name.startswith("promptweave-")]
 
 
@@ -350,7 +359,7 @@ def test_without_a_server_the_printed_values_are_examples(stub: Stub) -> None:
 
 def test_agents_with_an_option_print_of_their_own_get_it(served: Serving, stub: Stub) -> None:
     assert stub.run("--url", root(served), "claude", "--print", "hi").returncode == 0
-    assert stub.record["args"] == ["--print", "hi"]
+    assert stub.record["args"][-2:] == ["--print", "hi"]
 
 
 def test_the_list(stub: Stub) -> None:

@@ -1,6 +1,7 @@
 """A proxy between a client and a server that makes any model follow a script, and keeps what was said."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -35,6 +36,7 @@ class Exchange:
     step: str = ""
     status: int = 0
     response: bytes = b""
+    seconds: float = 0.0
 
     @property
     def is_turn(self) -> bool:
@@ -87,12 +89,14 @@ class ScriptedProxy:
         exchange = Exchange(request.method, request.path_qs, _public(request), _json(content))
         number = len(self.exchanges)
         self.exchanges.append(exchange)
+        began = time.monotonic()
         try:
             return await self._forward(request, exchange, content)
         except NoSuchToolError as error:
             exchange.step = f"no step: {error}"
             return web.json_response({"error": {"message": str(error), "type": "scripted_proxy"}}, status=500)
         finally:
+            exchange.seconds = round(time.monotonic() - began, 2)
             self._write(number, exchange)
 
     async def _forward(self, request: web.Request, exchange: Exchange, content: bytes) -> web.StreamResponse:

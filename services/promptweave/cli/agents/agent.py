@@ -47,8 +47,7 @@ class ServedModel:
 class AgentSetup:
     """The configuration of one run. Nothing in it touches the user's own files."""
 
-    environment: Mapping[str, str | None] = field(default_factory=dict)
-    """Variables to set; None removes one that the user may have set."""
+    environment: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[Path, str] = field(default_factory=dict)
     """Texts by absolute path, all inside the temporary folder."""
     options: tuple[str, ...] = ()

@@ -29,21 +29,26 @@ def codex(served: ServedModel, wire: Wire, folder: Path) -> AgentSetup:
 
 
 def claude(served: ServedModel, wire: Wire, folder: Path) -> AgentSetup:
-    """Configure Claude Code with environment variables. All its model names select the served model."""
+    """Configure Claude Code with environment variables, and the same in a settings file.
+
+    All its model names select the served model. The variables in ~/.claude/settings.json would override the environment; the
+    file of `--settings` precedes both. An empty `apiKeyHelper` keeps the user's helper from sending a key to this server.
+    """
     names = ("", "DEFAULT_OPUS_", "DEFAULT_SONNET_", "DEFAULT_HAIKU_", "DEFAULT_FABLE_")
-    return AgentSetup(
-        {
-            "ANTHROPIC_BASE_URL": served.url,
-            "ANTHROPIC_AUTH_TOKEN": served.api_key,
-            "ANTHROPIC_API_KEY": "",
-            **{f"ANTHROPIC_{name}MODEL": served.model for name in names},
-            "CLAUDE_CODE_SUBAGENT_MODEL": served.model,
-            "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(served.context),
-            "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(served.max_output),
-            "CLAUDE_CODE_USE_BEDROCK": None,
-            "CLAUDE_CODE_USE_VERTEX": None,
-        }
-    )
+    environment = {
+        "ANTHROPIC_BASE_URL": served.url,
+        "ANTHROPIC_AUTH_TOKEN": served.api_key,
+        "ANTHROPIC_API_KEY": "",
+        **{f"ANTHROPIC_{name}MODEL": served.model for name in names},
+        "CLAUDE_CODE_SUBAGENT_MODEL": served.model,
+        "CLAUDE_CODE_MAX_CONTEXT_TOKENS": str(served.context),
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(served.max_output),
+        "CLAUDE_CODE_USE_BEDROCK": "",
+        "CLAUDE_CODE_USE_VERTEX": "",
+    }
+    path = folder / "settings.json"
+    settings = {"model": served.model, "apiKeyHelper": "", "env": environment}
+    return AgentSetup(environment, {path: json.dumps(settings)}, ("--settings", str(path)))
 
 
 _AI_SDK_PACKAGES = {
@@ -156,7 +161,10 @@ def pi(served: ServedModel, wire: Wire, folder: Path) -> AgentSetup:
 
 
 def aider(served: ServedModel, wire: Wire, folder: Path) -> AgentSetup:
-    """Configure aider with variables and options, and the context size with a file in LiteLLM's form."""
+    """Configure aider with files for variables and, in LiteLLM's form, for the context size.
+
+    The file of `--env-file` precedes the environment, `.env` files and .aider.conf.yml.
+    """
     name = f"openai/{served.model}"
     metadata = {
         "max_input_tokens": served.context,
@@ -167,10 +175,12 @@ def aider(served: ServedModel, wire: Wire, folder: Path) -> AgentSetup:
         "litellm_provider": "openai",
         "mode": "chat",
     }
-    path = folder / "model-metadata.json"
+    variables = {"OPENAI_API_BASE": served.v1, "OPENAI_API_KEY": served.api_key}
+    lines = [
+        f"{prefix}{variable}={json.dumps(value)}\n" for variable, value in variables.items() for prefix in ("", "AIDER_")
+    ]
+    environment, metadata_file = folder / "env", folder / "model-metadata.json"
     models = tuple(part for option in ("--model", "--weak-model", "--editor-model") for part in (option, name))
-    return AgentSetup(
-        {"OPENAI_API_BASE": served.v1, "OPENAI_API_KEY": served.api_key},
-        {path: json.dumps({name: metadata})},
-        (*models, "--model-metadata-file", str(path), "--no-show-model-warnings"),
-    )
+    options = ("--env-file", str(environment), "--model-metadata-file", str(metadata_file), "--no-show-model-warnings")
+    files = {environment: "".join(lines), metadata_file: json.dumps({name: metadata})}
+    return AgentSetup(files=files, options=(*models, *options))

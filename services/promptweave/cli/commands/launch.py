@@ -172,8 +172,7 @@ def _first_key(keys: str | None) -> str | None:
 
 def _environment(setup: AgentSetup, served: ServedModel) -> dict[str, str]:
     """Return the agent's environment: the user's, with what the setup changes, and without a proxy for the server."""
-    changed = {name: value for name, value in setup.environment.items() if value is not None}
-    environment = {name: value for name, value in os.environ.items() if name not in setup.environment} | changed
+    environment = {**os.environ, **setup.environment}
     for name in ("NO_PROXY", "no_proxy"):
         environment[name] = ",".join(filter(None, (os.environ.get(name), urlsplit(served.url).hostname)))
     return environment
@@ -197,8 +196,7 @@ def _script(agent: Agent, wire: Wire, served: ServedModel, args: tuple[str, ...]
     folder = Path(tempfile.gettempdir()) / f"promptweave-{agent.name}"
     setup = agent.configure(served, wire, folder)
     lines = [f"# {agent.title}: {served.model} at {served.url}, {served.context} tokens, API {wire.value}"]
-    for name, value in setup.environment.items():
-        lines.append(f"unset {name}" if value is None else f"export {name}={shlex.quote(value)}")
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in setup.environment.items()]
     for path, text in setup.files.items():
         quoted = shlex.quote(str(path))
         lines += [f"mkdir -p {shlex.quote(str(path.parent))}", f"cat > {quoted} <<'END'", text.rstrip("\n"), "END"]
