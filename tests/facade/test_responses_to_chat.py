@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from promptweave.facade.bodies.body import read_body
 from promptweave.facade.bodies.source_map import Origin, SourceMap
-from promptweave.facade.openai.chat.to_grpc import to_compile_request, to_generate_request
-from promptweave.facade.openai.chat.translated import Translation
-from promptweave.facade.openai.responses.body import ResponsesBody
-from promptweave.facade.openai.responses.items import encrypted, kept_item
-from promptweave.facade.openai.responses.to_chat import to_chat
+from promptweave.facade.openai.chat.request.to_grpc import to_compile_request, to_generate_request
+from promptweave.facade.openai.chat.request.translated import Translation
+from promptweave.facade.openai.responses.request.body import ResponsesBody
+from promptweave.facade.openai.responses.request.items import encrypted, kept_item
+from promptweave.facade.openai.responses.request.to_chat import to_chat
 
 
 def asked(history: list[dict[str, Any]] | None = None, **raw: Any) -> Translation:
