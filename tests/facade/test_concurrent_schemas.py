@@ -38,7 +38,7 @@ def said(text: str, kind: str) -> Any:
     if kind == "streamed":
         *events, done = [line.removeprefix("data: ") for line in text.split("\n\n") if line.startswith("data: ")]
         assert done == "[DONE]"
-        return json.loads("".join(json.loads(event)["choices"][0]["delta"].get("content", "") for event in events))
+        return json.loads("".join(json.loads(event)["choices"][0]["delta"].get("content") or "" for event in events))
     answer = json.loads(text)
     if kind == "responses":
         return json.loads(answer["output"][-1]["content"][0]["text"])
