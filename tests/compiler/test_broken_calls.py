@@ -60,6 +60,24 @@ def test_the_call_beside_it_stays_a_call() -> None:
     assert "[result of write_file]\nresult 2" in prompt
 
 
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.stem)
+@pytest.mark.parametrize("role", [Role.USER, Role.SYSTEM, Role.TOOL])
+def test_calls_of_others_than_the_assistant_become_text(role: Role, template: Path) -> None:
+    broken = (ToolCall("c1", "write_file", "{"),)
+    calls = (ToolCall("c2", "list_files", '{"path": "here"}'), ToolCall("c3", "find_file", "["))
+    messages = (
+        Message(Role.ASSISTANT, tool_calls=broken),
+        Message(role, "said", tool_calls=calls, tool_call_id="c1" if role is Role.TOOL else None),
+        Message(Role.TOOL, "found", tool_call_id="c2"),
+        Message(Role.USER, "Go on"),
+    )
+    compiled = compile_prompt(ChatRequest(messages, (TOOL,)), ChatTemplate(template.read_text(), "<s>", "</s>"))
+    for text in ("write_file", "said", "list_files", "here", "find_file", "found"):
+        assert text in compiled.prompt
+    paths = [warning.path for warning in compiled.warnings if warning.code == "call_as_text"]
+    assert paths == ["/messages/1/tool_calls/0", "/messages/1/tool_calls/1"]
+
+
 def test_images_and_references_of_its_result_stay() -> None:
     call = ToolCall("c1", "write_file", "{")
     result = Message(

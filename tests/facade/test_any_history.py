@@ -39,8 +39,9 @@ from tests.support.facade.translations import translate
 SMALL = [ChatTemplate(path.read_text(), "<s>", "</s>") for path in sorted(TEMPLATES.glob("*.jinja"))]
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 CHANGED = {
-    *("arguments_invalid", "arguments_repaired", "calls_as_text", "calls_split", "content_moved", "conversation_as_text"),
-    *("messages_merged", "result_unmatched", "system_moved", "tool_duplicate", "turn_added", "style_fallback"),
+    *("arguments_invalid", "arguments_repaired", "call_as_text", "calls_as_text", "calls_split", "content_moved"),
+    *("conversation_as_text", "messages_merged", "result_unmatched", "style_fallback", "system_moved", "tool_duplicate"),
+    "turn_added",
 }
 """Codes of warnings about what is in the prompt, in another form. Other warnings are about what is not in it."""
 
