@@ -8,6 +8,9 @@ import pytest
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import Message, Role, Tool, ToolCall
+from promptweave.compiler.styles.answer import PLAIN
+from promptweave.compiler.styles.arguments import KEY, ArgumentSyntax, Form
+from promptweave.compiler.styles.calls_as_content import CalledTool, write_answer
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.compiler.tool_calls import CHOICES, QUESTION, WIDE_QUESTION, check_samples, check_splits, read
 from tests.support.output.gbnf_parser import grammar_from_gbnf
@@ -54,6 +57,16 @@ def test_calls_that_a_template_tells_of_are_written_as_content(name: str) -> Non
     message, complete = read(compiled, f"wait{lead}{CALLS[name]}")
     assert (message.content, message.tool_calls[0].name, complete) == ("wait", "get_weather", True)
     assert json.loads(message.tool_calls[0].arguments) == {"unit": "c", "n": 3}
+
+
+def test_the_placeholder_for_a_key_may_be_in_a_value() -> None:
+    """Marks of special tokens are the same character."""
+    form = Form(f"<{KEY}>", f"</{KEY}>", raw=True)
+    syntax = profile(told("example")).calls
+    assert syntax
+    syntax = replace(syntax, arguments=ArgumentSyntax("", "", ";", {"string": form}))
+    text = write_answer(syntax, PLAIN, None, [CalledTool("f", {"a": f"<{KEY}/s>", "b": "c"})])
+    assert f"a<a><{KEY}/s></a>;b<b>c</b>" in text
 
 
 @pytest.mark.parametrize("name", TELLS)

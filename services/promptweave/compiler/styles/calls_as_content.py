@@ -44,17 +44,17 @@ def _call(syntax: CallSyntax, call: CalledTool, number: int) -> str:
 def _arguments(syntax: ArgumentSyntax, arguments: dict[str, Any]) -> str:
     if not arguments:
         return syntax.zero
-    written = [key + _value(syntax, syntax.forms, value).replace(KEY, key) for key, value in arguments.items()]
+    written = [key + _value(syntax, syntax.forms, value, key) for key, value in arguments.items()]
     return syntax.first + syntax.join.join(written)
 
 
-def _value(syntax: ArgumentSyntax, forms: Mapping[str, Form], value: Any) -> str:
-    """Return a value with the texts around it."""
+def _value(syntax: ArgumentSyntax, forms: Mapping[str, Form], value: Any, key: str) -> str:
+    """Return a value with the texts around it. The value itself may contain the placeholder for the key."""
     form = forms[TYPES[type(value)]]
     if form.inside and isinstance(value, dict):
         text = _arguments(syntax.nested or syntax, value)
     elif form.inside:
-        text = syntax.separator.join(_value(syntax, syntax.items or {}, item) for item in value)
+        text = syntax.separator.join(_value(syntax, syntax.items or {}, item, key) for item in value)
     else:
         text = value if form.raw else form.word(dumps(value))
-    return form.middle + text + form.end
+    return form.middle.replace(KEY, key) + text + form.end.replace(KEY, key)
