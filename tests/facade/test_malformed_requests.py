@@ -49,7 +49,7 @@ def test_wrong_ways(served: Serving, path: str) -> None:
 def _is_readable(path: str) -> bool:
     """Return whether the path is also that of a stored object, such as `/v1/responses/{id}`."""
     readable = {operation.path for operation in operations() if operation.method.upper() == "GET"}
-    return path in readable or f"{path.rpartition('/')[0]}/{{id}}" in readable and "{" not in path
+    return path in readable or (f"{path.rpartition('/')[0]}/{{id}}" in readable and "{" not in path)
 
 
 @pytest.mark.parametrize("path", ["/v1/nothing", "/v1/responses/nothing", "/nothing"])
