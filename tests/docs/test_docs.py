@@ -85,8 +85,9 @@ def _check_guarantees(drafts: dict[str, dict[str, Counter[str]]]) -> None:
     assert not files
     readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     assert (
-        f"{every.total()} schemas for 7 and 2020-12 {every['exact']} are exact, {every['tight']} tighter, "
-        f"{every['refused']} refused" in readme
+        f"{every.total()} schemas for drafts 7 and 2020-12. Of these, {every['exact']} are enforced exactly, "
+        f"{every['tight']} more strictly than required (some valid values cannot be generated), "
+        f"and {every['refused']} are rejected." in readme
     )
 
 

@@ -1,1 +1,1 @@
-"""Routes that are not OpenAI's: llama.cpp's own, and those of the prompt compiler."""
+"""llama.cpp's own routes, and those of the prompt compiler (`/apply-template`, `/describe-template`, `/parse`)."""

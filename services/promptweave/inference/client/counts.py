@@ -13,7 +13,7 @@ class Counts:
     prompt_ms: float
     predicted_ms: float
     forced_tokens: int = 0
-    """Completion tokens forced by the grammar and not sampled; see `generation/fast_forward.py`."""
+    """Completion tokens forced by the grammar and not sampled; see `fast_forward/fast_forward.py`."""
 
     def __add__(self, following: "Counts") -> "Counts":
         """Return the counts of a message that continues in another completion: its prompt is that of the first one."""

@@ -16,7 +16,7 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How answers with a grammar are generated; see `generation/fast_forward.py`."""
+    """How answers with a grammar are generated; see `fast_forward/fast_forward.py`."""
 
     append: bool = False
     """Forced text is appended, unless a request rules it out."""
