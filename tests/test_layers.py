@@ -1,4 +1,4 @@
-"""The layers of the design, as the imports tell: who may know whom, and who may know gRPC."""
+"""Checks the layers of the design: which package may import which, and which modules may use gRPC."""
 
 import ast
 from collections.abc import Container, Iterator
@@ -15,7 +15,7 @@ _SHARED = ("common", "errors", "gguf")
 SHARED = {f"promptweave.{name}" for name in _SHARED}
 BASE = SHARED | {"promptweave.v1", "promptweave.output"}
 MAY_IMPORT = {
-    # Package → what of ours it may import besides itself.
+    # Package → the modules of promptweave that it may import besides itself.
     "output": {"promptweave.v1", "promptweave.common.cpu_limit", "promptweave.common.json_pointer"},
     "compiler": BASE | {"promptweave.rpc"},
     "inference": BASE | {"promptweave.rpc"},
@@ -28,8 +28,8 @@ MAY_IMPORT = {
 }
 """The command line is not here: it puts everything together."""
 
-KNOWS_THE_WIRE = {"rpc", "cli", "facade"}
-"""Packages that may know gRPC and protobuf in any module; elsewhere only folders named `service` and `output/wire.py`."""
+MAY_USE_GRPC = {"rpc", "cli", "facade"}
+"""Packages that may use gRPC and protobuf in any module; elsewhere only folders named `service` and `output/wire.py`."""
 
 
 def imports(path: Path) -> Iterator[str]:
@@ -76,9 +76,9 @@ def test_packages_import_only_what_their_layer_may(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_only_some_modules_know_grpc_and_protobuf(path: Path) -> None:
+def test_only_some_modules_use_grpc_and_protobuf(path: Path) -> None:
     knows = (
-        package(path) in KNOWS_THE_WIRE or "service" in Path(name_of(path)).parts or name_of(path).endswith("output/wire.py")
+        package(path) in MAY_USE_GRPC or "service" in Path(name_of(path)).parts or name_of(path).endswith("output/wire.py")
     )
     wire = [
         module
@@ -105,7 +105,7 @@ def _box(module: str, path: Path) -> str:
     return module if mixed or path.name == "__init__.py" else module.rpartition(".")[0]
 
 
-def test_folders_do_not_import_each_other_in_circles() -> None:
+def test_folders_have_no_import_cycles() -> None:
     modules = _modules()
     arrows: dict[str, set[str]] = {}
     for module, path in modules.items():
@@ -130,7 +130,7 @@ def test_compiling_does_not_need_the_explanation() -> None:
 
 
 def imported_files(path: Path, modules: Container[str]) -> Iterator[str]:
-    """Yield the modules of ours that a file imports, under `TYPE_CHECKING` and in functions, too.
+    """Yield the modules of promptweave that a file imports, under `TYPE_CHECKING` and in functions, too.
 
     A package counts if something of its `__init__.py` is imported, and not if it only names the way to a module.
     """
@@ -144,7 +144,7 @@ def imported_files(path: Path, modules: Container[str]) -> Iterator[str]:
                     yield name if name in modules else node.module
 
 
-def test_files_do_not_import_each_other_in_circles() -> None:
+def test_files_have_no_import_cycles() -> None:
     modules = _modules()
     TopologicalSorter({module: set(imported_files(path, modules)) for module, path in modules.items()}).prepare()
 

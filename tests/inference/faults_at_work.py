@@ -12,7 +12,7 @@ import pytest
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.demo.model import write_demo_model
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, EngineRole
 from promptweave.inference.engine import watchdog
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.remote import endpoints
@@ -102,7 +102,7 @@ async def whisper_killed(place: Place) -> Observed:
     file = write_whisper_model(place.folder / "ggml-fake.bin")
     server = install_whisper_server(place.folder)
     given = options(place.model, parallel=1, ctx_size=CONTEXT, whisper_model=file, whisper_server=server)
-    engine, side = Supervisor(given), SideEngines.supervised(given)
+    engine, side = Supervisor(given), AuxiliaryEngines.supervised(given)
     whisper = side.engines[EngineRole.WHISPER]
     assert isinstance(whisper, Supervision)
     async with watched(engine), watched(whisper), calling(engine, side=side) as stub:
@@ -127,7 +127,7 @@ async def embedder_killed(place: Place) -> Observed:
     file = place.folder / "embedder.gguf"
     write_embedding_model(file)
     given = options(place.model, parallel=1, ctx_size=CONTEXT, embedding_model=file)
-    engine, side = Supervisor(given), SideEngines.supervised(given)
+    engine, side = Supervisor(given), AuxiliaryEngines.supervised(given)
     embedder = side.engines[EngineRole.EMBEDDING]
     assert isinstance(embedder, Supervisor)
     async with watched(engine), watched(embedder), calling(engine, side=side) as stub:

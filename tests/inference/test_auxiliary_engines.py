@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.demo.embedding_model import write_embedding_model
 from promptweave.inference import auxiliary_engines, main
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines, side_options
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, EngineRole, side_options
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import EngineUnavailableError, StartError
 from promptweave.inference.options import InferenceOptions
@@ -77,7 +77,7 @@ def test_a_long_context_is_taken_when_asked_for(demo_model: Path) -> None:
 )
 def test_models_for_another_role(tmp_path: Path, option: str, pooling: str | None, message: str) -> None:
     with pytest.raises(StartError, match=f"^--{option.replace('_', '-')}: .*{message}"):
-        SideEngines.supervised(given(tmp_path, **{option: model(tmp_path, pooling)}))
+        AuxiliaryEngines.supervised(given(tmp_path, **{option: model(tmp_path, pooling)}))
 
 
 @pytest.mark.parametrize("option", ["embedding_model", "rerank_model"])
@@ -91,7 +91,7 @@ def test_files_that_are_no_models(tmp_path: Path, option: str, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StartError, match=f"^--{option.replace('_', '-')}: .*{message}"):
-        SideEngines.supervised(given(tmp_path, **{option: path}))
+        AuxiliaryEngines.supervised(given(tmp_path, **{option: path}))
 
 
 def test_a_file_without_a_context(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_file_without_a_context(tmp_path: Path) -> None:
     with gguf_file(tmp_path / "x.gguf", "bert"):
         pass
     with pytest.raises(StartError, match="does not specify a context length"):
-        SideEngines.supervised(given(tmp_path, embedding_model=tmp_path / "x.gguf"))
+        AuxiliaryEngines.supervised(given(tmp_path, embedding_model=tmp_path / "x.gguf"))
 
 
 @pytest.mark.parametrize("pooling", ["mean", "rank"])
@@ -113,7 +113,7 @@ def test_the_command_line_of_a_binary(pooling: str) -> None:
 
 async def test_they_live_and_die_apart(demo_model: Path, tmp_path: Path) -> None:
     chosen = options(demo_model, embedding_model=model(tmp_path, "MEAN"))
-    chat, side = Supervisor(chosen), SideEngines.supervised(chosen)
+    chat, side = Supervisor(chosen), AuxiliaryEngines.supervised(chosen)
     beside = side.engines[EngineRole.EMBEDDING]
     assert isinstance(beside, Supervisor)
     embed = inference_pb2.EmbedRequest(inputs=[inference_pb2.EmbedRequest.Input(text="a")])
@@ -163,7 +163,7 @@ async def test_one_that_ran_and_starts_no_more_leaves_the_others(
     async def hear(ready: bool) -> None:
         heard.append(ready)
 
-    running = asyncio.ensure_future(SideEngines({EngineRole.RERANK: Mortal()}).run(EngineRole.RERANK, hear))
+    running = asyncio.ensure_future(AuxiliaryEngines({EngineRole.RERANK: Mortal()}).run(EngineRole.RERANK, hear))
     await eventually(lambda: lives == 3)
     assert heard == [True]
     running.cancel()

@@ -12,7 +12,7 @@ import pytest
 
 from promptweave.demo.embedding_model import CONTEXT, WIDTH, write_embedding_model
 from promptweave.errors import Code
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, EngineRole
 from promptweave.inference.embeddings.embed import embed
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.errors import OverloadedError, RequestError
@@ -38,10 +38,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-async def side(anyio_backend: str, models: Path) -> AsyncIterator[SideEngines]:
+async def side(anyio_backend: str, models: Path) -> AsyncIterator[AuxiliaryEngines]:
     """Engines for both, running."""
     given = options(models / "no.gguf", embedding_model=models / "embedding.gguf", rerank_model=models / "rerank.gguf")
-    side = SideEngines.supervised(given)
+    side = AuxiliaryEngines.supervised(given)
     async with AsyncExitStack() as stack:
         for engine in side.engines.values():
             await stack.enter_async_context(watched(engine))
@@ -49,7 +49,7 @@ async def side(anyio_backend: str, models: Path) -> AsyncIterator[SideEngines]:
 
 
 @pytest.fixture(scope="module")
-async def vectors(engine: Supervisor, side: SideEngines) -> AsyncIterator[InferenceServiceStub]:
+async def vectors(engine: Supervisor, side: AuxiliaryEngines) -> AsyncIterator[InferenceServiceStub]:
     """A service that has everything."""
     async with calling(engine, side=side) as stub:
         yield stub
@@ -227,7 +227,7 @@ async def test_without_the_models(stub: InferenceServiceStub) -> None:
 
 async def test_calls_wait_for_each_other_and_not_too_many(models: Path) -> None:
     """As many calls at once as the engine has slots, and of those who wait a bounded number."""
-    side = SideEngines.supervised(options(models / "no.gguf", embedding_model=models / "embedding.gguf", max_waiting=1))
+    side = AuxiliaryEngines.supervised(options(models / "no.gguf", embedding_model=models / "embedding.gguf", max_waiting=1))
     async with watched(side.engines[EngineRole.EMBEDDING]):
         ready = side.ready(EngineRole.EMBEDDING)
         calls = [asyncio.ensure_future(embed(ready, ["ab" * 60] * 50)) for _ in range(ready.model_info.slots + 2)]
@@ -255,7 +255,7 @@ async def test_a_deadline_ends_the_call(vectors: InferenceServiceStub) -> None:
 async def test_a_model_that_writes_can_embed(demo_model: Path, pooling: str) -> None:
     """Its tokens look back only, and have a cache, which all texts share."""
     given = options(demo_model, embedding_model=demo_model, embedding_pooling=pooling, embedding_ctx_size=200)
-    side = SideEngines.supervised(given)
+    side = AuxiliaryEngines.supervised(given)
     async with watched(side.engines[EngineRole.EMBEDDING]):
         ready = side.ready(EngineRole.EMBEDDING)
         texts = [f"{number} " + "x" * (number * 4 % 241) for number in range(40, 60)]

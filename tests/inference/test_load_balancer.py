@@ -131,7 +131,7 @@ def test_one_that_did_not_answer_is_not_chosen_before_it_does() -> None:
     engines = {name: Fixed() for name in "ab"}
     pool = EngineBalancer(engines)
     key = next(key for key in KEYS if chosen(pool, key) == "a")
-    engines["a"].engine.client.answers = False
+    engines["a"].engine.client.is_responding = False
     assert chosen(pool, key) == chosen(pool, "") == "b"
     engines["b"].up = False
     assert chosen(pool, key) == "a"

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.demo.embedding_model import write_embedding_model
-from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import NO_AUXILIARY_ENGINES, AuxiliaryEngines, EngineRole
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.service.engine_metrics import EngineMetrics
@@ -132,7 +132,7 @@ async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
     registry, file = CollectorRegistry(), tmp_path / "embedder.gguf"
     write_embedding_model(file)
     given = options(demo_model, embedding_model=file)
-    side = SideEngines.supervised(given)
+    side = AuxiliaryEngines.supervised(given)
 
     def value(name: str) -> float | None:
         return registry.get_sample_value(f"promptweave_engine_{name}", {"role": "embedding", "endpoint": ""})
@@ -149,7 +149,7 @@ async def test_an_engine_beside_it(demo_model: Path, tmp_path: Path) -> None:
 
 def test_names_are_what_prometheus_reads(demo_model: Path) -> None:
     registry = CollectorRegistry()
-    registry.register(EngineMetrics(EngineBalancer({"": Supervisor(options(demo_model))}), NO_SIDE_ENGINES))
+    registry.register(EngineMetrics(EngineBalancer({"": Supervisor(options(demo_model))}), NO_AUXILIARY_ENGINES))
     shown = generate_latest(registry).decode()
     for name in ("vllm:num_requests_waiting", "vllm:num_requests_running", "vllm:kv_cache_usage_perc"):
         assert f"# TYPE {name} gauge\n{name} 0.0\n" in shown

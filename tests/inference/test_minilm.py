@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, EngineRole
 from promptweave.inference.embeddings.embed import embed
 from tests.support.inference.in_process import options, watched
 from tests.support.models.minilm import write_minilm
@@ -52,7 +52,7 @@ async def test_our_vectors_are_the_packages_own(tmp_path: Path) -> None:
     reference = subprocess.run(  # noqa: ASYNC221 - nothing else runs in this loop
         [sys.executable, "-c", REFERENCE], input=json.dumps(TEXTS), capture_output=True, text=True, check=True
     )
-    side = SideEngines.supervised(options(tmp_path / "no.gguf", embedding_model=tmp_path / "minilm.gguf"))
+    side = AuxiliaryEngines.supervised(options(tmp_path / "no.gguf", embedding_model=tmp_path / "minilm.gguf"))
     async with watched(side.engines[EngineRole.EMBEDDING]):
         ours = (await embed(side.ready(EngineRole.EMBEDDING), TEXTS)).vectors
     likeness = [cosine(one, other) for one, other in zip(ours, json.loads(reference.stdout), strict=True)]

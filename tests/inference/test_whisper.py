@@ -22,7 +22,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client import CollectorRegistry, generate_latest
 
 from promptweave.inference import main
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, EngineRole
 from promptweave.inference.engine.remote import endpoints
 from promptweave.inference.errors import StartError
 from promptweave.inference.options import InferenceOptions
@@ -69,7 +69,7 @@ def options(model: Path, server: str, *args: str, **given: Any) -> InferenceOpti
     return InferenceOptions(whisper_model=model, whisper_server=server, **fields)
 
 
-def child(side: SideEngines) -> Supervision[Any]:
+def child(side: AuxiliaryEngines) -> Supervision[Any]:
     found = side.engines[EngineRole.WHISPER]
     assert isinstance(found, Supervision)
     return found
@@ -79,7 +79,7 @@ def child(side: SideEngines) -> Supervision[Any]:
 async def hearing(model: Path, server: str, *args: str, **given: Any) -> AsyncIterator[tuple[Any, Supervision[Any]]]:
     """A client, and the server's supervision."""
     chosen = options(model, server, *args, **given)
-    side = SideEngines.supervised(chosen)
+    side = AuxiliaryEngines.supervised(chosen)
     async with watched(child(side)), calling(endpoints(chosen), side=side) as stub:
         yield stub, child(side)
 
@@ -212,7 +212,7 @@ async def test_files_are_heard_one_after_the_other(model: Path, server: str) -> 
 
 async def test_it_is_ready_when_it_listens_and_gone_at_the_end(model: Path, server: str) -> None:
     chosen = options(model, server, "--fake", "slow")
-    side = SideEngines.supervised(chosen)
+    side = AuxiliaryEngines.supervised(chosen)
     engine = child(side)
     async with watched(engine, ready=False) as watch, calling(endpoints(chosen), side=side) as stub:
         await eventually(lambda: engine.pid)
@@ -253,15 +253,15 @@ def test_files_that_are_no_models(tmp_path: Path, server: str, content: bytes | 
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(StartError, match=f"^--whisper-model: .*{message}"):
-        SideEngines.supervised(options(path, server))
+        AuxiliaryEngines.supervised(options(path, server))
 
 
 def test_there_is_no_server(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StartError, match=r"^--whisper-model: --whisper-server: /no/such is not an executable program"):
-        SideEngines.supervised(options(model, "/no/such"))
+        AuxiliaryEngines.supervised(options(model, "/no/such"))
     monkeypatch.setenv("PATH", "")
     with pytest.raises(StartError, match=r"put whisper-server on PATH, or set --whisper-server PATH$"):
-        SideEngines.supervised(options(model, ""))
+        AuxiliaryEngines.supervised(options(model, ""))
 
 
 @pytest.mark.parametrize("given", [{"whisper_server": "/w"}, {"whisper_args": ("-t", "1")}], ids=["server", "arguments"])
@@ -290,7 +290,7 @@ def test_codes_and_names() -> None:
 async def test_health_and_metrics_tell(model: Path, server: str) -> None:
     registry = CollectorRegistry()
     chosen = options(model, server)
-    side = SideEngines.supervised(chosen)
+    side = AuxiliaryEngines.supervised(chosen)
     async with watched(child(side)), calling(endpoints(chosen), registry, side):
         told = generate_latest(registry).decode()
         assert 'promptweave_engine_up{endpoint="",role="whisper"} 1.0' in told

@@ -54,7 +54,7 @@ class HasSlotQueue(Protocol):
 Ready = TypeVar("Ready")
 
 
-class SideEngines:
+class AuxiliaryEngines:
     """The auxiliary engines that are configured."""
 
     def __init__(self, engines: Mapping[EngineRole, Engine], whisper: Supervised[ReadyWhisper] | None = None) -> None:
@@ -66,7 +66,7 @@ class SideEngines:
         }
 
     @classmethod
-    def supervised(cls, options: InferenceOptions) -> "SideEngines":
+    def supervised(cls, options: InferenceOptions) -> "AuxiliaryEngines":
         """Create managed engines for the configured models. Raises StartError."""
         return cls({role: Supervisor(given) for role, given in side_options(options).items()}, _whisper(options))
 
@@ -115,7 +115,7 @@ class SideEngines:
             await asyncio.sleep(_HOPELESS_S)
 
 
-NO_SIDE_ENGINES = SideEngines({})
+NO_AUXILIARY_ENGINES = AuxiliaryEngines({})
 
 
 def _whisper(options: InferenceOptions) -> Supervised[ReadyWhisper] | None:

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from promptweave.common.tasks import run_all
 from promptweave.common.tracing import tracing
-from promptweave.inference.auxiliary_engines import EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, EngineRole
 from promptweave.inference.engine.engine import Engine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.engine.remote import endpoints
@@ -59,18 +59,18 @@ async def serve(options: InferenceOptions, *, on_listening: Callable[[str], None
     """
     registry = CollectorRegistry()
     engine: Engine = Supervisor(options) if options.model else endpoints(options)
-    side = SideEngines.supervised(options)
+    auxiliary = AuxiliaryEngines.supervised(options)
 
     async def watch(server: RpcServer) -> None:
-        calls = {role: call for role, call in CALLS.items() if role in side.engines}
+        calls = {role: call for role, call in CALLS.items() if role in auxiliary.engines}
         for call in calls.values():
             await server.set_part(call, False)
-        auxiliary = (side.run(role, partial(server.set_part, call)) for role, call in calls.items())
-        await run_all(engine.run(server.set_serving), *auxiliary)
+        runs = (auxiliary.run(role, partial(server.set_part, call)) for role, call in calls.items())
+        await run_all(engine.run(server.set_serving), *runs)
 
     await serve_rpc(
         options.listen,
-        lambda server: register(server, engine, registry, side),
+        lambda server: register(server, engine, registry, auxiliary),
         serving=False,
         grace_s=options.grace_s,
         security=options.security,

@@ -1,4 +1,7 @@
-"""Converts trees, deltas and messages to and from protobuf (`promptweave/v1/output.proto`). Grammars are not sent."""
+"""Converts trees, deltas and messages to and from protobuf (`promptweave/v1/output.proto`).
+
+The grammars inside tree nodes (`rule`) are not converted: the parser does not need them.
+"""
 
 from promptweave.output import tree
 from promptweave.output.deltas import (

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from promptweave.rpc.error_interceptor import Behavior, Context, Handler, HandlerInterceptor, wrapped
+from promptweave.rpc.error_interceptor import Context, Handler, HandlerInterceptor, Implementation, wrapped
 from promptweave.rpc.reloading_file import ReloadingFile
 from promptweave.rpc.security import Security, SecurityError
 
@@ -65,7 +65,7 @@ class StreamTokenBringer(_Bringer, grpc.aio.UnaryStreamClientInterceptor):
         return await continuation(self._with_token(client_call_details), request)
 
 
-def _refusing(behavior: Behavior, kind: str) -> Behavior:
+def _refusing(implementation: Implementation, kind: str) -> Implementation:
     async def call(request: object, context: Context) -> None:
         # The caller is a promptweave service: its own client gets an internal error, and this text is for its log.
         await context.abort(

@@ -14,7 +14,10 @@ logger = logging.getLogger(__name__)
 
 
 def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
-    """Return the error of a failed call. Codes outside of `Code` (DATA_LOSS, UNAUTHENTICATED, ...) are INTERNAL."""
+    """Return the error of a failed call.
+
+    gRPC codes that `Code` does not have (DATA_LOSS, UNAUTHENTICATED, ...) become INTERNAL.
+    """
     details = _details(error)
     if details is None and error.code() in _WITHOUT_STATUS:
         # The library's own message is meant for developers.
@@ -25,7 +28,7 @@ def from_rpc_error(error: grpc.aio.AioRpcError) -> RemoteError:
     return from_status(code, error.details() or error.code().name, _status(error, details or b""))
 
 
-_BROKEN_OFF = (Code.UNAVAILABLE, "the connection to a required service was lost")
+_CONNECTION_LOST = (Code.UNAVAILABLE, "the connection to a required service was lost")
 
 _WITHOUT_STATUS = {
     grpc.StatusCode.UNAVAILABLE: (
@@ -34,15 +37,15 @@ _WITHOUT_STATUS = {
     ),
     grpc.StatusCode.DEADLINE_EXCEEDED: (Code.DEADLINE_EXCEEDED, "the request exceeded its time limit"),
     # promptweave's services send details with INTERNAL, and never send CANCELLED or UNKNOWN. Without details, these codes
-    # come from the library, for a stream that was reset or ended without a status: closed by a proxy, or by a service at the
-    # end of its grace period.
-    grpc.StatusCode.INTERNAL: _BROKEN_OFF,
-    grpc.StatusCode.UNKNOWN: _BROKEN_OFF,
-    grpc.StatusCode.CANCELLED: _BROKEN_OFF,
+    # come from the library, for a stream that was reset or ended without a status: closed by a proxy, or by a service
+    # after its shutdown timeout.
+    grpc.StatusCode.INTERNAL: _CONNECTION_LOST,
+    grpc.StatusCode.UNKNOWN: _CONNECTION_LOST,
+    grpc.StatusCode.CANCELLED: _CONNECTION_LOST,
 }
-"""The errors of calls that no service answered."""
+"""Errors that gRPC's library reports by itself, without a promptweave status: code → what the caller sees."""
 
-_LEVELS = {code: logging.WARNING for code, meaning in _WITHOUT_STATUS.items() if meaning is _BROKEN_OFF}
+_LEVELS = {code: logging.WARNING for code, meaning in _WITHOUT_STATUS.items() if meaning is _CONNECTION_LOST}
 
 
 def _details(error: grpc.aio.AioRpcError) -> bytes | None:

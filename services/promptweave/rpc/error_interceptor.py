@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 Context = grpc.aio.ServicerContext[Any, Any]
 # Quoted: the class is generic only in the stubs.
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-Behavior = Callable[..., Any]
+Implementation = Callable[..., Any]
 """The implementation of a method: takes a request, or several, and the context."""
 
 
@@ -50,12 +50,15 @@ class ErrorInterceptor(HandlerInterceptor):
     """Maps domain errors to their status. Other exceptions become INTERNAL with a fixed text, and are logged."""
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        return wrapped(handler, lambda behavior, kind: _WRAPPERS[kind](behavior, details.method))
+        return wrapped(handler, lambda implementation, kind: _WRAPPERS[kind](implementation, details.method))
 
 
-def wrapped(handler: Any, wrap: Callable[[Behavior, str], Behavior]) -> Handler:
-    """Return the handler with the implementation that `wrap` makes from its own and its kind, such as `unary_unary`."""
-    kind = f"{_SIDE[handler.request_streaming]}_{_SIDE[handler.response_streaming]}"
+def wrapped(handler: Any, wrap: Callable[[Implementation, str], Implementation]) -> Handler:
+    """Return a handler that calls `wrap(implementation, kind)` instead of the implementation.
+
+    `kind` is gRPC's name, such as `unary_unary`.
+    """
+    kind = f"{_CARDINALITY[handler.request_streaming]}_{_CARDINALITY[handler.response_streaming]}"
     made: Handler = getattr(grpc, f"{kind}_rpc_method_handler")(
         wrap(getattr(handler, kind), kind),
         request_deserializer=handler.request_deserializer,
@@ -70,23 +73,23 @@ def code_of(context: Context) -> str:
     return code.name if isinstance(code, grpc.StatusCode) else "OK"
 
 
-_SIDE = {False: "unary", True: "stream"}
+_CARDINALITY = {False: "unary", True: "stream"}
 
 
-def _answering(behavior: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
+def _wrap_unary_response(implementation: Callable[..., Awaitable[Any]], method: str) -> Callable[..., Awaitable[Any]]:
     async def call(request: Any, context: Context) -> Any:
         try:
-            return await behavior(request, context)
+            return await implementation(request, context)
         except Exception as error:
             await _abort(context, error, method)
 
     return call
 
 
-def _streaming(behavior: Callable[..., Any], method: str) -> Callable[..., Awaitable[None]]:
+def _wrap_stream_response(implementation: Callable[..., Any], method: str) -> Callable[..., Awaitable[None]]:
     async def call(request: Any, context: Context) -> None:
         try:
-            responses: Awaitable[None] | AsyncGenerator[Any, None] = behavior(request, context)
+            responses: Awaitable[None] | AsyncGenerator[Any, None] = implementation(request, context)
             if isinstance(responses, Awaitable):
                 await responses
                 return
@@ -102,10 +105,10 @@ def _streaming(behavior: Callable[..., Any], method: str) -> Callable[..., Await
 
 
 _WRAPPERS = {
-    "unary_unary": _answering,
-    "stream_unary": _answering,
-    "unary_stream": _streaming,
-    "stream_stream": _streaming,
+    "unary_unary": _wrap_unary_response,
+    "stream_unary": _wrap_unary_response,
+    "unary_stream": _wrap_stream_response,
+    "stream_stream": _wrap_stream_response,
 }
 
 

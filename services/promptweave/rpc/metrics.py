@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from promptweave.rpc.error_interceptor import Behavior, Context, Handler, HandlerInterceptor, code_of, wrapped
+from promptweave.rpc.error_interceptor import Context, Handler, HandlerInterceptor, Implementation, code_of, wrapped
 from promptweave.rpc.logs import FIELDS
 
 logger = logging.getLogger(__name__)
@@ -49,15 +49,15 @@ class CallMetrics(HandlerInterceptor):
         self._in_flight = Gauge("grpc_server_in_flight", "RPCs in progress.", _LABELS, registry=registry)
 
     def around(self, handler: Handler, details: grpc.HandlerCallDetails) -> Handler:
-        return wrapped(handler, lambda behavior, kind: self._counting(behavior, kind, details.method))
+        return wrapped(handler, lambda implementation, kind: self._counting(implementation, kind, details.method))
 
-    def _counting(self, behavior: Behavior, kind: str, path: str) -> Behavior:
+    def _counting(self, implementation: Implementation, kind: str, path: str) -> Implementation:
         service, _, method = path.removeprefix("/").partition("/")
         labels = (_TYPES[kind], service, method)
 
         async def call(request: object, context: Context) -> object:
             with self._counted(labels, context):
-                return await behavior(request, context)
+                return await implementation(request, context)
 
         return call
 

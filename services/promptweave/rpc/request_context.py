@@ -10,7 +10,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
 from promptweave.common.tracing import Span, span, trace_headers, tracing_on
-from promptweave.rpc.error_interceptor import Behavior, Context, Handler, HandlerInterceptor, code_of, wrapped
+from promptweave.rpc.error_interceptor import Context, Handler, HandlerInterceptor, Implementation, code_of, wrapped
 from promptweave.rpc.logs import REQUEST_ID
 
 REQUEST_ID_HEADER = "x-request-id"
@@ -56,27 +56,29 @@ class ContextInterceptor(HandlerInterceptor):
         metadata = {key: value for key, value in details.invocation_metadata or () if isinstance(value, str)}
         given = metadata.get(REQUEST_ID_HEADER, "")
         request_id = given if _FORM.fullmatch(given) else None
-        handler = wrapped(handler, lambda behavior, kind: _within(behavior, request_id))
+        handler = wrapped(handler, lambda implementation, kind: _within(implementation, request_id))
         method = details.method
         if tracing_on() and not method.startswith(_PROBES):
-            handler = wrapped(handler, lambda behavior, kind: _traced(behavior, method.removeprefix("/"), metadata))
+            handler = wrapped(
+                handler, lambda implementation, kind: _traced(implementation, method.removeprefix("/"), metadata)
+            )
         return handler
 
 
-def _within(behavior: Behavior, request_id: str | None) -> Behavior:
+def _within(implementation: Implementation, request_id: str | None) -> Implementation:
     async def call(request: object, context: Context) -> object:
         REQUEST_ID.set(request_id)  # Each call runs in its own task.
-        return await behavior(request, context)
+        return await implementation(request, context)
 
     return call
 
 
-def _traced(behavior: Behavior, method: str, metadata: Mapping[str, str]) -> Behavior:
+def _traced(implementation: Implementation, method: str, metadata: Mapping[str, str]) -> Implementation:
     async def call(request: object, context: Context) -> object:
         with span(method, "server", rpc_attributes(method), carrier=metadata, fails=False) as traced:
             code = "CANCELLED"
             try:
-                answer = await behavior(request, context)
+                answer = await implementation(request, context)
                 code = code_of(context)
             except Exception:
                 code = code_of(context)

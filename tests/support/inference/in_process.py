@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, SideEngines
+from promptweave.inference.auxiliary_engines import NO_AUXILIARY_ENGINES, AuxiliaryEngines
 from promptweave.inference.engine.engine import Engine
 from promptweave.inference.engine.llama_server import Supervisor
 from promptweave.inference.options import InferenceOptions
@@ -67,7 +67,7 @@ async def watched(engine: Engine, *, ready: bool = True) -> AsyncIterator[Watch]
 
 @asynccontextmanager
 async def listening(
-    engine: Engine, registry: CollectorRegistry | None = None, side: SideEngines = NO_SIDE_ENGINES
+    engine: Engine, registry: CollectorRegistry | None = None, side: AuxiliaryEngines = NO_AUXILIARY_ENGINES
 ) -> AsyncIterator[str]:
     """The service over real gRPC, for an engine that somebody watches: its address. `registry`: where it counts."""
     server = RpcServer()
@@ -82,7 +82,7 @@ async def listening(
 
 @asynccontextmanager
 async def calling(
-    engine: Engine, registry: CollectorRegistry | None = None, side: SideEngines = NO_SIDE_ENGINES
+    engine: Engine, registry: CollectorRegistry | None = None, side: AuxiliaryEngines = NO_AUXILIARY_ENGINES
 ) -> AsyncIterator[InferenceServiceStub]:
     """As `listening`, and a client."""
     async with listening(engine, registry, side) as address, channel(address) as connection:

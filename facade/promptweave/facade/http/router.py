@@ -1,6 +1,6 @@
-"""Routes: endpoints are functions, whose parameters say what they need.
+"""Routers whose endpoints are functions; a parameter named `body` receives the parsed request body.
 
-A parameter `body` is the request's body: its type is a `Body`, read as JSON, or a `FormBody`, read as a form. FastAPI
+Its type is a `Body`, read as JSON, or a `FormBody`, read as a form. FastAPI
 describes it from that type, but does not read it: `bodies/body.py` is more tolerant, and its errors have positions.
 
     router = ApiRouter()
@@ -33,7 +33,7 @@ _ERRORS: Mapping[int, str] = {
     503: "The engine is not ready; see the header `retry-after`",
     504: "The request timed out",
 }
-"""500 is not among them: no request causes it."""
+"""500 is omitted: it reports a bug or a misconfiguration, never a fault of the request."""
 
 
 class ApiRoute(APIRoute):
@@ -86,7 +86,8 @@ def error_format(routers: Sequence[ApiRouter], path: str) -> ErrorFormat:
 
 
 STREAM = "2XX"
-"""The key of a stream's events among the `responses` of a route: the document has them beside the complete response."""
+"""A pseudo status under which a route describes the events of its stream, since `200` is its complete response.
+`openapi/document.py` moves them into `200` as `text/event-stream`."""
 
 
 def streamed(event: Any, end: str | None = None) -> dict[int | str, dict[str, Any]]:

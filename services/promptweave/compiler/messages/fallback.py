@@ -25,15 +25,15 @@ from promptweave.compiler.profile.capabilities import SystemPlace, TemplateCapab
 from promptweave.compiler.request import Message, Tool
 from promptweave.compiler.warnings import CompileWarning
 
-Prepare = Callable[[Sequence[Message]], Turns]
+TurnsOf = Callable[[Sequence[Message]], Turns]
 """Returns the messages as the style shows them, in the order of the request."""
 
-Write = Callable[[Turns, TemplateCapabilities], str]
+RenderTurns = Callable[[Turns, TemplateCapabilities], str]
 """Renders the turns. Raises TemplateError."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fitted:
+class FittedPrompt:
     """The prompt, the turns that it was rendered from, and warnings."""
 
     prompt: str
@@ -42,7 +42,11 @@ class Fitted:
 
 
 class StandIns:
-    """Cache of the texts that placeholder conversations lose: these are the same for all conversations of one form."""
+    """Caches which texts a template drops.
+
+    They are the same for all conversations that become equal once their words are replaced by placeholders
+    (`placeholder_conversation`).
+    """
 
     MAX_FORMS = 256
 
@@ -70,18 +74,18 @@ class Conversation:
     messages: Sequence[Message]
     tools: Sequence[Tool]
     tools_given: bool
-    prepare: Prepare
-    write: Write
+    prepare: TurnsOf
+    write: RenderTurns
     pictures: Pictures | None = None
     stand_ins: StandIns = field(default_factory=StandIns)
     variables: Mapping[str, Any] = field(default_factory=dict)
 
-    def render_with_fallbacks(self, able: TemplateCapabilities) -> Fitted:
+    def render_with_fallbacks(self, able: TemplateCapabilities) -> FittedPrompt:
         """Render the prompt. Raises the template's first error if it accepts the conversation in no form."""
         wanted = pieces(self.messages, self.tools)
         wanted += self.pictures.pieces(self.messages) if self.pictures else []
         failed: TemplateError | None = None
-        best: tuple[int, Fitted] | None = None
+        best: tuple[int, FittedPrompt] | None = None
         tried: list[tuple[Turns, TemplateCapabilities]] = []
         for step, as_text in _fallback_ladder(able):
             turns, warnings = self._normalize(self.messages, step, as_text)
@@ -98,7 +102,7 @@ class Conversation:
                 continue
             if best is None or len(lost) < best[0]:
                 told = [*warnings, *map(_loss, lost), *lost_reasoning(self.messages, prompt)]
-                best = len(lost), Fitted(prompt, turns, tuple(told))
+                best = len(lost), FittedPrompt(prompt, turns, tuple(told))
             if not lost:
                 break
         if best is None:

@@ -106,7 +106,11 @@ def plan(spec: PlanSpec) -> AnswerPlan:
 def _style_and_tools(
     request: ChatRequest, profile: Profile, rules: Rules
 ) -> tuple[CallingStyle, list[CallableTool], list[CompileWarning]]:
-    """Return the style, and the tools that may be called in it: in the fallback style if another cannot be exact."""
+    """Choose the style, and return it with the tools that may be called, and warnings.
+
+    If the style's own syntax cannot enforce a tool's schema exactly, the fallback style is used for all tools, with a
+    warning.
+    """
     style = _choose_style(request, profile)
     syntax = style.syntax(profile)
     tools, warnings = callable_tools(request, rules, syntax.separators)

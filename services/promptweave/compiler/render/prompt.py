@@ -6,7 +6,7 @@ from typing import Any
 
 from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.json_text import dumps
-from promptweave.compiler.messages.fallback import Conversation, Fitted, Prepare, StandIns, Write
+from promptweave.compiler.messages.fallback import Conversation, FittedPrompt, RenderTurns, StandIns, TurnsOf
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.normalize import as_template_messages, thoughts_apart
 from promptweave.compiler.messages.prefill import EndMarker
@@ -105,11 +105,11 @@ class _RequestRenderer:
             warnings=(*unmatched(self.request.messages), *fitted.warnings),
         )
 
-    def _render_request(self, capabilities: TemplateCapabilities) -> Fitted:
+    def _render_request(self, capabilities: TemplateCapabilities) -> FittedPrompt:
         """Render the conversation and the generation prompt."""
         return self._conversation(self._turns, self._render).render_with_fallbacks(capabilities)
 
-    def _conversation(self, prepare: Prepare, write: Write) -> Conversation:
+    def _conversation(self, prepare: TurnsOf, write: RenderTurns) -> Conversation:
         return Conversation(
             self.request.messages,
             self.tools,
@@ -121,7 +121,7 @@ class _RequestRenderer:
             self.request.template_kwargs,
         )
 
-    def _render_prefill(self, capabilities: TemplateCapabilities) -> Fitted:
+    def _render_prefill(self, capabilities: TemplateCapabilities) -> FittedPrompt:
         """Render the conversation with its last message left open."""
         mark = EndMarker.for_messages(self.request.messages)
 

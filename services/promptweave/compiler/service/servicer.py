@@ -1,6 +1,7 @@
-"""PromptCompilerService: the work is done by the pool's workers (`worker.py`); streams are parsed here, in pieces.
+"""PromptCompilerService: the work is done by the pool's workers (`worker.py`).
 
-The cost of a template or a schema is unbounded, and so is that of a large syntax or output.
+Untrusted templates and schemas can cost any amount of time and memory, and so can a large syntax or output, so they run
+in worker processes with limits. ParseStream runs here, because it does little work per piece of text.
 """
 
 import codecs
@@ -39,8 +40,8 @@ Context = grpc.aio.ServicerContext[object, object]
 class PromptCompiler(PromptCompilerServiceServicer):
     """The service. Its only state is caches: any replica can handle any call."""
 
-    def __init__(self, pool: WorkerPool, answers: ResponseCache) -> None:
-        self._pool, self._answers = pool, answers
+    def __init__(self, pool: WorkerPool, responses: ResponseCache) -> None:
+        self._pool, self._responses = pool, responses
         self._templates: LRUCache[str, prompt_compiler_pb2.Template] = LRUCache(MAX_TEMPLATES)
 
     async def Compile(  # noqa: N802 - the contract's name
@@ -103,15 +104,15 @@ class PromptCompiler(PromptCompilerServiceServicer):
 
     async def _answer(self, method: str, request: _Request) -> bytes:
         """Return the response, from the cache if possible."""
-        key = self._answers.key(method, request.SerializeToString(deterministic=True))
-        known = self._answers.get(key)
+        key = self._responses.key(method, request.SerializeToString(deterministic=True))
+        known = self._responses.get(key)
         if known is not None:
             return known
         if not isinstance(request, prompt_compiler_pb2.CompileSchemaRequest):
             request.template.inline.CopyFrom(self._templates[request.template.content_hash])
         verdict, answer = await self._call(method, request)
         if verdict == OK:
-            self._answers.put(key, answer)
+            self._responses.put(key, answer)
         return answer
 
     async def _call(self, method: str, request: Message) -> tuple[bytes, bytes]:
@@ -141,7 +142,7 @@ class PromptCompiler(PromptCompilerServiceServicer):
                 raise RequestError("a template is required, inline or by hash", path="/template")
 
 
-def register(server: grpc.aio.Server, pool: WorkerPool, answers: ResponseCache | None = None) -> Sequence[str]:
+def register(server: grpc.aio.Server, pool: WorkerPool, responses: ResponseCache | None = None) -> Sequence[str]:
     """Add the service to a server and return its full name."""
-    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, answers or ResponseCache()), server)
+    add_PromptCompilerServiceServicer_to_server(PromptCompiler(pool, responses or ResponseCache()), server)
     return [prompt_compiler_pb2.DESCRIPTOR.services_by_name["PromptCompilerService"].full_name]

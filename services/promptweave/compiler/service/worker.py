@@ -2,8 +2,10 @@
 
 It reads calls on stdin and writes responses to stdout. A call is a frame with the method's name, then one with the request
 message; the response is a frame with `ok` (or `once`: it may differ the next time) and one with the response message, or
-`error` and a google.rpc.Status. A frame is four bytes of length (big endian), then that many bytes. Messages, never pickles:
-what a template might do to this process must not reach the one that reads its responses.
+`error` and a google.rpc.Status. A frame is four bytes of length (big endian), then that many bytes.
+
+Responses are protobuf, never pickles: a template that takes over this process could otherwise execute code in the service
+when it unpickles a response.
 """
 
 import os

@@ -41,7 +41,7 @@ class HttpClient:
         self._http: ClientSession | None = None
         # A call has failed: until the engine is healthy, a message could not know whether a dying engine received it.
         self._lost = False
-        self.answers = True
+        self.is_responding = True
         """Whether it responded to the last check or call."""
 
     async def __aenter__(self) -> Self:
@@ -66,12 +66,12 @@ class HttpClient:
         try:
             response = await self._request("GET", "/health", timeout_s)
         except (*BROKEN, EngineAwayError):
-            self.answers = False
+            self.is_responding = False
             return False
         response.close()
-        self.answers = response.status < 300
-        self._lost = self._lost and not self.answers
-        return self.answers
+        self.is_responding = response.status < 300
+        self._lost = self._lost and not self.is_responding
+        return self.is_responding
 
     async def _fetch(
         self, method: str, path: str, *, timeout_s: float | None = SMALL_CALL_S, **body: Any
@@ -88,17 +88,17 @@ class HttpClient:
         try:
             return await self._request(method, path, timeout_s, **body)
         except ClientConnectorError:
-            self.answers = False
+            self.is_responding = False
             raise EngineAwayError from None
         except BROKEN as error:
-            self._lost, self.answers = True, False
+            self._lost, self.is_responding = True, False
             raise unreachable(error) from None
 
     async def _read(self, response: ClientResponse) -> bytes:
         try:
             return await response.read()
         except BROKEN as error:
-            self._lost, self.answers = True, False
+            self._lost, self.is_responding = True, False
             raise unreachable(error) from None
 
     async def _request(self, method: str, path: str, timeout_s: float | None, **body: Any) -> ClientResponse:

@@ -185,7 +185,7 @@ class EngineClient(HttpClient):
                 raise from_response(response.status, await self._read(response))
             yield _chunks(response)
         except EngineUnavailableError:
-            self._lost, self.answers = True, False
+            self._lost, self.is_responding = True, False
             raise
         finally:
             response.close()

@@ -64,7 +64,7 @@ class EngineLease:
                 yield slot
 
 
-class Source(Protocol):
+class EngineSource(Protocol):
     """A source of engines to generate messages with: one engine, or a balancer that chooses one."""
 
     def ready(self) -> ReadyEngine:

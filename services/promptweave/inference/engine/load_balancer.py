@@ -79,7 +79,7 @@ class EngineBalancer:
         if len(self.engines) == 1:
             return next(iter(ready.values()), None) or next(iter(self.engines.values())).ready()
         # An engine that failed to respond is skipped until it responds, if there is another one.
-        ready = {name: engine for name, engine in ready.items() if engine.client.answers} or ready
+        ready = {name: engine for name, engine in ready.items() if engine.client.is_responding} or ready
         if not ready:
             raise EngineUnavailableError("; ".join(self._problems()))
         share = _FACTOR * (1 + sum(map(_load, ready.values()))) / sum(engine.model_info.slots for engine in ready.values())

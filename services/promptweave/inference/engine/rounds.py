@@ -16,7 +16,10 @@ _TRIES = 5
 
 @dataclass(frozen=True, slots=True)
 class Rounds:
-    """How answers with a grammar are generated; see `fast_forward/fast_forward.py`."""
+    """Whether the engine can append forced text, and whether it can sample it by token ids.
+
+    See `fast_forward/fast_forward.py`.
+    """
 
     append: bool = False
     """Forced text is appended, unless a request rules it out."""

@@ -29,7 +29,7 @@ class Hang:
 
 
 class Probed(Protocol):
-    """The client of a monitored server."""
+    """What a watchdog needs of the client of a server."""
 
     async def healthy(self, *, timeout_s: float) -> bool:
         """Return whether the server responds, with its model loaded."""

@@ -12,7 +12,7 @@ from promptweave.output.grammar.derivative import Derivative
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message before its next round. Its counts say how many tokens it has: as many as `ids`."""
+    """What earlier rounds have generated of a message. `counts.completion_tokens` equals `len(ids)`."""
 
     following: Derivative | None
     """What may follow the text. None: this can no longer be determined."""
@@ -116,7 +116,10 @@ class Round:
         )
 
     def _own_text(self, spelled: str | None, model_info: ModelInfo) -> str | None:
-        """Return the text of the next token, which is spelled so. None: it is not known yet, or is no output."""
+        """Return the text that the next token adds to the output. `spelled`: its text in the vocabulary.
+
+        None: the text is not known yet, or the token ends the turn.
+        """
         if spelled is None or self.unread:
             return None
         # The token that ends the turn, which the engine may hide.

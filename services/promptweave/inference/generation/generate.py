@@ -8,7 +8,7 @@ from dataclasses import replace
 from promptweave.common.tasks import task_scope
 from promptweave.common.tracing import span
 from promptweave.inference.client.counts import Counts
-from promptweave.inference.engine.engine import ReadyEngine, Source
+from promptweave.inference.engine.engine import EngineSource, ReadyEngine
 from promptweave.inference.errors import EngineAwayError, EngineUnavailableError, UnsupportedError
 from promptweave.inference.generation.events import Event, Logprobs
 from promptweave.inference.generation.message import check, write_message
@@ -18,11 +18,13 @@ from promptweave.inference.prompt.request import Request
 from promptweave.inference.scheduling.event_queue import EventQueue
 from promptweave.inference.scheduling.slot_queue import Caller
 
-_SEEDS = 2**32 - 1
+_SEED_COUNT = 2**32 - 1
 """Number of valid seeds."""
 
-_POLL_S = 0.05
-_LOOK_S = 1.0
+_READY_CHECK_S = 0.05
+"""How often an unavailable engine is checked."""
+_RESPONDING_CHECK_S = 1.0
+"""How often a call that waits for its first events checks whether its engine responds."""
 _MAX_WAIT_S = 120.0
 """How long a call without a deadline waits for an unavailable engine before it fails."""
 
@@ -30,7 +32,7 @@ Numbered = tuple[int, Event]
 
 
 async def generate(
-    engine: Source, request: Request, count: Callable[[Counts], None] = lambda counts: None
+    engines: EngineSource, request: Request, count: Callable[[Counts], None] = lambda counts: None
 ) -> AsyncGenerator[list[Numbered], None]:
     """Yield the events of all messages, each with its message's index, in batches of those that are ready together.
 
@@ -38,7 +40,7 @@ async def generate(
     generator cancels them and frees their slots. `count` receives the counts of each. Raises InferenceError.
     """
     check(request)
-    ready, caller = engine.ready(), Caller(request.priority)
+    ready, caller = engines.ready(), Caller(request.priority)
     request.sampling.check_tokens(ready.model_info.vocabulary)
     if refused := pictures_refused(ready.model_info, request.program.segments):
         raise refused
@@ -51,7 +53,7 @@ async def generate(
     async def write(index: int) -> None:
         try:
             with span("message", attributes={"promptweave.message.index": index}):
-                await _write(engine, ready, _choice(request, index), caller, index, buffer, count)
+                await _write_with_retry(engines, ready, _choice(request, index), caller, index, buffer, count)
         except Exception as error:
             buffer.close(error)
         else:
@@ -63,8 +65,8 @@ async def generate(
             yield _by_message(batch)
 
 
-async def _write(
-    engine: Source,
+async def _write_with_retry(
+    engines: EngineSource,
     before: ReadyEngine,
     request: Request,
     caller: Caller,
@@ -78,14 +80,14 @@ async def _write(
     """
     again = True
     try:
-        ready = engine.ready()
+        ready = engines.ready()
     except EngineUnavailableError as error:
-        ready = await _back(engine, before, error)
+        ready = await _wait_until_ready(engines, before, error)
     while True:
         begun = False
         try:
             async with aclosing(write_message(ready, request, caller, count)) as batches:
-                events = await _unless_elsewhere(batches, engine, ready)
+                events = await _first_events(batches, engines, ready)
                 while events:
                     begun = True
                     await buffer.put((index, events), sum(map(_size, events)))
@@ -96,17 +98,19 @@ async def _write(
             if begun or not (again or isinstance(error, EngineAwayError)):
                 raise
             again = again and isinstance(error, EngineAwayError)
-            ready = await _back(engine, ready, error)
+            ready = await _wait_until_ready(engines, ready, error)
 
 
-async def _unless_elsewhere(batches: AsyncGenerator[list[Event], None], engine: Source, ready: ReadyEngine) -> list[Event]:
+async def _first_events(
+    batches: AsyncGenerator[list[Event], None], engines: EngineSource, ready: ReadyEngine
+) -> list[Event]:
     """Return the first events. Raises EngineUnavailableError if `ready` stops responding first and there is another engine.
 
     An engine that is stopped, or that packets no longer reach, closes no connection. If there is no other, it may recover.
     """
     async with task_scope(_next(batches)) as (first,):
-        while not (await asyncio.wait([first], timeout=_LOOK_S))[0]:
-            if not ready.client.answers and _other(engine, ready):
+        while not (await asyncio.wait([first], timeout=_RESPONDING_CHECK_S))[0]:
+            if not ready.client.is_responding and _has_other_engine(engines, ready):
                 raise EngineUnavailableError("the engine does not respond")
         return first.result()
 
@@ -116,22 +120,22 @@ async def _next(batches: AsyncGenerator[list[Event], None]) -> list[Event]:
     return await anext(batches, [])
 
 
-def _other(engine: Source, ready: ReadyEngine) -> bool:
+def _has_other_engine(engines: EngineSource, ready: ReadyEngine) -> bool:
     try:
-        other = engine.ready()
+        other = engines.ready()
     except EngineUnavailableError:
         return False
-    return other is not ready and other.client.answers
+    return other is not ready and other.client.is_responding
 
 
-async def _back(engine: Source, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
+async def _wait_until_ready(engines: EngineSource, before: ReadyEngine, error: EngineUnavailableError) -> ReadyEngine:
     """Return the engine once it is ready again; `before` may still count as ready. Raises `error` after `_MAX_WAIT_S`."""
     try:
         async with asyncio.timeout(_MAX_WAIT_S):
             while True:
-                await asyncio.sleep(_POLL_S)  # Its exit is detected slightly later than its calls fail.
+                await asyncio.sleep(_READY_CHECK_S)  # Its exit is detected slightly later than its calls fail.
                 try:
-                    ready = engine.ready()
+                    ready = engines.ready()
                 except EngineUnavailableError:
                     continue
                 if ready is not before or await ready.client.healthy():
@@ -145,7 +149,7 @@ def _choice(request: Request, index: int) -> Request:
     values = request.sampling.values
     if not index or "seed" not in values:
         return request
-    seeded = {**values, "seed": (int(values["seed"]) + index) % _SEEDS}
+    seeded = {**values, "seed": (int(values["seed"]) + index) % _SEED_COUNT}
     return replace(request, sampling=replace(request.sampling, values=seeded))
 
 

@@ -31,7 +31,8 @@ class MessageReader:
         self._written = 0
         self._has_calls = False
         # A call or a value was emitted in part, and may never end.
-        self._open = False
+        self._call_or_value_open = False
+        # A part of a value was emitted as content.
         self._value_begun = False
         self.done = False
         """The Finish was emitted; further output of the engine is ignored."""
@@ -44,9 +45,9 @@ class MessageReader:
         if not self._started:
             # Not before the engine has accepted the request: an error should come before everything else.
             self._started = True
-            deltas += self._pass(self._parser.start())
+            deltas += self._apply_stops(self._parser.start())
         if chunk.stop_type is None:
-            # The engine reports at least one of the likeliest tokens.
+            # `n_probs` is at least 1, so the engine reports a candidate even if the caller wants none (`top_logprobs: 0`).
             scores = replace(chunk.scores, top=()) if chunk.scores and not self._top else chunk.scores
             self._regions.write(chunk.text, chunk.counts.completion_tokens - self._written, scores)
             self._written = chunk.counts.completion_tokens
@@ -58,26 +59,26 @@ class MessageReader:
             if chunk.stop_type == "eos":
                 self._guard.end()
         deltas += self._feed(text)
-        known = self._known()
+        known = self._settled_positions()
         ended = self._stops.stopped or chunk.stop_type is not None
         if ended:
             stopped = self._stops.stopped
-            deltas += [*self._pass(self._parser.finish()), *self._stops.finish()]
+            deltas += [*self._apply_stops(self._parser.finish()), *self._stops.finish()]
             # Nothing after a stop string counts.
-            known += ([] if stopped else self._known()) + self._regions.finish(self._stops.cut)
+            known += ([] if stopped else self._settled_positions()) + self._regions.finish(self._stops.cut)
         events: list[Event] = [*joined(deltas)]
         if self._top is not None and known:
             withheld = (
                 any(isinstance(delta, SchemaViolation) and not delta.name for delta in deltas) and not self._value_begun
             )
-            events.append(Logprobs(tuple(_left_out(known) if withheld else known)))
+            events.append(Logprobs(tuple(_as_discarded(known) if withheld else known)))
         if ids:
             events.append(Tokens(ids))
         if ended:
             events.append(self._finish(chunk))
         return events
 
-    def _known(self) -> list[Position]:
+    def _settled_positions(self) -> list[Position]:
         """Return the tokens whose text was emitted, or that have none."""
         spans = self._parser.take_spans()
         return self._regions.read(spans, self._stops.cut or self._stops.held, withheld=self._parser.withholds)
@@ -87,7 +88,7 @@ class MessageReader:
         for piece in text if self._stops else [text]:
             if self._stops.stopped:
                 return
-            yield from self._pass(self._parser.feed(piece))
+            yield from self._apply_stops(self._parser.feed(piece))
 
     def _finish(self, chunk: Chunk) -> Finish:
         self.done = True
@@ -95,7 +96,7 @@ class MessageReader:
         # syntax might end here.
         ended = self._stops.stopped or chunk.stop_type in ("eos", "word")
         reason = FinishReason.LENGTH
-        if ended and not self._open:
+        if ended and not self._call_or_value_open:
             reason = FinishReason.TOOL_CALLS if self._has_calls else FinishReason.STOP
         return Finish(
             reason,
@@ -105,24 +106,24 @@ class MessageReader:
             self._regions.reasoning,
         )
 
-    def _pass(self, deltas: list[Delta]) -> list[Delta]:
+    def _apply_stops(self, deltas: list[Delta]) -> list[Delta]:
         passed = self._stops.feed(deltas)
         for delta in passed:
             match delta:
                 case CallEnd():
-                    self._has_calls, self._open = True, False
+                    self._has_calls, self._call_or_value_open = True, False
                 case CallHeader():
-                    self._open = True
+                    self._call_or_value_open = True
                 case SchemaViolation(name):
                     # Nothing was emitted of a value that was held back.
-                    self._open = self._open or (not name and self._value_begun)
+                    self._call_or_value_open = self._call_or_value_open or (not name and self._value_begun)
                 case ContentDelta(_, stoppable) if not stoppable:
                     self._value_begun = True
         return passed
 
 
-def _left_out(positions: Iterable[Position]) -> list[Position]:
-    """Return the positions of a value that is reported as a violation and not as content."""
+def _as_discarded(positions: Iterable[Position]) -> list[Position]:
+    """Return the positions with content marked as discarded: the value is reported as a violation instead."""
     return [(scores, Region.DISCARD if region is Region.CONTENT else region) for scores, region in positions]
 
 
@@ -130,7 +131,7 @@ def joined(deltas: Iterable[Event]) -> list[Event]:
     """Return the events, with consecutive deltas of the same text merged."""
     merged: list[Event] = []
     for delta in deltas:
-        both = _both(merged[-1], delta) if merged else None
+        both = _merged(merged[-1], delta) if merged else None
         if both:
             merged[-1] = both
         else:
@@ -138,7 +139,7 @@ def joined(deltas: Iterable[Event]) -> list[Event]:
     return merged
 
 
-def _both(first: Event, second: Event) -> Event | None:
+def _merged(first: Event, second: Event) -> Event | None:
     match first, second:
         case ContentDelta(text, stoppable), ContentDelta(more, also) if stoppable == also:
             return ContentDelta(text + more, stoppable)

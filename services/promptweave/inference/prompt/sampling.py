@@ -16,7 +16,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "top_k": (0, _ANY),
     "min_p": (0, 1),
     "typical_p": (0, 1),
-    "seed": (0, 2**32 - 2),  # The engine reads the next value as no seed.
+    "seed": (0, 2**32 - 2),  # To the engine, 2**32 - 1 means "no seed".
     "repeat_penalty": (_TINY, _ANY),
     "repeat_last_n": (-1, _ANY),
     "presence_penalty": (-2, 2),
@@ -78,18 +78,18 @@ class Sampling:
             if item.target == "":
                 raise RequestError("a logit bias requires a token or a text", path=f"{path}/text")
             if not -_MAX_BIAS <= item.bias <= _MAX_BIAS:
-                raise RequestError(f"the bias is {item.bias:g}; it must be -100 to 100", path=f"{path}/bias")
+                raise RequestError(f"the bias is {item.bias:g}; it must be {-_MAX_BIAS} to {_MAX_BIAS}", path=f"{path}/bias")
         for place, name in enumerate(self.samplers):
             if name not in SAMPLERS:
                 known = ", ".join(sorted(SAMPLERS))
                 raise RequestError(f"{name!r} is not a sampler; use one of {known}", path=f"/sampling/samplers/{place}")
 
-    def check_tokens(self, vocabulary: int | None) -> None:
+    def check_tokens(self, vocabulary_size: int | None) -> None:
         """Raise RequestError for a bias of a token that does not exist: the engine silently ignores it."""
         for place, item in enumerate(self.logit_bias):
-            if vocabulary is not None and isinstance(item.target, int) and item.target >= vocabulary:
+            if vocabulary_size is not None and isinstance(item.target, int) and item.target >= vocabulary_size:
                 raise RequestError(
-                    f"{item.target} is not a token id; the vocabulary has {vocabulary}",
+                    f"{item.target} is not a token id; the vocabulary has {vocabulary_size} tokens (ids from 0)",
                     path=f"/sampling/logit_bias/{place}/token",
                 )
 

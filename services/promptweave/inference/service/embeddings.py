@@ -1,4 +1,4 @@
-"""The calls of the embedding and rerank engines: messages → values → messages."""
+"""Serves Embed and Rerank: converts the protobuf request, runs it, and converts the result."""
 
 from collections.abc import Mapping
 

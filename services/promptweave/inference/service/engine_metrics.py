@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from promptweave.inference.auxiliary_engines import HasSlotQueue, SideEngines
+from promptweave.inference.auxiliary_engines import AuxiliaryEngines, HasSlotQueue
 from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.errors import EngineUnavailableError
 from promptweave.inference.process.managed_process import Supervised
@@ -25,8 +25,8 @@ _LABELS = ("role", "endpoint")
 class EngineMetrics(Collector):
     """The metrics of the engines for chat, `pool`, and of the auxiliary ones. Reads only: any thread may collect them."""
 
-    def __init__(self, pool: EngineBalancer, side: SideEngines) -> None:
-        self._pool, self._side = pool, side
+    def __init__(self, pool: EngineBalancer, auxiliary: AuxiliaryEngines) -> None:
+        self._pool, self._auxiliary = pool, auxiliary
 
     def collect(self) -> Iterator[Metric]:
         """Yield the current metrics."""
@@ -56,7 +56,7 @@ class EngineMetrics(Collector):
     def _engines(self) -> list[tuple[Sequence[str], Supervised[HasSlotQueue]]]:
         """Return all engines with the values of their labels."""
         chat = [((CHAT, name), engine) for name, engine in self._pool.engines.items()]
-        return [*chat, *(((role.value, ""), engine) for role, engine in self._side.engines.items())]
+        return [*chat, *(((role.value, ""), engine) for role, engine in self._auxiliary.engines.items())]
 
 
 def _of_each(engines: Sequence[tuple[Sequence[str], Supervised[HasSlotQueue]]]) -> Iterator[Metric]:

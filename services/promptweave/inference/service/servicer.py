@@ -1,4 +1,7 @@
-"""InferenceService over gRPC: messages → values → messages. Domain errors become status in `rpc/error_interceptor.py`."""
+"""InferenceService over gRPC: converts protobuf requests, runs them, and converts the results.
+
+Domain errors become a gRPC status in `rpc/error_interceptor.py`.
+"""
 
 from collections.abc import Sequence
 from contextlib import aclosing
@@ -8,7 +11,7 @@ import grpc.aio
 from google.protobuf.timestamp_pb2 import Timestamp
 from prometheus_client import CollectorRegistry
 
-from promptweave.inference.auxiliary_engines import NO_SIDE_ENGINES, EngineRole, SideEngines
+from promptweave.inference.auxiliary_engines import NO_AUXILIARY_ENGINES, AuxiliaryEngines, EngineRole
 from promptweave.inference.engine.engine import Engine
 from promptweave.inference.engine.load_balancer import EngineBalancer
 from promptweave.inference.engine.model_info import ModelInfo
@@ -31,10 +34,10 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     """Serves the generating engines, which have one model, and the auxiliary engines."""
 
-    def __init__(self, engine: EngineBalancer, metrics: MessageMetrics, side: SideEngines) -> None:
+    def __init__(self, engine: EngineBalancer, metrics: MessageMetrics, auxiliary: AuxiliaryEngines) -> None:
         self._engine = engine
         self._metrics = metrics
-        self._side = side
+        self._auxiliary = auxiliary
 
     async def Generate(  # type: ignore[override] # noqa: N802 - the contract's name
         self, request: inference_pb2.GenerateRequest, context: Context
@@ -51,9 +54,9 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
     ) -> inference_pb2.GetModelResponse:
         """Describe a loaded model."""
         if request.role == inference_pb2.MODEL_ROLE_TRANSCRIPTION:
-            return inference_pb2.GetModelResponse(model=whisper_to_wire(self._side.ready_whisper()))
+            return inference_pb2.GetModelResponse(model=whisper_to_wire(self._auxiliary.ready_whisper()))
         role = ROLES.get(request.role)
-        engine = self._engine.ready() if role is None else self._side.ready(role)
+        engine = self._engine.ready() if role is None else self._auxiliary.ready(role)
         model_info = self._engine.model_info() if role is None else engine.model_info
         model = inference_pb2.ModelInfo(
             id=model_info.model_id,
@@ -61,7 +64,7 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
             slots=model_info.slots,
             dialects=_dialects(model_info) if role is None else [],
             images=role is None and model_info.media_marker is not None,
-            embeddings=EngineRole.EMBEDDING in self._side.engines,
+            embeddings=EngineRole.EMBEDDING in self._auxiliary.engines,
             created=Timestamp(seconds=int(engine.since)),
             engine=model_info.engine,
         )
@@ -99,19 +102,19 @@ class InferenceServicer(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.EmbedRequest, context: Context
     ) -> inference_pb2.EmbedResponse:
         """Convert texts to vectors."""
-        return await embed_from_wire(self._side.ready(EngineRole.EMBEDDING), request)
+        return await embed_from_wire(self._auxiliary.ready(EngineRole.EMBEDDING), request)
 
     async def Rerank(  # noqa: N802
         self, request: inference_pb2.RerankRequest, context: Context
     ) -> inference_pb2.RerankResponse:
         """Rank documents, best first."""
-        return await rerank_from_wire(self._side.ready(EngineRole.RERANK), request)
+        return await rerank_from_wire(self._auxiliary.ready(EngineRole.RERANK), request)
 
     async def Transcribe(  # noqa: N802
         self, request: inference_pb2.TranscribeRequest, context: Context
     ) -> inference_pb2.TranscribeResponse:
         """Convert audio to text."""
-        return await transcribe_from_wire(self._side.ready_whisper(), request)
+        return await transcribe_from_wire(self._auxiliary.ready_whisper(), request)
 
     async def SaveSession(  # noqa: N802
         self, request: inference_pb2.SaveSessionRequest, context: Context
@@ -179,15 +182,15 @@ def register(
     server: grpc.aio.Server,
     engine: Engine,
     registry: CollectorRegistry | None = None,
-    side: SideEngines = NO_SIDE_ENGINES,
+    auxiliary: AuxiliaryEngines = NO_AUXILIARY_ENGINES,
 ) -> Sequence[str]:
     """Add the service to a server; return its full name. `registry`: for its metrics."""
     registry = registry or CollectorRegistry()
     pool = engine if isinstance(engine, EngineBalancer) else EngineBalancer({"": engine})
-    engines = EngineMetrics(pool, side)
+    engines = EngineMetrics(pool, auxiliary)
     registry.register(engines)
     registry.register(DeprecatedEngineMetrics(engines))
     # The generated types know only the synchronous servicers' signatures.
-    servicer = InferenceServicer(pool, MessageMetrics(registry), side)
+    servicer = InferenceServicer(pool, MessageMetrics(registry), auxiliary)
     inference_pb2_grpc.add_InferenceServiceServicer_to_server(servicer, server)
     return (inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,)

@@ -1,4 +1,4 @@
-"""Transcribe: messages → values → messages."""
+"""Serves Transcribe: converts the protobuf request, runs it, and converts the result."""
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -10,7 +10,7 @@ from promptweave.v1 import inference_pb2
 
 
 def whisper_to_wire(whisper: ReadyWhisper) -> inference_pb2.ModelInfo:
-    """Describe the model."""
+    """Return the `ModelInfo` of the transcription model."""
     created = Timestamp(seconds=int(whisper.since))
     return inference_pb2.ModelInfo(id=whisper.model_id, slots=1, created=created, engine="whisper.cpp")
 
@@ -26,14 +26,14 @@ async def transcribe_from_wire(
         temperature=request.temperature if request.HasField("temperature") else None,
         translate=request.translate,
     )
-    heard = await transcribe(whisper, recording)
+    result = await transcribe(whisper, recording)
     # A translation is English, whatever was spoken.
-    spaced = request.translate or heard.language not in WITHOUT_SPACES
+    spaced = request.translate or result.language not in WITHOUT_SPACES
     return inference_pb2.TranscribeResponse(
-        text="".join(segment.text for segment in heard.segments).strip(),
-        language=heard.language,
-        duration=heard.duration,
-        segments=[_segment(segment, spaced=spaced) for segment in heard.segments],
+        text="".join(segment.text for segment in result.segments).strip(),
+        language=result.language,
+        duration=result.duration,
+        segments=[_segment(segment, spaced=spaced) for segment in result.segments],
     )
 
 

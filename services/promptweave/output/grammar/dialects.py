@@ -11,5 +11,8 @@ Dialect = Literal["gbnf", "llguidance"]
 
 
 def grammar_text(grammar: Grammar, dialect: Dialect) -> str:
-    """Print a satisfiable grammar; it starts at `root`, or `start` in Lark. Raises GrammarTooLargeError."""
+    """Return the grammar as text. Its first rule is `root` in GBNF, `start` in Lark.
+
+    The grammar must match at least one text. Raises GrammarTooLargeError.
+    """
     return to_gbnf(grammar) if dialect == "gbnf" else to_lark(grammar)

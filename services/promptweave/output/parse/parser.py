@@ -14,7 +14,7 @@ from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, Synt
 from promptweave.output.parse.json_scanner import JsonReader
 from promptweave.output.parse.marker_finder import MarkerFinder
 from promptweave.output.parse.schema_check import find_violation
-from promptweave.output.parse.sinks import Calls, PartSink, new_call_id
+from promptweave.output.parse.sinks import Calls, RegionSink, new_call_id
 from promptweave.output.parse.transforms import Transformer, transformer
 from promptweave.output.tree import (
     JSON_FIRST,
@@ -64,7 +64,7 @@ class OutputParser:
         self._ended = False
         # Syntax read since the last delta: if the output turns out not to match, it becomes content.
         self._syntax_read = ""
-        self._sinks: list[tuple[PartSink, Transformer]] = []
+        self._sinks: list[tuple[RegionSink, Transformer]] = []
         self._regions: list[Region] = []
         self._spans: list[RegionSpan] = []
         # Properties of nodes, cached by identity: there are many calls, and their trees may be large.
@@ -223,7 +223,7 @@ class OutputParser:
 
     @contextmanager
     def _part(self, part: RegionNode) -> Iterator[None]:
-        sink = PartSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
+        sink = RegionSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
         transform = transformer(part.transform)
         self._sinks.append((sink, transform))
         self._regions.append(part.kind)
@@ -309,7 +309,7 @@ class OutputParser:
     def _read_text(self, node: TextNode) -> Reading:
         self.reasoning = node.kind is Region.REASONING
         finder = MarkerFinder(marker for branch in node.branches for marker in branch.markers)
-        write = self._write if node.kind is None else PartSink(node.kind, self._put, self._calls, stoppable=True).write
+        write = self._write if node.kind is None else RegionSink(node.kind, self._put, self._calls, stoppable=True).write
         while True:
             text_end, marker = finder.find(self._buffer, self._place, last=self._ended)
             if text_end > self._place:

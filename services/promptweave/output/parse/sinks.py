@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta
 from promptweave.output.tree import Region, ToolAlias
 
-CALL_PARTS = {
+CALL_REGIONS = {
     Region.TOOL_NAME,
     Region.CUSTOM_TOOL_NAME,
     Region.TOOL_ARGUMENTS,
@@ -77,7 +77,7 @@ class Calls:
                 else:
                     self._waiting += text
 
-    def part_closed(self, kind: Region) -> None:
+    def region_closed(self, kind: Region) -> None:
         """End one of the call's regions."""
         if kind in (Region.TOOL_NAME, Region.CUSTOM_TOOL_NAME):
             self._named = True
@@ -90,8 +90,8 @@ class Calls:
                 self._put(CallFragment(self._index, self._waiting))
 
 
-class PartSink:
-    """The sink of one region."""
+class RegionSink:
+    """Turns the text of one region into deltas."""
 
     def __init__(self, kind: Region, put: Callable[[Delta], None], calls: Calls, *, stoppable: bool) -> None:
         self._kind = kind
@@ -114,12 +114,12 @@ class PartSink:
             self._put(ContentDelta(text, self._stoppable))
         elif self._kind is Region.REASONING:
             self._put(ReasoningDelta(text))
-        elif self._kind in CALL_PARTS:
+        elif self._kind in CALL_REGIONS:
             self._calls.write(self._kind, text)
 
     def close(self) -> None:
         """End the region, which is complete."""
         if self._kind is Region.TOOL_CALL:
             self._calls.close()
-        elif self._kind in CALL_PARTS:
-            self._calls.part_closed(self._kind)
+        elif self._kind in CALL_REGIONS:
+            self._calls.region_closed(self._kind)

@@ -6,7 +6,7 @@ Trees built by promptweave's own styles are valid by construction.
 import math
 from typing import NamedTuple
 
-from promptweave.output.parse.sinks import CALL_PARTS
+from promptweave.output.parse.sinks import CALL_REGIONS
 from promptweave.output.tree import (
     ChoiceNode,
     EmitNode,
@@ -45,7 +45,7 @@ def _names(node: Node, *, inside: bool) -> _Count:
         case RegionNode(kind, body):
             return _names_of_part(kind, body, inside=inside)
         case TextNode(kind, branches):
-            if kind is Region.TOOL_CALL or kind in _NAMES or (kind in CALL_PARTS and not inside):
+            if kind is Region.TOOL_CALL or kind in _NAMES or (kind in CALL_REGIONS and not inside):
                 raise ValueError(f"free text cannot be {kind.name}")
             ends = [_names(branch.then, inside=inside) for branch in branches]
             return _any_of([*ends, _NONE] if node.may_end else ends)
@@ -66,7 +66,7 @@ def _names_of_part(kind: Region, body: Node, *, inside: bool) -> _Count:
         if _names(body, inside=True) != _ONE:
             raise ValueError("a call must name exactly one tool")
         return _NONE
-    if kind in CALL_PARTS and not inside:
+    if kind in CALL_REGIONS and not inside:
         raise ValueError(f"{kind.name} is outside of a call")
     count = _names(body, inside=inside)
     if kind not in _NAMES:

@@ -1,4 +1,4 @@
-"""The steps of a chat request that all routes share in which the model generates a message."""
+"""The steps shared by all routes that generate a chat message: compile, then generate."""
 
 import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence

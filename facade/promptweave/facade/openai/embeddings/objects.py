@@ -7,7 +7,7 @@ from typing_extensions import TypedDict
 
 from promptweave.facade.openai.chat.response.objects import WARNINGS, WarningObject
 
-_LIST = Field(description="The kind of object")
+_OBJECT = Field(description="The kind of object")
 _MODEL = Field(description="The id of the model that was used")
 
 
@@ -15,19 +15,19 @@ class InputUsage(TypedDict):
     """Token counts of a request that generates nothing."""
 
     prompt_tokens: Annotated[int, Field(ge=0, description="Tokens of all inputs")]
-    total_tokens: Annotated[int, Field(ge=0, description="The same number")]
+    total_tokens: Annotated[int, Field(ge=0, description="Equal to `prompt_tokens`: nothing is generated")]
 
 
 class Embedding(TypedDict):
     """The vector of one input."""
 
-    object: Annotated[Literal["embedding"], Field(description="The kind of object")]
+    object: Annotated[Literal["embedding"], _OBJECT]
     index: Annotated[int, Field(ge=0, description="The index of the input")]
     embedding: Annotated[
         list[float] | str,
         Field(
-            description="The vector, of length 1: numbers or, with `encoding_format` base64, the base64 of little-endian "
-            "32-bit floats"
+            description="The vector, normalized (Euclidean norm 1): a list of numbers or, with `encoding_format` base64, "
+            "little-endian 32-bit floats in base64"
         ),
     ]
 
@@ -35,7 +35,7 @@ class Embedding(TypedDict):
 class EmbeddingList(TypedDict):
     """Embeddings, in the order of the inputs."""
 
-    object: Annotated[Literal["list"], _LIST]
+    object: Annotated[Literal["list"], _OBJECT]
     data: Annotated[list[Embedding], Field(description="A vector for each input")]
     model: Annotated[str, _MODEL]
     usage: Annotated[InputUsage, Field(description="Token counts")]
@@ -59,7 +59,7 @@ class RankedDocument(TypedDict):
 class Ranking(TypedDict):
     """Documents, the most relevant first."""
 
-    object: Annotated[Literal["list"], _LIST]
+    object: Annotated[Literal["list"], _OBJECT]
     model: Annotated[str, _MODEL]
     usage: Annotated[InputUsage, Field(description="Token counts")]
     results: Annotated[list[RankedDocument], Field(description="The `top_n` most relevant documents")]

@@ -48,8 +48,10 @@ class Chunks:
         self._custom: set[tuple[int, int]] = set()
 
     def first(self) -> Iterator[ChatCompletionChunk]:
-        """Yield the role for each choice. Clients concatenate repeated fields, so it is sent once. To some of them, empty
-        text is a part of the answer: the content is null."""
+        """Yield one chunk per choice with the role. It is sent only once, since clients concatenate repeated fields.
+
+        Its content is null: some clients show empty text as part of the answer.
+        """
         for index in range(len(self._tokens)):
             chunk = self._chunk(_choice(index, {"role": "assistant", "content": None, "refusal": None}))
             if self._warnings and index == 0:
