@@ -174,7 +174,7 @@ def test_the_first_that_is_there_says_which_model_it_is() -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "_POLL_S", 0.05)
-    monkeypatch.setattr(generate, "_LOOK_S", 0.1)
+    monkeypatch.setattr(generate, "_RESPONDING_CHECK_S", 0.1)
 
 
 @asynccontextmanager
