@@ -80,7 +80,11 @@ REFUSED = [
     pytest.param({"messages": [{"role": "narrator", "content": "x"}]}, "invalid: /messages/0/role: ", id="role"),
     pytest.param({**REQUEST, "template": 3}, "invalid: /template: ", id="template"),
     pytest.param({**REQUEST, "template": "{% if %}"}, "invalid: the chat template cannot be parsed: ", id="broken-template"),
-    pytest.param({**REQUEST, "tools": [WEATHER, WEATHER]}, "invalid: /tools/1/function/name: ", id="two-tools-of-a-name"),
+    pytest.param(
+        {**REQUEST, "tools": [WEATHER, {**WEATHER, "function": {**WEATHER["function"], "description": "another"}}]},
+        "invalid: /tools/1/function/name: ",
+        id="two-tools-of-a-name",
+    ),
     pytest.param(
         {
             **REQUEST,
@@ -107,8 +111,8 @@ REFUSED = [
         id="schema-of-the-answer",
     ),
     pytest.param(
-        {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
-        "unsupported: /messages/0/content/0",
+        {"messages": [{"role": "user", "content": "x"}], "modalities": ["audio"]},
+        "unsupported: /modalities",
         id="audio",
     ),
     pytest.param('{"messages": [{"role": "user", "content": "\\ud800"}]}', "invalid: /", id="half-a-pair"),

@@ -131,7 +131,7 @@ def test_ids_that_are_not_there(http: httpx.Client) -> None:
     for method, path in (("GET", ""), ("DELETE", ""), ("GET", "/input_items"), ("POST", "/cancel")):
         assert check(http.request(method, f"/responses/resp_none{path}"), 404, None, None).endswith("not found.")
     check(http.post("/responses", json={"model": "other", "input": "x"}), 404, "model", "model_not_found")
-    check(http.post("/responses", json={"input": [{"type": "item_reference", "id": "x"}]}), 404, "input[0].id", None)
+    check(http.post("/responses", json={"input": [{"type": "item_reference", "id": "item_none"}]}), 404, "input[0].id", None)
     check(http.post("/responses", json={"input": "x", "conversation": "conv_1"}), 404, "conversation", None)
     check(http.get("/responses/resp_none", params={"stream": "true"}), 400, "stream", UNSUPPORTED)
 

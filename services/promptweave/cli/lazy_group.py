@@ -38,6 +38,7 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        command.context_settings = {**self.context_settings, **command.context_settings}
         for param in command.params:
             if isinstance(param, click.Option):
                 set_variables(param, str(self.name))
