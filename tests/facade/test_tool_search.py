@@ -159,7 +159,9 @@ LOOP: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("option", "names"), [(None, {"look", "ask"}), ("warn", {"look", "ask"}), ("prevent", {"ask"})], ids=str
+    ("option", "names"),
+    [(None, {"look", "ask"}), ("warn", {"look", "ask"}), ("prevent", {"ask"})],
+    ids=["default", "warn", "prevent"],
 )
 def test_repeated_calls(default_served: Serving, option: str | None, names: set[str]) -> None:
     given = {**LOOP, "repeated_calls": option, "max_tokens": 100}
