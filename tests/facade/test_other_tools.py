@@ -170,3 +170,9 @@ def test_no_history_is_refused(served: Serving, kind: str) -> None:
     for more in ({}, {"tools": [OWN]}):
         answer = httpx.post(f"{served.url}/chat/completions", json={**body, **more}, timeout=60)
         assert answer.status_code == 200, answer.text
+
+
+def test_what_a_flat_call_has_besides_is_a_warning() -> None:
+    call = {"type": "mcp_call", "id": "1", "name": "f", "arguments": "{}", "status": "completed", "output": "sunny"}
+    asked, _ = translated(messages=[USER, assistant(tool_calls=[call])])
+    assert codes(asked) == [("unknown_field", "/messages/1/tool_calls/0/output")]

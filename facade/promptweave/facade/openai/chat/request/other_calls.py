@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.request.body import ContentPart, CustomCall, FunctionCall, Message, ToolCall
-from promptweave.facade.policy.rules import Warn
+from promptweave.facade.policy.rules import Warn, warn_of_unknown_fields
+
+_FLAT_FIELDS = ("name", "arguments", "input", "call_id", "index", "status")
+"""Fields of a flat call that are read, or need not be. Others, such as an output, are a warning."""
 
 
 def with_own_calls(messages: Sequence[Message], places: SourceMap, warn: Warn) -> list[Message]:
@@ -32,6 +35,8 @@ def _message(message: Message, path: str, places: SourceMap, warn: Warn) -> Mess
         origin, place = f"{path}/tool_calls/{number}", f"{path}/tool_calls/{len(calls)}"
         own = call if _is_own(call) else _unflattened(call)
         if own is not None:
+            if own is not call:
+                warn_of_unknown_fields(call.model_extra or {}, _FLAT_FIELDS, warn, origin)
             places.add(place, Origin(origin, whole=own is not call))
             calls.append(own)
             continue
