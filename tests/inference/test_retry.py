@@ -118,7 +118,7 @@ async def test_lives(
             yield [step]
 
     monkeypatch.setattr(generate, "write_message", write_message)
-    monkeypatch.setattr(generate, "_POLL_S", 0)
+    monkeypatch.setattr(generate, "_READY_CHECK_S", 0)
     seen: list[str | Exception] = []
     try:
         async for batch in generate.generate(Scripted(), Request(CompiledPrompt((), Syntax(TextNode(Region.CONTENT))))):
@@ -146,7 +146,7 @@ async def test_one_that_dies_just_before_a_message_is_waited_for(monkeypatch: py
         yield [BEGUN]
 
     monkeypatch.setattr(generate, "write_message", write_message)
-    monkeypatch.setattr(generate, "_POLL_S", 0)
+    monkeypatch.setattr(generate, "_READY_CHECK_S", 0)
     written = generate.generate(Dying(), Request(CompiledPrompt((), Syntax(TextNode(Region.CONTENT))), n=2))
     assert sorted([item async for batch in written for item in batch]) == [(0, BEGUN), (1, BEGUN)]
 

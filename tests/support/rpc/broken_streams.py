@@ -41,9 +41,9 @@ async def breaking_off(how: Breaking, message: bytes | None, read: asyncio.Event
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connections[writer] = asyncio.current_task()
-        await reader.readexactly(len(PREFACE))
-        writer.write(frame(SETTINGS, 0, 0))
         try:
+            await reader.readexactly(len(PREFACE))
+            writer.write(frame(SETTINGS, 0, 0))
             while not writer.is_closing():
                 head = await reader.readexactly(9)
                 kind, flags = head[3], head[4]
