@@ -80,7 +80,8 @@ class Outcome:
         assert not self.proxy.refused, said
         assert self.status == 0, said
         steps = [exchange.step for exchange in self.proxy.exchanges if exchange.is_turn]
-        assert len(steps) > len(self.proxy.script.calls), (steps, said)
+        calls = self.proxy.script.calls
+        assert len(steps) >= len(calls) + (not (calls and calls[-1].ends_the_task)), (steps, said)
         result = self.work / "result.txt"
         assert result.is_file(), (steps, said)
         assert result.read_text() == "fixed\n", (steps, said)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from promptweave.cli.agents.agent import Wire
 from tests.support.agents.mcp_server import LONG
-from tests.support.agents.script import Call, Script
+from tests.support.agents.script import DONE, Call, Script
 
 PROMPT = "Create sum.py with a function add, run it, fix it until its assertion passes, and write the output to result.txt."
 BROKEN = 'def add(a, b):\n    return a - b\n\n\nassert add(2, 2) == 4, add(2, 2)\nprint("fixed")\n'
@@ -266,6 +266,7 @@ class Framework:
 
 
 BOTH_WAYS = tuple((wire.value, *mode) for wire in ALL_WIRES for mode in ((), ("stream",)))
+CHAT_WAYS = BOTH_WAYS[:2]
 FRAMEWORKS = (
     Framework(
         "agentssdk",
@@ -306,5 +307,24 @@ FRAMEWORKS = (
                 Call("shell/run_again", {"command": RUN}),
             )
         ),
+    ),
+    Framework(
+        "smolagents",
+        ("smolagents[openai]==1.26.0",),
+        "smolagents_agent.py",
+        CHAT_WAYS,
+        Script((*SHELL_SCRIPT.calls, Call("final_answer", {"answer": DONE}, ends_the_task=True))),
+    ),
+    Framework(
+        "llamaindex",
+        ("llama-index-core==0.14.25", "llama-index-llms-openai-like==0.8.1"),
+        "llama_index_agent.py",
+        CHAT_WAYS,
+    ),
+    Framework("autogen", ("autogen-agentchat==0.7.5", "autogen-ext[openai]==0.7.5"), "autogen_agent.py", CHAT_WAYS),
+    Framework("strands", ("strands-agents[openai,anthropic]==1.62.0",), "strands_agent.py", (("chat",), ("messages",))),
+    Framework("agno", ("agno==3.1.10", "openai==3.57.0", "anthropic==2.14.0"), "agno_agent.py", BOTH_WAYS),
+    Framework(
+        "haystack", ("haystack-ai==3.4.1",), "haystack_agent.py", CHAT_WAYS, quiet={"HAYSTACK_TELEMETRY_ENABLED": "False"}
     ),
 )

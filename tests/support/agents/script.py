@@ -7,7 +7,7 @@ in the request stays as the client wrote it.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 JsonObject = dict[str, Any]
@@ -22,11 +22,13 @@ class Call:
     name: str
     arguments: JsonObject | str
     namespace: str = ""
+    ends_the_task: bool = False
+    """Whether the client asks for no turn after it."""
 
     def at(self, folder: str) -> "Call":
         """The call with the client's folder in place of `{work}`."""
         arguments = json.loads(json.dumps(self.arguments).replace("{work}", folder))
-        return Call(self.name, arguments, self.namespace)
+        return replace(self, arguments=arguments)
 
 
 class NoSuchToolError(Exception):
@@ -91,7 +93,11 @@ class Chat:
     """`/v1/chat/completions`."""
 
     def count_results(self, body: JsonObject) -> int:
-        return sum(message["role"] == "tool" for message in body["messages"])
+        return sum(message["role"] == "tool" or self._is_observation(message) for message in body["messages"])
+
+    def _is_observation(self, message: JsonObject) -> bool:
+        """Returns whether it is a result as smolagents sends it, in a message of the user."""
+        return message["role"] == "user" and '"Observation:' in json.dumps(message["content"])
 
     def tools(self, body: JsonObject) -> Iterator[tuple[str, JsonObject]]:
         yield from (("", tool) for tool in body.get("tools") or [])
