@@ -102,7 +102,13 @@ def test_texts_of_a_regular_expression_match_it_whole(source: str) -> None:
         assert re.fullmatch(source, sample(grammar, random.Random(seed)))
 
 
+DOUBLING = "\n".join(
+    ["root ::= a60", *(f"a{n} ::= a{n - 1} | b{n - 1}\nb{n} ::= b{n - 1} | a{n - 1}" for n in range(1, 61))]
+)
+"""Without the last two rules: each rule refers to two others, so that there are 2^60 ways to its first character."""
+
 REFUSED: list[Any] = [
+    pytest.param(GBNF, f"{DOUBLING}\na0 ::= [a-z]+\nb0 ::= [0-9]+", "too many parses for an engine", id="doubling"),
     pytest.param(GBNF, 'root ::= a\na ::= "x" b', "line 2, column 11: rule 'b' is not defined", id="undefined"),
     pytest.param(GBNF, 'rot ::= "x"', "line 1, column 1: missing start rule 'root'", id="no-root"),
     pytest.param(GBNF, 'root ::= "x"\n root ::= "y"', "line 2, column 2: duplicate rule 'root'", id="twice"),

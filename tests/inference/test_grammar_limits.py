@@ -6,6 +6,7 @@ import pytest
 
 from promptweave.compiler import json_schema_to_gbnf
 from promptweave.inference.errors import RequestError
+from promptweave.inference.grammar.grammar_cache import derivative_of
 from promptweave.inference.prompt.grammar_limits import GBNF, LARK, Notation, check_grammar
 
 
@@ -54,6 +55,17 @@ def test_refused(text: str, notation: Notation, why: str) -> None:
 )
 def test_taken(text: str, notation: Notation) -> None:
     check_grammar(text, notation, "/prompt/gbnf")
+
+
+@pytest.mark.anyio
+async def test_a_grammar_whose_paths_double_at_each_level_is_refused() -> None:
+    levels = [
+        f"a{level} ::= a{level - 1} | b{level - 1}\nb{level} ::= b{level - 1} | a{level - 1}" for level in range(1, 61)
+    ]
+    gbnf = "\n".join(["root ::= a60", *levels, "a0 ::= [a-z]+", "b0 ::= [0-9]+"])
+    with pytest.raises(RequestError, match="too many parses") as raised:
+        await derivative_of(gbnf)
+    assert raised.value.path == "/prompt/gbnf"
 
 
 SCHEMAS = {

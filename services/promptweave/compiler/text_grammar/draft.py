@@ -55,8 +55,9 @@ class GrammarDraft:
         kept = Rules.of(_factored(rules)).grammar(rules[self.start])
         if kept.root == NOTHING:
             raise self.cursor.error(f"{self.start!r} matches no finite text: every alternative recurses", at=at)
-        if text := ambiguous_prefix(kept):
-            why = f"the text {text!r} has too many parses for an engine; make the grammar less ambiguous"
+        if (text := ambiguous_prefix(kept)) is not None:
+            what = f"the text {text!r}" if text else "a rule"
+            why = f"{what} has too many parses for an engine; make the grammar less ambiguous"
             raise self.cursor.error(why, at=at)
         return kept
 

@@ -107,6 +107,11 @@ class Derivative:
         return self._cache.printable
 
     @property
+    def readings(self) -> int:
+        """Return the number of alternative readings of the text so far."""
+        return len(self._stacks)
+
+    @property
     def over(self) -> bool:
         """Return whether the text must end here."""
         return self.may_end and not any(heads.leaves for heads, _ in self._ways)
@@ -149,6 +154,16 @@ class Derivative:
                 if len(found) > most:
                     return None
         return list(found)
+
+    def sample_characters(self, most: int) -> list[str]:
+        """Return up to `most` characters that may come next, among them one that the most readings allow, if few differ."""
+        lows: dict[str, None] = {}
+        for ranges in self._ranges():
+            for low, _ in ranges:
+                lows[chr(low)] = None
+                if len(lows) == most:
+                    return list(lows)
+        return list(lows)
 
     def grammar(self) -> Grammar:
         """Return the grammar of what may follow."""

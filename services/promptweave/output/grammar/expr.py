@@ -329,12 +329,15 @@ def _without_aliases(grammar: Grammar) -> Grammar:
     if not plain:
         return grammar
 
+    targets: dict[str, Expr] = {}
+
     def target(name: str) -> Expr:
-        seen = set()
+        passed: dict[str, None] = {}
         found: Expr = Ref(name)
-        while isinstance(found, Ref) and found.name in plain and found.name not in seen:
-            seen.add(found.name)
-            found = plain[found.name]
+        while isinstance(found, Ref) and found.name in plain and found.name not in passed:
+            passed[found.name] = None
+            found = targets.get(found.name) or plain[found.name]
+        targets.update(dict.fromkeys(passed, found))
         return found
 
     def replaced(expr: Expr) -> Expr:

@@ -1,107 +1,63 @@
-"""Checks which prefixes a grammar accepts, as an engine does: by following all alternative readings simultaneously."""
+"""Checks which prefixes a grammar accepts, and which of them have too many readings for an engine."""
 
-from collections.abc import Iterator, Mapping
+from heapq import heappop, heappush
 
-from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+from promptweave.output.grammar.derivative import MAX_STACKS, AmbiguousGrammarError, Derivative, DerivativeCache
+from promptweave.output.grammar.expr import Grammar
+from promptweave.output.grammar.paths import has_too_many_paths
 
-MAX_SIMULTANEOUS_READINGS = 2_000
-"""Maximum number of simultaneous readings of a prefix. Above, `is_viable_prefix` returns True: no caller relies on False
-in that case."""
+_MAX_STATES = 1_000
+"""Maximum number of different states that the search for ambiguous prefixes opens."""
 
-_Stack = tuple[Expr, "_Stack"] | None
-"""What is still to come: an expression, followed by the rest."""
+_MAX_WORK = 50_000
+"""Maximum number of readings that it follows."""
+
+_CHARACTERS = 16
+"""Maximum number of characters that it tries in one state."""
 
 
 def is_viable_prefix(grammar: Grammar, text: str) -> bool:
-    """Return whether a sentence begins with `text`. The grammar must be productive and safe (`check_safe`)."""
-    states: set[_Stack] = {(grammar.root, None)}
-    for char in text:
-        states = {after for state in states for after in _read(state, char, grammar.rules)}
-        if not states:
-            return False
-        if len(states) > MAX_SIMULTANEOUS_READINGS:
-            return True
-    return True
+    """Return whether a sentence begins with `text`; True as well if that has too many readings to decide.
 
-
-MAX_READINGS, PROBED_CHARACTERS = 1_000, 24
+    The grammar must be productive and safe (`check_safe`).
+    """
+    try:
+        return _start(grammar).after(text) is not None
+    except AmbiguousGrammarError:
+        return True
 
 
 def ambiguous_prefix(grammar: Grammar) -> str | None:
-    """Return a prefix that has more than `MAX_READINGS` readings, or None.
+    """Return a prefix that has more than `MAX_STACKS` readings, or None if none was found.
 
-    A greedy search: it always follows the character with the most readings. An engine follows each reading for every token.
-    The grammar must be as for `is_viable_prefix`.
+    An engine follows each reading for every token. The search opens the state with the most readings first, and no state
+    twice, so that it leaves loops. The grammar must be as for `is_viable_prefix`.
     """
-    states: set[_Stack] = {(grammar.root, None)}
-    text = ""
-    for _ in range(PROBED_CHARACTERS):
-        nexts = sorted({char for state in states for char in _next_characters(state, grammar.rules)})
-        if not nexts:
-            return None
-        after = {char: {new for state in states for new in _read(state, char, grammar.rules)} for char in nexts[:_TRIED]}
-        char = max(after, key=lambda char: len(after[char]))
-        text, states = text + char, after[char]
-        if len(states) > MAX_READINGS:
-            return text
+    if has_too_many_paths({"root": grammar.root, **grammar.rules}):
+        return ""
+    try:
+        start = _start(grammar)
+    except AmbiguousGrammarError:
+        return ""
+    seen = {start}
+    waiting: list[tuple[int, int, str, Derivative]] = [(-start.readings, 0, "", start)]
+    work = 0
+    while waiting and len(seen) <= _MAX_STATES:
+        _, _, text, state = heappop(waiting)
+        for char in state.sample_characters(_CHARACTERS):
+            try:
+                after = state.after(char)
+            except AmbiguousGrammarError:
+                return text + char
+            if after is None or after in seen:
+                continue
+            seen.add(after)
+            heappush(waiting, (-after.readings, len(seen), text + char, after))
+            work += after.readings
+            if work > _MAX_WORK:
+                return text + char if after.readings > MAX_STACKS // 10 else None
     return None
 
 
-_TRIED = 8
-"""The number of characters tried at each position."""
-
-
-def _next_characters(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[str]:
-    """Yield the first character of each possible leaf."""
-    for expr, _ in _leaves(stack, rules):
-        if isinstance(expr, Lit):
-            yield expr.text[0]
-        elif isinstance(expr, Chars):
-            yield chr(expr.ranges[0][0])
-
-
-def _read(stack: _Stack, char: str, rules: Mapping[str, Expr]) -> Iterator[_Stack]:
-    """Yield what may follow after a character."""
-    for expr, rest in _leaves(stack, rules):
-        match expr:
-            case Lit(text) if text[0] == char:
-                yield (Lit(text[1:]), rest) if len(text) > 1 else rest
-            case Chars(ranges) if any(low <= ord(char) <= high for low, high in ranges):
-                yield rest
-
-
-def _leaves(stack: _Stack, rules: Mapping[str, Expr]) -> Iterator[tuple[Expr, _Stack]]:
-    """Yield the literals and classes that may come next, each with what follows it."""
-    waiting, seen = [stack], {stack}
-    while waiting:
-        here = waiting.pop()
-        if here is None:
-            continue
-        expr, rest = here
-        if isinstance(expr, Chars) or (isinstance(expr, Lit) and expr.text):
-            yield expr, rest
-            continue
-        for after in _opened(expr, rest, rules):
-            if after not in seen:
-                seen.add(after)
-                waiting.append(after)
-
-
-def _opened(expr: Expr, rest: _Stack, rules: Mapping[str, Expr]) -> Iterator[_Stack]:
-    match expr:
-        case Ref(name):
-            yield (rules[name], rest)
-        case Alt(items):
-            for item in items:
-                yield (item, rest)
-        case Seq(items):
-            for item in reversed(items):
-                rest = (item, rest)
-            yield rest
-        case Rep(item, low, high):
-            if low == 0:
-                yield rest
-            if high != 0:
-                yield (item, (Rep(item, max(low - 1, 0), None if high is None else high - 1), rest))
-        case _:
-            yield rest
+def _start(grammar: Grammar) -> Derivative:
+    return DerivativeCache({**grammar.rules, "root": grammar.root}).start()
