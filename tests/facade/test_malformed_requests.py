@@ -17,7 +17,7 @@ WAYS: dict[str, tuple[dict[str, Any], int]] = {
     "no JSON": ({"method": "POST", "content": b"{"}, 400),
     "no object": ({"method": "POST", "content": b"[]"}, 400),
     "gzip": ({"method": "POST", "content": gzip.compress(b"{}"), "headers": {"content-encoding": "gzip"}}, 400),
-    "a form": ({"method": "POST", "data": {"model": "gpt-4o"}}, 400),
+    "a form": ({"method": "POST", "data": {"model": "gpt-4o"}}, 415),
     "GET": ({"method": "GET"}, 405),
     "PUT": ({"method": "PUT", "content": b"{}"}, 405),
 }

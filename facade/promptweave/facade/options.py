@@ -36,6 +36,8 @@ class FacadeOptions:
     """Concurrent requests, counted in the same way."""
     cors_origins: tuple[str, ...] = ()
     """Origins of web pages that may call the API, such as `https://example.org`; `*`: all."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Without keys: names that clients may use for the server (`Host`), beside local names and addresses; `*`: all."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     """PEM files; both or none. Without them the API is plain HTTP."""

@@ -13,6 +13,7 @@ from promptweave.facade.errors import UNAUTHENTICATED, WRONG_KEY, ErrorFormat, t
 from promptweave.facade.http.api_keys import Keys, presented_key
 from promptweave.facade.http.error_responses import error_response
 from promptweave.facade.http.rate_limits import RateLimits, TooManyError
+from promptweave.facade.http.web_pages import WebPageGuard
 from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.logs import FIELDS, REQUEST_ID
 from promptweave.rpc.request_context import REQUEST_ID_HEADER
@@ -45,6 +46,8 @@ def in_envelope(
     keys = Keys(options.api_keys, options.api_keys_file) if options.asks_for_keys else None
     opened = OPEN_PATHS | public_paths
     app = AuthMiddleware(app, keys, RateLimits(options.requests_per_minute, options.concurrent_requests), opened)
+    if keys is None:
+        app = WebPageGuard(app, options.allowed_hosts, options.cors_origins, OPEN_PATHS)
     if options.cors_origins:
         # Outside of the key check: browsers send preflight requests without a key.
         app = CORSMiddleware(

@@ -56,6 +56,14 @@ facade_options: Decorator[Any] = all_of(
         help="Origin allowed by CORS, such as https://example.org; '*' allows all. Repeatable.  [default: none]",
     ),
     security_option(
+        "--allowed-host",
+        "allowed_hosts",
+        multiple=True,
+        metavar="NAME",
+        help="Without API keys: name by which clients may reach the server, beside addresses and local names; '*' allows"
+        " all. Repeatable.  [default: none]",
+    ),
+    security_option(
         "--tls-cert",
         type=FILE,
         metavar="FILE",
