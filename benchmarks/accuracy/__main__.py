@@ -96,7 +96,7 @@ def _run(given: argparse.Namespace) -> None:
         (place, mode, question)
         for place, round_ in enumerate(_rounds(folder, given))
         for question in round_
-        for mode in given.modes
+        for mode in _turned(given.modes, place)
         if MODES[mode].fits(question) and (model, mode, question.category, question.id) not in done
     ]
     if not plan:
@@ -130,6 +130,12 @@ def _rounds(folder: Path, given: argparse.Namespace) -> list[list[Question]]:
     """Return the first question of each category, the second of each, and so on."""
     columns = [questions(folder, category, given.number, given.seed) for category in given.categories]
     return [[question for question in round_ if question] for round_ in zip_longest(*columns)]
+
+
+def _turned(modes: list[str], place: int) -> list[str]:
+    """Return the modes in another order for each question: the first one on a side has to evaluate the prompt."""
+    turn = place % len(modes)
+    return [*modes[turn:], *modes[:turn]]
 
 
 def _start(names: set[str], given: argparse.Namespace, stack: ExitStack) -> dict[str, Side]:

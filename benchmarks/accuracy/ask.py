@@ -25,6 +25,7 @@ class Reply:
     content: str = ""
     finish_reason: str = ""
     prompt_tokens: int = 0
+    cached_tokens: int = 0
     tokens: int = 0
     warnings: list[str] = field(default_factory=list)
     error: str = ""
@@ -82,7 +83,7 @@ class Asker:
 def row(question: Question, reply: Reply, checker: Checker) -> Row:
     """Return what is saved of an answer."""
     found: Row = {"category": question.category, "id": question.id, "seconds": round(reply.seconds, 3)}
-    found |= {"prompt_tokens": reply.prompt_tokens, "tokens": reply.tokens}
+    found |= {"prompt_tokens": reply.prompt_tokens, "cached_tokens": reply.cached_tokens, "tokens": reply.tokens}
     if reply.error:
         return {**found, "right": False, "calls": [], "valid": True, "cause": "error", "error": reply.error}
     # Nothing is promised of a call that was cut.
@@ -116,6 +117,7 @@ def _of_chat(found: Json) -> Row:
         "content": message.get("content") or "",
         "finish_reason": choice["finish_reason"],
         "prompt_tokens": usage["prompt_tokens"],
+        "cached_tokens": (usage.get("prompt_tokens_details") or {}).get("cached_tokens", 0),
         "tokens": usage["completion_tokens"],
         "warnings": [one.get("code", "") for one in found.get("warnings") or []],
         "choice": choice,
@@ -130,5 +132,6 @@ def _of_text(found: Json, offered: set[str]) -> Row:
         "content": found["content"],
         "finish_reason": "length" if cut and not calls else "stop",
         "prompt_tokens": found["tokens_evaluated"],
+        "cached_tokens": found.get("tokens_cached", 0),
         "tokens": found["tokens_predicted"],
     }
