@@ -123,19 +123,20 @@ class Ours(Side):
 
 
 @contextmanager
-def peer(model: Path, slots: int, context: int) -> Iterator[Peer]:
-    """Run the engine by itself, started as promptweave starts it."""
+def peer(model: Path, slots: int, context: int, *, tcp: bool = False) -> Iterator[Peer]:
+    """Run the engine by itself, started as promptweave starts it; on a socket as promptweave does, or on a free port."""
     with tempfile.TemporaryDirectory() as folder:
-        socket = f"{folder}/engine.sock"
-        command = [sys.executable, str(Path(__file__).with_name("engine.py")), str(model), socket, str(slots), str(context)]
+        address = str(_free_port()) if tcp else f"{folder}/engine.sock"
+        command = [sys.executable, str(Path(__file__).with_name("engine.py")), str(model), address, str(slots), str(context)]
         # As promptweave's launcher does: otherwise results on a busy machine would not be comparable.
         env = {"OMP_WAIT_POLICY": "passive", **os.environ}
         process = subprocess.Popen(  # noqa: S603 - this file
             command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            transport = httpx.HTTPTransport(uds=socket)
-            with httpx.Client(transport=transport, base_url="http://engine", timeout=REQUEST_S) as http:
+            transport = httpx.HTTPTransport(uds=None if tcp else address)
+            url = f"http://127.0.0.1:{address}" if tcp else "http://engine"
+            with httpx.Client(transport=transport, base_url=url, timeout=REQUEST_S) as http:
                 _wait(http, "/health")
                 yield Peer(http, process)
         finally:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.accuracy import results, tables
+from benchmarks.accuracy import results, tables, tool_eval
 from benchmarks.accuracy.__main__ import parser
 
 
@@ -57,3 +57,22 @@ def test_an_unknown_mode_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parser().parse_args(["table", "x.jsonl", "--modes", "auto,other"])
     assert "'other' is unknown; use auto, required" in capsys.readouterr().err
+
+
+def report(*statuses: str) -> dict[str, Any]:
+    results_ = [{"scenario_id": f"T{n}", "expected_behavior": "Go.", "status": status} for n, status in enumerate(statuses)]
+    scores = {"scenario_results": results_, "total_points": 2, "max_points": 4, "total_tokens": 9, "median_turn_ms": 1.6}
+    return {"scores": scores}
+
+
+def test_scenarios_of_both_sides_are_compared() -> None:
+    found = tool_eval.table({"promptweave": report("pass", "fail"), "engine": report("fail", "partial")})
+    assert found == [
+        "| scenario | promptweave | engine |",
+        "|---|---|---|",
+        "| T0 Go. | pass | fail |",
+        "| T1 Go. | fail | partial |",
+        "| points | 2 of 4 | 2 of 4 |",
+        "| tokens | 9 | 9 |",
+        "| median turn, ms | 2 | 2 |",
+    ]
