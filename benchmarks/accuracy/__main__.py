@@ -5,6 +5,7 @@ comparable figures. Every answer is a line of JSON in --out: started again, a ru
 """
 
 import argparse
+import json
 import sys
 import time
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from benchmarks.accuracy import results, tables
-from benchmarks.accuracy.ask import Asker
+from benchmarks.accuracy.ask import Asker, scored_again
 from benchmarks.accuracy.bfcl import CATEGORIES, Checker, MissingDataError, Question, bfcl_folder, questions
 from benchmarks.accuracy.causes import CAUSES
 from benchmarks.accuracy.modes import ENGINE, MODES, PROMPTWEAVE
@@ -76,14 +77,18 @@ def parser() -> argparse.ArgumentParser:
     wrong.add_argument("--cause", choices=CAUSES, help="only answers with this first cause")
     wrong.add_argument("--number", type=int, default=50, help="answers to list (default: %(default)s)")
     wrong.set_defaults(command=_wrong)
-    for reading in (table, wrong):
+    score = commands.add_parser(
+        "score", help="print saved answers with the scores and causes of this version"
+    )
+    score.set_defaults(command=_score)
+    for reading in (table, wrong, score):
         reading.add_argument(
             "files", type=Path, nargs="+", help="results of run; later ones replace answers of earlier ones"
         )
-    for each in (run, table, wrong):
+    for each in (run, table, wrong, score):
         each.add_argument("--categories", type=_categories, default=list(CATEGORIES), help="comma-separated (default: all)")
         each.add_argument("--modes", type=_modes, default=list(MODES), help="comma-separated (default: all)")
-    for each in (run, wrong):
+    for each in (run, wrong, score):
         each.add_argument("--bfcl", type=Path, help="folder of the package bfcl_eval (default: where it is installed)")
     return reader
 
@@ -183,6 +188,14 @@ def _wrong(given: argparse.Namespace) -> None:
             print(f"  differs   {difference}")
         print(f"  checker   {row.get('checker', row.get('error'))}\n")
     print(f"{min(len(rows), given.number)} of {len(rows)} wrong answers")
+
+
+def _score(given: argparse.Namespace) -> None:
+    folder = bfcl_folder(given.bfcl)
+    checker = Checker(folder)
+    known = {question.id: question for category in given.categories for question in questions(folder, category)}
+    for row in _chosen(given):
+        print(json.dumps(scored_again(known[row["id"]], row, checker), ensure_ascii=False))
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from benchmarks.accuracy.bfcl import Call, Checker, Question
 from benchmarks.accuracy.causes import cause
 from benchmarks.accuracy.loose import loose_calls
 from benchmarks.accuracy.modes import MODES, PROMPTWEAVE, chat_body
-from benchmarks.accuracy.tools import Json, as_tool_name
+from benchmarks.accuracy.tools import Json
 from benchmarks.speed.sides import Side
 
 Row = dict[str, Any]
@@ -65,8 +65,7 @@ class Asker:
         except httpx.HTTPError as error:
             return Reply(0, error=f"{error!r}"[:300])
         plain = {"prompt": response.json()["prompt"], "temperature": 0, "seed": 1, "n_predict": self._max_tokens}
-        offered = {as_tool_name(function["name"]) for function in question.functions}
-        return self._post(MODES["free"].side, "/completion", plain, lambda found: _of_text(found, offered))
+        return self._post(MODES["free"].side, "/completion", plain, lambda found: _of_text(found, question.offered))
 
     def _post(self, side: str, path: str, body: Json, read: Any) -> Reply:
         start = time.perf_counter()
@@ -96,6 +95,19 @@ def row(question: Question, reply: Reply, checker: Checker) -> Row:
         found |= {"cause": why, "differences": list(dict.fromkeys(map(str, differences)))}
         found |= {"checker": f"{verdict.kind}: {verdict.detail}"}
     return found
+
+
+def scored_again(question: Question, found: Row, checker: Checker) -> Row:
+    """Return a saved row with what this version says of the answer."""
+    if "error" in found:
+        return found
+    calls = [Call(**call) for call in found["calls"]]
+    if MODES[found["mode"]].free:
+        calls = loose_calls(found["content"], question.offered)
+    known = ("seconds", "content", "finish_reason", "prompt_tokens", "cached_tokens", "tokens", "warnings")
+    reply = Reply(calls=calls, **{name: found[name] for name in known if name in found})
+    rest = {name: value for name, value in found.items() if name not in ("cause", "differences", "checker")}
+    return {**rest, **row(question, reply, checker)}
 
 
 def schema_valid(question: Question, calls: list[Call]) -> bool:

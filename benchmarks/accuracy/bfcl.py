@@ -68,6 +68,11 @@ class Question:
         """The functions as tools of OpenAI's API."""
         return [as_tool(function) for function in self.functions]
 
+    @property
+    def offered(self) -> set[str]:
+        """The names of the tools."""
+        return {as_tool_name(function["name"]) for function in self.functions}
+
 
 @dataclass(frozen=True)
 class Verdict:

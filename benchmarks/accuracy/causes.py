@@ -61,8 +61,7 @@ def cause(
     if not question.expected:
         return "needless call", []
     if not calls:
-        offered = {as_tool_name(function["name"]) for function in question.functions}
-        return ("call as text" if loose_calls(content, offered) else "no call"), []
+        return ("call as text" if loose_calls(content, question.offered) else "no call"), []
     found = differences(question.expected, calls)
     if not valid:
         return "not valid", found

@@ -57,13 +57,19 @@ def _of_value(value: Any, offered: set[str]) -> Iterator[tuple[str, Any]]:
     name = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), None)
     arguments = next((_as_object(value[key]) for key in _ARGUMENTS if key in value), None)
     if name is not None and arguments is not None:
-        yield name, arguments
+        if not _is_definition(arguments):
+            yield name, arguments
         return
     for key, inner in value.items():
         if as_tool_name(key) in offered and isinstance(inner, dict):
             yield key, inner
         else:
             yield from _of_value(inner, offered)
+
+
+def _is_definition(arguments: dict[str, Any]) -> bool:
+    """Return whether these are the parameters of a tool's definition, which models repeat from the prompt."""
+    return arguments.get("type") in ("object", "dict") and isinstance(arguments.get("properties"), dict)
 
 
 def _as_object(value: Any) -> Any:

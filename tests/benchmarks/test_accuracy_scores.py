@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from benchmarks.accuracy.ask import Reply, row
+from benchmarks.accuracy.ask import Reply, row, scored_again
 from benchmarks.accuracy.bfcl import Call, Question, Verdict
 from benchmarks.accuracy.causes import CAUSES, cause, differences
 from benchmarks.accuracy.loose import loose_calls
@@ -36,6 +36,8 @@ BREW = Call("tea_brew", '{"minutes": 3}')
         ('{"minutes": 3}', []),
         ('{"name": "tea_brew", "arguments": {"minutes": ', []),
         ("tea_brew(minutes=water)", []),
+        # A definition that the model repeats from the prompt.
+        ('{"name": "tea_brew", "parameters": {"type": "object", "properties": {"minutes": {}}}}', []),
         ("", []),
     ],
 )
@@ -154,6 +156,17 @@ def test_invalid_calls_are_counted(call: Call) -> None:
     # Nothing is promised of the last call of an answer that was cut.
     assert scored(Reply(1, [brew(kind="green"), call], finish_reason="length"))["valid"]
     assert not scored(Reply(1, [call, brew(kind="green")], finish_reason="length"))["valid"]
+
+
+def test_a_saved_answer_is_scored_again() -> None:
+    saved = {"model": "m", "mode": "auto", **scored(Reply(1.5, [brew(kind="green", minutes=4)], "Tea.", "tool_calls", 9))}
+    again = scored_again(question(GREEN), {**saved, "cause": "other"}, _Checker(False))
+    assert again == saved
+    right = scored_again(question(GREEN), saved, _Checker(True))
+    assert right["right"]
+    assert not right.keys() & {"cause", "differences", "checker"}
+    free = {**saved, "mode": "free", "content": 'tea.brew(kind="green")', "calls": []}
+    assert scored_again(question(GREEN), free, _Checker(False))["cause"] == "missing optional argument"
 
 
 def test_a_failed_request_is_a_row() -> None:
