@@ -7,6 +7,7 @@ import httpx
 import openai
 import pytest
 
+from promptweave.facade.openai.responses.response.objects import ConversationObject
 from promptweave.facade.openai.responses.storage.conversation_store import ConversationStore, StoredConversation
 from promptweave.facade.openai.responses.storage.database import Database, StoreLimits
 from tests.support.facade.openai_errors import check
@@ -73,9 +74,18 @@ def test_errors_name_the_place(served: Serving) -> None:
         check(http.post("/conversations", json={"items": items}), 404, "items[0].id", None)
         check(http.post("/conversations", json={"metadata": {"a": 1}}), 400, "metadata.a", None)
         id = http.post("/conversations", json={}).json()["id"]
-        check(http.get(f"/conversations/{id}/items", params={"limit": "0"}), 400, "limit", None)
+        for limit in ("0", "9" * 5000, "²"):
+            check(http.get(f"/conversations/{id}/items", params={"limit": limit}), 400, "limit", None)
         for method in ("GET", "DELETE"):
             check(http.request(method, f"/conversations/{id}/items/msg_1"), 404, None, None)
+
+
+@pytest.mark.parametrize("id", [5, 10**30, {}, [1]])
+def test_an_id_that_is_no_text_is_replaced(served: Serving, id: Any) -> None:
+    with httpx.Client(base_url=served.url, timeout=60) as http:
+        conversation = http.post("/conversations", json={"items": [{"type": "dream", "id": id}]}).json()["id"]
+        (item,) = http.get(f"/conversations/{conversation}/items").json()["data"]
+        assert http.get(f"/conversations/{conversation}/items/{item['id']}").json() == item
 
 
 # -- the store --
@@ -95,7 +105,7 @@ def now() -> list[float]:
 
 @pytest.fixture
 def store(now: list[float]) -> Iterator[ConversationStore]:
-    database = Database(None, StoreLimits(most=2, bytes=300, age_s=10), lambda: now[0])
+    database = Database(None, StoreLimits(most=2, bytes=400, age_s=10), lambda: now[0])
     yield ConversationStore(database)
     database.close()
 
@@ -126,8 +136,21 @@ async def test_a_conversation_that_is_too_large_stays_as_it_is(store: Conversati
     assert await store.create("me", stored("a", "x" * 100))
     assert not await store.append("me", "a", stored("a", "y" * 300).items)
     assert await store.get("me", "a") == stored("a", "x" * 100)
-    assert not await store.create("me", stored("b", "x" * 300))
+    assert not await store.create("me", stored("b", "x" * 400))
     assert await store.get("me", "b") is None
     # What is deleted makes room.
     assert await store.delete_item("me", "a", "msg_0")
     assert await store.append("me", "a", stored("a", "y" * 200).items)
+
+
+async def test_metadata_counts(store: ConversationStore) -> None:
+    small: ConversationObject = {**stored("a").conversation, "metadata": {"a": "b"}}
+    large: ConversationObject = {**small, "metadata": {"a": "é" * 300}}
+    assert not await store.create("me", StoredConversation(large, []))
+    assert await store.create("me", StoredConversation(small, stored("a", "x").items))
+    for _ in range(5):
+        assert await store.update("me", small)
+    assert not await store.update("me", large)
+    assert await store.get("me", "a") == StoredConversation(small, stored("a", "x").items)
+    assert await store.append("me", "a", stored("a", "y" * 200).items)
+    assert not await store.append("me", "a", stored("a", "y" * 200).items)

@@ -177,8 +177,11 @@ def test_a_bad_request_is_a_400_that_names_the_place(
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b'{"messages": NaN}', b"[" * 100_000, b"\xff", b'{"messages": [], "stop": "\\ud800"}'],
-    ids=["empty", "cut", "nan", "too-deep", "not-utf-8", "lone-surrogate"],
+    [
+        *(b"", b"{", b'{"messages": NaN}', b"[" * 100_000, b"\xff", b'{"messages": [], "stop": "\\ud800"}'),
+        b'{"messages": [{"role": "user", "content": "\xed\xa0\x80"}]}',
+    ],
+    ids=["empty", "cut", "nan", "too-deep", "not-utf-8", "lone-surrogate", "bytes-of-a-surrogate"],
 )
 def test_a_body_that_is_no_json(http: httpx.Client, data: bytes) -> None:
     check(http.post("/v1/chat/completions", content=data), 400, None, None)

@@ -63,6 +63,13 @@ def test_it_is_cancelled(client: openai.OpenAI) -> None:
     assert client.responses.cancel(response.id) == cancelled
 
 
+def test_it_is_cancelled_and_deleted(client: openai.OpenAI) -> None:
+    response = begun(client, 1500)
+    client.responses.delete(response.id)
+    with pytest.raises(openai.NotFoundError):
+        client.responses.retrieve(response.id)
+
+
 def test_a_stream_is_left_and_goes_on(client: openai.OpenAI) -> None:
     request: dict[str, Any] = {"model": "demo", "input": "count", "background": True, "max_output_tokens": 32}
     with client.responses.create(**request, stream=True, extra_body=ENDLESS) as stream:

@@ -162,6 +162,14 @@ LEFT_OUT: dict[str, tuple[dict[str, Any], list[tuple[str, str]]]] = {
         {"input": [USER, {"type": "reasoning", "encrypted_content": "gAAAA_"}]},
         [("item_left_out", "/input/1/encrypted_content")],
     ),
+    "reasoning-without-base64": (
+        {"input": [USER, {"type": "reasoning", "encrypted_content": "é"}]},
+        [("item_left_out", "/input/1/encrypted_content")],
+    ),
+    "unknown-item-with-any-id": (
+        {"input": [USER, {"type": "dream", "id": 10**30}, {"type": "dream", "id": {}}]},
+        [("item_left_out", "/input/1"), ("item_left_out", "/input/2")],
+    ),
     "foreign-compaction": (
         {"input": [{"type": "compaction", "encrypted_content": "gAAAA_"}]},
         [("item_left_out", "/input/0"), ("input_empty", "/input")],

@@ -121,6 +121,12 @@ def test_a_client_with_a_search_of_its_own_gets_its_calls(client: openai.OpenAI)
     assert {call.function.name for call in calls} == {"ToolSearch"}
 
 
+def test_a_search_of_the_history_with_arguments_that_are_nested_too_deeply(client: openai.OpenAI) -> None:
+    call = {"id": "1", "type": "function", "function": {"name": "tool_search", "arguments": "[" * 2000}}
+    messages = [*FIELDS["messages"], {"role": "assistant", "tool_calls": [call]}, {"role": "tool", "tool_call_id": "1"}]
+    assert client.chat.completions.create(**{**FIELDS, "messages": messages, "max_tokens": 1}).choices
+
+
 def test_errors_of_a_later_round_are_errors_of_the_request(client: openai.OpenAI) -> None:
     long = [
         {**tool, "function": {**tool["function"], "description": tool["function"]["description"] + " Very long." * 500}}

@@ -44,8 +44,10 @@ async def read_json(request: Request, max_bytes: int) -> Any:
     """
     data = await read_bytes(request, max_bytes)
     try:
-        value = json.loads(data, parse_constant=_no_constant, parse_float=_finite)
-        if b"\\u" in data and not _is_text(value):
+        # `loads` would read bytes that encode half of a surrogate pair, which are not UTF-8.
+        text = data.decode(json.detect_encoding(data))
+        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite)
+        if "\\u" in text and not _is_text(value):
             request.state.repaired_texts = _repair(value)
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:

@@ -49,7 +49,7 @@ def query_of(call: chat_pb2.ToolCall) -> str:
     """Return the words of a search; empty if its arguments have none. Anthropic's searches may have a pattern instead."""
     try:
         arguments = json.loads(call.function.arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     found = arguments.get("query", arguments.get("pattern")) if isinstance(arguments, dict) else None
     return found if isinstance(found, str) else ""

@@ -79,7 +79,7 @@ def _description(tool: chat_pb2.Tool) -> str:
         return tool.custom.description
     try:
         parameters = json.loads(tool.function.parameters or "{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         parameters = {}
     return " ".join([tool.function.description, *_names_and_descriptions(parameters)])
 

@@ -54,7 +54,7 @@ async def update_conversation(request: Request, id: ConversationPath, body: Conv
     found = await _find(request, id)
     changed: ConversationObject = {**found.conversation, "metadata": body.metadata}
     if not await responses_of(request).conversations.update(owner_of(request), changed):
-        raise conversation_not_found(id)
+        raise _too_large("metadata")
     return JSONResponse(changed)
 
 
@@ -132,5 +132,5 @@ def _item_not_found(id: str) -> NotFoundError:
     return NotFoundError(f"Item with id {id!r} not found.")
 
 
-def _too_large() -> RequestError:
-    return RequestError("items: the conversation is larger than what the server stores; send less", path="/items")
+def _too_large(field: str = "items") -> RequestError:
+    return RequestError(f"{field}: the conversation is larger than what the server stores; send less", path=f"/{field}")

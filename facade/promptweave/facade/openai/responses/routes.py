@@ -83,7 +83,9 @@ async def get_response(
 
 @router.delete("/v1/responses/{id}", response_model=DeletedResponse, summary="Delete a stored response")
 async def delete_response(request: Request, id: ResponseId) -> JSONResponse:
-    """Delete a response. Conversations that continued it are not affected."""
+    """Delete a response, after cancelling it if it is generated in the background. Conversations that continued it are
+    not affected."""
+    await background_of(request).cancel(owner_of(request), id)
     if not await responses_of(request).store.delete(owner_of(request), id):
         raise not_found(id)
     deleted: DeletedResponse = {"id": id, "object": "response", "deleted": True}

@@ -4,7 +4,6 @@ Their `encrypted_content` is opaque to clients, but not secret: they have seen t
 """
 
 import base64
-import binascii
 import json
 
 from promptweave.facade.openai.responses.request.items import new_id
@@ -30,7 +29,7 @@ def summary_message(encrypted_content: str) -> str | None:
     """Return what the model is told instead of the earlier part; None if another provider made the item."""
     try:
         found = json.loads(base64.b64decode(encrypted_content, validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+    except (ValueError, RecursionError):
         return None
     summary = found.get(_KEY) if isinstance(found, dict) else None
     return f"{_HEADING}\n\n{summary}" if isinstance(summary, str) else None

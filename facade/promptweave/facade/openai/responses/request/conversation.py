@@ -1,7 +1,6 @@
 """Items of the Responses API as messages of a chat request."""
 
 import base64
-import binascii
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -74,7 +73,7 @@ class ItemConversation:
         if not item.content and item.encrypted_content is not None:
             try:
                 return base64.b64decode(item.encrypted_content, validate=True).decode()
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:
                 why = "another provider encrypted this reasoning; it is left out"
                 self._notes.warn("item_left_out", origin.below("/encrypted_content").path, why)
         field = "content" if item.content else "summary"

@@ -63,7 +63,9 @@ def reference(item: Mapping[str, Any], path: str) -> str | None:
 def kept_item(item: Mapping[str, Any]) -> JsonObject:
     """Convert an input item to OpenAI's listed form: with an id, a status, and content in parts."""
     kind = item_type(item, "")
-    kept = {"id": new_id(kind), **{key: value for key, value in item.items() if value is not None}, "type": kind}
+    kept = {**{key: value for key, value in item.items() if value is not None}, "type": kind}
+    if not isinstance(kept.get("id"), str):
+        kept["id"] = new_id(kind)
     if kind == "message" and isinstance(kept.setdefault("content", ""), str):
         text: JsonObject = {"type": "input_text", "text": kept["content"]}
         if kept["role"] == "assistant":

@@ -46,7 +46,7 @@ class ConversationStore:
         return await self._database.run(lambda: self._write(lambda: self._create(owner, stored)))
 
     async def update(self, owner: str, conversation: ConversationObject) -> bool:
-        """Replace the conversation object. False: it does not exist."""
+        """Replace the conversation object. False: the conversation does not exist, or becomes too large."""
         return await self._database.run(lambda: self._write(lambda: self._update(owner, conversation)))
 
     async def append(self, owner: str, id: str, items: Sequence[JsonObject]) -> bool:
@@ -87,18 +87,21 @@ class ConversationStore:
 
     def _create(self, owner: str, stored: StoredConversation) -> bool:
         id = stored.conversation["id"]
+        text = json.dumps(stored.conversation, ensure_ascii=False)
         self._connection.execute(
-            "INSERT INTO conversations VALUES (?, ?, ?, 0, ?)",
-            (id, owner, self._database.now(), json.dumps(stored.conversation, ensure_ascii=False)),
+            "INSERT INTO conversations VALUES (?, ?, ?, ?, ?)",
+            (id, owner, self._database.now(), len(text.encode()), text),
         )
         return self._append(owner, id, stored.items)
 
     def _update(self, owner: str, conversation: ConversationObject) -> bool:
-        changed = self._connection.execute(
-            "UPDATE conversations SET conversation = ?, changed = ? WHERE id = ? AND owner = ?",
-            (json.dumps(conversation, ensure_ascii=False), self._database.now(), conversation["id"], owner),
+        text, id = json.dumps(conversation, ensure_ascii=False), conversation["id"]
+        self._connection.execute(
+            "UPDATE conversations SET bytes = bytes + ? - length(CAST(conversation AS BLOB)), conversation = ?"
+            " WHERE id = ? AND owner = ?",
+            (len(text.encode()), text, id, owner),
         )
-        return changed.rowcount > 0
+        return self._append(owner, id, [])
 
     def _append(self, owner: str, id: str, items: Sequence[JsonObject]) -> bool:
         texts = [(item["id"], json.dumps(item, ensure_ascii=False)) for item in items]

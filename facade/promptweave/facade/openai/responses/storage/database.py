@@ -39,7 +39,7 @@ _CONVERSATIONS = """
         id TEXT PRIMARY KEY,
         owner TEXT NOT NULL,
         changed REAL NOT NULL,       -- seconds of the UNIX epoch
-        bytes INTEGER NOT NULL,      -- size of its items
+        bytes INTEGER NOT NULL,      -- size of the conversation object and its items
         conversation TEXT NOT NULL   -- JSON: the conversation object
     );
     CREATE INDEX conversations_by_age ON conversations (changed, bytes);

@@ -1,5 +1,6 @@
 """Pages of a list of items."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -11,6 +12,8 @@ from promptweave.facade.openai.responses.response.objects import ItemList
 
 MAX_LISTED = 100
 """Items of a page, at most."""
+
+_NUMBER = re.compile("0*[0-9]{1,3}", re.ASCII)
 
 Limit = Annotated[
     str,
@@ -29,7 +32,7 @@ def page_of(items: Sequence[dict[str, Any]], *, limit: str, order: str, after: s
     `limit`: the number of items, in decimal digits. `order`: `asc`, oldest first, or `desc`. `after`: the id of the item
     before the page.
     """
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= MAX_LISTED):
+    if not (_NUMBER.fullmatch(limit) and 1 <= int(limit) <= MAX_LISTED):
         raise RequestError(f"limit: must be an integer from 1 to {MAX_LISTED}", path="/limit")
     if order not in ("asc", "desc"):
         raise RequestError("order: must be asc or desc", path="/order")
