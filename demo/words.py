@@ -101,7 +101,7 @@ class Words:
         return self.random.random() < probability
 
     def invented(self) -> str:
-        """A word that nobody has seen."""
+        """A random, made-up word."""
         return "".join(self.some(SYLLABLES) for _ in range(self.random.randint(1, 3))) + self.some(CODAS)
 
     def name(self) -> str:

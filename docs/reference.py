@@ -18,7 +18,7 @@ from promptweave.facade.app import openapi_document
 
 ROOT = Path(__file__).parents[1]
 OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)\s]+)\)")
-"""A link to a file of the repository that is no page."""
+"""A link to a file of the repository that is not a page."""
 KINDS = descriptor_pb2.FieldDescriptorProto
 
 

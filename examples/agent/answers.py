@@ -29,7 +29,7 @@ def answer_format(given: str) -> AnswerFormat:
         try:
             schema = json.loads(Path(path).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ValueError(f"{path} is no JSON Schema: {error}") from error
+            raise ValueError(f"{path} is not a JSON Schema: {error}") from error
         return AnswerFormat(Path(path).stem, schema)
     if not path.endswith(".py") or not name:
         raise ValueError(f"{given} is neither schema.json nor module.py:Type")

@@ -166,12 +166,12 @@ class Tools:
     async def call(self, name: str, arguments: str) -> str:
         """Return the result of a call, as text. Errors are results, too."""
         if name not in self._served:
-            return _error(f"there is no tool {name}, but {', '.join(self._served) or 'none'}")
+            return _error(f"the tool {name} does not exist; available: {', '.join(self._served) or 'none'}")
         served = self._served[name]
         try:
             given = json.loads(arguments)
             if not isinstance(given, dict):
-                raise TypeError("they are no object")
+                raise TypeError("they are not an object")
             request = served.operation.request(served.base_url, given)
         except (ValueError, TypeError) as error:
             return _error(f"the arguments cannot be read: {error}")

@@ -201,9 +201,15 @@ def hangs(request: httpx.Request) -> httpx.Response:
     [
         pytest.param(refuses, "add", "{}", "add cannot be reached: refused", id="no server"),
         pytest.param(hangs, "add", "{}", "add gave no answer within 9 s", id="a timeout"),
-        pytest.param(refuses, "sing", "{}", "there is no tool sing, but find_pet, put_pets_id, add", id="an unknown tool"),
+        pytest.param(
+            refuses,
+            "sing",
+            "{}",
+            "the tool sing does not exist; available: find_pet, put_pets_id, add",
+            id="an unknown tool",
+        ),
         pytest.param(refuses, "add", '{"ti', "the arguments cannot be read: Unterminated string", id="cut arguments"),
-        pytest.param(refuses, "add", "[]", "the arguments cannot be read: they are no object", id="no object"),
+        pytest.param(refuses, "add", "[]", "the arguments cannot be read: they are not an object", id="no object"),
         pytest.param(lambda _: httpx.Response(404), "add", "{}", "status 404 Not Found", id="a status"),
         pytest.param(lambda _: httpx.Response(500, json={"detail": "Oh: no"}), "add", "{}", "Oh: no", id="a detail"),
     ],

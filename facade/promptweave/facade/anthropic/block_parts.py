@@ -84,7 +84,7 @@ def _text_part(text: str, path: str) -> BlockPart:
 
 def _unknown(block: JsonObject, path: str, notes: Notes) -> Iterator[BlockPart]:
     if isinstance(text := block.get("text"), str) and text:
-        notes.warn("part_as_text", path, f"blocks of type {block['type']!r} are unknown; its text is used")
+        notes.warn("part_as_text", path, f"the type {block['type']!r} is unknown; the block's text is used")
         yield _text_part(text, path)
     else:
         yield _left_out_part(block, path, notes, "this type is unknown")

@@ -27,7 +27,7 @@ class Source(Body):
     url: str = ""
     """The location of the data: a data URL."""
     file_id: str = ""
-    """The id of an uploaded file, of which there are none."""
+    """The id of an uploaded file. Uploads are not supported."""
     content: str | list[dict[str, Any]] = ""
     """Text, or blocks of text and images."""
 

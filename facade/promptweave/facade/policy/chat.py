@@ -28,7 +28,7 @@ FIELDS: Sequence[FieldRule] = (
     left_out("guided_whitespace_pattern", "the compiler sets the whitespace of JSON"),
     left_out("messages[].audio", "audio is not stored; send its transcript as the message's content"),
     left_out("verbosity", "it is 'low', 'medium' or 'high'", ("low", "medium", "high")),
-    left_out("web_search_options", "there is no built-in web search; provide a search tool instead"),
+    left_out("web_search_options", "web search is not available; provide a search tool instead"),
     NO_MODERATION,
     NO_PADDING,
     *llama_cpp.FIELDS,

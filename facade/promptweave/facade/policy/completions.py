@@ -12,7 +12,7 @@ HOUSEKEEPING = frozenset(
 """Fields that ask for nothing that the answer could show: taken without a warning."""
 
 FIELDS: Sequence[FieldRule] = (
-    refused("suffix", "only text after the prompt is generated; there is no fill-in-the-middle"),
+    refused("suffix", "only text after the prompt is generated, without fill-in-the-middle"),
     *(refused(name, "use chat completions instead") for name in ("grammar", "json_schema")),
     refused("response_format", "use chat completions instead", ({}, {"type": "text"})),
     *(refused(name, "only available in chat completions", ([],)) for name in ("messages", "tools", "functions")),

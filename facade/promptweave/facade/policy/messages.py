@@ -80,9 +80,7 @@ TOOLS: Mapping[str, TypeRule] = {
 
 SEARCH_TOOLS: Mapping[str, TypeRule] = dict.fromkeys(
     ("tool_search_tool_bm25", "tool_search_tool_regex"),
-    TypeRule(
-        Decision.LEFT_OUT, "there is nothing to search; the model can search the tools of the request with defer_loading"
-    ),
+    TypeRule(Decision.LEFT_OUT, "it searches tools with defer_loading, and the request has none"),
 )
 """Types of tools, without the version, that search the deferred tools. They are left out if there are none."""
 
@@ -93,7 +91,7 @@ BLOCKS: Mapping[str, TypeRule] = {
     "fallback": TypeRule(Decision.LEFT_OUT, "it marks where another model took over, which no prompt shows"),
     "container_upload": TypeRule(Decision.LEFT_OUT, "code is not executed, so files are not available to it"),
     "mcp_tool_listing": TypeRule(Decision.LEFT_OUT, "tools are called by the client, which lists them in 'tools'"),
-    "browser_state": TypeRule(Decision.LEFT_OUT, "there is no browser tool; describe the state as text"),
+    "browser_state": TypeRule(Decision.LEFT_OUT, "browser tools are not supported; describe the state as text"),
 }
 """Types of blocks that are left out of the conversation."""
 

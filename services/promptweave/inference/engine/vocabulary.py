@@ -30,7 +30,7 @@ class Vocabulary:
         self._longest = max(map(len, self._sorted), default=0)
 
     def text(self, token: int) -> str | None:
-        """Return a token's text. None: it is not complete characters, or there is no such token."""
+        """Return a token's text. None: it is not complete characters, or the id is unknown."""
         text = self._texts[token] if 0 <= token < len(self._texts) else _NOT_TEXT
         return None if _NOT_TEXT in text else text
 

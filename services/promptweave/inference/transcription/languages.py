@@ -26,6 +26,6 @@ _CODES = {name: code for code, name in LANGUAGES.items()}
 
 
 def language_code(text: str) -> str | None:
-    """Return the code of a language that is given by its code or its name. None: there is no such language."""
+    """Return the code of a language that is given by its code or its name. None: the language is unknown."""
     text = text.strip().lower()
     return text if text in LANGUAGES else _CODES.get(text)

@@ -26,7 +26,7 @@ def _part(part: ContentPart, path: str, warn: Warn) -> ContentPart:
     if _is_served(part):
         return part
     if part.text:
-        warn("part_as_text", path, f"content parts of type {part.type!r} are not supported; its text is used")
+        warn("part_as_text", path, f"content parts of type {part.type!r} are not supported; the text of this one is used")
         return ContentPart(type="text", text=part.text)
     warn("part_left_out", path, f"content parts of type {part.type!r} are not supported; a text says that it was left out")
     return ContentPart(type="text", text=f"[{part.type} left out]")

@@ -80,7 +80,7 @@ class ReasoningItem(Item):
     content: Content = []
     """The reasoning."""
     summary: Content = []
-    """A summary of it, which is used if there is no content."""
+    """A summary of the reasoning; used if `content` is empty."""
     encrypted_content: str | None = None
     """The reasoning, as a response had it."""
 

@@ -99,7 +99,7 @@ def _messages(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) 
         for place, item in enumerate(body.input):
             conversation.add(item, Origin(f"/input/{place}"))
     if all(message.keys() <= {"role", "tools"} for message in conversation.messages):
-        notes.warn("input_empty", "/input", "there is no input; an empty message of the user is added")
+        notes.warn("input_empty", "/input", "the input is empty; an empty user message is added")
         conversation.add({"role": "user", "content": ""}, Origin("/input", whole=True))
     return conversation.messages
 

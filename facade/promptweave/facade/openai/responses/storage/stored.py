@@ -28,7 +28,7 @@ class Responses:
         self._streamed[owner, response.response["id"]] = response
 
     def end_stream(self, owner: str, id: str) -> None:
-        """Forget a response that is no longer being generated."""
+        """Remove a response that is no longer being generated."""
         self._streamed.pop((owner, id), None)
 
 
