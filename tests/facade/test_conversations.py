@@ -80,6 +80,22 @@ def test_errors_name_the_place(served: Serving) -> None:
             check(http.request(method, f"/conversations/{id}/items/msg_1"), 404, None, None)
 
 
+def test_what_is_changed_or_has_no_effect_is_a_warning(served: Serving) -> None:
+    with httpx.Client(base_url=served.url, timeout=60) as http:
+        body = '{"items": [{"role": "user", "content": "\\ud83d"}, {"type": "dream"}], "metdata": {"a": "b"}}'
+        made = http.post("/conversations", content=body)
+        assert made.headers["x-promptweave-warnings"] == "3"
+        given = {(warning["code"], warning["path"]) for warning in made.json()["warnings"]}
+        assert given == {("text_repaired", "/items/0/content"), ("unknown_field", "/metdata"), ("item_left_out", "/items/1")}
+        url = f"/conversations/{made.json()['id']}"
+        assert "warnings" not in http.get(url).json()
+        message, _ = http.get(f"{url}/items", params={"order": "asc"}).json()["data"]
+        assert message["content"][0]["text"] == "\ufffd"
+        for path in (url, f"{url}/items"):
+            (warning,) = http.post(path, json={"items": [], "metadata": {}, "x": 1}).json()["warnings"][-1:]
+            assert (warning["code"], warning["path"]) == ("unknown_field", "/x")
+
+
 @pytest.mark.parametrize("id", [5, 10**30, {}, [1]])
 def test_an_id_that_is_no_text_is_replaced(served: Serving, id: Any) -> None:
     with httpx.Client(base_url=served.url, timeout=60) as http:

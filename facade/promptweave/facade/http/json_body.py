@@ -15,7 +15,7 @@ from fastapi import Request
 from promptweave.common.json_pointer import pointer_token
 from promptweave.facade.errors import RequestError
 
-_CONVERSATION = ("messages", "input", "system", "instructions")
+_CONVERSATION = ("messages", "input", "items", "system", "instructions")
 """Fields whose texts come from earlier requests."""
 
 _HALF = re.compile("[\ud800-\udfff]")

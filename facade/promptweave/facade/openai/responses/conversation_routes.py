@@ -8,10 +8,13 @@ from fastapi import Path, Request
 from fastapi.responses import JSONResponse
 
 from promptweave.common.json_object import JsonObject
+from promptweave.facade.bodies.body import Body
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.errors import NotFoundError, RequestError
-from promptweave.facade.http.router import ApiRouter
+from promptweave.facade.http.router import WARNED, ApiRouter
+from promptweave.facade.openai.chat.pipeline import repair_warnings, warning_headers
 from promptweave.facade.openai.chat.request.translated import Notes
+from promptweave.facade.openai.chat.response.from_grpc import warning_objects
 from promptweave.facade.openai.responses.conversation_body import ConversationBody, ConversationUpdate, ItemsBody
 from promptweave.facade.openai.responses.request.conversation import ItemConversation
 from promptweave.facade.openai.responses.request.items import kept_item, new_id, reference
@@ -19,6 +22,7 @@ from promptweave.facade.openai.responses.response.objects import ConversationObj
 from promptweave.facade.openai.responses.storage.conversation_store import StoredConversation
 from promptweave.facade.openai.responses.storage.pages import MAX_LISTED, After, Limit, Order, page_of
 from promptweave.facade.openai.responses.storage.stored import conversation_not_found, owner_of, responses_of
+from promptweave.facade.policy.rules import known_fields, warn_of_unknown_fields
 
 router = ApiRouter()
 
@@ -26,10 +30,13 @@ ConversationPath = Annotated[str, Path(description="The id of a conversation")]
 ItemPath = Annotated[str, Path(description="The id of an item")]
 
 
-@router.post("/v1/conversations", response_model=ConversationObject, summary="Create a conversation (OpenAI)")
+@router.post(
+    "/v1/conversations", response_model=ConversationObject, responses=WARNED, summary="Create a conversation (OpenAI)"
+)
 async def create_conversation(request: Request, body: ConversationBody) -> JSONResponse:
     """Create a conversation, which responses continue with `conversation`."""
-    items = await _stored_items(request, body.items)
+    notes = _notes(body)
+    items = await _stored_items(request, body.items, notes)
     conversation: ConversationObject = {
         "id": new_id("conversation"),
         "object": "conversation",
@@ -39,7 +46,7 @@ async def create_conversation(request: Request, body: ConversationBody) -> JSONR
     store = responses_of(request).conversations
     if not await store.create(owner_of(request), StoredConversation(conversation, items)):
         raise _too_large()
-    return JSONResponse(conversation)
+    return _warned(request, conversation, notes)
 
 
 @router.get("/v1/conversations/{id}", response_model=ConversationObject, summary="Retrieve a conversation")
@@ -48,14 +55,16 @@ async def get_conversation(request: Request, id: ConversationPath) -> JSONRespon
     return JSONResponse((await _find(request, id)).conversation)
 
 
-@router.post("/v1/conversations/{id}", response_model=ConversationObject, summary="Change a conversation's metadata")
+@router.post(
+    "/v1/conversations/{id}", response_model=ConversationObject, responses=WARNED, summary="Change a conversation's metadata"
+)
 async def update_conversation(request: Request, id: ConversationPath, body: ConversationUpdate) -> JSONResponse:
     """Replace the metadata of a conversation."""
     found = await _find(request, id)
     changed: ConversationObject = {**found.conversation, "metadata": body.metadata}
     if not await responses_of(request).conversations.update(owner_of(request), changed):
         raise _too_large("metadata")
-    return JSONResponse(changed)
+    return _warned(request, changed, _notes(body))
 
 
 @router.delete("/v1/conversations/{id}", response_model=DeletedConversation, summary="Delete a conversation")
@@ -67,14 +76,17 @@ async def delete_conversation(request: Request, id: ConversationPath) -> JSONRes
     return JSONResponse(deleted)
 
 
-@router.post("/v1/conversations/{id}/items", response_model=ItemList, summary="Add items to a conversation")
+@router.post(
+    "/v1/conversations/{id}/items", response_model=ItemList, responses=WARNED, summary="Add items to a conversation"
+)
 async def create_items(request: Request, id: ConversationPath, body: ItemsBody) -> JSONResponse:
     """Add items at the end of a conversation."""
     await _find(request, id)
-    items = await _stored_items(request, body.items)
+    notes = _notes(body)
+    items = await _stored_items(request, body.items, notes)
     if not await responses_of(request).conversations.append(owner_of(request), id, items):
         raise _too_large()
-    return JSONResponse(page_of(items, limit=str(MAX_LISTED), order="asc", after=None))
+    return _warned(request, page_of(items, limit=str(MAX_LISTED), order="asc", after=None), notes)
 
 
 @router.get("/v1/conversations/{id}/items", response_model=ItemList, summary="List a conversation's items")
@@ -112,10 +124,25 @@ async def _find(request: Request, id: str) -> StoredConversation:
     return found
 
 
-async def _stored_items(request: Request, given: Sequence[JsonObject]) -> list[JsonObject]:
-    """Return items as they are stored, with references replaced. Raises RequestError and NotFoundError."""
+def _notes(body: Body) -> Notes:
+    """Return notes with warnings about unknown fields of a body."""
+    notes = Notes()
+    warn_of_unknown_fields(body.model_extra or {}, known_fields(type(body)), notes.warn)
+    return notes
+
+
+def _warned(request: Request, value: ConversationObject | ItemList, notes: Notes) -> JSONResponse:
+    """Return a response with warnings, if there are any."""
+    warnings = [*repair_warnings(request), *notes.warnings]
+    more = {"warnings": warning_objects(warnings)} if warnings else {}
+    return JSONResponse({**value, **more}, headers=warning_headers(warnings))
+
+
+async def _stored_items(request: Request, given: Sequence[JsonObject], notes: Notes) -> list[JsonObject]:
+    """Return items as they are stored, with references replaced; warnings go to `notes`. Raises RequestError and
+    NotFoundError."""
     items = []
-    checked = ItemConversation(Notes())
+    checked = ItemConversation(notes)
     for place, item in enumerate(given):
         path = f"/items/{place}"
         if (id := reference(item, path)) is not None:

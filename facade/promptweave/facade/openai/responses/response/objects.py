@@ -10,6 +10,7 @@ from promptweave.facade.openai.chat.response.objects import TokenLogprob, Warnin
 _ID = Field(description="The id of the item, for references to it")
 _STATUS = Field(description="`incomplete`: the item was truncated")
 _NAMESPACE = Field(description="The namespace of the tool, if it has one")
+_WARNINGS = Field(description="Warnings, if there are any. promptweave's addition")
 _CALL_ID = Field(description="The id of the call, for the item with its output")
 
 ItemStatus = Literal["in_progress", "completed", "incomplete"]
@@ -175,6 +176,7 @@ class ConversationObject(ConversationId):
     object: Annotated[Literal["conversation"], Field(description="The kind of object")]
     created_at: Annotated[int, Field(ge=0, description="When it was created, in seconds of the UNIX epoch")]
     metadata: Annotated[dict[str, str], Field(description="As in the request")]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
 class DeletedConversation(ConversationId):
@@ -226,9 +228,7 @@ class ResponseObject(TypedDict):
     truncation: Annotated[Literal["auto", "disabled"], Field(description="As in the request; it has no effect")]
     usage: NotRequired[Annotated[ResponseUsage, Field(description="Token counts, once generation has ended")]]
     user: NotRequired[Annotated[str, Field(description="As in the request; it has no effect")]]
-    warnings: NotRequired[
-        Annotated[list[WarningObject], Field(description="Warnings, if there are any. promptweave's addition")]
-    ]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
 class DeletedResponse(TypedDict):
@@ -244,9 +244,7 @@ class InputTokenCount(TypedDict):
 
     object: Annotated[Literal["response.input_tokens"], Field(description="The kind of object")]
     input_tokens: Annotated[int, Field(ge=0, description="Tokens of the prompt")]
-    warnings: NotRequired[
-        Annotated[list[WarningObject], Field(description="Warnings, if there are any. promptweave's addition")]
-    ]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
 class CompactedConversation(TypedDict):
@@ -260,9 +258,7 @@ class CompactedConversation(TypedDict):
         Field(description="The messages of users and developers, tools that were added, and an item with a summary"),
     ]
     usage: Annotated[ResponseUsage, Field(description="Token counts of the summary")]
-    warnings: NotRequired[
-        Annotated[list[WarningObject], Field(description="Warnings, if there are any. promptweave's addition")]
-    ]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
 class ItemList(TypedDict):
@@ -273,3 +269,4 @@ class ItemList(TypedDict):
     first_id: Annotated[str | None, Field(description="The id of the first item of the page")]
     last_id: Annotated[str | None, Field(description="The id of the last item of the page, for `after`")]
     has_more: Annotated[bool, Field(description="Whether more items follow")]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]

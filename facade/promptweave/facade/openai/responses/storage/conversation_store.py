@@ -12,15 +12,6 @@ from promptweave.facade.openai.responses.storage.database import Database
 
 logger = logging.getLogger(__name__)
 
-_BEYOND_LIMITS = """
-    DELETE FROM conversations WHERE changed < :oldest OR rowid IN (
-        SELECT rowid FROM (
-            SELECT rowid, row_number() OVER newest AS number, sum(bytes) OVER newest AS size FROM conversations
-            WINDOW newest AS (ORDER BY changed DESC, rowid DESC)
-        ) WHERE number > :most OR size > :bytes
-    )
-"""
-
 
 @dataclass(frozen=True)
 class StoredConversation:
@@ -120,9 +111,7 @@ class ConversationStore:
             "INSERT INTO conversation_items VALUES (?, ?, ?, ?)",
             [(id, place, *text) for place, text in enumerate(texts, last + 1)],
         )
-        self._connection.execute(
-            _BEYOND_LIMITS, {"oldest": self._database.oldest(), "most": limits.most, "bytes": limits.bytes}
-        )
+        self._database.delete_beyond_limits("conversations", "changed")
         return True
 
     def _delete(self, owner: str, id: str) -> bool:

@@ -107,6 +107,20 @@ class Database:
         """Return the result of `work`, which runs in the thread that may use the connection."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
+    def delete_beyond_limits(self, table: str, age: str) -> None:
+        """Delete the rows of a table that are too old, and the oldest of too many. `age`: the column with their time."""
+        self.connection.execute(
+            f"""
+            DELETE FROM {table} WHERE {age} < :oldest OR rowid IN (
+                SELECT rowid FROM (
+                    SELECT rowid, row_number() OVER newest AS number, sum(bytes) OVER newest AS size FROM {table}
+                    WINDOW newest AS (ORDER BY {age} DESC, rowid DESC)
+                ) WHERE number > :most OR size > :bytes
+            )
+            """,  # noqa: S608 - both names are constants
+            {"oldest": self.oldest(), "most": self.limits.most, "bytes": self.limits.bytes},
+        )
+
     def oldest(self) -> float:
         """Return the time before which what was stored has expired."""
         return self.now() - self.limits.age_s

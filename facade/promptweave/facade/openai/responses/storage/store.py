@@ -18,15 +18,6 @@ from promptweave.facade.openai.responses.storage.database import Database, Store
 
 logger = logging.getLogger(__name__)
 
-_BEYOND_LIMITS = """
-    DELETE FROM responses WHERE created < :oldest OR rowid IN (
-        SELECT rowid FROM (
-            SELECT rowid, row_number() OVER newest AS number, sum(bytes) OVER newest AS size FROM responses
-            WINDOW newest AS (ORDER BY created DESC, rowid DESC)
-        ) WHERE number > :most OR size > :bytes
-    )
-"""
-
 
 @dataclass(frozen=True)
 class StoredResponse:
@@ -100,7 +91,6 @@ class ResponseStore:
         id, size = kept.response["id"], len(response.encode()) + len(items.encode())
         if self.database.limits.most == 0 or size > self.database.limits.bytes:
             return False
-        limits = {"oldest": self.database.oldest(), "most": self.database.limits.most, "bytes": self.database.limits.bytes}
         try:
             with self._connection:
                 self._connection.execute(
@@ -110,7 +100,7 @@ class ResponseStore:
                 self._connection.executemany(
                     "INSERT OR IGNORE INTO items VALUES (?, ?)", [(item["id"], id) for item in kept.conversation]
                 )
-                self._connection.execute(_BEYOND_LIMITS, limits)
+                self.database.delete_beyond_limits("responses", "created")
         except sqlite3.Error as error:
             logger.error("cannot store a response: %s", error)
             return False
