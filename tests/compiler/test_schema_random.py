@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from promptweave.compiler import SchemaError
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.output.grammar.gbnf import to_gbnf
 from promptweave.output.grammar.safety import check_safe
 from tests.support.compiler.schema_grammar import grammar_of
@@ -175,7 +176,17 @@ def _ordered(instance: Any, order: tuple[str, ...], below: tuple[str, ...]) -> A
     return instance
 
 
-def check(seed: int, *, open_objects: bool = True, draft: str = "") -> str:
+def reordered(made: Any, instance: Any) -> list[str]:
+    """An object of scalars with only declared keys, with its keys in every order; nothing for other instances."""
+    declared = made.get("properties", {}) if isinstance(made, dict) else {}
+    if not isinstance(instance, dict) or not instance.keys() <= declared.keys():
+        return []
+    if any(isinstance(each, dict | list) for each in instance.values()):
+        return []
+    return [json.dumps(dict(items), ensure_ascii=False) for items in itertools.permutations(instance.items())]
+
+
+def check(seed: int, *, open_objects: bool = True, draft: str = "", any_order: bool = False) -> str:
     """Compiles the schema of a seed and tries it out; tells what became of it."""
     rng = random.Random(seed)
     made = schema(rng)
@@ -184,7 +195,7 @@ def check(seed: int, *, open_objects: bool = True, draft: str = "") -> str:
     validator = OLDER.get(draft, jsonschema.Draft202012Validator)(made)
     instances = [value(rng, 2) for _ in range(20)]
     try:
-        grammar = grammar_of(made, open_objects=open_objects)
+        grammar = grammar_of(made, open_objects=open_objects, order=OrderBudget() if any_order else None)
     except SchemaError as refusal:
         if refusal.kind == "unsatisfiable" and open_objects:
             assert not [instance for instance in instances if validator.is_valid(instance)], json.dumps(made)
@@ -203,6 +214,9 @@ def check(seed: int, *, open_objects: bool = True, draft: str = "") -> str:
         found = any(accepts(grammar, text) for text in texts)
         assert valid or not found, (json.dumps(made), json.dumps(instance))
         assert found or not valid or not open_objects, (json.dumps(made), json.dumps(instance))
+        if any_order and found:
+            refused = [text for text in reordered(made, instance) if not accepts(grammar, text)]
+            assert not refused, (json.dumps(made), refused)
     return "compiled"
 
 
@@ -216,6 +230,12 @@ def test_random_schemas(start: int) -> None:
 def test_random_schemas_with_closed_objects(start: int) -> None:
     for seed in range(start, start + 50):
         check(seed, open_objects=False)
+
+
+@pytest.mark.parametrize("start", range(30_000, 30_200, 50))
+def test_random_schemas_with_properties_in_any_order(start: int) -> None:
+    for seed in range(start, start + 50):
+        check(seed, open_objects=seed % 2 == 0, any_order=True)
 
 
 @pytest.mark.parametrize("draft", OLDER)

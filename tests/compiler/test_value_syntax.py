@@ -130,8 +130,8 @@ def test_what_cannot_be_exact_gets_another_style(schema: dict[str, Any], pointer
 
 def test_a_schema_of_too_many_combinations_gets_another_style() -> None:
     schema: dict[str, Any] = {"type": "integer"}
-    for _ in range(2):
-        schema = {"type": "object", "properties": {f"k{number}": schema for number in range(16)}}
+    for _ in range(3):
+        schema = {"type": "object", "properties": {f"k{number}": schema for number in range(8)}}
     request = replace(QUESTION, tools=(Tool("f", "", schema),))
     compiled = compile_prompt(request, template("braces"))
     assert compiled.style == "generic"

@@ -103,9 +103,13 @@ class TextNode:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceNode:
-    """One of several alternatives, distinguished by how they begin."""
+    """One of several alternatives, distinguished by how they begin.
+
+    `rule`: its grammar, if that admits less than the alternatives do; the parser does not need it.
+    """
 
     alternatives: tuple["Node", ...]
+    rule: Expr | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
 """Converts an output tree to a grammar."""
 
+from collections.abc import Mapping
+
 from promptweave.output.grammar.expr import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
+from promptweave.output.tree import EMPTY as NO_TEXT
 from promptweave.output.tree import (
     Branch,
     ChoiceNode,
@@ -26,6 +29,8 @@ def tree_expr(node: Node, rules: Rules) -> Expr:
             return rule
         case TextNode(_, branches, may_end, rule):
             return _text(branches, may_end, rules) if rule is None else rule
+        case ChoiceNode(_, rule) if rule is not None:
+            return rule
         case ChoiceNode(alternatives):
             letters = [node.text for node in alternatives if isinstance(node, LiteralNode) and len(node.text) == 1]
             if len(letters) == len(alternatives) > 1:
@@ -54,13 +59,24 @@ def _repeat(item: Expr, separator: str, low: int, high: int | None, rules: Rules
 
 
 def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
-    """Return free text as the automaton that finds the first marker (Aho and Corasick, 1975): a right-linear rule per state.
-
-    It is deterministic, so the engine holds one stack, and it is the exact complement of "contains a marker".
-    """
+    """Return free text up to a marker, and what follows it."""
     markers = {marker: branch.then for branch in branches for marker in branch.markers}
     if not markers:
         return Rep(ANY_CHAR)
+    if any(then != NO_TEXT for then in markers.values()):
+        return _automaton(branches, markers, may_end, rules)
+    # The same text in many places, such as the strings among arguments, is one automaton.
+    key = ("text", tuple(markers), may_end)
+    if key not in rules.remembered:
+        rules.remembered[key] = _automaton(branches, markers, may_end, rules)
+    return rules.remembered[key]
+
+
+def _automaton(branches: tuple[Branch, ...], markers: Mapping[str, Node], may_end: bool, rules: Rules) -> Expr:
+    """Return the automaton that finds the first marker (Aho and Corasick, 1975): a right-linear rule per state.
+
+    It is deterministic, so the engine holds one stack, and it is the exact complement of "contains a marker".
+    """
     then: dict[str, Expr] = {}
     for branch in branches:
         body = rules.add("after", tree_expr(branch.then, rules))

@@ -11,6 +11,7 @@ from cachetools import LRUCache
 
 from promptweave.compiler.deadline import DeadlineError, deadline
 from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.emit.values import Values
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
 from promptweave.compiler.json_schema.parse.reader import Reader
@@ -116,6 +117,7 @@ def embed_schema(
     open_objects: bool = True,
     object_root: bool = False,
     separators: Separators = SPACED,
+    order: OrderBudget | None = None,
     base: str = "",
 ) -> tuple[Expr, tuple[SchemaWarning, ...]]:
     """Convert a schema to an expression of a larger grammar. Raises SchemaError.
@@ -123,6 +125,7 @@ def embed_schema(
     `strict`: a keyword that cannot be enforced exactly is an error; otherwise it is left out, with a `loosened` warning.
     `open_objects`: the meaning of an absent additionalProperties: anything (JSON Schema) or nothing (the policy for tools).
     `object_root`: only objects are accepted, as for a tool's parameters. `separators`: the separators in generated values.
+    `order`: the budget for properties in any order; None: they come in declared order.
     `base`: the location of the schema, for the origins of rules; errors and warnings have locations within the schema.
     """
     loosened: dict[str, SchemaWarning] = {}
@@ -131,7 +134,7 @@ def embed_schema(
             try:
                 with compile_limits():
                     reader = Reader(schema, frozenset(loosened))
-                    values = Values(reader, rules, separators, open_objects=open_objects, base=base)
+                    values = Values(reader, rules, separators, open_objects=open_objects, order=order, base=base)
                     root = _root(reader, values, object_root=object_root)
                 return root, (*loosened.values(), *reader.warnings)
             except SchemaError as error:

@@ -5,6 +5,7 @@ from typing import Any
 
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.compile import embed_schema
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
 from promptweave.compiler.json_text import Separators, dumps
 from promptweave.compiler.request import ChatRequest, JsonFormat, TextGrammar
@@ -17,17 +18,21 @@ from promptweave.output.tree import JsonNode, Region, RegionNode, TextNode, Tran
 
 
 def callable_tools(
-    request: ChatRequest, rules: Rules, separators: Separators
+    request: ChatRequest, rules: Rules, separators: Separators, order: OrderBudget
 ) -> tuple[list[CallableTool], list[CompileWarning]]:
-    """Return the tools that may be called, with their arguments as JSON. Raises SchemaError."""
+    """Return the tools that may be called, with their arguments as JSON, in any order as far as `order` allows.
+
+    Raises SchemaError.
+    """
     chosen, warnings = [], []
-    for place, tool in enumerate(request.tools):
-        if request.tool_choice.names is not None and tool.name not in request.tool_choice.names:
-            continue
+    names = request.tool_choice.names
+    tools = [(place, tool) for place, tool in enumerate(request.tools) if names is None or tool.name in names]
+    for done, (place, tool) in enumerate(tools):
         if tool.custom:
             chosen.append(custom_tool(tool, rules))
             continue
         base = f"/tools/{place}/function/parameters"
+        share = order.share(len(tools) - done)
         try:
             arguments, found = embed_schema(
                 tool.parameters,
@@ -36,10 +41,12 @@ def callable_tools(
                 open_objects=False,
                 object_root=True,
                 separators=separators,
+                order=share,
                 base=base,
             )
         except SchemaError as error:
             raise error.below(base) from None
+        order.give_back(share)
         schema, exact = _to_check(tool.parameters, found)
         chosen.append(CallableTool(tool.name, arguments, schema=schema, exact=exact))
         warnings += _warned(base, found)

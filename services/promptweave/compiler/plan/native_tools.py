@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.styles.answer import AnswerSyntax
 from promptweave.compiler.styles.arguments import NotExactError, arguments_node
@@ -17,7 +18,8 @@ def native_tools(
     """Return the tools with their arguments in a style's own syntax, and warnings where it cannot be exact."""
     requested = {tool.name: (place, tool) for place, tool in enumerate(request.tools)}
     exact, why = [], []
-    for callable_tool in tools:
+    order = OrderBudget()
+    for done, callable_tool in enumerate(tools):
         place, tool = requested[callable_tool.name]
         path = tool.pointer(place)
         if answer.clashes(syntax, tool.name):
@@ -29,10 +31,12 @@ def native_tools(
             if tool.custom:
                 exact.append(custom_tool_by_key(tool, syntax.arguments, rules))
                 continue
-            tree = arguments_node(syntax.arguments, tool.parameters, rules)
+            share = order.share(len(tools) - done)
+            tree = arguments_node(syntax.arguments, tool.parameters, rules, share)
         except NotExactError as error:
             why.append((f"{path}/parameters{error.pointer}", error.why))
         else:
+            order.give_back(share)
             exact.append(CallableTool(tool.name, tree=tree))
     return exact, [
         CompileWarning(

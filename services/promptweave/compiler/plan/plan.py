@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from promptweave.compiler.errors import RequestError
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.markup import tags
 from promptweave.compiler.plan.ambiguity import text_taken_for_calls
 from promptweave.compiler.plan.constraints import answer_value, callable_tools
@@ -113,12 +114,18 @@ def _style_and_tools(
     """
     style = _choose_style(request, profile)
     syntax = style.syntax(profile)
-    tools, warnings = callable_tools(request, rules, syntax.separators)
+    by_key = syntax.calls is not None and syntax.calls.arguments is not None
+    # Arguments that are written key by key are JSON only in the fallback style.
+    tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget(0) if by_key else OrderBudget())
     if syntax.calls is None:
         return style, tools, warnings
     exact, fallback = native_tools(request, syntax.calls, syntax.answer, tools, rules)
     fallback += text_taken_for_calls(request, syntax.calls, syntax.answer, exact)
-    return (FALLBACK, tools, warnings + fallback) if fallback else (style, exact, warnings)
+    if not fallback:
+        return style, exact, warnings
+    if by_key:
+        tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget())
+    return FALLBACK, tools, warnings + fallback
 
 
 def _choose_style(request: ChatRequest, profile: Profile) -> CallingStyle:

@@ -13,12 +13,14 @@ from typing import Any
 from promptweave.common.json_pointer import pointer_keys, pointer_token
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.compile import compile_limits
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_schema.keywords import assertions
-from promptweave.compiler.json_text import TYPES, dumps
+from promptweave.compiler.json_text import TYPES
+from promptweave.compiler.styles.argument_order import Leads, Member, members_node
 from promptweave.compiler.styles.argument_values import Form, NotExactError, implied_text, value_node
 from promptweave.output.grammar.expr import Rules
-from promptweave.output.tree import EMPTY, ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
+from promptweave.output.tree import ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
 
 __all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]
 
@@ -64,28 +66,22 @@ class ArgumentSyntax:
         return (self.first + KEY + form.middle + value + form.end).replace(KEY, "key")
 
 
-def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules) -> Node:
-    """Return the tree of the arguments that `schema`, an object's schema, allows. Raises NotExactError."""
-    tree = _object_node(syntax, schema, rules, ())
+def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, order: OrderBudget | None = None) -> Node:
+    """Return the tree of the arguments that `schema`, an object's schema, allows. Raises NotExactError.
+
+    `order`: the budget for arguments in any order; None: they come in declared order.
+    """
+    tree = _object_node(syntax, schema, rules, (), order or OrderBudget(0))
     if _size(tree, {}) > MAX_SIZE:
         raise NotExactError("", "the optional values have too many combinations")
     return tree
 
 
-def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> Node:
-    members = _Reader(syntax, schema, rules, within).members()
+def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], order: OrderBudget) -> Node:
+    members = _Reader(syntax, schema, rules, within, order).members()
     if syntax.sorted_keys:
         members.sort(key=lambda member: member.key.lower())
-    alternatives: list[Node] = []
-    for place in range(len(members)):
-        # A property may come first if only optional ones precede it.
-        later = [_later(syntax, member) for member in members[place + 1 :]]
-        alternatives.append(SequenceNode((members[place].written(syntax.first, "{"), *later, implied_text("}"))))
-        if members[place].required:
-            break
-    else:
-        alternatives.append(SequenceNode((LiteralNode(syntax.zero), implied_text("{}"))))
-    return alternatives[0] if len(alternatives) == 1 else ChoiceNode(tuple(alternatives))
+    return members_node(members, Leads(syntax.first, syntax.join, syntax.zero), rules, order)
 
 
 def _size(node: Node, known: dict[int, int]) -> int:
@@ -102,33 +98,21 @@ def _size(node: Node, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    key: str
-    required: bool
-    value: Node
-
-    def written(self, lead: str, json: str) -> Node:
-        return SequenceNode((LiteralNode(lead + self.key), implied_text(f"{json}{dumps(self.key)}: "), self.value))
-
-
-def _later(syntax: ArgumentSyntax, member: _Member) -> Node:
-    written = member.written(syntax.join, ", ")
-    return written if member.required else ChoiceNode((written, EMPTY))
-
-
 class _Reader:
     """Reads a schema as far as the syntax requires."""
 
-    def __init__(self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...]) -> None:
+    def __init__(
+        self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], order: OrderBudget
+    ) -> None:
         self._syntax = syntax
+        self._order = order
         self._within = within
         self._rules = rules
         self._schema = schema if isinstance(schema, dict) else {}
         if schema is False:
             raise NotExactError("", "no value is allowed")
 
-    def members(self) -> list[_Member]:
+    def members(self) -> list[Member]:
         known = {"type", "properties", "required", "additionalProperties"}
         for keyword in self._schema:
             if keyword in assertions(self._schema) - known:
@@ -143,7 +127,7 @@ class _Reader:
                 raise NotExactError("/required", f"property {key!r} is not declared")
         return [self._member(key, value, key in required) for key, value in properties.items()]
 
-    def _member(self, key: str, schema: Any, required: bool) -> _Member:
+    def _member(self, key: str, schema: Any, required: bool) -> Member:
         at = f"/properties{pointer_token(key)}"
         if not _PLAIN_KEY.fullmatch(key):
             raise NotExactError(at, "the property name is indistinguishable from syntax")
@@ -151,7 +135,7 @@ class _Reader:
             name: replace(form, middle=form.middle.replace(KEY, key), end=form.end.replace(KEY, key))
             for name, form in self._syntax.forms.items()
         }
-        return _Member(key, required, self._value(forms, schema, at))
+        return Member(key, required, self._value(forms, schema, at))
 
     def _value(self, forms: Mapping[str, Form], schema: Any, at: str) -> Node:
         document = self._document(schema)
@@ -177,7 +161,7 @@ class _Reader:
             return self._array(found[0], at, within)
         plain = {**self._shared(), **found[0], "type": "object"}
         try:
-            return _object_node(self._syntax.nested or self._syntax, plain, self._rules, within)
+            return _object_node(self._syntax.nested or self._syntax, plain, self._rules, within, self._order)
         except NotExactError as error:
             raise NotExactError(at + error.pointer, error.why) from None
 
@@ -187,7 +171,7 @@ class _Reader:
         low, high = schema.get("minItems", 0), schema.get("maxItems")
         if high == 0:
             return implied_text("[]")
-        inner = _Reader(self._syntax, self._schema, self._rules, within)
+        inner = _Reader(self._syntax, self._schema, self._rules, within, self._order)
         item = inner._value(self._syntax.items or {}, schema.get("items", True), f"{at}/items")
         more = RepeatNode(
             SequenceNode((LiteralNode(self._syntax.separator), implied_text(", "), item)),

@@ -4,6 +4,7 @@ So every style and template can publish and call them, alongside functions. Pars
 without the JSON or tags around it.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from promptweave.compiler.json_schema.emit.json_grammar import scalar
@@ -77,5 +78,5 @@ def _as_input(node: Node) -> Node:
         case SequenceNode(items):
             return SequenceNode(tuple(map(_as_input, items)))
         case ChoiceNode(items):
-            return ChoiceNode(tuple(map(_as_input, items)))
+            return replace(node, alternatives=tuple(map(_as_input, items)))
     return node

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Protocol
 
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.logic.conditions import Conditions
 from promptweave.compiler.json_schema.logic.formula import Formulas
 from promptweave.compiler.json_schema.parse.node import LiteralId
@@ -11,7 +12,10 @@ from promptweave.output.grammar.expr import Expr, Rules
 
 
 class Emitter(Protocol):
-    """Emits the values inside arrays and objects. `rules`: the grammar; `separators`: those of generated values."""
+    """Emits the values inside arrays and objects.
+
+    `rules`: the grammar; `separators`: those of generated values; `order`: what the order of properties may still cost.
+    """
 
     @property
     def formulas(self) -> Formulas: ...
@@ -21,6 +25,8 @@ class Emitter(Protocol):
     def rules(self) -> Rules: ...
     @property
     def separators(self) -> Separators: ...
+    @property
+    def order(self) -> OrderBudget: ...
     def expr(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the values that satisfy all literals. Their rules may be defined later; `hint` begins their names."""
         ...

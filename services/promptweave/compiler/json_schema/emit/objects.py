@@ -1,10 +1,13 @@
 """The grammar of the objects that satisfy a formula.
 
-Declared properties come in their order; a state is the position in that order, the remaining formula, and whether a comma
-is needed. So every condition on presence (dependencies, alternatives, counts) is enforced, and alternatives share their
-common parts. Free properties come last.
+Declared properties come in their order, except those that may come anywhere (`property_order.py`). A state is the set of
+the latter that are still to come, the position in the order of the others, the remaining formula, and whether a comma is
+needed. So every condition on presence (dependencies, alternatives, counts) is enforced, and alternatives share their common
+parts. Free properties come last.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 
 from promptweave.compiler.deadline import check_deadline
@@ -29,8 +32,13 @@ MAX_SHARED, MAX_SHARING = 1_500, 250
 """Objects of up to `MAX_SHARED` properties use tries of up to `MAX_SHARING` names each; above, the grammar would be too
 large."""
 
-_State = tuple[int, FormulaId, bool]
-"""The number of names done, the remaining formula, and whether nothing has been emitted yet."""
+_State = tuple[int, int, FormulaId, bool]
+"""The names that may still come anywhere, the number of other names done, the remaining formula, and whether nothing has
+been emitted yet."""
+
+
+class _TooManyStatesError(Exception):
+    """The conditions of an object need too many states if its properties come in any order."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -56,19 +64,29 @@ class ObjectPrinter:
         self._emitter = emitter
         self._formulas = emitter.formulas
         self._rules = emitter.rules
-        self._names = names
+        self._declared = emitter.conditions.declared(names)
         self._free = free
         self._hint = hint
         self._required: set[str] = set()
         self._forbidden: set[str] = set()
         self._literals: dict[str, set[LiteralId]] = {}
-        self._refs: dict[_State, Ref] = {}
-        self._choices: dict[tuple[int, FormulaId], _Choice] = {}
-        self._rest: dict[tuple[_Choice, bool], Ref] = {}
         self._ends: dict[tuple[FormulaId, bool], Expr] = {}
-        self._waiting: list[_State] = []
-        self._transitions = PropertyTransitions(emitter.conditions, emitter.conditions.declared(names), self._too_many)
         self._pointer = ""
+        self._reset(())
+
+    def _reset(self, anywhere: tuple[str, ...]) -> None:
+        """Start without any states. `anywhere`: the names that may come anywhere."""
+        self._anywhere = anywhere
+        self._names = tuple(name for name in self._declared.names if name not in anywhere)
+        self._max_states = 2 * (1 << len(anywhere)) * (len(self._names) + 1) if anywhere else MAX_OBJECT_STATES
+        self._transitions = PropertyTransitions(
+            self._emitter.conditions, self._declared, self._too_many, in_order=not anywhere
+        )
+        self._refs: dict[_State, Ref] = {}
+        self._choices: dict[tuple[int, int, FormulaId], _Choice] = {}
+        self._rest: dict[tuple[_Choice, bool], Ref] = {}
+        self._values: dict[tuple[FormulaId, str], dict[FormulaId, list[Expr]]] = {}
+        self._waiting: list[_State] = []
 
     def expr(self, formula: FormulaId) -> Expr:
         """Return the grammar of the objects that satisfy a (resolved) formula."""
@@ -92,92 +110,141 @@ class ObjectPrinter:
             return NOTHING
         remaining = self._formulas.every(rest)
         self._pointer = self._formulas.pointer(remaining)
-        start = self._body((0, remaining, True))
+        allowed = [name for name in self._names if name not in self._forbidden]
+        with suppress(_TooManyStatesError, SchemaError):
+            if anywhere := self._emitter.order.choose(allowed, self._required):
+                self._reset(anywhere)
+                return self._whole(remaining)
+        self._reset(())
+        return self._whole(remaining)
+
+    def _whole(self, formula: FormulaId) -> Expr:
+        start = self._body(((1 << len(self._anywhere)) - 1, 0, formula, True))
         while self._waiting:
             state = self._waiting.pop()
             self._rules.define(self._refs[state], self._body(state))
         return seq(Lit("{"), start)
 
     def _go(self, state: _State) -> Expr:
-        place, formula, first = state
-        place, formula = self._skip(place, formula)
+        left, place, formula, first = state
+        left, place, formula = self._skip(left, place, formula)
         if formula == Formulas.FALSE:
             return NOTHING
-        state = (place, formula, first)
-        if place == len(self._names):
-            return self._end(formula, first)
+        state = (left, place, formula, first)
+        if not left and place == len(self._names):
+            return self._end(self._transitions.ended(formula), first)
         if state not in self._refs:
-            if len(self._refs) >= MAX_OBJECT_STATES:
+            if len(self._refs) >= self._max_states:
                 self._too_many(
                     f"the object keywords combined require more than {MAX_OBJECT_STATES} states; simplify the schema"
                 )
-            self._refs[state] = self._rules.reserve(f"{self._hint}-{'first' if first else 'next'}")
+            self._refs[state] = self._rules.reserve(
+                "order" if self._anywhere else f"{self._hint}-{'first' if first else 'next'}"
+            )
             self._waiting.append(state)
         return self._refs[state]
 
-    def _skip(self, place: int, formula: FormulaId) -> tuple[int, FormulaId]:
-        """Skip to the next property that is allowed, in one step: alternatives forbid the properties that others declare."""
+    def _skip(self, left: int, place: int, formula: FormulaId) -> tuple[int, int, FormulaId]:
+        """Skip the properties that are not allowed, in one step: alternatives forbid the properties that others declare."""
         while True:
-            skipped = set()
-            while place < len(self._names) and (
-                (name := self._names[place]) in self._forbidden or self._transitions.forbids(formula, name)
-            ):
-                if name in self._required:
-                    return place, Formulas.FALSE
-                skipped.add(name)
+            # Names that every object lacks are not among those that may come anywhere.
+            some = self._left(left) if formula != Formulas.TRUE else []
+            skipped = {name for name in some if self._transitions.forbids(formula, name)}
+            left &= ~self._bits(skipped) if skipped else -1
+            while place < len(self._names) and self._is_forbidden(formula, self._names[place]):
+                skipped.add(self._names[place])
                 place += 1
             if not skipped:
-                return place, formula
+                return left, place, formula
+            if skipped & self._required:
+                return left, place, Formulas.FALSE
             formula = self._transitions.absent(formula, skipped)
 
+    def _is_forbidden(self, formula: FormulaId, name: str) -> bool:
+        return name in self._forbidden or self._transitions.forbids(formula, name)
+
+    def _left(self, left: int) -> list[str]:
+        """Return the names of a set of those that may come anywhere."""
+        return [name for bit, name in enumerate(self._anywhere) if left >> bit & 1]
+
+    def _bits(self, names: Collection[str]) -> int:
+        return sum(1 << bit for bit, name in enumerate(self._anywhere) if name in names)
+
     def _body(self, state: _State) -> Expr:
-        """Return the rest of the object: the properties that must come first, inlined, and then the next choice."""
+        """Return the rest of the object: the properties that must come next, inlined, and then the next choice."""
         items: list[Expr] = []
-        place, formula, first = state
+        left, place, formula, first = state
         while True:
             check_deadline()
-            place, formula = self._skip(place, formula)
+            left, place, formula = self._skip(left, place, formula)
             if formula == Formulas.FALSE:
                 return NOTHING
-            if place == len(self._names):
-                return seq(*items, self._end(formula, first))
-            name = self._names[place]
-            transitions = self._present(formula, name) if name in self._required else {}
+            if not left and place == len(self._names):
+                return seq(*items, self._end(self._transitions.ended(formula), first))
+            candidates = [*self._left(left), *self._names[place : place + 1]]
+            transitions = {}
+            if len(candidates) == 1 and candidates[0] in self._required:
+                transitions = self._present(formula, candidates[0])
             if len(transitions) != 1:
-                return seq(*items, self._choice_rule(self._choice(place, formula), first))
+                return seq(*items, self._next(left, place, formula, first))
             ((formula, values),) = transitions.items()
-            items += [Lit(self._comma(first) + self._key(name)), alt(*values)]
-            place, first = place + 1, False
+            items += [Lit(self._comma(first) + self._key(candidates[0])), alt(*values)]
+            left, place, first = 0, place if left else place + 1, False
 
-    def _choice(self, place: int, formula: FormulaId) -> "_Choice":
-        """Return the choice of the next property: any from `place` up to the next required one, or the end of the object."""
+    def _next(self, left: int, place: int, formula: FormulaId, first: bool) -> Expr:
+        """Return the rest of the object: a property that may come anywhere, the next one in order, or the end."""
+        choice = self._choice(left, place, formula)
+        in_order = self._choice_rule(choice, first) if choice.size or choice.later else self._choice_end(choice, first)
+        pairs = [
+            self._follow(formula, name, left & ~(1 << bit), place, pair=True)
+            for bit, name in enumerate(self._anywhere)
+            if left >> bit & 1
+        ]
+        pairs = [pair for pair in pairs if pair != NOTHING]
+        if not pairs:
+            return in_order
+        anywhere = seq(Lit(self._comma(first)), alt(*pairs))
+        return anywhere if in_order == NOTHING else alt(anywhere, in_order)
+
+    def _choice(self, left: int, place: int, formula: FormulaId) -> "_Choice":
+        """Return the choice of the next property in order: any from `place` up to the next required one, or the end."""
         chain = []
-        while (place, formula) not in self._choices:
+        while (left, place, formula) not in self._choices:
             check_deadline()
             if formula == Formulas.FALSE or place == len(self._names):
-                self._choices[place, formula] = _Choice(KeyTrie(), 0, end=formula)
+                missing = left and self._required.intersection(self._left(left))
+                end = Formulas.FALSE if missing else self._transitions.ended(formula)
+                self._choices[left, place, formula] = _Choice(KeyTrie(), 0, end)
                 break
             chain.append((place, formula))
             name = self._names[place]
             without = Formulas.FALSE if name in self._required else self._transitions.absent(formula, {name})
-            place, formula = self._skip(place + 1, without)
-        choice = self._choices[place, formula]
+            # Names that are not allowed any more stay in the set: it identifies the chain.
+            _, place, formula = self._skip(left, place + 1, without)
+        choice = self._choices[left, place, formula]
         most = MAX_SHARING if len(self._names) <= MAX_SHARED else 1
         for place, formula in reversed(chain):
             name = self._names[place]
-            follow = alt(
-                *(
-                    step
-                    for after, values in self._present(formula, name).items()
-                    if (step := seq(alt(*values), self._go((place + 1, after, False)))) != NOTHING
-                )
-            )
+            follow = self._follow(formula, name, left, place + 1)
             if follow != NOTHING:
                 if most > 1:
                     follow = self._rules.define(self._rules.reserve(f"{self._hint}-{name}"), follow)
                 choice = choice.having(self._key(name), follow, most)
-            self._choices[place, formula] = choice
+            self._choices[left, place, formula] = choice
         return choice
+
+    def _follow(self, formula: FormulaId, name: str, left: int, place: int, *, pair: bool = False) -> Expr:
+        """Return the value of a property, or the complete `pair`, and what follows it with `left` and `place`."""
+        steps = []
+        for after, values in self._present(formula, name).items():
+            rest = self._go((left, place, after, False))
+            if rest != NOTHING:
+                steps.append(seq(self._pair(name, alt(*values)) if pair else alt(*values), rest))
+        return alt(*steps)
+
+    def _pair(self, name: str, value: Expr) -> Expr:
+        """Return a property that may come anywhere: a rule, since it follows many states."""
+        return self._rules.add(name, seq(Lit(self._key(name)), value))
 
     def _choice_rule(self, choice: "_Choice", first: bool) -> Ref:
         """Return the rule of a choice."""
@@ -186,13 +253,13 @@ class ObjectPrinter:
             waiting.append(later)
         for each in reversed(waiting):
             keys = seq(Lit(self._comma(first)), each.keys.expr(self._rules, f"{self._hint}-key"))
-            if each.later:
-                other: Expr = self._rest[each.later, first]
-            else:
-                other = NOTHING if each.end == Formulas.FALSE else self._end(each.end, first)
+            other = self._rest[each.later, first] if each.later else self._choice_end(each, first)
             body = alt(*(part for part in (keys, other) if part != NOTHING))
             self._rest[each, first] = self._rules.add(f"{self._hint}-rest", body)
         return self._rest[choice, first]
+
+    def _choice_end(self, choice: "_Choice", first: bool) -> Expr:
+        return NOTHING if choice.end == Formulas.FALSE else self._end(choice.end, first)
 
     def _comma(self, first: bool) -> str:
         return "" if first else self._emitter.separators.item
@@ -202,13 +269,15 @@ class ObjectPrinter:
 
     def _present(self, formula: FormulaId, name: str) -> dict[FormulaId, list[Expr]]:
         """Return what may follow the property, with the values it has in each case."""
-        found: dict[FormulaId, list[Expr]] = {}
-        own = self._literals.get(name, set())
-        for literals, after in self._transitions.present(formula, name):
-            value = self._emitter.expr(own | literals, f"{self._hint}-{name}")
-            if value != NOTHING:
-                found.setdefault(after, []).append(value)
-        return found
+        if (formula, name) not in self._values:
+            found: dict[FormulaId, list[Expr]] = {}
+            own = self._literals.get(name, set())
+            for literals, after in self._transitions.present(formula, name):
+                value = self._emitter.expr(own | literals, f"{self._hint}-{name}")
+                if value != NOTHING:
+                    found.setdefault(after, []).append(value)
+            self._values[formula, name] = found
+        return self._values[formula, name]
 
     # -- the end --
 
@@ -244,5 +313,7 @@ class ObjectPrinter:
         return list(dict.fromkeys(found))
 
     def _too_many(self, why: str) -> None:
+        if self._anywhere:
+            raise _TooManyStatesError
         keyword = self._pointer.rpartition("/")[2]
         raise SchemaError("unsupported", self._pointer, f"{keyword}: {why}", keyword=keyword)

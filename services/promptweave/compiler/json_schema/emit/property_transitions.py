@@ -15,9 +15,15 @@ MAX_PROPERTY_COMBINATIONS = 20_000
 
 
 class PropertyTransitions:
-    """The transitions of the formulas of one object. `refuse` raises the error for exceeding a limit."""
+    """The transitions of the formulas of one object. `refuse` raises the error for exceeding a limit.
 
-    def __init__(self, conditions: Conditions, declared: Declared, refuse: Callable[[str], None]) -> None:
+    `in_order`: the declared properties come in their order, so that the last one of a set concludes it.
+    """
+
+    def __init__(
+        self, conditions: Conditions, declared: Declared, refuse: Callable[[str], None], *, in_order: bool = True
+    ) -> None:
+        self._in_order = in_order
         self._formulas = conditions.formulas
         self._exclude = conditions.exclude
         self._refuse = refuse
@@ -61,10 +67,17 @@ class PropertyTransitions:
         return self._mentioned[formula]
 
     def absent(self, formula: FormulaId, names: Collection[str]) -> FormulaId:
-        """Return the formula after the absence of `names`, which are the next ones in order."""
+        """Return the formula after the absence of `names`: with `in_order`, they are the next ones."""
         gone = 0
         for name in names:
             gone |= self._declared.bit(name)
+        return self._without(formula, gone, conclude=self._in_order)
+
+    def ended(self, formula: FormulaId) -> FormulaId:
+        """Return the formula after the last declared property: all that are not done are absent."""
+        return self._without(formula, (1 << len(self._declared.names)) - 1, conclude=True)
+
+    def _without(self, formula: FormulaId, gone: int, *, conclude: bool) -> FormulaId:
         known: dict[FormulaId, FormulaId] = {}
 
         def changed(formula: FormulaId) -> FormulaId:
@@ -80,7 +93,7 @@ class PropertyTransitions:
                     case Has(_, wanted):
                         known[formula] = Formulas.FALSE if wanted else Formulas.TRUE
                     case Others():
-                        known[formula] = value.after(gone, self._formulas)
+                        known[formula] = value.after(gone, self._formulas) if conclude else formula
                     case _:
                         known[formula] = Formulas.TRUE
             return known[formula]
@@ -128,7 +141,7 @@ class PropertyTransitions:
             case PropertyValue(other, literal) if other == name:
                 yield frozenset({literal}), Formulas.TRUE
             case Others(_, _, literal, some):
-                after = value.after(self._declared.bit(name), formulas)
+                after = value.after(self._declared.bit(name), formulas) if self._in_order else formula
                 if value.allows(name):
                     yield frozenset(), after
                 elif not some:

@@ -11,6 +11,7 @@ from promptweave.compiler.json_schema.emit.free_properties import FreeProperties
 from promptweave.compiler.json_schema.emit.json_grammar import any_object, any_value, scalar
 from promptweave.compiler.json_schema.emit.numbers import number_expr
 from promptweave.compiler.json_schema.emit.objects import ObjectPrinter
+from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.emit.strings import string_expr
 from promptweave.compiler.json_schema.emit.unsatisfiable import Unsatisfiable, explain
 from promptweave.compiler.json_schema.logic.conditions import KINDS, Conditions
@@ -34,11 +35,21 @@ MAX_NAME_CHARACTERS = 30_000
 class Values:
     """The values of one document's schemas, as rules of a grammar."""
 
-    def __init__(self, reader: Reader, rules: Rules, separators: Separators, *, open_objects: bool, base: str = "") -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        rules: Rules,
+        separators: Separators,
+        *,
+        open_objects: bool,
+        order: OrderBudget | None = None,
+        base: str = "",
+    ) -> None:
         self.formulas = Formulas()
         self.conditions = Conditions(reader, self.formulas)
         self.rules = rules
         self.separators = separators
+        self.order = order or OrderBudget(0)
         self._reader = reader
         self._open_objects = open_objects
         self._base = base
