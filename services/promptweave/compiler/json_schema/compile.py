@@ -13,6 +13,7 @@ from promptweave.compiler.deadline import DeadlineError, deadline
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.emit.values import Values
+from promptweave.compiler.json_schema.logic.number_language import MAX_WHOLE_DIGITS
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
 from promptweave.compiler.json_schema.parse.reader import Reader
 from promptweave.compiler.json_text import COMPACT, SPACED, Separators, TooDeepError, dumps, loads
@@ -118,6 +119,7 @@ def embed_schema(
     object_root: bool = False,
     separators: Separators = SPACED,
     order: OrderBudget | None = None,
+    digits: int = MAX_WHOLE_DIGITS,
     base: str = "",
 ) -> tuple[Expr, tuple[SchemaWarning, ...]]:
     """Convert a schema to an expression of a larger grammar. Raises SchemaError.
@@ -126,6 +128,7 @@ def embed_schema(
     `open_objects`: the meaning of an absent additionalProperties: anything (JSON Schema) or nothing (the policy for tools).
     `object_root`: only objects are accepted, as for a tool's parameters. `separators`: the separators in generated values.
     `order`: the budget for properties in any order; None: they come in declared order.
+    `digits`: the maximum number of digits of numbers before the decimal point, unless a bound has more.
     `base`: the location of the schema, for the origins of rules; errors and warnings have locations within the schema.
     """
     loosened: dict[str, SchemaWarning] = {}
@@ -134,7 +137,9 @@ def embed_schema(
             try:
                 with compile_limits():
                     reader = Reader(schema, frozenset(loosened))
-                    values = Values(reader, rules, separators, open_objects=open_objects, order=order, base=base)
+                    values = Values(
+                        reader, rules, separators, open_objects=open_objects, order=order, digits=digits, base=base
+                    )
                     root = _root(reader, values, object_root=object_root)
                 return root, (*loosened.values(), *reader.warnings)
             except SchemaError as error:

@@ -6,6 +6,7 @@ from typing import Any
 from promptweave.compiler.errors import SchemaError
 from promptweave.compiler.json_schema.compile import embed_schema
 from promptweave.compiler.json_schema.emit.property_order import OrderBudget
+from promptweave.compiler.json_schema.logic.number_language import CALL_DIGITS
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
 from promptweave.compiler.json_text import Separators, dumps
 from promptweave.compiler.request import ChatRequest, JsonFormat, TextGrammar
@@ -42,6 +43,7 @@ def callable_tools(
                 object_root=True,
                 separators=separators,
                 order=share,
+                digits=CALL_DIGITS,
                 base=base,
             )
         except SchemaError as error:
@@ -66,7 +68,12 @@ def answer_value(
         return RegionNode(Region.CONTENT, TextNode(None, rule=text)), []
     try:
         value, found = embed_schema(
-            wanted.schema, rules, strict=wanted.strict, open_objects=not wanted.strict, base=wanted.pointer
+            wanted.schema,
+            rules,
+            strict=wanted.strict,
+            open_objects=not wanted.strict,
+            digits=CALL_DIGITS,
+            base=wanted.pointer,
         )
     except SchemaError as error:
         raise error.below(wanted.pointer) from None

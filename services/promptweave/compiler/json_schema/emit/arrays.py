@@ -31,7 +31,7 @@ _State = tuple[FormulaId, bool, frozenset[str] | None]
 def array_expr(formula: FormulaId, emitter: Emitter, hint: str) -> Expr:
     """Return the grammar of the arrays that satisfy a (resolved) formula."""
     if formula == Formulas.TRUE:
-        return any_array(emitter.rules, emitter.separators)
+        return any_array(emitter.rules, emitter.separators, emitter.digits)
     return seq(Lit("["), _ArrayPrinter(emitter, hint).whole(formula))
 
 

@@ -14,7 +14,8 @@ from promptweave.output.grammar.expr import Expr, Rules
 class Emitter(Protocol):
     """Emits the values inside arrays and objects.
 
-    `rules`: the grammar; `separators`: those of generated values; `order`: what the order of properties may still cost.
+    `rules`: the grammar; `separators`: those of generated values; `order`: what the order of properties may still cost;
+    `digits`: the maximum number of digits of numbers before the decimal point, unless a bound has more.
     """
 
     @property
@@ -27,6 +28,8 @@ class Emitter(Protocol):
     def separators(self) -> Separators: ...
     @property
     def order(self) -> OrderBudget: ...
+    @property
+    def digits(self) -> int: ...
     def expr(self, literals: Iterable[LiteralId], hint: str) -> Expr:
         """Return the values that satisfy all literals. Their rules may be defined later; `hint` begins their names."""
         ...

@@ -2,7 +2,8 @@
 
 - Separators are the caller's (`Separators`); there is no other white space between values.
 - Strings contain raw characters, and escapes only if JSON requires them: the short form if there is one, else `\\u00xx`.
-- Numbers have no exponent, no negative zero, and at most 64 digits before and 32 after the decimal point.
+- Numbers have no exponent, no negative zero, and a limited number of digits: before the decimal point as many as the
+  caller says, at most 64, and after it 32.
 """
 
 from collections.abc import Sequence
@@ -80,23 +81,23 @@ def any_char(rules: Rules) -> Expr:
     return char_expr(none_of("").ranges, rules)
 
 
-def scalar(name: str, rules: Rules) -> Expr:
-    """Return all values of a scalar type."""
+def scalar(name: str, rules: Rules, digits: int = MAX_WHOLE_DIGITS) -> Expr:
+    """Return all values of a scalar type. `digits`: the maximum number of digits of numbers before the decimal point."""
     match name:
         case "string":
             return rules.add("string", seq(Lit('"'), Rep(any_char(rules)), Lit('"')))
         case "integer":
-            positive = seq(DIGIT_1_9, Rep(DIGIT, 0, MAX_WHOLE_DIGITS - 1))
+            positive = seq(DIGIT_1_9, Rep(DIGIT, 0, digits - 1))
             return rules.add("integer", alt(Lit("0"), seq(optional(Lit("-")), positive)))
         case "number":
-            return rules.add("number", _number())
+            return rules.add("number", _number(digits))
         case "boolean":
             return alt(Lit("true"), Lit("false"))
     return Lit("null")
 
 
-def _number() -> Expr:
-    positive = seq(DIGIT_1_9, Rep(DIGIT, 0, MAX_WHOLE_DIGITS - 1))
+def _number(digits: int) -> Expr:
+    positive = seq(DIGIT_1_9, Rep(DIGIT, 0, digits - 1))
     fraction = optional(seq(Lit("."), Rep(DIGIT, 1, MAX_FRACTION_DIGITS)))
     tiny = seq(Rep(Lit("0"), 0, MAX_FRACTION_DIGITS // 2), DIGIT_1_9, Rep(DIGIT, 0, MAX_FRACTION_DIGITS // 2 - 1))
     return alt(
@@ -104,26 +105,28 @@ def _number() -> Expr:
     )
 
 
-def any_value(rules: Rules, separators: Separators) -> Expr:
+def any_value(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGITS) -> Expr:
     """Return every JSON value."""
-    key = ("json", separators)
+    key = ("json", separators, digits)
     if key not in rules.remembered:
         value = rules.reserve("json")
         rules.remembered[key] = value
-        parts = any_object(rules, separators), any_array(rules, separators)
-        rules.define(value, alt(*parts, *(scalar(name, rules) for name in ("string", "number", "boolean", "null"))))
+        parts = any_object(rules, separators, digits), any_array(rules, separators, digits)
+        scalars = (scalar(name, rules, digits) for name in ("string", "number", "boolean", "null"))
+        rules.define(value, alt(*parts, *scalars))
     return rules.remembered[key]
 
 
-def any_object(rules: Rules, separators: Separators) -> Ref:
+def any_object(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGITS) -> Ref:
     """Return every JSON object."""
-    pair = seq(scalar("string", rules), Lit(separators.key), any_value(rules, separators))
+    pair = seq(scalar("string", rules), Lit(separators.key), any_value(rules, separators, digits))
     return rules.add("json-object", seq(Lit("{"), optional(_list(pair, separators)), Lit("}")))
 
 
-def any_array(rules: Rules, separators: Separators) -> Ref:
+def any_array(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGITS) -> Ref:
     """Return every JSON array."""
-    return rules.add("json-array", seq(Lit("["), optional(_list(any_value(rules, separators), separators)), Lit("]")))
+    items = _list(any_value(rules, separators, digits), separators)
+    return rules.add("json-array", seq(Lit("["), optional(items), Lit("]")))
 
 
 def _list(item: Expr, separators: Separators) -> Expr:

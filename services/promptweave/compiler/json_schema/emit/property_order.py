@@ -1,8 +1,8 @@
 """Which properties of an object may come anywhere, and which only in declared order.
 
-A model writes arguments in the order in which it thinks of them; in a fixed order, an optional one that it passes by is lost.
-But a grammar in which n properties come in any order, each at most once, needs a state for each of the 2^n sets of
-properties that are done. So the properties of small objects may come anywhere; of larger ones only some of them, the required ones
+A model writes arguments in the order in which it thinks of them; in a fixed order, an optional one that it passes by is
+lost. But a grammar in which n properties come in any order, each at most once, needs a state for each of the 2^n sets of
+properties that are done. So the properties of small objects may come anywhere; of larger ones only some, the required ones
 first, and the others keep their order, between and after those.
 """
 

@@ -8,6 +8,7 @@ from promptweave.compiler.json_schema.emit.values import Values
 from promptweave.compiler.json_schema.logic.conditions import KINDS
 from promptweave.compiler.json_schema.logic.formula import Formulas
 from promptweave.compiler.json_schema.logic.number_atoms import Whole
+from promptweave.compiler.json_schema.logic.number_language import CALL_DIGITS
 from promptweave.compiler.json_schema.logic.string_atoms import finite_texts
 from promptweave.compiler.json_schema.parse.reader import Reader
 from promptweave.compiler.json_text import SPACED
@@ -20,7 +21,7 @@ class TypedValues:
     def __init__(self, document: Any, rules: Rules) -> None:
         reader = Reader(document, frozenset())
         self._reader, self._rules, self._root = reader, rules, reader.root()
-        self._values = Values(reader, rules, SPACED, open_objects=False)
+        self._values = Values(reader, rules, SPACED, open_objects=False, digits=CALL_DIGITS)
         self._formulas = self._values.formulas
         conditions = self._values.conditions
         names = conditions.names((self._root,))

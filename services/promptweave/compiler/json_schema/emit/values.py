@@ -16,6 +16,7 @@ from promptweave.compiler.json_schema.emit.strings import string_expr
 from promptweave.compiler.json_schema.emit.unsatisfiable import Unsatisfiable, explain
 from promptweave.compiler.json_schema.logic.conditions import KINDS, Conditions
 from promptweave.compiler.json_schema.logic.formula import FormulaId, Formulas
+from promptweave.compiler.json_schema.logic.number_language import MAX_WHOLE_DIGITS
 from promptweave.compiler.json_schema.logic.object_atoms import Free
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
 from promptweave.compiler.json_schema.parse.node import FALSE, TRUE, LiteralId
@@ -43,6 +44,7 @@ class Values:
         *,
         open_objects: bool,
         order: OrderBudget | None = None,
+        digits: int = MAX_WHOLE_DIGITS,
         base: str = "",
     ) -> None:
         self.formulas = Formulas()
@@ -50,6 +52,7 @@ class Values:
         self.rules = rules
         self.separators = separators
         self.order = order or OrderBudget(0)
+        self.digits = digits
         self._reader = reader
         self._open_objects = open_objects
         self._base = base
@@ -71,7 +74,7 @@ class Values:
         if FALSE in required or any(-literal in required for literal in required):
             return NOTHING
         if not required:
-            return any_value(self.rules, self.separators)
+            return any_value(self.rules, self.separators, self.digits)
         if required not in self._known:
             if len(self._known) >= MAX_VALUES:
                 at = self._reader.node(required[0]).pointer
@@ -107,7 +110,7 @@ class Values:
         names = self.conditions.names(required)
         by_kind = {kind: self.formulas.resolve(self.conditions.all_of(required, kind, names)) for kind in KINDS}
         if not names and all(formula == Formulas.TRUE for formula in by_kind.values()) and not self._is_closed(required):
-            return any_value(self.rules, self.separators)
+            return any_value(self.rules, self.separators, self.digits)
         found = [
             self._kind(kind, formula, names, required, hint)
             for kind, formula in by_kind.items()
@@ -128,7 +131,7 @@ class Values:
             case "string":
                 return scalar("string", self.rules) if formula == Formulas.TRUE else self._string(formula, hint)
             case "number":
-                return number_expr(formula, self.formulas, self.rules, hint)
+                return number_expr(formula, self.formulas, self.rules, hint, self.digits)
         return Lit(kind)
 
     def _string(self, formula: FormulaId, hint: str) -> Expr:
@@ -139,7 +142,7 @@ class Values:
     def _object(self, formula: FormulaId, names: tuple[str, ...], required: Sequence[LiteralId], hint: str) -> Expr:
         closed = self._closing(required) if self._is_closed(required) else ()
         if formula == Formulas.TRUE and not closed and not names:
-            return any_object(self.rules, self.separators)
+            return any_object(self.rules, self.separators, self.digits)
         if sum(map(len, names)) > MAX_NAME_CHARACTERS:
             at = self._reader.node(required[0]).pointer + "/properties"
             self._reader.warn(SchemaWarning(at, "too many properties; undeclared properties are not generated"))

@@ -45,6 +45,10 @@ _CLASSES = tuple(charset.of(symbol) for symbol in _SYMBOLS)
 
 MAX_WHOLE_DIGITS, MAX_FRACTION_DIGITS = 64, 32
 
+CALL_DIGITS = 16
+"""Digits of a number without bounds that a model writes into a call or an answer: all integers that 64-bit floats tell
+apart. Models that repeat a digit are stopped there."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Digits:
