@@ -231,6 +231,7 @@ class MessageDeltaEvent(TypedDict):
     delta: Annotated[StopDelta, Field(description="Why generation ended")]
     usage: Annotated[MessageUsage, Field(description="Token counts")]
     context_management: NotRequired[Annotated[AppliedContextManagement, _CONTEXT_MANAGEMENT]]
+    warnings: NotRequired[Annotated[list[WarningObject], _WARNINGS]]
 
 
 class MessageStop(TypedDict):

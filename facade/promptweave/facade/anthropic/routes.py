@@ -43,7 +43,8 @@ async def create_message(request: Request, body: MessagesBody, raw: RawBody) -> 
     events = MessageEvents(turn.model.id, turn.warnings, options)
     headers = warning_headers(turn.warnings)
     if not body.stream:
-        return JSONResponse(await _complete(turn, events), headers=headers)
+        message = await _complete(turn, events)
+        return JSONResponse(message, headers=warning_headers(message.get("warnings", ())))
 
     async def failed(error: PromptweaveError) -> bytes:
         id = request_id(request)

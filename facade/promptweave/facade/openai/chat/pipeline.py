@@ -123,6 +123,6 @@ def repair_warnings(request: Request) -> Iterator[prompt_compiler_pb2.Warning]:
         yield prompt_compiler_pb2.Warning(code="text_repaired", path=path, message=message)
 
 
-def warning_headers(warnings: Sequence[prompt_compiler_pb2.Warning]) -> dict[str, str]:
-    """Return the header with the number of warnings, if there are any."""
+def warning_headers(warnings: Sequence[object]) -> dict[str, str]:
+    """Return the header with the number of warnings, if there are any. A stream's is sent before those of the answer."""
     return {"x-promptweave-warnings": str(len(warnings))} if warnings else {}

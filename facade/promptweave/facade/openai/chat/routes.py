@@ -45,6 +45,7 @@ async def create_chat_completion(request: Request, body: ChatBody) -> Response:
     headers = warning_headers(warnings)
     if not body.stream:
         completion = await _complete(without_searches(turn.answers), head, body)
+        headers = warning_headers(completion.get("warnings", ()))
         return JSONResponse(with_function_call(completion) if is_legacy else completion, headers=headers)
 
     async def failed(error: PromptweaveError) -> bytes:

@@ -38,7 +38,8 @@ async def create(request: Request, raw: JsonObject, body: ResponsesBody) -> Resp
         return JSONResponse(run.stored.response, headers=headers)
     if body.stream:
         return await event_stream(run.stream(), run.failed, headers)
-    return JSONResponse(await run.complete(), headers=headers)
+    complete = await run.complete()
+    return JSONResponse(complete, headers=warning_headers(complete.get("warnings", ())))
 
 
 def _output_options(resolved: ResolvedRequest) -> OutputOptions:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from promptweave.facade.finish_reasons import FINISH_REASONS, FinishReason
 from promptweave.facade.openai.chat.response.from_grpc import (
     Head,
+    made_call,
     refusal_text,
     timings_object,
     total_usage,
@@ -18,7 +19,9 @@ from promptweave.facade.openai.chat.response.objects import (
     MessageDelta,
     TokenLogprob,
     ToolCallDelta,
+    WarningObject,
 )
+from promptweave.facade.openai.chat.response.repeated_calls import repeated_calls
 from promptweave.v1 import inference_pb2, output_pb2
 
 
@@ -46,6 +49,7 @@ class Chunks:
         self._tokens: list[list[TokenLogprob]] = [[] for _ in range(n)]
         # Calls of custom tools, as (choice, index).
         self._custom: set[tuple[int, int]] = set()
+        self._calls: list[dict[int, tuple[output_pb2.ToolCallHeader, list[str]]]] = [{} for _ in range(n)]
 
     def first(self) -> Iterator[ChatCompletionChunk]:
         """Yield one chunk per choice with the role. It is sent only once, since clients concatenate repeated fields.
@@ -61,10 +65,12 @@ class Chunks:
     def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> list[ChatCompletionChunk]:
         """Return the chunks of some events. Log-probabilities come with the text of their tokens, if possible."""
         choices: list[ChunkChoice] = []
+        repeated: dict[int, list[WarningObject]] = {}
         for event in events:
             tokens = self._tokens[event.index]
             match event.WhichOneof("event"):
                 case "finish":
+                    repeated[len(choices)] = self._repeated(event.index)
                     self._usages.append(event.finish.usage)
                     choices.append(_choice(event.index, {}, FINISH_REASONS.get(event.finish.reason, "stop")))
                     if self._explain:
@@ -80,12 +86,20 @@ class Chunks:
             if tokens and choices and _may_score(choices[-1], event.index):
                 choices[-1]["logprobs"] = logprobs_object([*tokens])
                 tokens.clear()
-        return [self._chunk(choice) for choice in choices]
+        chunks = [self._chunk(choice) for choice in choices]
+        for place, warnings in repeated.items():
+            if warnings:
+                chunks[place]["warnings"] = warnings
+        return chunks
 
     def last(self) -> Iterator[ChatCompletionChunk]:
         """Yield the usage, if requested."""
         if self._include_usage:
             yield {**self._empty, "usage": usage_object(total_usage(self._usages))}
+
+    def _repeated(self, index: int) -> list[WarningObject]:
+        calls = self._calls[index]
+        return repeated_calls(made_call(index, number, header, texts) for number, (header, texts) in calls.items())
 
     def _chunk(self, choice: ChunkChoice) -> ChatCompletionChunk:
         return {**self._empty, "choices": [choice]}
@@ -94,6 +108,10 @@ class Chunks:
         if delta.HasField("tool_call") and delta.tool_call.custom:
             self._custom.add((index, delta.tool_call.index))
         fragment = delta.tool_call_fragment
+        if delta.HasField("tool_call"):
+            self._calls[index][delta.tool_call.index] = (delta.tool_call, [])
+        if delta.HasField("tool_call_fragment"):
+            self._calls[index][fragment.index][1].append(fragment.text)
         if delta.HasField("tool_call_fragment") and (index, fragment.index) in self._custom:
             return {"tool_calls": [{"index": fragment.index, "custom": {"input": fragment.text}}]}
         return _delta_object(delta)

@@ -17,6 +17,7 @@ from promptweave.facade.openai.chat.response.objects import (
     Usage,
     WarningObject,
 )
+from promptweave.facade.openai.chat.response.repeated_calls import MadeCall, repeated_calls
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
 
 
@@ -131,6 +132,10 @@ class _Choice:
             choice["tokens"], choice["timings"] = self._all_tokens, timings_object(self.finish)
         return choice
 
+    def repeated_calls(self, index: int) -> list[WarningObject]:
+        """Return the warnings about calls that the choice repeats."""
+        return repeated_calls(made_call(index, number, header, texts) for number, (header, texts) in enumerate(self._calls))
+
     def _message(self) -> ChatMessage:
         message: ChatMessage = {"role": "assistant", "content": "".join(self._content), "refusal": None}
         if self._refusals:
@@ -141,6 +146,12 @@ class _Choice:
             message["content"] = message["content"] or None
             message["tool_calls"] = [_header_object(header, "".join(texts)) for header, texts in self._calls]
         return message
+
+
+def made_call(choice: int, number: int, header: output_pb2.ToolCallHeader, texts: Iterable[str]) -> MadeCall:
+    """Return a call, with its JSON pointer in a chat completion."""
+    tool = ".".join(filter(None, (header.namespace, header.name)))
+    return MadeCall(f"/choices/{choice}/message/tool_calls/{number}", tool, "".join(texts))
 
 
 class Completion:
@@ -173,8 +184,9 @@ class Completion:
         }
         if head.service_tier is not None:
             completion["service_tier"] = head.service_tier
-        if head.warnings:
-            completion["warnings"] = warning_objects(head.warnings)
+        repeated = (call for index, choice in enumerate(self._choices) for call in choice.repeated_calls(index))
+        if warnings := [*warning_objects(head.warnings), *repeated]:
+            completion["warnings"] = warnings
         return completion
 
 

@@ -20,6 +20,7 @@ from promptweave.common.json_object import JsonObject
 from promptweave.facade.openai.chat.response.from_grpc import refusal_text
 from promptweave.facade.openai.chat.response.logprobs import content_tokens
 from promptweave.facade.openai.chat.response.objects import TokenLogprob
+from promptweave.facade.openai.chat.response.repeated_calls import MadeCall, repeated_calls
 from promptweave.facade.openai.responses.request.items import encrypted
 from promptweave.facade.openai.responses.request.tools import TOOL_SEARCH
 from promptweave.facade.openai.responses.response.event_items import (
@@ -170,11 +171,19 @@ class ResponseEvents:
             yield from self._write("message", "output_text", "")
         yield from self._end("completed" if not cut and isinstance(self._open, WrittenItem | None) else "incomplete")
         self.response["usage"] = _usage(finish.usage)
+        if repeated := repeated_calls(self._made_calls()):
+            self.response["warnings"] = [*self.response.get("warnings", []), *repeated]
         if cut:
             self.response["status"] = "incomplete"
             self.response["incomplete_details"] = {"reason": "max_output_tokens"}
         else:
             self.response["status"], self.response["completed_at"] = "completed", int(time.time())
+
+    def _made_calls(self) -> Iterator[MadeCall]:
+        for place, item in enumerate(self._output):
+            if item["type"] in ("function_call", "custom_tool_call"):
+                tool = ".".join(filter(None, (item.get("namespace"), item["name"])))
+                yield MadeCall(f"/output/{place}", tool, item["arguments" if "arguments" in item else "input"])
 
     def _numbered(self, item: GeneratedItem, events: Iterable[ItemEvent]) -> Iterator[ResponseEvent]:
         for kind, fields in events:
