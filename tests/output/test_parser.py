@@ -10,7 +10,21 @@ from hypothesis import strategies as st
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, SyntaxMismatch
 from promptweave.output.message import FinishReason, ParsedCall, ParsedMessage
 from promptweave.output.parse.parser import OutputParser
-from promptweave.output.tree import EMPTY, JsonNode, Node, Region, RegionNode, RepeatNode, Syntax, TextNode
+from promptweave.output.tree import (
+    EMPTY,
+    Branch,
+    ChoiceNode,
+    EmitNode,
+    JsonNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    Syntax,
+    TextNode,
+)
 from tests.support.output.random_trees import PLAIN, TEXTS, trees
 from tests.support.output.sample_trees import ENVELOPE, LISTED, RAW, TAGGED, THINKING
 
@@ -231,3 +245,27 @@ def test_what_may_be_empty_is_not_repeated_without_end() -> None:
         False,
     )
     assert read(RepeatNode(TextNode(Region.CONTENT), min=10**9), ["x"]) == (ParsedMessage("x"), True)
+
+
+def _part(header: str, kind: Region) -> Node:
+    apart = RegionNode(kind, EmitNode(" | ", between=True))
+    return SequenceNode((LiteralNode(header), apart, TextNode(kind, (Branch((";",), EMPTY),))))
+
+
+PARTS = RepeatNode(ChoiceNode((_part("say:", Region.CONTENT), _part("think:", Region.REASONING))))
+
+
+@pytest.mark.parametrize(
+    ("text", "content", "reasoning"),
+    [
+        pytest.param("say:a;", "a", None, id="one"),
+        pytest.param("say:a;say:b;", "a | b", None, id="two"),
+        pytest.param("think:x;say:a;", "a", "x", id="of-two-regions"),
+        pytest.param("say:a;think:x;think:y;say:b;", "a | b", "x | y", id="both"),
+        pytest.param("say:;say:b;", "b", None, id="nothing-before"),
+    ],
+)
+def test_text_between_is_added_between_texts_of_a_region(text: str, content: str, reasoning: str | None) -> None:
+    for pieces in ([text], list(text)):
+        message, complete = read(PARTS, pieces)
+        assert (message.content, message.reasoning_content, complete) == (content, reasoning, True)

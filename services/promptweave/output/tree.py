@@ -148,9 +148,14 @@ class RegionNode:
 
 @dataclass(frozen=True, slots=True)
 class EmitNode:
-    """Text added to the message although the output does not contain it."""
+    """Text added to the message although the output does not contain it.
+
+    `between`: only if the message already has text of the same region (content or reasoning), which it separates from what
+    follows.
+    """
 
     text: str
+    between: bool = False
 
 
 Node = LiteralNode | JsonNode | TextNode | ChoiceNode | SequenceNode | RepeatNode | RegionNode | EmitNode

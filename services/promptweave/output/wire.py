@@ -130,8 +130,9 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
         case tree.LiteralNode(text):
             wire.literal.text = text
             wire.literal.SetInParent()
-        case tree.EmitNode(text):
+        case tree.EmitNode(text, between):
             wire.emit.text = text
+            wire.emit.between = between
             wire.emit.SetInParent()
         case tree.JsonNode(first):
             wire.json.first = first
@@ -174,7 +175,7 @@ def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
         case "literal":
             return tree.LiteralNode(wire.literal.text)
         case "emit":
-            return tree.EmitNode(wire.emit.text)
+            return tree.EmitNode(wire.emit.text, wire.emit.between)
         case "json":
             return tree.JsonNode(wire.json.first)
         case "choice":

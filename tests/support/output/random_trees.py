@@ -75,7 +75,7 @@ def trees(regions: list[Region]) -> st.SearchStrategy[Node]:
     """Trees with parts and texts of these kinds, and with calls."""
     leaves = st.one_of(
         st.builds(LiteralNode, TEXTS),
-        st.builds(EmitNode, TEXTS),
+        st.builds(EmitNode, TEXTS, st.booleans()),
         st.builds(JsonNode, st.sampled_from(["", "{", '"[', "-0"])),
         st.builds(_call, TEXTS),
     )

@@ -57,7 +57,7 @@ def answer_output(plan: AnswerPlan, state: Thinking) -> AnswerOutput:
     if request.reasoning_budget is not None and budget is None and plan.in_envelope:
         why = "the reasoning budget does not apply to the thought field of the generic style"
         warnings.append(CompileWarning("budget_left_out", "/reasoning/budget_tokens", why))
-    tree = with_reasoning(plan.answer, reasoning, state)
+    tree = with_reasoning(plan.answer, reasoning, state, plan.with_reasoning)
     if not plan.constrained:
         return AnswerOutput(Syntax(tree), None, budget, tuple(warnings))
     template = plan.spec.template

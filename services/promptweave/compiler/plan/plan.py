@@ -52,7 +52,8 @@ class AnswerPlan:
     """The answer to requests that differ only in their messages.
 
     `style`: that of the calls, `native` if none can be made. `answer`: the output tree, without reasoning; its grammar is
-    built with `rules`, which are not to be changed. `constrained`: not every text is allowed. `in_envelope`: content is in
+    built with `rules`, which are not to be changed. `with_reasoning`: the tree with reasoning, if that may come anywhere in
+    the answer, not only before it. `constrained`: not every text is allowed. `in_envelope`: content is in
     an envelope beside the model's thoughts. `texts`: the fixed texts of the style and of reasoning; `preserved_tokens`: the
     tags in them, which an engine must not hide.
     """
@@ -60,6 +61,7 @@ class AnswerPlan:
     spec: PlanSpec
     style: CallingStyle
     answer: Node
+    with_reasoning: Node | None
     rules: Rules
     constrained: bool
     in_envelope: bool
@@ -87,6 +89,12 @@ def plan(spec: PlanSpec) -> AnswerPlan:
         continued=request.continue_final_message,
         rules=rules,
     )
+
+    def tree(*, reasoning: bool) -> Node:
+        if has_calls:
+            return style.tree(replace(parts, reasoning=reasoning))
+        return parts.syntax.without_calls(content, reasoning=reasoning)
+
     constrained = has_calls or content is not None
     reasoning = (profile.reasoning.opening, profile.reasoning.closing) if profile.reasoning else ()
     texts = (*style.texts(profile), *reasoning)
@@ -94,7 +102,8 @@ def plan(spec: PlanSpec) -> AnswerPlan:
     return AnswerPlan(
         spec=spec,
         style=style if has_calls else NATIVE,
-        answer=style.tree(parts) if has_calls else parts.syntax.without_calls(content),
+        answer=tree(reasoning=False),
+        with_reasoning=tree(reasoning=True) if parts.syntax.message_forms else None,
         rules=rules,
         constrained=constrained,
         in_envelope=in_envelope,

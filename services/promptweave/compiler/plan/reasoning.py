@@ -19,13 +19,16 @@ from promptweave.output.tree import (
 )
 
 
-def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Thinking) -> Node:
+def with_reasoning(answer: Node, reasoning: ReasoningSyntax | None, state: Thinking, anywhere: Node | None = None) -> Node:
     """Return the tree of an answer, with reasoning before it if the model may reason.
 
+    `anywhere`: the tree of an answer with reasoning, if that may come in other places as well.
     An answer in the caller's own grammar may begin with white space: the template's white space before it is then required.
     """
     if reasoning is None or state is Thinking.CLOSED:
         return answer
+    if anywhere:
+        return _thoughts(reasoning, anywhere) if state is Thinking.OPEN else anywhere
     if reasoning.without and state is Thinking.POSSIBLE:
         # An answer without reasoning begins with the text that closes reasoning.
         before, opening, after = margins(reasoning.opening)

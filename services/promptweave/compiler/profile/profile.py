@@ -13,8 +13,10 @@ from promptweave.compiler.profile.call_slots import ID
 from promptweave.compiler.profile.call_syntax import Derivation, Shape, derive_calls
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.reasoning_syntax import TOGGLES, ReasoningSyntax, derive_reasoning
+from promptweave.compiler.profile.trained_forms import TrainedFormat, reads_back, trained_format
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax
+from promptweave.compiler.styles.message_forms import MessageForms
 from promptweave.compiler.styles.registry import default_style
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.template.message_shapes import in_parts
@@ -30,8 +32,9 @@ class Profile:
     `assistant_head` precedes everything that the assistant writes, `turn_end` follows it, and `answer` surrounds content.
     `calls` is None if the template writes no calls, or if their syntax could not be verified. `calls_as_content`: it does
     not write them itself, and those of history are given to it as content. `null_beside_calls`: content is null if there
-    are only calls. `stops`: the tags that end an answer. `notes` describe for a reader what was found, and what falls back
-    and why.
+    are only calls. `stops`: the tags that end an answer. `message_forms`: the messages that an answer consists of, if the model
+    was trained to write more than the template does. `notes` describe for a reader what was found, and what falls back and
+    why.
     """
 
     system_role: bool
@@ -49,6 +52,7 @@ class Profile:
     null_beside_calls: bool = False
     calls_as_content: bool = False
     stops: tuple[str, ...] = ()
+    message_forms: MessageForms | None = None
 
     @property
     def style(self) -> str:
@@ -165,6 +169,7 @@ class Probe:
         published = "zqtool" in self.tools_shown()
         found = derive_calls(self, head, header, turn_end)
         ends = dict.fromkeys(filter(None, (*tags(turn_end)[-1:], found.end)))
+        messages = self._messages(found, head)
         null = ["content next to calls is passed to the template as null"] if found.shape.content is None else []
         return Profile(
             system_role="zqsystem" in (system or ""),
@@ -179,7 +184,14 @@ class Probe:
             null_beside_calls=found.shape.content is None,
             calls_as_content=found.shape.written is not None,
             reasoning=self.reasoning,
-            notes=(*self._notes(published, found.answer), *found.notes, *null, *self._abilities.notes()),
+            message_forms=messages.forms if messages else None,
+            notes=(
+                *self._notes(published, found.answer),
+                *found.notes,
+                *_trained(messages),
+                *null,
+                *self._abilities.notes(),
+            ),
             answer=found.answer,
             stops=tuple(end for end in ends if not (found.syntax and end in found.syntax.opening)),
         )
@@ -215,6 +227,25 @@ class Probe:
             return ""
         return header if header.strip() else ""
 
+    def _messages(self, found: Derivation, head: str) -> TrainedFormat | None:
+        """Return the format that the model was trained on, if there is an entry that reads what the template writes."""
+        entry = trained_format(head, found.answer, self.reasoning)
+        if entry is None or found.syntax is None:
+            return None
+        ends = [tag for tag in (found.end, *tags(self.turn(ANSWER) or "")[-1:]) if tag]
+
+        def body(message: dict[str, Any]) -> str | None:
+            turn = self.turn(message, tools=True)
+            if turn is None or not turn.startswith(head):
+                return None
+            text = turn.removeprefix(head).rstrip()
+            return text.removesuffix(next((end for end in ends if text.endswith(end)), ""))
+
+        if not reads_back(entry.forms, body, found.shape.message((("zqtool", {"zqkey": "zqvalue"}),))):
+            return None
+        self.reasoning = self.reasoning or entry.reasoning
+        return entry
+
     def _notes(self, published: bool, answer: AnswerSyntax) -> list[str]:
         notes = ["the template renders the tools" if published else _HIDDEN]
         if self.reasoning:
@@ -233,6 +264,10 @@ class Probe:
                     what = f"changes the generation prompt to {prompt!r}" if differs else "changes the prompt"
                     notes.append(f"{name}={value!r} {what}")
         return notes
+
+
+def _trained(entry: TrainedFormat | None) -> list[str]:
+    return [f"the model may also write what its format has besides: {entry.source}"] if entry else []
 
 
 _HIDDEN = "the template does not render the tools; they are described in the system turn"

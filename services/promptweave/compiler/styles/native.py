@@ -27,7 +27,7 @@ class NativeStyle(SyntaxStyle):
 
     def syntax(self, template: TemplateSyntax) -> StyleSyntax:
         """Return the syntax of the template."""
-        return StyleSyntax(template.calls, template.answer)
+        return StyleSyntax(template.calls, template.answer, template.message_forms)
 
     def history(self, messages: Sequence[Message], request: ChatRequest) -> tuple[Message, ...]:
         """Return the messages unchanged."""

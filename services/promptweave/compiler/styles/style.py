@@ -5,12 +5,14 @@ The passes call this interface and know no style by its name. `registry.py` list
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Protocol
 
 from promptweave.compiler.json_text import SPACED, Separators
 from promptweave.compiler.request import ChatRequest, Message
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax
+from promptweave.compiler.styles.message_forms import MessageForms, MessageParts, messages_node
 from promptweave.output.grammar.expr import Rules
 from promptweave.output.tree import Node, RegionNode
 
@@ -27,6 +29,10 @@ class TemplateSyntax(Protocol):
         """Return the text that the template puts around content."""
 
     @property
+    def message_forms(self) -> MessageForms | None:
+        """Return the messages that an answer consists of, if the template's model was trained on a format of messages."""
+
+    @property
     def tools_published(self) -> bool:
         """Return whether the template shows the tools that it receives."""
 
@@ -40,10 +46,12 @@ class StyleSyntax:
     """How an answer is written: calls, and the text around content.
 
     `calls` is None if the answer is one envelope, in which content is a JSON string that cannot be mistaken for a call.
+    `message_forms`: the forms of an answer of several messages, of which `calls` and `answer` are those that the template writes.
     """
 
     calls: CallSyntax | None
     answer: AnswerSyntax = PLAIN
+    message_forms: MessageForms | None = None
 
     @property
     def separators(self) -> Separators:
@@ -57,15 +65,19 @@ class StyleSyntax:
 
     def continued(self) -> "StyleSyntax":
         """Return the syntax of the rest of an answer whose beginning is in the prompt."""
-        return replace(self, answer=replace(self.answer, header=""))
+        return replace(self, answer=replace(self.answer, header=""), message_forms=None)
 
-    def without_calls(self, content: RegionNode | None) -> Node:
-        """Return the tree of an answer that makes no calls; `content` is None for text."""
+    def without_calls(self, content: RegionNode | None, *, reasoning: bool = False) -> Node:
+        """Return the tree of an answer that makes no calls; `content` is None for text. `reasoning`: as in AnswerParts."""
+        if self.message_forms:
+            parts = MessageParts(content=content, reasoning=reasoning, free=content is None)
+            return messages_node(self.message_forms, parts)
         return self.answer.around(content) if content else self.answer.alone()
 
     def texts(self) -> list[str]:
         """Return all fixed texts, in pieces."""
-        return [*(self.calls.texts() if self.calls else ()), self.answer.header, self.answer.end]
+        parts = (part.texts() for part in (self.calls, self.message_forms) if part)
+        return [*chain.from_iterable(parts), self.answer.header, self.answer.end]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +86,7 @@ class AnswerParts:
 
     `syntax`: that of the style, already `continued()` if the answer is. `content`: the node of a constrained answer, None
     for text. `required`: at least one call and no content. `parallel`: several calls are allowed. `rules`: where the tree's
-    own grammar rules are added.
+    own grammar rules are added. `reasoning`: messages of reasoning are part of the tree, if the syntax has messages.
     """
 
     syntax: StyleSyntax
@@ -84,6 +96,7 @@ class AnswerParts:
     parallel: bool
     continued: bool
     rules: Rules
+    reasoning: bool = False
 
 
 class CallingStyle(Protocol):

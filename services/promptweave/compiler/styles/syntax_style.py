@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from promptweave.compiler.request import ChatRequest, Message
 from promptweave.compiler.styles.answer import answer_node
 from promptweave.compiler.styles.calls import calls
+from promptweave.compiler.styles.message_forms import MessageParts, messages_node
 from promptweave.compiler.styles.style import AnswerParts, StyleSyntax, TemplateSyntax
 from promptweave.output.tree import ChoiceNode, Node
 
@@ -39,6 +40,10 @@ class SyntaxStyle(ABC):
         """Return the tree of calls, of content, or of content and then calls; of content alone if no tool may be called."""
         syntax, answer = parts.syntax.calls, parts.syntax.answer
         assert syntax, "a style of this kind has calls"
+        if parts.syntax.message_forms:
+            required = parts.required and bool(parts.tools)
+            wanted = MessageParts(parts.tools, parts.content, required, parts.reasoning)
+            return messages_node(parts.syntax.message_forms, wanted)
         if not parts.tools:
             return parts.syntax.without_calls(parts.content)
         if parts.required:

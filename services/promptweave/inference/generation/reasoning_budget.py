@@ -61,6 +61,7 @@ class _BudgetMeter:
         self._parser.start()
         self._budget = budget.tokens
         self._before = 0 if self._parser.reasoning else None
+        self._earlier = 0
         self._counted = 0
         self._over = False
         self.spent = self._parser.reasoning and not budget.tokens
@@ -77,13 +78,17 @@ class _BudgetMeter:
         if self._before is None and self._parser.reasoning:
             # The token that ends the marker is not part of the reasoning.
             self._before = self._counted if begun else chunk.counts.completion_tokens
+        elif self._before is not None and not self._parser.reasoning:
+            # It may go on in a later message of the answer.
+            self._earlier += self._counted - self._before
+            self._before = None
         self._counted = chunk.counts.completion_tokens
-        if chunk.stop_type is not None or (self._before is not None and not self._parser.reasoning):
+        if chunk.stop_type is not None:
             self._over = True
         if self._over or self._before is None:
             self.text += chunk.text
             return True
-        used = self._counted - self._before
+        used = self._earlier + self._counted - self._before
         self.spent = used >= self._budget
         self.text += chunk.text if used <= self._budget else ""
         return used <= self._budget

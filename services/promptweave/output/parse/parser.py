@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 
-from promptweave.output.deltas import ContentDelta, Delta, SchemaViolation, SyntaxMismatch
+from promptweave.output.deltas import ContentDelta, Delta, ReasoningDelta, SchemaViolation, SyntaxMismatch
 from promptweave.output.parse.json_scanner import JsonReader
 from promptweave.output.parse.marker_finder import MarkerFinder
 from promptweave.output.parse.schema_check import find_violation
@@ -34,6 +34,8 @@ from promptweave.output.tree import (
 )
 
 _BEGINNING = re.compile(r"[ \t\r\n]*([^ \t\r\n])")
+
+_REGIONS = {ContentDelta: Region.CONTENT, ReasoningDelta: Region.REASONING}
 
 RegionSpan = tuple[int, Region | None]
 """A number of characters, and the region they belong to; None: syntax between regions."""
@@ -66,6 +68,8 @@ class OutputParser:
         self._syntax_read = ""
         self._sinks: list[tuple[RegionSink, Transformer]] = []
         self._regions: list[Region] = []
+        # The regions that have text already.
+        self._texts: set[Region] = set()
         self._spans: list[RegionSpan] = []
         # Properties of nodes, cached by identity: there are many calls, and their trees may be large.
         self._checked: dict[int, bool] = {}
@@ -140,6 +144,8 @@ class OutputParser:
 
     def _put(self, delta: Delta) -> None:
         self._syntax_read = ""
+        if region := _REGIONS.get(type(delta)):
+            self._texts.add(region)
         (self._deltas if self._held is None else self._held).append(delta)
 
     def _release(self) -> None:
@@ -217,8 +223,8 @@ class OutputParser:
             case RegionNode():
                 with self._part(node):
                     yield from self._read(node.body)
-            case EmitNode(text):
-                if self._sinks:
+            case EmitNode(text, between):
+                if self._sinks and not (between and self._inside not in self._texts):
                     self._sinks[-1][0].write(text)
 
     @contextmanager
