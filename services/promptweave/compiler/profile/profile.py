@@ -32,9 +32,9 @@ class Profile:
     `assistant_head` precedes everything that the assistant writes, `turn_end` follows it, and `answer` surrounds content.
     `calls` is None if the template writes no calls, or if their syntax could not be verified. `calls_as_content`: it does
     not write them itself, and those of history are given to it as content. `null_beside_calls`: content is null if there
-    are only calls. `stops`: the tags that end an answer. `message_forms`: the messages that an answer consists of, if the model
-    was trained to write more than the template does. `notes` describe for a reader what was found, and what falls back and
-    why.
+    are only calls. `stops`: the tags that end an answer. `message_forms`: the messages that an answer consists of, if the
+    model was trained to write more than the template does. `notes` describe for a reader what was found, and what falls
+    back and why.
     """
 
     system_role: bool

@@ -46,7 +46,7 @@ class StyleSyntax:
     """How an answer is written: calls, and the text around content.
 
     `calls` is None if the answer is one envelope, in which content is a JSON string that cannot be mistaken for a call.
-    `message_forms`: the forms of an answer of several messages, of which `calls` and `answer` are those that the template writes.
+    `message_forms`: the forms of an answer of several messages; `calls` and `answer` are those that the template writes.
     """
 
     calls: CallSyntax | None
