@@ -77,9 +77,7 @@ def parser() -> argparse.ArgumentParser:
     wrong.add_argument("--cause", choices=CAUSES, help="only answers with this first cause")
     wrong.add_argument("--number", type=int, default=50, help="answers to list (default: %(default)s)")
     wrong.set_defaults(command=_wrong)
-    score = commands.add_parser(
-        "score", help="print saved answers with the scores and causes of this version"
-    )
+    score = commands.add_parser("score", help="print saved answers with the scores and causes of this version")
     score.set_defaults(command=_score)
     for reading in (table, wrong, score):
         reading.add_argument(
