@@ -363,7 +363,7 @@ def test_other_text_is_not_taken_for_the_header() -> None:
 # -- tools --
 
 
-@pytest.mark.parametrize("kind", [*policy.TOOLS, "web_search_20250305", "bash_20250124", "of_next_year_20300101"])
+@pytest.mark.parametrize("kind", [*policy.TOOLS, "web_search_20250305", "of_next_year_20300101"])
 def test_server_tools_are_left_out(kind: str) -> None:
     made = translated(tools=[{"type": kind, "name": "server", "max_uses": 3}, TOOL])
     assert [tool.function.name for tool in made.body.tools if tool.function] == ["look"]

@@ -45,9 +45,9 @@ def read_block(kind: type[Kind], block: JsonObject, path: str, warn: Warn) -> Ki
     return body
 
 
-def warn_of_unknown_part_fields(body: Body, warn: Warn, path: str) -> None:
-    """Warn of fields that a part of a request, such as a tool, does not have."""
-    known = known_fields(type(body)) | messages.PART_HOUSEKEEPING
+def warn_of_unknown_part_fields(body: Body, warn: Warn, path: str, *, more: Iterable[str] = ()) -> None:
+    """Warn of fields that a part of a request, such as a tool, does not have. `more`: others that it has."""
+    known = known_fields(type(body)) | messages.PART_HOUSEKEEPING | frozenset(more)
     warn_of_unknown_fields(body.model_extra or {}, known, warn, path)
 
 

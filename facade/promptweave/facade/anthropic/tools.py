@@ -11,6 +11,8 @@ from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.policy import messages
+from promptweave.facade.policy.client_tools import ClientTool
+from promptweave.facade.policy.messages_client_tools import CLIENT_TOOLS
 
 _UNKNOWN = "this type is unknown; provide a tool with an input_schema instead"
 
@@ -33,12 +35,14 @@ def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, note
         rule = messages.TOOLS.get(kind) or messages.SEARCH_TOOLS.get(kind)
         notes.warn("tool_left_out", path, f"tool {tool.type!r} is left out: {rule.why if rule else _UNKNOWN}")
         return
-    warn_of_unknown_part_fields(tool, notes.warn, path)
+    defined = _defined(tool)
+    warn_of_unknown_part_fields(tool, notes.warn, path, more=defined.options if defined else ())
+    given = tool.model_extra or {}
     function = {
-        "name": tool.name,
-        "description": _description(tool),
+        "name": tool.name or (defined.name if defined else ""),
+        "description": _description(tool, defined.described(given) if defined else ""),
         "strict": tool.strict,
-        "parameters": tool.input_schema,
+        "parameters": defined.parameters(given) if defined else tool.input_schema,
     }
     place = f"{owner}/tools/{len(made)}"
     made.append({"type": "function", "function": function, "defer_loading": tool.defer_loading})
@@ -47,20 +51,28 @@ def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, note
     notes.places.add(f"{place}/function/parameters", Origin(f"{path}/input_schema"))
 
 
+def _defined(tool: ToolBody) -> ClientTool | None:
+    """Return the tool as Anthropic defines it; None if the request defines it, or if it is not served."""
+    if tool.type == "custom" or tool.input_schema is not None:
+        return None
+    return CLIENT_TOOLS.get(tool.type) or CLIENT_TOOLS.get(messages.without_version(tool.type))
+
+
 def _is_served(tool: ToolBody) -> bool:
-    return tool.type == "custom" or tool.input_schema is not None
+    return tool.type == "custom" or tool.input_schema is not None or _defined(tool) is not None
 
 
 def _is_search(tool: ToolBody) -> bool:
     return messages.without_version(tool.type) in messages.SEARCH_TOOLS
 
 
-def _description(tool: ToolBody) -> str:
-    """Return the description, with the examples of arguments."""
+def _description(tool: ToolBody, defined: str) -> str:
+    """Return the description, with the examples of arguments. `defined`: the tool's own, if the request has none."""
+    description = tool.description or defined
     if not tool.input_examples:
-        return tool.description
+        return description
     examples = (json.dumps(each, ensure_ascii=False) for each in tool.input_examples)
-    return "\n".join([*filter(None, [tool.description]), "Examples of arguments:", *examples])
+    return "\n".join([*filter(None, [description]), "Examples of arguments:", *examples])
 
 
 _CHOICES = {"auto": "auto", "any": "required", "none": "none"}

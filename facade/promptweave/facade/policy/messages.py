@@ -66,17 +66,12 @@ because it would make the cache of the prompt useless."""
 
 _HOSTED = "the server has no such tool; provide a tool with an input_schema instead"
 
-TOOLS: Mapping[str, TypeRule] = {
-    **dict.fromkeys(
-        ("web_search", "web_fetch", "code_execution", "advisor", "mcp_toolset", "browser_toolset", "computer_toolset"),
-        TypeRule(Decision.LEFT_OUT, _HOSTED),
-    ),
-    **dict.fromkeys(
-        ("bash", "text_editor", "computer", "memory"),
-        TypeRule(Decision.LEFT_OUT, "only models that were trained for it know this tool; provide one with an input_schema"),
-    ),
-}
-"""Types of tools that are not served, without the version. Other types are left out, too, unless they have a schema."""
+TOOLS: Mapping[str, TypeRule] = dict.fromkeys(
+    ("web_search", "web_fetch", "code_execution", "advisor", "mcp_toolset", "browser_toolset", "computer_toolset"),
+    TypeRule(Decision.LEFT_OUT, _HOSTED),
+)
+"""Types of tools that are not served, without the version. Other types are left out, too, unless they have a schema, or
+`messages_client_tools.py` has one."""
 
 SEARCH_TOOLS: Mapping[str, TypeRule] = dict.fromkeys(
     ("tool_search_tool_bm25", "tool_search_tool_regex"),
