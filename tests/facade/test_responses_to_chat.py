@@ -253,14 +253,19 @@ def test_additional_tools_are_tools_of_a_message() -> None:
 HOSTED = {
     "local_shell": (
         [
-            {"type": "local_shell_call", "id": "i", "call_id": "1", "action": {"type": "exec", "command": ["ls"]}},
+            {
+                "type": "local_shell_call",
+                "id": "i",
+                "call_id": "1",
+                "action": {"type": "exec", "command": ["ls"], "env": {}},
+            },
             {"type": "local_shell_call_output", "id": "1", "output": "a.txt"},
         ],
-        ("", "local_shell", '{"type": "exec", "command": ["ls"]}', "a.txt"),
+        ("", "local_shell", '{"command": ["ls"]}', "a.txt"),
     ),
     "shell": (
         [
-            {"type": "shell_call", "call_id": "1", "action": {"commands": ["ls"]}},
+            {"type": "shell_call", "call_id": "1", "action": {"commands": ["ls"], "timeout_ms": None}},
             {"type": "shell_call_output", "call_id": "1", "output": [{"stdout": "a.txt"}]},
         ],
         ("", "shell", '{"commands": ["ls"]}', '[{"stdout": "a.txt"}]'),
@@ -271,6 +276,20 @@ HOSTED = {
             {"type": "apply_patch_call_output", "call_id": "1", "status": "completed"},
         ],
         ("", "apply_patch", '{"type": "delete_file", "path": "a"}', "completed"),
+    ),
+    "computer": (
+        [
+            {"type": "computer_call", "id": "i", "call_id": "1", "action": {"type": "wait"}, "pending_safety_checks": []},
+            {"type": "computer_call_output", "call_id": "1", "output": "done"},
+        ],
+        ("", "computer", '{"type": "wait"}', "done"),
+    ),
+    "computer-actions": (
+        [
+            {"type": "computer_call", "id": "i", "call_id": "1", "actions": [{"type": "wait"}]},
+            {"type": "computer_call_output", "call_id": "1", "output": "done"},
+        ],
+        ("", "computer", '{"actions": [{"type": "wait"}]}', "done"),
     ),
     "mcp": (
         [{"type": "mcp_call", "id": "1", "name": "add", "server_label": "calc", "arguments": "{}", "output": "3"}],

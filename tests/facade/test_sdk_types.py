@@ -110,6 +110,8 @@ RESPONSES_NO_EFFECT = {
     "input[].approval_request_id": _LABEL,
     "input[].container_id": "code is not executed",
     "input[].environment": "commands are not executed",
+    "pending_safety_checks": "the client's affair",
+    "acknowledged_safety_checks": "the client's affair",
     "input[].max_output_length": "commands are not executed",
 }
 INVALID = {"response_format.json_schema.schema": "the SDK's type says optional, but OpenAI requires it, too"}
@@ -122,6 +124,7 @@ DEFAULTS: Mapping[str, Any] = {
     "thinking": {"type": "adaptive"},
     "tools[].type": "custom",
     "definition.type": "custom",
+    "environment": {"type": "local"},
 }
 """Field, by name or path → the value that it has if it is not there."""
 

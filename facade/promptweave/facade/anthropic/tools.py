@@ -40,7 +40,7 @@ def add_tool(made: list[JsonObject], owner: str, tool: ToolBody, path: str, note
     given = tool.model_extra or {}
     function = {
         "name": tool.name or (defined.name if defined else ""),
-        "description": _description(tool, defined.described(given) if defined else ""),
+        "description": _description(tool, defined.description_of(given) if defined else ""),
         "strict": tool.strict,
         "parameters": defined.parameters(given) if defined else tool.input_schema,
     }

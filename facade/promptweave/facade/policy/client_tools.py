@@ -31,10 +31,12 @@ class ClientTool:
     selector: str
     """The parameter with the name of the command; empty if the parameters themselves tell the commands apart."""
     commands: Mapping[str, Command]
+    patterns: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Command and parameter → the regular expression of its texts."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Fields of the tool → the sentence that they add to the description, with `{}` for the value."""
 
-    def described(self, given: Mapping[str, Any]) -> str:
+    def description_of(self, given: Mapping[str, Any]) -> str:
         """Return the description of the tool with these fields."""
         sentences = (text.format(given[name]) for name, text in self.options.items() if given.get(name) is not None and text)
         return " ".join([self.description, *sentences])
@@ -45,13 +47,24 @@ class ClientTool:
         used = {name for one in commands.values() for name in (*one.required, *one.optional)}
         properties = {name: schema for name, schema in self.properties.items() if name in used}
         if not self.selector:
-            return _with_alternatives({}, properties, [_alternative({}, one) for one in commands.values()])
-        alike: dict[tuple[Sequence[str], Sequence[str]], list[str]] = {}
-        for name, one in commands.items():
-            alike.setdefault((one.required, one.optional), []).append(name)
-        branches = [_alternative({self.selector: {"enum": names}}, commands[names[0]]) for names in alike.values()]
+            return _with_alternatives({}, properties, [_alternative(one, {}) for one in commands.values()])
         chosen = {self.selector: {"type": "string", "enum": [*commands]}}
-        return _with_alternatives(chosen, properties, branches)
+        return _with_alternatives(chosen, properties, self._branches(commands))
+
+    def _branches(self, commands: Mapping[str, Command]) -> list[JsonObject]:
+        """Return a schema for each group of commands that have the same parameters."""
+        groups: list[tuple[JsonObject, list[str]]] = []
+        for name, command in commands.items():
+            patterns = {one: {"pattern": text} for (of, one), text in self.patterns.items() if of == name}
+            branch = _alternative(command, patterns)
+            same = next((names for known, names in groups if known == branch), None)
+            if same is None:
+                groups.append((branch, [name]))
+            else:
+                same.append(name)
+        return [
+            {**branch, "properties": {self.selector: {"enum": names}, **branch["properties"]}} for branch, names in groups
+        ]
 
 
 def _with_alternatives(chosen: JsonObject, properties: JsonObject, branches: Sequence[JsonObject]) -> JsonObject:
@@ -61,7 +74,6 @@ def _with_alternatives(chosen: JsonObject, properties: JsonObject, branches: Seq
     return {**schema, "anyOf": [*branches]}
 
 
-def _alternative(chosen: JsonObject, command: Command) -> JsonObject:
-    names = (*command.required, *command.optional)
-    properties = {**chosen, **{name: {} for name in names}}
+def _alternative(command: Command, patterns: JsonObject) -> JsonObject:
+    properties = {name: patterns.get(name, {}) for name in (*command.required, *command.optional)}
     return {"properties": properties, "required": [*command.required], "additionalProperties": False}

@@ -21,6 +21,10 @@ FIELDS: Sequence[FieldRule] = (
         for tools in ("tools", "tools[].tools", "input[].tools", "input[].tools[].tools")
     ),
     left_out("input[].caller", _DIRECT, ({"type": "direct"},)),
+    *(
+        left_out(f"{tools}[].environment.skills", "the model does not see skills; describe them in the instructions")
+        for tools in ("tools", "input[].tools")
+    ),
     left_out("image", "images are not generated"),
     refused("n", "a response contains a single answer", (1,)),
     *(
@@ -43,26 +47,27 @@ HOUSEKEEPING = CHAT_HOUSEKEEPING | {"background_options", "client_metadata"}
 
 _HOSTED = "the server has no such tool; provide a function instead"
 
-TOOLS: Mapping[str, TypeRule] = {
-    **dict.fromkeys(
-        (
-            *("web_search", "web_search_preview", "file_search", "image_generation", "code_interpreter", "mcp"),
-            *("computer", "computer_use", "computer_use_preview", "programmatic_tool_calling"),
-        ),
-        TypeRule(Decision.LEFT_OUT, _HOSTED),
+TOOLS: Mapping[str, TypeRule] = dict.fromkeys(
+    (
+        *("web_search", "web_search_preview", "file_search", "image_generation", "code_interpreter", "mcp"),
+        "programmatic_tool_calling",
     ),
-    **dict.fromkeys(
-        ("local_shell", "shell", "apply_patch"),
-        TypeRule(Decision.LEFT_OUT, "only models that were trained for it know this tool; provide a function instead"),
-    ),
-}
-"""Types of tools that are not served. A version, such as `_2025_08_26`, may follow. Other types are left out, too."""
+    TypeRule(Decision.LEFT_OUT, _HOSTED),
+)
+"""Types of tools that are not served. A version, such as `_2025_08_26`, may follow. Other types are left out, too, unless
+`responses_client_tools.py` has one."""
+
+OTHER_ENVIRONMENT = "the server has no such environment; use {'type': 'local'}, and run the commands yourself"
+"""Why a tool that the client can run is left out if it is to run elsewhere."""
+
+NAME_TAKEN = "another tool has its name"
+"""Why a tool that OpenAI defines is left out if a function or a custom tool has its name."""
 
 ITEMS: Mapping[str, TypeRule] = {
     **dict.fromkeys(
         (
             *("web_search_call", "file_search_call", "image_generation_call"),
-            *("computer_call", "computer_call_output", "mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
+            *("mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
             *("compaction_trigger", "configuration_update", "program", "program_output"),
         ),
         TypeRule(Decision.LEFT_OUT, "it has no text that the model could read"),

@@ -12,7 +12,7 @@ from promptweave.facade.http.request import request_id
 from promptweave.facade.openai.chat.pipeline import prepare_chat, warning_headers
 from promptweave.facade.openai.responses.background import background_of, pieces_of
 from promptweave.facade.openai.responses.request.body import ResponsesBody
-from promptweave.facade.openai.responses.request.tools import searches_for_tools
+from promptweave.facade.openai.responses.request.tools import defined_calls, searches_for_tools
 from promptweave.facade.openai.responses.resolve import ResolvedRequest, resolve
 from promptweave.facade.openai.responses.response.events import OutputOptions, ResponseEvents
 from promptweave.facade.openai.responses.response.response import new_response
@@ -46,9 +46,10 @@ def _output_options(resolved: ResolvedRequest) -> OutputOptions:
     body = resolved.body
     items = chain(resolved.history, () if isinstance(body.input, str) else body.input)
     more = (item.get("tools") for item in items if item.get("type") == "additional_tools")
-    tools = chain(body.tools, *(tools for tools in more if isinstance(tools, list)))
+    tools = [*chain(body.tools, *(tools for tools in more if isinstance(tools, list)))]
     return OutputOptions(
         encrypt_reasoning="reasoning.encrypted_content" in body.include,
         summarize_reasoning=(body.reasoning.summary or body.reasoning.generate_summary) is not None,
         client_searches=searches_for_tools(tools),
+        defined_calls=defined_calls(tools),
     )

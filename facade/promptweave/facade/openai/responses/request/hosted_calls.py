@@ -3,12 +3,13 @@
 The table has a row for each type of item with text that the model can read. `policy/responses.py` lists the others.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from promptweave.common.json_object import JsonObject
 from promptweave.facade.bodies.json_field import json_text
+from promptweave.facade.policy.responses_client_tools import CLIENT_TOOLS, DefinedTool
 
 
 @dataclass(frozen=True)
@@ -23,9 +24,12 @@ class HostedCall:
     """The output, if it is in the same item."""
 
 
-def _with_field(name: str, field: str) -> Callable[[JsonObject], HostedCall]:
-    """Return what makes a call of `name` whose arguments are a field of the item."""
-    return lambda item: HostedCall(name, item.get(field) or {})
+def _defined(item: JsonObject) -> HostedCall:
+    """Return a call of a tool that OpenAI defines and clients run."""
+    tools = _DEFINED[item["type"]]
+    # Two types of tools have items of the same type, whose arguments are in different fields.
+    tool = next((tool for tool in tools if item.get(tool.call.arguments_field) is not None), tools[0])
+    return HostedCall(tool.tool.name, tool.call.arguments(item))
 
 
 def _mcp(item: JsonObject) -> HostedCall:
@@ -41,22 +45,30 @@ def _code_interpreter(item: JsonObject) -> HostedCall:
     return HostedCall("code_interpreter", {"code": item.get("code") or ""}, output="\n".join(map(str, filter(None, logs))))
 
 
+_DEFINED: Mapping[str, Sequence[DefinedTool]] = {
+    kind: [tool for tool in CLIENT_TOOLS.values() if tool.call.type == kind]
+    for kind in {tool.call.type for tool in CLIENT_TOOLS.values()}
+}
+"""Type of an item → the tools whose calls it is for."""
+
 HOSTED_CALLS: Mapping[str, Callable[[JsonObject], HostedCall]] = {
-    "local_shell_call": _with_field("local_shell", "action"),
-    "shell_call": _with_field("shell", "action"),
-    "apply_patch_call": _with_field("apply_patch", "operation"),
+    **dict.fromkeys(_DEFINED, _defined),
     "mcp_call": _mcp,
     "code_interpreter_call": _code_interpreter,
 }
 """Type of an item → the call that the model sees."""
 
-HOSTED_OUTPUTS = frozenset({"local_shell_call_output", "shell_call_output", "apply_patch_call_output"})
+HOSTED_OUTPUTS = frozenset(f"{kind}_output" for kind in _DEFINED)
 """Types of items with the outputs of such calls."""
 
 
-def hosted_output(item: JsonObject) -> str:
-    """Return the text of an output."""
-    return _as_text(item.get("output") or item.get("status"))
+def hosted_output(item: JsonObject) -> str | list[JsonObject]:
+    """Return an output: its text, or a screenshot."""
+    output = item.get("output")
+    if isinstance(output, dict) and output.get("type") == "computer_screenshot":
+        image = output.get("image_url")
+        return [{"type": "image_url", "image_url": {"url": image}} if isinstance(image, str) else {"type": "image_url"}]
+    return _as_text(output or item.get("status"))
 
 
 def _as_text(value: Any) -> str:

@@ -8,7 +8,7 @@ from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.errors import RequestError, UnsupportedError
 from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.openai.responses.request.body import ChosenTool, ToolChoice
-from promptweave.facade.openai.responses.request.tools import TOOL_SEARCH, why_left_out
+from promptweave.facade.openai.responses.request.tools import TOOL_SEARCH, defined_name, why_left_out
 
 _KINDS = ("function", "custom")
 
@@ -59,7 +59,8 @@ def _named(tool: ChosenTool, path: str) -> JsonObject | None:
     if tool.type == TOOL_SEARCH:
         return {"type": "function", "function": {"name": TOOL_SEARCH}}
     if tool.type not in _KINDS:
-        return None
+        name = defined_name(tool.type)
+        return {"type": "function", "function": {"name": name}} if name else None
     if not tool.name:
         raise RequestError("tool_choice requires a tool name", path=f"{path}/name")
     return {"type": tool.type, tool.type: {"name": tool.name}, "namespace": tool.namespace}

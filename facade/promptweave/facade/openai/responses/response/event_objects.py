@@ -155,6 +155,25 @@ class CustomInputDone(_ItemEvent):
     input: Annotated[str, Field(description="The complete input")]
 
 
+class _CommandEvent(_Event):
+    output_index: Annotated[int, Field(ge=0, description="The index of the item in the response's `output`")]
+    command_index: Annotated[int, Field(ge=0, description="The index of the command")]
+
+
+class ShellCommandEvent(_CommandEvent):
+    """A command of a shell call begins, or ends."""
+
+    type: Annotated[Literal["response.shell_call_command.added", "response.shell_call_command.done"], _TYPE]
+    command: Annotated[str, Field(description="The command so far")]
+
+
+class ShellCommandDelta(_CommandEvent):
+    """More of a command of a shell call."""
+
+    type: Annotated[Literal["response.shell_call_command.delta"], _TYPE]
+    delta: Annotated[str, _DELTA]
+
+
 ResponseEvent = (
     ResponseStateEvent
     | OutputItemEvent
@@ -171,4 +190,6 @@ ResponseEvent = (
     | CallTextDelta
     | FunctionArgumentsDone
     | CustomInputDone
+    | ShellCommandEvent
+    | ShellCommandDelta
 )

@@ -5,14 +5,14 @@ Complete responses are built from the same events, so both forms agree. The orde
     response.created, response.queued (in the background), response.in_progress
     for each item (event_items.py): response.output_item.added
         message, reasoning: for each part: content_part.added, ... .delta, ... .done, content_part.done
-        calls: ... .delta, ... .done
+        calls: ... .delta, ... .done (defined_calls.py: all events of a call at its end)
         response.output_item.done
     response.completed, or incomplete, or failed
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from promptweave.facade.openai.chat.response.objects import TokenLogprob
 from promptweave.facade.openai.chat.response.repeated_calls import MadeCall, repeated_calls
 from promptweave.facade.openai.responses.request.items import encrypted
 from promptweave.facade.openai.responses.request.tools import TOOL_SEARCH
+from promptweave.facade.openai.responses.response.defined_calls import DefinedCall
 from promptweave.facade.openai.responses.response.event_items import (
     CallItem,
     GeneratedItem,
@@ -33,6 +34,7 @@ from promptweave.facade.openai.responses.response.event_items import (
 from promptweave.facade.openai.responses.response.event_objects import ResponseEvent
 from promptweave.facade.openai.responses.response.objects import ResponseObject, ResponseUsage
 from promptweave.facade.openai.responses.response.search_items import search_items
+from promptweave.facade.policy.responses_client_tools import DefinedItem
 from promptweave.facade.tool_search.history import SearchRound
 from promptweave.v1 import inference_pb2, output_pb2
 
@@ -47,6 +49,8 @@ class OutputOptions:
     """Reasoning is in `summary`, too."""
     client_searches: bool = False
     """Calls of the tool search are items of their own type."""
+    defined_calls: Mapping[str, DefinedItem] = field(default_factory=dict)
+    """Names of tools that OpenAI defines and the client runs → the items of their calls."""
 
 
 class ResponseEvents:
@@ -59,7 +63,7 @@ class ResponseEvents:
         self._options = options
         self._numbers = count()
         self._places = count()
-        self._open: GeneratedItem | None = None
+        self._open: GeneratedItem | DefinedCall | None = None
         self._tokens: list[TokenLogprob] = []
         """Tokens of content that was not sent yet."""
 
@@ -91,10 +95,9 @@ class ResponseEvents:
                 case "violation":
                     yield from self._refuse(delta.violation)
                 case "tool_call":
-                    yield from self._begin(self._call(delta.tool_call))
+                    yield from self._begin_call(delta.tool_call)
                 case "tool_call_fragment":
-                    assert isinstance(self._open, CallItem | SearchItem)
-                    yield from self._numbered(self._open, self._open.write(delta.tool_call_fragment.text))
+                    yield from self._write_call(delta.tool_call_fragment.text)
                 case "tool_call_end":
                     yield from self._end("completed")
 
@@ -127,9 +130,30 @@ class ResponseEvents:
         yield from self._end("incomplete")
         self.response["status"] = "cancelled"
 
-    def _call(self, header: output_pb2.ToolCallHeader) -> CallItem | SearchItem:
+    def _begin_call(self, header: output_pb2.ToolCallHeader) -> Iterator[ResponseEvent]:
+        defined = None if header.namespace or header.custom else self._options.defined_calls.get(header.name)
+        if defined is not None:
+            yield from self._end_before_next()
+            self._open = DefinedCall(header, defined)
+            return
         searches = self._options.client_searches and (header.namespace, header.name) == ("", TOOL_SEARCH)
-        return (SearchItem if searches else CallItem)(next(self._places), header)
+        yield from self._begin((SearchItem if searches else CallItem)(next(self._places), header))
+
+    def _write_call(self, text: str) -> Iterator[ResponseEvent]:
+        if isinstance(self._open, DefinedCall):
+            self._open.write(text)
+            return
+        assert isinstance(self._open, CallItem | SearchItem)
+        yield from self._numbered(self._open, self._open.write(text))
+
+    def _add_defined(self, call: DefinedCall) -> Iterator[ResponseEvent]:
+        """Add a call that is complete. Its events have no `item_id`, as in OpenAI's API."""
+        place, item = next(self._places), call.item()
+        self._output.append(item)
+        yield self._event("response.output_item.added", output_index=place, item=call.begun(item))
+        for kind, fields in call.events(item):
+            yield self._event(f"response.{kind}", output_index=place, **fields)
+        yield self._event("response.output_item.done", output_index=place, item=item)
 
     def _write(self, kind: str, part: str, text: str) -> Iterator[ResponseEvent]:
         if self._open is None or self._open.kind != kind:
@@ -138,14 +162,21 @@ class ResponseEvents:
         assert isinstance(self._open, WrittenItem)
         yield from self._numbered(self._open, self._open.write(part, text, self._tokens))
 
-    def _begin(self, item: GeneratedItem) -> Iterator[ResponseEvent]:
+    def _end_before_next(self) -> Iterator[ResponseEvent]:
         yield from self._end("completed" if isinstance(self._open, WrittenItem) else "incomplete")
+
+    def _begin(self, item: GeneratedItem) -> Iterator[ResponseEvent]:
+        yield from self._end_before_next()
         self._open = item
         self._output.append(item.item)
         yield self._event("response.output_item.added", output_index=item.place, item=item.item)
 
     def _end(self, status: str) -> Iterator[ResponseEvent]:
         item, self._open = self._open, None
+        if isinstance(item, DefinedCall):
+            if status == "completed":
+                yield from self._add_defined(item)
+            return
         if item is None:
             return
         yield from self._numbered(item, item.end())
@@ -159,7 +190,8 @@ class ResponseEvents:
         begun = self._open
         if begun is not None and begun.part == ("call" if violation.name else "output_text"):
             yield from self._end("incomplete")
-            self._output.remove(begun.item)
+            if not isinstance(begun, DefinedCall):
+                self._output.remove(begun.item)
         elif isinstance(begun, WrittenItem):
             yield from self._numbered(begun, begun.end())
         yield from self._write("message", "refusal", refusal_text(violation))

@@ -6,6 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from promptweave.facade.openai.chat.response.objects import TokenLogprob, WarningObject
+from promptweave.facade.openai.responses.response.defined_call_objects import DefinedCallItem
 
 _ID = Field(description="The id of the item, for references to it")
 _STATUS = Field(description="`incomplete`: the item was truncated")
@@ -116,7 +117,13 @@ class OutputFoundTools(TypedDict):
 
 
 OutputItem = Annotated[
-    OutputMessage | OutputReasoning | OutputFunctionCall | OutputCustomCall | OutputToolSearch | OutputFoundTools,
+    OutputMessage
+    | OutputReasoning
+    | OutputFunctionCall
+    | OutputCustomCall
+    | OutputToolSearch
+    | OutputFoundTools
+    | DefinedCallItem,
     Field(discriminator="type", description="An item of the output"),
 ]
 
