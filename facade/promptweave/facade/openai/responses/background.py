@@ -21,14 +21,11 @@ class BackgroundResponses:
         self._responses = responses
         self._running: dict[tuple[str, str], tuple[asyncio.Task[None], ResponseRun]] = {}
 
-    def start(self, run: ResponseRun) -> "asyncio.Queue[bytes | None]":
-        """Start to generate a response. Returns a queue of its events, which ends with None."""
-        written = asyncio.Queue[bytes | None]()
-        self._responses.begin_stream(run.owner, run.stored)
-        task = asyncio.create_task(self._generate(run, written))
-        self._running[run.owner, run.id] = task, run
-        task.add_done_callback(lambda _: written.put_nowait(None))
-        return written
+    def start(self, run: ResponseRun) -> Pieces:
+        """Start to generate a response. Returns its events; it continues when nobody reads them."""
+        self._responses.begin_stream(run.owner, run.stored, run.log)
+        self._running[run.owner, run.id] = asyncio.create_task(self._generate(run)), run
+        return run.log.read()
 
     async def cancel(self, owner: str, id: str) -> None:
         """Cancel a response, if it is being generated. One that has just ended is stored when this returns."""
@@ -47,24 +44,18 @@ class BackgroundResponses:
         for owner, id in [*self._running]:
             await self.cancel(owner, id)
 
-    async def _generate(self, run: ResponseRun, written: "asyncio.Queue[bytes | None]") -> None:
+    async def _generate(self, run: ResponseRun) -> None:
         try:
             async with aclosing(run.pieces()) as pieces:
-                async for piece in pieces:
-                    written.put_nowait(piece)
+                async for _ in pieces:
+                    pass
         except PromptweaveError as error:
-            written.put_nowait(await run.failed(error))
+            await run.failed(error)
         except Exception:
             logger.exception("a response failed in the background")
-            written.put_nowait(await run.end("server_error", "internal error"))
+            await run.end("server_error", "internal error")
         del self._running[run.owner, run.id]
         self._responses.end_stream(run.owner, run.id)
-
-
-async def pieces_of(written: "asyncio.Queue[bytes | None]") -> Pieces:
-    """Yield the events of a response in the background. It continues when the client disconnects."""
-    while (piece := await written.get()) is not None:
-        yield piece
 
 
 def background_of(request: Request) -> BackgroundResponses:

@@ -10,7 +10,7 @@ from promptweave.facade.errors import RequestError
 from promptweave.facade.http.event_stream import event_stream
 from promptweave.facade.http.request import request_id
 from promptweave.facade.openai.chat.pipeline import prepare_chat, warning_headers
-from promptweave.facade.openai.responses.background import background_of, pieces_of
+from promptweave.facade.openai.responses.background import background_of
 from promptweave.facade.openai.responses.request.body import ResponsesBody
 from promptweave.facade.openai.responses.request.tools import defined_calls, searches_for_tools
 from promptweave.facade.openai.responses.resolve import ResolvedRequest, resolve
@@ -32,9 +32,9 @@ async def create(request: Request, raw: JsonObject, body: ResponsesBody) -> Resp
     run = ResponseRun(responses, owner, request_id(request), resolved, turn, events)
     headers = warning_headers(turn.warnings)
     if body.background:
-        written = background_of(request).start(run)
+        events_of_run = background_of(request).start(run)
         if body.stream:
-            return await event_stream(pieces_of(written), run.failed, headers)
+            return await event_stream(events_of_run, run.failed, headers)
         return JSONResponse(run.stored.response, headers=headers)
     if body.stream:
         return await event_stream(run.stream(), run.failed, headers)

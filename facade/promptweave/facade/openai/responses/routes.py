@@ -6,8 +6,10 @@ from fastapi import Path, Query, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import WithJsonSchema
 
+from promptweave.errors import PromptweaveError
 from promptweave.facade.bodies.error_paths import error_paths
-from promptweave.facade.errors import ErrorResponse, RequestError, UnsupportedError
+from promptweave.facade.errors import ErrorResponse, RequestError
+from promptweave.facade.http.event_stream import event_stream
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
 from promptweave.facade.openai.chat.pipeline import compile_chat, warning_headers
 from promptweave.facade.openai.chat.response.from_grpc import warning_objects
@@ -67,18 +69,38 @@ async def compact_conversation(request: Request, body: ResponsesBody, raw: RawBo
     return await compact(request, raw, body)
 
 
-@router.get("/v1/responses/{id}", response_model=ResponseObject, summary="Retrieve a stored response")
+@router.get(
+    "/v1/responses/{id}",
+    response_model=ResponseObject,
+    responses=streamed(ResponseEvent | ErrorResponse),
+    summary="Retrieve a stored response",
+)
 async def get_response(
     request: Request,
     id: ResponseId,
     stream: Annotated[
-        str, WithJsonSchema({"type": "boolean"}), Query(description="Must be false: events are not stored")
+        str, WithJsonSchema({"type": "boolean"}), Query(description="Whether to send its events, as they were sent first")
     ] = "false",
-) -> JSONResponse:
-    """Return a response that is stored, or being generated as a stream or in the background."""
-    if stream != "false":
-        raise UnsupportedError("events are not stored; retrieve the response without stream", path="/stream")
-    return JSONResponse((await responses_of(request).find(owner_of(request), id)).response)
+    starting_after: Annotated[
+        str | None,
+        WithJsonSchema({"type": "integer", "minimum": 0}),
+        Query(description="The `sequence_number` of the event before those to send, with `stream`"),
+    ] = None,
+) -> Response:
+    """Return a response that is stored, or being generated as a stream or in the background; or its events."""
+    responses, owner = responses_of(request), owner_of(request)
+    if stream not in ("true", "false"):
+        raise RequestError("stream: must be true or false", path="/stream")
+    if starting_after is not None and not (starting_after.isascii() and starting_after.isdecimal()):
+        raise RequestError("starting_after: must be a non-negative integer", path="/starting_after")
+    if stream == "false":
+        return JSONResponse((await responses.find(owner, id)).response)
+    first = 0 if starting_after is None else int(starting_after) + 1
+    return await event_stream(await responses.events(owner, id, first), _no_failure)
+
+
+async def _no_failure(error: PromptweaveError) -> bytes:
+    raise AssertionError from error  # What was sent once is only read.
 
 
 @router.delete("/v1/responses/{id}", response_model=DeletedResponse, summary="Delete a stored response")

@@ -144,7 +144,11 @@ class _Tools:
         assert defined is not None
         function = defined.tool
         self._names.add(function.name)
-        fields = {"name": function.name, "description": function.description_of(tool), "parameters": function.parameters(tool)}
+        fields = {
+            "name": function.name,
+            "description": function.description_of(tool),
+            "parameters": function.parameters(tool),
+        }
         self.chat.add("function", fields, origin.path, defer_loading=self._found)
 
     def _options(self, tool: FunctionTool | CustomTool, options: JsonObject) -> JsonObject:

@@ -51,7 +51,13 @@ _CONVERSATIONS = """
         PRIMARY KEY (conversation, position)
     ) WITHOUT ROWID;
 """
-_VERSIONS = (_RESPONSES, _CONVERSATIONS)
+_EVENTS = """
+    CREATE TABLE events (
+        response TEXT PRIMARY KEY REFERENCES responses (id) ON DELETE CASCADE,
+        events BLOB NOT NULL         -- the events of its stream, compressed with zlib
+    ) WITHOUT ROWID;
+"""
+_VERSIONS = (_RESPONSES, _CONVERSATIONS, _EVENTS)
 """What each version of the schema adds."""
 
 

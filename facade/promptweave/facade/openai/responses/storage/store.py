@@ -8,6 +8,7 @@ import json
 import logging
 import sqlite3
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -17,6 +18,9 @@ from promptweave.facade.openai.responses.response.objects import ResponseObject
 from promptweave.facade.openai.responses.storage.database import Database, StoreLimits
 
 logger = logging.getLogger(__name__)
+
+_LEVEL = 1
+"""The level of compression: events are repetitive, so that more effort hardly saves space."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,14 @@ class ResponseStore:
         """Delete a response; returns whether it existed."""
         return await self.database.run(lambda: self._delete(owner, id))
 
-    async def keep(self, owner: str, kept: StoredResponse) -> bool:
-        """Store a response. False: it cannot be stored, because of its size or the state of the disk."""
-        return await self.database.run(lambda: self._keep(owner, kept))
+    async def events(self, owner: str, id: str) -> bytes | None:
+        """Return the events of a response; None if they are not stored."""
+        return await self.database.run(lambda: self._events(owner, id))
+
+    async def keep(self, owner: str, kept: StoredResponse, events: bytes = b"") -> bool:
+        """Store a response, with the events of its stream. False: it cannot be stored, because of its size or the state of
+        the disk. Events that are too large are left out."""
+        return await self.database.run(lambda: self._keep(owner, kept, events))
 
     def _get(self, owner: str, id: str) -> StoredResponse | None:
         row = self._connection.execute(
@@ -86,20 +95,33 @@ class ResponseStore:
             deleted = self._connection.execute("DELETE FROM responses WHERE id = ? AND owner = ?", (id, owner))
         return deleted.rowcount > 0
 
-    def _keep(self, owner: str, kept: StoredResponse) -> bool:
+    def _events(self, owner: str, id: str) -> bytes | None:
+        row = self._connection.execute(
+            "SELECT events FROM events JOIN responses ON responses.id = events.response"
+            " WHERE events.response = ? AND owner = ? AND created >= ?",
+            (id, owner, self.database.oldest()),
+        ).fetchone()
+        return zlib.decompress(row[0]) if row else None
+
+    def _keep(self, owner: str, kept: StoredResponse, events: bytes) -> bool:
         response, items = (json.dumps(value, ensure_ascii=False) for value in (kept.response, kept.items))
         id, size = kept.response["id"], len(response.encode()) + len(items.encode())
         if self.database.limits.most == 0 or size > self.database.limits.bytes:
             return False
+        packed = zlib.compress(events, _LEVEL) if events else b""
+        if size + len(packed) > self.database.limits.bytes:
+            packed = b""
         try:
             with self._connection:
                 self._connection.execute(
                     "INSERT INTO responses VALUES (?, ?, ?, ?, ?, ?)",
-                    (id, owner, self.database.now(), size, response, items),
+                    (id, owner, self.database.now(), size + len(packed), response, items),
                 )
                 self._connection.executemany(
                     "INSERT OR IGNORE INTO items VALUES (?, ?)", [(item["id"], id) for item in kept.conversation]
                 )
+                if packed:
+                    self._connection.execute("INSERT INTO events VALUES (?, ?)", (id, packed))
                 self.database.delete_beyond_limits("responses", "created")
         except sqlite3.Error as error:
             logger.error("cannot store a response: %s", error)

@@ -2,9 +2,11 @@
 
 from fastapi import Request
 
-from promptweave.facade.errors import NotFoundError
+from promptweave.facade.errors import NotFoundError, UnsupportedError
+from promptweave.facade.http.event_stream import Pieces
 from promptweave.facade.http.request import owner
 from promptweave.facade.openai.responses.storage.conversation_store import ConversationStore
+from promptweave.facade.openai.responses.storage.event_log import EventLog, split
 from promptweave.facade.openai.responses.storage.store import ResponseStore, StoredResponse
 
 
@@ -14,22 +16,40 @@ class Responses:
     def __init__(self, store: ResponseStore) -> None:
         self.store = store
         self.conversations = ConversationStore(store.database)
-        self._streamed: dict[tuple[str, str], StoredResponse] = {}
+        self._streamed: dict[tuple[str, str], tuple[StoredResponse, EventLog]] = {}
 
     async def find(self, owner: str, id: str) -> StoredResponse:
         """Return a response. Raises NotFoundError."""
-        found = self._streamed.get((owner, id)) or await self.store.get(owner, id)
+        if (streamed := self._streamed.get((owner, id))) is not None:
+            return streamed[0]
+        found = await self.store.get(owner, id)
         if found is None:
             raise not_found(id)
         return found
 
-    def begin_stream(self, owner: str, response: StoredResponse) -> None:
+    async def events(self, owner: str, id: str, first: int) -> Pieces:
+        """Return the events of a response from this number on, as they were sent. Raises NotFoundError, and UnsupportedError
+        if they are not stored."""
+        if (streamed := self._streamed.get((owner, id))) is not None:
+            return streamed[1].read(first)
+        events = await self.store.events(owner, id)
+        if events is None:
+            await self.find(owner, id)
+            raise UnsupportedError("stream: the events of this response are not stored; omit stream", path="/stream")
+        return _at_once(b"".join(split(events)[first:]))
+
+    def begin_stream(self, owner: str, response: StoredResponse, log: EventLog) -> None:
         """Make a response that is being generated visible."""
-        self._streamed[owner, response.response["id"]] = response
+        self._streamed[owner, response.response["id"]] = response, log
 
     def end_stream(self, owner: str, id: str) -> None:
-        """Remove a response that is no longer being generated."""
-        self._streamed.pop((owner, id), None)
+        """Remove a response that is no longer being generated; readers of its events reach the end."""
+        if (streamed := self._streamed.pop((owner, id), None)) is not None:
+            streamed[1].close()
+
+
+async def _at_once(events: bytes) -> Pieces:
+    yield events
 
 
 def responses_of(request: Request) -> Responses:
