@@ -12,9 +12,10 @@ from PIL import Image
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.explain.explain import explain
-from promptweave.compiler.messages.images import IN_TEXT, MAX_PICTURES
+from promptweave.compiler.messages.images import IN_TEXT
+from promptweave.compiler.messages.unusable_images import MAX_PICTURES, PLACEHOLDER, usable_images
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
-from promptweave.compiler.request import ChatRequest, Message, Picture, Role, Tool, ToolCall, ToolChoice
+from promptweave.compiler.request import ChatRequest, Message, Picture, Role, Tool, ToolCall, ToolChoice, ToolReference
 from promptweave.compiler.template.chat_template import ChatTemplate
 from tests.support.images import BLUE, RED, image_file
 
@@ -231,6 +232,36 @@ def test_there_is_a_most_of_them() -> None:
     with pytest.raises(RequestError, match="at most 100") as raised:
         compile_prompt(ChatRequest((look("x", *many),)), chat_template(QWEN))
     assert raised.value.path == f"/messages/0/content/{MAX_PICTURES}/image"
+
+
+def test_with_a_placeholder_unusable_images_become_a_text() -> None:
+    good = [shown(0), replace(shown(9), pointer="/messages/0/content/9/image", place=3)]
+    bad = [replace(shown(2), data=b"x", place=place, pointer=f"/messages/0/content/{place + 2}/image") for place in (1, 3)]
+    reference = ToolReference(3, "weather", "", "/messages/0/content/8")
+    pictures = (good[0], bad[0], good[1], bad[1])
+    message = replace(look("abc", *pictures), content="abc", pictures=pictures, references=(reference,))
+    request = ChatRequest((message,), replace_unusable_images=True)
+    made, warnings = usable_images(request)
+    assert [(one.code, one.path) for one in warnings] == [("image_left_out", one.pointer) for one in bad]
+    (found,) = made.messages
+    assert found.content == f"a{PLACEHOLDER}bc{PLACEHOLDER}"
+    assert [(one.place, one.data) for one in found.pictures] == [
+        (good[0].place, good[0].data),
+        (3 + len(PLACEHOLDER), good[1].data),
+    ]
+    assert [one.place for one in found.references] == [3 + len(PLACEHOLDER)]
+    prompt = compile_prompt(replace(request, messages=(replace(message, references=()),)), chat_template(QWEN))
+    assert len(colors(prompt)) == 2
+    with pytest.raises(RequestError, match="--unusable-images placeholder") as raised:
+        usable_images(replace(request, replace_unusable_images=False))
+    assert raised.value.path == bad[0].pointer
+
+
+def test_of_too_many_images_the_newest_stay() -> None:
+    many = [replace(shown(0), pointer=f"/messages/0/content/{place}/image") for place in range(MAX_PICTURES + 2)]
+    made, warnings = usable_images(ChatRequest((look("x", *many),), replace_unusable_images=True))
+    assert [one.path for one in warnings] == [one.pointer for one in many[:2]]
+    assert [one.pointer for one in made.messages[0].pictures] == [one.pointer for one in many[2:]]
 
 
 def _corpus() -> list[Any]:

@@ -338,7 +338,7 @@ def test_an_image_in_a_result_for_a_model_without_a_projector(served: Serving) -
     refused = httpx.post(f"{served.url}/messages", json=body, timeout=60).json()
     assert refused["error"]["message"].startswith("messages[2].content[0].content[1]")
     services = ("--port", "0", "--compiler", served.compiler, "--inference", served.inference)
-    with running("facade", *services, "--images-without-projector", "placeholder", until="listening") as (_, screen):
+    with running("facade", *services, "--unusable-images", "placeholder", until="listening") as (_, screen):
         answer = httpx.post(f"http://{screen.split()[-1]}/v1/messages", json=body, timeout=60).json()
     paths = [warning["path"] for warning in answer["warnings"] if warning["code"] == "image_left_out"]
     assert paths == ["/messages/2/content/0/content/1"]

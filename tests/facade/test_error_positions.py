@@ -51,7 +51,7 @@ def refusal(asked: Translation, *, images: bool = True) -> PromptweaveError | No
         compile_request, compile_places = to_compile_request(asked)
         generate_request, places = to_generate_request(asked)
         with error_paths(compile_places.original):
-            check_pictures(compile_request, inference_pb2.ModelInfo(id="m", images=images), leave_out=False)
+            check_pictures(compile_request, inference_pb2.ModelInfo(id="m", images=images), "error")
             compile_prompt(chat_request_from_wire(compile_request), TEMPLATE)
         text = output_pb2.OutputNode(text=output_pb2.TextNode(kind=output_pb2.REGION_KIND_CONTENT, may_end=True))
         generate_request.prompt.version = generate_request.prompt.syntax.version = 1

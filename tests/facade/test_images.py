@@ -162,7 +162,7 @@ def test_words_of_the_user_are_no_special_tokens(client: openai.OpenAI) -> None:
 
 def test_images_for_a_model_without_a_projector(demo_model: Any) -> None:
     """They end the turn of an agent for good, unless the option leaves a text in their place."""
-    env = {"PROMPTWEAVE_IMAGES_WITHOUT_PROJECTOR": "placeholder"}
+    env = {"PROMPTWEAVE_UNUSABLE_IMAGES": "placeholder"}
     with serving("--model", str(demo_model), "--ctx-size", "2048", env=env) as blind:
         body = {"messages": look("see", shown(image_file())), "max_tokens": 2}
         answer = httpx.post(f"{blind.url}/chat/completions", json=body, timeout=60)

@@ -11,6 +11,7 @@ DEFAULT_ALIASES = ("gpt-*", "chatgpt-*", "o[1-9]*", "codex-*", "claude-*")
 
 
 RepeatedCalls = Literal["warn", "prevent"]
+UnusableImages = Literal["error", "placeholder"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,8 @@ class FacadeOptions:
     """One line per request, without its contents."""
     aliases: tuple[str, ...] = DEFAULT_ALIASES
     """Additional names of the loaded model, with shell wildcards."""
-    images_without_projector: Literal["refuse", "placeholder"] = "refuse"
-    """Images for a model that accepts none: the request is refused, or a text in their place says that they are left out."""
+    unusable_images: UnusableImages = "error"
+    """Images that cannot be used, or that the model does not accept: an error, or a text in their place."""
     repeated_calls: RepeatedCalls = "warn"
     """What happens if a conversation ends with the same call and result three times, unless the request says it."""
     request_timeout_s: float = 600.0

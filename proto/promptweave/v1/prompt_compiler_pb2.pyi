@@ -100,6 +100,30 @@ other tool can be called. The prompt still shows them. Another call, or an answe
 """
 Global___RepeatedCalls: _TypeAlias = RepeatedCalls  # noqa: Y015
 
+class _UnusableImages:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UnusableImagesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UnusableImages.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UNUSABLE_IMAGES_UNSPECIFIED: _UnusableImages.ValueType  # 0
+    """The same as ERROR."""
+    UNUSABLE_IMAGES_ERROR: _UnusableImages.ValueType  # 1
+    """The request is rejected."""
+    UNUSABLE_IMAGES_PLACEHOLDER: _UnusableImages.ValueType  # 2
+    """The text `[image left out]` is in their place, with a warning `image_left_out`. Of too many, the newest stay."""
+
+class UnusableImages(_UnusableImages, metaclass=_UnusableImagesEnumTypeWrapper):
+    """What happens to images that cannot be used: their data is damaged, or of an unknown kind, or there are too many."""
+
+UNUSABLE_IMAGES_UNSPECIFIED: UnusableImages.ValueType  # 0
+"""The same as ERROR."""
+UNUSABLE_IMAGES_ERROR: UnusableImages.ValueType  # 1
+"""The request is rejected."""
+UNUSABLE_IMAGES_PLACEHOLDER: UnusableImages.ValueType  # 2
+"""The text `[image left out]` is in their place, with a warning `image_left_out`. Of too many, the newest stay."""
+Global___UnusableImages: _TypeAlias = UnusableImages  # noqa: Y015
+
 @_typing.final
 class Template(_message.Message):
     """A chat template with the model properties that it needs."""
@@ -260,6 +284,7 @@ class CompileRequest(_message.Message):
     PROMPT_CACHE_KEY_FIELD_NUMBER: _builtins.int
     EXPLAIN_FIELD_NUMBER: _builtins.int
     REPEATED_CALLS_FIELD_NUMBER: _builtins.int
+    UNUSABLE_IMAGES_FIELD_NUMBER: _builtins.int
     parallel_tool_calls: _builtins.bool
     """Whether one response may contain several tool calls. Absent: true."""
     style: _builtins.str
@@ -278,6 +303,8 @@ class CompileRequest(_message.Message):
     """True: return CompileResponse.explanation. It costs another rendering and changes nothing else."""
     repeated_calls: Global___RepeatedCalls.ValueType
     """What happens if the conversation ends with the same call three times."""
+    unusable_images: Global___UnusableImages.ValueType
+    """What happens to images that cannot be used."""
     @_builtins.property
     def template(self) -> Global___TemplateRef:
         """The template."""
@@ -332,10 +359,11 @@ class CompileRequest(_message.Message):
         prompt_cache_key: _builtins.str = ...,
         explain: _builtins.bool = ...,
         repeated_calls: Global___RepeatedCalls.ValueType = ...,
+        unusable_images: Global___UnusableImages.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "response_format", b"response_format", "template", b"template", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "repeated_calls", b"repeated_calls", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "repeated_calls", b"repeated_calls", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools", "unusable_images", b"unusable_images"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015

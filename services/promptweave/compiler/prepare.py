@@ -7,9 +7,9 @@ from functools import lru_cache
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.messages.broken_calls import repair_calls
-from promptweave.compiler.messages.images import check_pictures
 from promptweave.compiler.messages.prefill import check_continuation
 from promptweave.compiler.messages.repeated_calls import RepeatedCall, repeated_calls
+from promptweave.compiler.messages.unusable_images import usable_images
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.tools.loading import LoadedTools, load_tools
 from promptweave.compiler.tools.loop_prevention import loop_warnings, without_tools
@@ -43,13 +43,13 @@ def prepare(request: ChatRequest) -> PreparedRequest:
     """Return the request for the other passes. Raises RequestError and UnsupportedError with the original positions."""
     if not request.messages:
         raise RequestError("at least one message is required", path="/messages")
-    check_pictures(request)
+    request, left_out = usable_images(request)
     if request.continue_final_message:
         check_continuation(request)
     repaired, repairs = repair_calls(request)
     loaded = load_tools(repaired)
     prepared, loops = _without_loop(loaded, repeated_calls(request.messages), prevent=request.prevent_repeated_calls)
-    return PreparedRequest(prepared, loaded.aliases, (*repairs, *loaded.warnings, *loops), loaded.pointers)
+    return PreparedRequest(prepared, loaded.aliases, (*left_out, *repairs, *loaded.warnings, *loops), loaded.pointers)
 
 
 def _without_loop(

@@ -9,6 +9,7 @@ from google.protobuf.json_format import ParseDict, ParseError
 from promptweave.facade.backend.lookup import model_of, models_of
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import RequestError
+from promptweave.facade.http.request import options_of
 from promptweave.facade.http.router import WARNED, ApiRouter
 from promptweave.facade.native.body import ApplyTemplateBody, DetokenizeBody, ParseBody, TemplateBody, TokenizeBody
 from promptweave.facade.native.from_grpc import (
@@ -27,6 +28,7 @@ from promptweave.facade.native.objects import (
     TokenList,
 )
 from promptweave.facade.openai.chat.pipeline import repair_warnings, warning_headers
+from promptweave.facade.openai.chat.request.pictures import UNUSABLE_IMAGES, with_readable_images
 from promptweave.facade.openai.chat.request.to_grpc import to_compile_request
 from promptweave.facade.openai.chat.request.translate import translate_chat
 from promptweave.facade.openai.chat.request.translated import located_warnings
@@ -76,9 +78,10 @@ async def get_properties(
 )
 async def apply_template(request: Request, body: ApplyTemplateBody) -> JSONResponse:
     """Return the complete compiled prompt, with the field names of `promptweave compile`."""
-    asked = translate_chat(body)
+    images = options_of(request).unusable_images
+    asked = with_readable_images(translate_chat(body), images)
     compile_request, places = to_compile_request(asked)
-    compile_request.explain = body.explain
+    compile_request.explain, compile_request.unusable_images = body.explain, UNUSABLE_IMAGES[images]
     search = SearchableRequest(compile_request)
 
     def original(path: str) -> str:

@@ -14,6 +14,9 @@ HOSTED_TOOL = "the server has no such tool; provide a function instead"
 REMOTE_IMAGE = "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched"
 """Why images in other URLs are refused: the answer would be about something else."""
 
+IMAGE_OPTION = "or leave such images out with --unusable-images placeholder"
+"""What an error says of an image that cannot be used."""
+
 _NO_TAGS = "tags within free text are not constrained; use a json_schema, grammar or regex for the complete answer, or tools"
 
 FIELDS: Sequence[FieldRule] = (

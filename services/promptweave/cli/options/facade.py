@@ -6,7 +6,7 @@ import click
 
 from promptweave.cli.options.topics import Decorator, all_of, api_option, log_option, security_option, storage_option
 from promptweave.cli.options.values import DAY_S, FILE, MIB, fields_of, in_bytes, in_seconds
-from promptweave.facade.options import FacadeOptions, RepeatedCalls
+from promptweave.facade.options import FacadeOptions, RepeatedCalls, UnusableImages
 from promptweave.rpc.security import NO_SECURITY, Security
 
 facade_options: Decorator[Any] = all_of(
@@ -92,10 +92,13 @@ facade_options: Decorator[Any] = all_of(
         help="Additional name of the model; wildcards are allowed. Repeatable; replaces the defaults.",
     ),
     api_option(
-        "--images-without-projector",
-        type=click.Choice(["refuse", "placeholder"]),
-        default=FacadeOptions.images_without_projector,
-        help="Images for a model without a projector: refuse the request, or put '[image left out]' in their place.",
+        "--unusable-images",
+        type=click.Choice(get_args(UnusableImages)),
+        default=FacadeOptions.unusable_images,
+        help=(
+            "Images that cannot be used (a remote URL, damaged data, no projector): reject the request, or put the text "
+            "'[image left out]' in their place, with a warning."
+        ),
     ),
     api_option(
         "--routes",

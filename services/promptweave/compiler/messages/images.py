@@ -17,33 +17,11 @@ from promptweave.compiler.messages.turns import Turns
 from promptweave.compiler.request import ChatRequest, Message, Role
 from promptweave.compiler.template.chat_template import ChatTemplate
 
-MAX_PICTURES = 100
-"""Maximum number of images in one request."""
-
 IN_TEXT = "\ufffc"
 """Represents an image in a prompt shown as text: the Unicode Standard's object replacement character."""
 
 _PRIVATE = range(0xF8FF, 0xE000, -1)
 """Private-use characters (the Unicode Standard, section 23.5). `special_token_marks.py` begins at the other end."""
-
-
-def check_pictures(request: ChatRequest) -> None:
-    """Raise RequestError for too many images, or for data that is not a supported image."""
-    pictures = [picture for message in request.messages for picture in message.pictures]
-    if len(pictures) > MAX_PICTURES:
-        raise RequestError(
-            f"the request has {len(pictures)} images; at most {MAX_PICTURES} are allowed",
-            path=pictures[MAX_PICTURES].pointer,
-        )
-    if pictures:
-        # Imported only if needed: it takes a moment to load, and most requests have no images.
-        from promptweave.common.images import PictureError, check_picture
-
-        for picture in pictures:
-            try:
-                check_picture(picture.data)
-            except PictureError as error:
-                raise RequestError(str(error), path=picture.pointer) from None
 
 
 class Pictures:

@@ -41,7 +41,13 @@ class PlanSpec:
     def of(cls, request: ChatRequest, template: ChatTemplate, profile: Profile) -> "PlanSpec":
         """Return the inputs for a request and a template with its profile."""
         common = replace(
-            request, messages=(), template_kwargs={}, now=datetime.min, prompt_cache_key="", prevent_repeated_calls=False
+            request,
+            messages=(),
+            template_kwargs={},
+            now=datetime.min,
+            prompt_cache_key="",
+            prevent_repeated_calls=False,
+            replace_unusable_images=False,
         )
         tools = "".join(tool.key for tool in common.tools)
         return cls(template.content_hash + repr(replace(common, tools=())) + tools, common, profile, template)

@@ -13,7 +13,7 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.bodies.source_map import SourceMap
 from promptweave.facade.http.json_body import repaired_texts
 from promptweave.facade.http.request import options_of, owner
-from promptweave.facade.openai.chat.request.pictures import check_pictures
+from promptweave.facade.openai.chat.request.pictures import UNUSABLE_IMAGES, check_pictures, with_readable_images
 from promptweave.facade.openai.chat.request.to_grpc import REPEATED_CALLS, to_compile_request, to_generate_request
 from promptweave.facade.openai.chat.request.translated import Translation, located_warnings
 from promptweave.facade.openai.chat.telemetry import chat
@@ -64,8 +64,10 @@ class _ChatRun:
 
     def __init__(self, request: Request, asked: Translation) -> None:
         self._request = request
-        self._asked = asked
+        self._images = options_of(request).unusable_images
+        self._asked = asked = with_readable_images(asked, self._images)
         compile_request, self._places = to_compile_request(asked)
+        compile_request.unusable_images = UNUSABLE_IMAGES[self._images]
         if not compile_request.repeated_calls:
             compile_request.repeated_calls = REPEATED_CALLS[options_of(request).repeated_calls]
         self._search = SearchableRequest(compile_request, asked.body.n)
@@ -74,8 +76,7 @@ class _ChatRun:
         """Compile the request."""
         with error_paths(self._original):
             model = await model_of(self._request, self._asked.body.model)
-            leave_out = options_of(self._request).images_without_projector == "placeholder"
-            left_out = check_pictures(self._search.request, model.info, leave_out=leave_out)
+            left_out = check_pictures(self._search.request, model.info, self._images)
             compiled = await model.services.compile(self._search.request, model.info)
         located = located_warnings([*left_out, *compiled.warnings], self._original)
         warnings = [*repair_warnings(self._request), *self._asked.warnings, *self._search.warnings, *located]

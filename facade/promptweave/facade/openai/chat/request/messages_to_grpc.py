@@ -1,15 +1,14 @@
 """Messages of a chat request → the contract's messages."""
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.errors import RequestError
 from promptweave.facade.openai.chat.request.body import ContentPart, Message, ToolCall
+from promptweave.facade.openai.chat.request.pictures import read_image
 from promptweave.facade.openai.chat.request.tools_to_grpc import tools_to_grpc
-from promptweave.facade.policy.chat import REMOTE_IMAGE
+from promptweave.facade.policy.chat import IMAGE_OPTION
 from promptweave.v1 import chat_pb2
 
 
@@ -57,15 +56,10 @@ def _refusal(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.Conten
 def _image(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
     at = f"{path}/image_url/url"
     places.add(f"{path}/image", Origin(at))
-    head, comma, data = (part.image_url.url if part.image_url else "").partition(",")
-    if not (head.startswith("data:image/") and head.endswith(";base64") and comma):
-        raise RequestError(REMOTE_IMAGE, path=at)
-    try:
-        decoded = base64.b64decode(data, validate=True)
-    except binascii.Error as error:
-        raise RequestError(f"the data URL is not valid base64: {error}", path=at) from None
-    mime_type = head.removeprefix("data:").partition(";")[0]
-    return chat_pb2.ContentPart(image=chat_pb2.Image(data=decoded, mime_type=mime_type))
+    image = read_image(part)
+    if isinstance(image, str):
+        raise RequestError(f"{image}; {IMAGE_OPTION}", path=at)
+    return chat_pb2.ContentPart(image=image)
 
 
 def _tool_reference(part: ContentPart, path: str, places: SourceMap) -> chat_pb2.ContentPart:
