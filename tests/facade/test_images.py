@@ -143,13 +143,25 @@ def test_messages_take_images(seeing: Serving) -> None:
     with anthropic.Anthropic(base_url=seeing.url.removesuffix("/v1"), api_key="none", max_retries=0) as client:
         got = client.messages.create(model="claude-x", max_tokens=5, messages=messages)
         assert got.usage.input_tokens > 2 * IMAGE_TOKENS
-        with pytest.raises(anthropic.BadRequestError, match="image tokens cannot be counted"):
-            client.messages.count_tokens(model="claude-x", messages=messages)
+        # Counted is what is evaluated.
+        counted = client.messages.count_tokens(model="claude-x", messages=messages)
+        assert counted.input_tokens == got.usage.input_tokens + (got.usage.cache_read_input_tokens or 0)
+        # A prompt that is too long is counted, too.
+        long: list[Any] = [*messages, {"role": "user", "content": [image, {"type": "text", "text": "word " * 3000}]}]
+        assert client.messages.count_tokens(model="claude-x", messages=long).input_tokens > 4096
         source["data"] = "????"
         with pytest.raises(
             anthropic.BadRequestError, match=r"messages.2..content.0..content.0..source|messages.0..content.0..source"
         ):
             client.messages.create(model="claude-x", max_tokens=5, messages=messages)
+
+
+def test_the_input_tokens_of_a_response_with_images_are_what_is_evaluated(seeing: Serving) -> None:
+    body = {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": data_url(image_file())}]}]}
+    counted = httpx.post(f"{seeing.url}/responses/input_tokens", json=body, timeout=60).json()
+    made = httpx.post(f"{seeing.url}/responses", json={**body, "max_output_tokens": 16}, timeout=60).json()
+    assert counted["input_tokens"] == made["usage"]["input_tokens"]
+    assert counted["input_tokens"] > IMAGE_TOKENS
 
 
 def test_words_of_the_user_are_no_special_tokens(client: openai.OpenAI) -> None:

@@ -26,8 +26,6 @@ class ManagedContext:
     translation: Translation
     edits: Sequence[AppliedEdit] | None
     """The edits that changed the conversation; None: the request has no `context_management`."""
-    original_tokens: int | None = None
-    """The tokens of the prompt without edits; None: they were not counted, because there was nothing to remove."""
 
 
 async def manage_context(request: Request, raw: Mapping[str, Any], body: CountBody) -> ManagedContext:
@@ -36,14 +34,13 @@ async def manage_context(request: Request, raw: Mapping[str, Any], body: CountBo
     if body.context_management is None:
         return ManagedContext(translation, None)
     edits: list[AppliedEdit] = []
-    original: int | None = None
-    tokens = 0
+    tokens: int | None = None
     for edit in body.context_management.edits:
         kind = without_version(edit.type)
         if kind not in EDITS or not (cleared := EDITS[kind](body.messages, edit)).count:
             continue
-        if original is None:
-            original = tokens = await _count(request, translation)
+        if tokens is None:
+            tokens = await _count(request, translation)
         if kind == "clear_tool_uses" and not _is_triggered(edit, body, tokens):
             continue
         edited = body.model_copy(update={"messages": cleared.messages})
@@ -53,11 +50,11 @@ async def manage_context(request: Request, raw: Mapping[str, Any], body: CountBo
             continue
         body, translation, tokens = edited, shorter, tokens - removed
         edits.append(_applied(edit, cleared.count, removed))
-    return ManagedContext(translation, edits, original)
+    return ManagedContext(translation, edits)
 
 
 async def _count(request: Request, translation: Translation) -> int:
-    """Return the tokens of the prompt without its images, whose tokens cannot be counted in advance."""
+    """Return the tokens of the prompt without its images, which only the engine could count."""
     compiled = await compile_chat(request, translation)
     texts = (segment for segment in compiled.prompt.segments if not segment.HasField("image"))
     return await compiled.model.services.count_tokens(prompt_compiler_pb2.CompiledPrompt(segments=texts))

@@ -17,7 +17,7 @@ from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.http import sse
 from promptweave.facade.http.error_responses import http_error
 from promptweave.facade.http.event_stream import Pieces, event_stream
-from promptweave.facade.http.request import request_id
+from promptweave.facade.http.request import options_of, request_id
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
 from promptweave.facade.openai.chat.pipeline import PreparedChat, compile_chat, prepare_chat, warning_headers
 from promptweave.facade.openai.chat.response.from_grpc import warning_objects
@@ -64,10 +64,11 @@ async def count_tokens(request: Request, body: CountBody, raw: RawBody) -> JSONR
     context = await manage_context(request, raw, body)
     compiled = await compile_chat(request, context.translation)
     with error_paths(context.translation.places.original):
-        count: TokenCount = {"input_tokens": await compiled.model.services.count_tokens(compiled.prompt)}
+        timeout_s = options_of(request).request_timeout_s
+        count: TokenCount = {"input_tokens": await compiled.model.services.count_tokens(compiled.prompt, timeout_s)}
     if context.edits is not None:
-        original = count["input_tokens"] if context.original_tokens is None else context.original_tokens
-        count["context_management"] = {"original_input_tokens": original}
+        removed = sum(edit["cleared_input_tokens"] for edit in context.edits)
+        count["context_management"] = {"original_input_tokens": count["input_tokens"] + removed}
     if compiled.warnings:
         count["warnings"] = warning_objects(compiled.warnings)
     return JSONResponse(count, headers=warning_headers(compiled.warnings))

@@ -5,6 +5,7 @@ import hashlib
 import math
 import time
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Self, TypeVar
 
 import grpc.aio
@@ -13,7 +14,6 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.common.tracing import span, tracing_on
 from promptweave.errors import Code
-from promptweave.facade.errors import UnsupportedError
 from promptweave.facade.telemetry.gen_ai_spans import Operation, OperationSpan
 from promptweave.rpc.channel import Connection
 from promptweave.rpc.client_errors import from_rpc_error
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _SMALL_CALL_S = 10.0
 _COMPILE_S = 60.0
+_EVALUATION_S = 600.0
 _MODEL_FRESH_S = 1.0
 """How long a response of GetModel is trusted: the engine may restart with another model."""
 
@@ -200,13 +201,26 @@ class ServiceClients:
             call.cancel()
             told.end()
 
-    async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt) -> int:
-        """Count the tokens of a prompt. Raises UnsupportedError for one with images."""
+    async def count_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt, timeout_s: float = _EVALUATION_S) -> int:
+        """Count the tokens of a prompt. One with images is evaluated, since only the engine knows how many they take."""
         if any(segment.HasField("image") for segment in prompt.segments):
-            why = "image tokens cannot be counted in advance; see usage in the response"
-            raise UnsupportedError(why, path="/messages")
+            return await self._evaluated_tokens(prompt, timeout_s)
         counts = [self._tokens(segment, first=not place) for place, segment in enumerate(prompt.segments)]
         return sum(await asyncio.gather(*counts))
+
+    async def _evaluated_tokens(self, prompt: prompt_compiler_pb2.CompiledPrompt, timeout_s: float) -> int:
+        request = inference_pb2.GenerateRequest(prompt=prompt, max_tokens=1)
+        count = 0
+        try:
+            async with aclosing(self.generate(request, timeout_s)) as answers:
+                async for answer in answers:
+                    count = max([count, *(event.finish.usage.prompt_tokens for event in answer.events)])
+        except RemoteError as error:
+            # A prompt that is too long was counted, too.
+            if not (tokens := error.metadata.get("prompt_tokens", "")).isdecimal():
+                raise
+            return int(tokens)
+        return count
 
     async def _tokens(self, segment: prompt_compiler_pb2.PromptSegment, *, first: bool) -> int:
         plain = segment.HasField("plain_text")

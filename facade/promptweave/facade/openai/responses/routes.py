@@ -10,6 +10,7 @@ from promptweave.errors import PromptweaveError
 from promptweave.facade.bodies.error_paths import error_paths
 from promptweave.facade.errors import ErrorResponse, RequestError
 from promptweave.facade.http.event_stream import event_stream
+from promptweave.facade.http.request import options_of
 from promptweave.facade.http.router import WARNED, ApiRouter, RawBody, streamed
 from promptweave.facade.openai.chat.pipeline import compile_chat, warning_headers
 from promptweave.facade.openai.chat.response.from_grpc import warning_objects
@@ -54,7 +55,8 @@ async def count_input_tokens(request: Request, body: ResponsesBody, raw: RawBody
     asked = resolved.translation(raw)
     compiled = await compile_chat(request, asked)
     with error_paths(asked.places.original):
-        tokens = await compiled.model.services.count_tokens(compiled.prompt)
+        timeout_s = options_of(request).request_timeout_s
+        tokens = await compiled.model.services.count_tokens(compiled.prompt, timeout_s)
     count: InputTokenCount = {"object": "response.input_tokens", "input_tokens": tokens}
     if compiled.warnings:
         count["warnings"] = warning_objects(compiled.warnings)
