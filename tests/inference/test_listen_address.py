@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from promptweave.inference.process.listen_address import socket_folder
+from promptweave.inference.errors import StartError
+from promptweave.inference.process import listen_address
+from promptweave.inference.process.listen_address import SOCKET, socket_folder
 
 HOLD = """
 from promptweave.inference.process.listen_address import socket_folder
@@ -75,3 +78,29 @@ def test_what_is_no_folder_of_ours_stays(tmp_path: Path, name: str) -> None:
     assert other.exists()
     assert link.exists()
     assert elsewhere.exists()
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = tmp_path / ("x" * 100)
+    wanted.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(wanted))
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setattr(listen_address, "_SHORT", Path(short))
+        with socket_folder() as folder, socket.socket(socket.AF_UNIX) as bound:
+            assert folder.parent == Path(short)
+            bound.bind(str(folder / SOCKET))
+    assert not os.listdir(wanted)
+    with pytest.raises(StartError, match=r"^TMPDIR: .* is too long .*; set TMPDIR to a shorter path$"), socket_folder():
+        pass
+
+
+def test_the_longest_path_that_is_used_can_be_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as base:
+        for length in range(30, 110):
+            wanted = Path(base) / ("x" * (length - len(base)))
+            wanted.mkdir()
+            monkeypatch.setattr(tempfile, "tempdir", str(wanted))
+            with socket_folder() as folder, socket.socket(socket.AF_UNIX) as bound:
+                bound.bind(str(folder / SOCKET))
+                fits = len(f"{wanted}/{folder.name}/{SOCKET}") < 108
+                assert folder.parent == (wanted if fits else Path("/tmp"))

@@ -8,20 +8,29 @@ ones, which killed services left behind, are removed.
 import fcntl
 import os
 import socket
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from promptweave.inference.errors import StartError
+
 SOCKET = "engine.sock"
 _PREFIX = "promptweave-engine-"
+_RANDOM = 8
+"""Characters that `mkdtemp` adds."""
+_SHORT = Path("/tmp")
+_MAX_SOCKET_PATH = 108 if sys.platform == "linux" else 104
+"""The size of `sun_path` (unix(7)), with the byte that ends the path."""
 
 LOOPBACK = "127.0.0.1"
 
 
 @contextmanager
 def socket_folder() -> Iterator[Path]:
-    """Create a folder that only this user can enter, for the block; remove those that dead services left."""
+    """Create a folder that only this user can enter, for the block; remove those that dead services left. Raises StartError
+    if the path would be too long for a socket."""
     _remove_stale()
     folder, lock = _new()
     try:
@@ -34,7 +43,7 @@ def socket_folder() -> Iterator[Path]:
 
 def _new() -> tuple[Path, int]:
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=_parent()))
         try:
             lock = os.open(folder, os.O_RDONLY)
         except FileNotFoundError:
@@ -46,7 +55,7 @@ def _new() -> tuple[Path, int]:
 
 
 def _remove_stale() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/"):
+    for folder in _parent().glob(f"{_PREFIX}*/"):
         # A folder that cannot be opened, or disappears meanwhile, is left alone.
         with suppress(OSError):
             lock = os.open(folder, os.O_RDONLY | os.O_NOFOLLOW)
@@ -56,6 +65,20 @@ def _remove_stale() -> None:
                     _remove(folder)
             finally:
                 os.close(lock)
+
+
+def _parent() -> Path:
+    """Return the folder for temporary files, or `/tmp` if the path of a socket in it would be too long."""
+    wanted = Path(tempfile.gettempdir())
+    longest = wanted / f"{_PREFIX}{'x' * _RANDOM}" / SOCKET
+    if len(os.fsencode(longest)) < _MAX_SOCKET_PATH:
+        return wanted
+    if not os.access(_SHORT, os.W_OK | os.X_OK):
+        raise StartError(
+            f"TMPDIR: the path {str(wanted)!r} is too long for a UNIX socket, and {str(_SHORT)!r} is not writable; "
+            "set TMPDIR to a shorter path"
+        )
+    return _SHORT
 
 
 def _remove(folder: Path) -> None:
