@@ -263,8 +263,13 @@ CHAT_FAULTS: Mapping[str, Mapping[str, Fault]] = {
         "choice": fields("tool_choice", tool_choice=chat_tool("nobody")),
         "choice-nothing": fields("tool_choice", tool_choice={"type": "function"}),
         "allowed-none": fields(
-            "tool_choice.allowed_tools.names",
+            "tool_choice.allowed_tools.tools",
             tool_choice={"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
+        ),
+        "allowed-none-flat": fields("tool_choice.tools", tool_choice={"type": "allowed_tools", "mode": "auto", "tools": []}),
+        "allowed-hosted": fields(
+            "tool_choice.tools",
+            tool_choice={"type": "allowed_tools", "mode": "auto", "tools": [{"type": "web_search"}]},
         ),
     },
     "functions": {

@@ -35,7 +35,7 @@ def with_own_tools(body: ChatBody, places: SourceMap, warn: Warn) -> ChatBody:
 
     `places`: records the origins of the tools; those of the body are not mapped.
     """
-    update: dict[str, Any] = {"tool_choice": _choice(body.tool_choice, warn)}
+    update: dict[str, Any] = {"tool_choice": _choice(body.tool_choice, places, warn)}
     if not all(map(_is_own, body.tools)):
         update["tools"] = _tools(body.tools, "", places, warn)
     if not all(_is_own(tool) for message in body.messages for tool in message.tools):
@@ -100,7 +100,7 @@ def _flat_fields(tool: Tool, path: str, warn: Warn, origin: str) -> JsonObject:
 # -- the choice --
 
 
-def _choice(choice: str | ToolChoiceObject | None, warn: Warn) -> str | ToolChoiceObject | None:
+def _choice(choice: str | ToolChoiceObject | None, places: SourceMap, warn: Warn) -> str | ToolChoiceObject | None:
     """Return the choice in the form of chat completions. Raises RequestError if it names a tool that is left out."""
     if not isinstance(choice, ToolChoiceObject):
         return _MODES.get(choice or "", choice)
@@ -110,7 +110,9 @@ def _choice(choice: str | ToolChoiceObject | None, warn: Warn) -> str | ToolChoi
     if choice.type == "allowed_tools":
         fields = {"mode": flat.get("mode"), "tools": flat.get("tools")}
         allowed = choice.allowed_tools or read_body(AllowedTools, fields, "/tool_choice")
-        return choice.model_copy(update={"allowed_tools": _allowed(allowed, warn)})
+        origin = "/tool_choice" if choice.allowed_tools is None else "/tool_choice/allowed_tools"
+        places.add("/tool_choice/allowed_tools", Origin(origin))
+        return choice.model_copy(update={"allowed_tools": _allowed(allowed, f"{origin}/tools", places, warn)})
     if choice.type in (*_SERVED, "tool"):
         named = choice.function or choice.custom
         if named is None and isinstance(flat.get("name"), str):
@@ -120,8 +122,8 @@ def _choice(choice: str | ToolChoiceObject | None, warn: Warn) -> str | ToolChoi
     raise RequestError(f"tool_choice: tools of type {choice.type!r} are not served: {HOSTED_TOOL}", path="/tool_choice")
 
 
-def _allowed(allowed: AllowedTools, warn: Warn) -> AllowedTools:
-    path = "/tool_choice/allowed_tools/tools"
+def _allowed(allowed: AllowedTools, path: str, places: SourceMap, warn: Warn) -> AllowedTools:
+    """Return the allowed tools that are served. `path`: the position of the list in the request."""
     served: list[ToolName] = []
     for number, tool in enumerate(allowed.tools):
         if tool.type not in _SERVED:
@@ -130,6 +132,7 @@ def _allowed(allowed: AllowedTools, warn: Warn) -> AllowedTools:
         flat = tool.model_extra or {}
         if tool.function is None and tool.custom is None and isinstance(flat.get("name"), str):
             tool = tool.model_copy(update={tool.type: Named(name=flat["name"])})
+        places.add(f"/tool_choice/allowed_tools/tools/{len(served)}", Origin(f"{path}/{number}"))
         served.append(tool)
     if allowed.tools and not served:
         raise RequestError(f"tool_choice: allows only tools that are not served: {HOSTED_TOOL}", path=path)

@@ -68,6 +68,7 @@ def tool_choice_to_grpc(choice: str | ToolChoiceObject | None, places: SourceMap
 def _allowed(allowed: AllowedTools, places: SourceMap) -> chat_pb2.ToolChoice:
     path = "/tool_choice/allowed_tools"
     places.add("/tool_choice/allowed", Origin(path))
+    places.add("/tool_choice/allowed/names", Origin(f"{path}/tools"))
     names = [_joined_name(tool) for tool in allowed.tools]
     if not all(names):
         raise RequestError("each allowed tool requires a name", path=f"{path}/tools")

@@ -19,7 +19,7 @@ def tool_choice_to_chat(choice: str | ToolChoice | None, tools: Sequence[JsonObj
         return choice
     if choice.type == "allowed_tools":
         notes.places.add("/tool_choice/allowed_tools", Origin("/tool_choice"))
-        notes.places.add("/tool_choice/allowed_tools/names", Origin("/tool_choice/tools", whole=True))
+        notes.places.add("/tool_choice/allowed_tools/tools", Origin("/tool_choice/tools", whole=True))
         return {"type": choice.type, choice.type: {"mode": choice.mode, "tools": _allowed(choice, tools, notes)}}
     named = _named(choice, "/tool_choice")
     if named is None:
