@@ -325,14 +325,29 @@ def test_tools_are_added_by_messages() -> None:
     ]
     made = translated([USER, {"role": "system", "content": changes}, USER], tools=[{**TOOL, "defer_loading": True}])
     message = made.body.messages[1]
-    assert chat_messages(made)[1]["content"] == [{"type": "tool_reference", "tool_name": "look"}]
+    assert chat_messages(made)[1]["content"] == [
+        {"type": "tool_reference", "tool_name": "look"},
+        {"text": "[The tool look is no longer available.]"},
+    ]
+    assert made.removed_tools == ["look"]
     assert [tool.function.name for tool in message.tools if tool.function] == ["see"]
     path = made.places.original("/messages/1/tools/0/function/parameters/type")
     assert path == "/messages/1/content/1/tool/definition/input_schema/type"
-    assert warned(made) == [
-        ("part_left_out", "/messages/1/content/2/tool"),
-        ("part_left_out", "/messages/1/content/3"),
+    assert warned(made) == [("part_left_out", "/messages/1/content/2/tool")]
+
+
+@pytest.mark.parametrize(
+    "added", [{"type": "tool_reference", "name": "look"}, {"type": "tool_definition", "definition": TOOL}]
+)
+def test_a_removed_tool_can_be_added_again(added: JsonObject) -> None:
+    removal = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "look"}}
+    changes = [
+        {"role": "system", "content": [removal]},
+        USER,
+        {"role": "system", "content": [{"type": "tool_addition", "tool": added}]},
     ]
+    assert translated([USER, *changes, USER], tools=[TOOL]).removed_tools == []
+    assert translated([USER, *changes[:2], USER], tools=[TOOL]).removed_tools == ["look"]
 
 
 # -- the system prompt --

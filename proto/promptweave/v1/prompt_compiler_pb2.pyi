@@ -285,6 +285,7 @@ class CompileRequest(_message.Message):
     EXPLAIN_FIELD_NUMBER: _builtins.int
     REPEATED_CALLS_FIELD_NUMBER: _builtins.int
     UNUSABLE_IMAGES_FIELD_NUMBER: _builtins.int
+    REMOVED_TOOLS_FIELD_NUMBER: _builtins.int
     parallel_tool_calls: _builtins.bool
     """Whether one response may contain several tool calls. Absent: true."""
     style: _builtins.str
@@ -339,6 +340,12 @@ class CompileRequest(_message.Message):
     def now(self) -> _timestamp_pb2.Timestamp:
         """The current time, for the template. Absent: the service's clock, in UTC."""
 
+    @_builtins.property
+    def removed_tools(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of tools that the conversation removed: the prompt still shows them, so that its beginning stays in the engine's
+        cache, but they cannot be called. Unknown names have no effect.
+        """
+
     def __init__(
         self,
         *,
@@ -360,10 +367,11 @@ class CompileRequest(_message.Message):
         explain: _builtins.bool = ...,
         repeated_calls: Global___RepeatedCalls.ValueType = ...,
         unusable_images: Global___UnusableImages.ValueType = ...,
+        removed_tools: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "reasoning", b"reasoning", "response_format", b"response_format", "template", b"template", "tool_choice", b"tool_choice"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "repeated_calls", b"repeated_calls", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools", "unusable_images", b"unusable_images"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls", "chat_template_kwargs", b"chat_template_kwargs", "continue_final_message", b"continue_final_message", "dialects", b"dialects", "explain", b"explain", "messages", b"messages", "now", b"now", "parallel_tool_calls", b"parallel_tool_calls", "parse_special_in_content", b"parse_special_in_content", "prompt_cache_key", b"prompt_cache_key", "reasoning", b"reasoning", "removed_tools", b"removed_tools", "repeated_calls", b"repeated_calls", "response_format", b"response_format", "schema_style", b"schema_style", "style", b"style", "template", b"template", "tool_choice", b"tool_choice", "tools", b"tools", "unusable_images", b"unusable_images"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__parallel_tool_calls: _TypeAlias = _typing.Literal["parallel_tool_calls"]  # noqa: Y015
     _WhichOneofArgType__parallel_tool_calls: _TypeAlias = _typing.Literal["_parallel_tool_calls", b"_parallel_tool_calls"]  # noqa: Y015

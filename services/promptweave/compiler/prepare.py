@@ -1,6 +1,6 @@
 """The first pass: makes calls well-formed, and tools those that may be called, with the names that the model sees."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,10 +8,10 @@ from promptweave.compiler.errors import RequestError
 from promptweave.compiler.identity_key import IdentityKey
 from promptweave.compiler.messages.broken_calls import repair_calls
 from promptweave.compiler.messages.prefill import check_continuation
-from promptweave.compiler.messages.repeated_calls import RepeatedCall, repeated_calls
+from promptweave.compiler.messages.repeated_calls import repeated_calls
 from promptweave.compiler.messages.unusable_images import usable_images
-from promptweave.compiler.request import ChatRequest
-from promptweave.compiler.tools.loading import LoadedTools, load_tools
+from promptweave.compiler.request import ChatRequest, ToolCall
+from promptweave.compiler.tools.loading import load_tools
 from promptweave.compiler.tools.loop_prevention import loop_warnings, without_tools
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.tree import Syntax, ToolAlias
@@ -48,17 +48,26 @@ def prepare(request: ChatRequest) -> PreparedRequest:
         check_continuation(request)
     repaired, repairs = repair_calls(request)
     loaded = load_tools(repaired)
-    prepared, loops = _without_loop(loaded, repeated_calls(request.messages), prevent=request.prevent_repeated_calls)
+    removed = {loaded.name_of(ToolCall("", name, "{}")) for name in request.removed_tools}
+    remaining = _without_removed(loaded.request, removed)
+    loop = repeated_calls(request.messages)
+    in_loop = {loaded.name_of(repeated.call) for repeated in loop} if request.prevent_repeated_calls else set()
+    limited = without_tools(remaining, removed | in_loop) if in_loop else None
+    prepared = limited or remaining
+    loops = loop_warnings(loop, prevent=request.prevent_repeated_calls, excluded=limited is not None)
     return PreparedRequest(prepared, loaded.aliases, (*left_out, *repairs, *loaded.warnings, *loops), loaded.pointers)
 
 
-def _without_loop(
-    loaded: LoadedTools, loop: Sequence[RepeatedCall], *, prevent: bool
-) -> tuple[ChatRequest, list[CompileWarning]]:
-    """Return the request, in which the tools of a loop cannot be called if that is requested, and warnings of the loop."""
-    names = {loaded.name_of(repeated.call) for repeated in loop} if prevent else set()
-    limited = without_tools(loaded.request, names) if names else None
-    return limited or loaded.request, loop_warnings(loop, prevent=prevent, excluded=limited is not None)
+def _without_removed(request: ChatRequest, names: Collection[str]) -> ChatRequest:
+    """Return the request with tools that cannot be called. Raises RequestError if a call is required and no other tool can
+    be called."""
+    if not names:
+        return request
+    remaining = without_tools(request, names)
+    if remaining is None:
+        message = "a tool call is required, but the conversation removed the tool; allow other tools, or add it again"
+        raise RequestError(message, path="/tool_choice")
+    return remaining
 
 
 @lru_cache(maxsize=256)

@@ -205,6 +205,8 @@ class ChatRequest:
     """The notation of the grammar."""
     prevent_repeated_calls: bool = False
     """The tools of a loop that the conversation ends with cannot be called in this answer."""
+    removed_tools: tuple[str, ...] = ()
+    """Names of tools that the prompt shows, but that cannot be called."""
     replace_unusable_images: bool = False
     """Images that cannot be used become a text, with a warning; else the request is rejected."""
 

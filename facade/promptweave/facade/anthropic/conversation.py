@@ -123,11 +123,15 @@ class BlockConversation:
 
     def _add_tool_change(self, role: str, block: JsonObject, path: str) -> None:
         changed, place = read_block(ToolChangeBlock, block, path, self._notes.warn).tool, f"{path}/tool"
-        if block_kind(block, path) == "tool_removal":
-            leave_out("tool_removal", path, self._notes, "tools remain available; leave the tool out of 'tools' instead")
+        # Not the model's own words.
+        speaker = "system" if role == "assistant" else role
+        if changed.type == "tool_reference" and block_kind(block, path) == "tool_removal":
+            self._notes.removed_tools.add(changed.name)
+            text = f"[The tool {changed.name} is no longer available.]"
+            self._append(self._message(speaker, path), {"type": "text", "text": text}, place)
         elif changed.type == "tool_reference":
-            # Not the model's own words.
-            message = self._message("system" if role == "assistant" else role, path)
+            self._notes.removed_tools.discard(changed.name)
+            message = self._message(speaker, path)
             self._append(message, {"type": "tool_reference", "tool_name": changed.name}, place)
         elif changed.type == "tool_definition":
             self._define_tool(role, changed, path)
@@ -138,6 +142,7 @@ class BlockConversation:
         message = self._message("system" if role == "assistant" else role, path)
         place = f"{path}/tool/definition"
         tool = read_body(ToolBody, changed.definition, place)
+        self._notes.removed_tools.discard(tool.name)
         add_tool(message.setdefault("tools", []), self._last(), tool, place, self._notes)
 
     # -- parts of a content --

@@ -76,6 +76,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         continue_final_message=wire.continue_final_message,
         dialect=_dialect(wire.dialects),
         prevent_repeated_calls=wire.repeated_calls == prompt_compiler_pb2.REPEATED_CALLS_PREVENT,
+        removed_tools=tuple(wire.removed_tools),
         replace_unusable_images=wire.unusable_images == prompt_compiler_pb2.UNUSABLE_IMAGES_PLACEHOLDER,
     )
 

@@ -20,7 +20,7 @@ SOCKET = "engine.sock"
 _PREFIX = "promptweave-engine-"
 _RANDOM = 8
 """Characters that `mkdtemp` adds."""
-_SHORT = Path("/tmp")
+_SHORT = Path("/tmp")  # noqa: S108 - its folders are made by mkdtemp
 _MAX_SOCKET_PATH = 108 if sys.platform == "linux" else 104
 """The size of `sun_path` (unix(7)), with the byte that ends the path."""
 

@@ -51,6 +51,7 @@ def to_compile_request(asked: Translation) -> tuple[prompt_compiler_pb2.CompileR
     places = SourceMap(asked.places)
     with error_paths(asked.places.original):
         request = _compile_request(asked.body, places)
+        request.removed_tools.extend(asked.removed_tools)
     return request, add_verbosity(request, asked.body.verbosity, places)
 
 

@@ -21,6 +21,8 @@ class Notes:
     def __init__(self) -> None:
         self.places = SourceMap()
         self.warnings: list[prompt_compiler_pb2.Warning] = []
+        self.removed_tools: set[str] = set()
+        """Names of tools that the conversation removed."""
 
     def warn(self, code: str, path: str, message: str) -> None:
         """Add a warning about a part of the request that is not applied. `path`: its position in that request."""
@@ -32,7 +34,7 @@ class Notes:
         with error_paths(self.places.original):
             apply_field_rules(body, chat.FIELDS, self.warn_at_origin)
         body = without_unserved_parts(body, self.warn_at_origin)
-        return Translation(body, self.places, self.warnings)
+        return Translation(body, self.places, self.warnings, sorted(self.removed_tools))
 
     def warn_at_origin(self, code: str, path: str, message: str) -> None:
         """Add a warning like `warn`. `path`: a position in the chat request."""
@@ -72,6 +74,8 @@ class Translation:
     places: SourceMap = field(default_factory=SourceMap)
     warnings: Sequence[prompt_compiler_pb2.Warning] = ()
     """Parts of the request that are not applied."""
+    removed_tools: Sequence[str] = ()
+    """Names of tools that the conversation removed."""
 
 
 def located_warnings(
