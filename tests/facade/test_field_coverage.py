@@ -21,6 +21,7 @@ from promptweave.facade.openai.responses.request.item_body import (
     AdditionalToolsItem,
     CallOutputItem,
     CompactionItem,
+    ConfigurationUpdateItem,
     CustomCallItem,
     FunctionCallItem,
     ItemReference,
@@ -86,6 +87,7 @@ ITEMS: dict[str, type[BaseModel]] = {
     "tool_search_output": ToolSearchOutputItem,
     "additional_tools": AdditionalToolsItem,
     "compaction": CompactionItem,
+    "configuration_update": ConfigurationUpdateItem,
 }
 """Types of items that are read field by field. For the others, `test_sdk_types.py` looks at each value."""
 TOOLS: dict[str, type[BaseModel]] = {

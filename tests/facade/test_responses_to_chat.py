@@ -325,3 +325,25 @@ def test_arguments_outputs_and_reasoning_in_forms_that_some_clients_send() -> No
     assert request.messages[1].reasoning_content == "hm"
     assert request.messages[1].tool_calls[0].function.arguments == '{"a": 1}'
     assert request.messages[2].content[0].text == '{"b": 2}'
+
+
+SCHEMA_FORMAT = {"type": "json_schema", "name": "n", "schema": {"type": "object", "properties": {"x": {"type": "integer"}}}}
+
+
+def test_a_configuration_update_replaces_options_until_the_next_one() -> None:
+    update = {"type": "configuration_update", "reasoning": {"effort": "low"}, "text": {"format": SCHEMA_FORMAT}}
+    items = [said("x", "user"), update, said("y", "user")]
+    found = asked(input=items, reasoning={"effort": "high"})
+    assert not found.warnings
+    (request, places) = to_compile_request(found)
+    assert [message.content[0].text for message in request.messages] == ["x", "y"]
+    assert request.reasoning.effort == "low"
+    assert '"x"' in request.response_format.json_schema.schema
+    assert places.original("/reasoning/effort") == "/input/1/reasoning/effort"
+    assert places.original("/response_format/json_schema/schema/properties/x") == "/input/1/text/format/schema/properties/x"
+    # Each of them stays until it is replaced, also in later requests.
+    later = {"type": "configuration_update", "text": {"format": {"type": "text"}}}
+    (request, places) = to_compile_request(asked([kept_item(item) for item in items], input=[later, said("z", "user")]))
+    assert request.reasoning.effort == "low"
+    assert not request.response_format.HasField("json_schema")
+    assert places.original("/reasoning/effort") == "/previous_response_id"

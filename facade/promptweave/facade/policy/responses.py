@@ -68,7 +68,7 @@ ITEMS: Mapping[str, TypeRule] = {
         (
             *("web_search_call", "file_search_call", "image_generation_call"),
             *("mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
-            *("compaction_trigger", "configuration_update", "program", "program_output"),
+            *("compaction_trigger", "program", "program_output"),
         ),
         TypeRule(Decision.LEFT_OUT, "it has no text that the model could read"),
     ),

@@ -23,6 +23,10 @@ _SUMMARY_TOKENS = 1024
 """The length of a summary, at most, if the request has no `max_output_tokens`."""
 
 
+_CONFIGURATION = "configuration_update"
+"""Items that stay, but do not apply to the summary."""
+
+
 async def compact(request: Request, raw: JsonObject, body: ResponsesBody) -> JSONResponse:
     """Return the messages that were not the model's, and a summary of everything. Errors carry their position."""
     resolved = await resolve(responses_of(request), owner_of(request), body)
@@ -49,6 +53,7 @@ def _summary_request(raw: JsonObject, resolved: ResolvedRequest) -> Translation:
     """Return the chat request for the summary: the conversation, and a message that asks for it."""
     body = resolved.body
     given = [{"role": "user", "content": body.input}] if isinstance(body.input, str) else body.input
+    given = [item for item in given if item.get("type") != _CONFIGURATION]
     changes = {
         "input": [*given, {"role": "user", "content": REQUEST}],
         "tools": [],
@@ -57,12 +62,15 @@ def _summary_request(raw: JsonObject, resolved: ResolvedRequest) -> Translation:
         "reasoning": ResponsesReasoning(effort="none"),
         "max_output_tokens": body.max_output_tokens or _SUMMARY_TOKENS,
     }
-    return to_chat(raw, body.model_copy(update=changes), resolved.history)
+    history = [item for item in resolved.history if item["type"] != _CONFIGURATION]
+    return to_chat(raw, body.model_copy(update=changes), history)
 
 
 def _stays(item: JsonObject) -> bool:
     """Return whether an item stays as it is: instructions, the user's words, and tools."""
-    return item["type"] == "additional_tools" or (item["type"] == "message" and item.get("role") != "assistant")
+    return item["type"] in ("additional_tools", _CONFIGURATION) or (
+        item["type"] == "message" and item.get("role") != "assistant"
+    )
 
 
 def _text(response: ResponseObject) -> str:

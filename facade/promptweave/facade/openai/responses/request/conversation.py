@@ -15,6 +15,7 @@ from promptweave.facade.openai.responses.request.item_body import (
     AdditionalToolsItem,
     CallOutputItem,
     CompactionItem,
+    ConfigurationUpdateItem,
     Content,
     CustomCallItem,
     FunctionCallItem,
@@ -38,6 +39,8 @@ class ItemConversation:
 
     def __init__(self, notes: Notes) -> None:
         self.messages: list[JsonObject] = []
+        self.configuration: JsonObject = {}
+        """Fields of the chat request that items replace."""
         self._notes = notes
         self._places = notes.places
         self._stage: int | None = None
@@ -129,6 +132,15 @@ class ItemConversation:
         place = self._speaker("developer", _SPEAKS, origin)
         self.messages[-1]["tools"] = message_tools_to_chat(more.tools, self._notes, place, origin)
 
+    def _update_configuration(self, item: JsonObject, origin: Origin) -> None:
+        update = read_body(ConfigurationUpdateItem, item, origin.path)
+        if update.reasoning.effort is not None:
+            self.configuration["reasoning_effort"] = update.reasoning.effort
+            self._places.add("/reasoning_effort", origin.below("/reasoning/effort"))
+        if update.text.format is not None:
+            self.configuration["response_format"] = item["text"]["format"]
+            self._places.add("/response_format", origin.below("/text/format"))
+
     def _add_compaction(self, item: JsonObject, origin: Origin) -> None:
         summary = summary_message(read_body(CompactionItem, item, origin.path).encrypted_content)
         if summary is None:
@@ -187,6 +199,7 @@ _ITEMS: Mapping[str, Callable[[ItemConversation, JsonObject, Origin], None]] = {
     "tool_search_output": ItemConversation._add_found_tools,
     "additional_tools": ItemConversation._add_tools,
     "compaction": ItemConversation._add_compaction,
+    "configuration_update": ItemConversation._update_configuration,
     **dict.fromkeys(HOSTED_CALLS, ItemConversation._add_hosted_call),
     **dict.fromkeys(HOSTED_OUTPUTS, ItemConversation._add_hosted_output),
 }

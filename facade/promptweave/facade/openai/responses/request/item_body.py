@@ -2,7 +2,10 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from promptweave.facade.bodies.body import Body
+from promptweave.facade.openai.chat.request.body import ResponseFormat
 
 
 class ItemPart(Body):
@@ -115,6 +118,27 @@ class AdditionalToolsItem(Item):
 
     tools: list[dict[str, Any]] = []
     """The tools."""
+
+
+class NewReasoning(Body):
+    """Options for the reasoning from here on."""
+
+    effort: str | None = None
+    """As in `reasoning.effort` of the request."""
+
+
+class NewText(Body):
+    """The format of answers from here on."""
+
+    format: ResponseFormat | None = None
+    """As in `text.format` of the request."""
+
+
+class ConfigurationUpdateItem(Item):
+    """Replaces options of the request, until another item replaces them."""
+
+    reasoning: NewReasoning = Field(NewReasoning(), description="Options for the reasoning from here on")
+    text: NewText = Field(NewText(), description="The format of answers from here on")
 
 
 class CompactionItem(Item):

@@ -68,7 +68,10 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     check_served(body, notes)
     # Fields that OpenAI's description lacks are promptweave's or the engine's: chat completions check them.
     chat: JsonObject = {**(body.model_extra or {}), **{name: getattr(body, name) for name in _AS_IN_CHAT}}
-    chat["messages"] = _messages(body, history, notes)
+    for made, origin in _ORIGINS.items():
+        notes.places.add(made, origin)
+    conversation = _conversation(body, history, notes)
+    chat["messages"] = conversation.messages
     chat["tools"] = tools_to_chat(body.tools, notes)
     chat["tool_choice"] = tool_choice_to_chat(body.tool_choice, chat["tools"], notes)
     chat["max_completion_tokens"] = body.max_output_tokens
@@ -80,13 +83,12 @@ def to_chat(raw: Mapping[str, Any], body: ResponsesBody, history: Sequence[JsonO
     if body.text.format is not None:
         # It is flat, which chat completions accept as well.
         chat["response_format"] = raw["text"]["format"]
-    for made, origin in _ORIGINS.items():
-        notes.places.add(made, origin)
+    chat |= conversation.configuration
     _warn_of_unapplied(body, notes)
     return notes.translation(read_body(ChatBody, chat))
 
 
-def _messages(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) -> list[JsonObject]:
+def _conversation(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) -> ItemConversation:
     conversation = ItemConversation(notes)
     if body.instructions is not None:
         conversation.add({"role": "system", "content": body.instructions}, Origin("/instructions", whole=True))
@@ -101,7 +103,7 @@ def _messages(body: ResponsesBody, history: Sequence[JsonObject], notes: Notes) 
     if all(message.keys() <= {"role", "tools"} for message in conversation.messages):
         notes.warn("input_empty", "/input", "the input is empty; an empty user message is added")
         conversation.add({"role": "user", "content": ""}, Origin("/input", whole=True))
-    return conversation.messages
+    return conversation
 
 
 def _warn_of_unapplied(body: ResponsesBody, notes: Notes) -> None:
