@@ -26,7 +26,8 @@ TEXTS: dict[str, tuple[dict[str, Any], str, str]] = {
     "image": (
         {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "https://x.org/a.png"}}]}]},
         "messages[0].content[0].image_url.url",
-        "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched",
+        "images must be base64 data URLs (data:image/png;base64,...); remote URLs are not fetched; or leave such images out "
+        "with --unusable-images placeholder",
     ),
     "hosted tool": (
         {"messages": [USER], "tools": [{"type": "web_search"}], "tool_choice": {"type": "web_search"}},

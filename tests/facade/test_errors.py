@@ -102,7 +102,7 @@ ALLOWED: dict[str, Any] = {"type": "allowed_tools", "allowed_tools": {"mode": "a
         ("/response_format/json_schema/schema/type", {"response_format": SCHEMA}, "/response_format/schema/type"),
         ("/response_format/grammar", {"grammar": "x"}, "/grammar"),
         ("/response_format/grammar/definition", {"grammar": "x"}, "/grammar"),
-        ("/tool_choice/allowed/names", {"tool_choice": ALLOWED}, "/tool_choice/allowed_tools/names"),
+        ("/tool_choice/allowed/names", {"tool_choice": ALLOWED}, "/tool_choice/allowed_tools/tools"),
     ],
 )
 def test_places_in_compile_requests_are_places_in_openais(path: str, body: dict[str, Any], place: str) -> None:

@@ -52,7 +52,7 @@ class DefinedTool:
     """The types of `environment` in which the client runs it."""
 
 
-_SECONDS: JsonObject = {"type": "integer", "minimum": 1, "description": "Milliseconds after which it is stopped"}
+_TIMEOUT: JsonObject = {"type": "integer", "minimum": 1, "description": "Milliseconds after which it is stopped"}
 
 _SHELL = DefinedTool(
     ClientTool(
@@ -67,7 +67,7 @@ _SHELL = DefinedTool(
                 "minItems": 1,
                 "description": "The commands, each as one line for the shell",
             },
-            "timeout_ms": _SECONDS,
+            "timeout_ms": _TIMEOUT,
             "max_output_length": {"type": "integer", "minimum": 1, "description": "Characters of output to return, at most"},
         },
         commands={"run": Command(("commands",), ("timeout_ms", "max_output_length"))},
@@ -96,7 +96,7 @@ _LOCAL_SHELL = DefinedTool(
                 "description": 'The program and its arguments, such as ["bash", "-lc", "ls | wc -l"]',
             },
             "working_directory": {"type": "string", "description": "Where to run it"},
-            "timeout_ms": _SECONDS,
+            "timeout_ms": _TIMEOUT,
         },
         commands={"run": Command(("command",), ("working_directory", "timeout_ms"))},
     ),
