@@ -57,7 +57,7 @@ def run_bounded(step: Callable[[], None], seconds: float) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("step", [in_callbacks, in_destructors, in_closing_generators, in_handlers])
 def test_a_swallowed_exception_comes_again(step: Callable[[], None]) -> None:
-    for _ in range(8):
+    for _ in range(3):
         with pytest.raises(TimeIsUp):
             run_bounded(step, 0.02)
 
