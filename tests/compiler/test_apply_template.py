@@ -42,6 +42,7 @@ EXPLAINED = {
     "textual": "the same",
     "Kimi-K2-Instruct": "it heads a result with its tool's name; we say which tool it was, the engine does not",
     "fireworks-ai-llama-3-firefunction-v2": "it prints the variable `functions`, which the engine leaves undefined",
+    "openai-gpt-oss-120b": "it writes text beside a call as reasoning; we write it as the preamble that the model knows",
     "google-gemma-4-31B-it-interleaved": "results of no known call: the engine guesses the tool by position",
     **dict.fromkeys(
         ("LFM2-8B-A1B", "LFM2.5-Instruct", "ibm-granite-granite-3.3-2B-Instruct"),

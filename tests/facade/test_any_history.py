@@ -18,7 +18,7 @@ from google.protobuf.json_format import MessageToDict
 
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import CompilerError
-from promptweave.compiler.messages.content_check import last_reasoning
+from promptweave.compiler.messages.content_check import turn_reasoning
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.service.convert import chat_request_from_wire
 from promptweave.compiler.template.chat_template import ChatTemplate
@@ -108,7 +108,7 @@ def lost_by_the_compiler(
 ) -> Iterator[str]:
     there = {word for word, _ in words_in(compiled.prompt)}
     warned = losses(compiled.warnings)
-    shown = last_reasoning(request.messages)
+    shown = next(turn_reasoning(request.messages), None)
     for word, pointer in words_in(MessageToDict(wire, preserving_proto_field_name=True)):
         if word in there or is_below(pointer, warned):
             continue

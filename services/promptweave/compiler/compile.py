@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from promptweave.compiler.errors import CompilerError, TemplateError, TemplateLimitError
-from promptweave.compiler.messages.content_check import last_reasoning, lost_reasoning
+from promptweave.compiler.messages.content_check import lost_reasoning, turn_reasoning
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.special_token_marks import Segment, SpecialTokenMarks
 from promptweave.compiler.plan.output import ReasoningBudget
@@ -66,7 +66,7 @@ def compile_prompt(request: ChatRequest, template: ChatTemplate) -> Compiled:
         error.path = None if error.path is None else prepared.original(error.path)
         raise
     warnings = [replace(warning, path=prepared.original(warning.path)) for warning in compiled.warnings]
-    if last_reasoning(prepared.request.messages) is None:
+    if not any(turn_reasoning(prepared.request.messages)):
         # A repaired result is a user message, before which reasoning is not checked.
         warnings += lost_reasoning(request.messages, compiled.prompt)
     return replace(compiled, syntax=prepared.syntax(compiled.syntax), warnings=(*prepared.warnings, *warnings))

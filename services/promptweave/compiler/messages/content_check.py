@@ -126,22 +126,20 @@ def _leaves(value: Any) -> Iterator[str]:
         yield dumps(value)
 
 
-def last_reasoning(messages: Sequence[Message]) -> ExpectedText | None:
-    """Return the reasoning of the current turn, which the model still needs; older reasoning may be dropped."""
+def turn_reasoning(messages: Sequence[Message]) -> Iterator[ExpectedText]:
+    """Yield the reasoning of the current turn, the last first: the model still needs it; older reasoning may be dropped."""
     for place, message in reversed(list(enumerate(messages))):
         if message.role is Role.USER:
-            return None
+            return
         if message.reasoning_content and message.reasoning_content.strip():
-            return ExpectedText(f"/messages/{place}/reasoning_content", message.reasoning_content)
-    return None
+            yield ExpectedText(f"/messages/{place}/reasoning_content", message.reasoning_content)
 
 
 def lost_reasoning(messages: Sequence[Message], prompt: str) -> list[CompileWarning]:
-    """Return a warning if the prompt lacks the reasoning of the current turn."""
-    thought = last_reasoning(messages)
-    if thought is None or not ContentCheck(prompt).missing([thought]):
-        return []
-    return [CompileWarning("reasoning_dropped", thought.path, "the template omits the reasoning of the current turn")]
+    """Return a warning if the prompt lacks reasoning of the current turn: one, for the last that it lacks."""
+    lost = ContentCheck(prompt).missing(list(turn_reasoning(messages)))[:1]
+    sentence = "the template omits the reasoning of the current turn"
+    return [CompileWarning("reasoning_dropped", thought.path, sentence) for thought in lost]
 
 
 def placeholder_conversation(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -143,7 +143,7 @@ def _fallback_ladder(able: TemplateCapabilities) -> Iterator[tuple[TemplateCapab
     """Yield fewer and fewer capabilities to assume; True: render as a transcript."""
     yield able, False
     for less in (
-        {"content_beside_calls": False, "reasoning_beside_content": False},
+        {"content_beside_calls": False, "reasoning_beside_content": False, "text_before_calls": None},
         {"supports_parallel_tool_calls": False},
         {
             "consecutive_users": False,

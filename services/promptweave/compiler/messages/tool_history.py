@@ -108,6 +108,7 @@ def exchange(turns: Turns, able: TemplateCapabilities, *, tools: bool) -> Passed
     if not (able.calls if tools else able.calls_without_tools):
         return _as_text(turns, lambda called, after: True)
     beside = able.content_beside_calls and (able.reasoning_beside_content or able.reasoning_key is None)
+    beside = beside or able.text_before_calls is not None
     apart = beside or able.content_before_calls or able.bridged
     after_result = able.user_after_result or able.bridged
 

@@ -26,6 +26,18 @@ class AcceptedIds(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class TextBeforeCalls:
+    """Where the text beside calls belongs, if the template has no place for it: `before` text `after`, then the calls.
+
+    `opening`: the text between that and the name of the first call.
+    """
+
+    opening: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TemplateCapabilities:
     """What a template accepts in the history; what it does with a request's tools is part of the profile."""
 
@@ -46,6 +58,8 @@ class TemplateCapabilities:
     """Two calls in one turn, followed by their results."""
     content_beside_calls: bool = True
     """Text in a turn of calls, written before them."""
+    text_before_calls: TextBeforeCalls | None = None
+    """The place of such text if the template does not write it there, and cannot write it in a turn of its own either."""
     content_before_calls: bool = True
     """An assistant turn of text before one of calls."""
     user_after_result: bool = True

@@ -11,15 +11,16 @@ from promptweave.compiler.errors import TemplateError, TemplateLimitError
 from promptweave.compiler.markup import TAG, common_prefix, common_suffix, tags
 from promptweave.compiler.profile.call_slots import ID
 from promptweave.compiler.profile.call_syntax import Derivation, Shape, derive_calls
+from promptweave.compiler.profile.capabilities import TextBeforeCalls
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.reasoning_syntax import TOGGLES, ReasoningSyntax, derive_reasoning
 from promptweave.compiler.profile.trained_forms import TrainedFormat, reads_back, trained_format
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
-from promptweave.compiler.styles.calls import CallSyntax
+from promptweave.compiler.styles.calls import CallSyntax, Slot
 from promptweave.compiler.styles.message_forms import MessageForms
 from promptweave.compiler.styles.registry import default_style
 from promptweave.compiler.template.chat_template import ChatTemplate
-from promptweave.compiler.template.message_shapes import in_parts
+from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
 
 CLOCK = datetime(2024, 7, 26, tzinfo=UTC)
 """The time at which probes are rendered."""
@@ -53,6 +54,7 @@ class Profile:
     calls_as_content: bool = False
     stops: tuple[str, ...] = ()
     message_forms: MessageForms | None = None
+    text_before_calls: TextBeforeCalls | None = None
 
     @property
     def style(self) -> str:
@@ -81,7 +83,7 @@ class Probe:
 
     def render(
         self,
-        *messages: dict[str, Any],
+        *messages: TemplateMessage,
         tools: bool = False,
         prompt: bool = False,
         variables: Mapping[str, Any] | None = None,
@@ -169,7 +171,7 @@ class Probe:
         published = "zqtool" in self.tools_shown()
         found = derive_calls(self, head, header, turn_end)
         ends = dict.fromkeys(filter(None, (*tags(turn_end)[-1:], found.end)))
-        messages = self._messages(found, head)
+        entry = self._format(found, head)
         null = ["content next to calls is passed to the template as null"] if found.shape.content is None else []
         return Profile(
             system_role="zqsystem" in (system or ""),
@@ -184,11 +186,12 @@ class Probe:
             null_beside_calls=found.shape.content is None,
             calls_as_content=found.shape.written is not None,
             reasoning=self.reasoning,
-            message_forms=messages.forms if messages else None,
+            message_forms=entry.forms if entry else None,
+            text_before_calls=self._text_before_calls(found, head, turn_end, entry),
             notes=(
                 *self._notes(published, found.answer),
                 *found.notes,
-                *_trained(messages),
+                *_trained(entry),
                 *null,
                 *self._abilities.notes(),
             ),
@@ -227,7 +230,7 @@ class Probe:
             return ""
         return header if header.strip() else ""
 
-    def _messages(self, found: Derivation, head: str) -> TrainedFormat | None:
+    def _format(self, found: Derivation, head: str) -> TrainedFormat | None:
         """Return the format that the model was trained on, if there is an entry that reads what the template writes."""
         entry = trained_format(head, found.answer, self.reasoning)
         if entry is None or found.syntax is None:
@@ -241,10 +244,28 @@ class Probe:
             text = turn.removeprefix(head).rstrip()
             return text.removesuffix(next((end for end in ends if text.endswith(end)), ""))
 
-        if not reads_back(entry.forms, body, found.shape.message((("zqtool", {"zqkey": "zqvalue"}),))):
+        if not reads_back(entry.forms, body, _exchange(found)[0]):
             return None
         self.reasoning = self.reasoning or entry.reasoning
         return entry
+
+    def _text_before_calls(
+        self, found: Derivation, head: str, turn_end: str, entry: TrainedFormat | None
+    ) -> TextBeforeCalls | None:
+        """Return where text beside calls has to be inserted, if the template has no place for it."""
+        if found.syntax is None or found.shape.written or found.syntax.call[0] is not Slot.NAME:
+            return None
+        if entry:
+            return TextBeforeCalls(found.syntax.opening, entry.forms.preamble, entry.forms.end + entry.forms.start)
+        if self._abilities.content_beside_calls or not found.answer.beside:
+            return None
+        loop: list[TemplateMessage] = [*_exchange(found), ANSWER, *_exchange(found)]
+        loop = results_in_calls(loop) if self._abilities.results_in_call else loop
+        rest = (self.render(USER, *loop, tools=True) or "").partition("zqcontent")[2]
+        between = rest.partition(found.syntax.opening + "zqtool")[0]
+        # A turn of text that follows a result ends the turn; the call after it begins none.
+        outside = head.strip() and head.strip() not in between and turn_end.strip() and turn_end.strip() in between
+        return TextBeforeCalls(found.syntax.opening, after=found.syntax.lead) if outside else None
 
     def _notes(self, published: bool, answer: AnswerSyntax) -> list[str]:
         notes = ["the template renders the tools" if published else _HIDDEN]

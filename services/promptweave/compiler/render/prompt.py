@@ -10,6 +10,7 @@ from promptweave.compiler.messages.fallback import Conversation, FittedPrompt, R
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.normalize import as_template_messages, thoughts_apart
 from promptweave.compiler.messages.prefill import EndMarker
+from promptweave.compiler.messages.text_before_calls import InsertedTexts
 from promptweave.compiler.messages.tool_history import results_in_order, unmatched
 from promptweave.compiler.messages.turns import Turn, Turns, with_system_text
 from promptweave.compiler.profile.capabilities import TemplateCapabilities
@@ -91,6 +92,7 @@ class _RequestRenderer:
                 capabilities,
                 requires_object_arguments=self.profile.arguments_as_object,
                 requires_null_content=self.profile.null_beside_calls,
+                text_before_calls=self.profile.text_before_calls,
                 results_after_text=self.calls_as_content is not None and self.profile.tool_results,
             )
         fitted = (
@@ -178,13 +180,15 @@ class _RequestRenderer:
         return self._render_template(turns, replace(able, picture=None), add_generation_prompt)
 
     def _render_template(self, turns: Turns, able: TemplateCapabilities, add_generation_prompt: bool) -> str:
-        return self.template.render(
-            as_template_messages(turns, able, self.pictures),
+        inserted = InsertedTexts(turns, able.text_before_calls) if able.text_before_calls else None
+        prompt = self.template.render(
+            as_template_messages(inserted.marked() if inserted else turns, able, self.pictures),
             tools=self._template_tools(able),
             add_generation_prompt=add_generation_prompt,
             now=self.request.now,
             variables=self.request.template_kwargs,
         )
+        return inserted.insert(prompt) if inserted else prompt
 
     def _template_tools(self, able: TemplateCapabilities) -> list[dict[str, Any]]:
         """Return the tools that the template receives."""
