@@ -1,7 +1,7 @@
 """Harmony's messages against openai-harmony, OpenAI's own renderer and parser: each reads what the other admits.
 
-It is not among the test dependencies: `pip install openai-harmony`. It downloads its vocabulary; offline, the environment
-variable TIKTOKEN_ENCODINGS_BASE names a folder with `o200k_base.tiktoken`.
+`pip install -e '.[harmony]'` installs it. It downloads its vocabulary; offline, the environment variable
+TIKTOKEN_ENCODINGS_BASE names a folder with `o200k_base.tiktoken`.
 """
 
 import random

@@ -8,12 +8,16 @@ from dataclasses import replace
 import pytest
 
 from promptweave.compiler.compile import Compiled, compile_prompt
+from promptweave.compiler.plan.output import answer_output
+from promptweave.compiler.plan.plan import PlanSpec, plan
 from promptweave.compiler.profile.profile import profile
+from promptweave.compiler.profile.reasoning_state import Thinking
 from promptweave.compiler.profile.trained_forms import TRAINED_FORMATS
 from promptweave.compiler.request import ChatRequest, JsonFormat, ToolChoice
 from promptweave.compiler.styles.custom_tools import input_parameters
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta
+from promptweave.output.message import ParsedMessage
 from promptweave.output.parse.parser import OutputParser
 from tests.support.compiler.templates import CORPUS, template
 from tests.support.compiler.tool_calls import CHOICES, FORECAST, QUESTION, SCHEMA, WEATHER, calls_of, check_samples, read
@@ -275,6 +279,16 @@ def test_a_template_that_drops_reasoning_still_has_a_model_that_reasons() -> Non
     message, complete = read(compiled, text)
     assert (message.reasoning_content, calls_of(message), complete) == ("Hm.", CALLED, True)
     assert admitted(compiled, text)
+
+
+def test_reasoning_that_the_prompt_has_opened_is_followed_by_more() -> None:
+    output = answer_output(plan(PlanSpec.of(QUESTION, MESSAGES, profile(MESSAGES))), Thinking.OPEN)
+    text = f"Hm.{NEXT}" + thought("So.") + preamble("I look.") + f"<|channel|>commentary to=functions.get_weather{ARGUMENTS}"
+    parser, message = OutputParser(output.syntax), ParsedMessage()
+    message.extend([*parser.start(), *parser.feed(text), *parser.finish()])
+    assert (message.reasoning_content, message.content, calls_of(message)) == ("Hm.\n\nSo.", "I look.", CALLED)
+    assert parser.complete
+    assert accepts(grammar_from_gbnf(output.grammar or ""), text)
 
 
 def test_the_answer_after_a_budget_has_no_more_reasoning() -> None:

@@ -113,7 +113,7 @@ async def ours(anyio_backend: str, demo_model: Path) -> AsyncIterator[InferenceS
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-@pytest.mark.parametrize(("name", "choices"), [("code", CHOICES), ("keyed", ["named"])])
+@pytest.mark.parametrize(("name", "choices"), [("code", CHOICES), ("keyed", ["named"]), ("messages", ["auto", "named"])])
 async def test_calls_are_valid(ours: InferenceServiceStub, name: str, choices: Iterable[str], dialect: Dialect) -> None:
     await check(ours, ChatTemplate((OURS / f"{name}.jinja").read_text(), "<s>", "</s>"), choices, 1, dialect)
 
