@@ -156,6 +156,16 @@ def test_a_template_that_changes_names_gets_the_text_in_a_turn_of_its_own() -> N
     assert [(warning.code, warning.path) for warning in compiled.warnings][:1] == [("content_moved", "/messages/3")]
 
 
+def test_a_template_that_opens_only_the_first_call_of_a_conversation_gets_turns_of_text() -> None:
+    """Else the text of a turn would move when the conversation has another one."""
+    source = GOES_ON.source.replace("<call>", "{% if not ns.begun %}{% set ns.begun = true %}<calls>{% endif %}<call>")
+    source = source.replace("namespace(open=false)", "namespace(open=false, begun=false)")
+    found = profile(ChatTemplate(source, "<s>", "</s>"))
+    assert found.calls
+    assert found.calls.opening == "<calls><call>"
+    assert found.text_before_calls is None
+
+
 def test_thoughts_that_a_template_drops_are_reported() -> None:
     """Also if it keeps the last one."""
     source = MESSAGES.source.replace("{{ m.thinking or m.content }}", "{{ m.thinking if loop.index0 > 2 else 'Hm' }}")

@@ -262,9 +262,9 @@ class Probe:
         loop: list[TemplateMessage] = [*_exchange(found), ANSWER, *_exchange(found)]
         loop = results_in_calls(loop) if self._abilities.results_in_call else loop
         rest = (self.render(USER, *loop, tools=True) or "").partition("zqcontent")[2]
-        between = rest.partition(found.syntax.opening + "zqtool")[0]
+        between, begun, _ = rest.partition(found.syntax.opening + "zqtool")
         # A turn of text that follows a result ends the turn; the call after it begins none.
-        outside = head.strip() and head.strip() not in between and turn_end.strip() and turn_end.strip() in between
+        outside = begun and head.strip() and head.strip() not in between and turn_end.strip() and turn_end.strip() in between
         return TextBeforeCalls(found.syntax.opening, after=found.syntax.lead) if outside else None
 
     def _notes(self, published: bool, answer: AnswerSyntax) -> list[str]:
