@@ -134,7 +134,7 @@ def test_a_name_and_a_number_are_an_id() -> None:
     assert ([call.id for call in message.tool_calls], complete) == (["functions.get_weather_forecast:12"], True)
 
 
-# -- key by key arguments: the whole schema is enforced, or another style is used --
+# -- key by key arguments: the whole schema is enforced; what this syntax cannot enforce is JSON, or read by its type --
 
 
 def keyed(*parameters: tuple[str, str]) -> str:
@@ -182,22 +182,69 @@ def test_text_that_spells_null_is_null_where_null_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("schema", "pointer"),
     [
-        pytest.param({"properties": {"a": {}}}, "/properties/a", id="any-value"),
-        pytest.param({"properties": {"a": {"type": ["string", "number"]}}}, "/properties/a", id="text-or-number"),
-        pytest.param({"properties": {"a": {"enum": ["1", 1]}}}, "/properties/a", id="mixed-enum"),
         pytest.param({"properties": {"a": {"enum": ["x\n</parameter>"]}}}, "/properties/a", id="ends-itself"),
         pytest.param({"properties": {"a>b": {"type": "integer"}}}, "/properties/a>b", id="a-key-like-syntax"),
-        pytest.param({"additionalProperties": {"type": "string"}}, "/additionalProperties", id="open"),
+        pytest.param({"patternProperties": {"^x-": {"type": "string"}}}, "/patternProperties", id="patterns"),
     ],
 )
-def test_what_cannot_be_exact_gets_another_style(schema: dict[str, object], pointer: str) -> None:
+def test_arguments_that_cannot_be_exact_are_one_json_object(schema: dict[str, object], pointer: str) -> None:
     request = replace(QUESTION, tools=(Tool("f", "", {"type": "object", **schema}), BARE))
     compiled = compile_prompt(request, template("keyed"))
-    assert compiled.style == "generic"
+    assert compiled.style == "native"
     assert [(warning.code, warning.path) for warning in compiled.warnings] == [
         ("style_fallback", f"/tools/0/function/parameters{pointer}")
     ]
-    check_samples(request, compiled, 4)
+    grammar = grammar_from_gbnf(compiled.grammar or "")
+    assert accepts(grammar, "<call>\n<function=get_weather_forecast>\n</function>\n</call>")
+    assert accepts(grammar, "<call>\n<function=f>{}\n</function>\n</call>")
+    check_samples(request, compiled, 10)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "meant"),
+    [
+        pytest.param({}, "some text", "some text", id="text"),
+        pytest.param({}, "10", 10, id="a-number"),
+        pytest.param({}, "10 apples", "10 apples", id="begins-like-a-number"),
+        pytest.param({}, " 10", " 10", id="white-space-is-text"),
+        pytest.param({}, '"10"', '"10"', id="quotes-are-text"),
+        pytest.param({}, '{"a": [1, {}]}', {"a": [1, {}]}, id="an-object"),
+        pytest.param({}, '{"a": [1, {}]', '{"a": [1, {}]', id="no-object"),
+        pytest.param({}, "NaN", "NaN", id="no-json"),
+        pytest.param({}, "True", True, id="the-template-s-word"),
+        pytest.param({}, "true", True, id="json-s-word"),
+        pytest.param({}, "", "", id="nothing"),
+        pytest.param({"type": ["string", "number"]}, "10", 10, id="number-or-text"),
+        pytest.param({"type": ["string", "number"]}, "[10]", "[10]", id="a-type-that-is-not-allowed"),
+        pytest.param({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 5}]}, "4", "4", id="too-small"),
+        pytest.param({"anyOf": [{"type": "string"}, {"type": "integer", "minimum": 5}]}, "5", 5, id="large-enough"),
+        pytest.param({"anyOf": [{"pattern": "^[0-9]+$", "type": "string"}, {"type": "null"}]}, "4", "4", id="only-text"),
+        pytest.param({"anyOf": [{"pattern": "^[a-z]*$", "type": "string"}, {"type": "integer"}]}, "4", 4, id="only-number"),
+        pytest.param({"enum": ["1", 1, "2"]}, "1", 1, id="listed-number"),
+        pytest.param({"enum": ["1", 1, "2"]}, "2", "2", id="listed-text"),
+        pytest.param(
+            {"anyOf": [{"enum": ["auto"]}, {"type": "array"}]}, '["</parameter>"]', ["</parameter>"], id="end-inside"
+        ),
+    ],
+)
+def test_text_beside_other_values_is_read_by_its_type(schema: dict[str, object], text: str, meant: object) -> None:
+    tool = Tool("get_weather", "", {"type": "object", "properties": {"a": schema}})
+    compiled = compile_prompt(replace(QUESTION, tools=(tool, BARE)), template("keyed"))
+    assert compiled.style == "native"
+    assert accepts(grammar_from_gbnf(compiled.grammar or ""), keyed(("a", text)))
+    message, complete = read(compiled, keyed(("a", text)))
+    assert (calls_of(message), complete) == ([("get_weather", {"a": meant})], True)
+    assert type(json.loads(message.tool_calls[0].arguments)["a"]) is type(meant)
+    check_samples(replace(QUESTION, tools=(tool, BARE)), compiled, 5)
+    check_splits(compiled, 5)
+
+
+def test_only_the_ambiguous_parameter_is_warned_of() -> None:
+    properties = {"a": {"type": ["string", "number"]}, "b": {"enum": ["auto", 1]}, "c": {"type": ["string", "null"]}}
+    compiled = compile_prompt(replace(QUESTION, tools=(Tool("f", "", {"properties": properties}),)), template("keyed"))
+    assert [(warning.code, warning.path) for warning in compiled.warnings] == [
+        ("keyword_note", "/tools/0/function/parameters/properties/a")
+    ]
 
 
 def test_annotations_keep_the_native_style() -> None:

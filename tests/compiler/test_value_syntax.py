@@ -118,24 +118,28 @@ OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
         pytest.param({"anyOf": [TREE, OPEN]}, "/properties/a", id="two-objects"),
     ],
 )
-def test_what_cannot_be_exact_gets_another_style(schema: dict[str, Any], pointer: str) -> None:
+def test_a_value_that_cannot_be_exact_is_json(schema: dict[str, Any], pointer: str) -> None:
     parameters = {"type": "object", "properties": {"a": schema}, "required": ["a"], "$defs": {"tree": TREE}}
-    request = replace(QUESTION, tools=(Tool("f", "", parameters),))
+    request = replace(QUESTION, tools=(Tool("f", "", parameters), Tool("g")))
     compiled = compile_prompt(request, template("nested"))
-    assert compiled.style == "generic"
+    assert compiled.style == "native"
     paths = [warning.path for warning in compiled.warnings if warning.code == "style_fallback"]
     assert [path.removeprefix("/tools/0/function/parameters") for path in paths] == [pointer]
-    check_samples(request, compiled, 2)
+    assert "the value is written as JSON" in compiled.warnings[-1].message
+    if not any(warning.code == "keyword_checked" for warning in compiled.warnings):
+        check_samples(request, compiled, 10)
+    check_splits(compiled, 5)
 
 
-def test_a_schema_of_too_many_combinations_gets_another_style() -> None:
+def test_a_tool_of_too_many_combinations_gets_one_json_object() -> None:
     schema: dict[str, Any] = {"type": "integer"}
     for _ in range(3):
         schema = {"type": "object", "properties": {f"k{number}": schema for number in range(8)}}
     request = replace(QUESTION, tools=(Tool("f", "", schema),))
     compiled = compile_prompt(request, template("braces"))
-    assert compiled.style == "generic"
+    assert compiled.style == "native"
     assert "too many combinations" in compiled.warnings[0].message
+    check_samples(request, compiled, 3)
 
 
 def test_an_object_or_something_else_where_that_can_be_told() -> None:

@@ -77,3 +77,39 @@ def test_encodes_what_json_reads(text: str, cuts: list[int]) -> None:
 def test_no_transform_changes_nothing(text: str) -> None:
     same = transformer(Transform.NONE)
     assert same.push(text) + same.end() == text
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+PIECES = ["{", "}", "[", "]", '"', "a", ":", ",", "1", "-", ".", "e", "true", "NaN", " ", "\\"]
+NEARLY_JSON = st.lists(st.sampled_from(PIECES))
+
+
+def _not_json(name: str) -> None:
+    raise ValueError(name)
+
+
+@given(st.text() | VALUES.map(json.dumps) | NEARLY_JSON.map("".join), CUTS)
+def test_json_or_text(text: str, cuts: list[int]) -> None:
+    """JSON is that value, unless it is a string or has white space around it; other text is a string."""
+    reader = transformer(Transform.JSON_OR_STRING)
+    written = "".join(reader.push(piece) for piece in split(text, cuts) if piece) + reader.end()
+    try:
+        value = json.loads(text, parse_constant=_not_json)
+    except ValueError:
+        value = text
+    is_text = isinstance(value, str) or text.strip(" \t\r\n") != text
+    assert written == (json.dumps(text, ensure_ascii=False) if is_text else text)
+
+
+def test_json_or_text_is_json_only_if_the_schema_allows_it() -> None:
+    for text, written in (("4", '"4"'), ("5", "5"), ("{}", '"{}"')):
+        reader = transformer(Transform.JSON_OR_STRING, '{"minimum": 5, "not": {"type": "object"}}')
+        assert reader.push(text) + reader.end() == written
+
+
+def test_text_that_cannot_become_json_is_given_at_once() -> None:
+    reader = transformer(Transform.JSON_OR_STRING)
+    assert [reader.push(piece) for piece in ("1", "2", " apples", " and")] == ["", "", '"12 apples', " and"]

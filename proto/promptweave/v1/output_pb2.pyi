@@ -87,6 +87,10 @@ class _TransformEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Transform.V
     """The output is a JSON string literal; the message gets the decoded string."""
     TRANSFORM_JSON_STRING_ENCODE: _Transform.ValueType  # 2
     """The output is raw text; the message gets it encoded as a JSON string literal."""
+    TRANSFORM_JSON_OR_STRING: _Transform.ValueType  # 3
+    """The output is raw text. If it is JSON of another type than string that the region's schema allows, the message gets that
+    value; otherwise the text encoded as a JSON string literal.
+    """
 
 class Transform(_Transform, metaclass=_TransformEnumTypeWrapper):
     """How the text of a region becomes the text of the message."""
@@ -97,6 +101,10 @@ TRANSFORM_JSON_STRING_DECODE: Transform.ValueType  # 1
 """The output is a JSON string literal; the message gets the decoded string."""
 TRANSFORM_JSON_STRING_ENCODE: Transform.ValueType  # 2
 """The output is raw text; the message gets it encoded as a JSON string literal."""
+TRANSFORM_JSON_OR_STRING: Transform.ValueType  # 3
+"""The output is raw text. If it is JSON of another type than string that the region's schema allows, the message gets that
+value; otherwise the text encoded as a JSON string literal.
+"""
 Global___Transform: _TypeAlias = Transform  # noqa: Y015
 
 class _FinishReason:

@@ -34,11 +34,15 @@ class Region(Enum):
 
 
 class Transform(Enum):
-    """How the text of a region is converted to the message's text. The names match the wire's Transform."""
+    """How the text of a region is converted to the message's text. The names match the wire's Transform.
+
+    `JSON_OR_STRING`: JSON that the region's schema allows, if it is not a string, is that value; other text is encoded.
+    """
 
     NONE = auto()
     JSON_STRING_DECODE = auto()
     JSON_STRING_ENCODE = auto()
+    JSON_OR_STRING = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,8 +124,7 @@ def _style_and_tools(
 ) -> tuple[CallingStyle, list[CallableTool], list[CompileWarning]]:
     """Choose the style, and return it with the tools that may be called, and warnings.
 
-    If the style's own syntax cannot enforce a tool's schema exactly, the fallback style is used for all tools, with a
-    warning.
+    If the style's own syntax cannot be distinguished from text, the fallback style is used for all tools, with a warning.
     """
     style = _choose_style(request, profile)
     syntax = style.syntax(profile)
@@ -134,10 +133,13 @@ def _style_and_tools(
     tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget(0) if by_key else OrderBudget())
     if syntax.calls is None:
         return style, tools, warnings
-    exact, fallback = native_tools(request, syntax.calls, syntax.answer, tools, rules)
-    fallback += text_taken_for_calls(request, syntax.calls, syntax.answer, exact)
+    native, native_warnings = native_tools(request, syntax.calls, syntax.answer, tools, rules)
+    fallback = native_warnings if tools and not native else []
+    fallback += text_taken_for_calls(request, syntax.calls, syntax.answer, native)
     if not fallback:
-        return style, exact, warnings
+        known = {(warning.code, warning.path) for warning in warnings}
+        more = [warning for warning in native_warnings if (warning.code, warning.path) not in known]
+        return style, native, warnings + more
     if by_key:
         tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget())
     return FALLBACK, tools, warnings + fallback

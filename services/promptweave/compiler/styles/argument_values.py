@@ -1,12 +1,13 @@
 """Values of arguments that are written key by key: as JSON, as words of the template, or as text up to a closing text."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptweave.compiler.json_schema.emit.typed import TypedValues
-from promptweave.compiler.json_text import dumps
-from promptweave.output.grammar.expr import NOTHING, Expr
+from promptweave.compiler.json_text import TYPES, dumps, loads
+from promptweave.output.grammar.expr import NOTHING, Expr, Lit, alt, seq
+from promptweave.output.parse.schema_check import find_violation
 from promptweave.output.tree import (
     EMPTY,
     Branch,
@@ -63,35 +64,78 @@ class _Way:
     first: str | None
 
 
-def value_node(forms: Mapping[str, Form], document: Any, typed: TypedValues, at: str, inside: Callable[[str], Node]) -> Node:
-    """Return the tree of a value with the texts around it. `at`: the pointer of its schema. Raises NotExactError.
+@dataclass(frozen=True, slots=True)
+class ValueSchema:
+    """The schema of a value: `document`, whose values are `typed`, at the pointer `at`.
 
-    `inside` returns the content of an object or array that is not JSON.
+    `exact`: `typed` enforces all of it; otherwise the value is validated once it is complete.
+    """
+
+    document: Any
+    typed: TypedValues
+    at: str
+    exact: bool = True
+
+    @property
+    def text(self) -> str:
+        """Return the document as text."""
+        return dumps(self.document)
+
+
+def json_forms_only(forms: Mapping[str, Form]) -> dict[str, Form]:
+    """Return forms in which all values except verbatim strings are JSON, or words; none if that is not possible."""
+    plain = [form for form in forms.values() if not form.inside]
+    if not plain:
+        return {}
+    form = replace(next((form for form in plain if not form.raw), plain[0]), raw=False, words=())
+    names = dict.fromkeys(("object", "array", "string", "integer", "number", "boolean", "null"))
+    return {name: form if name not in forms or forms[name].inside else forms[name] for name in names}
+
+
+def reads_by_type(forms: Mapping[str, Form], schema: ValueSchema) -> bool:
+    """Return whether a text may be a string or another value, depending on what it reads as."""
+    types, string = schema.typed.types(), forms.get("string")
+    if "string" not in types or string is None or not string.raw:
+        return False
+    others = [forms[name] for name in types if name in forms and name not in ("string", "boolean", "null")]
+    if not any(form.middle == string.middle and not form.inside for form in others):
+        return False
+    listed = schema.typed.listed_strings()
+    return listed is None or any(_is_other_value(text, schema.text) for text in listed)
+
+
+def value_node(forms: Mapping[str, Form], schema: ValueSchema, inside: Callable[[str], Node] | None) -> Node:
+    """Return the tree of a value with the texts around it. Raises NotExactError.
+
+    `inside` returns the content of an object or array that is not JSON; None if no form needs it.
 
     Words come first, then JSON in each of its forms, and text last, which matches whatever is left.
     """
+    typed, at = schema.typed, schema.at
     types = typed.types()
     for name in types:
         if name not in forms:
             raise NotExactError(at, f"the template does not show the syntax of {name} values")
-    checked = dumps(document)
-    text = _text(forms["string"], typed, checked, at) if "string" in types and forms["string"].raw else []
+    raw = forms["string"] if "string" in types and forms["string"].raw else None
     words: list[_Way] = []
     parts: list[_Way] = []
     json: dict[tuple[str, str], list[str]] = {}
+    as_text: list[str] = []
     for name in types:
         form = forms[name]
-        beside_text = any(way.middle == form.middle for way in text)
+        beside_text = raw is not None and form.middle == raw.middle
         if name in ("boolean", "null") and (form.words or beside_text):
-            words += [_word(form, meant) for meant in typed.words(name)]
-        elif form.inside:
+            words += [_word(form, meant, spelled) for meant, spelled in _spellings(form, typed.words(name), beside_text)]
+        elif form.inside and inside:
             node = SequenceNode((LiteralNode(form.middle), inside(name), LiteralNode(form.end)))
             parts.append(_Way(form.middle, node, None))
         elif name != "string" or not form.raw:
             if beside_text:
-                raise NotExactError(at, f"strings are indistinguishable from {name} values")
-            json.setdefault((form.middle, form.end), []).append(name)
-    ways = [*words, *_json(json, typed, checked), *parts, *text]
+                as_text.append(name)
+            else:
+                json.setdefault((form.middle, form.end), []).append(name)
+    text = _text(raw, schema, as_text) if raw else []
+    ways = [*words, *_json(json, schema), *parts, *text]
     if not ways:
         raise NotExactError(at, "no allowed value can be represented")
     pairs = [(one, other) for one in ways for other in ways if one is not other]
@@ -105,34 +149,62 @@ def implied_text(text: str) -> Node:
     return RegionNode(Region.TOOL_ARGUMENTS, EmitNode(text))
 
 
-def _word(form: Form, meant: str) -> _Way:
-    spelled = form.word(meant)
+def _spellings(form: Form, words: Sequence[str], beside_text: bool) -> list[tuple[str, str]]:
+    """Return each word with its spellings: the template's, and beside text also that of JSON."""
+    return [
+        (meant, spelled)
+        for meant in words
+        for spelled in dict.fromkeys((form.word(meant), *((meant,) if beside_text else ())))
+    ]
+
+
+def _word(form: Form, meant: str, spelled: str) -> _Way:
     node = SequenceNode((LiteralNode(form.middle + spelled), implied_text(meant), LiteralNode(form.end)))
     return _Way(form.middle, node, spelled[:1])
 
 
-def _json(groups: Mapping[tuple[str, str], Sequence[str]], typed: TypedValues, checked: str) -> list[_Way]:
+def _json(groups: Mapping[tuple[str, str], Sequence[str]], schema: ValueSchema) -> list[_Way]:
     ways = []
     for (middle, end), names in groups.items():
-        rule = typed.json(names)
+        rule = schema.typed.json(names)
         if rule != NOTHING:
             first = "".join(FIRST.get(name, NUMBER_FIRST) for name in names)
-            value = RegionNode(Region.TOOL_ARGUMENTS, JsonNode(first, rule), schema=checked, exact=True)
+            value = RegionNode(Region.TOOL_ARGUMENTS, JsonNode(first, rule), schema=schema.text, exact=schema.exact)
             ways.append(_Way(middle, SequenceNode((LiteralNode(middle), value, LiteralNode(end))), first))
     return ways
 
 
-def _text(form: Form, typed: TypedValues, checked: str, at: str) -> list[_Way]:
-    """Return the notations of verbatim strings: any strings, listed ones, or those of a grammar."""
+def _text(form: Form, schema: ValueSchema, others: Sequence[str]) -> list[_Way]:
+    """Return the notations of verbatim strings: any strings, listed ones, or those of a grammar.
+
+    `others`: the types of values written as JSON in the same place. What is such a value is none of the strings.
+    """
+    typed = schema.typed
     listed = typed.listed_strings()
     if listed is not None:
         if any(form.end.strip() in text for text in listed):
-            raise NotExactError(at, f"a value contains its own end marker {form.end.strip()!r}")
-        return [_listed(form, text) for text in listed]
+            raise NotExactError(schema.at, f"a value contains its own end marker {form.end.strip()!r}")
+        strings = [text for text in listed if not (others and _is_other_value(text, schema.text))]
+        return [*(_listed(form, text) for text in strings), *_json({(form.middle, form.end): others}, schema)]
     if typed.any_string:
-        return [_Way(form.middle, _free(form, None, ""), None)]
-    rule = typed.raw_strings(form.end)
-    return [] if rule == NOTHING else [_Way(form.middle, _free(form, rule, checked), None)]
+        return [_Way(form.middle, _free(form, None, schema, mixed=bool(others)), None)]
+    compound = [name for name in others if name in ("object", "array")]
+    scalars = [name for name in others if name not in compound]
+    first = "".join(FIRST[name] for name in compound)
+    rule = typed.raw_strings(form.end, unlike=first)
+    numbers = typed.json(scalars) if scalars else NOTHING
+    if numbers != NOTHING:
+        rule = alt(rule, seq(numbers, Lit(form.end))) if rule != NOTHING else seq(numbers, Lit(form.end))
+    text = [] if rule == NOTHING else [_Way(form.middle, _free(form, rule, schema, mixed=bool(scalars)), None)]
+    return [*_json({(form.middle, form.end): compound} if compound else {}, schema), *text]
+
+
+def _is_other_value(text: str, schema: str) -> bool:
+    """Return whether a text is JSON that the schema allows, and not a string."""
+    try:
+        return TYPES[type(loads(text))] != "string" and find_violation(text, schema) is None
+    except ValueError:
+        return False
 
 
 def _listed(form: Form, text: str) -> _Way:
@@ -140,11 +212,13 @@ def _listed(form: Form, text: str) -> _Way:
     return _Way(form.middle, SequenceNode((LiteralNode(form.middle), value, LiteralNode(form.end))), text[:1] or None)
 
 
-def _free(form: Form, rule: Expr | None, checked: str) -> Node:
+def _free(form: Form, rule: Expr | None, schema: ValueSchema, *, mixed: bool) -> Node:
     # Closed with the template's white space, or without it: the text itself contains neither.
     ends = tuple(dict.fromkeys((form.end, form.end.lstrip())))
     text = TextNode(None, (Branch(ends, EMPTY),), may_end=False, rule=rule)
-    value = RegionNode(Region.TOOL_ARGUMENTS, text, Transform.JSON_STRING_ENCODE, schema=checked, exact=bool(checked))
+    transform = Transform.JSON_OR_STRING if mixed else Transform.JSON_STRING_ENCODE
+    checked = schema.text if mixed or rule or not schema.exact else ""
+    value = RegionNode(Region.TOOL_ARGUMENTS, text, transform, schema=checked, exact=bool(checked) and schema.exact)
     return SequenceNode((LiteralNode(form.middle), value))
 
 

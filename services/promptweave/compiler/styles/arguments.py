@@ -1,28 +1,38 @@
 """Arguments that are not one JSON object: a key and a value at a time, as tags or as a call in code.
 
 `first` KEY VALUE (`join` KEY VALUE)*, or `zero` if there are none. The notation of a value depends on its type: strings are
-often verbatim, up to a text that closes them; others are JSON. The schema stays enforced in any syntax: a schema that cannot
-be enforced exactly is rejected (`NotExactError`), and the request gets another style.
+often verbatim, up to a text that closes them; others are JSON. The schema stays enforced in any syntax: a value that its
+notation cannot enforce exactly is written as JSON, and arguments that cannot be written key by key are rejected
+(`NotExactError`); that tool's arguments are then one JSON object.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from promptweave.common.json_pointer import pointer_keys, pointer_token
+from promptweave.compiler.deadline import DeadlineError
 from promptweave.compiler.errors import SchemaError
-from promptweave.compiler.json_schema.compile import compile_limits
+from promptweave.compiler.json_schema.compile import MAX_LOOSENED, compile_limits
 from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_schema.keywords import assertions
 from promptweave.compiler.json_text import TYPES
 from promptweave.compiler.styles.argument_order import Leads, Member, members_node
-from promptweave.compiler.styles.argument_values import Form, NotExactError, implied_text, value_node
+from promptweave.compiler.styles.argument_values import (
+    Form,
+    NotExactError,
+    ValueSchema,
+    implied_text,
+    json_forms_only,
+    reads_by_type,
+    value_node,
+)
 from promptweave.output.grammar.expr import Rules
 from promptweave.output.tree import ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
 
-__all__ = ["KEY", "ArgumentSyntax", "Form", "NotExactError", "arguments_node"]
+__all__ = ["KEY", "ArgumentSyntax", "Form", "Leeway", "NotExactError", "arguments_node"]
 
 KEY = "\ue000"
 """Placeholder for the key in a form's texts: some syntaxes close a value by its key."""
@@ -66,22 +76,37 @@ class ArgumentSyntax:
         return (self.first + KEY + form.middle + value + form.end).replace(KEY, "key")
 
 
-def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, order: OrderBudget | None = None) -> Node:
+@dataclass(slots=True)
+class Leeway:
+    """What may be done for a schema that the syntax cannot enforce as it is, and what was done.
+
+    `order`: the budget for arguments in any order. `loose`: keywords may be left to a validation of the value. `own_forms`:
+    each value must be written in the syntax's own form; otherwise it may be JSON, or read by its type. `notes`: the code,
+    the pointer and the reason of each warning.
+    """
+
+    order: OrderBudget = field(default_factory=lambda: OrderBudget(0))
+    loose: bool = False
+    own_forms: bool = False
+    notes: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, leeway: Leeway | None = None) -> Node:
     """Return the tree of the arguments that `schema`, an object's schema, allows. Raises NotExactError.
 
-    `order`: the budget for arguments in any order; None: they come in declared order.
+    Without `leeway`, they come in declared order, and each in the syntax's own form.
     """
-    tree = _object_node(syntax, schema, rules, (), order or OrderBudget(0))
+    tree = _object_node(syntax, schema, rules, (), leeway or Leeway(own_forms=True))
     if _size(tree, {}) > MAX_SIZE:
         raise NotExactError("", "the optional values have too many combinations")
     return tree
 
 
-def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], order: OrderBudget) -> Node:
-    members = _Reader(syntax, schema, rules, within, order).members()
+def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], leeway: Leeway) -> Node:
+    members = _Reader(syntax, schema, rules, within, leeway).members()
     if syntax.sorted_keys:
         members.sort(key=lambda member: member.key.lower())
-    return members_node(members, Leads(syntax.first, syntax.join, syntax.zero), rules, order)
+    return members_node(members, Leads(syntax.first, syntax.join, syntax.zero), rules, leeway.order)
 
 
 def _size(node: Node, known: dict[int, int]) -> int:
@@ -101,11 +126,9 @@ def _size(node: Node, known: dict[int, int]) -> int:
 class _Reader:
     """Reads a schema as far as the syntax requires."""
 
-    def __init__(
-        self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], order: OrderBudget
-    ) -> None:
+    def __init__(self, syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], leeway: Leeway) -> None:
         self._syntax = syntax
-        self._order = order
+        self._leeway = leeway
         self._within = within
         self._rules = rules
         self._schema = schema if isinstance(schema, dict) else {}
@@ -138,15 +161,46 @@ class _Reader:
         return Member(key, required, self._value(forms, schema, at))
 
     def _value(self, forms: Mapping[str, Form], schema: Any, at: str) -> Node:
+        relaxed: dict[str, str] = {}
+        while True:
+            try:
+                with compile_limits():
+                    node = self._exact_value(forms, schema, at, frozenset(relaxed))
+                break
+            except SchemaError as error:
+                # Leave the keyword that cannot be enforced exactly to the validation, if that is allowed.
+                loose = self._leeway.loose and error.kind == "unsupported"
+                final = not loose or isinstance(error, DeadlineError)
+                if final or error.pointer in relaxed or len(relaxed) >= MAX_LOOSENED:
+                    raise NotExactError(_pointer(error.pointer, at), error.why) from None
+                relaxed[error.pointer] = error.why
+        for pointer, why in relaxed.items():
+            self._note("keyword_checked", _pointer(pointer, at), f"not enforced: {why}")
+        return node
+
+    def _exact_value(self, forms: Mapping[str, Form], schema: Any, at: str, relaxed: frozenset[str]) -> Node:
+        """Return the value in the syntax's own forms, else as JSON. Raises NotExactError and SchemaError."""
         document = self._document(schema)
+        values = ValueSchema(document, TypedValues(document, self._rules, relaxed), at, exact=not relaxed)
+        noted = len(self._leeway.notes)
         try:
-            with compile_limits():
-                typed = TypedValues(document, self._rules)
-                return value_node(forms, document, typed, at, lambda name: self._inside(name, schema, at))
-        except SchemaError as error:
-            inside = error.pointer.removeprefix(_INSIDE)
-            pointer = error.pointer if inside == error.pointer else at + inside
-            raise NotExactError(pointer, error.why) from None
+            if reads_by_type(forms, values):
+                self._note("keyword_note", at, _BY_TYPE)
+            node = value_node(forms, values, lambda name: self._inside(name, schema, at))
+        except (NotExactError, SchemaError) as error:
+            only = json_forms_only(forms)
+            if self._leeway.own_forms or not only:
+                raise
+            del self._leeway.notes[noted:]
+            node = value_node(only, values, None)
+            where = error.pointer if isinstance(error, NotExactError) else _pointer(error.pointer, at)
+            self._note("style_fallback", where, f"{_FALLBACK}{error.why}; the value is written as JSON")
+        return node
+
+    def _note(self, code: str, at: str, why: str) -> None:
+        if self._leeway.own_forms:
+            raise NotExactError(at, why)
+        self._leeway.notes.append((code, at, why))
 
     def _inside(self, name: str, schema: Any, at: str) -> Node:
         """Return the content of an object or array, whose schema must declare it directly."""
@@ -160,10 +214,13 @@ class _Reader:
         if name == "array":
             return self._array(found[0], at, within)
         plain = {**self._shared(), **found[0], "type": "object"}
+        inner = replace(self._leeway, notes=[])
         try:
-            return _object_node(self._syntax.nested or self._syntax, plain, self._rules, within, self._order)
+            return _object_node(self._syntax.nested or self._syntax, plain, self._rules, within, inner)
         except NotExactError as error:
             raise NotExactError(at + error.pointer, error.why) from None
+        finally:
+            self._leeway.notes += [(code, at + pointer, why) for code, pointer, why in inner.notes]
 
     def _array(self, schema: Mapping[str, Any], at: str, within: tuple[int, ...]) -> Node:
         for keyword in assertions(schema) - {"type", "items", "minItems", "maxItems"}:
@@ -171,7 +228,7 @@ class _Reader:
         low, high = schema.get("minItems", 0), schema.get("maxItems")
         if high == 0:
             return implied_text("[]")
-        inner = _Reader(self._syntax, self._schema, self._rules, within, self._order)
+        inner = _Reader(self._syntax, self._schema, self._rules, within, self._leeway)
         item = inner._value(self._syntax.items or {}, schema.get("items", True), f"{at}/items")
         more = RepeatNode(
             SequenceNode((LiteralNode(self._syntax.separator), implied_text(", "), item)),
@@ -190,6 +247,16 @@ class _Reader:
 
 
 _INSIDE = "/allOf/0"
+_FALLBACK = "the template's native syntax cannot be enforced: "
+_BY_TYPE = (
+    "strings and other values are written alike: JSON of another type that the schema allows is that value, not a string"
+)
+
+
+def _pointer(pointer: str, at: str) -> str:
+    """Return a pointer into the document of the value at `at` as one into the whole schema."""
+    inside = pointer.removeprefix(_INSIDE)
+    return pointer if inside == pointer else at + inside
 
 
 def options(schema: Any, document: Mapping[str, Any], depth: int = 0) -> list[Mapping[str, Any]]:

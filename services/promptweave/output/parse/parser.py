@@ -230,7 +230,7 @@ class OutputParser:
     @contextmanager
     def _part(self, part: RegionNode) -> Iterator[None]:
         sink = RegionSink(part.kind, self._put, self._calls, stoppable=part.stoppable)
-        transform = transformer(part.transform)
+        transform = transformer(part.transform, part.schema)
         self._sinks.append((sink, transform))
         self._regions.append(part.kind)
         sink.keep = bool(part.schema)

@@ -4,6 +4,8 @@ import json
 import re
 from typing import Protocol
 
+from promptweave.output.parse.json_scanner import JsonReader
+from promptweave.output.parse.schema_check import find_violation
 from promptweave.output.tree import Transform
 
 # Complete characters and complete escapes.
@@ -86,8 +88,49 @@ class _JsonStringEncode:
         return '"' if self._opened else '""'
 
 
-def transformer(kind: Transform) -> Transformer:
-    """Create a transformer of the given kind."""
+class _JsonOrString:
+    """Keeps text that is JSON which a schema allows, and encodes other text as a JSON string literal.
+
+    JSON strings count as other text: a template that writes strings verbatim writes no quotes around them. The text is held
+    back as long as it may become JSON.
+    """
+
+    def __init__(self, schema: str) -> None:
+        self._schema = schema
+        self._reader = JsonReader()
+        self._held: list[str] = []
+        self._unread = ""
+        self._string: _JsonStringEncode | None = None
+
+    def push(self, text: str) -> str:
+        if self._string:
+            return self._string.push(text)
+        if text and not self._held and text[0] in '" \t\r\n':
+            return self._as_string(text)
+        self._held.append(text)
+        self._unread += text
+        place, wrong = self._reader.read(self._unread, 0)
+        self._unread = self._unread[place:]
+        if wrong or (self._reader.done and self._unread):
+            return self._as_string("".join(self._held))
+        return ""
+
+    def end(self) -> str:
+        if self._string:
+            return self._string.end()
+        text = "".join(self._held)
+        if self._reader.end() and not self._unread and not (self._schema and find_violation(text, self._schema)):
+            return text
+        string = _JsonStringEncode()
+        return string.push(text) + string.end()
+
+    def _as_string(self, text: str) -> str:
+        self._string = _JsonStringEncode()
+        return self._string.push(text)
+
+
+def transformer(kind: Transform, schema: str = "") -> Transformer:
+    """Create a transformer of the given kind. `schema`: the JSON Schema of the region, as text; "": any value."""
     match kind:
         case Transform.NONE:
             return _Identity()
@@ -95,3 +138,5 @@ def transformer(kind: Transform) -> Transformer:
             return _JsonStringDecode()
         case Transform.JSON_STRING_ENCODE:
             return _JsonStringEncode()
+        case Transform.JSON_OR_STRING:
+            return _JsonOrString(schema)

@@ -13,20 +13,30 @@ from promptweave.compiler.regex.dfa import Dfa
 from promptweave.output.grammar.expr import NOTHING, Expr, Lit, Rules
 
 
-def raw_string(formula: FormulaId, formulas: Formulas, rules: Rules, end: str) -> Expr:
+def raw_string(formula: FormulaId, formulas: Formulas, rules: Rules, end: str, unlike: str = "") -> Expr:
     """Return the strings that satisfy a (resolved) formula, each followed by `end`. NOTHING if there are none.
+
+    Those that begin with a character of `unlike` are left out.
 
     If a large maxLength would need too many states, strings that contain a prefix of the terminator are left out.
     """
     high = max((value for value in _longest(formula, formulas)), default=0)
     core = end.lstrip()
     most = max(1, MAX_TIGHT_STATES // max(high, 1))
-    found = string_language(formula, formulas, before(end, core[:most]))
+    possible = before(end, core[:most])
+    if unlike:
+        possible = dfa.difference(possible, _beginning_with(unlike))
+    found = string_language(formula, formulas, possible)
     return NOTHING if found.is_empty else automaton_expr(found, rules, "raw", end=Lit(end), raw=True)
 
 
 def _longest(formula: FormulaId, formulas: Formulas) -> list[int]:
     return [high for part in formulas.parts(formula) if (high := getattr(formulas.values[part], "high", None)) is not None]
+
+
+def _beginning_with(characters: str) -> Dfa:
+    first = charset.of(characters)
+    return dfa.build(0, lambda state, place: 1 if state or place == 0 else None, bool, [first, charset.invert(first)])
 
 
 def before(end: str, without: str) -> Dfa:

@@ -16,10 +16,10 @@ from promptweave.output.grammar.expr import NOTHING, Expr, Rules
 
 
 class TypedValues:
-    """The values of one document's schema, exactly. Raises SchemaError if that is not possible."""
+    """The values of one document's schema, exactly but for the keywords at `relaxed`. Raises SchemaError otherwise."""
 
-    def __init__(self, document: Any, rules: Rules) -> None:
-        reader = Reader(document, frozenset())
+    def __init__(self, document: Any, rules: Rules, relaxed: frozenset[str] = frozenset()) -> None:
+        reader = Reader(document, relaxed)
         self._reader, self._rules, self._root = reader, rules, reader.root()
         self._values = Values(reader, rules, SPACED, open_objects=False, digits=CALL_DIGITS)
         self._formulas = self._values.formulas
@@ -55,9 +55,12 @@ class TypedValues:
         """Return the strings if the schema lists them, else None."""
         return finite_texts(self._formulas_by_kind["string"], self._formulas)
 
-    def raw_strings(self, end: str) -> Expr:
-        """Return the strings without quotes and escapes, each followed by `end`. NOTHING if there are none."""
-        return raw_string(self._formulas_by_kind["string"], self._formulas, self._rules, end)
+    def raw_strings(self, end: str, unlike: str = "") -> Expr:
+        """Return the strings without quotes and escapes, each followed by `end`. NOTHING if there are none.
+
+        Those that begin with a character of `unlike` are left out.
+        """
+        return raw_string(self._formulas_by_kind["string"], self._formulas, self._rules, end, unlike)
 
     def _allows(self, kind: str) -> bool:
         return self._formulas_by_kind[kind] != Formulas.FALSE
