@@ -27,6 +27,7 @@ from promptweave.compiler.profile.reasoning_state import Thinking, thinking
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.styles.registry import FALLBACK, default_style
+from promptweave.compiler.styles.tool_text import with_declared_properties
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.grammar.dialects import Dialect
@@ -82,6 +83,15 @@ def _compile_or_fall_back(request: ChatRequest, template: ChatTemplate) -> Compi
         if request.style or default_style(found) is FALLBACK or not request.tools:
             raise
         why = error
+    # Some templates fail on tools that declare no properties.
+    declared = replace(request, tools=tuple(map(with_declared_properties, request.tools)))
+    if declared.tools != request.tools:
+        try:
+            return _compile(declared, template, found)
+        except TemplateLimitError:
+            raise
+        except TemplateError:
+            pass  # That was not why.
     # Some templates fail on valid tools, for example one with a reference in its schema.
     try:
         compiled = _compile(replace(request, style=FALLBACK.name), template, found)

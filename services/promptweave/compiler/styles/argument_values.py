@@ -36,6 +36,10 @@ class NotExactError(Exception):
         self.why = why
 
 
+class NoValueError(NotExactError):
+    """The schema allows no value, or none that the syntax can write."""
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a value of one type is written after its key: `middle` VALUE `end`.
@@ -137,7 +141,7 @@ def value_node(forms: Mapping[str, Form], schema: ValueSchema, inside: Callable[
     text = _text(raw, schema, as_text) if raw else []
     ways = [*words, *_json(json, schema), *parts, *text]
     if not ways:
-        raise NotExactError(at, "no allowed value can be represented")
+        raise NoValueError(at, "no allowed value can be represented")
     pairs = [(one, other) for one in ways for other in ways if one is not other]
     if any(_clash(one, other) or (one in parts and one.middle == other.middle) for one, other in pairs):
         raise NotExactError(at, "its values are ambiguous in this syntax")

@@ -9,6 +9,7 @@ notation cannot enforce exactly is written as JSON, and arguments that cannot be
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 from promptweave.common.json_pointer import pointer_keys, pointer_token
@@ -18,11 +19,14 @@ from promptweave.compiler.json_schema.compile import MAX_LOOSENED, compile_limit
 from promptweave.compiler.json_schema.emit.property_order import OrderBudget
 from promptweave.compiler.json_schema.emit.typed import TypedValues
 from promptweave.compiler.json_schema.keywords import assertions
+from promptweave.compiler.json_schema.logic.object_shape import ObjectShape, object_shape
 from promptweave.compiler.json_text import TYPES
-from promptweave.compiler.styles.argument_order import Leads, Member, members_node
+from promptweave.compiler.markup import common_prefix
+from promptweave.compiler.styles.argument_order import Leads, Member, MemberRules, members_node
 from promptweave.compiler.styles.argument_values import (
     Form,
     NotExactError,
+    NoValueError,
     ValueSchema,
     implied_text,
     json_forms_only,
@@ -30,7 +34,19 @@ from promptweave.compiler.styles.argument_values import (
     value_node,
 )
 from promptweave.output.grammar.expr import Rules
-from promptweave.output.tree import ChoiceNode, LiteralNode, Node, RepeatNode, SequenceNode
+from promptweave.output.tree import (
+    EMPTY,
+    Branch,
+    ChoiceNode,
+    LiteralNode,
+    Node,
+    Region,
+    RegionNode,
+    RepeatNode,
+    SequenceNode,
+    TextNode,
+    Transform,
+)
 
 __all__ = ["KEY", "ArgumentSyntax", "Form", "Leeway", "NotExactError", "arguments_node"]
 
@@ -43,6 +59,8 @@ MAX_SIZE = 20_000
 _MAX_REFERENCES = 20
 
 _PLAIN_KEY = re.compile(r"[\w.-]+")
+_FREE_KEY = r"^[A-Za-z0-9_.$@-]+$"
+"""The keys that are not declared: any others may be part of the syntax."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +121,10 @@ def arguments_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, leeway: Le
 
 
 def _object_node(syntax: ArgumentSyntax, schema: Any, rules: Rules, within: tuple[int, ...], leeway: Leeway) -> Node:
-    members = _Reader(syntax, schema, rules, within, leeway).members()
+    members, others = _Reader(syntax, schema, rules, within, leeway).members()
     if syntax.sorted_keys:
         members.sort(key=lambda member: member.key.lower())
-    return members_node(members, Leads(syntax.first, syntax.join, syntax.zero), rules, leeway.order)
+    return members_node(members, Leads(syntax.first, syntax.join, syntax.zero), rules, leeway.order, others)
 
 
 def _size(node: Node, known: dict[int, int]) -> int:
@@ -135,24 +153,43 @@ class _Reader:
         if schema is False:
             raise NotExactError("", "no value is allowed")
 
-    def members(self) -> list[Member]:
-        known = {"type", "properties", "required", "additionalProperties"}
-        for keyword in self._schema:
-            if keyword in assertions(self._schema) - known:
-                raise NotExactError(pointer_token(keyword), f"{keyword!r} cannot be enforced in this syntax")
-        if self._schema.get("type", "object") != "object":
-            raise NotExactError("/type", "the arguments are not declared as an object")
-        if self._schema.get("additionalProperties") not in (None, False):
-            raise NotExactError("/additionalProperties", "undeclared keys are indistinguishable from syntax")
-        properties, required = self._schema.get("properties", {}), self._schema.get("required", [])
-        for key in required:
-            if key not in properties:
-                raise NotExactError("/required", f"property {key!r} is not declared")
-        return [self._member(key, value, key in required) for key, value in properties.items()]
+    def members(self) -> tuple[list[Member], MemberRules]:
+        """Return the members, and what else may be said of them."""
+        try:
+            shape = object_shape(self._schema, self._schema)
+        except SchemaError as error:
+            raise NotExactError(error.pointer, error.why) from None
+        members = []
+        for key, value in shape.properties.items():
+            try:
+                members.append(self._member(key, value, key in shape.required))
+            except NoValueError:
+                if key in shape.required | shape.conditional:
+                    raise
+        others = MemberRules(None, shape.conditional, shape.allows)
+        return members, others if shape.additional is False else replace(others, pair=self._pair(shape))
+
+    def _pair(self, shape: ObjectShape) -> Node:
+        """Return a key that is not declared, with its value."""
+        at = "/additionalProperties"
+        forms, syntax = self._syntax.forms, self._syntax
+        middle = reduce(common_prefix, [form.middle for form in forms.values()])
+        if not middle.strip() or any(KEY in text for form in forms.values() for text in (form.middle, form.end)):
+            raise NotExactError(at, "undeclared keys are indistinguishable from syntax")
+        if not syntax.first and not shape.required:
+            raise NotExactError(at, "undeclared keys are indistinguishable from the end of the arguments")
+        names = {"type": "string", "pattern": _FREE_KEY, "not": {"enum": list(shape.properties)}}
+        rest = {name: replace(form, middle=form.middle.removeprefix(middle)) for name, form in forms.items()}
+        value = self._value(rest, shape.additional, at)
+        with compile_limits():
+            rule = TypedValues(names, self._rules).raw_strings(middle)
+        key = TextNode(None, (Branch((middle,), EMPTY),), may_end=False, rule=rule)
+        name = RegionNode(Region.TOOL_ARGUMENTS, key, Transform.JSON_STRING_ENCODE)
+        return SequenceNode((name, implied_text(": "), value))
 
     def _member(self, key: str, schema: Any, required: bool) -> Member:
         at = f"/properties{pointer_token(key)}"
-        if not _PLAIN_KEY.fullmatch(key):
+        if not key or set(_PLAIN_KEY.sub("", key)) & set("".join([*self._syntax.texts(), *'"\\\\\n<>|'])):
             raise NotExactError(at, "the property name is indistinguishable from syntax")
         forms = {
             name: replace(form, middle=form.middle.replace(KEY, key), end=form.end.replace(KEY, key))

@@ -14,9 +14,12 @@ TypeScript is a notation in which many models have seen functions, and it costs 
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from promptweave.common.json_pointer import pointer_keys
+from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.logic.object_shape import object_shape
 from promptweave.compiler.json_text import dumps
 from promptweave.compiler.request import SchemaStyle, Tool
 
@@ -41,6 +44,17 @@ def with_required_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict)
     }
     return {**tool, "function": {**function, "parameters": {"type": "object", **parameters, "properties": properties}}}
+
+
+def with_declared_properties(tool: Tool) -> Tool:
+    """Return a tool whose parameters have `properties`, which some templates require: those that their parts declare."""
+    if not isinstance(tool.parameters, dict) or "properties" in tool.parameters:
+        return tool
+    try:
+        properties = dict(object_shape(tool.parameters, tool.parameters).properties)
+    except SchemaError:
+        properties = {}
+    return replace(tool, parameters={**tool.parameters, "properties": properties})
 
 
 def _signatures(tools: Sequence[Tool]) -> str:

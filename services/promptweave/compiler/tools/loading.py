@@ -25,6 +25,7 @@ from promptweave.compiler.request import (
 )
 from promptweave.compiler.styles.tool_text import tools_as_text
 from promptweave.compiler.tools.aliases import ToolKey, aliases_of, find_tool, key_of, renamed
+from promptweave.compiler.tools.null_keywords import without_null_keywords
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.tree import ToolAlias
 
@@ -91,7 +92,7 @@ class _Offers:
         other = self._by_key.get(key_of(tool))
         if other is None:
             self.add_later(tool, pointer, _BEGINNING)
-        elif other.tool == tool:
+        elif other.tool == without_null_keywords(tool, pointer)[0]:
             self._warnings.append(CompileWarning("tool_duplicate", pointer, f"{tool.name!r} is listed twice, and used once"))
         else:
             message = f"duplicate tool name {tool.name!r}; tool names must be unique"
@@ -101,9 +102,11 @@ class _Offers:
         """Add a message's tool, which replaces another one of the same name. Raises RequestError if it has no name."""
         if not tool.name:
             raise RequestError("a tool name is required", path=_name_pointer(tool, pointer))
+        tool, nulls = without_null_keywords(tool, pointer)
         other = self._by_key.get(key_of(tool))
         if other is not None and other.tool == tool:
             return
+        self._warnings += nulls
         if other is not None:
             message = f"{tool.name!r} is replaced by a later tool of the same name"
             self._warnings.append(CompileWarning("tool_replaced", other.pointer, message))
