@@ -42,7 +42,7 @@ class MemberRules:
     """What may be written besides the members, and which of the members may come together.
 
     `pair`: a key that is not declared, with its value, and the texts around them; None: there are none. `conditional`: the
-    keys whose presence depends on that of member_rules, as far as `allows` says: it receives all that are present.
+    keys whose presence depends on that of others, as far as `allows` says: it receives all that are present.
     """
 
     pair: Node | None = None
@@ -99,7 +99,7 @@ def _any_of(nodes: Iterable[Node]) -> Node:
 
 
 class _MembersGrammar:
-    """The grammar of members. A state is the set of those that may still come anywhere, and the number of member_rules done."""
+    """The grammar of members. A state is the set of those that may still come anywhere, and the number of others done."""
 
     def __init__(
         self, members: Sequence[Member], leads: Leads, rules: Rules, order: OrderBudget, member_rules: MemberRules
@@ -139,7 +139,7 @@ class _MembersGrammar:
         return not self._member_rules.conditional or self._member_rules.allows(self._required | done)
 
     def _can_end(self, left: int) -> bool:
-        """Return whether the members that are done may be present together, perhaps with member_rules."""
+        """Return whether the members that are done may be present together, perhaps with others."""
         if left not in self._alive:
             less = (left & ~(1 << bit) for bit in range(len(self._anywhere)) if left >> bit & 1)
             self._alive[left] = self._may_end(left) or any(map(self._can_end, less))
