@@ -96,6 +96,7 @@ def test_samples(name: str, choice: str) -> None:
 
 
 NODE = {"type": "object", "properties": {"li": {"type": "integer"}}}
+LEFT = "/properties/a/properties/left"
 TREE = {"type": "object", "properties": {"left": {"$ref": "#/$defs/tree"}}}
 OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
 
@@ -114,7 +115,7 @@ OPEN = {"type": "object", "additionalProperties": {"type": "string"}}
         pytest.param({"anyOf": [NODE, {"type": "string"}]}, "/properties/a", id="an-object-or-text"),
         pytest.param({"anyOf": [NODE, {"type": "array", "items": NODE}]}, "/properties/a", id="an-object-or-an-array"),
         pytest.param({"oneOf": [NODE, {"minProperties": 1}]}, "/properties/a", id="perhaps-two-objects"),
-        pytest.param({"type": "object", "$ref": "#/$defs/tree"}, "/properties/a/$ref", id="more-than-a-reference"),
+        pytest.param({"type": "object", "$ref": "#/$defs/tree"}, f"{LEFT}/properties/left", id="more-than-a-reference"),
         pytest.param({"anyOf": [TREE, OPEN]}, "/properties/a", id="two-objects"),
     ],
 )

@@ -115,7 +115,7 @@ def _notes(syntax: ArgumentSyntax) -> list[str]:
     notes = [f"values of the types {', '.join(inside)} have a notation of their own"] if inside else []
     if missing:
         notes.append(
-            f"arguments of the types {', '.join(missing)} are not rendered as JSON; tools that need them use another style"
+            f"arguments of the types {', '.join(missing)} are not rendered as JSON; they are written as JSON where a tool needs them"
         )
     return [*notes, *(["arguments are rendered in alphabetical order"] if syntax.sorted_keys else [])]
 
