@@ -114,9 +114,7 @@ def _notes(syntax: ArgumentSyntax) -> list[str]:
     missing = [name for name in VALUES if name not in syntax.forms]
     notes = [f"values of the types {', '.join(inside)} have a notation of their own"] if inside else []
     if missing:
-        notes.append(
-            f"arguments of the types {', '.join(missing)} are not rendered as JSON; they are written as JSON where a tool needs them"
-        )
+        notes.append(f"arguments of the types {', '.join(missing)} are not rendered as JSON; calls write them as JSON")
     return [*notes, *(["arguments are rendered in alphabetical order"] if syntax.sorted_keys else [])]
 
 
