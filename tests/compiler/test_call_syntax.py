@@ -475,3 +475,22 @@ def test_keys_may_be_sorted() -> None:
     assert known.calls.arguments
     assert known.calls.arguments.sorted_keys
     assert "arguments are rendered in alphabetical order" in known.notes
+
+
+@pytest.mark.parametrize("choice", ["auto", "required"])
+@pytest.mark.parametrize("name", ["tagged", "keyed"])
+def test_an_answer_may_end_after_the_line_break_that_a_further_call_begins_with(name: str, choice: str) -> None:
+    """A model writes it out of habit; if a call had to follow, it would repeat the last one."""
+    call = {
+        "tagged": '<call>\n{"name": "g", "arguments": {}}\n</call>',
+        "keyed": "<call>\n<function=g>\n</function>\n</call>",
+    }[name]
+    compiled = compile_prompt(replace(QUESTION, tools=(Tool("g"),), tool_choice=CHOICES[choice]), template(name))
+    prefix = compiled.syntax.prefix
+    grammar = grammar_from_gbnf(compiled.grammar or "")
+    for calls, text in ((1, call), (1, f"{call}\n"), (2, f"{call}\n{call}"), (2, f"{call}\n{call}\n")):
+        assert accepts(grammar, text.removeprefix(prefix)), text
+        message, complete = read(compiled, text.removeprefix(prefix))
+        assert complete
+        assert (len(message.tool_calls), message.content) == (calls, None)
+    assert not accepts(grammar, f"{call}\n\n".removeprefix(prefix))

@@ -174,8 +174,17 @@ def after_opening(syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel
         # Adjacent calls: each has its own closing text, so the parser knows at once that it is complete.
         again = syntax.between.removeprefix(syntax.closing)
         more = RepeatNode(SequenceNode((LiteralNode(again), call, LiteralNode(syntax.closing))))
-        return SequenceNode((call, LiteralNode(syntax.closing), more))
+        return SequenceNode((call, LiteralNode(syntax.closing), more, *_white_space(again)))
     return SequenceNode((RepeatNode(call, syntax.between, 1), LiteralNode(syntax.closing)))
+
+
+def _white_space(again: str) -> list[Node]:
+    """Return the white space that begins the text before a further call: the answer may end after it, too.
+
+    Models write a line break after a call out of habit; if only a call could follow, they would repeat the last one.
+    """
+    white = again[: len(again) - len(again.lstrip())]
+    return [ChoiceNode((LiteralNode(white), EMPTY))] if white else []
 
 
 def _call(syntax: CallSyntax, tools: Sequence[CallableTool]) -> Node:
