@@ -11,9 +11,11 @@ import pytest
 
 from promptweave.compiler.compile import Compiled, compile_prompt
 from promptweave.compiler.errors import SchemaError
+from promptweave.compiler.json_schema.compile import embed_schema
 from promptweave.compiler.profile.profile import profile
 from promptweave.compiler.request import ChatRequest, Message, Role, Tool, ToolCall, ToolChoice
 from promptweave.compiler.template.chat_template import ChatTemplate
+from promptweave.output.grammar.expr import Rules
 from tests.support.compiler.loose_schemas import ALL, VALUES, parameters
 from tests.support.compiler.template_table import CORPUS
 from tests.support.compiler.templates import template
@@ -257,3 +259,27 @@ def test_a_keyword_that_is_null_counts_as_absent() -> None:
     assert '"default": null' in compiled.prompt
     with pytest.raises(SchemaError, match="required"):
         compile_prompt(replace(_request(schema), tools=(Tool("f", "", schema, strict=True),)), template("tagged"))
+
+
+FREE_OBJECT = {"a": 1, "b": [True, {"c": None}]}
+
+
+@pytest.mark.parametrize("kind", ["object", ["object", "null"]])
+def test_an_object_without_a_word_about_its_properties_is_free(kind: Any) -> None:
+    schema = {"type": "object", "properties": {"metadata": {"type": kind}}, "required": ["metadata"]}
+    rules = Rules()
+    expr, _ = embed_schema(schema, rules, open_objects=False, object_root=True)
+    grammar = rules.grammar(expr)
+    assert accepts(grammar, json.dumps({"metadata": FREE_OBJECT}))
+    assert not accepts(grammar, json.dumps({"metadata": {}, "other": 1}))
+    assert not accepts(grammar, json.dumps({"metadata": 1}))
+    for name in OWN:
+        request = _request(schema)
+        check_samples(request, compile_prompt(request, template(name)), 3)
+
+
+def test_a_tool_without_a_word_about_its_arguments_has_none() -> None:
+    rules = Rules()
+    expr, _ = embed_schema({"type": "object"}, rules, open_objects=False, object_root=True)
+    assert accepts(rules.grammar(expr), "{}")
+    assert not accepts(rules.grammar(expr), '{"a": 1}')

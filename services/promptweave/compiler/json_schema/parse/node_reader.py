@@ -76,7 +76,7 @@ class NodeReader:
             one=self._schemas("oneOf"),
             opposite=self._schema_at("not"),
             condition=self._condition(),
-            about_objects=(types is not None and "object" in types) or bool(schema.keys() & OBJECT_KEYWORDS),
+            about_objects=bool(schema.keys() & OBJECT_KEYWORDS),
             relaxed=self._relaxed,
         )
 
