@@ -327,9 +327,124 @@ class TextNode(_message.Message):
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+    @_typing.final
+    class Wrapper(_message.Message):
+        """A text that may precede an opening."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        TEXT_FIELD_NUMBER: _builtins.int
+        CLOSING_FIELD_NUMBER: _builtins.int
+        text: _builtins.str
+        """The text; empty: nothing."""
+        closing: _builtins.str
+        """The text that closes it after the calls, which is ignored; empty: none."""
+        def __init__(
+            self,
+            *,
+            text: _builtins.str = ...,
+            closing: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["closing", b"closing", "text", b"text"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class Case(_message.Message):
+        """What a name leads to."""
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        THEN_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """The name."""
+        @_builtins.property
+        def then(self) -> Global___OutputNode:
+            """What follows the middle."""
+
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            then: Global___OutputNode | None = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["then", b"then"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "then", b"then"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    @_typing.final
+    class NamedBranch(_message.Message):
+        """A branch that a name selects: WRAPPER OPENING name MIDDLE leads to the case of that name, and then to the ending.
+
+        It begins only at the beginning of the text or of a line, after any white space. In its texts a space stands for any
+        white space, including none. After the ending the text goes on with the same branches.
+        """
+
+        DESCRIPTOR: _descriptor.Descriptor
+
+        WRAPPERS_FIELD_NUMBER: _builtins.int
+        OPENINGS_FIELD_NUMBER: _builtins.int
+        MIDDLES_FIELD_NUMBER: _builtins.int
+        CASES_FIELD_NUMBER: _builtins.int
+        ENDING_FIELD_NUMBER: _builtins.int
+        SKIPPED_FIELD_NUMBER: _builtins.int
+        LAST_FIELD_NUMBER: _builtins.int
+        ANYWHERE_FIELD_NUMBER: _builtins.int
+        last: _builtins.bool
+        """True: the output ends after the ending and the ignored texts."""
+        anywhere: _builtins.bool
+        """True: it may begin in the middle of a line, too."""
+        @_builtins.property
+        def wrappers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextNode.Wrapper]:
+            """The texts that may precede an opening."""
+
+        @_builtins.property
+        def openings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """The texts before a name."""
+
+        @_builtins.property
+        def middles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """The texts after a name."""
+
+        @_builtins.property
+        def cases(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextNode.Case]:
+            """The names, and what they lead to."""
+
+        @_builtins.property
+        def ending(self) -> Global___OutputNode:
+            """What follows every case."""
+
+        @_builtins.property
+        def skipped(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+            """Texts that are ignored after the ending."""
+
+        def __init__(
+            self,
+            *,
+            wrappers: _abc.Iterable[Global___TextNode.Wrapper] | None = ...,
+            openings: _abc.Iterable[_builtins.str] | None = ...,
+            middles: _abc.Iterable[_builtins.str] | None = ...,
+            cases: _abc.Iterable[Global___TextNode.Case] | None = ...,
+            ending: Global___OutputNode | None = ...,
+            skipped: _abc.Iterable[_builtins.str] | None = ...,
+            last: _builtins.bool = ...,
+            anywhere: _builtins.bool = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _typing.Literal["ending", b"ending"]  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["anywhere", b"anywhere", "cases", b"cases", "ending", b"ending", "last", b"last", "middles", b"middles", "openings", b"openings", "skipped", b"skipped", "wrappers", b"wrappers"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     KIND_FIELD_NUMBER: _builtins.int
     BRANCHES_FIELD_NUMBER: _builtins.int
     MAY_END_FIELD_NUMBER: _builtins.int
+    NAMED_FIELD_NUMBER: _builtins.int
     kind: Global___RegionKind.ValueType
     """The part of the message that receives the text; not set: the part that encloses the node."""
     may_end: _builtins.bool
@@ -338,16 +453,21 @@ class TextNode(_message.Message):
     def branches(self) -> _containers.RepeatedCompositeFieldContainer[Global___TextNode.Branch]:
         """The markers and their branches."""
 
+    @_builtins.property
+    def named(self) -> Global___TextNode.NamedBranch:
+        """The branch that a name selects; absent: none."""
+
     def __init__(
         self,
         *,
         kind: Global___RegionKind.ValueType = ...,
         branches: _abc.Iterable[Global___TextNode.Branch] | None = ...,
         may_end: _builtins.bool = ...,
+        named: Global___TextNode.NamedBranch | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["named", b"named"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["branches", b"branches", "kind", b"kind", "may_end", b"may_end"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branches", b"branches", "kind", b"kind", "may_end", b"may_end", "named", b"named"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

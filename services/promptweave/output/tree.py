@@ -72,22 +72,80 @@ class Branch:
 
 
 @dataclass(frozen=True, slots=True)
+class Wrapper:
+    """A text that may precede an opening, and the text that closes it after what the opening leads to ("": none)."""
+
+    text: str
+    closing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBranch:
+    """A branch that a name selects: WRAPPER OPENING name MIDDLE leads to the case of that name, and then to `ending`.
+
+    It may begin only at the beginning of the text or of a line, or `anywhere`. White space before it is syntax. In these
+    texts a space stands for any white space, including none. Until the last character of MIDDLE all of it is text: without
+    one of the names, nothing begins.
+
+    After `ending`, the closing text of the wrapper and the `skipped` texts are ignored. Then the text goes on, with the same
+    branches, or ends if not `resumes`.
+    """
+
+    wrappers: tuple[Wrapper, ...]
+    openings: tuple[str, ...]
+    middles: tuple[str, ...]
+    cases: tuple[tuple[str, "Node"], ...]
+    ending: "Node"
+    skipped: tuple[str, ...] = ()
+    resumes: bool = True
+    anywhere: bool = False
+
+    def __post_init__(self) -> None:
+        if not all((self.wrappers, self.openings, self.middles, self.cases)):
+            raise ValueError("a branch has no wrapper, opening, middle or case")
+        names = [name for name, _ in self.cases]
+        if "" in names or len(set(names)) < len(names):
+            raise ValueError("two names are equal, or one is empty")
+        if any(text.strip() in ("", "\n") or text.endswith(" ") for text in (*self.openings, *self.middles)):
+            raise ValueError("an opening or a middle is empty, or ends with a space")
+        closing = [wrapper.closing for wrapper in self.wrappers if wrapper.closing]
+        if any(not text or any(map(str.isspace, text)) for text in (*self.skipped, *closing)):
+            raise ValueError("a text to skip is empty, or contains white space")
+
+    def texts(self) -> list[str]:
+        """Return the texts around names, without white space."""
+        wrapped = [wrapper.text + opening for wrapper in self.wrappers for opening in self.openings]
+        return ["".join(text.split()) for text in (*wrapped, *self.middles)]
+
+
+@dataclass(frozen=True, slots=True)
 class TextNode:
     """Free text of region `kind` (None: the enclosing region), containing no marker of its branches.
 
-    The first marker ends it; so may the end of the output, if `may_end`. `rule`: the grammar of the text including its end
-    marker, if not every text is allowed; the parser does not need it.
+    The first marker ends it, or the beginning of the `named` branch; so may the end of the output, if `may_end`. `rule`: the
+    grammar of the text including its end marker, if not every text is allowed; the parser does not need it.
 
     No marker may contain another one, except as its own suffix and in the same branch (`\\n<tool_call>` and `<tool_call>`):
-    so every reader finds the same marker first, however it searches.
+    so every reader finds the same marker first, however it searches. Nor may the texts of the named branch contain a marker.
     """
 
     kind: Region | None
     branches: tuple[Branch, ...] = ()
     may_end: bool = True
     rule: Expr | None = field(default=None, compare=False)
+    named: NamedBranch | None = None
 
     def __post_init__(self) -> None:
+        self._check_markers()
+        if self.named:
+            self._check_named(self.named.texts())
+
+    def _check_named(self, texts: list[str]) -> None:
+        for marker in (marker for branch in self.branches for marker in branch.markers):
+            if any("".join(marker.split()) in text for text in texts):
+                raise ValueError(f"the named branch contains the marker {marker!r}")
+
+    def _check_markers(self) -> None:
         markers = [marker for branch in self.branches for marker in branch.markers]
         if not markers and not self.may_end:
             raise ValueError("a text has no end marker")
@@ -176,8 +234,9 @@ def is_checked(node: Node) -> bool:
             return any(map(is_checked, items))
         case RepeatNode(item):
             return is_checked(item)
-        case TextNode(_, branches):
-            return any(is_checked(branch.then) for branch in branches)
+        case TextNode(_, branches, named=named):
+            cases = [*(then for _, then in named.cases), named.ending] if named else []
+            return any(is_checked(then) for then in (*cases, *(branch.then for branch in branches)))
     return False
 
 

@@ -1,11 +1,9 @@
 """Converts an output tree to a grammar."""
 
-from collections.abc import Mapping
-
-from promptweave.output.grammar.expr import ANY_CHAR, EMPTY, Expr, Lit, Ref, Rep, Rules, alt, chars, none_of, seq
+from promptweave.output.grammar.expr import EMPTY, Expr, Lit, Rep, Rules, alt, chars, seq
+from promptweave.output.text_grammar import text_expr, text_with_names
 from promptweave.output.tree import EMPTY as NO_TEXT
 from promptweave.output.tree import (
-    Branch,
     ChoiceNode,
     EmitNode,
     JsonNode,
@@ -27,8 +25,8 @@ def tree_expr(node: Node, rules: Rules) -> Expr:
             if rule is None:
                 raise ValueError("a Json node without a rule has no grammar")
             return rule
-        case TextNode(_, branches, may_end, rule):
-            return _text(branches, may_end, rules) if rule is None else rule
+        case TextNode():
+            return _text(node, rules) if node.rule is None else node.rule
         case ChoiceNode(_, rule) if rule is not None:
             return rule
         case ChoiceNode(alternatives):
@@ -58,50 +56,19 @@ def _repeat(item: Expr, separator: str, low: int, high: int | None, rules: Rules
     return seq(item, more) if low else alt(seq(item, more), EMPTY)
 
 
-def _text(branches: tuple[Branch, ...], may_end: bool, rules: Rules) -> Expr:
-    """Return free text up to a marker, and what follows it."""
-    markers = {marker: branch.then for branch in branches for marker in branch.markers}
-    if not markers:
-        return Rep(ANY_CHAR)
-    if any(then != NO_TEXT for then in markers.values()):
-        return _automaton(branches, markers, may_end, rules)
-    # The same text in many places, such as the strings among arguments, is one automaton.
-    key = ("text", tuple(markers), may_end)
-    if key not in rules.remembered:
-        rules.remembered[key] = _automaton(branches, markers, may_end, rules)
-    return rules.remembered[key]
-
-
-def _automaton(branches: tuple[Branch, ...], markers: Mapping[str, Node], may_end: bool, rules: Rules) -> Expr:
-    """Return the automaton that finds the first marker (Aho and Corasick, 1975): a right-linear rule per state.
-
-    It is deterministic, so the engine holds one stack, and it is the exact complement of "contains a marker".
-    """
+def _text(node: TextNode, rules: Rules) -> Expr:
     then: dict[str, Expr] = {}
-    for branch in branches:
+    for branch in node.branches:
         body = rules.add("after", tree_expr(branch.then, rules))
         then.update(dict.fromkeys(branch.markers, body))
-    # Sorted, so that the same request has the same grammar in every process.
-    states = sorted({marker[:length] for marker in markers for length in range(len(marker))}, key=lambda it: (len(it), it))
-    refs: dict[str, Ref] = {state: rules.reserve("text") for state in states}
-    alphabet = sorted({char for marker in markers for char in marker})
-    # The transitions of each state that do not lead back to the start.
-    steps_of: dict[str, dict[str, str]] = {}
-    for state in states:
-        # A state inherits the transitions of its longest proper suffix that is a state: shorter, so already computed.
-        shorter = next((state[place:] for place in range(1, len(state)) if state[place:] in steps_of), "") if state else ""
-        known_steps = dict(steps_of[shorter]) if state else {}
-        known_steps |= {char: state + char for char in alphabet if state + char in refs or state + char in then}
-        steps_of[state] = known_steps
-        targets: dict[Expr, list[str]] = {}
-        for char, after in sorted(known_steps.items()):
-            targets.setdefault(then[after] if after in then else refs[after], []).append(char)
-        known = "".join(char for group in targets.values() for char in group)
-        steps = [seq(_one_of(group), target) for target, group in targets.items()]
-        steps.append(seq(none_of(known), refs[""]))
-        rules.define(refs[state], alt(*steps, *([EMPTY] if may_end else [])))
-    return refs[""]
-
-
-def _one_of(group: list[str]) -> Expr:
-    return Lit(group[0]) if len(group) == 1 else chars("".join(group))
+    if node.named is None:
+        if any(branch.then != NO_TEXT for branch in node.branches):
+            return text_expr(then, node.may_end, rules)
+        # The same text in many places, such as the strings among arguments, is one automaton.
+        key = ("text", tuple(then), node.may_end)
+        if key not in rules.remembered:
+            rules.remembered[key] = text_expr(then, node.may_end, rules)
+        return rules.remembered[key]
+    named = node.named
+    cases = {name: tree_expr(case, rules) for name, case in named.cases}
+    return text_with_names(then, node.may_end, named, cases, tree_expr(named.ending, rules), rules)

@@ -156,7 +156,7 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
                     exact=exact,
                 )
             )
-        case tree.TextNode(text_kind, branches, may_end):
+        case tree.TextNode(text_kind, branches, may_end, named=named):
             wire.text.CopyFrom(
                 output_pb2.TextNode(
                     kind=_REGIONS[text_kind] if text_kind else output_pb2.REGION_KIND_UNSPECIFIED,
@@ -165,9 +165,36 @@ def _node_to_wire(node: tree.Node) -> output_pb2.OutputNode:
                         for branch in branches
                     ],
                     may_end=may_end,
+                    named=_named_to_wire(named) if named else None,
                 )
             )
     return wire
+
+
+def _named_to_wire(named: tree.NamedBranch) -> output_pb2.TextNode.NamedBranch:
+    return output_pb2.TextNode.NamedBranch(
+        wrappers=[output_pb2.TextNode.Wrapper(text=wrapper.text, closing=wrapper.closing) for wrapper in named.wrappers],
+        openings=named.openings,
+        middles=named.middles,
+        cases=[output_pb2.TextNode.Case(name=name, then=_node_to_wire(then)) for name, then in named.cases],
+        ending=_node_to_wire(named.ending),
+        skipped=named.skipped,
+        last=not named.resumes,
+        anywhere=named.anywhere,
+    )
+
+
+def _named_from_wire(wire: output_pb2.TextNode.NamedBranch) -> tree.NamedBranch:
+    return tree.NamedBranch(
+        wrappers=tuple(tree.Wrapper(wrapper.text, wrapper.closing) for wrapper in wire.wrappers),
+        openings=tuple(wire.openings),
+        middles=tuple(wire.middles),
+        cases=tuple((case.name, _node_from_wire(case.then)) for case in wire.cases),
+        ending=_node_from_wire(wire.ending),
+        skipped=tuple(wire.skipped),
+        resumes=not wire.last,
+        anywhere=wire.anywhere,
+    )
 
 
 def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
@@ -197,5 +224,6 @@ def _node_from_wire(wire: output_pb2.OutputNode) -> tree.Node:
                 tree.Branch(tuple(branch.markers), _node_from_wire(branch.then)) for branch in wire.text.branches
             )
             kind = _REGIONS_BACK[wire.text.kind] if wire.text.kind else None
-            return tree.TextNode(kind, branches, wire.text.may_end)
+            named = _named_from_wire(wire.text.named) if wire.text.HasField("named") else None
+            return tree.TextNode(kind, branches, wire.text.may_end, named=named)
     raise ValueError("a node is empty")

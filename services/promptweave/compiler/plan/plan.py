@@ -79,7 +79,7 @@ class AnswerPlan:
 def plan(spec: PlanSpec) -> AnswerPlan:
     """Plan the answer. Raises CompilerError; paths are JSON pointers into the request."""
     request, profile, rules = spec.request, spec.profile, Rules()
-    style, tools, warnings = _style_and_tools(request, profile, rules)
+    style, tools, as_json, warnings = _style_and_tools(request, profile, rules)
     syntax = style.syntax(profile)
     excluded = request.tool_choice.excluded
     tools = [tool for tool in tools if tool.name not in excluded]
@@ -94,6 +94,7 @@ def plan(spec: PlanSpec) -> AnswerPlan:
         parallel=request.parallel_tool_calls and not request.tool_choice.once,
         continued=request.continue_final_message,
         rules=rules,
+        as_json=[tool for tool in as_json if tool.name not in excluded],
     )
 
     def tree(*, reasoning: bool) -> Node:
@@ -121,8 +122,8 @@ def plan(spec: PlanSpec) -> AnswerPlan:
 
 def _style_and_tools(
     request: ChatRequest, profile: Profile, rules: Rules
-) -> tuple[CallingStyle, list[CallableTool], list[CompileWarning]]:
-    """Choose the style, and return it with the tools that may be called, and warnings.
+) -> tuple[CallingStyle, list[CallableTool], list[CallableTool], list[CompileWarning]]:
+    """Choose the style, and return it with the tools that may be called, in its syntax and as JSON, and warnings.
 
     If the style's own syntax cannot be distinguished from text, the fallback style is used for all tools, with a warning.
     """
@@ -132,17 +133,17 @@ def _style_and_tools(
     # Arguments that are written key by key are JSON only in the fallback style.
     tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget(0) if by_key else OrderBudget())
     if syntax.calls is None:
-        return style, tools, warnings
+        return style, tools, tools, warnings
     native, native_warnings = native_tools(request, syntax.calls, syntax.answer, tools, rules)
     fallback = native_warnings if tools and not native else []
     fallback += text_taken_for_calls(request, syntax.calls, syntax.answer, native)
     if not fallback:
         known = {(warning.code, warning.path) for warning in warnings}
         more = [warning for warning in native_warnings if (warning.code, warning.path) not in known]
-        return style, native, warnings + more
+        return style, native, tools, warnings + more
     if by_key:
         tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget())
-    return FALLBACK, tools, warnings + fallback
+    return FALLBACK, tools, tools, warnings + fallback
 
 
 def _choose_style(request: ChatRequest, profile: Profile) -> CallingStyle:

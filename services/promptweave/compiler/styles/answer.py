@@ -1,7 +1,7 @@
 """An answer in a template's own syntax: content with the text that the template puts around it, calls, or both."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from promptweave.compiler.styles.calls import CallableTool, CallSyntax, after_opening, calls, content_then_calls
 from promptweave.output.tree import (
@@ -9,6 +9,7 @@ from promptweave.output.tree import (
     Branch,
     ChoiceNode,
     LiteralNode,
+    NamedBranch,
     Node,
     Region,
     SequenceNode,
@@ -50,8 +51,26 @@ PLAIN = AnswerSyntax()
 """No text around content."""
 
 
-def answer_node(answer: AnswerSyntax, syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> Node:
-    """Return the tree of content, calls, or content and then calls."""
+def answer_node(
+    answer: AnswerSyntax,
+    syntax: CallSyntax,
+    tools: Sequence[CallableTool],
+    *,
+    parallel: bool,
+    named: NamedBranch | None = None,
+) -> Node:
+    """Return the tree of content, calls, or content and then calls. `named`: other ways to begin calls in content."""
+    text = _content(answer, syntax, tools, parallel=parallel)
+    if named:
+        # A named branch that begins anywhere includes the syntax, whose marker does not tell calls from other JSON.
+        own = tuple(branch for branch in text.branches if not (named.anywhere and branch.markers == syntax.markers))
+        text = replace(text, branches=own, named=named)
+    if not answer.header:
+        return text
+    return ChoiceNode((SequenceNode((LiteralNode(answer.header), text)), calls(syntax, tools, parallel=parallel)))
+
+
+def _content(answer: AnswerSyntax, syntax: CallSyntax, tools: Sequence[CallableTool], *, parallel: bool) -> TextNode:
     if answer.joint:
         before = syntax.lead + syntax.opening
         called = SequenceNode(
@@ -59,13 +78,10 @@ def answer_node(answer: AnswerSyntax, syntax: CallSyntax, tools: Sequence[Callab
         )
         # The same text ends content, with or without calls; so does the end of the output, if that is the end of the turn.
         ends = ChoiceNode((called, LiteralNode(answer.end.removeprefix(answer.joint))))
-        text = TextNode(Region.CONTENT, (Branch((answer.joint,), ends),), may_end=not answer.end)
-    else:
-        text = content_then_calls(syntax, tools, parallel=parallel) if answer.beside else TextNode(Region.CONTENT)
-        if answer.end.strip():
-            text = TextNode(Region.CONTENT, (*text.branches, Branch((answer.end.strip(),), EMPTY)))
-        if not answer.header:
-            return text
-    if not answer.header:
-        return text
-    return ChoiceNode((SequenceNode((LiteralNode(answer.header), text)), calls(syntax, tools, parallel=parallel)))
+        return TextNode(Region.CONTENT, (Branch((answer.joint,), ends),), may_end=not answer.end)
+    branches: tuple[Branch, ...] = ()
+    if answer.beside:
+        branches = content_then_calls(syntax, tools, parallel=parallel).branches
+    if answer.end.strip():
+        branches = (*branches, Branch((answer.end.strip(),), EMPTY))
+    return TextNode(Region.CONTENT, branches)

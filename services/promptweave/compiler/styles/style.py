@@ -87,6 +87,7 @@ class AnswerParts:
     `syntax`: that of the style, already `continued()` if the answer is. `content`: the node of a constrained answer, None
     for text. `required`: at least one call and no content. `parallel`: several calls are allowed. `rules`: where the tree's
     own grammar rules are added. `reasoning`: messages of reasoning are part of the tree, if the syntax has messages.
+    `as_json`: the same tools with arguments that are JSON, whatever the syntax.
     """
 
     syntax: StyleSyntax
@@ -96,6 +97,7 @@ class AnswerParts:
     parallel: bool
     continued: bool
     rules: Rules
+    as_json: Sequence[CallableTool]
     reasoning: bool = False
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from promptweave.compiler.request import ChatRequest, Message
 from promptweave.compiler.styles.answer import answer_node
+from promptweave.compiler.styles.call_forms import named_branch
 from promptweave.compiler.styles.calls import calls
 from promptweave.compiler.styles.message_forms import MessageParts, messages_node
 from promptweave.compiler.styles.style import AnswerParts, StyleSyntax, TemplateSyntax
@@ -50,7 +51,12 @@ class SyntaxStyle(ABC):
             return calls(syntax, parts.tools, parallel=parts.parallel)
         if parts.content:
             return ChoiceNode((calls(syntax, parts.tools, parallel=parts.parallel), answer.around(parts.content)))
-        return answer_node(answer, syntax, parts.tools, parallel=parts.parallel)
+        named = (
+            None
+            if parts.continued
+            else named_branch(syntax, parts.tools, parts.as_json, parallel=parts.parallel, end=answer.end.strip())
+        )
+        return answer_node(answer, syntax, parts.tools, parallel=parts.parallel, named=named)
 
     @abstractmethod
     def history(self, messages: Sequence[Message], request: ChatRequest) -> tuple[Message, ...]:

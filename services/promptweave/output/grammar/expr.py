@@ -278,7 +278,7 @@ def _productive_names(bodies: Mapping[str, Expr], named: Mapping[str, Collection
     """Return the rules of `named` that match a finite text; `named` maps each rule to the rules it refers to."""
     users: dict[str, list[str]] = {}
     for name, used in named.items():
-        for each in used:
+        for each in dict.fromkeys(used):
             users.setdefault(each, []).append(name)
     productive: set[str] = set()
     # Start with the last rules: these are mostly the ones that other rules depend on.

@@ -11,7 +11,7 @@ class MarkerFinder:
         found = sorted(set(markers), key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, found))) if found else None
         self._beginnings = {marker[:length] for marker in found for length in range(1, len(marker))}
-        self._longest = max((len(marker) for marker in found), default=0)
+        self.longest = max((len(marker) for marker in found), default=0)
 
     def find(self, text: str, place: int = 0, *, last: bool = False) -> tuple[int, str | None]:
         """Return the end of the text from `place` on that certainly contains no marker, and the marker found there.
@@ -22,7 +22,7 @@ class MarkerFinder:
             return found.start(), found.group()
         if last:
             return len(text), None
-        for start in range(max(len(text) - self._longest + 1, place), len(text)):
+        for start in range(max(len(text) - self.longest + 1, place), len(text)):
             if text[start:] in self._beginnings:
                 return start, None
         return len(text), None

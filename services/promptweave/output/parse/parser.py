@@ -12,9 +12,10 @@ from itertools import count
 
 from promptweave.output.deltas import ContentDelta, Delta, ReasoningDelta, SchemaViolation, SyntaxMismatch
 from promptweave.output.parse.json_scanner import JsonReader
-from promptweave.output.parse.marker_finder import MarkerFinder
+from promptweave.output.parse.opening_finder import ignored
 from promptweave.output.parse.schema_check import find_violation
 from promptweave.output.parse.sinks import Calls, RegionSink, new_call_id
+from promptweave.output.parse.text_finder import TextFinder
 from promptweave.output.parse.transforms import Transformer, transformer
 from promptweave.output.tree import (
     JSON_FIRST,
@@ -33,6 +34,7 @@ from promptweave.output.tree import (
     starts,
 )
 
+_WHITE = re.compile(r"[ \t\r\n]+")
 _BEGINNING = re.compile(r"[ \t\r\n]*([^ \t\r\n])")
 
 _REGIONS = {ContentDelta: Region.CONTENT, ReasoningDelta: Region.REASONING}
@@ -313,23 +315,49 @@ class OutputParser:
             yield from self._need_more()
 
     def _read_text(self, node: TextNode) -> Reading:
-        self.reasoning = node.kind is Region.REASONING
-        finder = MarkerFinder(marker for branch in node.branches for marker in branch.markers)
+        finder = TextFinder(node)
         write = self._write if node.kind is None else RegionSink(node.kind, self._put, self._calls, stoppable=True).write
         while True:
-            text_end, marker = finder.find(self._buffer, self._place, last=self._ended)
-            if text_end > self._place:
-                write(self._consume(text_end - self._place, node.kind or self._inside))
-            if marker is not None:
-                break
-            if self._ended:
+            self.reasoning = node.kind is Region.REASONING
+            found = finder.find(self._buffer, self._place, last=self._ended)
+            if found.start > self._place:
+                finder.taken(found.start - self._place)
+                write(self._consume(found.start - self._place, node.kind or self._inside))
+            if found.then is None:
+                if not self._ended:
+                    yield
+                    continue
                 if not node.may_end:
                     raise _Cut
                 return
-            yield
-        self._syntax_read += self._consume(len(marker), None)
-        self.reasoning = False
-        yield from self._read(next(branch.then for branch in node.branches if marker in branch.markers))
+            self._syntax_read += self._consume(found.end - found.start, None)
+            self.reasoning = False
+            yield from self._read(found.then)
+            if found.closing is None or not node.named:
+                return
+            finder.closing = found.closing
+            yield from self._read(node.named.ending)
+            yield from self._read_ignored(node.named.skipped, finder)
+            if not node.named.resumes:
+                return
+            finder.restart()
+
+    def _read_ignored(self, skipped: tuple[str, ...], finder: TextFinder) -> Reading:
+        """Read what is ignored between a named branch and the text after it: white space, and texts to skip."""
+        while True:
+            if white := _WHITE.match(self._buffer, self._place):
+                self._syntax_read += self._consume(white.end() - white.start(), None)
+            texts = (*skipped, finder.closing) if finder.closing else skipped
+            length = ignored(self._buffer, self._place, texts, last=self._ended)
+            if length is None or (not self._left and not self._ended):
+                yield
+                continue
+            if not length:
+                return
+            text = self._consume(length, None)
+            self._syntax_read += text
+            if text == finder.closing:
+                finder.closing = ""
 
     def _read_choice(self, alternatives: tuple[Node, ...]) -> Reading:
         begins = [self._starts_of(alternative) for alternative in alternatives]

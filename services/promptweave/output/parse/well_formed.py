@@ -44,11 +44,15 @@ def _names(node: Node, *, inside: bool) -> _Count:
             return _NONE
         case RegionNode(kind, body):
             return _names_of_part(kind, body, inside=inside)
-        case TextNode(kind, branches):
+        case TextNode(kind, branches, named=named):
             if kind is Region.TOOL_CALL or kind in _NAMES or (kind in CALL_REGIONS and not inside):
                 raise ValueError(f"free text cannot be {kind.name}")
             ends = [_names(branch.then, inside=inside) for branch in branches]
-            return _any_of([*ends, _NONE] if node.may_end else ends)
+            if named and any(
+                _names(then, inside=inside) != _NONE for then in (*(then for _, then in named.cases), named.ending)
+            ):
+                raise ValueError("a named branch leads to names outside of a call")
+            return _any_of([*ends, _NONE] if node.may_end or (named and not named.resumes) else ends)
         case ChoiceNode(alternatives):
             return _any_of([_names(alternative, inside=inside) for alternative in alternatives])
         case SequenceNode(items):
