@@ -8,6 +8,7 @@ from promptweave.output.tree import (
     EmitNode,
     JsonNode,
     LiteralNode,
+    NamedBranch,
     Node,
     Region,
     RegionNode,
@@ -15,6 +16,7 @@ from promptweave.output.tree import (
     SequenceNode,
     TextNode,
     Transform,
+    Wrapper,
 )
 
 # Those of one text do not hold each other, but for the last ones, which end alike and lead to the same branch.
@@ -37,9 +39,23 @@ def _texts(nodes: st.SearchStrategy[Node], regions: list[Region]) -> st.SearchSt
         markers = draw(st.sampled_from(MARKERS))[: draw(st.integers(0, 2))]
         branches = tuple(Branch(group, draw(nodes)) for group in markers)
         may_end = not branches or draw(st.booleans())
-        return TextNode(draw(st.none() | st.sampled_from(regions)), branches, may_end)
+        named = draw(st.none() | _named(nodes)) if ("\n\n",) not in markers else None
+        return TextNode(draw(st.none() | st.sampled_from(regions)), branches, may_end, named=named)
 
     return texts()
+
+
+def _named(nodes: st.SearchStrategy[Node]) -> st.SearchStrategy[NamedBranch]:
+    wrappers = (Wrapper(""), Wrapper("/ "), Wrapper("//\n ", "//"))
+    return st.builds(
+        lambda cases, ending, resumes, anywhere: NamedBranch(
+            wrappers, ('{ "', "a:"), ('":',), cases, ending, (",", "}"), resumes, anywhere
+        ),
+        st.lists(nodes, min_size=1, max_size=2).map(lambda found: tuple(zip(("a", "ab"), found, strict=False))),
+        nodes,
+        st.booleans(),
+        st.booleans(),
+    )
 
 
 def _parts(nodes: st.SearchStrategy[Node], regions: list[Region]) -> st.SearchStrategy[Node]:
