@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -273,6 +275,20 @@ def test_every_text_has_a_source() -> None:
     for known in (*WRAPPERS, *OPENINGS, *MIDDLES):
         assert known.text
         assert known.source
+
+
+def test_the_page_has_every_text() -> None:
+    page = (Path(__file__).parents[2] / "docs/tool-calls.md").read_text(encoding="utf-8").replace("&lt;", "<")
+    page = "".join(page.replace("&#124;", "|").replace("&gt;", ">").split())
+    for known in (*WRAPPERS, *OPENINGS, *MIDDLES):
+        assert "".join(known.text.split()) in page
+
+
+def test_tags_that_are_special_tokens_stay_visible() -> None:
+    source = replace(template("keyed"), special_tokens=("<|python_tag|>", "<tool_call>", "<other>"))
+    found = compile_prompt(ChatRequest((Message(Role.USER, "?"),), TOOLS), source)
+    assert {"<|python_tag|>", "<tool_call>"} <= {*found.preserved_tokens}
+    assert not {"<tools>", "<other>"} & {*found.preserved_tokens}
 
 
 @pytest.mark.skipif(not CORPUS.exists(), reason="the corpus of real templates is not there")

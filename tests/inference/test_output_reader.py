@@ -50,6 +50,17 @@ OUTPUTS = [
 ]
 
 
+def test_content_that_reads_like_a_call_names_the_tool() -> None:
+    assert read(TAGGED, ['get(a="x")'], "eos")[1].call_as_text == "get"
+    assert read(TAGGED, ['Now {"name": "g', 'et", "args": {}}'], "eos")[1].call_as_text == "get"
+    # No call of a tool, cut, or a call.
+    assert read(TAGGED, ["put(1)"], "eos")[1].call_as_text == ""
+    assert read(TAGGED, ["get(1)"], "limit")[1].call_as_text == ""
+    written = 'get(1)\n<tool_call>{"name": "get", "arguments": {}}</tool_call>'
+    assert read(TAGGED, [written], "eos")[1].call_as_text == ""
+    assert read(FREE, ["get(1)"], "eos")[1].call_as_text == ""
+
+
 @given(case=st.sampled_from(OUTPUTS), stop_type=st.sampled_from(["eos", "limit", "none", "word"]), data=st.data())
 def test_any_pieces_give_the_same(case: tuple[Node, str], stop_type: str, data: st.DataObject) -> None:
     root, text = case

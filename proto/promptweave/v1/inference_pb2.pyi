@@ -631,12 +631,17 @@ class Finish(_message.Message):
     MATCHED_STOP_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
     TIMINGS_FIELD_NUMBER: _builtins.int
+    CALL_AS_TEXT_FIELD_NUMBER: _builtins.int
     reason: _output_pb2.FinishReason.ValueType
     """The reason."""
     complete: _builtins.bool
     """True: the output reached the end of its syntax, so all guarantees hold for it."""
     matched_stop: _builtins.str
     """The stop string that ended it."""
+    call_as_text: _builtins.str
+    """A tool that the content reads like a call of, in a form that is not parsed as one; empty: none. The message is complete
+    and calls no tool.
+    """
     @_builtins.property
     def usage(self) -> Global___Usage:
         """Token counts."""
@@ -653,10 +658,11 @@ class Finish(_message.Message):
         matched_stop: _builtins.str | None = ...,
         usage: Global___Usage | None = ...,
         timings: Global___Timings | None = ...,
+        call_as_text: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_matched_stop", b"_matched_stop", "matched_stop", b"matched_stop", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_matched_stop", b"_matched_stop", "complete", b"complete", "matched_stop", b"matched_stop", "reason", b"reason", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_matched_stop", b"_matched_stop", "call_as_text", b"call_as_text", "complete", b"complete", "matched_stop", b"matched_stop", "reason", b"reason", "timings", b"timings", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__matched_stop: _TypeAlias = _typing.Literal["matched_stop"]  # noqa: Y015
     _WhichOneofArgType__matched_stop: _TypeAlias = _typing.Literal["_matched_stop", b"_matched_stop"]  # noqa: Y015

@@ -26,7 +26,7 @@ from promptweave.facade.anthropic.objects import (
 )
 from promptweave.facade.anthropic.search_blocks import block_events, search_blocks
 from promptweave.facade.anthropic.signatures import signature_of
-from promptweave.facade.openai.chat.response.from_grpc import refusal_text, warning_objects
+from promptweave.facade.openai.chat.response.from_grpc import finish_warnings, refusal_text, warning_objects
 from promptweave.facade.openai.chat.response.repeated_calls import MadeCall, repeated_calls
 from promptweave.facade.tool_search.history import SearchRound
 from promptweave.v1 import inference_pb2, output_pb2, prompt_compiler_pb2
@@ -214,9 +214,9 @@ class MessageEvents:
         if self._options.edits is not None:
             applied: AppliedContextManagement = {"applied_edits": [*self._options.edits]}
             self.message["context_management"] = last["context_management"] = applied
-        if repeated := repeated_calls(self._made_calls()):
-            last["warnings"] = repeated
-            self.message["warnings"] = [*self.message.get("warnings", []), *repeated]
+        if warnings := [*repeated_calls(self._made_calls()), *finish_warnings(finish)]:
+            last["warnings"] = warnings
+            self.message["warnings"] = [*self.message.get("warnings", []), *warnings]
         yield last
         yield {"type": "message_stop"}
 

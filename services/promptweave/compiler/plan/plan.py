@@ -18,6 +18,7 @@ from promptweave.compiler.plan.constraints import answer_value, callable_tools
 from promptweave.compiler.plan.native_tools import native_tools
 from promptweave.compiler.profile.profile import Profile
 from promptweave.compiler.request import ChatRequest, JsonFormat
+from promptweave.compiler.styles.call_forms import TAGS
 from promptweave.compiler.styles.calls import CallableTool
 from promptweave.compiler.styles.native import NATIVE
 from promptweave.compiler.styles.registry import FALLBACK, default_style, style_named
@@ -105,7 +106,9 @@ def plan(spec: PlanSpec) -> AnswerPlan:
     constrained = has_calls or content is not None
     reasoning = (profile.reasoning.opening, profile.reasoning.closing) if profile.reasoning else ()
     texts = (*style.texts(profile), *reasoning)
-    preserved_tokens = tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))
+    own_tokens = tuple(dict.fromkeys(tag for text in texts for tag in tags(text)))
+    known = (tag for tag in TAGS if tag in spec.template.special_tokens) if has_calls and not in_envelope else ()
+    preserved_tokens = tuple(dict.fromkeys((*own_tokens, *known)))
     return AnswerPlan(
         spec=spec,
         style=style if has_calls else NATIVE,
@@ -116,7 +119,7 @@ def plan(spec: PlanSpec) -> AnswerPlan:
         in_envelope=in_envelope,
         texts=texts,
         preserved_tokens=preserved_tokens,
-        warnings=(*warnings, *content_warnings, *(_spelled_tokens(spec, preserved_tokens) if constrained else ())),
+        warnings=(*warnings, *content_warnings, *(_spelled_tokens(spec, own_tokens) if constrained else ())),
     )
 
 

@@ -36,6 +36,8 @@ class Finish:
     counts: Counts
     reasoning_tokens: int
     """Tokens that contain reasoning text."""
+    call_as_text: str = ""
+    """A tool that the content reads like a call of; "" if there is none, or if the message calls tools."""
 
 
 Event = Delta | Logprobs | Tokens | Finish

@@ -10,6 +10,7 @@ from promptweave.inference.generation.stop_strings import StopFilter
 from promptweave.inference.generation.token_regions import TokenRegions
 from promptweave.inference.grammar.grammar_guard import GrammarGuard
 from promptweave.inference.prompt.request import Request
+from promptweave.output.calls_in_text import written_call
 from promptweave.output.deltas import CallEnd, CallFragment, CallHeader, ContentDelta, Delta, ReasoningDelta, SchemaViolation
 from promptweave.output.message import FinishReason
 from promptweave.output.parse.parser import OutputParser
@@ -23,7 +24,8 @@ class MessageReader:
         """Start before the first chunk. `guard`: checks the output first. None: no grammar, or none that can be followed."""
         self._guard = guard
         self._eos_filter = EosFilter(eos)
-        self._parser = OutputParser(request.program.syntax)
+        self._syntax = request.program.syntax
+        self._parser = OutputParser(self._syntax)
         self._stops = StopFilter(request.program.stop, request.stop)
         self._regions = TokenRegions(request.program.syntax.prefix)
         self._top = request.top_logprobs
@@ -34,6 +36,7 @@ class MessageReader:
         self._call_or_value_open = False
         # A part of a value was emitted as content.
         self._value_begun = False
+        self._content: list[str] = []
         self.done = False
         """The Finish was emitted; further output of the engine is ignored."""
 
@@ -104,6 +107,7 @@ class MessageReader:
             self._stops.matched,
             chunk.counts,
             self._regions.reasoning,
+            written_call(self._syntax, "".join(self._content)) if reason is FinishReason.STOP else "",
         )
 
     def _apply_stops(self, deltas: list[Delta]) -> list[Delta]:
@@ -117,8 +121,9 @@ class MessageReader:
                 case SchemaViolation(name):
                     # Nothing was emitted of a value that was held back.
                     self._call_or_value_open = self._call_or_value_open or (not name and self._value_begun)
-                case ContentDelta(_, stoppable) if not stoppable:
-                    self._value_begun = True
+                case ContentDelta(text, stoppable):
+                    self._content.append(text)
+                    self._value_begun = self._value_begun or not stoppable
         return passed
 
 

@@ -35,6 +35,7 @@ def _finish(finish: Finish) -> inference_pb2.Finish:
             completion_tokens=counts.completion_tokens,
             reasoning_tokens=finish.reasoning_tokens,
         ),
+        call_as_text=finish.call_as_text,
         timings=inference_pb2.Timings(prompt_ms=counts.prompt_ms, predicted_ms=counts.predicted_ms),
     )
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from promptweave.facade.finish_reasons import FINISH_REASONS, FinishReason
 from promptweave.facade.openai.chat.response.from_grpc import (
     Head,
+    finish_warnings,
     made_call,
     refusal_text,
     timings_object,
@@ -65,12 +66,12 @@ class Chunks:
     def of(self, events: Iterable[inference_pb2.GenerateEvent]) -> list[ChatCompletionChunk]:
         """Return the chunks of some events. Log-probabilities come with the text of their tokens, if possible."""
         choices: list[ChunkChoice] = []
-        repeated: dict[int, list[WarningObject]] = {}
+        warned: dict[int, list[WarningObject]] = {}
         for event in events:
             tokens = self._tokens[event.index]
             match event.WhichOneof("event"):
                 case "finish":
-                    repeated[len(choices)] = self._repeated(event.index)
+                    warned[len(choices)] = [*self._repeated(event.index), *finish_warnings(event.finish)]
                     self._usages.append(event.finish.usage)
                     choices.append(_choice(event.index, {}, FINISH_REASONS.get(event.finish.reason, "stop")))
                     if self._explain:
@@ -87,7 +88,7 @@ class Chunks:
                 choices[-1]["logprobs"] = logprobs_object([*tokens])
                 tokens.clear()
         chunks = [self._chunk(choice) for choice in choices]
-        for place, warnings in repeated.items():
+        for place, warnings in warned.items():
             if warnings:
                 chunks[place]["warnings"] = warnings
         return chunks

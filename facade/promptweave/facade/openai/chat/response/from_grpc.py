@@ -41,6 +41,17 @@ def warning_objects(warnings: Iterable[prompt_compiler_pb2.Warning]) -> list[War
     return [{"code": item.code, "path": item.path, "message": item.message} for item in warnings]
 
 
+def finish_warnings(finish: inference_pb2.Finish) -> list[WarningObject]:
+    """Return the warnings about a finished message: it reads like a call, and is none."""
+    if not finish.call_as_text:
+        return []
+    why = (
+        f"the answer reads like a call of {finish.call_as_text!r}, in a form that is not parsed as one; "
+        "set tool_choice to 'required' to get a call"
+    )
+    return [{"code": "call_as_text", "path": "", "message": why}]
+
+
 def usage_object(usage: inference_pb2.Usage) -> Usage:
     """Convert token counts to JSON."""
     counts: Usage = {
@@ -185,7 +196,8 @@ class Completion:
         if head.service_tier is not None:
             completion["service_tier"] = head.service_tier
         repeated = (call for index, choice in enumerate(self._choices) for call in choice.repeated_calls(index))
-        if warnings := [*warning_objects(head.warnings), *repeated]:
+        written = (warning for choice in self._choices for warning in finish_warnings(choice.finish))
+        if warnings := [*warning_objects(head.warnings), *repeated, *written]:
             completion["warnings"] = warnings
         return completion
 

@@ -17,7 +17,7 @@ from itertools import count
 from typing import Any, cast
 
 from promptweave.common.json_object import JsonObject
-from promptweave.facade.openai.chat.response.from_grpc import refusal_text
+from promptweave.facade.openai.chat.response.from_grpc import finish_warnings, refusal_text
 from promptweave.facade.openai.chat.response.logprobs import content_tokens
 from promptweave.facade.openai.chat.response.objects import TokenLogprob
 from promptweave.facade.openai.chat.response.repeated_calls import MadeCall, repeated_calls
@@ -203,8 +203,8 @@ class ResponseEvents:
             yield from self._write("message", "output_text", "")
         yield from self._end("completed" if not cut and isinstance(self._open, WrittenItem | None) else "incomplete")
         self.response["usage"] = _usage(finish.usage)
-        if repeated := repeated_calls(self._made_calls()):
-            self.response["warnings"] = [*self.response.get("warnings", []), *repeated]
+        if warnings := [*repeated_calls(self._made_calls()), *finish_warnings(finish)]:
+            self.response["warnings"] = [*self.response.get("warnings", []), *warnings]
         if cut:
             self.response["status"] = "incomplete"
             self.response["incomplete_details"] = {"reason": "max_output_tokens"}
