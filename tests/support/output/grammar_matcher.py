@@ -1,9 +1,14 @@
 """Matches texts with a grammar, and samples random sentences of it. Works on grammar *values*, independent of any engine."""
 
 import random
+import sys
 from collections.abc import Iterator
 
 from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
+
+
+# Text is right-recursive: each character is some levels deeper.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 
 
 def accepts(grammar: Grammar, text: str) -> bool:

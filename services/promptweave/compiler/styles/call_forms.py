@@ -33,14 +33,13 @@ class KnownText:
 
 
 _QWEN_CODER = "Qwen2.5-Coder: vllm-project/vllm issue 32926, ollama/ollama issue 12174; measured with its 0.5B weights"
+_WANTED = "promptweave issue 19, which names it; no public report was found"
 _LLAMA = "Llama 3.1, 3.2: meta-llama/llama-models, models/llama3_1/prompt_format.md, and issue 266"
 
 WRAPPERS = (
     KnownText("```json\n", _QWEN_CODER, closing="```"),
     KnownText("```\n", _QWEN_CODER, closing="```"),
-    KnownText(
-        "```tool_call\n", "Markdown with the name of Hermes's tag: gemma-3 and others that know fences only", closing="```"
-    ),
+    KnownText("```tool_call\n", _WANTED, closing="```"),
     KnownText("<tool_call>", "Hermes 2 Pro, whose format many models know beside their own", closing="</tool_call>"),
     KnownText("<tools>", _QWEN_CODER, closing="</tools>"),
     KnownText("<|python_tag|>", _LLAMA),
@@ -48,11 +47,11 @@ WRAPPERS = (
 """What may stand before a call. A JSON list of calls may begin within each, or alone."""
 
 OPENINGS = (
-    KnownText('{ "name": "', "Hermes 2 Pro's calls without the tag; Qwen2.5-Coder, as above; Llama 3.x's own"),
+    KnownText('{ "name": "', "Hermes 2 Pro's calls without the tag; Llama 3.2: ollama/ollama issue 13519; " + _QWEN_CODER),
     KnownText('{ "type": "function", "name": "', _LLAMA),
     KnownText('{ "type": "function", "function": { "name": "', "OpenAI's API: tool_calls of a message"),
-    KnownText('{ "type": "function", "function": "', "Llama 3.2 with less than 8B parameters"),
-    KnownText('{ "function": "', "Llama 3.2 with less than 8B parameters"),
+    KnownText('{ "type": "function", "function": "', _WANTED),
+    KnownText('{ "function": "', _WANTED),
     KnownText("<function=", "Llama 3.1's calls of custom tools: prompt_format.md, as above; functionary v3.1"),
 )
 """What stands before the name of a tool."""
