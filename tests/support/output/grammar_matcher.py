@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
-
 # Text is right-recursive: each character is some levels deeper.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 
