@@ -163,7 +163,7 @@ def _chosen(given: argparse.Namespace) -> list[results.Row]:
 
 def _table(given: argparse.Namespace) -> None:
     rows = _chosen(given)
-    parts = [tables.right(rows), tables.causes(rows), [""], tables.changes(rows)]
+    parts = [tables.right(rows), tables.paired(rows), [""], tables.causes(rows), [""], tables.changes(rows)]
     if given.details:
         parts += [[""], tables.details(rows)]
     print("\n".join(line for part in parts for line in part))

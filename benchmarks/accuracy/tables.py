@@ -47,6 +47,22 @@ def details(rows: Iterable[Row]) -> list[str]:
     return lines
 
 
+def paired(rows: Iterable[Row], mode: str = "auto") -> list[str]:
+    """Return a table that compares a mode with each other one, on the questions that were asked in both."""
+    answers = {(row["model"], row["id"], row["mode"]): bool(row["right"]) for row in rows}
+    lines = ["| | questions | both right | only the first | only the second |", "|---" * 5 + "|"]
+    for other in MODES:
+        pairs = [
+            (right, answers[model, question, other])
+            for (model, question, asked), right in answers.items()
+            if asked == mode != other and (model, question, other) in answers
+        ]
+        if pairs:
+            counts = [pairs.count(pair) for pair in ((True, True), (True, False), (False, True))]
+            lines.append(f"| `{mode}`, `{other}` | {len(pairs)} | " + " | ".join(map(str, counts)) + " |")
+    return lines
+
+
 def causes(rows: Iterable[Row]) -> list[str]:
     """Return the table of causes: wrong answers by cause and mode."""
     found = Counter((row["cause"], row["mode"]) for row in rows if not row["right"])

@@ -40,6 +40,7 @@ def test_tables() -> None:
     changed = {"place": "syntax", "before": "x", "wanted": "a|b", "got": "\n", "logprob": -1}
     rows[0] |= {"read_tokens": 8, "ruled_out": [changed]}
     assert tables.right(rows)[2:5] == ["| right, % (N) | auto | engine |", "|---|---|---|", "| simple | 50 (2) | 0 (1) |"]
+    assert tables.paired(rows)[2:] == ["| `auto`, `engine` | 1 | 0 | 1 | 0 |"]
     assert tables.causes(rows)[-1] == "| no call | 1 | 1 |"
     assert "| **auto** | **1** of 8 tokens in 1 answers | | | | |" in tables.changes(rows)
     assert "`` a\\|b ``" in tables.changes(rows)[-1]
