@@ -158,6 +158,9 @@ def _fallback_ladder(able: TemplateCapabilities) -> Iterator[tuple[TemplateCapab
         {"calls": False, "calls_without_tools": False, "results_after_text": False},
         {"system": SystemPlace.NOWHERE},
     ):
+        if not less.get("bridged", True):
+            # A system text in the user's turn costs less than calls that become text.
+            yield replace(able, system=SystemPlace.NOWHERE), False
         able = replace(able, **less)
         yield able, False
     yield able, True
