@@ -451,12 +451,22 @@ def test_a_result_at_the_end_is_answered() -> None:
 # -- options --
 
 
+_UNSET = {"effort": None, "max_tokens": None}
+"""The other fields of `reasoning`."""
+
+
 @pytest.mark.parametrize(
     ("fields", "made", "paths"),
     [
         ({"thinking": {"type": "adaptive", "display": "omitted"}}, {}, []),
         ({"thinking": {"type": "enabled", "budget_tokens": 9, "display": "updates"}}, {"thinking_budget_tokens": 9}, []),
-        ({"thinking": {"type": "disabled"}}, {"reasoning_effort": "none"}, []),
+        ({"thinking": {"type": "disabled"}}, {"reasoning": {"enabled": False, **_UNSET}}, []),
+        ({"thinking": {"type": "enabled"}}, {"reasoning": {"enabled": True, **_UNSET}}, []),
+        (
+            {"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}},
+            {"reasoning": {"enabled": False, **_UNSET}, "reasoning_effort": None},
+            [],
+        ),
         ({"thinking": {"type": "of_next_year"}}, {}, ["/thinking/type"]),
         ({"thinking": {"type": "adaptive", "display": "of_next_year"}}, {}, ["/thinking/display"]),
         ({"output_config": {"effort": "xhigh"}}, {"reasoning_effort": "xhigh"}, []),

@@ -25,6 +25,7 @@ from promptweave.compiler.profile.probe_capabilities import template_capabilitie
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
 from promptweave.compiler.render.prompt import PromptRenderer
+from promptweave.compiler.render.thinking import thinking_warnings, with_thinking
 from promptweave.compiler.request import ChatRequest
 from promptweave.compiler.styles.registry import FALLBACK, default_style
 from promptweave.compiler.styles.tool_text import with_declared_properties
@@ -104,13 +105,15 @@ def _compile_or_fall_back(request: ChatRequest, template: ChatTemplate) -> Compi
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
     cached = cached_plan(PlanSpec.of(request, template, found))
     plan = cached.plan
+    request = with_thinking(request, template)
     pictures = Pictures(request, template)
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.insert(request)
     rendered = PromptRenderer(template, plan.style, cached.stand_ins).render(marked, pictures)
     # A continued message is past its reasoning.
-    output = cached.output(Thinking.CLOSED if request.continue_final_message else thinking(found, rendered.prompt))
+    state = Thinking.CLOSED if request.continue_final_message else thinking(found, rendered.prompt)
+    output = cached.output(state)
     prefix = request.prompt_cache_key or template.content_hash + rendered.prefix
     return Compiled(
         segments=tuple(_followed_by(pictures.take(marks.split(rendered.prompt)), output.syntax.prefix)),
@@ -120,7 +123,12 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
         preserved_tokens=plan.preserved_tokens,
         style=plan.style.name,
         prefix_key=hashlib.sha256(prefix.encode()).hexdigest()[:32],
-        warnings=(*plan.warnings, *rendered.warnings, *output.warnings),
+        warnings=(
+            *plan.warnings,
+            *rendered.warnings,
+            *output.warnings,
+            *thinking_warnings(request, template, state),
+        ),
         budget=output.budget,
         rule_sources=output.rule_sources,
         dialect=request.dialect,

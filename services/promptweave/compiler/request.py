@@ -193,6 +193,12 @@ class ChatRequest:
     style: str = ""
     schema_style: SchemaStyle | None = None
     template_kwargs: Mapping[str, Any] = field(default_factory=dict)
+    thinking: bool | None = None
+    """Whether to reason; None: as the template does by default."""
+    effort: str | None = None
+    """The effort of reasoning, for templates that take one."""
+    system_switch: str = ""
+    """A text at the end of the system message that turns reasoning on or off."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     reasoning_budget: int | None = None
     """Maximum number of reasoning tokens."""

@@ -32,6 +32,7 @@ _ORIGINS: Mapping[str, str] = {
     "/stop": "/stop_sequences",
     "/thinking_budget_tokens": "/thinking/budget_tokens",
     "/reasoning_effort": "/output_config/effort",
+    "/reasoning/enabled": "/thinking/type",
 }
 """Fields of the chat request that have another name in Anthropic's."""
 
@@ -130,8 +131,8 @@ def _reasoning(body: CountBody, notes: Notes) -> JsonObject:
                 notes.warn("not_applied", f"/thinking/{name}", f"{value!r} is unknown; the default is used")
         if thinking.budget_tokens is not None:
             fields["thinking_budget_tokens"] = thinking.budget_tokens
-    if thinking is not None and thinking.type == "disabled":
-        fields["reasoning_effort"] = "none"
-    elif body.output_config.effort is not None:
+    if thinking is not None and thinking.type in ("enabled", "disabled"):
+        fields["reasoning"] = {"enabled": thinking.type == "enabled"}
+    if body.output_config.effort is not None and (thinking is None or thinking.type != "disabled"):
         fields["reasoning_effort"] = body.output_config.effort
     return fields

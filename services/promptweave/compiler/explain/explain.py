@@ -9,6 +9,7 @@ from promptweave.compiler.explain.provenance import PromptPart, ProvenanceTags, 
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.prepare import prepare
 from promptweave.compiler.render.prompt import PromptRenderer
+from promptweave.compiler.render.thinking import with_thinking
 from promptweave.compiler.request import ChatRequest, SchemaStyle
 from promptweave.compiler.styles.registry import style_named
 from promptweave.compiler.styles.tool_text import tools_as_text
@@ -44,7 +45,7 @@ def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) ->
 def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, signatures: str) -> list[PromptPart]:
     prompt, prefix = compiled.prompt.removesuffix(compiled.syntax.prefix), compiled.syntax.prefix
     pictures = Pictures(request, template)
-    request = pictures.put(request)
+    request = pictures.put(with_thinking(request, template))
     marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.insert(request)
     renderer = PromptRenderer(template, style_named(compiled.style))

@@ -13,7 +13,8 @@ from promptweave.compiler.profile.call_slots import ID
 from promptweave.compiler.profile.call_syntax import Derivation, Shape, derive_calls
 from promptweave.compiler.profile.capabilities import TextBeforeCalls
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
-from promptweave.compiler.profile.reasoning_syntax import TOGGLES, ReasoningSyntax, derive_reasoning
+from promptweave.compiler.profile.reasoning_syntax import ReasoningSyntax, derive_reasoning
+from promptweave.compiler.profile.thinking_variables import reasoning_candidates
 from promptweave.compiler.profile.trained_forms import TrainedFormat, reads_back, trained_format
 from promptweave.compiler.styles.answer import PLAIN, AnswerSyntax
 from promptweave.compiler.styles.calls import CallSyntax, Slot
@@ -161,6 +162,7 @@ class Probe:
             self.generation_prompt,
             [ANSWER, Shape().message((("zqtool", {"zqkey": "zqvalue"}),))],
             self._template.source_for(tools=True),
+            [{}, *(setting for setting in reasoning_candidates(self._template).settings() if False not in setting.values())],
         )
         head = self._head(generation_prompt, plain_head)
         header = plain_head.removeprefix(head)
@@ -276,14 +278,15 @@ class Probe:
         if answer.header or answer.end:
             notes.append(f"content is rendered between {answer.header!r} and {answer.end!r}")
         usual = self.render(USER, prompt=True)
-        for name, values in TOGGLES.items():
-            for value in values:
-                changed = self.render(USER, prompt=True, variables={name: value})
-                if changed is not None and changed != usual:
-                    prompt = self.generation_prompt({name: value})
-                    differs = prompt != self.generation_prompt()
-                    what = f"changes the generation prompt to {prompt!r}" if differs else "changes the prompt"
-                    notes.append(f"{name}={value!r} {what}")
+        candidates = reasoning_candidates(self._template)
+        efforts = ({name: effort} for name in candidates.efforts for effort in ("high", "none"))
+        for setting in (*candidates.settings(), *efforts):
+            changed = self.render(USER, prompt=True, variables=setting)
+            if changed is not None and changed != usual:
+                prompt = self.generation_prompt(setting)
+                differs = prompt != self.generation_prompt()
+                what = f"changes the generation prompt to {prompt!r}" if differs else "changes the prompt"
+                notes.extend(f"{name}={value!r} {what}" for name, value in setting.items())
         return notes
 
 

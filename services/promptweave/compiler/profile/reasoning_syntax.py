@@ -1,7 +1,7 @@
 """Derives how a template writes reasoning, from renders with and without it, and from the generation prompt."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +9,6 @@ from promptweave.compiler.markup import TAG, common_prefix, common_suffix, margi
 
 FIELDS = ("reasoning_content", "reasoning", "thinking")
 """The message fields from which templates read reasoning."""
-
-TOGGLES: Mapping[str, tuple[Any, ...]] = {
-    "enable_thinking": (True, False),
-    "thinking": (True, False),
-    "reasoning_effort": ("high", "none"),
-}
-"""The template variables that control reasoning, and values that make a difference."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +25,16 @@ RenderTurn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]
 
 
 def derive_reasoning(
-    turn: RenderTurn, asked: Callable[[Mapping[str, Any]], str], messages: list[dict[str, Any]], source: str
+    turn: RenderTurn,
+    asked: Callable[[Mapping[str, Any]], str],
+    messages: list[dict[str, Any]],
+    source: str,
+    settings: Sequence[Mapping[str, Any]],
 ) -> ReasoningSyntax | None:
-    """Derive the syntax of reasoning. `asked` returns the generation prompt; `messages`: an answer, and one with a call."""
-    settings: list[dict[str, Any]] = [{}, {"enable_thinking": True}, {"thinking": True}]
+    """Derive the syntax of reasoning.
+
+    `asked` returns the generation prompt; `messages`: an answer, and one with a call; `settings`: variables to try.
+    """
     for variables in settings:
         for message in messages:
             plain = turn(message, variables) or ""

@@ -12,7 +12,7 @@ from promptweave.compiler.messages.normalize import as_template_messages, though
 from promptweave.compiler.messages.prefill import EndMarker
 from promptweave.compiler.messages.text_before_calls import InsertedTexts
 from promptweave.compiler.messages.tool_history import results_in_order, unmatched
-from promptweave.compiler.messages.turns import Turn, Turns, with_system_text
+from promptweave.compiler.messages.turns import Turn, Turns, paragraphs, with_system_text
 from promptweave.compiler.profile.capabilities import TemplateCapabilities
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
@@ -109,7 +109,11 @@ class _RequestRenderer:
 
     def _render_request(self, capabilities: TemplateCapabilities) -> FittedPrompt:
         """Render the conversation and the generation prompt."""
-        return self._conversation(self._turns, self._render).render_with_fallbacks(capabilities)
+        fitted = self._conversation(self._turns, self._render).render_with_fallbacks(capabilities)
+        if self.request.thinking is False:
+            # A prompt that opens reasoning anyway.
+            return replace(fitted, prompt=self._close_reasoning(fitted.prompt))
+        return fitted
 
     def _conversation(self, prepare: TurnsOf, write: RenderTurns) -> Conversation:
         return Conversation(
@@ -120,7 +124,7 @@ class _RequestRenderer:
             write,
             self.pictures,
             self.stand_ins,
-            self.request.template_kwargs,
+            {**self.request.template_kwargs, "": self.request.system_switch},
         )
 
     def _render_prefill(self, capabilities: TemplateCapabilities) -> FittedPrompt:
@@ -162,7 +166,8 @@ class _RequestRenderer:
             # If calls are text, the order of the results shows which call each belongs to.
             turns = tuple(replace(turn, message=as_content(turn.message, syntax)) for turn in results_in_order(turns))
         instructions = self.style.instructions(self.request, self.profile) if self.tools else ""
-        return with_system_text(turns, instructions) if instructions else turns
+        added = paragraphs([instructions, self.request.system_switch])
+        return with_system_text(turns, added) if added else turns
 
     def _render(self, turns: Turns, able: TemplateCapabilities, *, add_generation_prompt: bool = True) -> str:
         if self.pictures and able.picture:

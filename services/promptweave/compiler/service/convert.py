@@ -18,6 +18,7 @@ from promptweave.compiler.json_text import loads
 from promptweave.compiler.messages.special_token_marks import Segment
 from promptweave.compiler.plan_cache import MAX_PLANS
 from promptweave.compiler.profile.profile import Profile
+from promptweave.compiler.profile.thinking_switch import NO_EFFORT
 from promptweave.compiler.request import (
     MAX_KNOWN_TOOLS,
     ChatRequest,
@@ -68,7 +69,9 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         response_format=_response_format(wire.response_format),
         style=wire.style,
         schema_style=_SCHEMA_STYLES.get(wire.schema_style),
-        template_kwargs={**_reasoning(wire.reasoning), **_kwargs(wire.chat_template_kwargs)},
+        template_kwargs=_kwargs(wire.chat_template_kwargs),
+        thinking=_thinking(wire.reasoning),
+        effort=wire.reasoning.effort if wire.reasoning.HasField("effort") else None,
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
         reasoning_budget=wire.reasoning.budget_tokens if wire.reasoning.HasField("budget_tokens") else None,
         prompt_cache_key=wire.prompt_cache_key,
@@ -220,14 +223,11 @@ def _text_grammar(wire: chat_pb2.TextGrammar, path: str) -> TextGrammar:
     return TextGrammar(syntax, wire.definition, pointer=f"{path}/definition")
 
 
-def _reasoning(wire: prompt_compiler_pb2.ReasoningOptions) -> dict[str, Any]:
-    """Return the template variables that control reasoning."""
-    variables: dict[str, Any] = {}
-    if wire.HasField("enabled"):
-        variables["enable_thinking"] = variables["thinking"] = wire.enabled
-    if wire.HasField("effort"):
-        variables["reasoning_effort"] = wire.effort
-    return variables
+def _thinking(wire: prompt_compiler_pb2.ReasoningOptions) -> bool | None:
+    """Return whether to reason: an effort implies it."""
+    if wire.HasField("enabled") and wire.effort != "none":
+        return wire.enabled
+    return wire.effort not in NO_EFFORT if wire.HasField("effort") else None
 
 
 def _dialect(accepted: Sequence[int]) -> Dialect:

@@ -311,7 +311,7 @@ class ChatBody(Body):
     verbosity: str | None = None
     """`low` or `high`: the prompt asks for a short or a detailed answer; `medium`, the default, for neither."""
     reasoning_effort: str | None = None
-    """How much to reason, for chat templates that support it; `none`: not at all."""
+    """How much to reason: `none` and `minimal` turn it off, others turn it on, if the chat template can."""
     reasoning: Reasoning | None = None
     """Limits of the reasoning."""
     prompt_cache_key: str | None = None
