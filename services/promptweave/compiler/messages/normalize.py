@@ -24,7 +24,7 @@ from promptweave.compiler.messages.tool_history import exchange, ids
 from promptweave.compiler.messages.turns import SYSTEM_ROLES, Passed, Turn, Turns, joined, paragraphs, replaced
 from promptweave.compiler.profile.capabilities import THOUGHT, SystemPlace, TemplateCapabilities
 from promptweave.compiler.request import Message, Role
-from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
+from promptweave.compiler.template.message_shapes import CONTENT, TemplateMessage, in_parts, results_in_calls, with_reasoning
 from promptweave.compiler.warnings import CompileWarning
 
 __all__ = ["CompileWarning", "as_template_messages", "normalize"]
@@ -181,8 +181,10 @@ def as_template_messages(
         entry: dict[str, Any] = {"role": message.role.value, "content": message.content or silent}
         if pictures and able.picture and message.role is Role.USER:
             entry["content"] = pictures.in_parts(message.content or "", able.picture.item)
-        if message.reasoning_content is not None:
+        if message.reasoning_content is not None and able.reasoning_key != CONTENT:
             entry[able.reasoning_key or "reasoning_content"] = message.reasoning_content
+        elif message.reasoning_content:
+            entry = with_reasoning(entry, CONTENT, message.reasoning_content)
         if message.role is Role.TOOL and message.tool_call_id is not None:
             entry["tool_call_id"] = message.tool_call_id
         if name := message.name or names.get(message.tool_call_id or ""):

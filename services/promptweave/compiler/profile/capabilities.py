@@ -76,7 +76,10 @@ class TemplateCapabilities:
     requires_null_content: bool = False
     """Without text beside calls, content must be null: an empty text hides the calls, or becomes a separate turn."""
     reasoning_key: str | None = None
-    """The message field from which it reads reasoning; None if it renders no reasoning of history, deliberately or not."""
+    """The message field from which it reads reasoning; None if it renders no reasoning of history, deliberately or not.
+
+    `content`: it reads it from a part of the content.
+    """
     thoughts_dropped: bool = False
     """It drops `<think>...</think>` from the beginning of older contents, since models are trained to forget it."""
     reasoning_beside_content: bool = True

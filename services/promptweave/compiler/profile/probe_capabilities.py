@@ -15,7 +15,14 @@ from promptweave.compiler.json_text import dumps
 from promptweave.compiler.profile.capabilities import THOUGHT, AcceptedIds, SystemPlace, TemplateCapabilities
 from promptweave.compiler.profile.image_syntax import picture_syntax
 from promptweave.compiler.template.chat_template import ChatTemplate
-from promptweave.compiler.template.message_shapes import TemplateMessage, in_parts, results_in_calls
+from promptweave.compiler.template.message_shapes import (
+    CONTENT,
+    TemplateMessage,
+    in_parts,
+    prints_parts,
+    results_in_calls,
+    with_reasoning,
+)
 
 
 def template_capabilities(template: ChatTemplate) -> TemplateCapabilities:
@@ -32,7 +39,7 @@ _PROBE_IDS = {AcceptedIds.ANY: ("call_zqid0123456789abcdefgh", "call_zqid9876543
 _PROBE_IDS[AcceptedIds.NINE] = ("zqid00001", "zqid00002")
 _PROBE_IDS[AcceptedIds.BY_NAME] = ("functions.zqname:0", "functions.zqother:1")
 
-_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought")
+_REASONING_KEYS = ("reasoning_content", "reasoning", "thinking", "thought", CONTENT)
 
 _NOW = datetime(2024, 7, 26, tzinfo=UTC)
 
@@ -69,7 +76,7 @@ class _Prober:
         parallel = self._calls(0, 1), result, self._result(1)
         beside = {**call, "content": "zqanswer"}
         key = next((key for key in _REASONING_KEYS if self._keeps_reasoning(key, call, result, either, tools)), None)
-        both = {**beside, key or "": "zqreason"}
+        both = with_reasoning(beside, key or "", "zqreason")
         return TemplateCapabilities(
             system=self._system(),
             system_only=self._takes(_SYSTEM),
@@ -156,10 +163,12 @@ class _Prober:
         )
 
     def _keeps_reasoning(self, key: str, call: TemplateMessage, result: TemplateMessage, calls: bool, tools: bool) -> bool:
-        thought = {key: "zqreason"}
-        if calls and "zqreason" in (self._render([_USER, {**call, **thought}, result], tools=tools) or ""):
+        texts = ("zqreason", "zqname") if key == CONTENT else ("zqreason",)
+        shown = self._render([_USER, with_reasoning(call, key, "zqreason"), result], tools=tools) if calls else None
+        if shown and all(text in shown for text in texts) and not prints_parts(shown):
             return True
-        return "zqreason" in (self._render([_USER, {**_ANSWER, **thought}]) or "")
+        shown = self._render([_USER, with_reasoning(_ANSWER, key, "zqreason")]) or ""
+        return "zqreason" in shown and not prints_parts(shown)
 
     def _drops_thoughts(self) -> bool:
         begun = _turn("assistant", "zqreason".join(THOUGHT) + "zqanswer")
@@ -217,7 +226,9 @@ class _Prober:
 
 def _texts(turn: TemplateMessage) -> list[str]:
     """Return the texts that a render must contain. Reasoning is checked separately, but for `reasoning_beside_content`."""
-    found = [turn["content"] or "", *(turn[key] for key in _REASONING_KEYS if key in turn)]
+    parts = in_parts(turn)["content"]
+    found = [part["text"] if part["type"] == "text" else part["thinking"] for part in parts]
+    found += [turn[key] for key in _REASONING_KEYS if key in turn and key != CONTENT]
     for call in turn.get("tool_calls", ()):
         arguments = call["function"]["arguments"]
         value = arguments["zqkey"] if isinstance(arguments, dict) else arguments.split('"')[3]

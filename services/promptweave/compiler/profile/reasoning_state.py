@@ -20,11 +20,17 @@ def thinking(profile: Profile, prompt: str) -> Thinking:
     """
     if profile.reasoning is None:
         return Thinking.CLOSED
-    tail = prompt.rpartition(profile.assistant_head)[2] if profile.assistant_head else prompt
+    if not profile.assistant_head:
+        # Nothing separates the last turn from earlier texts, which may mention the tags: only the end counts.
+        end = prompt.rstrip()
+        if end.endswith(profile.reasoning.opening.strip()):
+            return Thinking.OPEN
+        return Thinking.CLOSED if end.endswith(profile.reasoning.closing.strip()) else Thinking.POSSIBLE
+    tail = prompt.rpartition(profile.assistant_head)[2]
     opened, closed = tail.rfind(profile.reasoning.opening.strip()), tail.rfind(profile.reasoning.closing.strip())
     if opened > closed:
         return Thinking.OPEN
     if tail.strip() and profile.reasoning.closing.strip().endswith(tail.strip()):
         # The prompt ends where reasoning would have ended: after the header that follows it.
         return Thinking.CLOSED
-    return Thinking.CLOSED if closed >= 0 and profile.assistant_head else Thinking.POSSIBLE
+    return Thinking.CLOSED if closed >= 0 else Thinking.POSSIBLE

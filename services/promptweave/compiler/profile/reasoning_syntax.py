@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from promptweave.compiler.markup import TAG, common_prefix, common_suffix, margins, tags
+from promptweave.compiler.template.message_shapes import CONTENT, prints_parts, with_reasoning
 
-FIELDS = ("reasoning_content", "reasoning", "thinking")
+FIELDS = ("reasoning_content", "reasoning", "thinking", CONTENT)
 """The message fields from which templates read reasoning."""
 
 
@@ -39,8 +40,8 @@ def derive_reasoning(
         for message in messages:
             plain = turn(message, variables) or ""
             for field in FIELDS:
-                shown = turn({**message, field: "zqreason"}, variables) or ""
-                if "zqreason" in shown and (found := _between(shown, plain, asked(variables))):
+                shown = turn(with_reasoning(message, field, "zqreason"), variables) or ""
+                if "zqreason" in shown and not prints_parts(shown) and (found := _between(shown, plain, asked(variables))):
                     return found
     return _opened(turn(messages[0], {}) or "", [asked(variables) for variables in settings], source)
 

@@ -1,5 +1,6 @@
 """Message forms that some templates require: content as a list of parts, results inside the calling message."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -7,6 +8,22 @@ from promptweave.compiler.json_text import loads
 
 TemplateMessage = Mapping[str, Any]
 """A message in the form that templates receive."""
+
+
+CONTENT = "content"
+"""The reasoning key of templates that take reasoning as a part of the content, of type `thinking` (Mistral's API)."""
+
+
+def with_reasoning(turn: TemplateMessage, key: str, reasoning: str) -> dict[str, Any]:
+    """Return a message with reasoning in the field `key`, or before its content if that is `content`."""
+    if key != CONTENT:
+        return {**turn, key: reasoning}
+    return {**turn, "content": [{"type": "thinking", "thinking": reasoning}, *in_parts(turn)["content"]]}
+
+
+def prints_parts(shown: str) -> bool:
+    """Return whether a template prints the list of `with_reasoning` as it is, instead of what the list says."""
+    return re.search(r"""["']thinking["']\s*:""", shown) is not None
 
 
 def in_parts(turn: TemplateMessage) -> dict[str, Any]:
