@@ -1,8 +1,12 @@
 """Prompts that agents send in a loop: calls stay calls, and a text that would be lost is moved instead."""
 
+import pytest
+
 from promptweave.compiler.compile import compile_prompt
-from promptweave.compiler.request import ChatRequest, Message
-from tests.support.compiler.conversations import ASK, ASK2, ONE, SAID, TOOLS, TWO, assistant, result, system
+from promptweave.compiler.errors import TemplateError
+from promptweave.compiler.request import ChatRequest, Message, Tool
+from promptweave.compiler.template.chat_template import ChatTemplate
+from tests.support.compiler.conversations import ASK, ASK2, ONE, SAID, TOOLS, TWO, assistant, result, system, user
 from tests.support.compiler.templates import template
 
 SAILOR = system("Speak like a sailor.")
@@ -31,3 +35,29 @@ def test_the_system_text_stays_where_the_template_has_it_if_the_user_is_last() -
     prompt, warnings = _compiled(SAILOR, ASK, CALL, RESULT, SAID, ASK2)
     assert f"[ASK]{SAILOR.content} / {ASK2.content}[/ASK]" in prompt
     assert warnings == []
+
+
+# -- the last question --
+
+_FIRST_ONLY = (
+    "{% for message in messages if message.role != 'user' or message == messages[0] %}<{{ message.content }}>{% endfor %}"
+)
+
+
+@pytest.mark.parametrize("tools", [(), TOOLS])
+@pytest.mark.parametrize("source", ["", "{{ bos_token }}", "{% for message in messages %}{% endfor %}fixed"])
+def test_a_prompt_without_the_last_question_is_an_error(source: str, tools: tuple[Tool, ...]) -> None:
+    with pytest.raises(TemplateError, match=r"omits the last user message .*--chat-template") as raised:
+        compile_prompt(ChatRequest((SAILOR, ASK), tools), ChatTemplate(source))
+    assert raised.value.path == "/messages/1/content"
+
+
+def test_the_last_question_is_kept_in_another_form_if_one_has_it() -> None:
+    compiled = compile_prompt(ChatRequest((ASK, SAID, ASK2)), ChatTemplate(_FIRST_ONLY))
+    assert ASK2.content in compiled.prompt
+
+
+def test_a_question_that_the_template_changes_is_not_lost() -> None:
+    template = ChatTemplate("{% for message in messages %}<{{ message.content | replace('/now', '') }}>{% endfor %}")
+    compiled = compile_prompt(ChatRequest((user("Tell me more /now"),)), template)
+    assert "Tell me more" in compiled.prompt

@@ -95,8 +95,8 @@ async def test_an_attack_is_an_invalid_argument_that_says_why(
 
 @pytest.mark.parametrize("source", FRUITLESS)
 async def test_what_the_sandbox_hides_is_not_there(compiler: PromptCompilerServiceStub, source: str) -> None:
-    answer = await compiler.Compile(request(source), timeout=60)
-    assert answer.prompt.segments[0].text in ("", "0")
+    answer = await compiler.Compile(request(source + "|{{ messages[0].content }}"), timeout=60)
+    assert answer.prompt.segments[0].text in ("|hello", "0|hello")
 
 
 async def test_no_attack_holds_up_another_request(compiler: PromptCompilerServiceStub) -> None:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Lifespan
 from promptweave.facade import probes
 from promptweave.facade.anthropic import routes as anthropic
 from promptweave.facade.backend.models import ModelRegistry
-from promptweave.facade.backend.routes_file import watch_routes
+from promptweave.facade.backend.routes_file import watch_chat_template, watch_routes
 from promptweave.facade.explorer.routes import EXPLORER_FILES, explorer_router
 from promptweave.facade.http.error_responses import handle_errors
 from promptweave.facade.http.middleware import in_envelope
@@ -58,7 +58,7 @@ ROUTERS: Sequence[ApiRouter] = (
 def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
     """Create the facade as an ASGI application. When `stop` is set, responses still being generated end with an error.
 
-    Raises KeyFileError, RoutesFileError and StoreError.
+    Raises KeyFileError, RoutesFileError, TemplateFileError and StoreError.
     """
     registry = CollectorRegistry()
     public_paths = EXPLORER_FILES.keys() if options.explorer else frozenset()
@@ -68,14 +68,18 @@ def create_app(options: FacadeOptions, stop: asyncio.Event) -> ASGIApp:
 
 
 def create_routes(options: FacadeOptions, stop: asyncio.Event, registry: CollectorRegistry) -> FastAPI:
-    """Create the routes, without keys, limits and logs around them. Raises RoutesFileError and StoreError."""
+    """Create the routes, without keys, limits and logs around them.
+
+    Raises RoutesFileError, TemplateFileError and StoreError.
+    """
     model_routes = watch_routes(options.routes) if options.routes else None
+    template = watch_chat_template(options)
     limits = StoreLimits(options.responses_most, options.responses_bytes, options.responses_age_s)
     store = ResponseStore(options.responses_store, limits)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with ModelRegistry(options, model_routes) as registered:
+        async with ModelRegistry(options, model_routes, template) as registered:
             ending = asyncio.create_task(registered.end_at(stop))
             app.state.models = registered
             with closing(store):

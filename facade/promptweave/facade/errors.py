@@ -56,6 +56,10 @@ class RoutesFileError(PromptweaveError):
     """An unusable routes file; the text names the line or the key."""
 
 
+class TemplateFileError(PromptweaveError):
+    """A chat template that cannot be read."""
+
+
 class ModelNotFoundError(PromptweaveError):
     """A name that no model has."""
 

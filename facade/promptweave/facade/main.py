@@ -10,7 +10,7 @@ import uvicorn
 
 from promptweave.common.tracing import stop_tracing, tracing
 from promptweave.facade.app import create_app
-from promptweave.facade.errors import KeyFileError, RoutesFileError
+from promptweave.facade.errors import KeyFileError, RoutesFileError, TemplateFileError
 from promptweave.facade.openai.responses.storage.database import StoreError
 from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.address import can_be_called
@@ -59,7 +59,7 @@ def run(options: FacadeOptions, *, on_listening: Callable[[str], None] | None = 
     try:
         check_files(options.security)
         app = create_app(options, stop)
-    except (KeyFileError, RoutesFileError, StoreError, SecurityError) as error:
+    except (KeyFileError, RoutesFileError, TemplateFileError, StoreError, SecurityError) as error:
         complain(ROLE, str(error))
         return 1
     config = uvicorn.Config(

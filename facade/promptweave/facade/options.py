@@ -23,6 +23,8 @@ class FacadeOptions:
     """0: any free port."""
     compiler: str = "127.0.0.1:50051"
     inference: str = "127.0.0.1:50052"
+    chat_template: Path | None = None
+    """A file with the chat template of the single model of `inference`, in place of its own; reloaded when it changes."""
     routes: Path | None = None
     """A file of models and their addresses; see `backend/routes_file.py`. None: the single model of `inference`."""
     security: Security = NO_SECURITY

@@ -14,6 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from promptweave.common.tracing import span, tracing_on
 from promptweave.errors import Code
+from promptweave.facade.errors import RequestError
 from promptweave.facade.telemetry.gen_ai_spans import Operation, OperationSpan
 from promptweave.rpc.channel import Connection
 from promptweave.rpc.client_errors import from_rpc_error
@@ -134,7 +135,16 @@ class ServiceClients:
     async def compile(
         self, request: prompt_compiler_pb2.CompileRequest, model: inference_pb2.ModelInfo
     ) -> prompt_compiler_pb2.CompileResponse:
-        """Compile `request` for the model's template, which is sent in full only if the compiler does not know it."""
+        """Compile `request` for the model's template, which is sent in full only if the compiler does not know it.
+
+        Raises RequestError if the model has no template.
+        """
+        if not model.template.source.strip():
+            raise RequestError(
+                f"model: {model.id!r} has no chat template; start with --chat-template FILE, or send the whole prompt to "
+                "/v1/completions",
+                path="/model",
+            )
         key = model.template.SerializeToString(deterministic=True)
         known = self._hashes.get(key)
         if known is not None:

@@ -93,13 +93,19 @@ class ResolvedModel:
 class ModelRegistry:
     """All models. Use it in a running event loop; `end_at` ends prompts that are running."""
 
-    def __init__(self, options: FacadeOptions, routes: ReloadingFile[tuple[ModelRoute, ...]] | None = None) -> None:
+    def __init__(
+        self,
+        options: FacadeOptions,
+        routes: ReloadingFile[tuple[ModelRoute, ...]] | None = None,
+        template: ReloadingFile[str] | None = None,
+    ) -> None:
         """Create the registry. `routes`: where each model is. None: a single chat model, and the other models of its
-        inference service.
+        inference service. `template`: that of this single chat model, in place of its own.
 
         Raises SecurityError.
         """
         self._options, self._routes = options, routes
+        self._template = template
         self._stopping = False
         # Services that the routes no longer name are released, with their connections, after the last request that uses
         # them.
@@ -209,7 +215,10 @@ class ModelRegistry:
         }
         if self._read is None:
             services = self._services_at(options.compiler, options.inference)
-            return [Model(services, role, aliases) for role, aliases in built_in.items()]
+            return [
+                Model(services, role, aliases, template=self._template if role == CHAT else None)
+                for role, aliases in built_in.items()
+            ]
         roles = [route.role for route in self._read]
         return [
             Model(

@@ -17,7 +17,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from promptweave.facade.errors import RoutesFileError
+from promptweave.facade.errors import RoutesFileError, TemplateFileError
+from promptweave.facade.options import FacadeOptions
 from promptweave.rpc.address import can_be_called
 from promptweave.rpc.reloading_file import ReloadingFile
 
@@ -55,6 +56,26 @@ class _Table(BaseModel):
 def watch_routes(file: Path) -> ReloadingFile[tuple[ModelRoute, ...]]:
     """Return the models of a file, reloaded when it changes. Raises RoutesFileError."""
     return ReloadingFile([file], lambda: read_routes(file), RoutesFileError)
+
+
+def watch_template(file: Path) -> ReloadingFile[str]:
+    """Return the text of a chat template, reloaded when it changes. Raises OSError and UnicodeDecodeError."""
+    return ReloadingFile([file], lambda: file.read_text("utf-8"), UnicodeDecodeError)
+
+
+def watch_chat_template(options: FacadeOptions) -> ReloadingFile[str] | None:
+    """Return the template that replaces the single model's own, if there is one. Raises TemplateFileError."""
+    file = options.chat_template
+    if file is None:
+        return None
+    if options.routes is not None:
+        raise TemplateFileError("--chat-template: cannot be combined with --routes; set the model's template in that file")
+    try:
+        return watch_template(file)
+    except OSError as error:
+        raise TemplateFileError(f"--chat-template: cannot read {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise TemplateFileError(f"--chat-template: {file} is not valid UTF-8") from None
 
 
 def read_routes(file: Path) -> tuple[ModelRoute, ...]:
@@ -129,7 +150,7 @@ def _reason(kind: str, message: str) -> str:
 
 def _template(file: Path, place: tuple[str, ...]) -> ReloadingFile[str]:
     try:
-        return ReloadingFile([file], lambda: file.read_text("utf-8"), UnicodeDecodeError)
+        return watch_template(file)
     except OSError as error:
         raise _WrongError((*place, "template"), f"cannot read {file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -101,6 +101,12 @@ facade_options: Decorator[Any] = all_of(
         ),
     ),
     api_option(
+        "--chat-template",
+        type=FILE,
+        metavar="FILE",
+        help="File with a Jinja chat template, in place of the model's own; reloaded when it changes.",
+    ),
+    api_option(
         "--routes",
         type=FILE,
         metavar="FILE",

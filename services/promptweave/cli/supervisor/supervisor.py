@@ -171,6 +171,8 @@ class ServiceSupervisor:
         what = " and ".join(self._inference.endpoints) or "the model to load"
         probe = FacadeProbe(facade, key, tls=front.tls_cert is not None)
         model = await first_of(_wait_until_ready(probe, what), self._watch())
+        if (await asyncio.to_thread(probe.get, "/props") or {"chat_template": "?"}).get("chat_template") == "":
+            tell("serve", NO_TEMPLATE)
         if self._precache:
             await first_of(self._evaluate(self._precache, compiler, inference), self._watch())
         return _running(facade, compiler, inference, model, front)
@@ -218,6 +220,11 @@ class ServiceSupervisor:
         finally:
             for number in numbers:
                 loop.remove_signal_handler(number)
+
+
+NO_TEMPLATE = (
+    "the model has no chat template: chat requests fail; pass --chat-template FILE, or send whole prompts to /v1/completions"
+)
 
 
 async def _wait_until_ready(facade: "FacadeProbe", what: str) -> str:

@@ -22,7 +22,7 @@ from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.messages.normalize import normalize, transcript
 from promptweave.compiler.messages.turns import Turns
 from promptweave.compiler.profile.capabilities import SystemPlace, TemplateCapabilities
-from promptweave.compiler.request import Message, Tool
+from promptweave.compiler.request import Message, Role, Tool
 from promptweave.compiler.warnings import CompileWarning
 
 TurnsOf = Callable[[Sequence[Message]], Turns]
@@ -81,7 +81,11 @@ class Conversation:
     variables: Mapping[str, Any] = field(default_factory=dict)
 
     def render_with_fallbacks(self, able: TemplateCapabilities) -> FittedPrompt:
-        """Render the prompt. Raises the template's first error if it accepts the conversation in no form."""
+        """Render the prompt.
+
+        Raises the template's first error if it accepts the conversation in no form, and a TemplateError if every form
+        omits the last user message: an answer to anything else would be of no use.
+        """
         wanted = pieces(self.messages, self.tools)
         wanted += self.pictures.pieces(self.messages) if self.pictures else []
         failed: TemplateError | None = None
@@ -95,6 +99,8 @@ class Conversation:
             try:
                 prompt = self.write(turns, step)
                 lost = self._lost(wanted, prompt, step, as_text)
+                if self._omits_question(lost, step, as_text):
+                    continue
             except TemplateLimitError:
                 raise
             except TemplateError as error:
@@ -106,9 +112,17 @@ class Conversation:
             if not lost:
                 break
         if best is None:
-            assert failed, "every step is rendered, or raises"
-            raise failed
+            raise failed or _question_omitted(self.messages)
         return best[1]
+
+    def _omits_question(self, lost: list[ExpectedText], able: TemplateCapabilities, as_text: bool) -> bool:
+        """Return whether the last user message is omitted, whatever its text: a template may also change a text."""
+        path = _question(self.messages)
+        if path not in [piece.path for piece in lost]:
+            return False
+        others = placeholder_conversation(self.messages)
+        found = ContentCheck(self.write(self._normalize(others, able, as_text)[0], able))
+        return path in [piece.path for piece in found.missing(pieces(others, ()))]
 
     def _normalize(
         self, messages: Sequence[Message], able: TemplateCapabilities, as_text: bool
@@ -133,6 +147,18 @@ class Conversation:
         of = (self.variables, others, able, as_text)
         paths = missing() if self.pictures else self.stand_ins.missing(of, missing)
         return [piece for piece in wanted if piece.path in paths]
+
+
+def _question(messages: Sequence[Message]) -> str | None:
+    """Return the path of the last user message's content."""
+    places = (place for place in reversed(range(len(messages))) if messages[place].role is Role.USER)
+    place = next(places, None)
+    return None if place is None else f"/messages/{place}/content"
+
+
+def _question_omitted(messages: Sequence[Message]) -> TemplateError:
+    why = "the chat template omits the last user message in every supported form; use another template (--chat-template)"
+    return TemplateError(why, path=_question(messages))
 
 
 def _loss(piece: ExpectedText) -> CompileWarning:
