@@ -1,13 +1,15 @@
 """Prompts that agents send in a loop: calls stay calls, and a text that would be lost is moved instead."""
 
+from pathlib import Path
+
 import pytest
 
 from promptweave.compiler.compile import compile_prompt
 from promptweave.compiler.errors import TemplateError
 from promptweave.compiler.request import ChatRequest, Message, Tool
 from promptweave.compiler.template.chat_template import ChatTemplate
-from tests.support.compiler.conversations import ASK, ASK2, ONE, SAID, TOOLS, TWO, assistant, result, system, user
-from tests.support.compiler.templates import template
+from tests.support.compiler.conversations import ASK, ASK2, ONE, SAID, TOOLS, TWO, assistant, rendered, result, system, user
+from tests.support.compiler.templates import CORPUS, template
 
 SAILOR = system("Speak like a sailor.")
 CALL, RESULT = assistant(None, ONE), result("17 degrees, drizzle", ONE.id)
@@ -61,3 +63,42 @@ def test_a_question_that_the_template_changes_is_not_lost() -> None:
     template = ChatTemplate("{% for message in messages %}<{{ message.content | replace('/now', '') }}>{% endfor %}")
     compiled = compile_prompt(ChatRequest((user("Tell me more /now"),)), template)
     assert "Tell me more" in compiled.prompt
+
+
+# -- tools without a description --
+
+_PING = Tool("ping", "", {"type": "object", "properties": {}})
+_SHOWN = "{% for message in messages %}<{{ message.content }}>{% endfor %}{% for tool in tools or [] %}@@{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("{{ tool.function | tojson }}", '{"name": "ping", "parameters": {"type": "object", "properties": {}}}'),
+        ("{{ tool.function.name }}: {{ tool.function.description }}", "ping: "),
+        ("{{ tool.function.name }}{{ ' (' + tool.function.description + ')' }}", "ping ()"),
+        ("{{ tool.function.name }}: {{ tool.function.get('description') }}", "ping: "),
+    ],
+)
+def test_a_tool_without_a_description_is_shown_without_one_if_the_template_can(written: str, expected: str) -> None:
+    shown, _ = rendered(ChatRequest((ASK,), (_PING,)), ChatTemplate(_SHOWN.replace("@@", written)))
+    assert shown.endswith(f">{expected}")
+
+
+@pytest.mark.parametrize("style", ["hermes", "generic", "functionary_v2"])
+def test_no_style_writes_an_empty_description(style: str) -> None:
+    prompt = compile_prompt(ChatRequest((ASK,), (_PING,), style=style), template("bare")).prompt
+    assert "description" not in prompt
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason="shared/corpus/templates is not here")
+@pytest.mark.parametrize("path", sorted(CORPUS.glob("*.jinja")) if CORPUS.is_dir() else [], ids=lambda path: path.stem)
+def test_no_real_template_invents_a_description(path: Path) -> None:
+    given = ChatTemplate(path.read_text(), "<s>", "</s>")
+
+    def words(tool: Tool) -> int:
+        prompt = compile_prompt(ChatRequest((ASK,), (tool,)), given).prompt
+        assert "ping" in prompt
+        return prompt.lower().count("none") + prompt.lower().count("undefined")
+
+    assert words(_PING) == words(Tool("ping", "Answers.", _PING.parameters))

@@ -5,6 +5,7 @@ be in `EXPLAINED`. Where the engine loses something or refuses, we are to do bet
 """
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -124,7 +125,8 @@ def compare(engine: Engine, name: str, source: str) -> Counter[str]:
             counts["the engine refuses"] += 1
             continue
         ours, warnings = rendered(request, template)
-        if ours == theirs:
+        # The engine shows an empty description of a tool that has none.
+        if ours in (theirs, re.sub(r'"description": "",\s*', "", theirs)):
             counts["the same"] += 1
         elif any(text not in theirs for _, text in texts(request)):
             counts["the engine loses something"] += 1

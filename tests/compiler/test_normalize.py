@@ -51,6 +51,7 @@ from tests.support.compiler.templates import CORPUS, NAMES, template
                 calls_without_tools=False,
                 requires_object_arguments=False,
                 tools_undescribed=False,
+                description_optional=False,
                 reasoning_beside_content=False,
             ),
         ),

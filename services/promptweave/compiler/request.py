@@ -136,9 +136,9 @@ class Tool:
         return f"/tools/{place}/{'custom' if self.custom else 'function'}"
 
     def as_openai(self) -> dict[str, Any]:
-        """Return the tool in OpenAI's format, which chat templates expect."""
-        function = {"name": self.name, "description": self.description, "parameters": self.parameters}
-        return {"type": "function", "function": function}
+        """Return the tool in OpenAI's format, which chat templates expect; without a description if it has none."""
+        described = {"description": self.description} if self.description else {}
+        return {"type": "function", "function": {"name": self.name, **described, "parameters": self.parameters}}
 
 
 @dataclass(frozen=True, slots=True)

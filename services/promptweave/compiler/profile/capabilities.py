@@ -90,6 +90,8 @@ class TemplateCapabilities:
     """How it accepts images in user turns. None: it does not, and they appear as text."""
     tools_undescribed: bool = True
     """Tools and arguments without description or type."""
+    description_optional: bool = True
+    """Tools without the field `description`; otherwise it must be there, empty."""
 
     def notes(self) -> tuple[str, ...]:
         """Return what the template does not accept, as readable notes."""

@@ -102,6 +102,7 @@ class _Prober:
             requires_typed_content=self._as_parts,
             picture=picture_syntax(self._render_as_is, text_alone=not self._as_parts),
             tools_undescribed=self._render([_USER], tools=True, described=False) is not None,
+            description_optional=self._takes_no_description(),
         )
 
     # -- questions --
@@ -180,6 +181,17 @@ class _Prober:
         return self._takes(*before, tools=tools) and (
             self._takes(_USER, call, result, _turn("assistant", ""), _USER2, tools=tools)
         )
+
+    def _takes_no_description(self) -> bool:
+        """Return whether a tool without a description is shown, with nothing invented in its place."""
+        described, bare = _tool(described=True), _tool(described=True)
+        described["function"]["description"] = ""
+        del bare["function"]["description"]
+        messages = [in_parts(_USER)] if self._as_parts else [_USER]
+        empty, without = (self._render_as_is(messages, tools=[tool]) for tool in (described, bare))
+        if empty is None or without is None:
+            return False
+        return all(without.lower().count(word) <= empty.lower().count(word) for word in ("none", "undefined", "null"))
 
     # -- renders --
 

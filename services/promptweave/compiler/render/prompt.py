@@ -22,7 +22,7 @@ from promptweave.compiler.styles.calls import CallSyntax
 from promptweave.compiler.styles.calls_as_content import as_content
 from promptweave.compiler.styles.native import NATIVE
 from promptweave.compiler.styles.style import CallingStyle
-from promptweave.compiler.styles.tool_text import with_required_descriptions
+from promptweave.compiler.styles.tool_text import with_description, with_required_descriptions
 from promptweave.compiler.template.chat_template import ChatTemplate
 from promptweave.compiler.warnings import CompileWarning
 
@@ -200,4 +200,6 @@ class _RequestRenderer:
         if not self.by_template:
             return []
         tools = [tool.as_openai() for tool in self.tools]
+        if not able.description_optional:
+            tools = [with_description(tool) for tool in tools]
         return tools if able.tools_undescribed else [with_required_descriptions(tool) for tool in tools]

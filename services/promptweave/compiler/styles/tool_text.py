@@ -34,6 +34,12 @@ def tools_as_text(tools: Sequence[Tool], schemas: SchemaStyle) -> str:
     return "\n".join(dumps(tool.as_openai()["function"]) for tool in tools)
 
 
+def with_description(tool: dict[str, Any]) -> dict[str, Any]:
+    """Return a tool in OpenAI's format, with an empty description if it has none, which some templates require."""
+    function = tool["function"]
+    return {**tool, "function": {"name": function["name"], "description": "", **function}}
+
+
 def with_required_descriptions(tool: dict[str, Any]) -> dict[str, Any]:
     """Return a tool in OpenAI's format, with the type and description of every argument that some templates require."""
     function = tool["function"]
