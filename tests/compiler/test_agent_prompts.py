@@ -102,3 +102,18 @@ def test_no_real_template_invents_a_description(path: Path) -> None:
         return prompt.lower().count("none") + prompt.lower().count("undefined")
 
     assert words(_PING) == words(Tool("ping", "Answers.", _PING.parameters))
+
+
+# -- a system message in the middle --
+
+
+def test_a_template_that_moves_system_messages_to_the_beginning_keeps_a_later_one_in_its_place() -> None:
+    hoisting = ChatTemplate(
+        "{% for message in messages if message.role == 'system' %}{{ message.content }}\n{% endfor %}"
+        "{% for message in messages if message.role != 'system' %}<{{ message.role }}>{{ message.content }}\n{% endfor %}"
+    )
+    compiled = compile_prompt(ChatRequest((SAILOR, ASK, SAID, system("Be brief now."), ASK2)), hoisting)
+    assert compiled.prompt.startswith(
+        f"{SAILOR.content}\n<user>{ASK.content}\n<assistant>{SAID.content}\n<user>Be brief now."
+    )
+    assert [(warning.code, warning.path) for warning in compiled.warnings] == [("system_moved", "/messages/3")]

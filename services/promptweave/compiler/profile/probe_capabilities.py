@@ -110,7 +110,11 @@ class _Prober:
     def _system(self) -> SystemPlace:
         if not self._takes(_SYSTEM, _USER):
             return SystemPlace.NOWHERE
-        later = self._takes(_SYSTEM, _USER, _ANSWER, _SYSTEM2, _USER2) and self._takes(_SYSTEM, _SYSTEM2, _USER)
+        turns = (_SYSTEM, _USER, _ANSWER, _SYSTEM2, _USER2)
+        shown = self._render(turns) or ""
+        # Some templates move all system messages to the beginning.
+        places = [shown.find(turn["content"]) for turn in turns]
+        later = -1 not in places and places == sorted(places) and self._takes(_SYSTEM, _SYSTEM2, _USER)
         return SystemPlace.ANYWHERE if later else SystemPlace.FIRST
 
     def _knows(self, role: str, *turns: TemplateMessage, tools: bool = False) -> bool:
