@@ -52,6 +52,8 @@ class FacadeOptions:
     """Images that cannot be used, or that the model does not accept: an error, or a text in their place."""
     repeated_calls: RepeatedCalls = "warn"
     """What happens if a conversation ends with the same call and result three times, unless the request says it."""
+    think_first: bool = False
+    """Whether the model reasons before a call or a formatted answer in any case, unless the request says it."""
     request_timeout_s: float = 600.0
     """The deadline of a complete request."""
     max_body_bytes: int = 32 * 1024 * 1024

@@ -229,22 +229,30 @@ class ReasoningOptions(_message.Message):
     ENABLED_FIELD_NUMBER: _builtins.int
     EFFORT_FIELD_NUMBER: _builtins.int
     BUDGET_TOKENS_FIELD_NUMBER: _builtins.int
+    THINK_FIRST_FIELD_NUMBER: _builtins.int
     enabled: _builtins.bool
-    """Sets the template's reasoning toggle; absent: the template's default."""
+    """Turns reasoning on or off, in the way that the template has. Absent: on with an effort other than "none" and "minimal",
+    off with these; without an effort, the template's default.
+    """
     effort: _builtins.str
-    """OpenAI's reasoning effort ("minimal", "low", "medium", "high"), for templates that support it."""
+    """OpenAI's reasoning effort ("minimal", "low", "medium", "high"). Templates that take one get the nearest that they take."""
     budget_tokens: _builtins.int
     """The maximum number of reasoning tokens."""
+    think_first: _builtins.bool
+    """True: before a constrained response (calls, or a format) the model reasons in any case. If the template has no reasoning,
+    the prompt asks for thoughts and begins them; at most 512 tokens, unless `budget_tokens` is set.
+    """
     def __init__(
         self,
         *,
         enabled: _builtins.bool | None = ...,
         effort: _builtins.str | None = ...,
         budget_tokens: _builtins.int | None = ...,
+        think_first: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_budget_tokens", b"_budget_tokens", "_effort", b"_effort", "_enabled", b"_enabled", "budget_tokens", b"budget_tokens", "effort", b"effort", "enabled", b"enabled"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_budget_tokens", b"_budget_tokens", "_effort", b"_effort", "_enabled", b"_enabled", "budget_tokens", b"budget_tokens", "effort", b"effort", "enabled", b"enabled"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_budget_tokens", b"_budget_tokens", "_effort", b"_effort", "_enabled", b"_enabled", "budget_tokens", b"budget_tokens", "effort", b"effort", "enabled", b"enabled", "think_first", b"think_first"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__budget_tokens: _TypeAlias = _typing.Literal["budget_tokens"]  # noqa: Y015
     _WhichOneofArgType__budget_tokens: _TypeAlias = _typing.Literal["_budget_tokens", b"_budget_tokens"]  # noqa: Y015

@@ -24,6 +24,7 @@ from promptweave.compiler.prepare import prepare
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
+from promptweave.compiler.render.free_thought import FREE_THOUGHT, thinking_first, with_free_thought
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.render.thinking import thinking_warnings, with_thinking
 from promptweave.compiler.request import ChatRequest
@@ -52,6 +53,8 @@ class Compiled:
     """Returns, for each grammar rule, the schema that it was built from."""
     dialect: Dialect = "gbnf"
     """The notation of its grammars."""
+    free_thought: bool = False
+    """The prompt asks for thoughts that the template has no syntax for, and begins them."""
 
     @property
     def prompt(self) -> str:
@@ -103,26 +106,33 @@ def _compile_or_fall_back(request: ChatRequest, template: ChatTemplate) -> Compi
 
 
 def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Compiled:
+    request, found = thinking_first(request, found)
     cached = cached_plan(PlanSpec.of(request, template, found))
     plan = cached.plan
+    free_thought = found.reasoning is FREE_THOUGHT and plan.constrained and not plan.in_envelope
     request = with_thinking(request, template)
+    request = with_free_thought(request) if free_thought else request
     pictures = Pictures(request, template)
     request = pictures.put(request)
     marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.insert(request)
     rendered = PromptRenderer(template, plan.style, cached.stand_ins).render(marked, pictures)
     # A continued message is past its reasoning.
-    state = Thinking.CLOSED if request.continue_final_message else thinking(found, rendered.prompt)
+    prompt = rendered.prompt + FREE_THOUGHT.opening if free_thought else rendered.prompt
+    if found.reasoning is FREE_THOUGHT:
+        state = Thinking.OPEN if free_thought else Thinking.CLOSED
+    else:
+        state = Thinking.CLOSED if request.continue_final_message else thinking(found, prompt)
     output = cached.output(state)
-    prefix = request.prompt_cache_key or template.content_hash + rendered.prefix
+    cache_key = request.prompt_cache_key or template.content_hash + rendered.prefix
     return Compiled(
-        segments=tuple(_followed_by(pictures.take(marks.split(rendered.prompt)), output.syntax.prefix)),
+        segments=tuple(_followed_by(pictures.take(marks.split(prompt)), output.syntax.prefix)),
         grammar=output.grammar,
         stop=found.stops,
         syntax=output.syntax,
         preserved_tokens=plan.preserved_tokens,
         style=plan.style.name,
-        prefix_key=hashlib.sha256(prefix.encode()).hexdigest()[:32],
+        prefix_key=hashlib.sha256(cache_key.encode()).hexdigest()[:32],
         warnings=(
             *plan.warnings,
             *rendered.warnings,
@@ -132,6 +142,7 @@ def _compile(request: ChatRequest, template: ChatTemplate, found: Profile) -> Co
         budget=output.budget,
         rule_sources=output.rule_sources,
         dialect=request.dialect,
+        free_thought=free_thought,
     )
 
 

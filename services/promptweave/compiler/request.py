@@ -199,6 +199,8 @@ class ChatRequest:
     """The effort of reasoning, for templates that take one."""
     system_switch: str = ""
     """A text at the end of the system message that turns reasoning on or off."""
+    think_first: bool = False
+    """The model reasons before a constrained answer, also if the template has no reasoning."""
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     reasoning_budget: int | None = None
     """Maximum number of reasoning tokens."""

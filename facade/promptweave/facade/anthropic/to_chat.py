@@ -23,7 +23,7 @@ from promptweave.v1 import inference_pb2
 _AS_IN_CHAT = (
     *(field.name for field in inference_pb2.Sampling.DESCRIPTOR.fields),
     *("model", "chat_template_kwargs", "tool_style", "schema_style", "parse_special_in_content"),
-    *("session_id", "parent_session_id", "fast_forward", "repeated_calls"),
+    *("session_id", "parent_session_id", "fast_forward", "repeated_calls", "think_first"),
 )
 """Fields with the same name in chat completions; most of them are promptweave's additions to Anthropic's API."""
 

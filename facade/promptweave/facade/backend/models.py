@@ -55,6 +55,8 @@ class Model:
     """None: the name that its inference service reports."""
     template: ReloadingFile[str] | None = None
     """None: the model's own."""
+    think_first: bool = False
+    """Whether it reasons before a call or a formatted answer, unless the request says it."""
 
     async def info(self) -> inference_pb2.ModelInfo:
         """Return the model's description, with the name that it has here. Raises RemoteError."""
@@ -88,6 +90,8 @@ class ResolvedModel:
     services: ServiceClients
     """The services that run it."""
     info: inference_pb2.ModelInfo
+    think_first: bool = False
+    """Whether it reasons before a call or a formatted answer, unless the request says it."""
 
 
 class ModelRegistry:
@@ -152,14 +156,14 @@ class ModelRegistry:
         if asked is None:
             if len(models) > 1:
                 raise RequestError(f"model: field is required; available models: {_listed(models)}", path="/model")
-            return ResolvedModel(models[0].services, await models[0].info())
+            return ResolvedModel(models[0].services, await models[0].info(), models[0].think_first)
         model = next(_matching(asked, models), models[0])
         if model.name is not None and not _is_called(asked, model.name, model.aliases):
             raise _not_found(asked, models, model.name)
         info = await model.info()  # If the routes do not contain its name, its service reports it.
         if not _is_called(asked, info.id, model.aliases):
             raise _not_found(asked, models, info.id)
-        return ResolvedModel(model.services, info)
+        return ResolvedModel(model.services, info, model.think_first)
 
     async def describe(self, asked: str) -> inference_pb2.ModelInfo:
         """Return a model by any of its names, whatever its role. Raises ModelNotFoundError and RemoteError."""
@@ -216,7 +220,13 @@ class ModelRegistry:
         if self._read is None:
             services = self._services_at(options.compiler, options.inference)
             return [
-                Model(services, role, aliases, template=self._template if role == CHAT else None)
+                Model(
+                    services,
+                    role,
+                    aliases,
+                    template=self._template if role == CHAT else None,
+                    think_first=options.think_first,
+                )
                 for role, aliases in built_in.items()
             ]
         roles = [route.role for route in self._read]
@@ -229,6 +239,7 @@ class ModelRegistry:
                 else route.aliases,
                 route.name,
                 route.template,
+                options.think_first if route.think_first is None else route.think_first,
             )
             for route in self._read
         ]

@@ -39,6 +39,8 @@ class ModelRoute:
     """Additional names, with shell wildcards. None: those that are built into clients, if no other model has the role."""
     template: ReloadingFile[str] | None
     """The text of its chat template. None: the model's own."""
+    think_first: bool | None = None
+    """Whether it reasons before a call or a formatted answer in any case. None: the facade's own setting."""
 
 
 class _Table(BaseModel):
@@ -51,6 +53,7 @@ class _Table(BaseModel):
     compiler: str | None = None
     aliases: list[str] | None = None
     template: str | None = None
+    think_first: bool | None = None
 
 
 def watch_routes(file: Path) -> ReloadingFile[tuple[ModelRoute, ...]]:
@@ -126,7 +129,11 @@ def _route(name: str, table: Any, folder: Path) -> ModelRoute:
         if address is not None and not can_be_called(address):
             raise _WrongError((*place, key), f"{address!r} is not a valid address; use HOST:PORT or unix:/path")
     if read.role != "chat":
-        for key, value in (("compiler", read.compiler), ("template", read.template)):
+        for key, value in (
+            ("compiler", read.compiler),
+            ("template", read.template),
+            ("think_first", read.think_first),
+        ):
             if value is not None:
                 raise _WrongError((*place, key), f"only allowed for chat models, but this model's role is {read.role!r}")
     for number, alias in enumerate(read.aliases or ()):
@@ -138,6 +145,7 @@ def _route(name: str, table: Any, folder: Path) -> ModelRoute:
         inference=read.inference,
         compiler=read.compiler,
         aliases=None if read.aliases is None else tuple(read.aliases),
+        think_first=read.think_first,
         template=None if read.template is None else _template(folder / read.template, place),
     )
 

@@ -118,6 +118,11 @@ facade_options: Decorator[Any] = all_of(
         default=FacadeOptions.repeated_calls,
         help="If a conversation ends with the same call and result three times: warn, or prevent that call in the answer.",
     ),
+    api_option(
+        "--think-first",
+        is_flag=True,
+        help="Let models without reasoning of their own think before a call or a formatted answer.",
+    ),
     security_option(
         "--request-timeout",
         "request_timeout_s",

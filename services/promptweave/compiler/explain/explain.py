@@ -8,6 +8,7 @@ from promptweave.compiler.errors import CompilerError
 from promptweave.compiler.explain.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.prepare import prepare
+from promptweave.compiler.render.free_thought import FREE_THOUGHT, with_free_thought
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.render.thinking import with_thinking
 from promptweave.compiler.request import ChatRequest, SchemaStyle
@@ -45,7 +46,10 @@ def explain(request: ChatRequest, template: ChatTemplate, compiled: Compiled) ->
 def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, signatures: str) -> list[PromptPart]:
     prompt, prefix = compiled.prompt.removesuffix(compiled.syntax.prefix), compiled.syntax.prefix
     pictures = Pictures(request, template)
-    request = pictures.put(with_thinking(request, template))
+    request = with_thinking(request, template)
+    begun = FREE_THOUGHT.opening if compiled.free_thought else ""
+    request = pictures.put(with_free_thought(request) if begun else request)
+    prompt = prompt.removesuffix(begun)
     marks = marks_of(request, template, pictures)
     marked = request if request.parse_special_in_content else marks.insert(request)
     renderer = PromptRenderer(template, style_named(compiled.style))
@@ -58,5 +62,6 @@ def _parts(request: ChatRequest, template: ChatTemplate, compiled: Compiled, sig
             continue
         text, spans = tags.extract(pictures.as_text(marks.without(tagged)))
         if text == prompt:
-            return [*parts_of(text, spans, {signatures: "/tools"}), *([PromptPart(prefix, "")] if prefix else [])]
+            rest = [PromptPart(begun + prefix, "")] if begun + prefix else []
+            return [*parts_of(text, spans, {signatures: "/tools"}), *rest]
     return []

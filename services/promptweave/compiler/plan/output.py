@@ -72,11 +72,14 @@ def answer_output(plan: AnswerPlan, state: Thinking) -> AnswerOutput:
 def _budget(plan: AnswerPlan, state: Thinking, rules: Rules) -> ReasoningBudget | None:
     """Return the request's limit for reasoning, if the model may reason before its answer."""
     request, reasoning = plan.spec.request, plan.spec.profile.reasoning
-    if request.reasoning_budget is None or not reasoning or state is Thinking.CLOSED:
+    if not reasoning or state is Thinking.CLOSED:
+        return None
+    tokens = reasoning.max_tokens if request.reasoning_budget is None else request.reasoning_budget
+    if tokens is None:
         return None
     grammar = rules.grammar(tree_expr(plan.answer, rules)) if plan.constrained else None
     text = _grammar_text(grammar, request.dialect) if grammar else None
-    return ReasoningBudget(request.reasoning_budget, reasoning.closing, text)
+    return ReasoningBudget(tokens, reasoning.closing, text)
 
 
 def _grammar_text(grammar: Grammar, dialect: Dialect) -> str:

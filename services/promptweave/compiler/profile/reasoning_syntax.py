@@ -19,6 +19,8 @@ class ReasoningSyntax:
     opening: str
     closing: str
     without: str = ""
+    max_tokens: int | None = None
+    """The limit of requests that set none."""
 
 
 RenderTurn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]

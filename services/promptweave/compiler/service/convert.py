@@ -71,6 +71,7 @@ def chat_request_from_wire(wire: prompt_compiler_pb2.CompileRequest) -> ChatRequ
         schema_style=_SCHEMA_STYLES.get(wire.schema_style),
         template_kwargs=_kwargs(wire.chat_template_kwargs),
         thinking=_thinking(wire.reasoning),
+        think_first=wire.reasoning.think_first,
         effort=wire.reasoning.effort if wire.reasoning.HasField("effort") else None,
         now=wire.now.ToDatetime(UTC) if wire.HasField("now") else datetime.now(UTC),
         reasoning_budget=wire.reasoning.budget_tokens if wire.reasoning.HasField("budget_tokens") else None,

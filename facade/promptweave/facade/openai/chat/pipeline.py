@@ -76,6 +76,8 @@ class _ChatRun:
         """Compile the request."""
         with error_paths(self._original):
             model = await model_of(self._request, self._asked.body.model)
+            if self._asked.body.think_first is None and model.think_first:
+                self._search.request.reasoning.think_first = True
             left_out = check_pictures(self._search.request, model.info, self._images)
             compiled = await model.services.compile(self._search.request, model.info)
         located = located_warnings([*left_out, *compiled.warnings], self._original)

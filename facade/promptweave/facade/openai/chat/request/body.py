@@ -333,6 +333,8 @@ class ChatBody(Body):
     """How schemas are written in the prompt, if the chat template does not write them."""
     repeated_calls: RepeatedCalls | None = None
     """If the conversation ends with the same call and result three times: `warn`, or `prevent` that call in this answer."""
+    think_first: bool | None = None
+    """Whether the model thinks before a call or a formatted answer, also if its chat template has no reasoning."""
     explain: bool = False
     """Whether to return all tokens, with their regions, and timings."""
     session_id: str | None = None

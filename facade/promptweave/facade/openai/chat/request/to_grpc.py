@@ -84,6 +84,7 @@ def _kwargs(body: ChatBody) -> str:
 
 
 def _add_reasoning(request: prompt_compiler_pb2.CompileRequest, body: ChatBody, places: SourceMap) -> None:
+    request.reasoning.think_first = bool(body.think_first)
     effort, path = body.reasoning_effort, "/reasoning_effort"
     if effort is None and body.reasoning:
         effort, path = body.reasoning.effort, "/reasoning/effort"
