@@ -24,7 +24,8 @@ from promptweave.compiler.prepare import prepare
 from promptweave.compiler.profile.probe_capabilities import template_capabilities
 from promptweave.compiler.profile.profile import Profile, profile
 from promptweave.compiler.profile.reasoning_state import Thinking, thinking
-from promptweave.compiler.render.free_thought import FREE_THOUGHT, thinking_first, with_free_thought
+from promptweave.compiler.profile.reasoning_syntax import FREE_THOUGHT
+from promptweave.compiler.render.free_thought import thinking_first, with_free_thought
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.render.thinking import thinking_warnings, with_thinking
 from promptweave.compiler.request import ChatRequest

@@ -8,7 +8,8 @@ from promptweave.compiler.errors import CompilerError
 from promptweave.compiler.explain.provenance import PromptPart, ProvenanceTags, parts_of
 from promptweave.compiler.messages.images import Pictures
 from promptweave.compiler.prepare import prepare
-from promptweave.compiler.render.free_thought import FREE_THOUGHT, with_free_thought
+from promptweave.compiler.profile.reasoning_syntax import FREE_THOUGHT
+from promptweave.compiler.render.free_thought import with_free_thought
 from promptweave.compiler.render.prompt import PromptRenderer
 from promptweave.compiler.render.thinking import with_thinking
 from promptweave.compiler.request import ChatRequest, SchemaStyle

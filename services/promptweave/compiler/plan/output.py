@@ -10,6 +10,7 @@ from promptweave.compiler.plan.forced_prefix import split_forced_prefix
 from promptweave.compiler.plan.plan import AnswerPlan
 from promptweave.compiler.plan.reasoning import with_reasoning
 from promptweave.compiler.profile.reasoning_state import Thinking
+from promptweave.compiler.profile.reasoning_syntax import FREE_THOUGHT, FREE_THOUGHT_TOKENS
 from promptweave.compiler.template.special_tokens import spellings
 from promptweave.compiler.warnings import CompileWarning
 from promptweave.output.grammar.dialects import Dialect, grammar_text
@@ -74,7 +75,9 @@ def _budget(plan: AnswerPlan, state: Thinking, rules: Rules) -> ReasoningBudget 
     request, reasoning = plan.spec.request, plan.spec.profile.reasoning
     if not reasoning or state is Thinking.CLOSED:
         return None
-    tokens = reasoning.max_tokens if request.reasoning_budget is None else request.reasoning_budget
+    tokens = request.reasoning_budget
+    if tokens is None and reasoning is FREE_THOUGHT:
+        tokens = FREE_THOUGHT_TOKENS
     if tokens is None:
         return None
     grammar = rules.grammar(tree_expr(plan.answer, rules)) if plan.constrained else None

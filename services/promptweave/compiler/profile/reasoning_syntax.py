@@ -19,9 +19,13 @@ class ReasoningSyntax:
     opening: str
     closing: str
     without: str = ""
-    max_tokens: int | None = None
-    """The limit of requests that set none."""
 
+
+FREE_THOUGHT = ReasoningSyntax("<think>\n", "\n</think>\n\n")
+"""The syntax of thoughts for templates without any: that of most models that reason. See `render/free_thought.py`."""
+
+FREE_THOUGHT_TOKENS = 512
+"""Their limit, unless the request has one: models that are not trained for such thoughts may not end them."""
 
 RenderTurn = Callable[[dict[str, Any], Mapping[str, Any]], str | None]
 """Returns the template's text for a message, with some of its variables set."""

@@ -8,11 +8,8 @@ from dataclasses import replace
 
 from promptweave.compiler.messages.turns import paragraphs
 from promptweave.compiler.profile.profile import Profile
-from promptweave.compiler.profile.reasoning_syntax import ReasoningSyntax
+from promptweave.compiler.profile.reasoning_syntax import FREE_THOUGHT
 from promptweave.compiler.request import ChatRequest
-
-FREE_THOUGHT = ReasoningSyntax("<think>\n", "\n</think>\n\n", max_tokens=512)
-"""With a limit, unless the request has one: models that are not trained for such thoughts may not end them."""
 
 _INSTRUCTIONS = (
     "Before each answer, think about it briefly in plain text, between <think> and </think>: what is asked, and which "

@@ -93,6 +93,8 @@ def _add_reasoning(request: prompt_compiler_pb2.CompileRequest, body: ChatBody, 
     if effort is not None:
         places.add("/reasoning/effort", Origin(path))
         request.reasoning.effort = effort
+        if effort == "none":
+            request.reasoning.enabled = False
     budget, path = body.thinking_budget_tokens, "/thinking_budget_tokens"
     if budget is None and body.reasoning:
         budget, path = body.reasoning.max_tokens, "/reasoning/max_tokens"
