@@ -159,10 +159,6 @@ EXPECTED: dict[str, Callable[[Result], None]] = {
 }
 
 UNDER_WORK = {
-    "gptoss_text_beside_call": "text beside a call in harmony",
-    "gemma4_text_beside_call": "text beside a call within one turn",
-    "one_loose_param_qwen3coder": "one loose parameter in the native syntax",
-    "required_null": "`required: null`",
     "qwen3coder_no_opener": "calls without their wrapper",
     "llama_type_function": "calls with a type before the name",
 }
