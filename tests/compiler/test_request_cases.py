@@ -158,19 +158,12 @@ EXPECTED: dict[str, Callable[[Result], None]] = {
     "broken_arguments_in_history": _brace_in_the_calls_place,
 }
 
-UNDER_WORK = {
-    "qwen3coder_no_opener": "calls without their wrapper",
-    "llama_type_function": "calls with a type before the name",
-}
-"""Cases that are not right yet → what is missing."""
-
 
 def _parameters() -> list[Any]:
     found = []
     for name, case in REQUESTS.items():
         templates = sorted(CORPUS.glob("*.jinja")) if case["template"].startswith("all") else [CORPUS / case["template"]]
-        marks = [pytest.mark.xfail(strict=True, reason=UNDER_WORK[name])] if name in UNDER_WORK else []
-        found += [pytest.param(name, path, id=f"{name}-{path.stem}", marks=marks) for path in templates]
+        found += [pytest.param(name, path, id=f"{name}-{path.stem}") for path in templates]
     return found
 
 
