@@ -26,9 +26,12 @@ with socket_folder() as folder:
 
 
 @pytest.fixture(autouse=True)
-def _tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Its path is short: pytest's own may be too long for sockets."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        monkeypatch.setenv("TMPDIR", short)
+        yield Path(short)
 
 
 @contextmanager
@@ -42,36 +45,36 @@ def holder() -> Iterator[tuple[subprocess.Popen[str], Path]]:
             process.kill()
 
 
-def test_it_goes_with_the_block(tmp_path: Path) -> None:
+def test_it_goes_with_the_block(temporary: Path) -> None:
     with socket_folder() as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
         (folder / "engine.sock").touch()
-    assert not os.listdir(tmp_path)
+    assert not os.listdir(temporary)
 
 
-def test_those_of_the_living_stay(tmp_path: Path) -> None:
+def test_those_of_the_living_stay(temporary: Path) -> None:
     with socket_folder() as mine, holder() as (_, theirs), socket_folder() as another:
-        assert sorted(tmp_path.iterdir()) == sorted([mine, theirs, another])
+        assert sorted(temporary.iterdir()) == sorted([mine, theirs, another])
 
 
-def test_those_of_the_dead_go(tmp_path: Path) -> None:
+def test_those_of_the_dead_go(temporary: Path) -> None:
     with holder() as (process, left):
         process.send_signal(signal.SIGKILL)
         process.wait()
         assert (left / "engine.sock").exists()
         with socket_folder() as folder:
-            assert os.listdir(tmp_path) == [folder.name]
+            assert os.listdir(temporary) == [folder.name]
 
 
 @pytest.mark.parametrize("name", ["other-folder", "promptweave-engine-file", "promptweave-engine-full"])
-def test_what_is_no_folder_of_ours_stays(tmp_path: Path, name: str) -> None:
-    other = tmp_path / name
+def test_what_is_no_folder_of_ours_stays(temporary: Path, name: str) -> None:
+    other = temporary / name
     other.touch() if name.endswith("file") else other.mkdir()
     if name.endswith("full"):
         (other / "thesis.txt").touch()
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = temporary / "elsewhere"
     elsewhere.mkdir()
-    link = tmp_path / "promptweave-engine-link"
+    link = temporary / "promptweave-engine-link"
     link.symlink_to(elsewhere)
     with socket_folder():
         pass
@@ -80,8 +83,8 @@ def test_what_is_no_folder_of_ours_stays(tmp_path: Path, name: str) -> None:
     assert elsewhere.exists()
 
 
-def test_a_path_that_is_too_long_for_a_socket_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = tmp_path / ("x" * 100)
+def test_a_path_that_is_too_long_for_a_socket_is_not_used(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = temporary / ("x" * 100)
     wanted.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(wanted))
     with tempfile.TemporaryDirectory(dir="/tmp") as short:
@@ -94,7 +97,7 @@ def test_a_path_that_is_too_long_for_a_socket_is_not_used(tmp_path: Path, monkey
         pass
 
 
-def test_the_longest_path_that_is_used_can_be_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_longest_path_that_is_used_can_be_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as base:
         for length in range(30, 110):
             wanted = Path(base) / ("x" * (length - len(base)))
