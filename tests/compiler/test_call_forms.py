@@ -118,6 +118,24 @@ def test_every_form_is_a_call(
     assert judge(grammar, [written]) == [True]
 
 
+@pytest.mark.parametrize("form", ["bare", "fence", "parameters", "indented-list", "function-tag"])
+@pytest.mark.parametrize("indent", [0, 2, 4, "\t"])
+def test_arguments_may_be_indented(form: str, indent: int | str, judge: Judge) -> None:
+    nested = {"type": "object", "properties": {"unit": {"type": "string"}}}
+    properties = {"place": nested, "days": {"type": "array", "items": {"type": "integer"}}, "more": {"type": "object"}}
+    tool = Tool("get_weather", "", {"type": "object", "properties": properties, "required": ["days"]})
+    arguments = {"place": {"unit": "a { b"}, "days": [1, 2], "more": {"x": [{}, []], "y": -2.5e-3}}
+    compiled = compile_prompt(ChatRequest((Message(Role.USER, "?"),), (tool,)), template("tagged"))
+    assert compiled.grammar
+    written = FORMS[form].replace("NAME", tool.name).replace("ARGUMENTS", json.dumps(arguments, indent=indent))
+    assert judge(grammar_from_gbnf(compiled.grammar), [written]) == [True]
+    message, complete = read(compiled.syntax, written)
+    assert complete
+    assert calls_of(message) == [(tool.name, arguments)]
+    wrong = written.replace('"days": [', '"days": [0.5,')
+    assert judge(grammar_from_gbnf(compiled.grammar), [wrong]) == [False]
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_arguments_are_enforced_in_every_form(form: str, judge: Judge) -> None:
     _, grammar = compiled("tagged")

@@ -40,7 +40,7 @@ TREE = {
 ACCEPTED = [
     pytest.param({"type": "string"}, ['""', '"a b"', '"é😀"', r'"\"\\\n\u0001"', '"</tool_call>"'], id="string"),
     pytest.param({"type": "integer"}, ["0", "7", "-12", "9" * 53], id="integer"),
-    pytest.param({"type": "number"}, ["0", "-0.5", "3.25", "100", "-7"], id="number"),
+    pytest.param({"type": "number"}, ["0", "-0.5", "3.25", "100", "-7", "8.854e-12", "1E+9", "-2e3"], id="number"),
     pytest.param({"type": "boolean"}, ["true", "false"], id="boolean"),
     pytest.param({"type": "null"}, ["null"], id="null"),
     pytest.param({"type": ["string", "null"]}, ['"x"', "null"], id="type-list"),
@@ -92,7 +92,7 @@ REJECTED = [
         {"type": "string"}, ['"', '"a', "'a'", '"\n"', r'"\x"', r'"\ud800"', r'"\u0041"', '"a"b', "1"], id="string"
     ),
     pytest.param({"type": "integer"}, ["01", "-", "1.0", "1e3", "-0", "+1", "", " 1", "NaN"], id="integer"),
-    pytest.param({"type": "number"}, [".5", "1.", "1e3", "00.1", "Infinity"], id="number"),
+    pytest.param({"type": "number"}, [".5", "1.", "1e", "1e100", "0e1", "00.1", "Infinity"], id="number"),
     pytest.param({"enum": ["a", 1], "type": "string"}, ["1", '"b"', '"a""'], id="enum-and-type"),
     pytest.param({"type": "array", "items": {"type": "integer"}}, ["[1,2]", "[1, ]", "[, 1]", '["a"]', "[1"], id="array"),
     pytest.param(

@@ -21,18 +21,24 @@ TYPES: dict[type, str] = {
 
 
 class Separators(NamedTuple):
-    """The separator of items and properties, and the separator of a property's name and its value."""
+    """The separator of items and properties, that of a property's name and its value, and the text inside brackets."""
 
     item: str
     key: str
+    inside: str = ""
 
+
+WHITE_MARK = "\ud800"
+"""Stands for any white space in the texts of a grammar. No JSON text in UTF-8 has it: it is half a surrogate pair."""
 
 SPACED, COMPACT = Separators(", ", ": "), Separators(",", ":")
+LOOSE = Separators(f",{WHITE_MARK}", f":{WHITE_MARK}", WHITE_MARK)
+"""For grammars only: any white space where JSON is usually indented."""
 
 
 def dumps(value: Json, separators: Separators = SPACED) -> str:
     """Return the canonical spelling: only the escapes that JSON requires, keys in the given order."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=separators)
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(separators.item, separators.key))
 
 
 MAX_JSON_DEPTH = 300

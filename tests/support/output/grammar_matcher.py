@@ -3,11 +3,20 @@
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 from promptweave.output.grammar.expr import Alt, Chars, Expr, Grammar, Lit, Ref, Rep, Seq
 
-# Text is right-recursive: each character is some levels deeper.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+
+@contextmanager
+def _deep_recursion() -> Iterator[None]:
+    """Text is right-recursive: each character is some levels deeper."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, 20_000))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
 
 
 def accepts(grammar: Grammar, text: str) -> bool:
@@ -48,7 +57,8 @@ def accepts(grammar: Grammar, text: str) -> bool:
                         seen |= places
                 yield from seen
 
-    return len(text) in ends(grammar.root, 0)
+    with _deep_recursion():
+        return len(text) in ends(grammar.root, 0)
 
 
 def most_stacks(grammar: Grammar, text: str) -> int:

@@ -16,6 +16,7 @@ from promptweave.compiler.json_schema.emit.values import Values
 from promptweave.compiler.json_schema.logic.number_language import MAX_WHOLE_DIGITS
 from promptweave.compiler.json_schema.parse.location import SchemaWarning
 from promptweave.compiler.json_schema.parse.reader import Reader
+from promptweave.compiler.json_schema.white_space import with_white_space
 from promptweave.compiler.json_text import COMPACT, SPACED, Separators, TooDeepError, dumps, loads
 from promptweave.output.grammar.dialects import Dialect, grammar_text
 from promptweave.output.grammar.expr import Expr, Rules
@@ -140,7 +141,9 @@ def embed_schema(
                     values = Values(
                         reader, rules, separators, open_objects=open_objects, order=order, digits=digits, base=base
                     )
+                    before = {*rules.bodies} if separators.inside else ()
                     root = _root(reader, values, object_root=object_root)
+                    root = with_white_space(root, rules, before) if separators.inside else root
                 return root, (*loosened.values(), *reader.warnings)
             except SchemaError as error:
                 # Leave out the keyword that cannot be enforced exactly, and retry with everything else.

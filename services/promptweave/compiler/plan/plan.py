@@ -12,6 +12,7 @@ from datetime import datetime
 
 from promptweave.compiler.errors import RequestError
 from promptweave.compiler.json_schema.emit.property_order import OrderBudget
+from promptweave.compiler.json_text import LOOSE
 from promptweave.compiler.markup import tags
 from promptweave.compiler.plan.ambiguity import text_taken_for_calls
 from promptweave.compiler.plan.constraints import answer_value, callable_tools
@@ -126,6 +127,11 @@ def plan(spec: PlanSpec) -> AnswerPlan:
     )
 
 
+MAX_INDENTED = 40
+"""Maximum number of tools whose arguments may be indented where calls begin in other ways than the template's: it takes
+another grammar for them."""
+
+
 def _style_and_tools(
     request: ChatRequest, profile: Profile, rules: Rules
 ) -> tuple[CallingStyle, list[CallableTool], list[CallableTool], list[CompileWarning]]:
@@ -146,6 +152,8 @@ def _style_and_tools(
     if not fallback:
         known = {(warning.code, warning.path) for warning in warnings}
         more = [warning for warning in native_warnings if (warning.code, warning.path) not in known]
+        if not request.tool_choice.required and len(tools) <= MAX_INDENTED:
+            tools, _ = callable_tools(request, rules, LOOSE, OrderBudget())
         return style, native, tools, warnings + more
     if by_key:
         tools, warnings = callable_tools(request, rules, syntax.separators, OrderBudget())

@@ -168,6 +168,10 @@ class Rules:
         self._bodies[ref.name] = body
         return ref
 
+    def replace(self, name: str, body: Expr) -> None:
+        """Give a rule another body; `add` still returns it for the former one."""
+        self._bodies[name] = body
+
     def add(self, hint: str, body: Expr) -> Ref:
         """Return the rule with this body, adding it if necessary."""
         if body not in self._by_body:

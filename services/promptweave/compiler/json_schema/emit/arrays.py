@@ -32,7 +32,7 @@ def array_expr(formula: FormulaId, emitter: Emitter, hint: str) -> Expr:
     """Return the grammar of the arrays that satisfy a (resolved) formula."""
     if formula == Formulas.TRUE:
         return any_array(emitter.rules, emitter.separators, emitter.digits)
-    return seq(Lit("["), _ArrayPrinter(emitter, hint).whole(formula))
+    return seq(Lit("[" + emitter.separators.inside), _ArrayPrinter(emitter, hint).whole(formula))
 
 
 class _ArrayPrinter:
@@ -41,6 +41,7 @@ class _ArrayPrinter:
         self._formulas = emitter.formulas
         self._rules = emitter.rules
         self._comma = Lit(emitter.separators.item)
+        self._end = Lit(emitter.separators.inside + "]")
         self._hint = hint
         self._names: dict[_State, Ref] = {}
         self._waiting: list[_State] = []
@@ -97,7 +98,7 @@ class _ArrayPrinter:
                 return seq(*items, self._run(*alike, first))
             transitions = self._distinct_transitions(formula, used) if used is not None else self._transitions(formula)
             if not transitions:
-                return seq(*items, Lit("]") if ends else NOTHING)
+                return seq(*items, self._ended(first) if ends else NOTHING)
             comma = EMPTY if first else self._comma
             if not ends and len(transitions) == 1:
                 # The only transition is inlined instead of becoming a separate rule.
@@ -109,7 +110,7 @@ class _ArrayPrinter:
                 seq(comma, alt(*options), self._go((after, False, used_then)))
                 for (after, used_then), options in transitions.items()
             ]
-            return seq(*items, alt(*([Lit("]")] if ends else []), *steps_on))
+            return seq(*items, alt(*([self._ended(first)] if ends else []), *steps_on))
 
     def _transitions(self, formula: FormulaId) -> dict[tuple[FormulaId, frozenset[str] | None], list[Expr]]:
         found: dict[tuple[FormulaId, frozenset[str] | None], list[Expr]] = {}
@@ -142,12 +143,16 @@ class _ArrayPrinter:
         if high is not None and high < low:
             return NOTHING
         if item == NOTHING or high == 0:
-            return Lit("]") if low == 0 else NOTHING
+            return self._ended(first) if low == 0 else NOTHING
         more = self._rules.add(f"{self._hint}-more", seq(self._comma, item)) if high != 1 or not first else EMPTY
         if not first:
-            return seq(counted(more, low, high, self._rules), Lit("]"))
+            return seq(counted(more, low, high, self._rules), self._end)
         after = counted(more, max(low - 1, 0), None if high is None else high - 1, self._rules)
-        return alt(*([Lit("]")] if low == 0 else []), seq(item, after, Lit("]")))
+        return alt(*([Lit("]")] if low == 0 else []), seq(item, after, self._end))
+
+    def _ended(self, first: bool) -> Expr:
+        """Return the closing bracket; white space after the opening one is already part of that."""
+        return Lit("]") if first else self._end
 
     # -- formulas --
 

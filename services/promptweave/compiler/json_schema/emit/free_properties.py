@@ -51,7 +51,8 @@ class FreeProperties:
         self._names = names
         self._closed = closed
         self._hint = hint
-        self._comma, self._colon = map(Lit, emitter.separators)
+        separators = emitter.separators
+        self._comma, self._colon, self._end = map(Lit, (separators.item, separators.key, separators.inside + "}"))
         self._regions: dict[tuple[Free, ...], list[tuple[Dfa | None, LiteralSet]]] = {}
         self._unnamed: Dfa | None = None
 
@@ -60,7 +61,9 @@ class FreeProperties:
         pair = self._pair(clause.frees, None)
         low, high = clause.low, clause.high
         if pair == NOTHING or high == 0:
-            return NOTHING if low or clause.needed else Lit("}")
+            if low or clause.needed:
+                return NOTHING
+            return Lit("}") if first else self._end
         if clause.needed:
             return self._with_needed(clause, pair, first)
         if low > 1:
@@ -72,9 +75,9 @@ class FreeProperties:
             return NOTHING
         more = self._rules.add(f"{self._hint}-more", seq(self._comma, pair))
         if not first:
-            return seq(counted(more, low, high, self._rules), Lit("}"))
+            return seq(counted(more, low, high, self._rules), self._end)
         after = counted(more, 0, None if high is None else high - 1, self._rules) if high != 1 else EMPTY
-        return alt(*([Lit("}")] if low == 0 else []), seq(pair, after, Lit("}")))
+        return alt(*([Lit("}")] if low == 0 else []), seq(pair, after, self._end))
 
     def _with_needed(self, clause: Clause, pair: Expr, first: bool) -> Expr:
         if len(clause.needed) > 1 or clause.low > 1 or clause.high is not None:
@@ -86,8 +89,8 @@ class FreeProperties:
         more = self._rules.add(f"{self._hint}-more", seq(self._comma, pair))
         before = self._rules.add(f"{self._hint}-before", seq(pair, self._comma))
         if first:
-            return seq(Rep(before), needed, Rep(more), Lit("}"))
-        return seq(Rep(more), self._comma, needed, Rep(more), Lit("}"))
+            return seq(Rep(before), needed, Rep(more), self._end)
+        return seq(Rep(more), self._comma, needed, Rep(more), self._end)
 
     def _pair(self, frees: tuple[Free, ...], only: Dfa | None) -> Expr:
         """Return one free property. `only`: its name must also be in this language."""

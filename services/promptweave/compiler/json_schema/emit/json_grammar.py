@@ -2,8 +2,8 @@
 
 - Separators are the caller's (`Separators`); there is no other white space between values.
 - Strings contain raw characters, and escapes only if JSON requires them: the short form if there is one, else `\\u00xx`.
-- Numbers have no exponent, no negative zero, and a limited number of digits: before the decimal point as many as the
-  caller says, at most 64, and after it 32.
+- Numbers have no negative zero, and a limited number of digits: before the decimal point as many as the caller says, at
+  most 64, and after it 32. Only numbers that nothing constrains may have an exponent, of at most two digits.
 """
 
 from collections.abc import Sequence
@@ -26,6 +26,9 @@ from promptweave.output.grammar.expr import (
     seq,
 )
 from promptweave.output.grammar.gbnf import MAX_REPEAT
+
+MAX_EXPONENT_DIGITS = 2
+"""Digits of an exponent: with them, every number is within the range of 64-bit floats."""
 
 _BLOCK = 1000
 _MAX_TRIE_DEPTH = 60
@@ -99,10 +102,10 @@ def scalar(name: str, rules: Rules, digits: int = MAX_WHOLE_DIGITS) -> Expr:
 def _number(digits: int) -> Expr:
     positive = seq(DIGIT_1_9, Rep(DIGIT, 0, digits - 1))
     fraction = optional(seq(Lit("."), Rep(DIGIT, 1, MAX_FRACTION_DIGITS)))
+    exponent = optional(seq(chars("eE"), optional(chars("+-")), Rep(DIGIT, 1, MAX_EXPONENT_DIGITS)))
     tiny = seq(Rep(Lit("0"), 0, MAX_FRACTION_DIGITS // 2), DIGIT_1_9, Rep(DIGIT, 0, MAX_FRACTION_DIGITS // 2 - 1))
-    return alt(
-        seq(Lit("0"), fraction), seq(positive, fraction), seq(Lit("-"), alt(seq(positive, fraction), seq(Lit("0."), tiny)))
-    )
+    large = seq(positive, fraction, exponent)
+    return alt(seq(Lit("0"), fraction), large, seq(Lit("-"), alt(large, seq(Lit("0."), tiny))))
 
 
 def any_value(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGITS) -> Expr:
@@ -120,17 +123,19 @@ def any_value(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGI
 def any_object(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGITS) -> Ref:
     """Return every JSON object."""
     pair = seq(scalar("string", rules), Lit(separators.key), any_value(rules, separators, digits))
-    return rules.add("json-object", seq(Lit("{"), optional(_list(pair, separators)), Lit("}")))
+    return rules.add("json-object", _bracketed("{", pair, "}", separators))
 
 
 def any_array(rules: Rules, separators: Separators, digits: int = MAX_WHOLE_DIGITS) -> Ref:
     """Return every JSON array."""
-    items = _list(any_value(rules, separators, digits), separators)
-    return rules.add("json-array", seq(Lit("["), optional(items), Lit("]")))
+    return rules.add("json-array", _bracketed("[", any_value(rules, separators, digits), "]", separators))
 
 
-def _list(item: Expr, separators: Separators) -> Expr:
-    return seq(item, Rep(seq(Lit(separators.item), item)))
+def _bracketed(opening: str, item: Expr, closing: str, separators: Separators) -> Expr:
+    """Return any number of items in brackets."""
+    inside = Lit(separators.inside)
+    items = seq(item, Rep(seq(Lit(separators.item), item)), inside)
+    return seq(Lit(opening), inside, optional(items), Lit(closing))
 
 
 def trie(spellings: Sequence[str], depth: int = 0) -> Expr:

@@ -123,7 +123,7 @@ class ObjectPrinter:
         while self._waiting:
             state = self._waiting.pop()
             self._rules.define(self._refs[state], self._body(state))
-        return seq(Lit("{"), start)
+        return seq(Lit("{" + self._emitter.separators.inside), start)
 
     def _go(self, state: _State) -> Expr:
         left, place, formula, first = state
