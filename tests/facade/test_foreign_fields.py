@@ -88,6 +88,7 @@ REFUSED: Sequence[tuple[dict[str, Any], str]] = (
     ({"ebnf": GBNF, "grammar": GBNF}, "/ebnf"),
     ({"structured_outputs": {"regex": "a", "choice": ["a"]}}, "/structured_outputs/choice"),
     ({"structured_outputs": {"structural_tag": "{}"}}, "/structured_outputs/structural_tag"),
+    ({"structural_tag": {"format": {}}}, "/structural_tag"),
     ({"structured_outputs": 5}, "/structured_outputs"),
     ({"response_format": {"type": "structural_tag"}}, "/response_format/type"),
     ({"guided_json": "{"}, "/guided_json"),

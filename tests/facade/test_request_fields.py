@@ -55,7 +55,7 @@ TAKEN: dict[str, list[Any]] = {
 
 LEFT_OUT: dict[str, list[Any]] = {
     "moderation": [{"model": "omni-moderation-latest"}],
-    "web_search_options": [{"search_context_size": "low"}],
+    "web_search_options": [{}, {"search_context_size": "low"}],
     # llama.cpp's own.
     "id_slot": [1],
     "cache_prompt": [False],

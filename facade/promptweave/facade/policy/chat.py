@@ -24,6 +24,7 @@ FIELDS: Sequence[FieldRule] = (
     refused("modalities", "only text output is available", ([], ["text"])),
     refused("response_format.type", _NO_TAGS, ("text", "json_object", "json_schema", "grammar", "regex")),
     refused("structured_outputs.structural_tag", _NO_TAGS),
+    refused("structural_tag", _NO_TAGS),
     *(
         left_out(f"structured_outputs.{name}", "the compiler sets the whitespace of JSON, and the schema its properties")
         for name in ("whitespace_pattern", "disable_any_whitespace", "disable_additional_properties")
@@ -31,7 +32,7 @@ FIELDS: Sequence[FieldRule] = (
     left_out("guided_whitespace_pattern", "the compiler sets the whitespace of JSON"),
     left_out("messages[].audio", "audio is not stored; send its transcript as the message's content"),
     left_out("verbosity", "it is 'low', 'medium' or 'high'", ("low", "medium", "high")),
-    left_out("web_search_options", "web search is not available; provide a search tool instead"),
+    left_out("web_search_options", "web search is not available; provide a search tool instead", ()),
     NO_MODERATION,
     NO_PADDING,
     *llama_cpp.FIELDS,
@@ -45,3 +46,28 @@ HOUSEKEEPING = frozenset(
     }
 )
 """Fields that ask for nothing that the answer could show: taken without a warning."""
+
+PART_HOUSEKEEPING = frozenset(
+    {
+        *(
+            "annotations",
+            "audio",
+            "cache_control",
+            "created",
+            "id",
+            "index",
+            "metadata",
+            "object",
+            "prompt_cache_breakpoint",
+        ),
+        *("provider_options", "provider_specific_fields", "providerOptions", "status", "type"),
+    }
+)
+"""The same for fields of messages, their parts and calls, and tools."""
+
+REASONING_FIELDS = ("reasoning", "reasoning_details", "reasoning_text", "thinking_blocks", "thinking")
+"""Other names of a message's `reasoning_content`; the first one with a text counts. They are vLLM's and OpenRouter's,
+OpenRouter's parts, GitHub Copilot's, LiteLLM's parts, and Ollama's."""
+
+REASONING_TEXTS = ("text", "thinking", "summary")
+"""Fields of such parts with a text."""
