@@ -529,7 +529,7 @@ def test_tokens_may_be_counted_with_the_request_itself() -> None:
 @pytest.mark.parametrize(
     ("message", "path"),
     [
-        ({"role": "robot", "content": ""}, "/messages/0/role"),
+        ({"role": 3, "content": ""}, "/messages/0/role"),
         ({"role": "user", "content": [{"text": "x"}]}, "/messages/0/content/0/type"),
         ({"role": "user", "content": [{"type": "text"}]}, "/messages/0/content/0/text"),
         ({"role": "user", "content": 5}, "/messages/0/content"),

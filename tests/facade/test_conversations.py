@@ -69,7 +69,7 @@ def test_responses_continue_it(client: openai.OpenAI, stream: bool) -> None:
 
 def test_errors_name_the_place(served: Serving) -> None:
     with httpx.Client(base_url=served.url, timeout=60) as http:
-        check(http.post("/conversations", json={"items": [{"role": "robot"}]}), 400, "items[0].role", None)
+        check(http.post("/conversations", json={"items": [{"role": 3}]}), 400, "items[0].role", None)
         items = [{"type": "item_reference", "id": "msg_nowhere"}]
         check(http.post("/conversations", json={"items": items}), 404, "items[0].id", None)
         check(http.post("/conversations", json={"metadata": {"a": 1}}), 400, "metadata.a", None)

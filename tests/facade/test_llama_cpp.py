@@ -47,7 +47,7 @@ def test_tokens_in_pieces(served: Serving) -> None:
         pytest.param("/detokenize", {"tokens": [1, "a"]}, "tokens[1]", id="text"),
         pytest.param("/detokenize", {"tokens": [1, 99_999]}, "tokens", id="unknown"),
         pytest.param("/apply-template", {}, "messages", id="no-messages"),
-        pytest.param("/apply-template", {"messages": [{"role": "king"}]}, "messages[0].role", id="role"),
+        pytest.param("/apply-template", {"messages": [{"role": 3}]}, "messages[0].role", id="role"),
         pytest.param("/apply-template", {**REQUEST, "tool_style": "x"}, "tool_style", id="style"),
     ],
 )

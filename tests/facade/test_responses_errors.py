@@ -32,7 +32,7 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     # The input.
     ({"input": 3}, "input", None),
     ({"input": ["hi"]}, "input[0]", None),
-    ({"input": [{"role": "robot", "content": "x"}]}, "input[0].role", None),
+    ({"input": [{"role": 3, "content": "x"}]}, "input[0].role", None),
     ({"input": [USER, {"role": "user", "content": [{"type": "input_text", "text": 3}]}]}, "input[1].content[0].text", None),
     (
         {"input": [{"role": "user", "content": [{"type": "input_image", "image_url": "https://x/y.png"}]}]},

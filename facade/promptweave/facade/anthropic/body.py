@@ -144,8 +144,8 @@ class ToolChangeBlock(Body):
 class MessageBody(Body):
     """One message. Blocks are parsed by type, in `conversation.py`."""
 
-    role: Literal["user", "assistant", "system"]
-    """The author."""
+    role: str
+    """The author: `user`, `assistant` or `system`. Another one is replaced, with a warning."""
     content: str | list[dict[str, Any]] = ""
     """The text, or blocks. Blocks that cannot be read are left out, with a warning."""
 

@@ -21,6 +21,9 @@ from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.openai.chat.request.translated import Notes
 from promptweave.facade.policy import messages
+from promptweave.facade.policy.roles import known_role
+
+_ROLES = ("user", "assistant", "system")
 
 
 class BlockConversation:
@@ -48,15 +51,16 @@ class BlockConversation:
 
     def add(self, message: MessageBody, path: str) -> None:
         """Add a message. Raises RequestError and UnsupportedError."""
+        role = known_role(message.role, _ROLES, self._notes.warn, f"{path}/role")
         if isinstance(message.content, str):
-            self._begin(message.role, Origin(path))["content"] = message.content
+            self._begin(role, Origin(path))["content"] = message.content
             return
         self._open = False
         before = len(self.messages)
         for number, block in enumerate(message.content):
-            self._add_block(message.role, block, f"{path}/content/{number}")
+            self._add_block(role, block, f"{path}/content/{number}")
         if len(self.messages) == before:
-            self._begin(message.role, Origin(path))["content"] = ""
+            self._begin(role, Origin(path))["content"] = ""
 
     def _add_block(self, role: str, block: JsonObject, path: str) -> None:
         kind = block_kind(block, path)

@@ -66,11 +66,33 @@ NAME_TAKEN = "another tool has its name"
 ITEMS: Mapping[str, TypeRule] = {
     **dict.fromkeys(
         (
-            *("web_search_call", "file_search_call", "image_generation_call"),
+            *("image_generation_call", "compaction_trigger"),
             *("mcp_list_tools", "mcp_approval_request", "mcp_approval_response"),
-            *("compaction_trigger", "program", "program_output"),
         ),
         TypeRule(Decision.LEFT_OUT, "it has no text that the model could read"),
     ),
+    **dict.fromkeys(
+        ("web_search_call", "file_search_call", "program", "program_output"),
+        TypeRule(Decision.LEFT_OUT, "its provider ran it, and the model's answer after it says what it found"),
+    ),
 }
 """Types of items that are left out of the conversation. Unknown types are left out, too."""
+
+ITEM_HOUSEKEEPING = frozenset(
+    {
+        *(
+            "agent",
+            "annotations",
+            "async",
+            "cache_control",
+            "caller",
+            "created_at",
+            "created_by",
+            "execution",
+            "metadata",
+            "name",
+        ),
+        *("namespace", "object", "phase", "provider_data", "role", "type"),
+    }
+)
+"""Fields of items that ask for nothing that the model could see: taken without a warning."""

@@ -1,5 +1,6 @@
 """Rules for fields of requests, and for the types of tools, items, blocks and parts in them."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -12,6 +13,8 @@ from promptweave.facade.errors import UnsupportedError
 
 Warn = Callable[[str, str, str], None]
 """Adds a warning: its code, the position in the request as a JSON pointer, and a sentence."""
+
+_NUMBER = re.compile(r"/\d+(?=/|$)")
 
 NOTHING: Sequence[Any] = (False, [], {}, "")
 """Values that request nothing."""
@@ -85,6 +88,19 @@ def warn_of_unknown_fields(body: Mapping[str, Any], known: Collection[str], warn
         hint = f"; did you mean {similar[0]!r}?" if similar else ""
         pointer = name.replace("~", "~0").replace("/", "~1")
         warn("unknown_field", f"{path}/{pointer}", f"unknown field {name!r} has no effect{hint}")
+
+
+def once(warn: Warn) -> Warn:
+    """Return a function that adds one warning of several whose positions differ only in numbers: the first one."""
+    places: set[tuple[str, str]] = set()
+
+    def warn_once(code: str, path: str, message: str) -> None:
+        place = code, _NUMBER.sub("/", path)
+        if place not in places:
+            places.add(place)
+            warn(code, path, message)
+
+    return warn_once
 
 
 def known_fields(kind: type[Body]) -> frozenset[str]:

@@ -92,8 +92,8 @@ def _as_parts(value: Any) -> Any:
 class Message(Body):
     """A message of any role."""
 
-    role: Literal["system", "developer", "user", "assistant", "tool", "function"]
-    """The author."""
+    role: str
+    """The author: `system`, `developer`, `user`, `assistant`, `tool` or `function`. Others are replaced, with a warning."""
     content: str | Annotated[list[ContentPart], BeforeValidator(_as_parts)] | None = None
     """The text, or parts of text and images."""
     name: str | None = None

@@ -1,6 +1,5 @@
-"""Unknown fields of messages and tools: reasoning by another name is read, and others are a warning."""
+"""Unknown fields and roles in messages, and unknown fields of tools: similar ones are read, and others are a warning."""
 
-import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
@@ -8,24 +7,26 @@ from promptweave.facade.bodies.body import Body
 from promptweave.facade.bodies.source_map import Origin, SourceMap
 from promptweave.facade.openai.chat.request.body import ChatBody, Message
 from promptweave.facade.policy.chat import PART_HOUSEKEEPING, REASONING_FIELDS, REASONING_TEXTS
-from promptweave.facade.policy.rules import Warn, known_fields, warn_of_unknown_fields
+from promptweave.facade.policy.roles import known_role
+from promptweave.facade.policy.rules import Warn, known_fields, once, warn_of_unknown_fields
 
-_POSITION = re.compile(r"/\d+")
+_ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 
 
 def warn_of_unknown_part_fields(body: ChatBody, warn: Warn) -> None:
     """Warn of unknown fields in messages and tools, of each one once: at its first position."""
-    warned: set[str] = set()
-
-    def warn_once(code: str, path: str, message: str) -> None:
-        place = _POSITION.sub("/", path)
-        if place not in warned:
-            warned.add(place)
-            warn(code, path, message)
-
+    warn_once = once(warn)
     for part, path, more in _parts(body):
         known = known_fields(type(part)) | PART_HOUSEKEEPING | frozenset(more)
         warn_of_unknown_fields(part.model_extra or {}, known, warn_once, path)
+
+
+def with_known_roles(messages: Sequence[Message], warn: Warn) -> Sequence[Message]:
+    """Return the messages with roles that chat completions have."""
+    if all(message.role in _ROLES for message in messages):
+        return messages
+    roles = [known_role(message.role, _ROLES, warn, f"/messages/{place}/role") for place, message in enumerate(messages)]
+    return [message.model_copy(update={"role": role}) for message, role in zip(messages, roles, strict=True)]
 
 
 def with_own_reasoning(messages: Sequence[Message], places: SourceMap) -> list[Message]:

@@ -3,7 +3,11 @@
 from promptweave.facade.openai.chat.request.body import ChatBody
 from promptweave.facade.openai.chat.request.foreign_fields import FOREIGN_FIELDS
 from promptweave.facade.openai.chat.request.legacy_functions import calls_of_functions, functions_as_tools
-from promptweave.facade.openai.chat.request.message_fields import warn_of_unknown_part_fields, with_own_reasoning
+from promptweave.facade.openai.chat.request.message_fields import (
+    warn_of_unknown_part_fields,
+    with_known_roles,
+    with_own_reasoning,
+)
 from promptweave.facade.openai.chat.request.other_calls import with_own_calls
 from promptweave.facade.openai.chat.request.other_tools import with_own_tools
 from promptweave.facade.openai.chat.request.translated import Notes, Translation
@@ -23,7 +27,7 @@ def translate_chat(body: ChatBody) -> Translation:
     notes = Notes()
     warn_of_unknown_part_fields(body, notes.warn)
     body = with_own_tools(body, notes.places, notes.warn)
-    messages = with_own_reasoning(body.messages, notes.places)
+    messages = with_own_reasoning(with_known_roles(body.messages, notes.warn), notes.places)
     messages = calls_of_functions(with_own_calls(messages, notes.places, notes.warn), notes.places)
     changes = {"messages": messages, **functions_as_tools(body, notes.places)}
     translation = notes.translation(body.model_copy(update=changes))

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from promptweave.common.json_object import JsonObject
-from promptweave.facade.bodies.body import read_body
+from promptweave.facade.bodies.body import Kind, read_body
 from promptweave.facade.bodies.json_field import json_text
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.openai.chat.request.translated import Notes
@@ -27,7 +27,12 @@ from promptweave.facade.openai.responses.request.item_body import (
 )
 from promptweave.facade.openai.responses.request.items import item_type
 from promptweave.facade.openai.responses.request.tools import TOOL_SEARCH, message_tools_to_chat
-from promptweave.facade.policy.responses import ITEMS
+from promptweave.facade.policy.responses import ITEM_HOUSEKEEPING, ITEMS
+from promptweave.facade.policy.roles import known_role
+from promptweave.facade.policy.rules import known_fields, once, warn_of_unknown_fields
+
+_ROLES = ("user", "assistant", "system", "developer")
+_RESULTS = ("tool", "function")
 
 _THINKS, _SPEAKS, _CALLS = range(3)
 _FOLLOWS = {_THINKS: (_THINKS, _SPEAKS, _CALLS), _SPEAKS: (_CALLS,), _CALLS: (_CALLS,)}
@@ -42,6 +47,7 @@ class ItemConversation:
         self.configuration: JsonObject = {}
         """Fields of the chat request that items replace."""
         self._notes = notes
+        self._warn_once = once(notes.warn)
         self._places = notes.places
         self._stage: int | None = None
         """The stage of the last message, if it is the model's."""
@@ -51,19 +57,31 @@ class ItemConversation:
         kind = item_type(item, origin.path)
         _ITEMS.get(kind, ItemConversation._leave_out)(self, item, origin)
 
+    def _read(self, kind: type[Kind], item: JsonObject, origin: Origin) -> Kind:
+        """Parse an item, and warn of fields that its type does not have. Raises RequestError."""
+        body = read_body(kind, item, origin.path)
+        if not origin.whole:  # Items that are stored had their warnings when they were sent.
+            known = known_fields(kind) | ITEM_HOUSEKEEPING
+            warn_of_unknown_fields(body.model_extra or {}, known, self._warn_once, origin.path)
+        return body
+
     def _leave_out(self, item: JsonObject, origin: Origin) -> None:
         kind = item_type(item, origin.path)
         why = ITEMS[kind].why if kind in ITEMS else "the type is unknown"
         self._notes.warn("item_left_out", origin.path, f"items of type {kind!r} are left out: {why}")
 
     def _add_message(self, item: JsonObject, origin: Origin) -> None:
-        message = read_body(MessageItem, item, origin.path)
-        place = self._speaker(message.role, _SPEAKS, origin)
+        message = self._read(MessageItem, item, origin)
+        if message.role in _RESULTS:  # A message of chat completions.
+            self._output(message.tool_call_id, _content(message.content), origin, "/content")
+            return
+        role = known_role(message.role, _ROLES, self._notes.warn, origin.below("/role").path)
+        place = self._speaker(role, _SPEAKS, origin)
         self.messages[-1]["content"] = _content(message.content)
         self._place_content(f"{place}/content", origin.below("/content"))
 
     def _add_reasoning(self, item: JsonObject, origin: Origin) -> None:
-        thought = self._thought(read_body(ReasoningItem, item, origin.path), origin)
+        thought = self._thought(self._read(ReasoningItem, item, origin), origin)
         if not thought:
             return
         place = self._speaker("assistant", _THINKS, origin)
@@ -95,12 +113,12 @@ class ItemConversation:
                 self._notes.warn("part_left_out", origin.below(f"/{place}").path, why)
 
     def _add_function_call(self, item: JsonObject, origin: Origin) -> None:
-        call = read_body(FunctionCallItem, item, origin.path)
+        call = self._read(FunctionCallItem, item, origin)
         called = {"name": call.name, "arguments": _json(call.arguments, origin)}
         self._call(call.call_id, "function", called, origin, call.namespace)
 
     def _add_custom_call(self, item: JsonObject, origin: Origin) -> None:
-        call = read_body(CustomCallItem, item, origin.path)
+        call = self._read(CustomCallItem, item, origin)
         self._call(call.call_id, "custom", {"name": call.name, "input": call.input}, origin, call.namespace)
 
     def _add_hosted_call(self, item: JsonObject, origin: Origin) -> None:
@@ -116,24 +134,24 @@ class ItemConversation:
         self._output(str(id) if id else None, hosted_output(item), origin, "/output")
 
     def _add_search(self, item: JsonObject, origin: Origin) -> None:
-        call = read_body(ToolSearchCallItem, item, origin.path)
+        call = self._read(ToolSearchCallItem, item, origin)
         called = {"name": TOOL_SEARCH, "arguments": _json(call.arguments, origin)}
         self._call(call.call_id, "function", called, origin)
 
     def _add_found_tools(self, item: JsonObject, origin: Origin) -> None:
-        found = read_body(ToolSearchOutputItem, item, origin.path)
+        found = self._read(ToolSearchOutputItem, item, origin)
         place = self._speaker("tool", _SPEAKS, origin)
         tools = message_tools_to_chat(found.tools, self._notes, place, origin, found=True)
         content = [*_namespaces(found.tools), *map(_reference, tools)] or [{"type": "text", "text": "No tool was found."}]
         self.messages[-1].update(tool_call_id=found.call_id, content=content, tools=tools)
 
     def _add_tools(self, item: JsonObject, origin: Origin) -> None:
-        more = read_body(AdditionalToolsItem, item, origin.path)
+        more = self._read(AdditionalToolsItem, item, origin)
         place = self._speaker("developer", _SPEAKS, origin)
         self.messages[-1]["tools"] = message_tools_to_chat(more.tools, self._notes, place, origin)
 
     def _update_configuration(self, item: JsonObject, origin: Origin) -> None:
-        update = read_body(ConfigurationUpdateItem, item, origin.path)
+        update = self._read(ConfigurationUpdateItem, item, origin)
         if update.reasoning.effort is not None:
             self.configuration["reasoning_effort"] = update.reasoning.effort
             self._places.add("/reasoning_effort", origin.below("/reasoning/effort"))
@@ -142,7 +160,7 @@ class ItemConversation:
             self._places.add("/response_format", origin.below("/text/format"))
 
     def _add_compaction(self, item: JsonObject, origin: Origin) -> None:
-        summary = summary_message(read_body(CompactionItem, item, origin.path).encrypted_content)
+        summary = summary_message(self._read(CompactionItem, item, origin).encrypted_content)
         if summary is None:
             why = "another provider compacted this part of the conversation; it is left out"
             self._notes.warn("item_left_out", origin.path, why)
@@ -151,7 +169,7 @@ class ItemConversation:
         self.messages[-1]["content"] = summary
 
     def _add_call_output(self, item: JsonObject, origin: Origin) -> None:
-        output = read_body(CallOutputItem, item, origin.path)
+        output = self._read(CallOutputItem, item, origin)
         content = output.output
         made = json_text(content, origin.path) if isinstance(content, dict) else _content(content)
         self._output(output.call_id, made, origin, "/output")

@@ -1,6 +1,6 @@
 """Items of conversations, as OpenAI's clients send them."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
@@ -34,12 +34,14 @@ class Item(Body):
 
 
 class MessageItem(Item):
-    """A message from any role except a tool."""
+    """A message."""
 
-    role: Literal["user", "assistant", "system", "developer"]
-    """The author."""
+    role: str
+    """The author: `user`, `assistant`, `system` or `developer`. Another one is replaced, with a warning."""
     content: Content = ""
     """The text, or parts of text and images."""
+    tool_call_id: str | None = None
+    """The id of the call whose result this is, with the role `tool` of chat completions."""
 
 
 class FunctionCallItem(Item):
