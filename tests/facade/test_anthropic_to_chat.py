@@ -539,3 +539,38 @@ def test_fields_of_a_wrong_type_are_errors(message: JsonObject, path: str) -> No
     with pytest.raises(RequestError) as raised:
         translated([message])
     assert raised.value.path == path
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"guided_json": {"type": "object"}}, "json_schema"),
+        ({"structured_outputs": {"choice": ["a"]}}, "regex"),
+        ({"format": "json"}, "json_object"),
+    ],
+)
+def test_a_constraint_of_another_server_applies(fields: JsonObject, kind: str) -> None:
+    made = translated([USER, {"role": "assistant", "content": "So"}], **fields)
+    assert made.body.response_format is not None
+    assert made.body.response_format.type == kind
+    # As with a format of its own, the answer is a new message.
+    assert not made.body.continue_final_message
+    assert [(warning.code, warning.path) for warning in made.warnings] == [("not_applied", "/messages/1")]
+
+
+def test_a_switch_of_reasoning_of_another_server() -> None:
+    made = translated([USER, {"role": "assistant", "content": "So"}], think=False)
+    assert made.body.reasoning is not None
+    assert made.body.reasoning.enabled is False
+    assert made.body.continue_final_message
+
+
+def test_a_constraint_that_cannot_be_applied_is_refused() -> None:
+    with pytest.raises(UnsupportedError) as raised:
+        translated(structural_tag={"format": {}})
+    assert raised.value.path == "/structural_tag"
+
+
+def test_openais_word_for_any_tool() -> None:
+    made = translated(tools=[TOOL], tool_choice={"type": "required"})
+    assert (made.body.tool_choice, made.warnings) == ("required", [])

@@ -15,6 +15,7 @@ from promptweave.facade.anthropic.tools import tool_choice_to_chat, tools_to_cha
 from promptweave.facade.bodies.body import Body, read_body
 from promptweave.facade.bodies.source_map import Origin
 from promptweave.facade.openai.chat.request.body import ChatBody
+from promptweave.facade.openai.chat.request.foreign_fields import FOREIGN_FIELDS
 from promptweave.facade.openai.chat.request.translated import Notes, Translation
 from promptweave.facade.policy import messages
 from promptweave.facade.policy.rules import apply_field_rules, first_steps, known_fields, warn_of_unknown_fields
@@ -27,6 +28,9 @@ _AS_IN_CHAT = (
 )
 """Fields with the same name in chat completions; most of them are promptweave's additions to Anthropic's API."""
 
+_FOREIGN = FOREIGN_FIELDS - {"extra_body"}
+"""Fields of vLLM, SGLang and Ollama: clients believe in the constraints that they set, whatever the API."""
+
 _ORIGINS: Mapping[str, str] = {
     "/max_completion_tokens": "/max_tokens",
     "/stop": "/stop_sequences",
@@ -37,7 +41,7 @@ _ORIGINS: Mapping[str, str] = {
 """Fields of the chat request that have another name in Anthropic's."""
 
 _KNOWN = (
-    known_fields(MessagesBody) | frozenset(_AS_IN_CHAT) | messages.HOUSEKEEPING | first_steps(messages.FIELDS)
+    known_fields(MessagesBody) | frozenset(_AS_IN_CHAT) | _FOREIGN | messages.HOUSEKEEPING | first_steps(messages.FIELDS)
 )  # fmt: skip
 """Fields at the top of a request, also of one to count its tokens: clients send the same."""
 
@@ -52,7 +56,7 @@ def to_chat(raw: Mapping[str, Any], body: CountBody) -> Translation:
     warn_of_unknown_fields(raw, _KNOWN, notes.warn)
     for part, path in _parts(body):
         warn_of_unknown_part_fields(part, notes.warn, path)
-    chat: JsonObject = {name: raw[name] for name in _AS_IN_CHAT if name in raw}
+    chat: JsonObject = {name: raw[name] for name in (*_AS_IN_CHAT, *_FOREIGN) if name in raw}
     conversation = BlockConversation(notes)
     conversation.system(body.system)
     for number, message in enumerate(body.messages):
@@ -116,7 +120,7 @@ def _end(last: JsonObject, chat: JsonObject) -> str | None:
         return "it ends with thinking"
     if chat.get("tool_choice", "auto") not in ("auto", "none"):
         return "tool_choice requires a new message with a call"
-    if "response_format" in chat:
+    if any(chat.get(name) is not None for name in ("response_format", *_FOREIGN - {"think", "enable_thinking"})):
         return "the format requires a new message"
     return None
 

@@ -75,8 +75,8 @@ def _description(tool: ToolBody, defined: str) -> str:
     return "\n".join([*filter(None, [description]), "Examples of arguments:", *examples])
 
 
-_CHOICES = {"auto": "auto", "any": "required", "none": "none"}
-"""The choices that name no tool → those of a chat request."""
+_CHOICES = {"auto": "auto", "any": "required", "required": "required", "none": "none"}
+"""The choices that name no tool, `required` as in OpenAI's API → those of a chat request."""
 
 
 def tool_choice_to_chat(choice: ToolChoiceBody, tools: Collection[ToolBody], notes: Notes) -> Any:

@@ -17,14 +17,14 @@ REMOTE_IMAGE = "images must be base64 data URLs (data:image/png;base64,...); rem
 IMAGE_OPTION = "or leave such images out with --unusable-images placeholder"
 """What an error says of an image that cannot be used."""
 
-_NO_TAGS = "tags within free text are not constrained; use a json_schema, grammar or regex for the complete answer, or tools"
+NO_TAGS = "tags within free text are not constrained; use a json_schema, grammar or regex for the complete answer, or tools"
 
 FIELDS: Sequence[FieldRule] = (
     refused("audio", "only text output is available"),
     refused("modalities", "only text output is available", ([], ["text"])),
-    refused("response_format.type", _NO_TAGS, ("text", "json_object", "json_schema", "grammar", "regex")),
-    refused("structured_outputs.structural_tag", _NO_TAGS),
-    refused("structural_tag", _NO_TAGS),
+    refused("response_format.type", NO_TAGS, ("text", "json_object", "json_schema", "grammar", "regex")),
+    refused("structured_outputs.structural_tag", NO_TAGS),
+    refused("structural_tag", NO_TAGS),
     *(
         left_out(f"structured_outputs.{name}", "the compiler sets the whitespace of JSON, and the schema its properties")
         for name in ("whitespace_pattern", "disable_any_whitespace", "disable_additional_properties")

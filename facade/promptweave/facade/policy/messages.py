@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from promptweave.facade.policy import llama_cpp
+from promptweave.facade.policy.chat import NO_TAGS
 from promptweave.facade.policy.rules import Decision, FieldRule, TypeRule, left_out, refused
 
 _DIRECT = "only the model calls tools, not code that it runs"
@@ -34,6 +35,7 @@ FIELDS: Sequence[FieldRule] = (
             "function_call": "tool_choice",
         }.items()
     ),
+    refused("structural_tag", NO_TAGS),
     refused("n", "a message contains a single answer", (1,)),
     *(refused(name, "only available in chat completions") for name in ("grammar", "logprobs", "explain")),
     *llama_cpp.FIELDS,
