@@ -175,3 +175,52 @@ async def test_a_caller_who_goes_away_leaves_the_worker_to_others(anyio_backend:
         assert "json" in prompt_compiler_pb2.CompileSchemaResponse.FromString(answer[1]).grammar
     finally:
         await pool.close()
+
+
+async def test_work_of_callers_that_left_does_not_go_on(anyio_backend: str) -> None:
+    """A running call ends after the grace period, and queued ones never start."""
+    before, pool = workers(), WorkerPool(size=1, grace_s=0.1)
+    try:
+        schema = prompt_compiler_pb2.CompileSchemaRequest(schema="{}").SerializeToString()
+        await pool.call("CompileSchema", schema)
+        (worker,) = workers() - before
+        worker.suspend()  # It would take until the time limit.
+        calls = [asyncio.ensure_future(pool.call("CompileSchema", schema)) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        assert (pool.busy, pool.waiting) == (1, 4)
+        for call in calls:
+            call.cancel()
+        await asyncio.wait(calls)
+        assert (await asyncio.wait_for(pool.call("CompileSchema", schema), 20))[0] == b"ok"
+        assert (pool.busy, pool.waiting) == (0, 0)
+        assert not worker.is_running()
+    finally:
+        await pool.close()
+
+
+async def test_a_call_that_is_about_to_finish_leaves_its_worker_alive(anyio_backend: str) -> None:
+    before, pool = workers(), WorkerPool(size=1, grace_s=30)
+    try:
+        schema = prompt_compiler_pb2.CompileSchemaRequest(schema="{}").SerializeToString()
+        await pool.call("CompileSchema", schema)
+        (worker,) = workers() - before
+        worker.suspend()
+        call = asyncio.ensure_future(pool.call("CompileSchema", schema))
+        await asyncio.sleep(0.1)
+        call.cancel()
+        await asyncio.wait([call])
+        worker.resume()
+        assert (await pool.call("CompileSchema", schema))[0] == b"ok"
+        assert worker.is_running()
+    finally:
+        await pool.close()
+
+
+async def test_a_client_that_hangs_up_over_grpc_leaves(compiler: PromptCompilerServiceStub) -> None:
+    """Eight templates that would render for seconds, cancelled by their client: the next call does not wait for them."""
+    attacks = [compiler.Compile(request(f"{LOOP}{number}"), timeout=60) for number in range(8)]
+    await asyncio.sleep(0.3)
+    for attack in attacks:
+        attack.cancel()
+    good = await compiler.Compile(request("{{ messages[0].content }}"), timeout=60)
+    assert good.prompt.segments[0].text == "hello"

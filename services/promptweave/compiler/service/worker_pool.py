@@ -1,6 +1,8 @@
 """Worker processes that compile, so that no template and no schema can block or crash the service.
 
-A call has a worker to itself. A worker that takes too long, or dies, is killed and replaced, and its call gets an error.
+A call has a worker to itself. A worker that takes too long, or dies, is killed and replaced, and its call gets an error. If
+the caller leaves (it cancels, disconnects, or its deadline passes), a queued call is dropped, and a running one ends after a
+short grace period.
 """
 
 import asyncio
@@ -23,6 +25,11 @@ A render has its own, smaller limit.
 """
 WALL_S = 60.0
 """Wall-clock seconds of one call."""
+
+GRACE_S = 0.5
+"""Seconds that a call may still take after its caller has left: it may be about to finish, and a worker that is killed costs
+more than that to replace.
+"""
 
 ENDING_S = 2.0
 """Seconds that a worker whose output has ended may take to exit."""
@@ -102,12 +109,14 @@ class Worker:
 class WorkerPool:
     """Up to `size` workers, started on demand."""
 
-    def __init__(self, size: int | None = None, *, cpu_s: float = CPU_S, wall_s: float = WALL_S) -> None:
+    def __init__(
+        self, size: int | None = None, *, cpu_s: float = CPU_S, wall_s: float = WALL_S, grace_s: float = GRACE_S
+    ) -> None:
         self.size = size or max(4, os.cpu_count() or 1)
         self._permits = asyncio.Semaphore(self.size)
         self._idle: list[Worker] = []
         self._calls: set[asyncio.Task[tuple[bytes, bytes]]] = set()
-        self._cpu_s, self._wall_s = cpu_s, wall_s
+        self._cpu_s, self._wall_s, self._grace_s = cpu_s, wall_s, grace_s
 
     @property
     def busy(self) -> int:
@@ -125,14 +134,26 @@ class WorkerPool:
 
     async def call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
         """Return a worker's response. Raises CallTooLongError; RuntimeError if the worker died."""
-        task = asyncio.ensure_future(self._call(method, data))
+        started = asyncio.Event()
+        task = asyncio.ensure_future(self._call(method, data, started))
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
-        # If the caller disconnects, the worker is still busy: it must finish, or the next call would get its response.
-        return await asyncio.shield(task)
+        task.add_done_callback(self._forget)
+        try:
+            # Does not cancel the task when gRPC cancels the handler, because the caller has left.
+            await asyncio.wait([task])
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(self._grace_s if started.is_set() else 0, task.cancel)
+            raise
+        return task.result()
 
-    async def _call(self, method: str, data: bytes) -> tuple[bytes, bytes]:
+    def _forget(self, task: "asyncio.Task[tuple[bytes, bytes]]") -> None:
+        self._calls.discard(task)
+        if not task.cancelled():
+            task.exception()  # Nobody else looks at it if the caller has left.
+
+    async def _call(self, method: str, data: bytes, started: asyncio.Event) -> tuple[bytes, bytes]:
         async with self._turn():
+            started.set()
             worker = self._idle.pop() if self._idle else await Worker.start(self._cpu_s)
             if not worker.alive:
                 await worker.kill()
