@@ -313,3 +313,22 @@ async def test_an_event_loop_that_stands_still_is_told(monkeypatch: pytest.Monke
 )
 def test_what_can_be_called(address: str, is_one: bool) -> None:
     assert can_be_called(address) is is_one
+
+
+@pytest.mark.parametrize("algorithm", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+async def test_compressed_messages_are_refused_unread(algorithm: grpc.Compression) -> None:
+    """Sixty KB may unpack to sixty MB."""
+    read = list[int]()
+
+    async def count(request: bytes, context: object) -> bytes:
+        read.append(len(request))
+        return b""
+
+    async with connected(count, "unary_unary") as do:
+        for size in (1_000, MAX_MESSAGE_BYTES - 1_000):
+            with pytest.raises(grpc.aio.AioRpcError) as raised:
+                await do(bytes(size), timeout=TIMEOUT_S, compression=algorithm)
+            assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
+            assert "disabled" in str(raised.value.details())
+        assert await do(bytes(1_000), timeout=TIMEOUT_S) == b""
+    assert read == [1_000]

@@ -28,6 +28,9 @@ from promptweave.rpc.security import NO_SECURITY, Security
 logger = logging.getLogger(__name__)
 
 _CONNECTIONS = (
+    # A bit mask: no compression (0) alone. A compressed message of 64 KB may unpack to 64 MB, so such messages are refused
+    # unread, with UNIMPLEMENTED.
+    ("grpc.compression_enabled_algorithms_bitset", 1),
     # Reconnecting is how clients find replicas that were added; calls on the old connection continue.
     ("grpc.max_connection_age_ms", 300_000),
     # Otherwise a second server would silently share the port.
