@@ -77,7 +77,7 @@ REFUSED = [
     pytest.param([], "invalid: /: a chat request must be a JSON object", id="array"),
     pytest.param("{", "invalid: the chat request on stdin is not JSON: ", id="not-json"),
     pytest.param(b'"\xff"', "invalid: the chat request on stdin is not UTF-8: ", id="bytes"),
-    pytest.param({"messages": [{"role": "narrator", "content": "x"}]}, "invalid: /messages/0/role: ", id="role"),
+    pytest.param({"messages": [{"role": 3, "content": "x"}]}, "invalid: /messages/0/role: ", id="role"),
     pytest.param({**REQUEST, "template": 3}, "invalid: /template: ", id="template"),
     pytest.param({**REQUEST, "template": "{% if %}"}, "invalid: the chat template cannot be parsed: ", id="broken-template"),
     pytest.param(

@@ -164,7 +164,7 @@ def test_structured_output(served: Serving) -> None:
     ("fields", "place"),
     [
         ({"max_tokens": None}, "max_tokens"),
-        ({"messages": [{"role": "robot", "content": ""}]}, "messages[0].role"),
+        ({"messages": [{"role": 3, "content": ""}]}, "messages[0].role"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "user", "content": [{"text": "a"}]}]}, "messages[0].content[0].type"),
         ({"messages": [{"role": "user", "content": [{"type": "text"}]}]}, "messages[0].content[0].text"),

@@ -30,7 +30,7 @@ REFUSED = [
     pytest.param({}, "messages", None, id="no-messages"),
     pytest.param({"messages": []}, "messages", "request_invalid", id="empty-messages"),
     pytest.param({"messages": "hi"}, "messages", None, id="messages-no-list"),
-    pytest.param({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role", None, id="unknown-role"),
+    pytest.param({"messages": [{"role": 3, "content": "x"}]}, "messages[0].role", None, id="role-a-number"),
     pytest.param({"messages": [{"role": "user", "content": 3}]}, "messages[0].content", None, id="content-a-number"),
     pytest.param(
         {"messages": [{"role": "user", "content": [{"type": "text", "text": 3}]}]},

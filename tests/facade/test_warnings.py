@@ -82,6 +82,8 @@ def test_without_any_there_is_no_header(served: Serving) -> None:
 
 HALF = "cut \ud83d here"
 """A text that was cut between the halves of an emoji, as agents do; it is in all their requests from then on."""
+CALL = {"type": "tool_use", "id": "c", "name": "f", "input": {HALF: HALF}}
+CUT_TOOL = {"name": "f", "description": HALF, "input_schema": {"properties": {"a": {"description": HALF}}}}
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,17 @@ HALF = "cut \ud83d here"
         ("/v1/messages", {"system": HALF, "messages": ASKED, **BRIEF}, "/system"),
         ("/v1/messages/count_tokens", {"messages": [{"role": "user", "content": HALF}]}, "/messages/0/content"),
         ("/apply-template", {"messages": [{"role": "user", "content": HALF}]}, "/messages/0/content"),
+        (
+            "/v1/messages",
+            {"messages": [*ASKED, {"role": "assistant", "content": [CALL]}], **BRIEF},
+            "/messages/1/content/0/input/cut \ufffd here",
+        ),
+        ("/v1/messages", {"messages": ASKED, "tools": [CUT_TOOL], **BRIEF}, "/tools/0/description"),
+        (
+            "/v1/messages",
+            {"messages": ASKED, "tools": [CUT_TOOL], **BRIEF},
+            "/tools/0/input_schema/properties/a/description",
+        ),
     ],
 )
 def test_half_of_a_character_in_a_history_is_a_warning(

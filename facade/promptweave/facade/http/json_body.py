@@ -1,7 +1,8 @@
 """Request bodies of bounded size, and JSON in them.
 
-Agents cut texts between the halves of a surrogate pair, and send the half in all requests that follow. It becomes U+FFFD in
-messages; anywhere else, such as in a schema, it is an error.
+Agents cut texts between the halves of a surrogate pair, and send the half in all requests that follow. So do
+bridges that cut the descriptions of tools. It becomes U+FFFD in messages and descriptions; anywhere else, such as in
+the names of a schema, it is an error.
 """
 
 import json
@@ -17,6 +18,9 @@ from promptweave.facade.errors import RequestError
 
 _CONVERSATION = ("messages", "input", "items", "system", "instructions")
 """Fields whose texts come from earlier requests."""
+
+_TOOLS = ("tools", "functions")
+"""Fields with tools, whose descriptions are texts, at any depth."""
 
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -75,12 +79,26 @@ def _is_text(value: Any) -> bool:
 
 
 def _repair(body: Any) -> Sequence[str]:
-    """Replace halves of surrogate pairs in the conversation. Returns the positions of the texts."""
+    """Replace halves of surrogate pairs in messages and descriptions. Returns the positions of the texts."""
     repaired: list[str] = []
-    for name in _CONVERSATION if isinstance(body, dict) else ():
-        if name in body:
-            body[name] = _without_halves(body[name], f"/{name}", repaired)
+    if isinstance(body, dict):
+        for name in _CONVERSATION:
+            if name in body:
+                body[name] = _without_halves(body[name], f"/{name}", repaired)
+        for name in _TOOLS:
+            _repair_descriptions(body.get(name), f"/{name}", repaired)
     return repaired
+
+
+def _repair_descriptions(value: Any, path: str, repaired: list[str]) -> None:
+    """Replace halves of surrogate pairs in the descriptions of tools and of their parameters."""
+    steps = enumerate(value) if isinstance(value, list) else [*value.items()] if isinstance(value, dict) else ()
+    for step, item in steps:
+        place = path + pointer_token(step)
+        if step == "description" and isinstance(item, str):
+            value[step] = _without_halves(item, place, repaired)
+        else:
+            _repair_descriptions(item, place, repaired)
 
 
 def _without_halves(value: Any, path: str, repaired: list[str]) -> Any:
@@ -92,10 +110,14 @@ def _without_halves(value: Any, path: str, repaired: list[str]) -> Any:
     if isinstance(value, list):
         return [_without_halves(item, f"{path}/{place}", repaired) for place, item in enumerate(value)]
     if isinstance(value, dict):
-        return {
-            _HALF.sub("\ufffd", key): _without_halves(item, path + pointer_token(key), repaired)
-            for key, item in value.items()
-        }
+        whole: dict[str, Any] = {}
+        for given, item in value.items():
+            key = _HALF.sub("\ufffd", given)
+            place = path + pointer_token(key)
+            if key != given:
+                repaired.append(place)
+            whole[key] = _without_halves(item, place, repaired)
+        return whole
     return value
 
 
