@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from promptweave.compiler.errors import TemplateUnknownError
 from promptweave.compiler.main import count_lookups
 from promptweave.compiler.service.response_cache import ResponseCache
-from promptweave.compiler.service.servicer import MAX_TEMPLATES, PromptCompiler
+from promptweave.compiler.service.servicer import PromptCompiler
 from promptweave.compiler.service.worker import answer
 from promptweave.compiler.service.worker_pool import WorkerPool
 from promptweave.compiler.template.chat_template import ChatTemplate
@@ -106,19 +105,6 @@ async def test_errors_are_not_remembered(service: PromptCompiler, worker: Worker
         with pytest.raises(RemoteError):
             await service.Compile(request(template=ref("{% if %}")), None)
     assert len(worker.calls) == 2
-
-
-def test_the_template_used_longest_ago_is_forgotten(service: PromptCompiler) -> None:
-    hashes = []
-    for number in range(MAX_TEMPLATES + 1):
-        given = ref(f"{number}")
-        service._remember(given)
-        hashes.append(given.content_hash)
-        if number:
-            service._remember(prompt_compiler_pb2.TemplateRef(content_hash=hashes[0]))
-    service._remember(prompt_compiler_pb2.TemplateRef(content_hash=hashes[2]))
-    with pytest.raises(TemplateUnknownError):
-        service._remember(prompt_compiler_pb2.TemplateRef(content_hash=hashes[1]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60)), max_size=40))

@@ -8,14 +8,13 @@ import codecs
 from collections.abc import AsyncIterator, Sequence
 
 import grpc
-from cachetools import LRUCache
 from google.protobuf.message import Message
 from google.rpc import code_pb2, status_pb2
 
-from promptweave.compiler.errors import RequestError, TemplateUnknownError
-from promptweave.compiler.service.convert import template_from_wire
+from promptweave.compiler.errors import RequestError
 from promptweave.compiler.service.output_reader import OutputReader
 from promptweave.compiler.service.response_cache import ResponseCache
+from promptweave.compiler.service.template_cache import TemplateCache
 from promptweave.compiler.service.worker_pool import ERROR, OK, WorkerPool
 from promptweave.errors import Code
 from promptweave.output.wire import delta_to_wire
@@ -26,14 +25,8 @@ from promptweave.v1.prompt_compiler_pb2_grpc import (
     add_PromptCompilerServiceServicer_to_server,
 )
 
-MAX_TEMPLATES = 256
-"""Number of templates that a replica caches by hash; the least recently used one is evicted first."""
-
-_Request = (
-    prompt_compiler_pb2.CompileRequest
-    | prompt_compiler_pb2.CompileSchemaRequest
-    | prompt_compiler_pb2.DescribeTemplateRequest
-)
+_WithTemplate = prompt_compiler_pb2.CompileRequest | prompt_compiler_pb2.DescribeTemplateRequest
+_Request = _WithTemplate | prompt_compiler_pb2.CompileSchemaRequest
 Context = grpc.aio.ServicerContext[object, object]
 
 
@@ -42,14 +35,13 @@ class PromptCompiler(PromptCompilerServiceServicer):
 
     def __init__(self, pool: WorkerPool, responses: ResponseCache) -> None:
         self._pool, self._responses = pool, responses
-        self._templates: LRUCache[str, prompt_compiler_pb2.Template] = LRUCache(MAX_TEMPLATES)
+        self._templates = TemplateCache()
 
     async def Compile(  # noqa: N802 - the contract's name
         self, request: prompt_compiler_pb2.CompileRequest, context: Context
     ) -> prompt_compiler_pb2.CompileResponse:
         """Compile a chat request."""
-        self._remember(request.template)
-        return prompt_compiler_pb2.CompileResponse.FromString(await self._answer("Compile", request))
+        return prompt_compiler_pb2.CompileResponse.FromString(await self._answer_with_template("Compile", request))
 
     async def Parse(  # noqa: N802
         self, request: prompt_compiler_pb2.ParseRequest, context: Context
@@ -99,20 +91,29 @@ class PromptCompiler(PromptCompilerServiceServicer):
         self, request: prompt_compiler_pb2.DescribeTemplateRequest, context: Context
     ) -> prompt_compiler_pb2.DescribeTemplateResponse:
         """Describe what a template does."""
-        self._remember(request.template)
-        return prompt_compiler_pb2.DescribeTemplateResponse.FromString(await self._answer("DescribeTemplate", request))
+        return prompt_compiler_pb2.DescribeTemplateResponse.FromString(
+            await self._answer_with_template("DescribeTemplate", request)
+        )
 
-    async def _answer(self, method: str, request: _Request) -> bytes:
+    async def _answer(self, method: str, request: _Request, template: prompt_compiler_pb2.Template | None = None) -> bytes:
         """Return the response, from the cache if possible."""
         key = self._responses.key(method, request.SerializeToString(deterministic=True))
         known = self._responses.get(key)
         if known is not None:
             return known
-        if not isinstance(request, prompt_compiler_pb2.CompileSchemaRequest):
-            request.template.inline.CopyFrom(self._templates[request.template.content_hash])
+        if template and not isinstance(request, prompt_compiler_pb2.CompileSchemaRequest):
+            request.template.inline.CopyFrom(template)
         verdict, answer = await self._call(method, request)
         if verdict == OK:
             self._responses.put(key, answer)
+        return answer
+
+    async def _answer_with_template(self, method: str, request: _WithTemplate) -> bytes:
+        """Return the response to a request with a template, which is kept by its hash unless it is refused."""
+        template = self._templates.resolve(request.template)
+        content_hash = request.template.content_hash
+        answer = await self._answer(method, request, template)
+        self._templates.put(content_hash, template)
         return answer
 
     async def _call(self, method: str, request: Message) -> tuple[bytes, bytes]:
@@ -125,21 +126,6 @@ class PromptCompiler(PromptCompilerServiceServicer):
             return verdict, answer
         status = status_pb2.Status.FromString(answer)
         raise from_status(Code[code_pb2.Code.Name(status.code)], status.message, status)
-
-    def _remember(self, ref: prompt_compiler_pb2.TemplateRef) -> None:
-        """Cache an inline template and replace it with its hash. Raises TemplateUnknownError for an unknown hash."""
-        match ref.WhichOneof("ref"):
-            case "inline":
-                template = prompt_compiler_pb2.Template()
-                template.CopyFrom(ref.inline)
-                ref.content_hash = template_from_wire(template).content_hash
-                self._templates[ref.content_hash] = template
-            case "content_hash":
-                if self._templates.get(ref.content_hash) is None:
-                    message = "this replica has no template with this hash; send the template's text inline once"
-                    raise TemplateUnknownError(message, metadata={"content_hash": ref.content_hash})
-            case _:
-                raise RequestError("a template is required, inline or by hash", path="/template")
 
 
 def register(server: grpc.aio.Server, pool: WorkerPool, responses: ResponseCache | None = None) -> Sequence[str]:
