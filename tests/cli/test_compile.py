@@ -59,7 +59,7 @@ def test_a_request_may_bring_its_template() -> None:
     own = {"messages": messages, "template": source, "bos_token": "<b>", "eos_token": "<e>"}
     assert json.loads(run("compile", stdin=own).stdout)["prompt"] == "<b>hi<e>"
     # Before the options' one; and tokens alone go with that.
-    assert compiled({"messages": messages, "template": "T"})["prompt"] == "T"
+    assert compiled({"messages": messages, "template": "T{{ messages[0].content }}"})["prompt"] == "Thi"
     assert compiled({"messages": messages, "bos_token": "<b>", "eos_token": None})["prompt"].startswith("<b>")
 
 
@@ -149,7 +149,7 @@ def test_answers_line_by_line() -> None:
     messages = [{"role": "user", "content": "hi"}]
     given = lines(
         REQUEST,
-        {"messages": messages, "template": "{{ bos_token }}!", "bos_token": "<b>"},
+        {"messages": messages, "template": "{{ bos_token }}{{ messages[0].content }}!", "bos_token": "<b>"},
         {"messages": messages},
         {"messages": []},
         "{",
@@ -172,7 +172,7 @@ def test_answers_line_by_line() -> None:
     assert len(got) == 11
     assert got[0] == got[-1]
     assert got[0]["result"] == compiled(REQUEST)
-    assert got[1]["result"]["prompt"] == "<b>!"
+    assert got[1]["result"]["prompt"] == "<b>hi!"
     assert got[2]["result"]["prompt"].startswith("<s>")
     errors = [(answer["error"]["reason"], answer["error"]["path"]) for answer in (*got[3:8], got[9])]
     assert errors == [

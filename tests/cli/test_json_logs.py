@@ -72,7 +72,7 @@ def test_three_services(demo_model: Path, tmp_path: Path) -> None:
         with httpx.Client(base_url=url, timeout=TIMEOUT_S) as client:
             answer = client.post("/v1/chat/completions", json=request())
             assert "Quagga" in answer.text
-            body = request() | {"messages": [{"role": "Xylophon"}]}
+            body = request() | {"messages": [{"role": "user", "content": {"Xylophon": 1}}]}
             refused = client.post("/v1/chat/completions", json=body)
             assert refused.status_code == 400
             failed = _with_a_worker_that_dies(processes["compiler"].pid, client)

@@ -259,7 +259,7 @@ def test_the_request_of_an_agent(client: anthropic.Anthropic) -> None:
     assert message.context_management.applied_edits == []
     assert message.model_extra is not None
     paths = [warning["path"] for warning in message.model_extra["warnings"] if warning["path"] != "/messages/1"]
-    assert paths == [f"/tools/{len(TOOLS)}"]
+    assert paths == [f"/tools/{len(TOOLS)}", "/output_config/effort"]
     usage = message.usage
     assert counted.input_tokens == usage.input_tokens + (usage.cache_read_input_tokens or 0)
 

@@ -265,7 +265,7 @@ MUTATIONS: Sequence[Mutation] = (
     *(_tools_gone, _tools_deferred, _tools_deferred, _tools_in_namespace, _tools_later),
 )
 
-TYPE_ERRORS: Sequence[tuple[str, Any]] = (("content", 7), ("content", {"text": "x"}), ("role", 7), ("role", "critic"))
+TYPE_ERRORS: Sequence[tuple[str, Any]] = (("content", 7), ("content", {"text": "x"}), ("role", 7))
 """Fields of messages, with values that no API takes: only these are refused."""
 
 

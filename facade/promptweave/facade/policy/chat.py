@@ -58,6 +58,8 @@ PART_HOUSEKEEPING = frozenset(
             "index",
             "metadata",
             "object",
+            "parsed",
+            "parsed_arguments",
             "prompt_cache_breakpoint",
         ),
         *("provider_options", "provider_specific_fields", "providerOptions", "status", "type"),

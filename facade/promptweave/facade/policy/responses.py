@@ -92,7 +92,7 @@ ITEM_HOUSEKEEPING = frozenset(
             "metadata",
             "name",
         ),
-        *("namespace", "object", "phase", "provider_data", "role", "type"),
+        *("namespace", "object", "parsed_arguments", "phase", "provider_data", "role", "type"),
     }
 )
 """Fields of items that ask for nothing that the model could see: taken without a warning."""
